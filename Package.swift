@@ -1,0 +1,138 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target is compiled with.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// `strict`, and unsafe constructs must be marked as such where they are used.
+let memorySafe: [SwiftSetting] = strict + [.strictMemorySafety()]
+
+let package = Package(
+    name: "txlog-kv",
+    products: [
+        .executable(name: "kv-service", targets: ["KVServiceMain"]),
+        .executable(name: "api-gateway", targets: ["APIGatewayMain"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // The log and the store behind it: no HTTP, no metrics library, no event loop.
+        .target(name: "CChecksum"),
+        .target(name: "TransactionLog", dependencies: ["CChecksum"], swiftSettings: memorySafe),
+        .target(name: "KeyValueStore", dependencies: ["TransactionLog"], swiftSettings: memorySafe),
+
+        // Observability.
+        .target(name: "PrometheusMetrics", swiftSettings: memorySafe),
+        .target(
+            name: "JSONLogging",
+            dependencies: [.product(name: "Logging", package: "swift-log")],
+            swiftSettings: memorySafe
+        ),
+
+        // What both services share, and the services.
+        .target(
+            name: "ServiceKit",
+            dependencies: [
+                "JSONLogging",
+                "PrometheusMetrics",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: memorySafe
+        ),
+        .target(
+            name: "KVService",
+            dependencies: [
+                "JSONLogging", "KeyValueStore", "PrometheusMetrics", "ServiceKit", "TransactionLog",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: memorySafe
+        ),
+        .target(
+            name: "APIGateway",
+            dependencies: [
+                "JSONLogging", "PrometheusMetrics", "ServiceKit",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: memorySafe
+        ),
+        .executableTarget(
+            name: "KVServiceMain",
+            dependencies: [
+                "KVService", "ServiceKit",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: memorySafe
+        ),
+        .executableTarget(
+            name: "APIGatewayMain",
+            dependencies: [
+                "APIGateway", "ServiceKit",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: memorySafe
+        ),
+
+        .testTarget(name: "TransactionLogTests", dependencies: ["TransactionLog"], swiftSettings: strict),
+        .testTarget(name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "TransactionLog"], swiftSettings: strict),
+        .testTarget(name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics"], swiftSettings: strict),
+        .testTarget(
+            name: "JSONLoggingTests",
+            dependencies: ["JSONLogging", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ServiceKitTests",
+            dependencies: [
+                "JSONLogging", "PrometheusMetrics", "ServiceKit",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "KVServiceTests",
+            dependencies: ["KVService", "KeyValueStore", "ServiceKit", "TransactionLog"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "APIGatewayTests",
+            dependencies: [
+                "APIGateway", "ServiceKit",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["KVServiceMain", "APIGatewayMain"],
+            swiftSettings: strict
+        ),
+    ]
+)
