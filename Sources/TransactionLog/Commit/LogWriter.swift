@@ -50,10 +50,11 @@ final class LogWriter<Client: CommitClient>: Sendable {
     func stop() {
         self.queue.close()
         self.thread.withLock { thread in
+            if thread == nil { return }
             thread?.join()
             thread = nil
+            self.preparer.stop()
         }
-        self.preparer.stop()
     }
 
     /// The state of the writer thread.
@@ -180,6 +181,13 @@ final class LogWriter<Client: CommitClient>: Sendable {
         }
 
         private mutating func rotate() -> CommitRefusal? {
+            if self.chain.owesManifest {
+                do { try self.chain.writeManifest() } catch {
+                    if !error.isOutOfSpace { return self.poison(.rotate, error, written: false) }
+                    self.writer.observer?.failed(stage: .rotate, error)
+                    return .outOfSpace(error)
+                }
+            }
             let prepared: PreparedSegment
             do { prepared = try self.writer.preparer.take() } catch {
                 self.writer.observer?.failed(stage: .prepare, error)
@@ -223,14 +231,17 @@ final class LogWriter<Client: CommitClient>: Sendable {
             self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
         }
 
-        /// Writes a frame without transactions and synchronises it.
+        /// Writes a frame without transactions, if the segment has room for it, and synchronises the segment.
         private mutating func writeControlFrame(_ kind: FrameHeader.Kind) {
             self.owesHeartbeat = false
             if self.isPoisoned { return }
-            self.frame.begin(firstRevision: self.nextRevision)
-            if !self.chain.fits(payloadBytes: 0) { return }
-            do { try self.chain.append(&self.frame, kind: kind) } catch {
-                _ = self.poison(.write, error)
+            if self.chain.fits(payloadBytes: 0) {
+                self.frame.begin(firstRevision: self.nextRevision)
+                do { try self.chain.append(&self.frame, kind: kind) } catch {
+                    _ = self.poison(.write, error)
+                    return
+                }
+            } else if self.unsyncedSince == nil {
                 return
             }
             let began = monotonicNanoseconds()
