@@ -106,6 +106,8 @@ let package = Package(
             name: "ServiceKitTests",
             dependencies: [
                 "JSONLogging", "PrometheusMetrics", "ServiceKit",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

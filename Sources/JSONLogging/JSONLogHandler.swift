@@ -1,0 +1,124 @@
+package import Logging
+
+/// Writes each event as one line of JSON in the shape of zerolog:
+///
+///     {"level":"info","time":"2026-11-22T21:58:14.123Z","service":"kv-service","message":"listening","address":"…"}
+///
+/// After the four first members comes the metadata in the order of its names (the logger's own, under the provider's,
+/// under the event's), and last `error`, what the event's error says of itself. Metadata whose name is taken by one of
+/// these is written as `metadata_<name>`, so that no name appears twice. Integers, floating-point numbers and Booleans
+/// given as `.stringConvertible` stay JSON numbers and Booleans.
+///
+/// A value: level and metadata set on one logger don't show on another. While no level of its own is set, the level is
+/// that of the process. Logging never blocks and never fails; what the output can't take is counted there.
+package struct JSONLogHandler: LogHandler {
+    private let service: String
+    private let output: LogOutput
+    private let sharedLevel: SharedLogLevel
+    private let onMessage: @Sendable (Logger.Level) -> Void
+    private var ownLevel: Logger.Level?
+
+    package var metadata: Logger.Metadata = [:]
+    package var metadataProvider: Logger.MetadataProvider?
+
+    /// - Parameters:
+    ///   - service: the name of the program, `service` in each line.
+    ///   - onMessage: called with the level of each event, on the thread that logs; for counting.
+    package init(
+        service: String,
+        output: LogOutput,
+        level: SharedLogLevel,
+        metadataProvider: Logger.MetadataProvider? = nil,
+        onMessage: @escaping @Sendable (Logger.Level) -> Void = { _ in }
+    ) {
+        self.service = service
+        self.output = output
+        self.sharedLevel = level
+        self.metadataProvider = metadataProvider
+        self.onMessage = onMessage
+    }
+
+    package var logLevel: Logger.Level {
+        get { self.ownLevel ?? self.sharedLevel.value }
+        set { self.ownLevel = newValue }
+    }
+
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { self.metadata[key] }
+        set { self.metadata[key] = newValue }
+    }
+
+    package func log(event: LogEvent) {
+        self.onMessage(event.level)
+        let metadata = self.merged(with: event.metadata)
+        var line = JSONWriter(reservingBytes: 256)
+        line.object { line in
+            line.logMembers(level: event.level, service: self.service, message: event.message.description)
+            for (name, value) in metadata.sorted(by: { $0.key < $1.key }) {
+                line.member(name: Self.memberName(name, in: metadata, hasError: event.error != nil), metadata: value)
+            }
+            if let error = event.error {
+                line.member("error", String(describing: error))
+            }
+        }
+        line.newline()
+        self.output.submit(line.bytes)
+    }
+
+    private func merged(with explicit: Logger.Metadata?) -> Logger.Metadata {
+        var merged = self.metadata
+        if let provided = self.metadataProvider?.get(), !provided.isEmpty {
+            merged.merge(provided) { _, new in new }
+        }
+        if let explicit, !explicit.isEmpty {
+            merged.merge(explicit) { _, new in new }
+        }
+        return merged
+    }
+
+    /// A name that no other member of the line has.
+    private static func memberName(_ name: String, in metadata: Logger.Metadata, hasError: Bool) -> String {
+        switch name {
+        case "level", "time", "service", "message": break
+        case "error" where hasError: break
+        default: return name
+        }
+        var free = "metadata_" + name
+        while metadata[free] != nil {
+            free = "metadata_" + free
+        }
+        return free
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func member(name: String, metadata value: Logger.MetadataValue) {
+        self.beginMember(name)
+        self.append(metadata: value)
+    }
+
+    /// Appends the value without a comma.
+    private mutating func append(metadata value: Logger.MetadataValue) {
+        switch value {
+        case .string(let text):
+            text.appendJSON(to: &self)
+        case .stringConvertible(let value as any JSONValue):
+            value.appendJSON(to: &self)
+        case .stringConvertible(let value):
+            value.description.appendJSON(to: &self)
+        case .dictionary(let members):
+            self.appendObject { writer in
+                for (name, value) in members.sorted(by: { $0.key < $1.key }) {
+                    writer.member(name: name, metadata: value)
+                }
+            }
+        case .array(let elements):
+            self.appendArray { writer in
+                for value in elements {
+                    writer.beginElement()
+                    writer.append(metadata: value)
+                }
+            }
+        }
+    }
+}

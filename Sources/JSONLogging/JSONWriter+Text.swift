@@ -1,0 +1,117 @@
+extension JSONWriter {
+    /// Appends a quoted JSON string.
+    ///
+    /// Escaped are `"`, `\`, everything below U+0020, DEL, the C1 controls U+0080 to U+009F (a terminal takes some of
+    /// them as the beginning of a command) and U+2028, U+2029 (which end a line in JavaScript). So a line of output
+    /// stays one line, whoever reads it. All else is copied as it is, in runs.
+    ///
+    /// - Parameter text: valid UTF-8.
+    mutating func appendText(_ text: Span<UInt8>) {
+        self.bytes.append(UInt8(ascii: "\""))
+        let count = text.count
+        var runStart = 0
+        var index = 0
+        while true {
+            index = text.endOfPlainRun(from: index)
+            guard index < count else { break }
+            let escaped = text.controlSequence(at: index)
+            guard escaped.length > 0 else {
+                index += 1
+                continue
+            }
+            self.append(text.extracting(runStart..<index))
+            self.appendEscape(escaped.scalar)
+            index += escaped.length
+            runStart = index
+        }
+        self.append(text.extracting(runStart..<count))
+        self.bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func append(_ run: Span<UInt8>) {
+        guard run.count > 0 else { return }
+        // The pointer is used for this one copy only; an array takes a buffer in one memcpy, but has no such call for
+        // a span.
+        unsafe run.withUnsafeBufferPointer { buffer in
+            unsafe self.bytes.append(contentsOf: buffer)
+        }
+    }
+
+    private mutating func appendEscape(_ scalar: UInt16) {
+        self.bytes.append(UInt8(ascii: "\\"))
+        switch scalar {
+        case 0x22: self.bytes.append(UInt8(ascii: "\""))
+        case 0x5C: self.bytes.append(UInt8(ascii: "\\"))
+        case 0x08: self.bytes.append(UInt8(ascii: "b"))
+        case 0x09: self.bytes.append(UInt8(ascii: "t"))
+        case 0x0A: self.bytes.append(UInt8(ascii: "n"))
+        case 0x0C: self.bytes.append(UInt8(ascii: "f"))
+        case 0x0D: self.bytes.append(UInt8(ascii: "r"))
+        default:
+            self.bytes.append(UInt8(ascii: "u"))
+            for shift: UInt16 in [12, 8, 4, 0] {
+                let digit = UInt8(truncatingIfNeeded: (scalar >> shift) & 0xF)
+                self.bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+            }
+        }
+    }
+
+    /// Text of the source, which is plain.
+    mutating func append(_ text: StaticString) {
+        // The pointer is used for this one copy only.
+        text.withUTF8Buffer { buffer in
+            unsafe self.bytes.append(contentsOf: buffer)
+        }
+    }
+}
+
+extension Span<UInt8> {
+    /// The index of the first byte at or after `index` that may need an escape: a control, a quote, a backslash, DEL,
+    /// or any byte of a character beyond ASCII. The number of bytes if there is none.
+    fileprivate func endOfPlainRun(from index: Int) -> Int {
+        // A byte has no padding that could be read by this.
+        let bytes = unsafe self.bytes
+        let count = self.count
+        var index = index
+        // Eight bytes at a time. Each term has the top bit of a byte set if that byte, or one below it, matches, which
+        // is exact as to whether there is any.
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let tops: UInt64 = 0x8080_8080_8080_8080
+        while index &+ 8 <= count {
+            // Within the span by the condition of the loop.
+            let word = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
+            let control = (word &- ones &* 0x20) & ~word
+            let quote = word ^ (ones &* 0x22)
+            let backslash = word ^ (ones &* 0x5C)
+            let delete = word ^ (ones &* 0x7F)
+            let found =
+                control | ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)
+                | ((delete &- ones) & ~delete) | word
+            if found & tops != 0 { break }
+            index &+= 8
+        }
+        while index < count {
+            // Within the span by the condition of the loop.
+            let byte = unsafe self[unchecked: index]
+            if byte < 0x20 || byte == 0x22 || byte == 0x5C || byte >= 0x7F { break }
+            index &+= 1
+        }
+        return index
+    }
+
+    /// What has to be escaped at `index`, and how many bytes it takes: 0 when nothing has to be.
+    fileprivate func controlSequence(at index: Int) -> (scalar: UInt16, length: Int) {
+        let byte = self[index]
+        switch byte {
+        case 0..<0x20, 0x22, 0x5C, 0x7F:
+            return (UInt16(byte), 1)
+        case 0xC2 where index + 1 < self.count && self[index + 1] < 0xA0:
+            return (UInt16(self[index + 1]), 2)
+        case 0xE2 where index + 2 < self.count && self[index + 1] == 0x80:
+            let last = self[index + 2]
+            return last == 0xA8 || last == 0xA9 ? (0x2000 | UInt16(last & 0x3F), 3) : (0, 0)
+        default:
+            return (0, 0)
+        }
+    }
+}

@@ -1,0 +1,145 @@
+import Glibc
+import Synchronization
+
+/// The buffer of a ``LogOutput``, and the thread that empties it.
+///
+/// The thread takes turns with the submitters over two arrays: they append to `pending` while it writes the other.
+///
+///     asleep ──line──▶ writing ──▶ gathering (some ms, or until much waits) ──lines──▶ writing …
+///        ▲                              │
+///        └──────── nothing came ────────┘
+///
+/// Only a line that finds the thread asleep, or completes a large batch, costs its submitter the system call that
+/// wakes it.
+///
+/// `@unchecked Sendable`: everything mutable is guarded by `lock`, the counters are atomics.
+final class LogWriterThread: @unchecked Sendable {
+    private enum Activity {
+        /// Until any line comes.
+        case asleep
+        /// Until the pause is over or a large batch waits.
+        case gathering
+        case writing
+        case stopped
+    }
+
+    /// Bytes that end a pause early.
+    private static let largeBatchBytes = 256 << 10
+    private static let pauseNanoseconds: UInt64 = 5_000_000
+    /// Room that is kept between batches; a burst's larger buffer is given back.
+    private static let keptCapacityBytes = 1 << 20
+
+    let linesDropped = Atomic<UInt64>(0)
+    let linesWritten = Atomic<UInt64>(0)
+
+    private let capacityBytes: Int
+    private let lock = ThreadLock()
+
+    // Guarded by `lock`.
+    private var pending: [UInt8] = []
+    private var writingBytes = 0
+    private var activity = Activity.writing
+    private var stopRequested = false
+
+    // Of the thread alone.
+    private var sink: DescriptorSink
+
+    init(descriptor: Int32, capacityBytes: Int) {
+        self.capacityBytes = capacityBytes
+        self.sink = DescriptorSink(descriptor: descriptor)
+    }
+
+    func start() {
+        DetachedThread.start(name: "log-writer") { self.run() }
+    }
+
+    func submit(_ line: [UInt8]) {
+        self.lock.lock()
+        let waiting = self.pending.count + self.writingBytes
+        if self.stopRequested || waiting + line.count > self.capacityBytes {
+            self.lock.unlock()
+            self.linesDropped.wrappingAdd(1, ordering: .relaxed)
+            return
+        }
+        self.pending.append(contentsOf: line)
+        let wakes =
+            switch self.activity {
+            case .asleep: true
+            case .gathering: self.pending.count >= Self.largeBatchBytes
+            case .writing, .stopped: false
+            }
+        if wakes {
+            // Until the thread has the lock again, further lines needn't wake it.
+            self.activity = .writing
+        }
+        self.lock.unlock()
+        if wakes {
+            self.lock.broadcast()
+        }
+    }
+
+    func requestStop() {
+        self.lock.lock()
+        self.stopRequested = true
+        self.lock.unlock()
+        self.lock.broadcast()
+    }
+
+    /// Returns whether the thread has ended within the time.
+    func waitUntilStopped(timeoutSeconds: Double) -> Bool {
+        let now = Timestamp.monotonicNanoseconds()
+        let deadline = now + UInt64(min(max(timeoutSeconds, 0), 1e9) * 1e9)
+        self.lock.lock()
+        defer { self.lock.unlock() }
+        while self.activity != .stopped {
+            guard self.lock.wait(untilMonotonicNanoseconds: deadline) else {
+                return self.activity == .stopped
+            }
+        }
+        return true
+    }
+
+    private func run() {
+        var batch: [UInt8] = []
+        while self.takeBatch(&batch) {
+            let result = self.sink.write(batch)
+            self.linesWritten.wrappingAdd(UInt64(result.linesWritten), ordering: .relaxed)
+            self.linesDropped.wrappingAdd(UInt64(result.linesDropped), ordering: .relaxed)
+            if batch.capacity > Self.keptCapacityBytes {
+                batch = []
+            } else {
+                batch.removeAll(keepingCapacity: true)
+            }
+        }
+    }
+
+    /// Waits for lines and swaps them for the empty `batch`. False when the thread is to end.
+    private func takeBatch(_ batch: inout [UInt8]) -> Bool {
+        self.lock.lock()
+        defer { self.lock.unlock() }
+        self.writingBytes = 0
+        self.gather()
+        while self.pending.isEmpty {
+            if self.stopRequested {
+                self.activity = .stopped
+                self.lock.broadcast()
+                return false
+            }
+            self.activity = .asleep
+            self.lock.wait()
+        }
+        swap(&self.pending, &batch)
+        self.writingBytes = batch.count
+        self.activity = .writing
+        return true
+    }
+
+    /// Gives lines some time to come together after a write. Called with the lock held.
+    private func gather() {
+        let end = Timestamp.monotonicNanoseconds() + Self.pauseNanoseconds
+        self.activity = .gathering
+        while !self.stopRequested && self.pending.count < Self.largeBatchBytes {
+            guard self.lock.wait(untilMonotonicNanoseconds: end) else { return }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import Glibc
+
+/// A mutex with one condition, for a thread that sleeps until others have work for it.
+///
+/// `Synchronization.Mutex` has no condition to wait on. Callers lock, look, wait and unlock themselves, because a wait
+/// gives the lock away: state held across it in an `inout` would be changed behind the compiler's back.
+///
+/// `@unchecked Sendable`, `@safe`: the two POSIX objects are made to be shared, live as long as this one and never move.
+@safe
+final class ThreadLock: @unchecked Sendable {
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+    init() {
+        unsafe self.mutex.initialize(to: pthread_mutex_t())
+        unsafe self.condition.initialize(to: pthread_cond_t())
+        unsafe Self.check(pthread_mutex_init(self.mutex, nil))
+        var attributes = pthread_condattr_t()
+        unsafe Self.check(pthread_condattr_init(&attributes))
+        unsafe Self.check(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC))
+        unsafe Self.check(pthread_cond_init(self.condition, &attributes))
+        unsafe Self.check(pthread_condattr_destroy(&attributes))
+    }
+
+    deinit {
+        unsafe pthread_cond_destroy(self.condition)
+        unsafe pthread_mutex_destroy(self.mutex)
+        unsafe self.condition.deallocate()
+        unsafe self.mutex.deallocate()
+    }
+
+    func lock() {
+        unsafe Self.check(pthread_mutex_lock(self.mutex))
+    }
+
+    func unlock() {
+        unsafe Self.check(pthread_mutex_unlock(self.mutex))
+    }
+
+    /// Wakes every thread that waits.
+    func broadcast() {
+        unsafe Self.check(pthread_cond_broadcast(self.condition))
+    }
+
+    /// Gives the lock away until woken, which may happen without a reason.
+    func wait() {
+        unsafe Self.check(pthread_cond_wait(self.condition, self.mutex))
+    }
+
+    /// As ``wait()``, at most until the deadline. Returns false once it has passed.
+    func wait(untilMonotonicNanoseconds deadline: UInt64) -> Bool {
+        var time = timespec(tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
+        let result = unsafe pthread_cond_timedwait(self.condition, self.mutex, &time)
+        if result == ETIMEDOUT { return false }
+        Self.check(result)
+        return true
+    }
+
+    /// These calls fail only when they are misused.
+    private static func check(_ result: Int32) {
+        precondition(result == 0, "a POSIX thread call failed with errno \(result)")
+    }
+}

@@ -1,0 +1,79 @@
+import Glibc
+
+/// Clocks, and instants as RFC 3339 text in UTC with milliseconds: `2026-11-22T21:58:14.123Z`.
+package enum Timestamp {
+    /// The wall clock, in nanoseconds since 1970. It jumps when the clock is set.
+    package static func wallClockNanoseconds() -> UInt64 {
+        self.nanoseconds(of: CLOCK_REALTIME)
+    }
+
+    /// Nanoseconds since some instant before the process began; never goes back. For durations and deadlines.
+    package static func monotonicNanoseconds() -> UInt64 {
+        self.nanoseconds(of: CLOCK_MONOTONIC)
+    }
+
+    package static func nowRFC3339() -> String {
+        self.rfc3339(nanosecondsSince1970: self.wallClockNanoseconds())
+    }
+
+    package static func rfc3339(nanosecondsSince1970: UInt64) -> String {
+        var text: [UInt8] = []
+        text.reserveCapacity(24)
+        self.append(nanosecondsSince1970: nanosecondsSince1970, to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// - Parameter secondsSince1970: from 1970 to the year 2554; earlier, later and NaN become the nearest of these.
+    package static func rfc3339(secondsSince1970: Double) -> String {
+        // 2^64 nanoseconds. Rounded to the millisecond first, for the nearest Double may lie just below it.
+        let milliseconds = (secondsSince1970 * 1_000).rounded()
+        guard milliseconds > 0 else { return self.rfc3339(nanosecondsSince1970: 0) }
+        let largest = UInt64.max / 1_000_000
+        let whole = milliseconds >= Double(largest) ? largest : UInt64(milliseconds)
+        return self.rfc3339(nanosecondsSince1970: whole * 1_000_000)
+    }
+
+    /// Appends the 24 bytes of the text. The part of a millisecond is cut off, as a clock shows it.
+    package static func append(nanosecondsSince1970: UInt64, to bytes: inout [UInt8]) {
+        let seconds = nanosecondsSince1970 / 1_000_000_000
+        let date = self.civilDate(daysSince1970: seconds / 86_400)
+        let secondOfDay = seconds % 86_400
+        Decimal.append(date.year, digits: 4, to: &bytes)
+        bytes.append(UInt8(ascii: "-"))
+        Decimal.append(date.month, digits: 2, to: &bytes)
+        bytes.append(UInt8(ascii: "-"))
+        Decimal.append(date.day, digits: 2, to: &bytes)
+        bytes.append(UInt8(ascii: "T"))
+        Decimal.append(secondOfDay / 3_600, digits: 2, to: &bytes)
+        bytes.append(UInt8(ascii: ":"))
+        Decimal.append(secondOfDay / 60 % 60, digits: 2, to: &bytes)
+        bytes.append(UInt8(ascii: ":"))
+        Decimal.append(secondOfDay % 60, digits: 2, to: &bytes)
+        bytes.append(UInt8(ascii: "."))
+        Decimal.append(nanosecondsSince1970 / 1_000_000 % 1_000, digits: 3, to: &bytes)
+        bytes.append(UInt8(ascii: "Z"))
+    }
+
+    /// The date of the Gregorian calendar.
+    ///
+    /// Years are counted from 1 March, so that the leap day is the last of its year and a month's first day follows
+    /// from its number alone; 400 years, an era, always have 146,097 days.
+    private static func civilDate(daysSince1970: UInt64) -> (year: UInt64, month: UInt64, day: UInt64) {
+        let days = daysSince1970 + 719_468  // since 1 March of the year 0
+        let era = days / 146_097
+        let dayOfEra = days % 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthFromMarch = (5 * dayOfYear + 2) / 153
+        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+        return (era * 400 + yearOfEra + (month <= 2 ? 1 : 0), month, day)
+    }
+
+    private static func nanoseconds(of clock: clockid_t) -> UInt64 {
+        var time = timespec()
+        // Both clocks exist on every Linux, so the call cannot fail; the pointer ends with the call.
+        _ = unsafe clock_gettime(clock, &time)
+        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+    }
+}

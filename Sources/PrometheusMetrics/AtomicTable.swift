@@ -1,0 +1,125 @@
+import Glibc
+import Synchronization
+
+/// Rows of atomic 64-bit words for numbers that several threads change at once.
+///
+/// Each row has cache lines of its own, and each thread a row, so event loops that count the same thing don't pass one
+/// cache line to and fro. A value is the sum over the rows. Threads beyond the number of rows share them; that costs
+/// time, never a count, as every operation is atomic.
+///
+/// All orders are relaxed: the words are statistics, and nothing else is published through them.
+///
+/// `@unchecked Sendable`, `@safe`: the words are atomics at an address that lives as long as this object, and every
+/// index is checked.
+@safe
+final class AtomicTable: @unchecked Sendable {
+    /// Twice the cores, so that the event loops rarely share one with each other or with another thread; at most 16. A
+    /// power of two, so that a thread's row is a mask away.
+    static let rowCount: Int = {
+        let cores = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+        var count = 2
+        while count < 16 && count < 2 * cores {
+            count *= 2
+        }
+        return count
+    }()
+
+    /// Two cache lines: processors fetch them in pairs.
+    private static let rowAlignmentBytes = 128
+
+    private let words: UnsafeMutablePointer<Atomic<UInt64>>
+    private let wordsPerRow: Int
+    private let columnCount: Int
+    private let rowMask: Int
+
+    init(columnCount: Int) {
+        let wordsPerLine = Self.rowAlignmentBytes / MemoryLayout<UInt64>.stride
+        self.columnCount = columnCount
+        self.wordsPerRow = (columnCount + wordsPerLine - 1) / wordsPerLine * wordsPerLine
+        self.rowMask = Self.rowCount - 1
+        let count = self.wordsPerRow * Self.rowCount
+        let memory = UnsafeMutableRawPointer.allocate(
+            byteCount: count * MemoryLayout<Atomic<UInt64>>.stride,
+            alignment: Self.rowAlignmentBytes
+        )
+        unsafe self.words = memory.bindMemory(to: Atomic<UInt64>.self, capacity: count)
+        for index in 0..<count {
+            unsafe (self.words + index).initialize(to: Atomic<UInt64>(0))
+        }
+    }
+
+    deinit {
+        unsafe UnsafeMutableRawPointer(self.words).deallocate()
+    }
+
+    /// The row of the calling thread.
+    var currentRow: Int {
+        ThreadNumber.current & self.rowMask
+    }
+
+    func add(_ value: UInt64, row: Int, column: Int) {
+        unsafe self.word(row, column).pointee.wrappingAdd(value, ordering: .relaxed)
+    }
+
+    /// Adds to a word that holds the bits of a Double.
+    func addDouble(_ value: Double, row: Int, column: Int) {
+        let word = unsafe self.word(row, column)
+        var current = unsafe word.pointee.load(ordering: .relaxed)
+        while true {
+            let sum = (Double(bitPattern: current) + value).bitPattern
+            let (exchanged, original) = unsafe word.pointee.weakCompareExchange(
+                expected: current,
+                desired: sum,
+                ordering: .relaxed
+            )
+            if exchanged { return }
+            current = original
+        }
+    }
+
+    /// Raises a word that holds the bits of a Double which is 0 or more.
+    func raiseDouble(to value: Double, row: Int, column: Int) {
+        let word = unsafe self.word(row, column)
+        var current = unsafe word.pointee.load(ordering: .relaxed)
+        while value > Double(bitPattern: current) {
+            let (exchanged, original) = unsafe word.pointee.weakCompareExchange(
+                expected: current,
+                desired: value.bitPattern,
+                ordering: .relaxed
+            )
+            if exchanged { return }
+            current = original
+        }
+    }
+
+    func sum(column: Int) -> UInt64 {
+        self.reduce(column: column, UInt64(0)) { $0 &+ $1 }
+    }
+
+    func sumDouble(column: Int) -> Double {
+        self.reduce(column: column, 0.0) { $0 + Double(bitPattern: $1) }
+    }
+
+    /// The highest of the column's Doubles since the last call; the column is 0 afterwards.
+    func takeMaximumDouble(column: Int) -> Double {
+        var maximum = 0.0
+        for row in 0..<Self.rowCount {
+            let bits = unsafe self.word(row, column).pointee.exchange(0, ordering: .relaxed)
+            maximum = max(maximum, Double(bitPattern: bits))
+        }
+        return maximum
+    }
+
+    private func reduce<Result>(column: Int, _ initial: Result, _ next: (Result, UInt64) -> Result) -> Result {
+        var result = initial
+        for row in 0..<Self.rowCount {
+            result = unsafe next(result, self.word(row, column).pointee.load(ordering: .relaxed))
+        }
+        return result
+    }
+
+    private func word(_ row: Int, _ column: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+        precondition(row >= 0 && row <= self.rowMask && column >= 0 && column < self.columnCount)
+        return unsafe self.words + (row &* self.wordsPerRow &+ column)
+    }
+}

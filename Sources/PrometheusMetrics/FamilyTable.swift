@@ -1,0 +1,68 @@
+/// The families of a registry, and the rules of what may be registered.
+struct FamilyTable {
+    /// In the order of their names.
+    private(set) var sorted: [Family] = []
+    /// Names of samples: a family's own, and `_bucket`, `_sum` and `_count` of histograms. No two families share one.
+    private var sampleNames: Set<[UInt8]> = []
+
+    /// The series' instrument, made if the series is new. Nil when the registration isn't possible.
+    mutating func instrument(
+        name: String,
+        help: String,
+        labels: MetricsRegistry.Labels,
+        kind: MetricKind,
+        make: () -> Instrument
+    ) -> Instrument? {
+        guard let labels = LabelSet(labels, forHistogram: kind.isHistogram) else { return nil }
+        let nameBytes = Array(name.utf8)
+        let index = self.insertionIndex(nameBytes)
+        if index < self.sorted.count, self.sorted[index].name == nameBytes {
+            guard self.sorted[index].accepts(help: help, labels: labels, kind: kind) else { return nil }
+            return self.sorted[index].instrument(labels, make: make)
+        }
+        guard MetricName.isValid(nameBytes), kind.hasValidBounds else { return nil }
+        let samples = kind.sampleNames(nameBytes)
+        guard self.sampleNames.isDisjoint(with: samples) else { return nil }
+        self.sampleNames.formUnion(samples)
+        var family = Family(name: nameBytes, help: help, labelNames: labels.names, kind: kind)
+        let instrument = family.instrument(labels, make: make)
+        self.sorted.insert(family, at: index)
+        return instrument
+    }
+
+    private func insertionIndex(_ name: [UInt8]) -> Int {
+        var low = 0
+        var high = self.sorted.count
+        while low < high {
+            let middle = (low + high) / 2
+            if self.sorted[middle].name.lexicographicallyPrecedes(name) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low
+    }
+}
+
+extension MetricKind {
+    var isHistogram: Bool {
+        if case .histogram = self { true } else { false }
+    }
+
+    fileprivate var hasValidBounds: Bool {
+        guard case .histogram(let bounds) = self else { return true }
+        return !bounds.isEmpty && bounds.allSatisfy(\.isFinite)
+            && zip(bounds, bounds.dropFirst()).allSatisfy { $0 < $1 }
+    }
+
+    fileprivate func sampleNames(_ name: [UInt8]) -> Set<[UInt8]> {
+        var names: Set = [name]
+        if self.isHistogram {
+            for suffix in ["_bucket", "_sum", "_count"] {
+                names.insert(name + suffix.utf8)
+            }
+        }
+        return names
+    }
+}

@@ -1,0 +1,34 @@
+import Synchronization
+
+/// A number that goes up and down, from 0 at the start of the process. Any thread may change it at any time; no call
+/// waits.
+///
+/// All threads share one word here, as a set value belongs to none of them. What every request changes is better kept
+/// by its event loop and registered with `read`.
+package final class Gauge: Sendable {
+    private let bits = Atomic<UInt64>(0)
+
+    init() {}
+
+    package func set(_ value: Double) {
+        self.bits.store(value.bitPattern, ordering: .relaxed)
+    }
+
+    package func add(_ difference: Double) {
+        var current = self.bits.load(ordering: .relaxed)
+        while true {
+            let sum = (Double(bitPattern: current) + difference).bitPattern
+            let (exchanged, original) = self.bits.weakCompareExchange(
+                expected: current,
+                desired: sum,
+                ordering: .relaxed
+            )
+            if exchanged { return }
+            current = original
+        }
+    }
+
+    package var value: Double {
+        Double(bitPattern: self.bits.load(ordering: .relaxed))
+    }
+}

@@ -1,0 +1,60 @@
+/// What a ``Histogram`` held at one moment, or between two of them.
+package struct HistogramSnapshot: Sendable, Equatable {
+    /// Upper bounds, ascending.
+    package let bounds: [Double]
+    /// Observations by bucket, not cumulated: one more than there are bounds, the last for what lies above them.
+    package let counts: [UInt64]
+    package let sum: Double
+
+    package init(bounds: [Double], counts: [UInt64], sum: Double) {
+        precondition(counts.count == bounds.count + 1, "a histogram has one bucket more than bounds")
+        self.bounds = bounds
+        self.counts = counts
+        self.sum = sum
+    }
+
+    /// The number of observations.
+    package var count: UInt64 {
+        self.counts.reduce(0, &+)
+    }
+
+    /// The mean of the observations, nil when there are none.
+    package var mean: Double? {
+        let count = self.count
+        return count == 0 ? nil : self.sum / Double(count)
+    }
+
+    /// An estimate of the value that the part `quantile` of the observations doesn't exceed, as `histogram_quantile`
+    /// of Prometheus makes it: linear within the bucket, whose lower end is 0 for a first bucket with a positive bound.
+    /// Above the last bound the estimate is that bound.
+    ///
+    /// - Parameter quantile: 0 to 1; what is outside is taken as the nearer end.
+    /// - Returns: nil when there are no observations.
+    package func quantile(_ quantile: Double) -> Double? {
+        let count = self.count
+        guard count > 0, !quantile.isNaN else { return nil }
+        let rank = min(max(quantile, 0), 1) * Double(count)
+        var below: UInt64 = 0
+        for (index, bound) in self.bounds.enumerated() {
+            let inBucket = self.counts[index]
+            guard inBucket > 0, Double(below + inBucket) >= rank else {
+                below += inBucket
+                continue
+            }
+            if index == 0 && bound <= 0 { return bound }
+            let start = index == 0 ? 0 : self.bounds[index - 1]
+            return start + (bound - start) * max(0, rank - Double(below)) / Double(inBucket)
+        }
+        return self.bounds.last
+    }
+
+    /// What was observed after `earlier` and up to this snapshot, both of the same histogram.
+    package func minus(_ earlier: HistogramSnapshot) -> HistogramSnapshot {
+        precondition(self.bounds == earlier.bounds, "two snapshots of different histograms")
+        return HistogramSnapshot(
+            bounds: self.bounds,
+            counts: zip(self.counts, earlier.counts).map { $0 >= $1 ? $0 - $1 : 0 },
+            sum: self.sum - earlier.sum
+        )
+    }
+}

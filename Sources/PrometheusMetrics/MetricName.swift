@@ -1,0 +1,25 @@
+/// What the exposition format allows as names.
+enum MetricName {
+    /// `[a-zA-Z_:][a-zA-Z0-9_:]*`
+    static func isValid(_ name: [UInt8]) -> Bool {
+        self.isIdentifier(name) { $0 == UInt8(ascii: ":") }
+    }
+
+    /// `[a-zA-Z_][a-zA-Z0-9_]*`, and not beginning with `__`, which Prometheus keeps for itself.
+    static func isValidLabel(_ name: [UInt8]) -> Bool {
+        self.isIdentifier(name) { _ in false } && !name.starts(with: "__".utf8)
+    }
+
+    private static func isIdentifier(_ name: [UInt8], alsoTaking isExtra: (UInt8) -> Bool) -> Bool {
+        guard let first = name.first, !isDigit(first) else { return false }
+        return name.allSatisfy { self.isLetter($0) || self.isDigit($0) || $0 == UInt8(ascii: "_") || isExtra($0) }
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
+}

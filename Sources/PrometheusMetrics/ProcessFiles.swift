@@ -1,0 +1,100 @@
+import Glibc
+import Synchronization
+
+/// The files of `/proc` that say how this process is doing, kept open: they can be read when the process has no
+/// descriptor left, which is when the numbers matter.
+///
+/// `@unchecked Sendable`, `@safe`: the directory stream is used under the lock only, and closed never.
+@safe
+final class ProcessFiles: @unchecked Sendable {
+    static let shared = ProcessFiles()
+
+    private let statDescriptor: Int32
+    private let descriptorDirectory: OpaquePointer?
+    private let lock = Mutex<Void>(())
+    private let bootTimeSeconds: Double
+    private let ticksPerSecond: Double
+    private let pageBytes: UInt64
+
+    private init() {
+        self.statDescriptor = unsafe open("/proc/self/stat", O_RDONLY | O_CLOEXEC)
+        unsafe self.descriptorDirectory = opendir("/proc/self/fd")
+        self.ticksPerSecond = Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
+        self.pageBytes = UInt64(max(1, sysconf(Int32(_SC_PAGESIZE))))
+        self.bootTimeSeconds = Self.readBootTime()
+    }
+
+    func sample() -> ProcessSample {
+        var sample = ProcessSample()
+        sample.pid = Int(getpid())
+        sample.maxFDs = Int(clamping: Self.limit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue)))
+        sample.virtualMemoryMaxBytes = Self.limit(__rlimit_resource_t(RLIMIT_AS.rawValue))
+        sample.openFDs = self.countDescriptors()
+        self.readStat(into: &sample)
+        return sample
+    }
+
+    /// The fields are numbered as in proc(5). The second, the name of the program, is in parentheses and may hold
+    /// spaces and parentheses, so the others are counted from the last closing one.
+    private func readStat(into sample: inout ProcessSample) {
+        let text = Self.read(self.statDescriptor, limit: 4096)
+        guard let end = text.lastIndex(of: UInt8(ascii: ")")) else { return }
+        let fields = text[(end + 1)...].split(separator: UInt8(ascii: " "))
+        func field(_ number: Int) -> UInt64 {
+            let index = number - 3
+            return fields.indices.contains(index) ? UInt64(String(decoding: fields[index], as: UTF8.self)) ?? 0 : 0
+        }
+        sample.cpuSeconds = Double(field(14) + field(15)) / self.ticksPerSecond
+        sample.threads = Int(field(20))
+        sample.startTimeSeconds = self.bootTimeSeconds + Double(field(22)) / self.ticksPerSecond
+        sample.virtualMemoryBytes = field(23)
+        sample.residentMemoryBytes = field(24) * self.pageBytes
+    }
+
+    private func countDescriptors() -> Int {
+        self.lock.withLock { _ in
+            guard let directory = unsafe self.descriptorDirectory else { return 0 }
+            var count = 0
+            unsafe rewinddir(directory)
+            while let entry = unsafe readdir(directory) {
+                // All names but `.` and `..` are numbers.
+                if unsafe entry.pointee.d_name.0 != CChar(bitPattern: UInt8(ascii: ".")) { count += 1 }
+            }
+            return count
+        }
+    }
+
+    private static func limit(_ resource: __rlimit_resource_t) -> UInt64 {
+        var limit = rlimit()
+        guard unsafe getrlimit(resource, &limit) == 0 else { return 0 }
+        return UInt64(limit.rlim_cur)
+    }
+
+    /// When the machine was started, in seconds since 1970: the line `btime` of `/proc/stat`.
+    private static func readBootTime() -> Double {
+        let descriptor = unsafe open("/proc/stat", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return 0 }
+        defer { close(descriptor) }
+        let text = self.read(descriptor, limit: 4 << 20)
+        for line in text.split(separator: UInt8(ascii: "\n")) where line.starts(with: "btime ".utf8) {
+            return Double(String(decoding: line.dropFirst(6), as: UTF8.self)) ?? 0
+        }
+        return 0
+    }
+
+    /// The file from its beginning; empty if it can't be read.
+    private static func read(_ descriptor: Int32, limit: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < limit {
+            let offset = bytes.count
+            var chunk = [UInt8](repeating: 0, count: 4096)
+            let count = unsafe chunk.withUnsafeMutableBytes { buffer in
+                unsafe pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset))
+            }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { break }
+            bytes.append(contentsOf: chunk[..<count])
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,41 @@
+/// What distinguishes one service's program from another's; ``ServiceCommand`` makes the command line of it.
+///
+/// ```swift
+/// enum GatewaySettings {
+///     static let listen = Setting("listen", .listenAddress, default: "127.0.0.1:8080", help: "Address to serve on")
+///     static let upstreamTimeout = Setting(
+///         "upstream-timeout", .duration(in: .milliseconds(1) ... .seconds(60)), default: "3s",
+///         help: "Whole deadline of a request")
+///     static let adminTokenFile = Setting<String?>(optional: "admin-token-file", .filePath, help: "…")
+///     static let table = SettingsTable(
+///         environmentPrefix: "GATEWAY_", settings: [listen, upstreamTimeout, adminTokenFile])
+/// }
+///
+/// enum Gateway: ServiceProgram {
+///     static let name = "api-gateway"
+///     static let abstract = "The public API of the key-value store."
+///     static let examples = [(command: "api-gateway --listen 0.0.0.0:8080", does: "serve on all interfaces")]
+///     static let settings = GatewaySettings.table
+///     static let listen = GatewaySettings.listen
+///     static func serve(_ settings: ResolvedSettings) async -> ServiceExit {
+///         let timeout: Duration = settings[GatewaySettings.upstreamTimeout]
+///         …
+///     }
+/// }
+///
+/// @main enum Main {
+///     static func main() async { await ServiceCommand<Gateway>.main() }
+/// }
+/// ```
+package protocol ServiceProgram: Sendable {
+    /// The name of the executable.
+    static var name: String { get }
+    /// One sentence.
+    static var abstract: String { get }
+    static var examples: [(command: String, does: String)] { get }
+    static var settings: SettingsTable { get }
+    /// The setting whose address answers `/readyz`.
+    static var listen: Setting<ListenAddress> { get }
+    /// Runs the service until it has stopped. Failures are logged by the service, and told by the status.
+    static func serve(_ settings: ResolvedSettings) async -> ServiceExit
+}

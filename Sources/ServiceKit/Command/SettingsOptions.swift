@@ -1,0 +1,81 @@
+import ArgumentParser
+
+/// One `--name` option for each setting of a program's table.
+///
+/// Options are usually declared one property each. Here they come from the table, so that no setting is written down
+/// twice: the parser finds a type's options by reflection and reads their values by decoding, so the type gives it its
+/// own ``customMirror`` and its own ``init(from:)``.
+struct SettingsOptions<Program: ServiceProgram>: ParsableArguments, CustomReflectable {
+    /// The text of each option that was given, by the setting's name.
+    let texts: [String: String]
+
+    init() {
+        self.texts = [:]
+    }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: OptionName.self)
+        var texts: [String: String] = [:]
+        for setting in Program.settings.settings {
+            let option = try container.decode(Option<String?>.self, forKey: OptionName(stringValue: setting.name))
+            texts[setting.name] = option.wrappedValue
+        }
+        self.texts = texts
+    }
+
+    var customMirror: Mirror {
+        Mirror(
+            self,
+            children: Program.settings.settings.map { (label: $0.name, value: Self.option($0)) },
+            displayStyle: .struct
+        )
+    }
+
+    private static func option(_ setting: any SettingDefinition) -> Option<String?> {
+        let variable = Program.settings.environmentVariable(setting)
+        let origin = setting.defaultText.map { "\(variable), default \($0)" } ?? variable
+        return Option(
+            name: .customLong(setting.name),
+            help: ArgumentHelp("\(setting.help) [\(origin)]", valueName: setting.placeholder),
+            completion: Self.completion(setting.completion)
+        )
+    }
+
+    private static func completion(_ completion: Completion) -> CompletionKind? {
+        switch completion {
+        case .none: nil
+        case .file: .file()
+        case .directory: .directory
+        case .words(let words): .list(words)
+        }
+    }
+
+    private struct OptionName: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) {
+            self.stringValue = stringValue
+        }
+
+        init?(intValue: Int) {
+            nil
+        }
+    }
+}
+
+extension SettingsOptions {
+    /// The values from these options, the environment and the config file.
+    ///
+    /// - Throws: `ExitCode` 78 after it has printed all errors to standard error.
+    func resolve() throws -> ResolvedSettings {
+        do {
+            return try Program.settings.resolve(flags: self.texts, environment: ProcessEnvironment.current)
+        } catch {
+            for line in error.errors {
+                StandardStream.error.write("\(Program.name): \(line)\n")
+            }
+            throw ExitCode(ServiceExit.configuration.rawValue)
+        }
+    }
+}

@@ -1,0 +1,139 @@
+/// What texts a setting takes, and the value each stands for.
+package struct SettingKind<Value: Sendable>: Sendable {
+    /// What stands for the value in help, without the angle brackets: `host:port`.
+    package let placeholder: String
+    /// Completes "'x' is not …" in errors: `a duration such as 250ms, 10s or 1m`.
+    package let expectation: String
+    /// Whether the config file may hold the value as a JSON number; a JSON string is taken unless only a number is.
+    package let jsonForms: JSONForms
+    /// What a shell offers for the value.
+    package let completion: Completion
+    /// The value that the text stands for, or nil when it stands for none.
+    package let parse: @Sendable (String) -> Value?
+
+    package init(
+        placeholder: String,
+        expectation: String,
+        jsonForms: JSONForms = .string,
+        completion: Completion = .none,
+        parse: @escaping @Sendable (String) -> Value?
+    ) {
+        self.placeholder = placeholder
+        self.expectation = expectation
+        self.jsonForms = jsonForms
+        self.completion = completion
+        self.parse = parse
+    }
+}
+
+/// The JSON types by which a config file may give a setting.
+package struct JSONForms: OptionSet, Sendable {
+    package let rawValue: Int
+
+    package init(rawValue: Int) {
+        self.rawValue = rawValue
+    }
+
+    package static let string = JSONForms(rawValue: 1)
+    package static let number = JSONForms(rawValue: 2)
+}
+
+/// What a shell offers when a value is completed.
+package enum Completion: Sendable {
+    case none
+    case file
+    case directory
+    case words([String])
+}
+
+extension SettingKind where Value == ListenAddress {
+    /// `host:port`.
+    package static var listenAddress: SettingKind {
+        SettingKind(
+            placeholder: "host:port",
+            expectation: "an address such as 127.0.0.1:8081, [::1]:8081 or 0.0.0.0:0",
+            parse: { ListenAddress($0) }
+        )
+    }
+}
+
+extension SettingKind where Value == String {
+    /// The path of a file; whether it is there is for its reader to find out.
+    package static var filePath: SettingKind {
+        SettingKind(placeholder: "file", expectation: "a path", completion: .file, parse: { $0.isEmpty ? nil : $0 })
+    }
+
+    /// The path of a folder; whether it is there is for its user to find out.
+    package static var directoryPath: SettingKind {
+        SettingKind(
+            placeholder: "folder",
+            expectation: "a path",
+            completion: .directory,
+            parse: { $0.isEmpty ? nil : $0 }
+        )
+    }
+}
+
+extension SettingKind where Value == Int {
+    /// A whole number within bounds, in decimal digits.
+    package static func integer(in bounds: ClosedRange<Int>) -> SettingKind {
+        SettingKind(
+            placeholder: "number",
+            expectation: "a whole number from \(bounds.lowerBound) to \(bounds.upperBound)",
+            jsonForms: .number,
+            parse: { text in Int(text).flatMap { bounds.contains($0) ? $0 : nil } }
+        )
+    }
+
+    /// A number of bytes within bounds: `67108864` or `64MiB` (KiB, MiB, GiB).
+    package static func byteSize(in bounds: ClosedRange<Int>) -> SettingKind {
+        SettingKind(
+            placeholder: "bytes",
+            expectation:
+                "a size in bytes such as 67108864 or 64MiB, from \(bounds.lowerBound) to \(bounds.upperBound)",
+            jsonForms: [.number, .string],
+            parse: { text in ScaledNumber.bytes(text).flatMap { bounds.contains($0) ? $0 : nil } }
+        )
+    }
+}
+
+extension SettingKind where Value == Duration {
+    /// A time with its unit (`ms`, `s`, `m`, `h`) within bounds, such as `250ms`.
+    package static func duration(in bounds: ClosedRange<Duration>) -> SettingKind {
+        let least = ScaledNumber.text(of: bounds.lowerBound)
+        let most = ScaledNumber.text(of: bounds.upperBound)
+        return SettingKind(
+            placeholder: "duration",
+            expectation: "a duration such as 250ms, 10s or 1m, from \(least) to \(most)",
+            parse: { text in ScaledNumber.duration(text).flatMap { bounds.contains($0) ? $0 : nil } }
+        )
+    }
+}
+
+extension SettingKind where Value == Double {
+    /// A finite decimal number within bounds, such as `0.5`.
+    package static func ratio(in bounds: ClosedRange<Double>) -> SettingKind {
+        SettingKind(
+            placeholder: "ratio",
+            expectation: "a number from \(bounds.lowerBound) to \(bounds.upperBound)",
+            jsonForms: .number,
+            parse: { text in
+                guard text.utf8.allSatisfy({ "0123456789.eE+-".utf8.contains($0) }) else { return nil }
+                return Double(text).flatMap { bounds.contains($0) ? $0 : nil }
+            }
+        )
+    }
+}
+
+extension SettingKind where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
+    /// One of the type's words.
+    package static func word(placeholder: String) -> SettingKind {
+        let words = Value.allCases.map(\.rawValue)
+        return SettingKind(
+            placeholder: placeholder,
+            expectation: "one of \(words.joined(separator: ", "))",
+            completion: .words(words),
+            parse: { Value(rawValue: $0) }
+        )
+    }
+}

@@ -1,0 +1,33 @@
+/// What a service's exit code says; the numbers above 1 are those of `sysexits.h`.
+package enum ServiceExit: Int32, Sendable, CaseIterable {
+    case success = 0
+    /// `healthcheck` found the service not ready, or a shutdown was not clean within its timeout.
+    case failure = 1
+    /// The command line names something that is not there.
+    case usage = 64
+    /// The transaction log is damaged.
+    case dataCorrupt = 65
+    /// The listen address cannot be bound.
+    case unavailable = 69
+    case internalError = 70
+    /// A file of the service cannot be read or written.
+    case inputOutput = 74
+    /// Another process holds the data folder.
+    case locked = 75
+    case configuration = 78
+
+    /// For `--help`.
+    var meaning: String {
+        switch self {
+        case .success: "stopped cleanly, or the check passed"
+        case .failure: "healthcheck: not ready; serve: the shutdown was not clean within its timeout"
+        case .usage: "wrong use of the command line"
+        case .dataCorrupt: "the transaction log is damaged"
+        case .unavailable: "the listen address cannot be bound"
+        case .internalError: "internal error"
+        case .inputOutput: "a file cannot be read or written"
+        case .locked: "the data folder is in use by another process"
+        case .configuration: "the configuration is wrong"
+        }
+    }
+}
