@@ -6,13 +6,13 @@ enum ASCII {
     }
 
     static func equal(_ text: some Sequence<UInt8>, _ lowercase: StaticString) -> Bool {
-        unsafe lowercase.withUTF8Buffer { wanted in
+        lowercase.withUTF8Buffer { wanted in
             var index = 0
             for byte in text {
-                guard unsafe index < wanted.count, unsafe self.lowercase(byte) == wanted[index] else { return false }
+                guard index < wanted.count, unsafe self.lowercase(byte) == wanted[index] else { return false }
                 index += 1
             }
-            return unsafe index == wanted.count
+            return index == wanted.count
         }
     }
 

@@ -142,6 +142,12 @@ struct ConnectionMachine {
         }
     }
 
+    /// The last answer is still on its way: its time begins anew.
+    mutating func keepLingering(now: UInt64) {
+        guard self.phase == .lingering else { return }
+        self.deadline = now &+ self.timeouts.linger
+    }
+
     mutating func closed() {
         self.phase = .closed
         self.deadline = .max

@@ -84,7 +84,7 @@ struct RequestLineScanner {
     }
 
     private static func packed(_ method: StaticString) -> UInt64 {
-        unsafe method.withUTF8Buffer { bytes in
+        method.withUTF8Buffer { bytes in
             var text: UInt64 = 0
             for unsafe byte in unsafe bytes { text = text << 8 | UInt64(byte) }
             return text

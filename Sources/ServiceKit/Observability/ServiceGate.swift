@@ -1,4 +1,5 @@
 package import JSONLogging
+import NIOHTTP1
 import Synchronization
 
 /// What the whole service is doing. Decides whether data routes are taken and what `/readyz` says.
@@ -169,12 +170,12 @@ extension ServiceGate {
             document.member("time", Timestamp.nowRFC3339())
             Self.write(results, to: &document)
             if guarded.state == .replaying, let progress = guarded.replayProgress?() {
-                document.member("replay") { replay in
+                document.member("replay", object: { replay in
                     replay.member("bytes_read", progress.bytesRead)
                     replay.member("bytes_total", progress.bytesTotal)
                     replay.member("records", progress.records)
                     replay.member("progress_ratio", progress.ratio)
-                }
+                })
             }
         }
         return (isReady, writer.bytes)
