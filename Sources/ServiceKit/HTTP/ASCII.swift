@@ -16,6 +16,11 @@ enum ASCII {
         }
     }
 
+    /// Whether the bytes are exactly those of `wanted`.
+    static func identical(_ bytes: some Sequence<UInt8>, _ wanted: StaticString) -> Bool {
+        wanted.withUTF8Buffer { unsafe bytes.elementsEqual($0) }
+    }
+
     static func lowercase(_ byte: UInt8) -> UInt8 {
         byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
     }

@@ -354,7 +354,11 @@ extension HTTPConnectionHandler {
         // With input ended on both sides closing the output would close everything, unsent bytes included; the sweep
         // sees to it then.
         if self.unsentBytes == 0 {
-            if self.machine.inputEnded { context.close(promise: nil) } else { context.close(mode: .output, promise: nil) }
+            if self.machine.inputEnded {
+                context.close(promise: nil)
+            } else {
+                context.close(mode: .output, promise: nil)
+            }
         } else if !self.machine.inputEnded {
             context.close(mode: .output, promise: nil)
         }

@@ -177,7 +177,9 @@ extension HTTPServer {
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(ConnectionGuard(connection: connection, limits: limits))
         try pipeline.addHandler(
-            ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoderLimits))
+            ByteToMessageHandler(
+                HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoderLimits)
+            )
         )
         try pipeline.addHandler(connection)
     }

@@ -21,7 +21,8 @@ extension Problem {
 
     static func bodyTooLarge(limit: Int) -> Problem {
         let detail =
-            limit == 0 ? "This request takes no body." : "The body may have at most \(limit) bytes; send less at a time."
+            limit == 0
+            ? "This request takes no body." : "The body may have at most \(limit) bytes; send less at a time."
         return Problem(.payloadTooLarge, code: "body_too_large", detail: detail, closesConnection: true)
     }
 

@@ -86,7 +86,7 @@ struct RequestLineScanner {
     private static func packed(_ method: StaticString) -> UInt64 {
         method.withUTF8Buffer { bytes in
             var text: UInt64 = 0
-            for unsafe byte in unsafe bytes { text = text << 8 | UInt64(byte) }
+            for unsafebyte in unsafe bytes { text = text << 8 | UInt64(byte) }
             return text
         }
     }

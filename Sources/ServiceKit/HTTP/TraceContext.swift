@@ -31,7 +31,8 @@ package struct TraceContext: Sendable, Equatable {
     }
 
     /// - Returns: nil unless the ids are lowercase hex digits of the right number and not all zero.
-    package init?(traceID: String, spanID: String, parentSpanID: String? = nil, flags: UInt8 = 0, state: String? = nil) {
+    package init?(traceID: String, spanID: String, parentSpanID: String? = nil, flags: UInt8 = 0, state: String? = nil)
+    {
         let trace = traceID.utf8.span
         guard trace.count == 32, let high = HexDigits.value(of: trace.extracting(0..<16)),
             let low = HexDigits.value(of: trace.extracting(16..<32)), high | low != 0,

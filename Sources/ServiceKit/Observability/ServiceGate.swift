@@ -170,12 +170,15 @@ extension ServiceGate {
             document.member("time", Timestamp.nowRFC3339())
             Self.write(results, to: &document)
             if guarded.state == .replaying, let progress = guarded.replayProgress?() {
-                document.member("replay", object: { replay in
-                    replay.member("bytes_read", progress.bytesRead)
-                    replay.member("bytes_total", progress.bytesTotal)
-                    replay.member("records", progress.records)
-                    replay.member("progress_ratio", progress.ratio)
-                })
+                document.member(
+                    "replay",
+                    object: { replay in
+                        replay.member("bytes_read", progress.bytesRead)
+                        replay.member("bytes_total", progress.bytesTotal)
+                        replay.member("records", progress.records)
+                        replay.member("progress_ratio", progress.ratio)
+                    }
+                )
             }
         }
         return (isReady, writer.bytes)
