@@ -85,9 +85,7 @@ struct RequestLineScanner {
 
     private static func packed(_ method: StaticString) -> UInt64 {
         method.withUTF8Buffer { bytes in
-            var text: UInt64 = 0
-            for unsafebyte in unsafe bytes { text = text << 8 | UInt64(byte) }
-            return text
+            unsafe bytes.reduce(0) { $0 << 8 | UInt64($1) }
         }
     }
 }
