@@ -1,0 +1,83 @@
+import Dispatch
+import Synchronization
+
+/// Commands on their way to the writer thread: many producers, one consumer, bounded in number and bytes. A producer
+/// holds the lock for an append, the writer for a swap; neither ever waits for the other's I/O.
+final class CommitQueue<Command: Sendable>: Sendable {
+    private struct State {
+        var commands: [Command] = []
+        var bytes = 0
+        var isClosed = false
+        var writerWaits = false
+    }
+
+    private let state = Mutex(State())
+    private let wakeUp = DispatchSemaphore(value: 0)
+    private let limit: Int
+    private let limitBytes: Int
+
+    init(limit: Int, limitBytes: Int) {
+        self.limit = limit
+        self.limitBytes = limitBytes
+    }
+
+    /// Takes all of the commands, or none and says why.
+    func submit(_ commands: [Command], bytes: Int) -> CommitRefusal? {
+        let (refusal, wakes) = self.state.withLock { state -> (CommitRefusal?, Bool) in
+            if state.isClosed { return (.closed, false) }
+            if state.commands.count + commands.count > self.limit || state.bytes + bytes > self.limitBytes {
+                return (.overloaded, false)
+            }
+            state.commands.append(contentsOf: commands)
+            state.bytes += bytes
+            defer { state.writerWaits = false }
+            return (nil, state.writerWaits)
+        }
+        if wakes { self.wakeUp.signal() }
+        return refusal
+    }
+
+    enum Taken: Equatable {
+        case commands
+        case timedOut
+        case closed
+    }
+
+    /// Swaps all waiting commands into `batch`, which must be empty; waits for the first one until `deadline`.
+    func take(into batch: inout [Command], until deadline: DispatchTime) -> Taken {
+        while true {
+            let taken = self.state.withLock { state -> Taken? in
+                if !state.commands.isEmpty {
+                    swap(&batch, &state.commands)
+                    state.bytes = 0
+                    return .commands
+                }
+                if state.isClosed { return .closed }
+                state.writerWaits = true
+                return nil
+            }
+            if let taken { return taken }
+            if self.wakeUp.wait(timeout: deadline) == .timedOut {
+                // A producer that has seen the flag signals in any case: take its signal, so that none is left over.
+                let signalled = self.state.withLock { state -> Bool in
+                    defer { state.writerWaits = false }
+                    return !state.writerWaits
+                }
+                if !signalled { return .timedOut }
+                self.wakeUp.wait()
+            }
+        }
+    }
+
+    /// No further command is taken; those that wait still are.
+    func close() {
+        let wakes = self.state.withLock { state -> Bool in
+            state.isClosed = true
+            defer { state.writerWaits = false }
+            return state.writerWaits
+        }
+        if wakes { self.wakeUp.signal() }
+    }
+
+    var count: Int { self.state.withLock { $0.commands.count } }
+}

@@ -1,0 +1,45 @@
+import Dispatch
+import Glibc
+
+/// A named thread of its own for blocking work: system calls of the log run neither on an event loop nor on the
+/// concurrency pool.
+final class DedicatedThread: Sendable {
+    private let name: String
+    private let body: @Sendable () -> Void
+    private let finished = DispatchSemaphore(value: 0)
+
+    /// - Parameter name: at most 15 bytes are shown by the system.
+    private init(name: String, body: @escaping @Sendable () -> Void) {
+        self.name = name
+        self.body = body
+    }
+
+    static func start(name: String, _ body: @escaping @Sendable () -> Void) -> DedicatedThread {
+        let thread = DedicatedThread(name: name, body: body)
+        let argument = unsafe Unmanaged.passRetained(thread).toOpaque()
+        var handle: pthread_t = 0
+        let result = unsafe pthread_create(
+            &handle, nil,
+            { argument in
+                let thread = unsafe Unmanaged<DedicatedThread>.fromOpaque(argument!).takeRetainedValue()
+                thread.nameCurrentThread()
+                thread.body()
+                thread.finished.signal()
+                return nil
+            }, argument)
+        precondition(result == 0, "no thread could be started: \(SystemError.message(result))")
+        pthread_detach(handle)
+        return thread
+    }
+
+    /// The name is for people who look at the process; without it nothing else changes.
+    private func nameCurrentThread() {
+        let descriptor = unsafe open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+        if descriptor < 0 { return }
+        _ = unsafe Array(self.name.utf8).withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
+        close(descriptor)
+    }
+
+    /// Waits for the thread's end. May be called once.
+    func join() { self.finished.wait() }
+}

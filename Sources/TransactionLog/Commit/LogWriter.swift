@@ -1,0 +1,262 @@
+import Dispatch
+import Synchronization
+
+/// The one thread that writes the log.
+///
+/// For each group commit: take all that waits, let the client stage it into one frame, one `pwrite`, one `fdatasync`,
+/// publish the durable revision, let the client make it visible and answer. While it runs, the next group gathers.
+///
+/// A failed or short write, or a failed sync, poisons the log: the page cache may have dropped what was not written,
+/// so a second sync that succeeds would prove nothing. No descriptor is written or synchronised again, nothing of
+/// that batch is acknowledged as done, and every later write is refused until a restart has read the log back.
+final class LogWriter<Client: CommitClient>: Sendable {
+    let statistics = LogStatistics()
+    private let queue: CommitQueue<Client.Command>
+    private let client: Client
+    private let configuration: LogConfiguration
+    private let preparer: SegmentPreparer
+    private let observer: (any LogObserver)?
+    private let thread = Mutex<DedicatedThread?>(nil)
+
+    init(
+        chain: SegmentChain, report: RecoveryReport, configuration: LogConfiguration, client: Client,
+        observer: (any LogObserver)?
+    ) {
+        self.client = client
+        self.configuration = configuration
+        self.observer = observer
+        self.queue = CommitQueue(limit: configuration.queueLimit, limitBytes: configuration.queueLimitBytes)
+        self.preparer = SegmentPreparer(
+            fileSystem: chain.fileSystem, paths: chain.paths, sizeBytes: configuration.segmentBytes)
+        self.statistics.lastRevision.store(report.lastRevision, ordering: .relaxed)
+        self.statistics.durableRevision.store(report.lastRevision, ordering: .relaxed)
+        self.statistics.setSegments(report.segments)
+        self.preparer.start()
+        self.thread.withLock { thread in
+            thread = DedicatedThread.start(name: "log-writer") { [self] in
+                var loop = Loop(writer: self, chain: chain, nextRevision: report.lastRevision + 1)
+                loop.run()
+            }
+        }
+    }
+
+    func submit(_ commands: [Client.Command], bytes: Int) -> CommitRefusal? {
+        self.queue.submit(commands, bytes: bytes)
+    }
+
+    var pendingCommands: Int { self.queue.count }
+
+    /// Takes no more commands, commits those that wait, marks the end and closes. Blocks until that is done.
+    func stop() {
+        self.queue.close()
+        self.thread.withLock { thread in
+            thread?.join()
+            thread = nil
+        }
+        self.preparer.stop()
+    }
+
+    /// The state of the writer thread.
+    private struct Loop {
+        let writer: LogWriter
+        var chain: SegmentChain
+        var nextRevision: UInt64
+        var frame = FrameBuilder()
+        var batch: [Client.Command] = []
+        /// Whether frames have been written that no sync has covered, and since when.
+        var unsyncedSince: UInt64?
+        /// Whether a heartbeat is due once it is quiet.
+        var owesHeartbeat = false
+        var isPoisoned = false
+
+        init(writer: LogWriter, chain: SegmentChain, nextRevision: UInt64) {
+            self.writer = writer
+            self.chain = chain
+            self.nextRevision = nextRevision
+        }
+
+        mutating func run() {
+            // Behind a clean shutdown only this frame may be torn, as it holds nothing.
+            self.writeControlFrame(.heartbeat)
+            while true {
+                self.batch.removeAll(keepingCapacity: true)
+                switch self.writer.queue.take(into: &self.batch, until: self.deadline()) {
+                case .commands: self.commitBatch()
+                case .timedOut: self.onQuiet()
+                case .closed:
+                    self.writeControlFrame(.cleanShutdown)
+                    self.chain.close()
+                    return
+                }
+                self.synchroniseIfDue()
+            }
+        }
+
+        private func deadline() -> DispatchTime {
+            if self.isPoisoned { return .distantFuture }
+            if case .interval(let milliseconds) = self.chain.syncMode, let since = self.unsyncedSince {
+                return DispatchTime(uptimeNanoseconds: since + UInt64(milliseconds) * 1_000_000)
+            }
+            if self.owesHeartbeat {
+                return .now() + .milliseconds(self.writer.configuration.heartbeatMilliseconds)
+            }
+            return .distantFuture
+        }
+
+        // MARK: - A batch
+
+        private mutating func commitBatch() {
+            var next = 0
+            while next < self.batch.count {
+                if self.isPoisoned {
+                    let error = self.writer.statistics.failure!
+                    self.writer.client.refuse(self.batch[next...], .failed(error, written: false))
+                    return
+                }
+                next = self.commitFrame(from: next)
+            }
+        }
+
+        /// Commits as many commands as one frame takes, and says where the next one begins.
+        private mutating func commitFrame(from start: Int) -> Int {
+            var timings = CommitTimings(takenAt: monotonicNanoseconds())
+            self.frame.begin(firstRevision: self.nextRevision)
+            var next = start
+            while next < self.batch.count {
+                let bytes = self.writer.client.payloadBytes(of: self.batch[next])
+                let full = self.frame.payloadBytes + bytes > self.writer.configuration.frameTargetBytes
+                if full && next > start { break }
+                self.writer.client.stage(self.batch[next], into: &self.frame)
+                next += 1
+            }
+            timings.commands = next - start
+            timings.transactions = self.frame.transactionCount
+            timings.operations = self.frame.operationCount
+            if !self.frame.isEmpty, let refusal = self.write(&timings) {
+                self.writer.client.rollBack(refusal)
+                return next
+            }
+            if timings.transactions > 0 { self.publish(timings) }
+            self.writer.client.commit(timings)
+            return next
+        }
+
+        /// Puts the staged frame onto the disk, as the sync mode says; nil when that is done.
+        private mutating func write(_ timings: inout CommitTimings) -> CommitRefusal? {
+            if !self.chain.fits(payloadBytes: self.frame.payloadBytes) && !self.chain.isEmpty,
+                let refusal = self.rotate()
+            {
+                return refusal
+            }
+            let offset = self.chain.offset
+            let began = monotonicNanoseconds()
+            do { try self.chain.append(&self.frame, kind: .data) } catch { return self.poison(.write, error) }
+            let wrote = monotonicNanoseconds()
+            timings.writeNanoseconds = wrote - began
+            timings.frameBytes = Int(self.chain.offset - offset)
+            if self.chain.syncMode == .always {
+                do { try self.chain.synchronize() } catch { return self.poison(.fsync, error) }
+                timings.syncNanoseconds = monotonicNanoseconds() - wrote
+                self.noteSync(timings.syncNanoseconds)
+            } else if self.unsyncedSince == nil {
+                self.unsyncedSince = wrote
+            }
+            return nil
+        }
+
+        private mutating func publish(_ timings: CommitTimings) {
+            self.nextRevision = self.frame.nextRevision
+            let statistics = self.writer.statistics
+            let last = self.nextRevision - 1
+            statistics.lastRevision.store(last, ordering: .releasing)
+            if self.chain.syncMode == .always { statistics.durableRevision.store(last, ordering: .releasing) }
+            statistics.appendedTransactions.add(UInt64(timings.transactions), ordering: .relaxed)
+            statistics.appendedOperations.add(UInt64(timings.operations), ordering: .relaxed)
+            statistics.appendedBytes.add(UInt64(timings.frameBytes), ordering: .relaxed)
+            statistics.batches.add(1, ordering: .relaxed)
+            statistics.updateActive(sizeBytes: self.chain.offset, lastRevision: last)
+            self.owesHeartbeat = self.chain.syncMode == .always
+            self.writer.observer?.committed(timings)
+        }
+
+        private mutating func rotate() -> CommitRefusal? {
+            let prepared: PreparedSegment
+            do { prepared = try self.writer.preparer.take() } catch {
+                self.writer.observer?.failed(stage: .prepare, error)
+                return .outOfSpace(error)
+            }
+            let began = monotonicNanoseconds()
+            do {
+                let sealed = try self.chain.rotate(to: prepared, nextRevision: self.nextRevision)
+                self.unsyncedSince = nil
+                self.writer.statistics.rotated(
+                    sealed,
+                    next: SegmentSummary(
+                        name: self.chain.name, sizeBytes: self.chain.offset, lastRevision: sealed.lastRevision,
+                        sealed: false))
+                self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
+                self.writer.observer?.rotated(nanoseconds: monotonicNanoseconds() - began)
+                return nil
+            } catch {
+                return self.poison(.rotate, error, written: false)
+            }
+        }
+
+        // MARK: - Between batches
+
+        private mutating func onQuiet() {
+            if self.owesHeartbeat && self.unsyncedSince == nil { self.writeControlFrame(.heartbeat) }
+        }
+
+        private mutating func synchroniseIfDue() {
+            guard !self.isPoisoned, case .interval(let milliseconds) = self.chain.syncMode,
+                let since = self.unsyncedSince,
+                monotonicNanoseconds() >= since + UInt64(milliseconds) * 1_000_000
+            else { return }
+            let began = monotonicNanoseconds()
+            do { try self.chain.synchronize() } catch {
+                _ = self.poison(.fsync, error)
+                return
+            }
+            self.unsyncedSince = nil
+            self.noteSync(monotonicNanoseconds() - began)
+            self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
+        }
+
+        /// Writes a frame without transactions and synchronises it.
+        private mutating func writeControlFrame(_ kind: FrameHeader.Kind) {
+            self.owesHeartbeat = false
+            if self.isPoisoned { return }
+            self.frame.begin(firstRevision: self.nextRevision)
+            if !self.chain.fits(payloadBytes: 0) { return }
+            do { try self.chain.append(&self.frame, kind: kind) } catch {
+                _ = self.poison(.write, error)
+                return
+            }
+            let began = monotonicNanoseconds()
+            do { try self.chain.synchronize() } catch {
+                _ = self.poison(.fsync, error)
+                return
+            }
+            self.unsyncedSince = nil
+            self.noteSync(monotonicNanoseconds() - began)
+            self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
+            self.writer.statistics.updateActive(
+                sizeBytes: self.chain.offset, lastRevision: self.nextRevision - 1)
+        }
+
+        private func noteSync(_ nanoseconds: UInt64) {
+            self.writer.statistics.lastSyncNanoseconds.store(wallClockNanoseconds(), ordering: .relaxed)
+            self.writer.observer?.synchronised(nanoseconds: nanoseconds)
+        }
+
+        private mutating func poison(
+            _ stage: LogFailureStage, _ error: SystemError, written: Bool = true
+        ) -> CommitRefusal {
+            self.isPoisoned = true
+            self.writer.statistics.fail(error)
+            self.writer.observer?.failed(stage: stage, error)
+            return .failed(error, written: written)
+        }
+    }
+}

@@ -1,0 +1,98 @@
+/// Every system call of the log goes through this seam: ``PosixFileSystem`` in production, and in tests a simulated
+/// one that loses what was not synchronised, tears writes and fails the n-th call.
+///
+/// All calls block; none is made on an event loop. Paths are absolute or relative to the working directory.
+package protocol FileSystem: Sendable {
+    /// Makes a folder with mode 0700. An existing folder is not an error.
+    func createDirectory(_ path: String) throws(SystemError)
+    /// The names in a folder, without `.` and `..`, in no order.
+    func list(_ path: String) throws(SystemError) -> [String]
+    func open(_ path: String, _ mode: FileOpenMode) throws(SystemError) -> any File
+    /// Atomic; replaces `to`. Durable only after ``synchronizeDirectory(_:)``.
+    func rename(_ from: String, to: String) throws(SystemError)
+    /// Durable only after ``synchronizeDirectory(_:)``.
+    func remove(_ path: String) throws(SystemError)
+    /// Makes the folder's entries durable.
+    func synchronizeDirectory(_ path: String) throws(SystemError)
+    /// Takes the exclusive lock of a folder through the file at `path`, which then holds `owner`; the lock ends with
+    /// the process or when the value returned is let go.
+    func lock(_ path: String, owner: String) throws(DirectoryLockError) -> any DirectoryLock
+    /// Bytes of the file system that holds `path`.
+    func capacity(_ path: String) throws(SystemError) -> FileSystemCapacity
+}
+
+package enum FileOpenMode: Sendable {
+    case read
+    case readWrite
+    /// Fails with `EEXIST` if the file is there. Mode 0600.
+    case createNew
+}
+
+/// One open file. Calls may come from any thread; the log keeps each file on one thread at a time.
+package protocol File: AnyObject, Sendable {
+    var path: String { get }
+    func size() throws(SystemError) -> UInt64
+    /// Reads up to `count` bytes at `offset` onto the end of `buffer` and says how many; fewer only at the file's end.
+    func read(_ count: Int, at offset: UInt64, into buffer: inout [UInt8]) throws(SystemError) -> Int
+    /// One `pwrite`: says how many bytes were written, which may be fewer than given.
+    func write(_ bytes: borrowing RawSpan, at offset: UInt64) throws(SystemError) -> Int
+    /// `fdatasync`: the bytes and what is needed to read them back.
+    func synchronizeData() throws(SystemError)
+    /// `fsync`: the bytes and all metadata.
+    func synchronize() throws(SystemError)
+    func truncate(to size: UInt64) throws(SystemError)
+    /// Releases the descriptor. The file must not be used afterwards.
+    func close()
+}
+
+package protocol DirectoryLock: AnyObject, Sendable {
+    func unlock()
+}
+
+package enum DirectoryLockError: Error {
+    /// Another process holds the folder; `owner` is what it wrote into the lock file.
+    case held(owner: String)
+    case system(SystemError)
+}
+
+package struct FileSystemCapacity: Sendable, Equatable {
+    package let sizeBytes: UInt64
+    package let availableBytes: UInt64
+
+    package init(sizeBytes: UInt64, availableBytes: UInt64) {
+        self.sizeBytes = sizeBytes
+        self.availableBytes = availableBytes
+    }
+}
+
+extension File {
+    /// Writes all of `bytes` or throws; a short write is an `EIO`, as nothing says what a second try would find.
+    func writeAll(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
+        let written = unsafe try self.write(bytes.span.bytes, at: offset)
+        if written != bytes.count { throw SystemError(call: "pwrite (short)", path: self.path, code: 5) }
+    }
+}
+
+extension FileSystem {
+    /// The whole of a small file.
+    func readFile(_ path: String, limitBytes: Int) throws(SystemError) -> [UInt8] {
+        let file = try self.open(path, .read)
+        defer { file.close() }
+        var bytes: [UInt8] = []
+        _ = try file.read(limitBytes, at: 0, into: &bytes)
+        return bytes
+    }
+
+    /// Puts `bytes` at `path` so that after a crash either the old or the new content is there, whole:
+    /// write aside, `fsync`, rename, `fsync` of the folder.
+    func replaceFile(_ path: String, in directory: String, with bytes: [UInt8]) throws(SystemError) {
+        let aside = path + ".tmp"
+        do { try self.remove(aside) } catch  where error.code == 2 {}
+        let file = try self.open(aside, .createNew)
+        defer { file.close() }
+        try file.writeAll(bytes, at: 0)
+        try file.synchronize()
+        try self.rename(aside, to: path)
+        try self.synchronizeDirectory(directory)
+    }
+}

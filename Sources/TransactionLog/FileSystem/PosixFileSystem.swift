@@ -1,0 +1,165 @@
+import Glibc
+
+/// The file system of the machine. Files are 0600, folders 0700, descriptors close on `exec`, symbolic links are not
+/// followed for files, and calls interrupted by a signal are made again.
+package struct PosixFileSystem: FileSystem {
+    package init() {}
+
+    package func createDirectory(_ path: String) throws(SystemError) {
+        if unsafe mkdir(path, 0o700) == 0 || errno == EEXIST { return }
+        throw SystemError(call: "mkdir", path: path, code: errno)
+    }
+
+    package func list(_ path: String) throws(SystemError) -> [String] {
+        guard let stream = unsafe opendir(path) else { throw SystemError(call: "opendir", path: path, code: errno) }
+        defer { unsafe closedir(stream) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            guard let entry = unsafe readdir(stream) else {
+                if errno != 0 { throw SystemError(call: "readdir", path: path, code: errno) }
+                return names
+            }
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+    }
+
+    package func open(_ path: String, _ mode: FileOpenMode) throws(SystemError) -> any File {
+        let flags =
+            switch mode {
+            case .read: O_RDONLY
+            case .readWrite: O_RDWR
+            case .createNew: O_RDWR | O_CREAT | O_EXCL
+            }
+        let descriptor = retryingInterrupted { unsafe Glibc.open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0o600) }
+        if descriptor < 0 { throw SystemError(call: "open", path: path, code: errno) }
+        return PosixFile(path: path, descriptor: descriptor)
+    }
+
+    package func rename(_ from: String, to: String) throws(SystemError) {
+        if unsafe Glibc.rename(from, to) != 0 { throw SystemError(call: "rename", path: from, code: errno) }
+    }
+
+    package func remove(_ path: String) throws(SystemError) {
+        if unsafe unlink(path) != 0 { throw SystemError(call: "unlink", path: path, code: errno) }
+    }
+
+    package func synchronizeDirectory(_ path: String) throws(SystemError) {
+        let descriptor = retryingInterrupted { unsafe Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        if descriptor < 0 { throw SystemError(call: "open", path: path, code: errno) }
+        defer { _ = Glibc.close(descriptor) }
+        if retryingInterrupted({ fsync(descriptor) }) != 0 { throw SystemError(call: "fsync", path: path, code: errno) }
+    }
+
+    package func lock(_ path: String, owner: String) throws(DirectoryLockError) -> any DirectoryLock {
+        let descriptor = retryingInterrupted {
+            unsafe Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        }
+        if descriptor < 0 { throw .system(SystemError(call: "open", path: path, code: errno)) }
+        let file = PosixFile(path: path, descriptor: descriptor)
+        if retryingInterrupted({ flock(descriptor, LOCK_EX | LOCK_NB) }) != 0 {
+            let code = errno
+            defer { file.close() }
+            if code != EWOULDBLOCK { throw .system(SystemError(call: "flock", path: path, code: code)) }
+            var holder: [UInt8] = []
+            do { _ = try file.read(256, at: 0, into: &holder) } catch { throw .system(error) }
+            throw .held(owner: String(decoding: holder, as: UTF8.self))
+        }
+        do {
+            try file.truncate(to: 0)
+            try file.writeAll(Array(owner.utf8), at: 0)
+        } catch {
+            file.close()
+            throw .system(error)
+        }
+        return PosixDirectoryLock(file: file)
+    }
+
+    package func capacity(_ path: String) throws(SystemError) -> FileSystemCapacity {
+        var status = statvfs()
+        if unsafe statvfs(path, &status) != 0 { throw SystemError(call: "statvfs", path: path, code: errno) }
+        return FileSystemCapacity(
+            sizeBytes: UInt64(status.f_blocks) * UInt64(status.f_frsize),
+            availableBytes: UInt64(status.f_bavail) * UInt64(status.f_frsize)
+        )
+    }
+}
+
+/// Makes a call again for as long as a signal interrupted it.
+private func retryingInterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
+    while true {
+        let result = call()
+        if result >= 0 || errno != EINTR { return result }
+    }
+}
+
+/// The lock is the open descriptor: it goes with the process, so a crash leaves no stale lock behind.
+private final class PosixDirectoryLock: DirectoryLock {
+    private let file: PosixFile
+
+    init(file: PosixFile) { self.file = file }
+
+    func unlock() { self.file.close() }
+}
+
+private final class PosixFile: File {
+    let path: String
+    private let descriptor: Int32
+
+    init(path: String, descriptor: Int32) {
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    private func failure(_ call: String) -> SystemError { SystemError(call: call, path: self.path, code: errno) }
+
+    func size() throws(SystemError) -> UInt64 {
+        var status = stat()
+        if unsafe fstat(self.descriptor, &status) != 0 { throw self.failure("fstat") }
+        return UInt64(status.st_size)
+    }
+
+    func read(_ count: Int, at offset: UInt64, into buffer: inout [UInt8]) throws(SystemError) -> Int {
+        let start = buffer.count
+        buffer.append(contentsOf: repeatElement(0, count: count))
+        var done = 0
+        while done < count {
+            let got = retryingInterrupted {
+                unsafe buffer.withUnsafeMutableBytes { bytes in
+                    unsafe pread(
+                        self.descriptor, bytes.baseAddress! + start + done, count - done, off_t(offset) + off_t(done))
+                }
+            }
+            if got < 0 { throw self.failure("pread") }
+            if got == 0 { break }
+            done += got
+        }
+        buffer.removeLast(count - done)
+        return done
+    }
+
+    func write(_ bytes: borrowing RawSpan, at offset: UInt64) throws(SystemError) -> Int {
+        let written = unsafe bytes.withUnsafeBytes { buffer in
+            retryingInterrupted { unsafe pwrite(self.descriptor, buffer.baseAddress, buffer.count, off_t(offset)) }
+        }
+        if written < 0 { throw self.failure("pwrite") }
+        return written
+    }
+
+    func synchronizeData() throws(SystemError) {
+        if fdatasync(self.descriptor) != 0 { throw self.failure("fdatasync") }
+    }
+
+    func synchronize() throws(SystemError) {
+        if fsync(self.descriptor) != 0 { throw self.failure("fsync") }
+    }
+
+    func truncate(to size: UInt64) throws(SystemError) {
+        if retryingInterrupted({ ftruncate(self.descriptor, off_t(size)) }) != 0 { throw self.failure("ftruncate") }
+    }
+
+    func close() { _ = Glibc.close(self.descriptor) }
+}

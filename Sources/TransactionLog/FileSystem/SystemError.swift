@@ -1,0 +1,23 @@
+import Glibc
+
+/// A failed system call: what was tried, on which path, and the error number.
+package struct SystemError: Error, Equatable, CustomStringConvertible {
+    package let call: String
+    package let path: String
+    package let code: Int32
+
+    package init(call: String, path: String, code: Int32) {
+        self.call = call
+        self.path = path
+        self.code = code
+    }
+
+    /// Whether the device, the quota or the file size limit leaves no room.
+    package var isOutOfSpace: Bool { self.code == ENOSPC || self.code == EDQUOT || self.code == EFBIG }
+
+    package var description: String { "\(self.call) \(self.path): \(Self.message(self.code)) (errno \(self.code))" }
+
+    static func message(_ code: Int32) -> String {
+        unsafe strerror(code).map { unsafe String(cString: $0) } ?? "unknown error"
+    }
+}

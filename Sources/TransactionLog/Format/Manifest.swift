@@ -1,0 +1,103 @@
+/// What belongs to the store: the small text file `MANIFEST`, replaced as a whole when a segment is added.
+///
+///     txlog-kv manifest 1
+///     store 0b7f6a52-3c1d-4e8f-9a20-5d1c7e4f8b63
+///     generation 2
+///     sealed 0000000000000001-0000000000000001.log last 1000000 length 67108104 seal 9f3c01aa
+///     active 0000000000000002-00000000000f4241.log
+///     imported 1834 5e0f3b21
+///     crc32c 4c1d90ef
+///
+/// The last line is the CRC-32C of all bytes before it. `imported` (optional) is the length and checksum of the
+/// `kv.log` that the store began with.
+package struct Manifest: Equatable, Sendable {
+    package struct Sealed: Equatable, Sendable {
+        package var name: SegmentName
+        package var lastRevision: UInt64
+        package var lengthBytes: UInt64
+        package var sealChecksum: UInt32
+    }
+
+    package struct Imported: Equatable, Sendable {
+        package var lengthBytes: UInt64
+        package var checksum: UInt32
+    }
+
+    package static let fileName = "MANIFEST"
+    static let limitBytes = 64 << 20
+    private static let firstLine = "txlog-kv manifest 1"
+
+    package var storeID: StoreID
+    package var generation: UInt64
+    package var sealed: [Sealed]
+    package var active: SegmentName
+    package var imported: Imported?
+
+    package func encoded() -> [UInt8] {
+        var text = "\(Self.firstLine)\nstore \(self.storeID)\ngeneration \(self.generation)\n"
+        for segment in self.sealed {
+            text += "sealed \(segment.name) last \(segment.lastRevision) length \(segment.lengthBytes)"
+            text += " seal \(Self.hex(segment.sealChecksum))\n"
+        }
+        text += "active \(self.active)\n"
+        if let imported = self.imported { text += "imported \(imported.lengthBytes) \(Self.hex(imported.checksum))\n" }
+        let checksum = CRC32C.of(Array(text.utf8))
+        return Array("\(text)crc32c \(Self.hex(checksum))\n".utf8)
+    }
+
+    private static func hex(_ value: UInt32) -> String { String(hexadecimal(UInt64(value)).suffix(8)) }
+
+    /// - Throws: ``LogError/corrupt(_:)`` when the text is not exactly what ``encoded()`` writes.
+    package init(decoding bytes: [UInt8]) throws(LogError) {
+        func damaged(_ detail: String) -> LogError {
+            .corrupt(Corruption(file: Self.fileName, offset: 0, lastGoodRevision: 0, reason: .manifest(detail)))
+        }
+        let text = String(decoding: bytes, as: UTF8.self)
+        let trailerBytes = "crc32c 00000000\n".utf8.count
+        guard bytes.count > trailerBytes,
+            text.utf8.suffix(trailerBytes)
+                .elementsEqual("crc32c \(Self.hex(CRC32C.of(bytes, in: 0..<bytes.count - trailerBytes)))\n".utf8)
+        else { throw damaged("its checksum fails") }
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast(2)
+        guard let firstLine = lines.popFirst() else { throw damaged("it is empty") }
+        if firstLine != Self.firstLine { throw .unsupported(file: Self.fileName, detail: String(firstLine)) }
+        var storeID: StoreID?
+        var generation: UInt64?
+        var active: SegmentName?
+        self.sealed = []
+        self.imported = nil
+        for line in lines {
+            let words = line.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+            switch (words[0], words.count) {
+            case ("store", 2): storeID = StoreID(words[1])
+            case ("generation", 2): generation = UInt64(words[1])
+            case ("active", 2): active = SegmentName(words[1])
+            case ("imported", 3):
+                guard let length = UInt64(words[1]), let checksum = UInt32(words[2], radix: 16) else {
+                    throw damaged("the line '\(line)' is malformed")
+                }
+                self.imported = Imported(lengthBytes: length, checksum: checksum)
+            case ("sealed", 8):
+                guard let name = SegmentName(words[1]), let last = UInt64(words[3]), let length = UInt64(words[5]),
+                    let checksum = UInt32(words[7], radix: 16)
+                else { throw damaged("the line '\(line)' is malformed") }
+                self.sealed.append(Sealed(name: name, lastRevision: last, lengthBytes: length, sealChecksum: checksum))
+            default: throw .unsupported(file: Self.fileName, detail: "the line '\(line)' is unknown")
+            }
+        }
+        guard let storeID, let generation, let active else { throw damaged("a line is missing") }
+        self.storeID = storeID
+        self.generation = generation
+        self.active = active
+    }
+
+    package init(
+        storeID: StoreID, generation: UInt64, sealed: [Sealed], active: SegmentName, imported: Imported? = nil
+    ) {
+        self.storeID = storeID
+        self.generation = generation
+        self.sealed = sealed
+        self.active = active
+        self.imported = imported
+    }
+}

@@ -1,0 +1,39 @@
+/// What the start found, for the log line, `/admin` and the metrics.
+package struct RecoveryReport: Sendable, Equatable {
+    package struct TornTail: Sendable, Equatable {
+        package var file: String
+        package var offset: UInt64
+        package var bytes: UInt64
+        /// Where the cut bytes were copied to.
+        package var quarantined: String
+    }
+
+    package var storeID: StoreID
+    package var lastRevision: UInt64 = 0
+    package var segments: [SegmentSummary] = []
+    package var bytesRead: UInt64 = 0
+    package var transactions: UInt64 = 0
+    package var operations: UInt64 = 0
+    package var durationNanoseconds: UInt64 = 0
+    package var tornTail: TornTail?
+    /// Whether the last process closed the store in good order.
+    package var wasCleanShutdown = false
+    /// Set when this start took over a `kv.log` of the Go system.
+    package var imported: ImportReport?
+    /// Names in the folder that are not the log's; they are left alone.
+    package var unknownFiles: [String] = []
+}
+
+package struct ImportReport: Sendable, Equatable {
+    package var operations: UInt64
+    package var bytes: UInt64
+    /// Bytes of a torn last line, which were not taken over. They stay in `kv.log.imported`.
+    package var tornBytes: UInt64
+}
+
+/// How far the replay is; readable from any thread while it runs.
+package struct ReplayProgress: Sendable {
+    package var bytesRead: UInt64
+    package var bytesTotal: UInt64
+    package var transactions: UInt64
+}

@@ -1,0 +1,17 @@
+/// Names in the data folder.
+struct LogPaths: Sendable {
+    let directory: String
+
+    static let lockName = "LOCK"
+    static let quarantineName = "quarantine"
+    static let preparedSuffix = ".prepared"
+    static let importName = "kv.log"
+    static let importedName = "kv.log.imported"
+
+    func path(_ name: String) -> String { "\(self.directory)/\(name)" }
+    var manifest: String { self.path(Manifest.fileName) }
+    var lock: String { self.path(Self.lockName) }
+    var quarantine: String { self.path(Self.quarantineName) }
+    func segment(_ name: SegmentName) -> String { self.path(name.description) }
+    func prepared(_ number: Int) -> String { self.path("segment-\(number)\(Self.preparedSuffix)") }
+}

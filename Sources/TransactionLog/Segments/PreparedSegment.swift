@@ -1,0 +1,33 @@
+/// A zero-filled file that waits to become a segment: appends to it change no metadata, so that `fdatasync` is cheap
+/// and cannot run out of space.
+struct PreparedSegment: Sendable {
+    let file: any File
+    let path: String
+
+    private static let chunk = [UInt8](repeating: 0, count: 1 << 20)
+
+    /// Writes `sizeBytes` zeros and makes them durable; the folder's entry is made durable when the file gets its name.
+    static func make(path: String, sizeBytes: Int, in fileSystem: any FileSystem) throws(SystemError) -> PreparedSegment
+    {
+        let file = try fileSystem.open(path, .createNew)
+        do {
+            var offset = 0
+            while offset < sizeBytes {
+                let count = min(Self.chunk.count, sizeBytes - offset)
+                if count == Self.chunk.count {
+                    try file.writeAll(Self.chunk, at: UInt64(offset))
+                } else {
+                    try file.writeAll(Array(Self.chunk[..<count]), at: UInt64(offset))
+                }
+                offset += count
+            }
+            try file.synchronize()
+            return PreparedSegment(file: file, path: path)
+        } catch {
+            // Gives the space back; what stays behind if that fails too is removed at the next start.
+            file.close()
+            do { try fileSystem.remove(path) } catch {}
+            throw error
+        }
+    }
+}

@@ -1,0 +1,158 @@
+import Glibc
+
+/// The segments of a store and the one that takes appends. Confined to one thread at a time: the start's, then the
+/// writer's.
+///
+/// Moving on to the next segment, with what a crash after each step leaves:
+///
+/// 1. The seal goes into the old segment, which is synchronised: a sealed last segment; the start opens its successor.
+/// 2. The header goes into a prepared file, which is synchronised: a `.prepared` file, removed by the start.
+/// 3. The prepared file gets its name: as 2 or as 4, whichever reached the disk.
+/// 4. The folder is synchronised: a segment that the manifest does not list yet; the start takes it, as it is the
+///    next in sequence and names the old one as its predecessor.
+/// 5. The manifest is replaced.
+struct SegmentChain {
+    let fileSystem: any FileSystem
+    let paths: LogPaths
+    let syncMode: SyncMode
+    private(set) var manifest: Manifest
+    private(set) var file: any File
+    private(set) var header: SegmentHeader
+    /// Where the next frame goes.
+    private(set) var offset: UInt64
+    /// Bytes of the segment that a sync has covered.
+    private(set) var durableLength: UInt64
+    /// False during an import, whose manifest comes last.
+    private let writesManifest: Bool
+    /// Size of the file. Frames past it make it longer.
+    private(set) var fileBytes: UInt64
+
+    var name: SegmentName { SegmentName(sequence: self.header.sequence, firstRevision: self.header.firstRevision) }
+
+    /// Whether a frame with this payload, and a seal after it, fits into what is prepared of the segment.
+    func fits(payloadBytes: Int) -> Bool {
+        self.offset + UInt64(FrameHeader.frameBytes(payload: payloadBytes) + FrameHeader.byteCount) <= self.fileBytes
+    }
+
+    var isEmpty: Bool { self.offset == UInt64(SegmentHeader.byteCount) }
+
+    /// Begins a store with its first segment.
+    init(
+        creating storeID: StoreID, firstRevision: UInt64, from prepared: PreparedSegment, syncMode: SyncMode,
+        paths: LogPaths, fileSystem: any FileSystem, writesManifest: Bool = true
+    ) throws(SystemError) {
+        self.fileSystem = fileSystem
+        self.paths = paths
+        self.syncMode = syncMode
+        self.writesManifest = writesManifest
+        self.header = SegmentHeader(
+            storeID: storeID, sequence: 1, firstRevision: firstRevision, salt: .random(in: .min ... .max),
+            syncModeCode: syncMode.code, createdNanoseconds: wallClockNanoseconds(), predecessor: .none)
+        self.manifest = Manifest(
+            storeID: storeID, generation: 0, sealed: [],
+            active: SegmentName(sequence: 1, firstRevision: firstRevision))
+        self.file = prepared.file
+        self.offset = UInt64(SegmentHeader.byteCount)
+        self.durableLength = self.offset
+        self.fileBytes = try prepared.file.size()
+        try self.install(prepared)
+        if writesManifest { try self.writeManifest() }
+    }
+
+    /// Goes on with what the start found.
+    init(
+        resuming manifest: Manifest, file: any File, header: SegmentHeader, offset: UInt64, syncMode: SyncMode,
+        paths: LogPaths, fileSystem: any FileSystem
+    ) throws(SystemError) {
+        self.fileSystem = fileSystem
+        self.paths = paths
+        self.syncMode = syncMode
+        self.writesManifest = true
+        self.manifest = manifest
+        self.file = file
+        self.header = header
+        self.offset = offset
+        self.durableLength = offset
+        self.fileBytes = try file.size()
+    }
+
+    /// Writes a frame behind the last one with one call. Nothing of it counts before ``synchronize()`` returned.
+    @discardableResult
+    mutating func append(_ frame: inout FrameBuilder, kind: FrameHeader.Kind) throws(SystemError) -> UInt32 {
+        let checksum = frame.finish(
+            kind: kind, salt: self.header.salt, fileOffset: self.offset, durableLength: self.durableLength,
+            committedNanoseconds: wallClockNanoseconds())
+        try self.file.writeAll(frame.bytes, at: self.offset)
+        self.offset += UInt64(frame.bytes.count)
+        return checksum
+    }
+
+    mutating func synchronize() throws(SystemError) {
+        try self.file.synchronizeData()
+        self.durableLength = self.offset
+    }
+
+    /// Moves on to the next segment, which begins at `nextRevision`.
+    mutating func rotate(to prepared: PreparedSegment, nextRevision: UInt64) throws(SystemError) -> SegmentSummary {
+        var seal = FrameBuilder()
+        seal.begin(firstRevision: nextRevision)
+        let sealChecksum = try self.append(&seal, kind: .seal)  // 1
+        try self.synchronize()
+        return try self.advance(to: prepared, nextRevision: nextRevision, sealChecksum: sealChecksum)
+    }
+
+    /// Steps 2 to 5, for a segment that is sealed already.
+    mutating func advance(
+        to prepared: PreparedSegment, nextRevision: UInt64, sealChecksum: UInt32
+    ) throws(SystemError) -> SegmentSummary {
+        let old = Manifest.Sealed(
+            name: self.name, lastRevision: nextRevision - 1, lengthBytes: self.offset, sealChecksum: sealChecksum)
+        self.file.close()
+        self.header = SegmentHeader(
+            storeID: self.header.storeID, sequence: self.header.sequence + 1, firstRevision: nextRevision,
+            salt: .random(in: .min ... .max), syncModeCode: self.syncMode.code,
+            createdNanoseconds: wallClockNanoseconds(),
+            predecessor: .init(
+                sequence: old.name.sequence, lastRevision: old.lastRevision, lengthBytes: old.lengthBytes,
+                sealChecksum: sealChecksum))
+        self.file = prepared.file
+        self.offset = UInt64(SegmentHeader.byteCount)
+        self.durableLength = self.offset
+        self.fileBytes = try prepared.file.size()
+        try self.install(prepared)  // 2 to 4
+        self.manifest.sealed.append(old)
+        self.manifest.active = self.name
+        if self.writesManifest { try self.writeManifest() }  // 5
+        return SegmentSummary(name: old.name, sizeBytes: old.lengthBytes, lastRevision: old.lastRevision, sealed: true)
+    }
+
+    private func install(_ prepared: PreparedSegment) throws(SystemError) {
+        try self.file.writeAll(self.header.encoded(), at: 0)
+        try self.file.synchronizeData()
+        try self.fileSystem.rename(prepared.path, to: self.paths.segment(self.name))
+        try self.fileSystem.synchronizeDirectory(self.paths.directory)
+    }
+
+    /// Notes what the store began with; written with the next manifest.
+    mutating func manifest(imported: Manifest.Imported) { self.manifest.imported = imported }
+
+    func close() { self.file.close() }
+
+    mutating func writeManifest() throws(SystemError) {
+        self.manifest.generation += 1
+        try self.fileSystem.replaceFile(
+            self.paths.manifest, in: self.paths.directory, with: self.manifest.encoded())
+    }
+}
+
+/// Nanoseconds since 1970.
+func wallClockNanoseconds() -> UInt64 { clockNanoseconds(CLOCK_REALTIME) }
+
+/// Nanoseconds of a clock that never goes back.
+package func monotonicNanoseconds() -> UInt64 { clockNanoseconds(CLOCK_MONOTONIC) }
+
+private func clockNanoseconds(_ clock: clockid_t) -> UInt64 {
+    var time = timespec()
+    unsafe clock_gettime(clock, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+}

@@ -1,0 +1,70 @@
+import Glibc
+
+/// The transaction log of one data folder: opened once, then fed by a ``CommitClient``.
+///
+/// Opening blocks: it takes the folder's lock, replays everything and decides about the tail. It is called on a thread
+/// of its own, not on an event loop. ``submit(_:bytes:)`` and the statistics may be used from any thread.
+package final class TransactionLog<Client: CommitClient>: Sendable {
+    package let report: RecoveryReport
+    package let configuration: LogConfiguration
+    private let writer: LogWriter<Client>
+    private let lock: any DirectoryLock
+    private let fileSystem: any FileSystem
+
+    /// - Parameters:
+    ///   - progress: called on this thread after each frame that was read.
+    ///   - apply: called on this thread for each operation, in the order of the log.
+    /// - Throws: ``LogError``. The folder is unlocked then.
+    package init(
+        opening configuration: LogConfiguration,
+        fileSystem: any FileSystem = PosixFileSystem(),
+        client: Client,
+        observer: (any LogObserver)? = nil,
+        progress: @escaping (ReplayProgress) -> Void = { _ in },
+        apply: @escaping (UInt64, LoggedOperation) -> Void
+    ) throws(LogError) {
+        try systemCall { () throws(SystemError) in try fileSystem.createDirectory(configuration.directory) }
+        let paths = LogPaths(directory: configuration.directory)
+        do { self.lock = try fileSystem.lock(paths.lock, owner: configuration.owner) } catch {
+            switch error {
+            case .held(let owner): throw .locked(directory: configuration.directory, owner: owner)
+            case .system(let error): throw .system(error)
+            }
+        }
+        do {
+            var recovery = Recovery(
+                fileSystem: fileSystem, configuration: configuration, progress: progress, apply: apply)
+            let chain = try recovery.run()
+            self.report = recovery.report
+            self.configuration = configuration
+            self.fileSystem = fileSystem
+            self.writer = LogWriter(
+                chain: chain, report: recovery.report, configuration: configuration, client: client,
+                observer: observer)
+        } catch {
+            self.lock.unlock()
+            throw error
+        }
+    }
+
+    package var statistics: LogStatistics { self.writer.statistics }
+    /// Commands that wait for the writer.
+    package var pendingCommands: Int { self.writer.pendingCommands }
+
+    /// Hands commands to the writer thread, all or none. Never waits for the disk.
+    /// - Returns: why they were refused, or nil: then the client hears of each of them.
+    package func submit(_ commands: [Client.Command], bytes: Int) -> CommitRefusal? {
+        self.writer.submit(commands, bytes: bytes)
+    }
+
+    /// Size and free bytes of the file system that holds the log.
+    package func capacity() throws(SystemError) -> FileSystemCapacity {
+        try self.fileSystem.capacity(self.configuration.directory)
+    }
+
+    /// Commits what waits, writes the clean-shutdown frame and lets the folder go. Blocks.
+    package func close() {
+        self.writer.stop()
+        self.lock.unlock()
+    }
+}
