@@ -17,7 +17,9 @@ extension JSONWriter {
             return
         }
         // Beyond 2^53 not every integer is a Double, so digits would pretend to a precision that isn't there.
-        if value.magnitude < 9_007_199_254_740_992, value == value.rounded(), value != 0 || value.sign == .plus {
+        if value.magnitude < 9_007_199_254_740_992, value == value.rounded(),
+            value != 0 || value.sign == .plus
+        {
             self.append(integer: Int64(value))
             return
         }

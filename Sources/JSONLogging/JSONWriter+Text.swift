@@ -2,8 +2,8 @@ extension JSONWriter {
     /// Appends a quoted JSON string.
     ///
     /// Escaped are `"`, `\`, everything below U+0020, DEL, the C1 controls U+0080 to U+009F (a terminal takes some of
-    /// them as the beginning of a command) and U+2028, U+2029 (which end a line in JavaScript). So a line of output
-    /// stays one line, whoever reads it. All else is copied as it is, in runs.
+    /// them as the beginning of a command), U+2028, U+2029 (which end a line in JavaScript) and U+FEFF (which some
+    /// readers take off as a byte order mark). So a line of output stays one line, and a text the same, whoever reads it. All else is copied as it is, in runs.
     ///
     /// - Parameter text: valid UTF-8.
     mutating func appendText(_ text: Span<UInt8>) {
@@ -110,6 +110,8 @@ extension Span<UInt8> {
         case 0xE2 where index + 2 < self.count && self[index + 1] == 0x80:
             let last = self[index + 2]
             return last == 0xA8 || last == 0xA9 ? (0x2000 | UInt16(last & 0x3F), 3) : (0, 0)
+        case 0xEF where index + 2 < self.count && self[index + 1] == 0xBB && self[index + 2] == 0xBF:
+            return (0xFEFF, 3)
         default:
             return (0, 0)
         }
