@@ -57,23 +57,13 @@ struct UpstreamRequestEncoder {
 
     /// This service's span is the parent of the one that kv-service makes.
     private func encode(_ trace: TraceContext, into buffer: inout ByteBuffer) {
-        buffer.writeStaticString("\r\ntraceparent: 00-")
-        buffer.writeString(trace.traceID)
-        buffer.writeStaticString("-")
-        buffer.writeString(trace.spanID)
-        buffer.writeStaticString("-")
-        buffer.writeInteger(self.hexDigit(trace.flags >> 4))
-        buffer.writeInteger(self.hexDigit(trace.flags & 15))
-        // A client's text, though the server has refused line breaks in it: one here would forge a request.
-        if let state = trace.state, state.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) {
+        buffer.writeStaticString("\r\ntraceparent: ")
+        trace.writeTraceparent(to: &buffer)
+        // A client's text: the server has let nothing through that could end the field.
+        if let state = trace.state {
             buffer.writeStaticString("\r\ntracestate: ")
             buffer.writeString(state)
         }
-    }
-
-    /// Lower case, as the Trace Context standard wants it.
-    private func hexDigit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 }
 
