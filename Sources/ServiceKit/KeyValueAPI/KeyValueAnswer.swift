@@ -48,7 +48,7 @@ package enum KeyValueAnswer {
             document.object { object in
                 object.member("status", "ok")
                 if value.isUTF8 {
-                    object.memberUTF8("value", value.readableBytesView)
+                    object.memberUTF8("value", value.readableBytesUInt8Span)
                 } else {
                     object.member("value_b64", Base64.encode(Array(value.readableBytesView)))
                     object.member("encoding", "base64")

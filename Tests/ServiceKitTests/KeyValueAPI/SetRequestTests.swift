@@ -174,10 +174,8 @@ extension HTTPRequest {
             trace: TraceContext(
                 traceID: "0af7651916cd43dd8448eb211c80319c",
                 spanID: "b7ad6b7169203331",
-                parentSpanID: nil,
-                flags: 1,
-                state: nil
-            ),
+                flags: 1
+            )!,
             receivedAtNanoseconds: 0,
             peerIsLoopback: true
         )
