@@ -14,13 +14,13 @@ package struct AdminAuthorization: Sendable {
         }
         let descriptor = unsafe open(tokenFile, O_RDONLY | O_CLOEXEC)
         if descriptor < 0 {
-            throw ServiceFailure(.configuration, "--admin-token-file: \(tokenFile): \(SystemError.text(errno))")
+            throw ServiceFailure(.configuration, "--admin-token-file: \(tokenFile): \(ErrorNumber.text(errno))")
         }
         defer { close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: 4_096)
         let count = unsafe bytes.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
         if count < 0 {
-            throw ServiceFailure(.inputOutput, "--admin-token-file: \(tokenFile): \(SystemError.text(errno))")
+            throw ServiceFailure(.inputOutput, "--admin-token-file: \(tokenFile): \(ErrorNumber.text(errno))")
         }
         bytes.removeLast(bytes.count - count)
         while bytes.last == 0x0A || bytes.last == 0x0D { bytes.removeLast() }

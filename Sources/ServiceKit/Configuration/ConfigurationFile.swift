@@ -73,14 +73,14 @@ struct ConfigurationFile {
 
     private func contents() throws -> [UInt8] {
         let descriptor = unsafe open(self.path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw FileError(reason: "cannot be opened: \(SystemError.text(errno))") }
+        guard descriptor >= 0 else { throw FileError(reason: "cannot be opened: \(ErrorNumber.text(errno))") }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while true {
             let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
             if count == 0 { return bytes }
-            guard count > 0 else { throw FileError(reason: "cannot be read: \(SystemError.text(errno))") }
+            guard count > 0 else { throw FileError(reason: "cannot be read: \(ErrorNumber.text(errno))") }
             bytes += chunk[..<count]
             if bytes.count > Self.sizeLimitBytes {
                 throw FileError(reason: "is larger than \(Self.sizeLimitBytes) bytes")

@@ -131,6 +131,13 @@ package final class ServiceRuntime: Sendable {
         return .internalError
     }
 
+    /// Says why the service does not start.
+    package func refuse(_ failure: ServiceFailure) async -> ServiceExit {
+        self.logger.critical("cannot start", metadata: ["error": "\(failure.message)"])
+        self.output.flushAndStop()
+        return failure.exit
+    }
+
     private func listen(
         routes: @escaping @Sendable (any EventLoop) -> [Route], admin: @escaping @Sendable (any EventLoop) -> [Route]
     ) async throws(HTTPServerError) -> [HTTPServer] {
