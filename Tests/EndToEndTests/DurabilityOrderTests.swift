@@ -34,8 +34,8 @@ extension EndToEnd {
             let calls = "trace=pwrite64,pwritev,pwritev2,fdatasync,fsync,write,writev,sendmsg,sendto,msync"
             let traced = try Services.startKV(
                 in: folder,
-                ["--sync", sync],
-                wrapper: ["/usr/bin/strace", "-f", "-s", "1000000", "-o", tracePath, "-e", calls, "-e", "signal=none"]
+                ["--sync", sync, "--segment-bytes", "1MiB"],
+                wrapper: ["/usr/bin/strace", "-f", "-s", "8192", "-o", tracePath, "-e", calls, "-e", "signal=none"]
             )
             let port = try traced.waitForPort()
             let service = try Self.child(of: traced.child.pid)

@@ -60,9 +60,18 @@ final class ServiceProcess: Sendable {
     }
 
     /// Waits until `/readyz` answers 200.
+    ///
+    /// - Throws: ``TimeoutError`` with the last answer and the end of the log.
     func waitUntilReady(port: UInt16) throws {
-        _ = try Poll.until("\(self.program.rawValue) is ready") {
-            try HTTPConnection(port: port).request("GET", "/readyz").status == 200 ? true : nil
+        var last = "no answer"
+        do {
+            _ = try Poll.until("\(self.program.rawValue) is ready") {
+                let answer = try HTTPConnection(port: port).request("GET", "/readyz")
+                last = answer.text
+                return answer.status == 200 ? true : nil
+            }
+        } catch {
+            throw TimeoutError(description: "\(error); /readyz: \(last); log:\n\(self.child.output.suffix(4_000))")
         }
     }
 

@@ -16,7 +16,7 @@ struct SystemCallTrace {
 
         /// The first argument, for calls on a descriptor.
         var descriptor: Substring {
-            self.arguments.prefix { $0 != "," && $0 != ")" }
+            self.arguments.prefix { $0.isNumber }
         }
     }
 
