@@ -1,0 +1,73 @@
+import JSONLogging
+import NIOCore
+import ServiceKit
+
+/// Asks kv-service each second whether it is ready, so that `/readyz`, the metrics and the circuit breaker know
+/// without waiting for a client's request. Confined to its event loop; one in a process is enough.
+final class UpstreamProbe {
+    static let periodNanoseconds: UInt64 = 1_000_000_000
+
+    private let pool: UpstreamPool
+    private let monitor: UpstreamMonitor
+    private var number: UInt64 = 0
+    private var task: RepeatedTask?
+
+    init(pool: UpstreamPool, monitor: UpstreamMonitor) {
+        self.pool = pool
+        self.monitor = monitor
+    }
+
+    /// Probes now and from now on.
+    func start(on eventLoop: any EventLoop) {
+        let probe = NIOLoopBound(self, eventLoop: eventLoop)
+        let period = TimeAmount.nanoseconds(Int64(Self.periodNanoseconds))
+        self.task = eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: period) { _ in
+            probe.value.probe()
+        }
+    }
+
+    func stop() {
+        self.task?.cancel()
+        self.task = nil
+    }
+
+    /// One probe, over before the next one begins.
+    func probe() {
+        self.number += 1
+        let exchange = UpstreamExchange(
+            operation: .probe,
+            key: [],
+            value: ByteBuffer(),
+            identity: RequestIdentity(id: "gateway-probe-\(self.number)", trace: Self.newTrace()),
+            wantsTiming: false,
+            deadlineNanoseconds: Timestamp.monotonicNanoseconds() + Self.periodNanoseconds
+        ) { [monitor = self.monitor] _, result in
+            switch result {
+            case .success(let response):
+                // Whatever it says, it is there.
+                monitor.probed(isReachable: true, isReady: response.head.status == 200)
+            case .failure(.poolExhausted), .failure(.shuttingDown), .failure(.timeout(sent: false)):
+                // The gateway is busy, which says nothing about kv-service.
+                break
+            case .failure:
+                monitor.probed(isReachable: false, isReady: false)
+            }
+        }
+        self.pool.perform(exchange)
+    }
+
+    private static func newTrace() -> TraceContext {
+        func hexDigits(_ value: UInt64) -> String {
+            let digits = String(value, radix: 16)
+            return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+        }
+        func identifier() -> String { hexDigits(UInt64.random(in: 1 ... .max)) }
+        guard let trace = TraceContext(traceID: identifier() + identifier(), spanID: identifier()) else {
+            preconditionFailure("ids of hex digits that are not all 0 were refused")
+        }
+        return trace
+    }
+}
+
+@available(*, unavailable)
+extension UpstreamProbe: Sendable {}
