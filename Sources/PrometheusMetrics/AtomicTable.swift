@@ -32,6 +32,8 @@ final class AtomicTable: @unchecked Sendable {
     private let wordsPerRow: Int
     private let columnCount: Int
     private let rowMask: Int
+    /// A copy, as the shared one is looked for at each use whether it has been made.
+    private let threadNumberKey = ThreadNumber.key
 
     init(columnCount: Int) {
         let wordsPerLine = Self.rowAlignmentBytes / MemoryLayout<UInt64>.stride
@@ -55,7 +57,7 @@ final class AtomicTable: @unchecked Sendable {
 
     /// The row of the calling thread.
     var currentRow: Int {
-        ThreadNumber.current & self.rowMask
+        ThreadNumber.current(self.threadNumberKey) & self.rowMask
     }
 
     func add(_ value: UInt64, row: Int, column: Int) {

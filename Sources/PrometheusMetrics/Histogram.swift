@@ -21,12 +21,12 @@ package final class Histogram: Sendable {
     private var sumColumn: Int { self.bounds.count + 2 }
     private var maximumColumn: Int { self.bounds.count + 3 }
 
-    /// - Parameter bounds: ascending and finite.
+    /// - Parameter bounds: ascending and finite; with others, observations are counted in some bucket.
     init(bounds: [Double]) {
         self.bounds = bounds
         self.boundsNanoseconds = bounds.map { bound in
             let nanoseconds = (bound * 1e9).rounded()
-            return nanoseconds <= 0 ? 0 : nanoseconds >= 0x1p64 ? .max : UInt64(nanoseconds)
+            return nanoseconds <= 0 ? 0 : nanoseconds < 0x1p64 ? UInt64(nanoseconds) : .max
         }
         self.table = AtomicTable(columnCount: bounds.count + 4)
     }

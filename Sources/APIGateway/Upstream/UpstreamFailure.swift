@@ -51,7 +51,7 @@ extension UpstreamFailure {
     static func connectReason(_ error: any Error) -> String {
         switch error {
         case let error as IOError:
-            return SystemError.text(error.errnoCode)
+            return ErrorNumber.text(error.errnoCode)
         case ChannelError.connectTimeout(let timeout):
             return "no connection within \(timeout.nanoseconds / 1_000_000) ms"
         case let error as NIOConnectionError:
