@@ -1,4 +1,5 @@
 import JSONLogging
+import Logging
 import NIOCore
 import ServiceKit
 
@@ -9,12 +10,14 @@ final class UpstreamProbe {
 
     private let pool: UpstreamPool
     private let monitor: UpstreamMonitor
+    private let logger: Logger
     private var number: UInt64 = 0
     private var task: RepeatedTask?
 
-    init(pool: UpstreamPool, monitor: UpstreamMonitor) {
+    init(pool: UpstreamPool, monitor: UpstreamMonitor, logger: Logger) {
         self.pool = pool
         self.monitor = monitor
+        self.logger = logger
     }
 
     /// Probes now and from now on.
@@ -41,19 +44,33 @@ final class UpstreamProbe {
             identity: RequestIdentity(id: "gateway-probe-\(self.number)", trace: Self.newTrace()),
             wantsTiming: false,
             deadlineNanoseconds: Timestamp.monotonicNanoseconds() + Self.periodNanoseconds
-        ) { [monitor = self.monitor] _, result in
-            switch result {
-            case .success(let response):
-                // Whatever it says, it is there.
-                monitor.probed(isReachable: true, isReady: response.head.status == 200)
-            case .failure(.poolExhausted), .failure(.shuttingDown), .failure(.timeout(sent: false)):
-                // The gateway is busy, which says nothing about kv-service.
-                break
-            case .failure:
-                monitor.probed(isReachable: false, isReady: false)
-            }
+        ) { _, result in
+            self.answered(result)
         }
         self.pool.perform(exchange)
+    }
+
+    private func answered(_ result: Result<UpstreamResponse, UpstreamFailure>) {
+        switch result {
+        case .success(let response):
+            // Whatever it says, it is there.
+            if self.monitor.probed(isReachable: true, isReady: response.head.status == 200) != nil {
+                self.logger.notice("kv-service can be reached", metadata: ["upstream": "\(self.monitor.address)"])
+            }
+        case .failure(.poolExhausted), .failure(.shuttingDown), .failure(.timeout(sent: false)):
+            // The gateway is busy, which says nothing about kv-service.
+            break
+        case .failure(let failure):
+            if self.monitor.probed(isReachable: false, isReady: false) != nil {
+                self.logger.warning(
+                    "kv-service cannot be reached",
+                    metadata: [
+                        "upstream": "\(self.monitor.address)", "reason": "\(failure.label)",
+                        "detail": "\(failure.message)",
+                    ]
+                )
+            }
+        }
     }
 
     private static func newTrace() -> TraceContext {

@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -62,7 +63,11 @@ final class ForwarderHarness: Sendable {
                 limits: KeyValueLimits(),
                 timeoutNanoseconds: timeoutMilliseconds * 1_000_000
             )
-            let probe = UpstreamProbe(pool: pool, monitor: monitor)
+            let probe = UpstreamProbe(
+                pool: pool,
+                monitor: monitor,
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            )
             return NIOLoopBound((pool, forwarder, probe), eventLoop: eventLoop)
         }.get()
     }
