@@ -100,7 +100,9 @@ final class ConnectionGuard: ChannelInboundHandler {
             return false
         case .head:
             self.connection.requestBegan(now: now)
-            switch self.scanner.scan(self.held.readableBytesUInt8Span) {
+            // A span of a property would outlive its access where exclusivity is not enforced at run time.
+            let held = self.held
+            switch self.scanner.scan(held.readableBytesUInt8Span) {
             case .incomplete:
                 self.needsMore = true
                 return false
@@ -113,7 +115,8 @@ final class ConnectionGuard: ChannelInboundHandler {
             }
         case .body(let remaining): self.passOn(min(remaining, self.held.readableBytes), context)
         case .chunkedBody:
-            let end = self.bodyEnd.endOfBlankLine(in: self.held.readableBytesUInt8Span)
+            let held = self.held
+            let end = self.bodyEnd.endOfBlankLine(in: held.readableBytesUInt8Span)
             self.passOn(end ?? self.held.readableBytes, context)
         }
         return true
