@@ -114,7 +114,9 @@ final class ConnectionGuard: ChannelInboundHandler {
         case .body(let remaining): self.passOn(min(remaining, self.held.readableBytes), context)
         case .chunkedBody:
             let end = self.bodyEnd.endOfBlankLine(in: self.held.readableBytesUInt8Span)
-            self.passOn(end ?? self.held.readableBytes, context)
+            let length = end ?? self.held.readableBytes
+            self.passOn(length, context)
+            self.connection.didPassChunked(length)
         }
         return true
     }

@@ -216,6 +216,13 @@ extension HTTPConnectionHandler {
         }
     }
 
+    /// So many bytes of a chunked body, with everything around its data, have been given to the decoder.
+    func didPassChunked(_ length: Int) {
+        guard self.machine.phase == .body else { return }
+        self.request?.chunkedBytes += length
+        if self.request?.isPaddedBeyondReason == true { self.refuse(.bodyPadded()) }
+    }
+
     private func takeEnd() {
         self.machine.requestCompleted()
         guard let request = self.request, let admission = request.admission, let context = self.context else { return }
