@@ -10,7 +10,7 @@ import Synchronization
 /// Under load the thread gathers the lines of some milliseconds into one write; the first line after a pause is
 /// written at once.
 package final class LogOutput: Sendable {
-    private let thread: LogWriterThread
+    let thread: LogWriterThread
 
     /// Starts the thread.
     /// - Parameters:

@@ -53,6 +53,12 @@ package final class Index: @unchecked Sendable {
         package var keys = 0
         package var keyBytes = 0
         package var valueBytes = 0
+
+        package init(keys: Int = 0, keyBytes: Int = 0, valueBytes: Int = 0) {
+            self.keys = keys
+            self.keyBytes = keyBytes
+            self.valueBytes = valueBytes
+        }
     }
 
     package init() {

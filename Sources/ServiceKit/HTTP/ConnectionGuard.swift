@@ -100,7 +100,9 @@ final class ConnectionGuard: ChannelInboundHandler {
             return false
         case .head:
             self.connection.requestBegan(now: now)
-            switch self.scanner.scan(self.held.readableBytesUInt8Span) {
+            // A span of a property would outlive its access where exclusivity is not enforced at run time.
+            let held = self.held
+            switch self.scanner.scan(held.readableBytesUInt8Span) {
             case .incomplete:
                 self.needsMore = true
                 return false
@@ -113,8 +115,8 @@ final class ConnectionGuard: ChannelInboundHandler {
             }
         case .body(let remaining): self.passOn(min(remaining, self.held.readableBytes), context)
         case .chunkedBody:
-            let end = self.bodyEnd.endOfBlankLine(in: self.held.readableBytesUInt8Span)
-            let length = end ?? self.held.readableBytes
+            let held = self.held
+            let length = self.bodyEnd.endOfBlankLine(in: held.readableBytesUInt8Span) ?? held.readableBytes
             self.passOn(length, context)
             self.connection.didPassChunked(length)
         }

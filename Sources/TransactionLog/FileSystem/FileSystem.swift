@@ -3,7 +3,8 @@
 ///
 /// All calls block; none is made on an event loop. Paths are absolute or relative to the working directory.
 package protocol FileSystem: Sendable {
-    /// Makes a folder with mode 0700. An existing folder is not an error.
+    /// Makes a folder, and those above it that are missing, with mode 0700 and durably. An existing folder is not an
+    /// error.
     func createDirectory(_ path: String) throws(SystemError)
     /// The names in a folder, without `.` and `..`, in no order.
     func list(_ path: String) throws(SystemError) -> [String]

@@ -6,8 +6,22 @@ package struct PosixFileSystem: FileSystem {
     package init() {}
 
     package func createDirectory(_ path: String) throws(SystemError) {
-        if unsafe mkdir(path, 0o700) == 0 || errno == EEXIST { return }
-        throw SystemError(call: "mkdir", path: path, code: errno)
+        let parent = Self.parent(of: path)
+        if unsafe mkdir(path, 0o700) != 0 {
+            if errno == EEXIST { return }
+            if errno != ENOENT || parent == path { throw SystemError(call: "mkdir", path: path, code: errno) }
+            try self.createDirectory(parent)
+            if unsafe mkdir(path, 0o700) != 0 { throw SystemError(call: "mkdir", path: path, code: errno) }
+        }
+        try self.synchronizeDirectory(parent)
+    }
+
+    /// The path without its last component.
+    private static func parent(of path: String) -> String {
+        var path = path[...]
+        while path.count > 1 && path.last == "/" { path.removeLast() }
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     package func list(_ path: String) throws(SystemError) -> [String] {

@@ -1,7 +1,7 @@
 import Glibc
 
 /// The text of an `errno`.
-package enum SystemError {
+package enum ErrorNumber {
     /// Such as `No such file or directory`. Any thread.
     package static func text(_ code: Int32) -> String {
         var buffer = [CChar](repeating: 0, count: 256)
