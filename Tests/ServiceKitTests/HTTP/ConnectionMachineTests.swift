@@ -25,7 +25,8 @@ import Testing
         machine.requestCompleted()
         #expect(machine.phase == .answering && machine.isBusy)
         #expect(!machine.nextAnswerCloses)
-        #expect(machine.answered(closes: false, now: 30) == .nextRequest)
+        let outcome1 = machine.answered(closes: false, now: 30)
+        #expect(outcome1 == .nextRequest)
         #expect(machine.phase == .idle && !machine.isBusy)
         #expect(machine.deadline == 1_030)
     }
@@ -65,7 +66,8 @@ import Testing
     @Test func `a client that wants to close is answered so, and the connection lingers`() {
         var machine = Self.answering(keepsAlive: false)
         #expect(machine.nextAnswerCloses)
-        #expect(machine.answered(closes: true, now: 30) == .linger)
+        let outcome2 = machine.answered(closes: true, now: 30)
+        #expect(outcome2 == .linger)
         #expect(machine.phase == .lingering && !machine.isBusy)
         #expect(machine.expiry(now: 79) == nil)
         #expect(machine.expiry(now: 80) == .close)
@@ -83,43 +85,54 @@ import Testing
     }
 
     @Test(arguments: [ConnectionMachine.Phase.head, .body])
-    func `an answer before the end of its request ends the connection, whatever it says`(phase: ConnectionMachine.Phase) {
+    func `an answer before the end of its request ends the connection, whatever it says`(phase: ConnectionMachine.Phase)
+    {
         var machine = ConnectionMachine(timeouts: Self.timeouts, now: 0)
         machine.requestBegan(now: 1)
         if phase == .body { machine.headCompleted(keepsAlive: true, now: 2) }
-        #expect(machine.answered(closes: false, now: 3) == .linger)
+        let outcome3 = machine.answered(closes: false, now: 3)
+        #expect(outcome3 == .linger)
     }
 
     @Test func `the end of input closes at once unless a whole request is being answered`() {
         var idle = ConnectionMachine(timeouts: Self.timeouts, now: 0)
-        #expect(idle.inputDidEnd())
+        let outcome4 = idle.inputDidEnd()
+        #expect(outcome4)
         var head = ConnectionMachine(timeouts: Self.timeouts, now: 0)
         head.requestBegan(now: 1)
-        #expect(head.inputDidEnd())
+        let outcome5 = head.inputDidEnd()
+        #expect(outcome5)
         var body = ConnectionMachine(timeouts: Self.timeouts, now: 0)
         body.requestBegan(now: 1)
         body.headCompleted(keepsAlive: true, now: 1)
-        #expect(body.inputDidEnd())
+        let outcome6 = body.inputDidEnd()
+        #expect(outcome6)
         var answering = Self.answering()
-        #expect(!answering.inputDidEnd())
+        let outcome7 = answering.inputDidEnd()
+        #expect(!outcome7)
         #expect(answering.nextAnswerCloses)
-        #expect(answering.answered(closes: true, now: 20) == .close)
+        let outcome8 = answering.answered(closes: true, now: 20)
+        #expect(outcome8 == .close)
     }
 
     @Test func `a drain closes what is idle and lets the rest finish`() {
         var idle = ConnectionMachine(timeouts: Self.timeouts, now: 0)
-        #expect(idle.drainBegan())
+        let outcome9 = idle.drainBegan()
+        #expect(outcome9)
         var answering = Self.answering()
-        #expect(!answering.drainBegan())
+        let outcome10 = answering.drainBegan()
+        #expect(!outcome10)
         #expect(answering.nextAnswerCloses)
-        #expect(answering.answered(closes: true, now: 20) == .linger)
+        let outcome11 = answering.answered(closes: true, now: 20)
+        #expect(outcome11 == .linger)
     }
 
     @Test func `nothing happens to a closed connection`() {
         var machine = Self.answering()
         machine.closed()
         #expect(machine.expiry(now: .max) == nil)
-        #expect(machine.answered(closes: false, now: 20) == .close)
+        let outcome12 = machine.answered(closes: false, now: 20)
+        #expect(outcome12 == .close)
         #expect(machine.phase == .closed)
         machine.requestBegan(now: 30)
         #expect(machine.phase == .closed)
@@ -127,13 +140,20 @@ import Testing
 
     @Test func `a peer that takes nothing is stalled after the time-out, one that takes a byte is not`() {
         var progress = WriteProgress(timeout: 100)
-        #expect(!progress.isStalled(written: 1_000, unsent: 500, now: 1_000))
-        #expect(!progress.isStalled(written: 1_000, unsent: 500, now: 1_099))
-        #expect(!progress.isStalled(written: 1_000, unsent: 499, now: 1_100))
-        #expect(!progress.isStalled(written: 1_000, unsent: 499, now: 1_199))
+        let outcome13 = progress.isStalled(written: 1_000, unsent: 500, now: 1_000)
+        #expect(!outcome13)
+        let outcome14 = progress.isStalled(written: 1_000, unsent: 500, now: 1_099)
+        #expect(!outcome14)
+        let outcome15 = progress.isStalled(written: 1_000, unsent: 499, now: 1_100)
+        #expect(!outcome15)
+        let outcome16 = progress.isStalled(written: 1_000, unsent: 499, now: 1_199)
+        #expect(!outcome16)
         // More was written, and none of it taken.
-        #expect(progress.isStalled(written: 3_000, unsent: 2_499, now: 1_200))
-        #expect(!progress.isStalled(written: 3_000, unsent: 0, now: 1_300))
-        #expect(!progress.isStalled(written: 4_000, unsent: 10, now: 2_000))
+        let outcome17 = progress.isStalled(written: 3_000, unsent: 2_499, now: 1_200)
+        #expect(outcome17)
+        let outcome18 = progress.isStalled(written: 3_000, unsent: 0, now: 1_300)
+        #expect(!outcome18)
+        let outcome19 = progress.isStalled(written: 4_000, unsent: 10, now: 2_000)
+        #expect(!outcome19)
     }
 }

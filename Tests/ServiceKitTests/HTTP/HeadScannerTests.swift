@@ -15,7 +15,8 @@ import Testing
         var scanner = HeadScanner(limits: limits)
         let bytes = Array(text.utf8)
         for cut in cuts + [bytes.count] {
-            let verdict = scanner.scan(bytes[..<cut].span)
+            let part = Array(bytes[..<cut])
+            let verdict = scanner.scan(part.span)
             if verdict != .incomplete { return verdict }
         }
         return .incomplete
@@ -34,7 +35,8 @@ import Testing
 
     @Test func `a head that is not whole is never complete`() {
         for length in 0..<Self.head.utf8.count {
-            #expect(Self.verdict(String(Self.head.prefix(length)), cuts: []) == .incomplete)
+            let part = String(decoding: Array(Self.head.utf8).prefix(length), as: UTF8.self)
+            #expect(Self.verdict(part, cuts: []) == .incomplete)
         }
     }
 
@@ -92,9 +94,9 @@ import Testing
         func verdict(_ text: String) -> HeadScanner.Verdict { Self.verdict(text, cuts: [], limits: limits) }
         #expect(verdict("GET /123456789 HTTP/1.1\r\n\r\n") == .complete(length: 27))
         #expect(verdict("GET /1234567890") == .refused(.targetTooLong))
-        #expect(verdict("GET / HTTP/1.1\r\nA: 456789\r\nB: 345\r\n\r\n") == .complete(length: 38))
+        #expect(verdict("GET / HTTP/1.1\r\nA: 456789\r\nB: 3456\r\n\r\n") == .complete(length: 38))
         #expect(verdict("GET / HTTP/1.1\r\nA: 4567890123456789012") == .refused(.fieldsTooLarge))
-        #expect(verdict("GET / HTTP/1.1\r\nA: 456789\r\nB: 3456\r\n\r\n") == .refused(.fieldsTooLarge))
+        #expect(verdict("GET / HTTP/1.1\r\nA: 456789\r\nB: 34567\r\n\r\n") == .refused(.fieldsTooLarge))
         #expect(verdict("GET / HTTP/1.1\r\nA: b\r\nC: d\r\nE") == .refused(.tooManyFields))
         #expect(verdict(String(repeating: "\r\n", count: 60)) == .refused(.fieldsTooLarge))
     }
@@ -103,7 +105,8 @@ import Testing
         var scanner = HeadScanner(limits: HeadScanner.Limits())
         let bytes = Array(Self.head.utf8)
         for _ in 0..<3 {
-            #expect(scanner.scan(bytes.span) == .complete(length: bytes.count))
+            let verdict = scanner.scan(bytes.span)
+            #expect(verdict == .complete(length: bytes.count))
             scanner.reset()
         }
     }
@@ -114,10 +117,10 @@ import Testing
             var finder = BlankLineFinder()
             var ends: [Int] = []
             for part in [0..<cut, cut..<bytes.count] {
-                var begin = part.lowerBound
-                while let end = finder.endOfBlankLine(in: bytes[begin..<part.upperBound].span) {
-                    begin += end
-                    ends.append(begin)
+                var rest = Array(bytes[part])
+                while let end = finder.endOfBlankLine(in: rest.span) {
+                    rest.removeFirst(end)
+                    ends.append(part.upperBound - rest.count)
                 }
             }
             #expect(ends == [5, bytes.count])

@@ -115,14 +115,15 @@ import Testing
 
     @Test func `an idle connection is closed without a word, a busy one is not`() async throws {
         var limits = HTTPServer.Limits()
-        limits.idleTimeout = .milliseconds(150)
-        limits.headerTimeout = .milliseconds(150)
-        limits.bodyTimeout = .milliseconds(150)
+        limits.idleTimeout = .milliseconds(500)
+        limits.headerTimeout = .milliseconds(500)
+        limits.bodyTimeout = .milliseconds(500)
         limits.sweepInterval = .milliseconds(20)
         let server = try await TestServer.start(limits: limits)
-        let fresh = try await server.connect()
         let busy = try await server.connect()
         busy.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+        try await server.eventually { server.held.count == 1 }
+        let fresh = try await server.connect()
         let used = try await server.connect()
         used.send("GET /get HTTP/1.1\r\nHost: a\r\n\r\n")
         #expect(try await fresh.receiveToEnd() == "")

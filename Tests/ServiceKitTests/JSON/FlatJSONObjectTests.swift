@@ -11,7 +11,8 @@ import Testing
 
     @Test func `members are read in order with every kind of value`() throws {
         let object = try FlatJSONObject(
-            parsing: ByteBuffer(string: " {\"a\" : \"x\",\t\"b\":-1.5e+3 ,\r\n\"c\":true,\"d\":false,\"e\":null,\"\":0} ")
+            parsing: ByteBuffer(
+                string: " {\"a\" : \"x\",\t\"b\":-1.5e+3 ,\r\n\"c\":true,\"d\":false,\"e\":null,\"\":0} ")
         )
         #expect(object.names == ["a", "b", "c", "d", "e", ""])
         #expect(object["a"] == .string(Array("x".utf8)))
