@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import Testing
 
 @testable import JSONLogging
@@ -127,16 +128,29 @@ import Testing
     }
 
     @Test func `rests after a failed write until the next line comes`() {
-        let output = LogOutput(descriptor: -1)
-        output.submit(self.line("lost"))
-        while output.linesDropped < 1 { sched_yield() }
+        let clock = Atomic<Int32>(0)
+        let sink = DescriptorSink(
+            attempt: { _ in
+                // The processor time of the thread that writes.
+                var id = clockid_t()
+                pthread_getcpuclockid(pthread_self(), &id)
+                clock.store(id, ordering: .relaxed)
+                return .failed
+            },
+            waitUntilWritable: { false }
+        )
+        let thread = LogWriterThread(sink: sink, capacityBytes: 1_000)
+        thread.start()
+        thread.submit(self.line("lost"))
+        while thread.linesDropped.load(ordering: .relaxed) < 1 { sched_yield() }
+
+        let before = Self.nanoseconds(of: clock.load(ordering: .relaxed))
         let start = Timestamp.monotonicNanoseconds()
-        let ticksBefore = Self.processorTicksOfWriters()
-        // Long enough for a thread that spins to be seen: 10 ms are a tick.
         while Timestamp.monotonicNanoseconds() - start < 300_000_000 { usleep(10_000) }
-        let ticks = Self.processorTicksOfWriters() - ticksBefore
-        #expect(ticks < 15, "the writer threads used \(ticks) ticks of 10 ms in 300 ms")
-        #expect(output.flushAndStop())
+        let used = Self.nanoseconds(of: clock.load(ordering: .relaxed)) - before
+        #expect(used < 10_000_000, "\(used) ns of 300 ms")
+        thread.requestStop()
+        #expect(thread.waitUntilStopped(timeoutSeconds: 10))
     }
 
     @Test func `waits for a descriptor in non-blocking mode instead of losing lines`() async {
@@ -186,27 +200,9 @@ import Testing
         while thread != nil { sched_yield() }
     }
 
-    /// Ticks of 10 ms that threads of this kind have used, those of other tests included.
-    private static func processorTicksOfWriters() -> Int {
-        guard let directory = opendir("/proc/self/task") else { return 0 }
-        defer { closedir(directory) }
-        var ticks = 0
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { name in
-                String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            guard let file = fopen("/proc/self/task/\(name)/stat", "r") else { continue }
-            defer { fclose(file) }
-            var bytes = [UInt8](repeating: 0, count: 4_096)
-            let text = String(decoding: bytes[..<fread(&bytes, 1, bytes.count, file)], as: UTF8.self)
-            let parts = text.split(separator: ")")
-            guard parts.first?.hasSuffix("(log-writer") == true,
-                let fields = parts.last?.split(separator: " ")
-            else {
-                continue
-            }
-            ticks += (Int(fields[11]) ?? 0) + (Int(fields[12]) ?? 0)
-        }
-        return ticks
+    private static func nanoseconds(of clock: clockid_t) -> Int {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return time.tv_sec * 1_000_000_000 + time.tv_nsec
     }
 }
