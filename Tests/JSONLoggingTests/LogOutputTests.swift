@@ -72,6 +72,32 @@ import Testing
         #expect(text.last?.hasPrefix("number \(1_000_000 + submitted - dropped - 1) ") == true)
     }
 
+    @Test func `counts what is being written as waiting`() {
+        let isWriting = Atomic(false)
+        let mayEnd = Atomic(false)
+        let sink = DescriptorSink(
+            attempt: { bytes in
+                isWriting.store(true, ordering: .relaxed)
+                while !mayEnd.load(ordering: .relaxed) { sched_yield() }
+                return .took(bytes.count)
+            },
+            waitUntilWritable: { false }
+        )
+        let thread = LogWriterThread(sink: sink, capacityBytes: 10)
+        thread.start()
+        thread.submit(self.line("12345"))
+        #expect(eventually { isWriting.load(ordering: .relaxed) })
+        thread.submit(self.line("1234"))
+        #expect(thread.linesDropped.load(ordering: .relaxed) == 1)
+        thread.submit(self.line("123"))
+        #expect(thread.linesDropped.load(ordering: .relaxed) == 1)
+        mayEnd.store(true, ordering: .relaxed)
+        thread.requestStop()
+        #expect(thread.waitUntilStopped(timeoutSeconds: 10))
+        #expect(thread.linesWritten.load(ordering: .relaxed) == 2)
+        #expect(thread.linesDropped.load(ordering: .relaxed) == 1)
+    }
+
     @Test func `takes lines again once the reader has caught up`() async {
         let pipe = Pipe()
         let filled = pipe.fill()
@@ -79,10 +105,15 @@ import Testing
         for _ in 0..<10 { output.submit(self.line(String(repeating: "x", count: 59))) }
         #expect(output.linesDropped == 9)
         var rest = filled
-        while rest > 0 { rest -= pipe.read(limit: rest).count }
+        while rest > 0 {
+            let chunk = pipe.read(limit: rest)
+            guard !chunk.isEmpty else { break }
+            rest -= chunk.count
+        }
+        #expect(rest == 0)
         #expect(pipe.readLines(1).count == 1)
         // The line has been read; the writer notices as soon as its call has returned.
-        while output.linesWritten < 1 { sched_yield() }
+        #expect(eventually { output.linesWritten == 1 })
         output.submit(self.line("again"))
         #expect(pipe.readLines(1) == ["again"])
         #expect(output.flushAndStop())
@@ -142,7 +173,7 @@ import Testing
         let thread = LogWriterThread(sink: sink, capacityBytes: 1_000)
         thread.start()
         thread.submit(self.line("lost"))
-        while thread.linesDropped.load(ordering: .relaxed) < 1 { sched_yield() }
+        #expect(eventually { thread.linesDropped.load(ordering: .relaxed) == 1 })
 
         let before = Self.nanoseconds(of: clock.load(ordering: .relaxed))
         let start = Timestamp.monotonicNanoseconds()
@@ -197,7 +228,7 @@ import Testing
             output.submit(self.line("last"))
         }
         #expect(pipe.readLines(1) == ["last"])
-        while thread != nil { sched_yield() }
+        #expect(eventually { thread == nil })
     }
 
     private static func nanoseconds(of clock: clockid_t) -> Int {
