@@ -124,6 +124,7 @@ let package = Package(
             name: "APIGatewayTests",
             dependencies: [
                 "APIGateway", "JSONLogging", "PrometheusMetrics", "ServiceKit",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -32,8 +32,9 @@ struct KVRoutes {
         let write: SetRequest
         do { write = try SetRequest(request, limits: self.limits) } catch { return responder.fail(error) }
         guard let session = self.store.session else { return responder.fail(Self.starting) }
+        let asked = Asked(request)
         unsafe write.value.withUnsafeReadableBytes { value in
-            unsafe session.set(write.key, to: value) { result in self.answer(request, responder, .set, result) }
+            unsafe session.set(write.key, to: value) { result in self.answer(asked, responder, .set, result) }
         }
     }
 
@@ -43,7 +44,8 @@ struct KVRoutes {
             return responder.fail(error)
         }
         guard let session = self.store.session else { return responder.fail(Self.starting) }
-        session.delete(key) { result in self.answer(request, responder, .delete, result) }
+        let asked = Asked(request)
+        session.delete(key) { result in self.answer(asked, responder, .delete, result) }
     }
 
     private func get(_ request: HTTPRequest, _ responder: Responder) {
@@ -69,8 +71,20 @@ struct KVRoutes {
 
     // MARK: - Answers
 
+    /// What an answer to a write needs of its request. The request itself is let go while the write waits, so that the
+    /// connection can read into the same buffer again.
+    private struct Asked {
+        let receivedAtNanoseconds: UInt64
+        let wantsTiming: Bool
+
+        init(_ request: HTTPRequest) {
+            self.receivedAtNanoseconds = request.receivedAtNanoseconds
+            self.wantsTiming = request.headers.first(name: "X-Request-Timing") == "1"
+        }
+    }
+
     private func answer(
-        _ request: HTTPRequest, _ responder: Responder, _ operation: StoreMetrics.Operation, _ result: WriteResult
+        _ request: Asked, _ responder: Responder, _ operation: StoreMetrics.Operation, _ result: WriteResult
     ) {
         var outcome = RequestOutcome()
         var response: HTTPResponse
@@ -90,7 +104,7 @@ struct KVRoutes {
             ("queue_ms", Double(timings.queue) / 1e6), ("write_ms", Double(timings.write) / 1e6),
             ("fsync_ms", Double(timings.fsync) / 1e6), ("apply_ms", Double(timings.apply) / 1e6),
         ]
-        if request.headers.first(name: "X-Request-Timing") == "1" {
+        if request.wantsTiming {
             response.headers.append(("Server-Timing", timings.serverTiming))
         }
         responder.respond(response, outcome: outcome)

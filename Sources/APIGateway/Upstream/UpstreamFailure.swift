@@ -41,6 +41,18 @@ enum UpstreamFailure: Error, Equatable, Sendable {
         }
     }
 
+    /// What happened, for a person.
+    var message: String {
+        switch self {
+        case .poolExhausted: "no connection became free in time"
+        case .connect(let reason), .protocolError(let reason): reason
+        case .circuitOpen: "the circuit breaker is open"
+        case .timeout(let sent): sent ? "no answer before the deadline" : "no connection before the deadline"
+        case .reset: "the connection was closed before the answer was complete"
+        case .shuttingDown: "the gateway is stopping"
+        }
+    }
+
     static let labels = [
         "pool_exhausted", "connect", "circuit_open", "timeout", "reset", "protocol", "shutting_down",
     ]

@@ -20,12 +20,14 @@ final class UpstreamMonitor: Sendable {
     private let pools = Mutex<[UpstreamPoolCounts]>([])
     private let poolConnections = Atomic<Int>(0)
     private let lastError = Mutex<LastError?>(nil)
-    private let breaker: Mutex<CircuitBreaker>
+    /// The breaker, and when it opened: wall clock, nanoseconds since 1970.
+    private let breaker: Mutex<(machine: CircuitBreaker, openedAtNanoseconds: UInt64?)>
     /// Whether ``breaker`` is as at its start, so that nobody needs to lock it: nearly always.
     private let breakerIsAtRest = Atomic<Bool>(true)
     /// Monotonic nanoseconds, 0 for never.
     private let lastSuccess = Atomic<UInt64>(0)
-    private let failedProbes = Atomic<Int>(0)
+    /// In a row; at the start as many as it takes to be unready, for nothing has been reached yet.
+    private let failedProbes = Atomic<Int>(UpstreamMonitor.failedProbesToUnready)
     private let isUp = Atomic<Bool>(false)
 
     init(
@@ -37,7 +39,7 @@ final class UpstreamMonitor: Sendable {
         self.name = name
         self.address = address
         self.metrics = UpstreamMetrics(registry: registry, upstream: name)
-        self.breaker = Mutex(CircuitBreaker(limits: breakerLimits))
+        self.breaker = Mutex((CircuitBreaker(limits: breakerLimits), nil))
         self.registerGauges(registry)
     }
 
@@ -54,14 +56,15 @@ final class UpstreamMonitor: Sendable {
     /// Seconds to stay away, if the circuit is open; probes are always let through.
     func refusal(of operation: UpstreamOperation, now: UInt64) -> Int? {
         guard operation != .probe, !self.breakerIsAtRest.load(ordering: .relaxed) else { return nil }
-        return self.breaker.withLock { $0.refusal(now: now) }.map { Int(($0 + 999_999_999) / 1_000_000_000) }
+        return self.breaker.withLock { $0.machine.refusal(now: now) }.map { Int(($0 + 999_999_999) / 1_000_000_000) }
     }
 
     func answered(_ exchange: UpstreamExchange, _ response: UpstreamResponse) {
         self.lastSuccess.store(Timestamp.monotonicNanoseconds(), ordering: .relaxed)
         if !self.breakerIsAtRest.load(ordering: .relaxed) {
             self.breaker.withLock { breaker in
-                breaker.succeeded()
+                breaker.machine.succeeded()
+                breaker.openedAtNanoseconds = nil
                 self.breakerIsAtRest.store(true, ordering: .relaxed)
             }
         }
@@ -106,29 +109,37 @@ final class UpstreamMonitor: Sendable {
         self.lastError.withLock { $0 = error }
         self.breaker.withLock { breaker in
             self.breakerIsAtRest.store(false, ordering: .relaxed)
-            breaker.failed(now: Timestamp.monotonicNanoseconds(), jitter: Double.random(in: 0...1))
+            breaker.machine.failed(now: Timestamp.monotonicNanoseconds(), jitter: Double.random(in: 0...1))
+            if breaker.machine.state != .closed, breaker.openedAtNanoseconds == nil {
+                breaker.openedAtNanoseconds = error.atNanoseconds
+            }
         }
     }
 
     // MARK: What the probe tells
 
-    func probed(isReachable: Bool, isReady: Bool) {
+    /// - Returns: Whether kv-service can be reached, if that has changed.
+    func probed(isReachable: Bool, isReady: Bool) -> Bool? {
+        let wasReachable = self.isReachable
         self.isUp.store(isReady, ordering: .relaxed)
         if isReachable {
             self.failedProbes.store(0, ordering: .relaxed)
         } else {
             self.failedProbes.add(1, ordering: .relaxed)
         }
+        return self.isReachable == wasReachable ? nil : !wasReachable
     }
 
     // MARK: What documents and metrics say
 
-    /// Whether kv-service was reached by one of the last probes, or has not been tried often enough to say.
+    /// Whether kv-service was reached by one of the last probes.
     var isReachable: Bool { self.failedProbes.load(ordering: .relaxed) < Self.failedProbesToUnready }
     /// Whether kv-service said at the last probe that it is ready.
     var isReady: Bool { self.isUp.load(ordering: .relaxed) }
     var lastFailure: LastError? { self.lastError.withLock { $0 } }
-    var circuit: CircuitBreaker.State { self.breaker.withLock { $0.state } }
+    var circuit: (state: CircuitBreaker.State, openedAtNanoseconds: UInt64?) {
+        self.breaker.withLock { ($0.machine.state, $0.openedAtNanoseconds) }
+    }
     var maxConnections: Int { self.poolConnections.load(ordering: .relaxed) }
 
     var counts: UpstreamPoolCounts.Snapshot {
@@ -180,6 +191,6 @@ final class UpstreamMonitor: Sendable {
             "gateway_circuit_open",
             help: "Whether requests are refused because the upstream failed repeatedly.",
             labels: labels
-        ) { self.circuit == .closed ? 0 : 1 }
+        ) { self.circuit.state == .closed ? 0 : 1 }
     }
 }

@@ -115,6 +115,11 @@ final class UpstreamPool {
     private func attemptFailed(_ exchange: UpstreamExchange, _ failure: UpstreamFailure) {
         self.endAttempt(exchange)
         self.monitor.failed(exchange, failure)
+        // The next probe comes soon enough, and must not meet the last one.
+        guard exchange.operation != .probe, !self.isShutDown else {
+            exchange.complete(.failure(failure))
+            return
+        }
         let now = Timestamp.monotonicNanoseconds()
         let delay = self.retryPolicy.delay(
             after: failure,
@@ -123,7 +128,7 @@ final class UpstreamPool {
             remainingNanoseconds: exchange.deadlineNanoseconds - min(now, exchange.deadlineNanoseconds),
             jitter: Double.random(in: 0...1)
         )
-        guard let delay, !self.isShutDown else {
+        guard let delay else {
             exchange.complete(.failure(failure))
             return
         }

@@ -20,7 +20,8 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
     struct Limits: Sendable {
         /// Connections at once, those being opened included.
         var maxConnections = 64
-        /// Requests that wait for a connection; one more is refused.
+        /// Requests that wait for a connection to become free; one more is refused. Those that wait for one being
+        /// opened for them are not counted.
         var maxWaiting = 1024
         /// A connection that carried nothing for this long is closed. Below the idle time-out of kv-service (75 s), so
         /// that it is not kv-service that closes a connection just as a request is written to it.
@@ -61,7 +62,8 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
             self.activeCount += 1
             return .send(connection)
         }
-        guard self.waiting.count < self.limits.maxWaiting else { return .refuse }
+        let opening = self.connectingCount + (self.hasRoomForConnection ? 1 : 0)
+        guard self.waiting.count + 1 <= self.limits.maxWaiting + opening else { return .refuse }
         if isRetry {
             self.waiting.prepend(request)
         } else {
@@ -165,10 +167,14 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
 
     /// Counts one more connection as being opened if a request waits that none is being opened for.
     private mutating func startsConnecting() -> Bool {
-        guard !self.isShutDown, self.connectingCount < self.waiting.count,
-            self.connectingCount + self.activeCount + self.idle.count < self.limits.maxConnections
-        else { return false }
+        guard !self.isShutDown, self.connectingCount < self.waiting.count, self.hasRoomForConnection else {
+            return false
+        }
         self.connectingCount += 1
         return true
+    }
+
+    private var hasRoomForConnection: Bool {
+        self.connectingCount + self.activeCount + self.idle.count < self.limits.maxConnections
     }
 }

@@ -90,6 +90,7 @@ package final class Index: @unchecked Sendable {
     package final class Reader {
         private let index: Index
         private let slot: Epochs.Slot
+        private var depth = 0
 
         fileprivate init(index: Index, slot: Epochs.Slot) {
             self.index = index
@@ -115,12 +116,19 @@ package final class Index: @unchecked Sendable {
         }
 
         private func withRoot<Result>(_ body: (Node) -> Result) -> Result {
-            precondition(self.slot.epoch.load(ordering: .relaxed) == Epochs.Slot.none, "reads do not nest")
+            // A read within a read is covered by the outer one's announcement, which is older.
+            self.depth += 1
+            defer { self.depth -= 1 }
+            if self.depth > 1 { return body(self.root) }
             let epoch = self.index.epochs.current.load(ordering: .sequentiallyConsistent)
             self.slot.epoch.store(epoch, ordering: .sequentiallyConsistent)
             defer { self.slot.epoch.store(Epochs.Slot.none, ordering: .releasing) }
+            return body(self.root)
+        }
+
+        private var root: Node {
             let address = self.index.published.load(ordering: .sequentiallyConsistent)
-            return unsafe body(Node(UnsafeMutableRawPointer(bitPattern: address)!))
+            return unsafe Node(UnsafeMutableRawPointer(bitPattern: address)!)
         }
     }
 

@@ -148,7 +148,7 @@ package final class HTTPServer: Sendable {
     }
 
     private static func reason(_ error: any Error) -> String {
-        (error as? IOError).map { String(describing: $0) } ?? String(describing: error)
+        (error as? IOError).map { ErrorNumber.text($0.errnoCode) } ?? String(describing: error)
     }
 }
 

@@ -80,7 +80,8 @@ extension FileSystem {
         let file = try self.open(path, .read)
         defer { file.close() }
         var bytes: [UInt8] = []
-        _ = try file.read(limitBytes, at: 0, into: &bytes)
+        let size = try file.size()
+        _ = try file.read(Int(min(size, UInt64(limitBytes))), at: 0, into: &bytes)
         return bytes
     }
 
