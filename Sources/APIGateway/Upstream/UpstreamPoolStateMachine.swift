@@ -62,9 +62,8 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
             self.activeCount += 1
             return .send(connection)
         }
-        guard self.hasRoomForConnection || self.waiting.count - self.connectingCount < self.limits.maxWaiting else {
-            return .refuse
-        }
+        let opening = self.connectingCount + (self.hasRoomForConnection ? 1 : 0)
+        guard self.waiting.count + 1 <= self.limits.maxWaiting + opening else { return .refuse }
         if isRetry {
             self.waiting.prepend(request)
         } else {

@@ -273,7 +273,7 @@ private struct PoolHistory {
             self.waiting.append(request)
             if open { self.connecting += 1 }
         case .refuse:
-            if self.waiting.count - self.connecting < 6 { self.violations.append("refused with room in the queue") }
+            if self.waiting.count < 6 { self.violations.append("refused with room in the queue") }
         }
     }
 
