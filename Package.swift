@@ -95,7 +95,8 @@ let package = Package(
         ),
 
         .testTarget(name: "TransactionLogTests", dependencies: ["TransactionLog"], swiftSettings: strict),
-        .testTarget(name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "TransactionLog"], swiftSettings: strict),
+        .testTarget(
+            name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "TransactionLog"], swiftSettings: strict),
         .testTarget(name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics"], swiftSettings: strict),
         .testTarget(
             name: "JSONLoggingTests",
