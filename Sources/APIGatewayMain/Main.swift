@@ -1,1 +1,7 @@
-@main enum Main { static func main() {} }
+import APIGateway
+import ArgumentParser
+import ServiceKit
+
+@main enum Main {
+    static func main() async { await ServiceCommand<GatewayProgram>.main() }
+}

@@ -11,13 +11,33 @@ struct DescriptorSink {
         var linesDropped = 0
     }
 
-    let descriptor: Int32
+    /// What came of one system call.
+    enum Outcome {
+        /// At least one byte.
+        case took(Int)
+        case interrupted
+        case wouldBlock
+        case failed
+    }
+
+    private let attempt: (ArraySlice<UInt8>) -> Outcome
+    /// False when the descriptor will never take anything.
+    private let waitUntilWritable: () -> Bool
     /// Whether an error left part of a line behind. The next batch begins with a newline then, so that only the torn
     /// line is damaged.
     private var endsInsideLine = false
 
     init(descriptor: Int32) {
-        self.descriptor = descriptor
+        self.init(
+            attempt: { Self.write($0, to: descriptor) },
+            waitUntilWritable: { Self.waitUntilWritable(descriptor) }
+        )
+    }
+
+    /// With other system calls, for tests.
+    init(attempt: @escaping (ArraySlice<UInt8>) -> Outcome, waitUntilWritable: @escaping () -> Bool) {
+        self.attempt = attempt
+        self.waitUntilWritable = waitUntilWritable
     }
 
     /// - Parameter batch: whole lines.
@@ -29,10 +49,9 @@ struct DescriptorSink {
             self.endsInsideLine = false
         }
         let written = self.writeBytes(batch)
-        if written == batch.count {
-            return Result(linesWritten: Self.lines(in: batch[...]))
+        if written > 0 {
+            self.endsInsideLine = batch[written - 1] != UInt8(ascii: "\n")
         }
-        self.endsInsideLine = written > 0 && batch[written - 1] != UInt8(ascii: "\n")
         return Result(
             linesWritten: Self.lines(in: batch[..<written]),
             linesDropped: Self.lines(in: batch[written...])
@@ -43,42 +62,50 @@ struct DescriptorSink {
     private func writeBytes(_ bytes: [UInt8]) -> Int {
         var written = 0
         while written < bytes.count {
-            let offset = written
-            // The pointer is used for this call only, and the length is what lies behind the offset.
-            let result = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe Glibc.write(self.descriptor, buffer.baseAddress! + offset, buffer.count - offset)
-            }
-            if result > 0 {
-                written += result
+            switch self.attempt(bytes[written...]) {
+            case .took(let count):
+                written += count
+            case .interrupted:
                 continue
-            }
-            switch errno {
-            case EINTR where result < 0:
-                continue
-            case EAGAIN where result < 0:
+            case .wouldBlock:
                 guard self.waitUntilWritable() else { return written }
-            default:
+            case .failed:
                 return written
             }
         }
         return written
     }
 
-    /// False when the descriptor will never become writable.
-    private func waitUntilWritable() -> Bool {
+    private static func lines(in bytes: ArraySlice<UInt8>) -> Int {
+        bytes.reduce(into: 0) { count, byte in
+            if byte == UInt8(ascii: "\n") { count += 1 }
+        }
+    }
+
+    // MARK: System calls
+
+    private static func write(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) -> Outcome {
+        // The pointer is used for this call only.
+        let result = unsafe bytes.withUnsafeBytes { buffer in
+            unsafe Glibc.write(descriptor, buffer.baseAddress, buffer.count)
+        }
+        if result > 0 { return .took(result) }
+        guard result < 0 else { return .failed }
+        switch errno {
+        case EINTR: return .interrupted
+        case EAGAIN: return .wouldBlock
+        default: return .failed
+        }
+    }
+
+    private static func waitUntilWritable(_ descriptor: Int32) -> Bool {
         while true {
-            var poll = pollfd(fd: self.descriptor, events: Int16(POLLOUT), revents: 0)
+            var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             let result = unsafe Glibc.poll(&poll, 1, -1)
             if result > 0 {
                 return Int32(poll.revents) & POLLOUT != 0
             }
             guard result < 0, errno == EINTR else { return false }
-        }
-    }
-
-    private static func lines(in bytes: ArraySlice<UInt8>) -> Int {
-        bytes.reduce(into: 0) { count, byte in
-            if byte == UInt8(ascii: "\n") { count += 1 }
         }
     }
 }

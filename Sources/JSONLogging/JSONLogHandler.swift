@@ -55,7 +55,10 @@ package struct JSONLogHandler: LogHandler {
         line.object { line in
             line.logMembers(level: event.level, service: self.service, message: event.message.description)
             for (name, value) in metadata.sorted(by: { $0.key < $1.key }) {
-                line.member(name: Self.memberName(name, in: metadata, hasError: event.error != nil), metadata: value)
+                line.member(
+                    name: Self.memberName(name, in: metadata, hasError: event.error != nil),
+                    metadata: value
+                )
             }
             if let error = event.error {
                 line.member("error", String(describing: error))
@@ -77,7 +80,9 @@ package struct JSONLogHandler: LogHandler {
     }
 
     /// A name that no other member of the line has.
-    private static func memberName(_ name: String, in metadata: Logger.Metadata, hasError: Bool) -> String {
+    private static func memberName(_ name: String, in metadata: Logger.Metadata, hasError: Bool)
+        -> String
+    {
         switch name {
         case "level", "time", "service", "message": break
         case "error" where hasError: break
@@ -104,6 +109,8 @@ extension JSONWriter {
             text.appendJSON(to: &self)
         case .stringConvertible(let value as any JSONValue):
             value.appendJSON(to: &self)
+        case .stringConvertible(let value as any FixedWidthInteger):
+            self.append(decimal: value)
         case .stringConvertible(let value):
             value.description.appendJSON(to: &self)
         case .dictionary(let members):
@@ -120,5 +127,8 @@ extension JSONWriter {
                 }
             }
         }
+    }
+    private mutating func append(decimal value: some FixedWidthInteger) {
+        self.bytes.append(contentsOf: String(value).utf8)
     }
 }

@@ -10,14 +10,14 @@ import Synchronization
 /// Under load the thread gathers the lines of some milliseconds into one write; the first line after a pause is
 /// written at once.
 package final class LogOutput: Sendable {
-    private let thread: LogWriterThread
+    let thread: LogWriterThread
 
     /// Starts the thread.
     /// - Parameters:
     ///   - descriptor: written to, and never closed here.
     ///   - capacityBytes: the most that may wait, the part being written included.
     package init(descriptor: Int32, capacityBytes: Int = 8 << 20) {
-        self.thread = LogWriterThread(descriptor: descriptor, capacityBytes: capacityBytes)
+        self.thread = LogWriterThread(sink: DescriptorSink(descriptor: descriptor), capacityBytes: capacityBytes)
         self.thread.start()
     }
 

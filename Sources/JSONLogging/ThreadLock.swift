@@ -49,7 +49,10 @@ final class ThreadLock: @unchecked Sendable {
 
     /// As ``wait()``, at most until the deadline. Returns false once it has passed.
     func wait(untilMonotonicNanoseconds deadline: UInt64) -> Bool {
-        var time = timespec(tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
+        var time = timespec(
+            tv_sec: Int(deadline / 1_000_000_000),
+            tv_nsec: Int(deadline % 1_000_000_000)
+        )
         let result = unsafe pthread_cond_timedwait(self.condition, self.mutex, &time)
         if result == ETIMEDOUT { return false }
         Self.check(result)

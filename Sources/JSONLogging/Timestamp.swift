@@ -38,20 +38,28 @@ package enum Timestamp {
         let seconds = nanosecondsSince1970 / 1_000_000_000
         let date = self.civilDate(daysSince1970: seconds / 86_400)
         let secondOfDay = seconds % 86_400
-        Decimal.append(date.year, digits: 4, to: &bytes)
-        bytes.append(UInt8(ascii: "-"))
-        Decimal.append(date.month, digits: 2, to: &bytes)
-        bytes.append(UInt8(ascii: "-"))
-        Decimal.append(date.day, digits: 2, to: &bytes)
-        bytes.append(UInt8(ascii: "T"))
-        Decimal.append(secondOfDay / 3_600, digits: 2, to: &bytes)
-        bytes.append(UInt8(ascii: ":"))
-        Decimal.append(secondOfDay / 60 % 60, digits: 2, to: &bytes)
-        bytes.append(UInt8(ascii: ":"))
-        Decimal.append(secondOfDay % 60, digits: 2, to: &bytes)
-        bytes.append(UInt8(ascii: "."))
-        Decimal.append(nanosecondsSince1970 / 1_000_000 % 1_000, digits: 3, to: &bytes)
-        bytes.append(UInt8(ascii: "Z"))
+        var text: InlineArray<24, UInt8> = Self.pattern
+        Decimal.write(date.year, digits: 4, at: 0, into: &text)
+        Decimal.write(date.month, digits: 2, at: 5, into: &text)
+        Decimal.write(date.day, digits: 2, at: 8, into: &text)
+        Decimal.write(secondOfDay / 3_600, digits: 2, at: 11, into: &text)
+        Decimal.write(secondOfDay / 60 % 60, digits: 2, at: 14, into: &text)
+        Decimal.write(secondOfDay % 60, digits: 2, at: 17, into: &text)
+        Decimal.write(nanosecondsSince1970 / 1_000_000 % 1_000, digits: 3, at: 20, into: &text)
+        bytes.append(copying: text.span)
+    }
+
+    /// `0000-00-00T00:00:00.000Z`
+    private static var pattern: InlineArray<24, UInt8> {
+        var text = InlineArray<24, UInt8>(repeating: UInt8(ascii: "0"))
+        text[4] = UInt8(ascii: "-")
+        text[7] = UInt8(ascii: "-")
+        text[10] = UInt8(ascii: "T")
+        text[13] = UInt8(ascii: ":")
+        text[16] = UInt8(ascii: ":")
+        text[19] = UInt8(ascii: ".")
+        text[23] = UInt8(ascii: "Z")
+        return text
     }
 
     /// The date of the Gregorian calendar.

@@ -1,1 +1,7 @@
-@main enum Main { static func main() {} }
+import ArgumentParser
+import KVService
+import ServiceKit
+
+@main enum Main {
+    static func main() async { await ServiceCommand<KVProgram>.main() }
+}

@@ -7,7 +7,8 @@ import Synchronization
 /// cache line to and fro. A value is the sum over the rows. Threads beyond the number of rows share them; that costs
 /// time, never a count, as every operation is atomic.
 ///
-/// All orders are relaxed: the words are statistics, and nothing else is published through them.
+/// Orders are relaxed, for the words are statistics and nothing else is published through them; but for
+/// ``publishOne(row:column:)``, which tells its reader that what the same thread changed before is there to be read.
 ///
 /// `@unchecked Sendable`, `@safe`: the words are atomics at an address that lives as long as this object, and every
 /// index is checked.
@@ -31,6 +32,8 @@ final class AtomicTable: @unchecked Sendable {
     private let wordsPerRow: Int
     private let columnCount: Int
     private let rowMask: Int
+    /// A copy, as the shared one is looked for at each use whether it has been made.
+    private let threadNumberKey = ThreadNumber.key
 
     init(columnCount: Int) {
         let wordsPerLine = Self.rowAlignmentBytes / MemoryLayout<UInt64>.stride
@@ -54,11 +57,16 @@ final class AtomicTable: @unchecked Sendable {
 
     /// The row of the calling thread.
     var currentRow: Int {
-        ThreadNumber.current & self.rowMask
+        ThreadNumber.current(self.threadNumberKey) & self.rowMask
     }
 
     func add(_ value: UInt64, row: Int, column: Int) {
         unsafe self.word(row, column).pointee.wrappingAdd(value, ordering: .relaxed)
+    }
+
+    /// Adds 1 after everything that this thread has changed in the table so far.
+    func publishOne(row: Int, column: Int) {
+        unsafe self.word(row, column).pointee.wrappingAdd(1, ordering: .releasing)
     }
 
     /// Adds to a word that holds the bits of a Double.
@@ -94,6 +102,15 @@ final class AtomicTable: @unchecked Sendable {
 
     func sum(column: Int) -> UInt64 {
         self.reduce(column: column, UInt64(0)) { $0 &+ $1 }
+    }
+
+    /// As ``sum(column:)``, and what was changed before the ones were published can be read after this.
+    func sumPublished(column: Int) -> UInt64 {
+        var sum: UInt64 = 0
+        for row in 0..<Self.rowCount {
+            unsafe sum &+= self.word(row, column).pointee.load(ordering: .acquiring)
+        }
+        return sum
     }
 
     func sumDouble(column: Int) -> Double {

@@ -8,7 +8,8 @@ struct Family {
     private let header: [UInt8]
     /// In the order of their labels.
     private var series: [Series] = []
-    private var indices: [[UInt8]: Instrument] = [:]
+    /// By the text of the labels.
+    private var instruments: [[UInt8]: Instrument] = [:]
 
     init(name: [UInt8], help: String, labelNames: [[UInt8]], kind: MetricKind) {
         self.name = name
@@ -31,14 +32,14 @@ struct Family {
     }
 
     /// The series' instrument, made if the series is new. Nil when there are too many.
-    mutating func instrument(_ labels: LabelSet, make: () -> Instrument) -> Instrument? {
-        if let known = self.indices[labels.text] { return known }
+    mutating func register(_ labels: LabelSet, make: () -> Instrument) -> Registration? {
+        if let known = self.instruments[labels.text] { return Registration(instrument: known, isNew: false) }
         guard self.series.count < MetricsRegistry.seriesLimit else { return nil }
         let instrument = make()
-        self.indices[labels.text] = instrument
+        self.instruments[labels.text] = instrument
         let index = self.series.firstIndex { labels.precedes($0.labels) } ?? self.series.count
         self.series.insert(Series(name: self.name, labels: labels, instrument: instrument), at: index)
-        return instrument
+        return Registration(instrument: instrument, isNew: true)
     }
 
     func render(into text: inout [UInt8]) {

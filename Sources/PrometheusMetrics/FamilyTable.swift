@@ -6,28 +6,28 @@ struct FamilyTable {
     private var sampleNames: Set<[UInt8]> = []
 
     /// The series' instrument, made if the series is new. Nil when the registration isn't possible.
-    mutating func instrument(
+    mutating func register(
         name: String,
         help: String,
         labels: MetricsRegistry.Labels,
         kind: MetricKind,
         make: () -> Instrument
-    ) -> Instrument? {
+    ) -> Registration? {
         guard let labels = LabelSet(labels, forHistogram: kind.isHistogram) else { return nil }
         let nameBytes = Array(name.utf8)
         let index = self.insertionIndex(nameBytes)
         if index < self.sorted.count, self.sorted[index].name == nameBytes {
             guard self.sorted[index].accepts(help: help, labels: labels, kind: kind) else { return nil }
-            return self.sorted[index].instrument(labels, make: make)
+            return self.sorted[index].register(labels, make: make)
         }
         guard MetricName.isValid(nameBytes), kind.hasValidBounds else { return nil }
         let samples = kind.sampleNames(nameBytes)
         guard self.sampleNames.isDisjoint(with: samples) else { return nil }
         self.sampleNames.formUnion(samples)
         var family = Family(name: nameBytes, help: help, labelNames: labels.names, kind: kind)
-        let instrument = family.instrument(labels, make: make)
+        let registration = family.register(labels, make: make)
         self.sorted.insert(family, at: index)
-        return instrument
+        return registration
     }
 
     private func insertionIndex(_ name: [UInt8]) -> Int {

@@ -21,12 +21,12 @@ package final class Histogram: Sendable {
     private var sumColumn: Int { self.bounds.count + 2 }
     private var maximumColumn: Int { self.bounds.count + 3 }
 
-    /// - Parameter bounds: ascending and finite.
+    /// - Parameter bounds: ascending and finite; with others, observations are counted in some bucket.
     init(bounds: [Double]) {
         self.bounds = bounds
         self.boundsNanoseconds = bounds.map { bound in
             let nanoseconds = (bound * 1e9).rounded()
-            return nanoseconds <= 0 ? 0 : nanoseconds >= 0x1p64 ? .max : UInt64(nanoseconds)
+            return nanoseconds <= 0 ? 0 : nanoseconds < 0x1p64 ? UInt64(nanoseconds) : .max
         }
         self.table = AtomicTable(columnCount: bounds.count + 4)
     }
@@ -35,28 +35,25 @@ package final class Histogram: Sendable {
     package func observe(_ value: Double) {
         guard !value.isNaN else { return }
         let row = self.table.currentRow
-        self.table.add(1, row: row, column: Self.bucket(of: value, in: self.bounds))
-        self.table.addDouble(value, row: row, column: self.sumColumn)
         self.table.raiseDouble(to: value, row: row, column: self.maximumColumn)
+        self.table.addDouble(value, row: row, column: self.sumColumn)
+        self.table.publishOne(row: row, column: Self.bucket(of: value, in: self.bounds))
     }
 
     /// A duration, for a histogram in seconds. The sum of such observations is exact.
     package func observe(nanoseconds: UInt64) {
         let row = self.table.currentRow
-        self.table.add(1, row: row, column: Self.bucket(of: nanoseconds, in: self.boundsNanoseconds))
-        self.table.add(nanoseconds, row: row, column: self.nanosecondsColumn)
         self.table.raiseDouble(to: Double(nanoseconds) / 1e9, row: row, column: self.maximumColumn)
+        self.table.add(nanoseconds, row: row, column: self.nanosecondsColumn)
+        self.table.publishOne(row: row, column: Self.bucket(of: nanoseconds, in: self.boundsNanoseconds))
     }
 
-    /// The counts so far. Observations that come in meanwhile may be in the sum and not yet in the counts, or the other
-    /// way round; the number of observations is always the sum of the buckets.
+    /// The counts so far. What is counted is in the sum as well; the sum may already hold what comes next.
     package func snapshot() -> HistogramSnapshot {
-        HistogramSnapshot(
-            bounds: self.bounds,
-            counts: (0...self.bounds.count).map { self.table.sum(column: $0) },
-            sum: Double(self.table.sum(column: self.nanosecondsColumn)) / 1e9
-                + self.table.sumDouble(column: self.sumColumn)
-        )
+        let counts = (0...self.bounds.count).map { self.table.sumPublished(column: $0) }
+        let nanoseconds = self.table.sum(column: self.nanosecondsColumn)
+        let sum = Double(nanoseconds) / 1e9 + self.table.sumDouble(column: self.sumColumn)
+        return HistogramSnapshot(bounds: self.bounds, counts: counts, sum: sum)
     }
 
     /// The largest observation since the last call, 0 if there was none above 0. For one reader only.

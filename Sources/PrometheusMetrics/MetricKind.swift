@@ -21,3 +21,10 @@ enum Instrument: Sendable {
     case histogram(Histogram)
     case read(@Sendable () -> Double)
 }
+
+/// What came of a registration that was possible.
+struct Registration {
+    let instrument: Instrument
+    /// Whether the series wasn't known before.
+    let isNew: Bool
+}

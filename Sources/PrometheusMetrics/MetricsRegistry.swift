@@ -46,16 +46,16 @@ package final class MetricsRegistry: Sendable {
     /// The counter of this name and these labels, which begins at 0 and is made if it is new.
     /// - Parameter name: with the suffix `_total`.
     package func counter(_ name: String, help: String, labels: Labels = []) -> Counter {
-        let instrument = self.register(name, help: help, labels: labels, kind: .counter) { .counter(Counter()) }
-        if case .counter(let counter)? = instrument { return counter }
+        let registration = self.register(name, help: help, labels: labels, kind: .counter) { .counter(Counter()) }
+        if case .counter(let counter)? = registration?.instrument { return counter }
         self.conflicts.increment()
         return Counter()
     }
 
     /// The gauge of this name and these labels, which begins at 0 and is made if it is new.
     package func gauge(_ name: String, help: String, labels: Labels = []) -> Gauge {
-        let instrument = self.register(name, help: help, labels: labels, kind: .gauge) { .gauge(Gauge()) }
-        if case .gauge(let gauge)? = instrument { return gauge }
+        let registration = self.register(name, help: help, labels: labels, kind: .gauge) { .gauge(Gauge()) }
+        if case .gauge(let gauge)? = registration?.instrument { return gauge }
         self.conflicts.increment()
         return Gauge()
     }
@@ -68,10 +68,10 @@ package final class MetricsRegistry: Sendable {
         labels: Labels = [],
         bounds: [Double] = Histogram.durationBounds
     ) -> Histogram {
-        let instrument = self.register(name, help: help, labels: labels, kind: .histogram(bounds: bounds)) {
+        let registration = self.register(name, help: help, labels: labels, kind: .histogram(bounds: bounds)) {
             .histogram(Histogram(bounds: bounds))
         }
-        if case .histogram(let histogram)? = instrument { return histogram }
+        if case .histogram(let histogram)? = registration?.instrument { return histogram }
         self.conflicts.increment()
         return Histogram(bounds: bounds)
     }
@@ -128,13 +128,10 @@ package final class MetricsRegistry: Sendable {
         kind: MetricKind,
         read: @escaping @Sendable () -> Double
     ) {
-        let made = Atomic(false)
-        let instrument = self.register(name, help: help, labels: labels, kind: kind) {
-            made.store(true, ordering: .relaxed)
-            return .read(read)
-        }
-        if instrument == nil || !made.load(ordering: .relaxed) {
+        let registration = self.register(name, help: help, labels: labels, kind: kind) { .read(read) }
+        guard let registration, registration.isNew else {
             self.conflicts.increment()
+            return
         }
     }
 
@@ -145,9 +142,9 @@ package final class MetricsRegistry: Sendable {
         labels: Labels,
         kind: MetricKind,
         make: () -> Instrument
-    ) -> Instrument? {
+    ) -> Registration? {
         self.state.withLock { state in
-            state.families.instrument(name: name, help: help, labels: labels, kind: kind, make: make)
+            state.families.register(name: name, help: help, labels: labels, kind: kind, make: make)
         }
     }
 }

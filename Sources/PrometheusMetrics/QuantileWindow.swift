@@ -40,6 +40,7 @@ package final class QuantileWindow: Sendable {
 
     package init(_ histogram: Histogram, nowNanoseconds: UInt64) {
         self.histogram = histogram
+        _ = histogram.takeMaximum()
         self.marks = Mutex([Mark(nanoseconds: nowNanoseconds, snapshot: histogram.snapshot(), maximum: 0)])
     }
 
@@ -57,8 +58,8 @@ package final class QuantileWindow: Sendable {
             let maximum = marks.reduce(0) { Swift.max($0, $1.maximum) }
             let span = nowNanoseconds > first.nanoseconds ? nowNanoseconds - first.nanoseconds : 0
             func quantile(_ part: Double) -> Double? {
-                // Interpolation may go beyond the largest observation of a bucket.
-                difference.quantile(part).map { min($0, maximum) }
+                // Interpolation goes up to the bound of the bucket, beyond the largest observation in it.
+                difference.quantile(part).map { maximum > 0 ? min($0, maximum) : $0 }
             }
             return Quantiles(
                 p50: quantile(0.5),

@@ -29,7 +29,7 @@ struct ReadinessProbe {
             }
             return Verdict(isReady: true, line: "ready: \(url) answered 200")
         } catch {
-            return Verdict(isReady: false, line: "not ready: \(url): \(error.step): \(SystemError.text(error.code))")
+            return Verdict(isReady: false, line: "not ready: \(url): \(error.step): \(ErrorNumber.text(error.code))")
         }
     }
 

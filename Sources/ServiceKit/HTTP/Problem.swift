@@ -1,3 +1,4 @@
+import JSONLogging
 package import NIOHTTP1
 
 /// An error answer: `application/problem+json` (RFC 9457) with `type` (`urn:kv:error:<code>`), `title`, `status`,
@@ -40,6 +41,21 @@ package struct Problem: Error, Sendable {
 extension Problem {
     /// The document as an answer.
     package func response(requestID: String) -> HTTPResponse {
-        HTTPResponse(status: self.status, contentType: "application/problem+json", headers: self.headers, body: .bytes([]))
+        var writer = JSONWriter(reservingBytes: 256)
+        writer.object { document in
+            document.member("type", "urn:kv:error:" + self.code)
+            document.member("title", self.status.reasonPhrase)
+            document.member("status", self.status.code)
+            document.member("detail", self.detail)
+            document.member("code", self.code)
+            document.member("request_id", requestID)
+            if let applied = self.applied { document.member("applied", applied.rawValue) }
+        }
+        return HTTPResponse(
+            status: self.status,
+            contentType: "application/problem+json",
+            headers: self.headers,
+            body: .bytes(writer.bytes)
+        )
     }
 }

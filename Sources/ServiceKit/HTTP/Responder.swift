@@ -2,12 +2,20 @@ package import NIOCore
 
 /// The one way to answer a request. Confined to the event loop of the request's connection.
 ///
-/// An answer to a connection that has closed meanwhile is dropped; it is still counted and logged.
+/// An answer to a connection that has closed meanwhile is dropped; it is still counted and logged. A responder that is
+/// let go without an answer answers 500, so that a defect shows at the client and in the log.
 package final class Responder {
+    private enum Destination {
+        case connection(HTTPConnectionHandler)
+        case closure((HTTPResponse, RequestOutcome) -> Void)
+        case answered
+    }
+
     package let request: RequestIdentity
     package let eventLoop: any EventLoop
-    private var deliver: ((HTTPResponse, RequestOutcome) -> Void)?
+    private var destination: Destination
 
+    /// A responder that hands its answer to a closure, for tests of actions.
     package init(
         request: RequestIdentity,
         eventLoop: any EventLoop,
@@ -15,16 +23,33 @@ package final class Responder {
     ) {
         self.request = request
         self.eventLoop = eventLoop
-        self.deliver = deliver
+        self.destination = .closure(deliver)
+    }
+
+    init(request: RequestIdentity, connection: HTTPConnectionHandler, eventLoop: any EventLoop) {
+        self.request = request
+        self.eventLoop = eventLoop
+        self.destination = .connection(connection)
+    }
+
+    deinit {
+        if case .connection(let connection) = self.destination, self.eventLoop.inEventLoop {
+            let problem = Problem.unanswered()
+            connection.answer(problem.response(requestID: self.request.id), RequestOutcome().failing(problem))
+        }
     }
 
     /// Answers the request.
     /// - Precondition: on the connection's event loop, and at most once.
     package func respond(_ response: HTTPResponse, outcome: RequestOutcome = RequestOutcome()) {
         self.eventLoop.preconditionInEventLoop()
-        guard let deliver = self.deliver else { preconditionFailure("a request was answered twice") }
-        self.deliver = nil
-        deliver(response, outcome)
+        let destination = self.destination
+        self.destination = .answered
+        switch destination {
+        case .connection(let connection): connection.answer(response, outcome)
+        case .closure(let deliver): deliver(response, outcome)
+        case .answered: preconditionFailure("a request was answered twice")
+        }
     }
 
     /// Answers the request with a problem document.

@@ -3,4 +3,23 @@ package enum BuildInfo {
     package static let version = "0.1.0"
     /// The commit, when whoever packaged the program put it into `TXLOG_KV_REVISION`.
     package static let revision = ProcessEnvironment.current["TXLOG_KV_REVISION"] ?? "unknown"
+
+    /// The language version of the compiler.
+    package static var swiftVersion: String {
+        #if compiler(>=6.4)
+        "6.4 or newer"
+        #elseif compiler(>=6.3)
+        "6.3"
+        #else
+        "6.2"
+        #endif
+    }
+
+    package static var buildType: String {
+        #if DEBUG
+        "debug"
+        #else
+        "release"
+        #endif
+    }
 }

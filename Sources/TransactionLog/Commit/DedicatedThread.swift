@@ -3,7 +3,7 @@ import Glibc
 
 /// A named thread of its own for blocking work: system calls of the log run neither on an event loop nor on the
 /// concurrency pool.
-final class DedicatedThread: Sendable {
+package final class DedicatedThread: Sendable {
     private let name: String
     private let body: @Sendable () -> Void
     private let finished = DispatchSemaphore(value: 0)
@@ -14,7 +14,8 @@ final class DedicatedThread: Sendable {
         self.body = body
     }
 
-    static func start(name: String, _ body: @escaping @Sendable () -> Void) -> DedicatedThread {
+    @discardableResult
+    package static func start(name: String, _ body: @escaping @Sendable () -> Void) -> DedicatedThread {
         let thread = DedicatedThread(name: name, body: body)
         let argument = unsafe Unmanaged.passRetained(thread).toOpaque()
         var handle: pthread_t = 0
@@ -41,5 +42,5 @@ final class DedicatedThread: Sendable {
     }
 
     /// Waits for the thread's end. May be called once.
-    func join() { self.finished.wait() }
+    package func join() { self.finished.wait() }
 }

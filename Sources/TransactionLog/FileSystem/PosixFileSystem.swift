@@ -131,7 +131,7 @@ private final class PosixFile: File {
 
     func read(_ count: Int, at offset: UInt64, into buffer: inout [UInt8]) throws(SystemError) -> Int {
         let start = buffer.count
-        buffer.append(contentsOf: repeatElement(0, count: count))
+        buffer.append(contentsOf: [UInt8](repeating: 0, count: count))
         var done = 0
         while done < count {
             let got = retryingInterrupted {

@@ -36,4 +36,10 @@ package struct ReplayProgress: Sendable {
     package var bytesRead: UInt64
     package var bytesTotal: UInt64
     package var transactions: UInt64
+
+    package init(bytesRead: UInt64, bytesTotal: UInt64, transactions: UInt64) {
+        self.bytesRead = bytesRead
+        self.bytesTotal = bytesTotal
+        self.transactions = transactions
+    }
 }

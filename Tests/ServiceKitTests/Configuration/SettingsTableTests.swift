@@ -99,4 +99,20 @@ struct SettingsTableTests {
         #expect(lines.contains("admin-listen   (none)          default"))
         #expect(lines.count == 1 + ExampleSettings.table.settings.count)
     }
+
+    @Test func `the document for operators has each value and its source, without secrets`() throws {
+        let settings = try ExampleSettings.table.resolve(
+            flags: ["sync": "never", "secret": "pa55"],
+            environment: ["EX_TIMEOUT": "1m"]
+        )
+        let text = String(decoding: settings.document, as: UTF8.self)
+        for part in [
+            #"{"name":"sync","value":"never","source":"flag","environment_variable":"EX_SYNC"}"#,
+            #"{"name":"timeout","value":"1m","source":"environment","environment_variable":"EX_TIMEOUT"}"#,
+            #"{"name":"admin-listen","value":null,"source":"default","environment_variable":"EX_ADMIN_LISTEN"}"#,
+            #"{"name":"secret","value":"(redacted)","source":"flag","environment_variable":"EX_SECRET"}"#,
+        ] {
+            #expect(text.contains(part), "\(part) is missing in \(text)")
+        }
+    }
 }

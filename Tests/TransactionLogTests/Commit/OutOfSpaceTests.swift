@@ -114,4 +114,21 @@ struct OutOfSpaceTests {
         #expect(Self.isOutOfSpace(open.commit(numbered(3, valueBytes: 3000))))
         open.log.close()
     }
+
+    @Test func `the frames of a start and a stop need no space that is not there`() throws {
+        // The value's size moves the end of the last frame past the end of the segment in steps.
+        for valueBytes in stride(from: 3800, to: 4000, by: 8) {
+            let fileSystem = SimulatedFileSystem()
+            var open = try OpenLog(fileSystem, Self.configuration)
+            #expect(open.commit(numbered(1, valueBytes: valueBytes)) == .committed(1))
+            open.log.close()
+            for _ in 0..<3 {
+                fileSystem.setCapacity(bytes: Self.usedBytes(fileSystem))
+                open = try OpenLog(fileSystem, Self.configuration)
+                open.log.close()
+                #expect(open.log.statistics.failure == nil)
+                #expect(open.replayed.count == 1)
+            }
+        }
+    }
 }

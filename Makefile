@@ -1,0 +1,60 @@
+# `make` alone lists what there is to do.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# What the product is built with. Exclusive access to variables is proven at compile time where it can be, and checked
+# at run time in debug builds, which the tests use; the release build leaves the run-time checks out.
+RELEASE_FLAGS := -c release -Xswiftc -enforce-exclusivity=unchecked
+SWIFT_SOURCES := Package.swift Sources Tests
+TOOLS := Tests/Tools
+
+.PHONY: help
+help: ## List the targets
+	@echo "txlog-kv: a durable key-value store and its API gateway"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Build for release, start both services with data under ./data, stop them on Ctrl-C
+	@$(TOOLS)/run-services "$$(swift build $(RELEASE_FLAGS) --show-bin-path)"
+
+.PHONY: test
+test: lint ## Set up what tests need, check the format, build, and pass every test
+	@$(TOOLS)/install-missing curl python3 strace prometheus
+	swift build --build-tests
+	swift test --skip-build --no-parallel
+
+.PHONY: build
+build: toolchain ## Build both services for release
+	swift build $(RELEASE_FLAGS) --product kv-service
+	swift build $(RELEASE_FLAGS) --product api-gateway
+
+.PHONY: fmt
+fmt: toolchain ## Format all Swift sources in place
+	swift format format --in-place --recursive --parallel $(SWIFT_SOURCES)
+
+.PHONY: lint
+lint: toolchain ## Check the format of all Swift sources
+	swift format lint --strict --recursive --parallel $(SWIFT_SOURCES)
+
+.PHONY: bench
+bench: build ## Measure both services beside Redis with fsync on every write
+	@$(TOOLS)/install-missing wrk redis-server redis-benchmark python3
+	@Benchmarks/compare-redis "$$(swift build $(RELEASE_FLAGS) --show-bin-path)"
+
+.PHONY: load-packages
+load-packages: build ## Load every package description of apt through the gateway, with a kill -9 in the middle
+	@$(TOOLS)/install-missing python3
+	@$(TOOLS)/load-packages --binaries "$$(swift build $(RELEASE_FLAGS) --show-bin-path)"
+
+.PHONY: clean
+clean: ## Remove what was built; ./data stays
+	rm -rf .build
+
+.PHONY: toolchain
+toolchain:
+	@command -v swift >/dev/null || { \
+	    echo "swift is not installed: get Swift 6.2 or later from https://www.swift.org/install/linux/" >&2; exit 1; }

@@ -1,0 +1,118 @@
+import Logging
+import NIOCore
+import NIOHTTP1
+import ServiceKit
+import Synchronization
+
+/// The parts of a running gateway: on each event loop a pool and its routes, and in common what they know of
+/// kv-service. Any thread.
+final class Gateway: Sendable {
+    /// The data routes' handlers and their methods, for the metrics.
+    static let handlers: [(handler: String, methods: [HTTPMethod])] = [
+        ("api_set", [.POST, .PUT]), ("api_get", [.GET, .HEAD]), ("api_delete", [.DELETE]),
+    ]
+
+    private let runtime: ServiceRuntime
+    private let monitor: UpstreamMonitor
+    private let keyValueLimits: KeyValueLimits
+    private let upstreamLimits: UpstreamLimits
+    private let timeoutNanoseconds: UInt64
+    let admin: GatewayAdmin
+    private let pools = Mutex<[NIOLoopBound<UpstreamPool>]>([])
+
+    init(runtime: ServiceRuntime) {
+        let settings = runtime.settings
+        self.runtime = runtime
+        self.keyValueLimits = KeyValueLimits(
+            maxKeyBytes: settings[GatewaySettings.maxKeyBytes],
+            maxValueBytes: settings[GatewaySettings.maxValueBytes]
+        )
+        var upstreamLimits = UpstreamLimits()
+        upstreamLimits.maxBodyBytes = max(upstreamLimits.maxBodyBytes, self.keyValueLimits.maxValueBytes)
+        self.upstreamLimits = upstreamLimits
+        self.timeoutNanoseconds = settings[GatewaySettings.upstreamTimeout].wholeNanoseconds
+        let monitor = UpstreamMonitor(
+            name: "kv-service",
+            address: settings[GatewaySettings.upstream],
+            registry: runtime.registry
+        )
+        self.monitor = monitor
+        self.admin = GatewayAdmin(monitor: monitor, timeoutNanoseconds: self.timeoutNanoseconds)
+        runtime.gate.add(
+            .init(name: "upstream_reachable") {
+                monitor.isReachable ? nil : "kv-service cannot be reached at \(monitor.address)"
+            }
+        )
+    }
+
+    /// The data routes of one event loop, and the pool behind them.
+    func routes(_ eventLoop: any EventLoop) -> [Route] {
+        let pool = UpstreamPool(
+            eventLoop: eventLoop,
+            address: self.monitor.address,
+            limits: self.upstreamLimits,
+            monitor: self.monitor
+        )
+        self.pools.withLock { $0.append(NIOLoopBound(pool, eventLoop: eventLoop)) }
+        let forwarder = KeyValueForwarder(
+            pool: pool,
+            monitor: self.monitor,
+            limits: self.keyValueLimits,
+            timeoutNanoseconds: self.timeoutNanoseconds
+        )
+        return [
+            Route(
+                path: "/api/set",
+                handler: "api_set",
+                kind: .data(isWrite: true),
+                bodyLimitBytes: self.keyValueLimits.maxSetBodyBytes,
+                actions: [(.POST, forwarder.set), (.PUT, forwarder.set)]
+            ),
+            Route(
+                path: "/api/get",
+                handler: "api_get",
+                kind: .data(isWrite: false),
+                actions: [(.GET, forwarder.get)]
+            ),
+            Route(
+                path: "/api/delete",
+                handler: "api_delete",
+                kind: .data(isWrite: true),
+                actions: [(.DELETE, forwarder.delete)]
+            ),
+        ]
+    }
+
+    /// Takes requests from now on, whether kv-service is there or not: `/readyz` says so, and each request finds out.
+    func start() async {
+        self.runtime.gate.set(.ready)
+        guard let pool = self.pools.withLock({ $0.first }) else { return }
+        let (monitor, logger, admin) = (self.monitor, self.runtime.logger, self.admin)
+        pool.eventLoop.execute {
+            let probe = UpstreamProbe(pool: pool.value, monitor: monitor, logger: logger)
+            probe.start(on: pool.eventLoop)
+            pool.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(10), delay: .seconds(10)) { _ in
+                admin.rotateWindows()
+            }
+        }
+        self.runtime.logger.notice(
+            "forwarding",
+            metadata: ["upstream": "\(monitor.address)", "timeout_ms": "\(self.timeoutNanoseconds / 1_000_000)"]
+        )
+    }
+
+    /// Closes the connections to kv-service. No request is under way any more.
+    func stop() async {
+        for pool in self.pools.withLock({ $0 }) {
+            try? await pool.eventLoop.submit { pool.value.shutDown() }.get()
+        }
+    }
+}
+
+extension Duration {
+    /// Nanoseconds, for durations that settings bound to hours.
+    fileprivate var wholeNanoseconds: UInt64 {
+        let (seconds, attoseconds) = self.components
+        return UInt64(max(0, seconds)) * 1_000_000_000 + UInt64(max(0, attoseconds)) / 1_000_000_000
+    }
+}

@@ -1,0 +1,103 @@
+import JSONLogging
+import PrometheusMetrics
+import ServiceKit
+
+/// The members of `GET /admin` that only the gateway has: `upstreams` and `overhead_seconds`. Any thread.
+final class GatewayAdmin: Sendable {
+    private let monitor: UpstreamMonitor
+    private let timeoutNanoseconds: UInt64
+    private let durations: QuantileWindow
+    private let overhead: QuantileWindow
+
+    init(monitor: UpstreamMonitor, timeoutNanoseconds: UInt64) {
+        self.monitor = monitor
+        self.timeoutNanoseconds = timeoutNanoseconds
+        let now = Timestamp.monotonicNanoseconds()
+        self.durations = QuantileWindow(monitor.metrics.allDurations, nowNanoseconds: now)
+        self.overhead = QuantileWindow(monitor.metrics.overhead, nowNanoseconds: now)
+    }
+
+    /// To be called every ten seconds, so that the quantiles are of the last minute whenever somebody asks.
+    func rotateWindows() {
+        let now = Timestamp.monotonicNanoseconds()
+        self.durations.rotate(nowNanoseconds: now)
+        self.overhead.rotate(nowNanoseconds: now)
+    }
+
+    func write(to document: inout JSONWriter) {
+        let now = Timestamp.monotonicNanoseconds()
+        document.member("upstreams", array: { $0.element(object: { self.writeUpstream(&$0, now: now) }) })
+        document.member(
+            "overhead_seconds",
+            object: { $0.writeQuantiles(self.overhead.quantiles(nowNanoseconds: now)) }
+        )
+    }
+
+    private func writeUpstream(_ upstream: inout JSONWriter, now: UInt64) {
+        let counts = self.monitor.counts
+        let metrics = self.monitor.metrics
+        upstream.member("name", self.monitor.name)
+        upstream.member("base_url", self.monitor.address.description)
+        upstream.member("up", self.monitor.isReady)
+        upstream.member("reachable", self.monitor.isReachable)
+        upstream.member(
+            "last_success_at",
+            self.monitor.lastSuccessNanoseconds.map { Timestamp.rfc3339(nanosecondsSince1970: $0) }
+        )
+        if let error = self.monitor.lastFailure {
+            upstream.member(
+                "last_error",
+                object: { object in
+                    object.member("at", Timestamp.rfc3339(nanosecondsSince1970: error.atNanoseconds))
+                    object.member("reason", error.failure.label)
+                    object.member("message", error.failure.message)
+                }
+            )
+        } else {
+            upstream.memberNull("last_error")
+        }
+        upstream.member(
+            "connections",
+            object: { object in
+                object.member("idle", counts.idle)
+                object.member("active", counts.active)
+                object.member("connecting", counts.connecting)
+                object.member("max", self.monitor.maxConnections)
+                object.member("connects_total", metrics.connectSuccesses.value)
+                object.member("connect_failures_total", metrics.connectFailures.value)
+            }
+        )
+        upstream.member("requests_waiting", counts.waiting)
+        upstream.member("requests_in_flight", counts.requestsInFlight)
+        upstream.member("requests_total", metrics.requestsTotal)
+        upstream.member("retries_total", metrics.retriesTotal)
+        upstream.member(
+            "failures_total",
+            object: { object in
+                for (reason, count) in metrics.failuresTotal { object.member(name: reason, count) }
+            }
+        )
+        upstream.member(
+            "duration_seconds",
+            object: { $0.writeQuantiles(self.durations.quantiles(nowNanoseconds: now)) }
+        )
+        upstream.member("timeout_seconds", Double(self.timeoutNanoseconds) / 1e9)
+        upstream.member("circuit", object: self.writeCircuit)
+    }
+
+    private func writeCircuit(_ circuit: inout JSONWriter) {
+        let (state, openedAt) = self.monitor.circuit
+        circuit.member("state", state.label)
+        circuit.member("opened_at", openedAt.map { Timestamp.rfc3339(nanosecondsSince1970: $0) })
+    }
+}
+
+extension CircuitBreaker.State {
+    fileprivate var label: String {
+        switch self {
+        case .closed: "closed"
+        case .open: "open"
+        case .halfOpen: "half_open"
+        }
+    }
+}

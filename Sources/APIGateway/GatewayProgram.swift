@@ -1,0 +1,38 @@
+package import ServiceKit
+
+/// api-gateway: the public API, which forwards to kv-service.
+package enum GatewayProgram: ServiceProgram {
+    package static let name = "api-gateway"
+    package static let abstract =
+        "The public API of the key-value store: checks requests and forwards them to kv-service."
+    package static let examples: [(command: String, does: String)] = [
+        ("api-gateway --listen 0.0.0.0:8080", "serve on all interfaces, with kv-service on this host"),
+        ("GATEWAY_UPSTREAM=http://kv:8081 api-gateway check-config", "show what would be in force"),
+        ("api-gateway healthcheck", "exit 0 if the gateway on this host is ready"),
+    ]
+    package static let settings = GatewaySettings.table
+    package static let listen = GatewaySettings.common.listen
+
+    package static func serve(_ settings: ResolvedSettings) async -> ServiceExit {
+        let runtime = ServiceRuntime(
+            name: Self.name,
+            metricPrefix: "gateway",
+            settings: settings,
+            common: GatewaySettings.common,
+            handlers: Gateway.handlers
+        )
+        let authorization: AdminAuthorization
+        do throws(ServiceFailure) {
+            authorization = try AdminAuthorization(tokenFile: settings[GatewaySettings.common.adminTokenFile])
+        } catch {
+            return await runtime.refuse(error)
+        }
+        let gateway = Gateway(runtime: runtime)
+        return await runtime.run(
+            routes: { gateway.routes($0) },
+            admin: { _ in runtime.adminRoutes(authorization: authorization, document: gateway.admin.write) },
+            start: { () async throws(ServiceFailure) in await gateway.start() },
+            stop: { await gateway.stop() }
+        )
+    }
+}

@@ -1,0 +1,141 @@
+import JSONLogging
+import NIOCore
+import NIOHTTP1
+import PrometheusMetrics
+import ServiceKit
+
+/// The gateway's `set`, `get` and `delete`: checks what the client sent, asks kv-service, and answers. Confined to its
+/// event loop.
+final class KeyValueForwarder {
+    private let pool: UpstreamPool
+    private let monitor: UpstreamMonitor
+    private let limits: KeyValueLimits
+    private let timeoutNanoseconds: UInt64
+
+    init(pool: UpstreamPool, monitor: UpstreamMonitor, limits: KeyValueLimits, timeoutNanoseconds: UInt64) {
+        self.pool = pool
+        self.monitor = monitor
+        self.limits = limits
+        self.timeoutNanoseconds = timeoutNanoseconds
+    }
+
+    func set(_ request: HTTPRequest, _ responder: Responder) {
+        do throws(Problem) {
+            let set = try SetRequest(request, limits: self.limits)
+            self.forward(.set, key: set.key, value: set.value, request, responder, representation: .json)
+        } catch {
+            responder.fail(error)
+        }
+    }
+
+    func get(_ request: HTTPRequest, _ responder: Responder) {
+        do throws(Problem) {
+            let key = try KeyParameter.key(of: request, limits: self.limits, applied: nil)
+            let representation = ValueRepresentation(accept: request.headers)
+            self.forward(.get, key: key, value: ByteBuffer(), request, responder, representation: representation)
+        } catch {
+            responder.fail(error)
+        }
+    }
+
+    func delete(_ request: HTTPRequest, _ responder: Responder) {
+        do throws(Problem) {
+            let key = try KeyParameter.key(of: request, limits: self.limits, applied: .no)
+            self.forward(.delete, key: key, value: ByteBuffer(), request, responder, representation: .json)
+        } catch {
+            responder.fail(error)
+        }
+    }
+
+    private func forward(
+        _ operation: UpstreamOperation,
+        key: [UInt8],
+        value: ByteBuffer,
+        _ request: HTTPRequest,
+        _ responder: Responder,
+        representation: ValueRepresentation
+    ) {
+        let started = Timestamp.monotonicNanoseconds()
+        let exchange = UpstreamExchange(
+            operation: operation,
+            key: key,
+            value: value,
+            identity: responder.request,
+            wantsTiming: request.headers.first(name: "x-request-timing") == "1",
+            deadlineNanoseconds: started + self.timeoutNanoseconds
+        ) { exchange, result in
+            self.answer(exchange, result, started: started, responder, representation: representation)
+        }
+        self.pool.perform(exchange)
+    }
+
+    private func answer(
+        _ exchange: UpstreamExchange,
+        _ result: Result<UpstreamResponse, UpstreamFailure>,
+        started: UInt64,
+        _ responder: Responder,
+        representation: ValueRepresentation
+    ) {
+        let answered = self.response(exchange, result, representation: representation)
+        let totalNanoseconds = Timestamp.monotonicNanoseconds() - started
+        let overheadNanoseconds = totalNanoseconds - min(totalNanoseconds, exchange.upstreamNanoseconds)
+        self.monitor.metrics.overhead.observe(nanoseconds: overheadNanoseconds)
+        var outcome = RequestOutcome()
+        outcome.stagesMilliseconds = [
+            ("upstream_ms", Double(exchange.upstreamNanoseconds) / 1e6),
+            ("overhead_ms", Double(overheadNanoseconds) / 1e6),
+            ("attempts", Double(exchange.attempts)),
+        ]
+        switch answered {
+        case .success(var response):
+            if exchange.wantsTiming {
+                let timing = ServerTiming.text(
+                    upstreamEntries: (try? result.get())?.head.serverTiming,
+                    upstreamNanoseconds: exchange.upstreamNanoseconds,
+                    gatewayNanoseconds: overheadNanoseconds
+                )
+                response.headers.append(("Server-Timing", timing))
+            }
+            responder.respond(response, outcome: outcome)
+        case .failure(let problem):
+            responder.fail(problem, outcome: outcome)
+        }
+    }
+
+    private func response(
+        _ exchange: UpstreamExchange,
+        _ result: Result<UpstreamResponse, UpstreamFailure>,
+        representation: ValueRepresentation
+    ) -> Result<HTTPResponse, Problem> {
+        let response: UpstreamResponse
+        switch result {
+        case .success(let success): response = success
+        case .failure(let failure):
+            return .failure(failure.problem(for: exchange.operation, upstream: self.monitor.address))
+        }
+        do throws(UpstreamFailure) {
+            switch try UpstreamAnswer(response, to: exchange.operation) {
+            case .value(let value, let version):
+                return .success(KeyValueAnswer.value(value, version: version, as: representation))
+            case .stored(let version):
+                return .success(KeyValueAnswer.set(version: version, message: "value set via api-gateway"))
+            case .deleted(let wasThere, let version):
+                return .success(
+                    KeyValueAnswer.deleted(wasThere, version: version, message: "key deleted via api-gateway")
+                )
+            case .keyNotFound:
+                return .failure(KeyValueAnswer.keyNotFound)
+            case .refused(let problem):
+                return .failure(problem)
+            case .ready:
+                preconditionFailure("a client's request is no probe")
+            }
+        } catch {
+            self.monitor.answeredWithNonsense(error)
+            return .failure(error.problem(for: exchange.operation, upstream: self.monitor.address))
+        }
+    }
+}
+
+@available(*, unavailable)
+extension KeyValueForwarder: Sendable {}

@@ -1,0 +1,68 @@
+/// Keeps requests from a kv-service that does not answer, so that they fail at once and don't pile up.
+///
+/// ```
+///   (closed) ── 5 failures in a row ──▶ (open until t) ── t has come: one request is let through ──▶ (half open)
+///      ▲                                      ▲                                                          │
+///      │                                      └───────────────── it failed: twice as long ───────────────┤
+///      └──────────────────────────────── an answer, at any time ─────────────────────────────────────────┘
+/// ```
+///
+/// Pure; times are monotonic nanoseconds of the caller's.
+struct CircuitBreaker {
+    struct Limits: Sendable {
+        var failuresToOpen = 5
+        var firstOpenNanoseconds: UInt64 = 1_000_000_000
+        var longestOpenNanoseconds: UInt64 = 30_000_000_000
+    }
+
+    enum State: Equatable, Sendable {
+        case closed
+        case open(untilNanoseconds: UInt64)
+        /// One request is under way; it is given up for lost at the time given, and another one let through.
+        case halfOpen(untilNanoseconds: UInt64)
+    }
+
+    private let limits: Limits
+    private(set) var state = State.closed
+    private(set) var consecutiveFailures = 0
+    private var openNanoseconds: UInt64
+
+    init(limits: Limits = Limits()) {
+        self.limits = limits
+        self.openNanoseconds = limits.firstOpenNanoseconds
+    }
+
+    /// Nanoseconds until the next request may be let through, or nil when this one may.
+    mutating func refusal(now: UInt64) -> UInt64? {
+        switch self.state {
+        case .closed:
+            return nil
+        case .open(let until), .halfOpen(let until):
+            guard now >= until else { return until - now }
+            self.state = .halfOpen(untilNanoseconds: now + self.openNanoseconds)
+            return nil
+        }
+    }
+
+    mutating func succeeded() {
+        self.state = .closed
+        self.consecutiveFailures = 0
+        self.openNanoseconds = self.limits.firstOpenNanoseconds
+    }
+
+    /// - Parameter jitter: 0 to 1, random: gateways that opened together don't come back together.
+    mutating func failed(now: UInt64, jitter: Double) {
+        self.consecutiveFailures += 1
+        switch self.state {
+        case .closed:
+            guard self.consecutiveFailures >= self.limits.failuresToOpen else { return }
+        case .halfOpen:
+            self.openNanoseconds = min(2 * self.openNanoseconds, self.limits.longestOpenNanoseconds)
+        case .open:
+            // A request from before it opened.
+            return
+        }
+        let duration = UInt64(Double(self.openNanoseconds) * (0.75 + 0.5 * jitter))
+        self.state = .open(untilNanoseconds: now + duration)
+    }
+}

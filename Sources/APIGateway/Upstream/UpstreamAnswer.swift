@@ -1,0 +1,115 @@
+import NIOCore
+import NIOHTTP1
+import ServiceKit
+
+/// What an answer of kv-service says, once it is certain that it is one.
+enum UpstreamAnswer {
+    case value(ByteBuffer, version: UInt64)
+    case keyNotFound
+    case stored(version: UInt64)
+    /// The version is there if the key was.
+    case deleted(Bool, version: UInt64?)
+    case ready
+    /// kv-service took the request for what it was and refused it; the problem is passed on to the client.
+    case refused(Problem)
+
+    /// Problems that are about the client's request or kv-service's state, and not about how the gateway asked.
+    private static let passedOnStatuses: Set<Int> = [400, 409, 412, 413, 429, 503, 504, 507]
+
+    /// - Throws: ``UpstreamFailure/protocolError(_:)`` for an answer that kv-service would not give to `operation`.
+    init(_ response: UpstreamResponse, to operation: UpstreamOperation) throws(UpstreamFailure) {
+        switch (response.head.status, operation) {
+        case (200, .get):
+            guard response.head.mediaType == .bytes else { throw .protocolError("a value of another content type") }
+            guard let version = response.head.version else { throw .protocolError("a value without a version") }
+            self = .value(response.body, version: version)
+        case (200, .set):
+            let document = try Self.document(response)
+            guard let version = try Self.version(document, response.head) else {
+                throw .protocolError("a write without a version")
+            }
+            self = .stored(version: version)
+        case (200, .delete):
+            let document = try Self.document(response)
+            guard case .bool(let wasThere)? = document["deleted"] else {
+                throw .protocolError("a delete that does not say whether it deleted")
+            }
+            let version = try Self.version(document, response.head)
+            guard version != nil || !wasThere else { throw .protocolError("a write without a version") }
+            self = .deleted(wasThere, version: version)
+        case (200, .probe):
+            self = .ready
+        case (404, .get):
+            // Any server says 404 to a path it does not have: only kv-service can say that it lacks the key.
+            let problem = try Self.problem(response, to: operation)
+            guard response.head.isMiss, problem.code == KeyValueAnswer.keyNotFound.code else {
+                throw .protocolError("status 404 that is not about a key")
+            }
+            self = .keyNotFound
+        case (let status, _) where Self.passedOnStatuses.contains(status):
+            self = .refused(try Self.problem(response, to: operation))
+        case (let status, _):
+            throw .protocolError("status \(status)")
+        }
+    }
+
+    /// The document of a write that was done: `{"status":"ok",…}`.
+    private static func document(_ response: UpstreamResponse) throws(UpstreamFailure) -> FlatJSONObject {
+        guard response.head.mediaType == .json else { throw .protocolError("an answer of another content type") }
+        let document: FlatJSONObject
+        do throws(JSONSyntaxError) {
+            document = try FlatJSONObject(parsing: response.body)
+        } catch {
+            throw .protocolError("an answer that is not JSON: \(error.reason) at byte \(error.offset)")
+        }
+        guard case .string(let status)? = document["status"], status.elementsEqual("ok".utf8) else {
+            throw .protocolError("an answer whose status is not ok")
+        }
+        return document
+    }
+
+    private static func version(
+        _ document: FlatJSONObject,
+        _ head: UpstreamResponse.Head
+    ) throws(UpstreamFailure) -> UInt64? {
+        switch document["version"] {
+        case nil:
+            return nil
+        case .number(let digits)?:
+            guard let version = UInt64(digits), head.version == nil || head.version == version else { fallthrough }
+            return version
+        default:
+            throw .protocolError("a version that is not one")
+        }
+    }
+
+    private static func problem(
+        _ response: UpstreamResponse,
+        to operation: UpstreamOperation
+    ) throws(UpstreamFailure) -> Problem {
+        let status = response.head.status
+        guard response.head.mediaType == .problem, let document = try? FlatJSONObject(parsing: response.body),
+            case .string(let codeBytes)? = document["code"], case .string(let detailBytes)? = document["detail"],
+            (1...64).contains(codeBytes.count), detailBytes.count <= 2048,
+            codeBytes.allSatisfy({
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) || $0 == UInt8(ascii: "_")
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+            })
+        else { throw .protocolError("status \(status) that kv-service does not explain") }
+        var applied: Problem.Applied?
+        if operation.isWrite {
+            if case .string(let text)? = document["applied"] {
+                applied = Problem.Applied(rawValue: String(decoding: text, as: UTF8.self))
+            }
+            applied = applied ?? .unknown
+        }
+        var refusal = Problem(
+            HTTPResponseStatus(statusCode: status),
+            code: String(decoding: codeBytes, as: UTF8.self),
+            detail: String(decoding: detailBytes, as: UTF8.self),
+            applied: applied
+        )
+        if let seconds = response.head.retryAfterSeconds { refusal.headers.append(("Retry-After", String(seconds))) }
+        return refusal
+    }
+}

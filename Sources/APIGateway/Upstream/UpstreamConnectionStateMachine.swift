@@ -1,0 +1,168 @@
+import NIOCore
+import NIOHTTP1
+
+/// What one connection to kv-service is doing: one request at a time, its answer collected up to a limit, and anything
+/// that comes unasked a reason to close.
+///
+/// Pure: the channel handler feeds it and acts on what it returns.
+///
+/// ```
+///   (idle) ── requestSent ──▶ (awaitingHead) ── head ──▶ (receivingBody) ── end ──▶ (answered)
+///     ▲                             │                         │                        │
+///     └──────────── readComplete, if the connection can be kept ───────────────────────┘
+///   any state ── failed, closed ──▶ (closed)
+/// ```
+///
+/// `answered` lasts to the end of the read that completed the answer: bytes that follow an answer within it would
+/// otherwise be taken for the answer to the next request.
+struct UpstreamConnectionStateMachine {
+    private enum State {
+        case idle
+        case awaitingHead
+        case receivingBody(UpstreamResponse.Head, ByteBuffer)
+        case answered(isReusable: Bool)
+        case closed
+    }
+
+    private let maxBodyBytes: Int
+    private var state = State.idle
+    /// The `X-Request-Id` sent, which the answer repeats: an answer to another request is never taken for this one's.
+    private var requestID = ""
+
+    init(maxBodyBytes: Int) {
+        self.maxBodyBytes = maxBodyBytes
+    }
+
+    mutating func requestSent(id: String) {
+        guard case .idle = self.state else { preconditionFailure("a second request on a busy connection") }
+        self.state = .awaitingHead
+        self.requestID = id
+    }
+
+    /// What to do after a part of an answer.
+    enum PartAction {
+        case none
+        case complete(UpstreamResponse)
+        /// Close the connection and fail the request under way.
+        case fail(UpstreamFailure)
+        /// Close the connection; no request is under way.
+        case close
+    }
+
+    mutating func received(_ part: HTTPClientResponsePart) -> PartAction {
+        switch part {
+        case .head(let head): self.received(head)
+        case .body(let bytes): self.received(bytes)
+        case .end: self.receivedEnd()
+        }
+    }
+
+    private mutating func received(_ responseHead: HTTPResponseHead) -> PartAction {
+        guard case .awaitingHead = self.state else { return self.unexpected() }
+        do throws(UpstreamFailure) {
+            let head = try UpstreamResponse.Head(responseHead)
+            if let id = head.requestID, id != self.requestID {
+                throw .protocolError("an answer to another request")
+            }
+            guard head.isDelimited else { throw .protocolError("an answer of unknown length") }
+            if let length = head.contentLength, length > self.maxBodyBytes {
+                throw .protocolError("an answer of \(length) bytes")
+            }
+            self.state = .receivingBody(head, ByteBuffer())
+            return .none
+        } catch {
+            return self.fail(error)
+        }
+    }
+
+    private mutating func received(_ bytes: ByteBuffer) -> PartAction {
+        guard case .receivingBody(let head, var body) = self.state else { return self.unexpected() }
+        guard body.readableBytes + bytes.readableBytes <= self.maxBodyBytes else {
+            return self.fail(.protocolError("an answer of more than \(self.maxBodyBytes) bytes"))
+        }
+        // Out of the state before it changes, so that it is not copied.
+        self.state = .closed
+        if body.readableBytes == 0 {
+            body = bytes
+        } else {
+            body.writeImmutableBuffer(bytes)
+        }
+        self.state = .receivingBody(head, body)
+        return .none
+    }
+
+    private mutating func receivedEnd() -> PartAction {
+        guard case .receivingBody(let head, let body) = self.state else { return self.unexpected() }
+        self.state = .answered(isReusable: head.isKeepAlive)
+        return .complete(UpstreamResponse(head: head, body: body))
+    }
+
+    /// What to do at the end of a read.
+    enum ReadCompleteAction {
+        case none
+        /// The connection can carry another request.
+        case release
+        /// Close it: the peer said that it will.
+        case close
+    }
+
+    mutating func readComplete() -> ReadCompleteAction {
+        guard case .answered(let isReusable) = self.state else { return .none }
+        self.state = isReusable ? .idle : .closed
+        return isReusable ? .release : .close
+    }
+
+    /// What the end of the connection means for the pool.
+    enum ClosedAction: Equatable {
+        /// Known already.
+        case none
+        /// It was idle.
+        case idleClosed
+        /// It carried a request that is answered.
+        case activeClosed
+        /// It carried a request that fails with this.
+        case fail(UpstreamFailure)
+    }
+
+    /// The peer closed the connection, or it broke.
+    mutating func closed() -> ClosedAction {
+        defer { self.state = .closed }
+        switch self.state {
+        case .idle: return .idleClosed
+        case .awaitingHead, .receivingBody: return .fail(.reset(sent: true))
+        case .answered: return .activeClosed
+        case .closed: return .none
+        }
+    }
+
+    /// What came could not be decoded.
+    mutating func decodingFailed(_ reason: String) -> PartAction {
+        switch self.state {
+        case .awaitingHead, .receivingBody: self.fail(.protocolError(reason))
+        case .idle, .answered: .close
+        case .closed: .none
+        }
+    }
+
+    /// The gateway gives the connection up. True when a request was under way.
+    mutating func abandoned() -> Bool {
+        defer { self.state = .closed }
+        switch self.state {
+        case .awaitingHead, .receivingBody: return true
+        case .idle, .answered, .closed: return false
+        }
+    }
+
+    private mutating func fail(_ failure: UpstreamFailure) -> PartAction {
+        self.state = .closed
+        return .fail(failure)
+    }
+
+    private mutating func unexpected() -> PartAction {
+        switch self.state {
+        case .awaitingHead, .receivingBody: self.fail(.protocolError("an answer out of order"))
+        case .idle, .answered: .close
+        case .closed: .none
+        }
+    }
+}

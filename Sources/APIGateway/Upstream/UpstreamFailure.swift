@@ -1,0 +1,76 @@
+import NIOCore
+import NIOPosix
+import ServiceKit
+
+/// Why a request got no answer from kv-service.
+enum UpstreamFailure: Error, Equatable, Sendable {
+    /// The queue for a connection was full, or no connection became free in time.
+    case poolExhausted
+    /// No connection could be opened.
+    case connect(String)
+    /// The circuit breaker is open: kv-service failed repeatedly just now.
+    case circuitOpen(retryAfterSeconds: Int)
+    /// The deadline of the request passed.
+    case timeout(sent: Bool)
+    /// The connection was closed before the answer was complete.
+    case reset(sent: Bool)
+    /// What came is not an answer that kv-service gives.
+    case protocolError(String)
+    /// The gateway is stopping.
+    case shuttingDown
+
+    /// Whether a byte of the request can have reached kv-service. If not, it is safe to send a write again.
+    var mayHaveReachedUpstream: Bool {
+        switch self {
+        case .poolExhausted, .connect, .circuitOpen, .shuttingDown: false
+        case .timeout(let sent), .reset(let sent): sent
+        case .protocolError: true
+        }
+    }
+
+    /// The value of the `reason` label.
+    var label: String {
+        switch self {
+        case .poolExhausted: "pool_exhausted"
+        case .connect: "connect"
+        case .circuitOpen: "circuit_open"
+        case .timeout: "timeout"
+        case .reset: "reset"
+        case .protocolError: "protocol"
+        case .shuttingDown: "shutting_down"
+        }
+    }
+
+    /// What happened, for a person.
+    var message: String {
+        switch self {
+        case .poolExhausted: "no connection became free in time"
+        case .connect(let reason), .protocolError(let reason): reason
+        case .circuitOpen: "the circuit breaker is open"
+        case .timeout(let sent): sent ? "no answer before the deadline" : "no connection before the deadline"
+        case .reset: "the connection was closed before the answer was complete"
+        case .shuttingDown: "the gateway is stopping"
+        }
+    }
+
+    static let labels = [
+        "pool_exhausted", "connect", "circuit_open", "timeout", "reset", "protocol", "shutting_down",
+    ]
+}
+
+extension UpstreamFailure {
+    /// Why a connection could not be opened, in words.
+    static func connectReason(_ error: any Error) -> String {
+        switch error {
+        case let error as IOError:
+            return ErrorNumber.text(error.errnoCode)
+        case ChannelError.connectTimeout(let timeout):
+            return "no connection within \(timeout.nanoseconds / 1_000_000) ms"
+        case let error as NIOConnectionError:
+            if let first = error.connectionErrors.first { return self.connectReason(first.error) }
+            return "the host \(error.host) is not known"
+        default:
+            return "\(error)"
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import PrometheusMetrics
+
+/// The metrics of the way to kv-service, each series made at the start so that it begins at 0.
+struct UpstreamMetrics: Sendable {
+    /// The answers that kv-service gives; others count as `other`.
+    private static let statuses = [200, 400, 404, 413, 429, 500, 502, 503, 504, 507]
+    private static let clientOperations: [UpstreamOperation] = [.get, .set, .delete]
+
+    /// By operation, then by place in ``statuses`` and one more.
+    private let requests: [[Counter]]
+    private let durations: [Histogram]
+    private let failures: [String: Counter]
+    private let retrySuccesses: Counter
+    private let retryFailures: Counter
+    let connectSuccesses: Counter
+    let connectFailures: Counter
+    let overhead: Histogram
+    /// All client operations together, for `/admin`.
+    let allDurations: Histogram
+
+    init(registry: MetricsRegistry, upstream: String) {
+        self.requests = Self.clientOperations.map { operation in
+            (Self.statuses.map { String($0) } + ["other"]).map { status in
+                registry.counter(
+                    "gateway_upstream_requests_total",
+                    help:
+                        "Answers of the upstream by status; requests without one are in gateway_upstream_failures_total.",
+                    labels: [("upstream", upstream), ("operation", operation.label), ("status", status)]
+                )
+            }
+        }
+        self.durations = Self.clientOperations.map { operation in
+            registry.histogram(
+                "gateway_upstream_request_duration_seconds",
+                help: "Time from writing a request to the upstream to its whole answer.",
+                labels: [("upstream", upstream), ("operation", operation.label)]
+            )
+        }
+        self.failures = Dictionary(
+            uniqueKeysWithValues: UpstreamFailure.labels.map { reason in
+                let counter = registry.counter(
+                    "gateway_upstream_failures_total",
+                    help: "Attempts that got no answer from the upstream, by reason.",
+                    labels: [("upstream", upstream), ("reason", reason)]
+                )
+                return (reason, counter)
+            }
+        )
+        func results(_ name: String, _ help: String) -> (success: Counter, failure: Counter) {
+            let counters = ["success", "failure"].map {
+                registry.counter(name, help: help, labels: [("upstream", upstream), ("result", $0)])
+            }
+            return (counters[0], counters[1])
+        }
+        (self.retrySuccesses, self.retryFailures) = results(
+            "gateway_upstream_retries_total",
+            "Second and further attempts of a request, by their result."
+        )
+        (self.connectSuccesses, self.connectFailures) = results(
+            "gateway_upstream_connects_total",
+            "Connections to the upstream that were opened, or could not be."
+        )
+        self.overhead = registry.histogram(
+            "gateway_overhead_duration_seconds",
+            help: "Time of a request that was not spent waiting for the upstream: the gateway's own part."
+        )
+        // Not registered: it is the sum of the three above.
+        self.allDurations = MetricsRegistry().histogram("all", help: "")
+    }
+
+    func answered(_ operation: UpstreamOperation, status: Int, nanoseconds: UInt64) {
+        let index = Self.statuses.firstIndex(of: status) ?? Self.statuses.count
+        self.requests[operation.rawValue][index].increment()
+        self.durations[operation.rawValue].observe(nanoseconds: nanoseconds)
+        self.allDurations.observe(nanoseconds: nanoseconds)
+    }
+
+    func failed(_ failure: UpstreamFailure) {
+        self.failures[failure.label]?.increment()
+    }
+
+    func retried(succeeded: Bool) {
+        (succeeded ? self.retrySuccesses : self.retryFailures).increment()
+    }
+
+    var requestsTotal: UInt64 { self.requests.joined().reduce(0) { $0 + $1.value } }
+    var retriesTotal: UInt64 { self.retrySuccesses.value + self.retryFailures.value }
+
+    /// By reason, in a fixed order.
+    var failuresTotal: [(reason: String, count: UInt64)] {
+        UpstreamFailure.labels.map { ($0, self.failures[$0]?.value ?? 0) }
+    }
+}

@@ -1,0 +1,196 @@
+import JSONLogging
+import PrometheusMetrics
+import Synchronization
+
+/// What all event loops know together about kv-service: whether it answers, what failed last, the circuit breaker, and
+/// the metrics. Any thread.
+final class UpstreamMonitor: Sendable {
+    /// Probes in a row that reached nothing before the gateway says that it is not ready.
+    static let failedProbesToUnready = 3
+
+    struct LastError: Sendable {
+        /// Wall clock, nanoseconds since 1970.
+        let atNanoseconds: UInt64
+        let failure: UpstreamFailure
+    }
+
+    let name: String
+    let address: UpstreamAddress
+    let metrics: UpstreamMetrics
+    private let pools = Mutex<[UpstreamPoolCounts]>([])
+    private let poolConnections = Atomic<Int>(0)
+    private let lastError = Mutex<LastError?>(nil)
+    /// The breaker, and when it opened: wall clock, nanoseconds since 1970.
+    private let breaker: Mutex<(machine: CircuitBreaker, openedAtNanoseconds: UInt64?)>
+    /// Whether ``breaker`` is as at its start, so that nobody needs to lock it: nearly always.
+    private let breakerIsAtRest = Atomic<Bool>(true)
+    /// Monotonic nanoseconds, 0 for never.
+    private let lastSuccess = Atomic<UInt64>(0)
+    /// In a row; at the start as many as it takes to be unready, for nothing has been reached yet.
+    private let failedProbes = Atomic<Int>(UpstreamMonitor.failedProbesToUnready)
+    private let isUp = Atomic<Bool>(false)
+
+    init(
+        name: String,
+        address: UpstreamAddress,
+        registry: MetricsRegistry,
+        breakerLimits: CircuitBreaker.Limits = CircuitBreaker.Limits()
+    ) {
+        self.name = name
+        self.address = address
+        self.metrics = UpstreamMetrics(registry: registry, upstream: name)
+        self.breaker = Mutex((CircuitBreaker(limits: breakerLimits), nil))
+        self.registerGauges(registry)
+    }
+
+    // MARK: What the pools tell
+
+    /// A new pool's counts, for it to publish to.
+    func addPool(maxConnections: Int) -> UpstreamPoolCounts {
+        let counts = UpstreamPoolCounts()
+        self.pools.withLock { $0.append(counts) }
+        self.poolConnections.add(maxConnections, ordering: .relaxed)
+        return counts
+    }
+
+    /// Seconds to stay away, if the circuit is open; probes are always let through.
+    func refusal(of operation: UpstreamOperation, now: UInt64) -> Int? {
+        guard operation != .probe, !self.breakerIsAtRest.load(ordering: .relaxed) else { return nil }
+        return self.breaker.withLock { $0.machine.refusal(now: now) }.map { Int(($0 + 999_999_999) / 1_000_000_000) }
+    }
+
+    func answered(_ exchange: UpstreamExchange, _ response: UpstreamResponse) {
+        self.lastSuccess.store(Timestamp.monotonicNanoseconds(), ordering: .relaxed)
+        if !self.breakerIsAtRest.load(ordering: .relaxed) {
+            self.breaker.withLock { breaker in
+                breaker.machine.succeeded()
+                breaker.openedAtNanoseconds = nil
+                self.breakerIsAtRest.store(true, ordering: .relaxed)
+            }
+        }
+        if exchange.attempts > 1 { self.metrics.retried(succeeded: true) }
+        guard exchange.operation != .probe else { return }
+        self.metrics.answered(
+            exchange.operation,
+            status: response.head.status,
+            nanoseconds: exchange.upstreamNanoseconds
+        )
+    }
+
+    func failed(_ exchange: UpstreamExchange, _ failure: UpstreamFailure) {
+        self.metrics.failed(failure)
+        if exchange.attempts > 1 { self.metrics.retried(succeeded: false) }
+        self.note(failure)
+    }
+
+    /// An answer came whole, but it is not one that kv-service gives.
+    func answeredWithNonsense(_ failure: UpstreamFailure) {
+        self.metrics.failed(failure)
+        self.note(failure)
+    }
+
+    func connected() {
+        self.metrics.connectSuccesses.increment()
+    }
+
+    func connectFailed(_ reason: String) {
+        self.metrics.connectFailures.increment()
+    }
+
+    private func note(_ failure: UpstreamFailure) {
+        switch failure {
+        case .poolExhausted, .circuitOpen, .shuttingDown, .timeout(sent: false):
+            // Says nothing about kv-service.
+            return
+        case .connect, .timeout(sent: true), .reset, .protocolError:
+            break
+        }
+        let error = LastError(atNanoseconds: Timestamp.wallClockNanoseconds(), failure: failure)
+        self.lastError.withLock { $0 = error }
+        self.breaker.withLock { breaker in
+            self.breakerIsAtRest.store(false, ordering: .relaxed)
+            breaker.machine.failed(now: Timestamp.monotonicNanoseconds(), jitter: Double.random(in: 0...1))
+            if breaker.machine.state != .closed, breaker.openedAtNanoseconds == nil {
+                breaker.openedAtNanoseconds = error.atNanoseconds
+            }
+        }
+    }
+
+    // MARK: What the probe tells
+
+    /// - Returns: Whether kv-service can be reached, if that has changed.
+    func probed(isReachable: Bool, isReady: Bool) -> Bool? {
+        let wasReachable = self.isReachable
+        self.isUp.store(isReady, ordering: .relaxed)
+        if isReachable {
+            self.failedProbes.store(0, ordering: .relaxed)
+        } else {
+            self.failedProbes.add(1, ordering: .relaxed)
+        }
+        return self.isReachable == wasReachable ? nil : !wasReachable
+    }
+
+    // MARK: What documents and metrics say
+
+    /// Whether kv-service was reached by one of the last probes.
+    var isReachable: Bool { self.failedProbes.load(ordering: .relaxed) < Self.failedProbesToUnready }
+    /// Whether kv-service said at the last probe that it is ready.
+    var isReady: Bool { self.isUp.load(ordering: .relaxed) }
+    var lastFailure: LastError? { self.lastError.withLock { $0 } }
+    var circuit: (state: CircuitBreaker.State, openedAtNanoseconds: UInt64?) {
+        self.breaker.withLock { ($0.machine.state, $0.openedAtNanoseconds) }
+    }
+    var maxConnections: Int { self.poolConnections.load(ordering: .relaxed) }
+
+    var counts: UpstreamPoolCounts.Snapshot {
+        self.pools.withLock { $0 }.reduce(into: UpstreamPoolCounts.Snapshot()) { sum, pool in
+            let counts = pool.snapshot
+            sum.idle += counts.idle
+            sum.active += counts.active
+            sum.connecting += counts.connecting
+            sum.waiting += counts.waiting
+        }
+    }
+
+    /// Wall clock, nanoseconds since 1970; nil for never.
+    var lastSuccessNanoseconds: UInt64? {
+        let monotonic = self.lastSuccess.load(ordering: .relaxed)
+        guard monotonic != 0 else { return nil }
+        let age = Timestamp.monotonicNanoseconds() - monotonic
+        return Timestamp.wallClockNanoseconds() - age
+    }
+
+    private func registerGauges(_ registry: MetricsRegistry) {
+        let labels: MetricsRegistry.Labels = [("upstream", self.name)]
+        registry.gauge(
+            "gateway_upstream_requests_in_flight",
+            help: "Requests that wait for the upstream or for a connection to it.",
+            labels: labels
+        ) { Double(self.counts.requestsInFlight) }
+        let states: [(String, @Sendable (UpstreamPoolCounts.Snapshot) -> Int)] = [
+            ("idle", \.idle), ("active", \.active), ("connecting", \.connecting),
+        ]
+        for (state, count) in states {
+            registry.gauge(
+                "gateway_upstream_connections",
+                help: "Connections to the upstream.",
+                labels: labels + [("state", state)]
+            ) { Double(count(self.counts)) }
+        }
+        registry.gauge(
+            "gateway_upstream_up",
+            help: "Whether the upstream said at the last probe, at most a second ago, that it is ready.",
+            labels: labels
+        ) { self.isReady ? 1 : 0 }
+        registry.gauge(
+            "gateway_upstream_last_success_timestamp_seconds",
+            help: "When the upstream answered last; 0 for never.",
+            labels: labels
+        ) { Double(self.lastSuccessNanoseconds ?? 0) / 1e9 }
+        registry.gauge(
+            "gateway_circuit_open",
+            help: "Whether requests are refused because the upstream failed repeatedly.",
+            labels: labels
+        ) { self.circuit.state == .closed ? 0 : 1 }
+    }
+}

@@ -1,0 +1,251 @@
+import JSONLogging
+import NIOCore
+import NIOPosix
+import ServiceKit
+
+/// The way from one event loop to kv-service: carries out what an ``UpstreamPoolStateMachine`` decides, sends failed
+/// requests again where a ``RetryPolicy`` allows it, and ends every request at its deadline.
+///
+/// Confined to its event loop; connections are opened on the same one, so a request never changes threads.
+final class UpstreamPool {
+    private let eventLoop: any EventLoop
+    private let address: UpstreamAddress
+    private let limits: UpstreamLimits
+    private let monitor: UpstreamMonitor
+    private let counts: UpstreamPoolCounts
+    private let encoder: UpstreamRequestEncoder
+    private var machine: UpstreamPoolStateMachine<UpstreamConnection, UpstreamExchange>
+    private var retryPolicy: RetryPolicy
+    private lazy var inFlight = DeadlineSweeper(eventLoop: self.eventLoop) { [unowned self] in self.timedOut($0) }
+    private lazy var waiting = DeadlineSweeper(eventLoop: self.eventLoop) { [unowned self] in self.waitedTooLong($0) }
+    private var idleSweep: RepeatedTask?
+    private var isShutDown = false
+
+    init(eventLoop: any EventLoop, address: UpstreamAddress, limits: UpstreamLimits, monitor: UpstreamMonitor) {
+        eventLoop.preconditionInEventLoop()
+        self.eventLoop = eventLoop
+        self.address = address
+        self.limits = limits
+        self.monitor = monitor
+        self.counts = monitor.addPool(maxConnections: limits.pool.maxConnections)
+        self.encoder = UpstreamRequestEncoder(authority: address.authority)
+        self.machine = UpstreamPoolStateMachine(limits: limits.pool)
+        self.retryPolicy = RetryPolicy(limits: limits.retry)
+        let period = TimeAmount.nanoseconds(Int64(limits.idleSweepNanoseconds))
+        let pool = NIOLoopBound(self, eventLoop: eventLoop)
+        self.idleSweep = eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in
+            pool.value.closeIdleConnections()
+        }
+    }
+
+    /// Sends a request; its completion is called once, now or later, on this event loop.
+    func perform(_ exchange: UpstreamExchange) {
+        self.eventLoop.preconditionInEventLoop()
+        self.retryPolicy.requestStarted()
+        self.attempt(exchange)
+        self.counts.publish(self.machine)
+    }
+
+    /// Closes idle connections, refuses what waits and what comes, and closes the others once they have answered.
+    func shutDown() {
+        self.eventLoop.preconditionInEventLoop()
+        self.isShutDown = true
+        self.idleSweep?.cancel()
+        self.idleSweep = nil
+        let (connections, requests) = self.machine.shutDown()
+        for connection in connections { connection.close() }
+        for exchange in requests {
+            self.waiting.remove(exchange)
+            self.attemptFailed(exchange, .shuttingDown)
+        }
+        self.counts.publish(self.machine)
+    }
+
+    // MARK: Attempts
+
+    private func attempt(_ exchange: UpstreamExchange) {
+        exchange.attempts += 1
+        let now = Timestamp.monotonicNanoseconds()
+        if let retryAfterSeconds = self.monitor.refusal(of: exchange.operation, now: now) {
+            self.attemptFailed(exchange, .circuitOpen(retryAfterSeconds: retryAfterSeconds))
+            return
+        }
+        self.submit(exchange, now: now)
+    }
+
+    private func submit(_ exchange: UpstreamExchange, now: UInt64) {
+        switch self.machine.submit(exchange, isRetry: exchange.attempts > 1) {
+        case .send(let connection):
+            self.send(exchange, on: connection, now: now)
+        case .wait(let open):
+            let expiresAt = min(now + self.limits.waitNanoseconds, exchange.deadlineNanoseconds)
+            self.waiting.insert(exchange, expiresAtNanoseconds: expiresAt, now: now)
+            if open { self.openConnection() }
+        case .refuse:
+            self.attemptFailed(exchange, self.isShutDown ? .shuttingDown : .poolExhausted)
+        }
+    }
+
+    private func send(_ exchange: UpstreamExchange, on connection: UpstreamConnection, now: UInt64) {
+        exchange.sentAtNanoseconds = now
+        self.inFlight.insert(exchange, expiresAtNanoseconds: exchange.deadlineNanoseconds, now: now)
+        guard !connection.send(exchange, encoder: self.encoder, now: now) else { return }
+        // It was closed already: this was no attempt, so another connection is tried at once.
+        self.inFlight.remove(exchange)
+        exchange.sentAtNanoseconds = 0
+        if self.machine.activeConnectionClosed() { self.openConnection() }
+        self.submit(exchange, now: now)
+    }
+
+    /// The answer to `exchange` has come. Its connection is still in use until it is released.
+    func completed(_ exchange: UpstreamExchange, with response: UpstreamResponse) {
+        self.inFlight.remove(exchange)
+        self.endAttempt(exchange)
+        self.monitor.answered(exchange, response)
+        exchange.complete(.success(response))
+    }
+
+    /// The connection of `exchange` failed, or what came on it is no answer.
+    func failed(_ exchange: UpstreamExchange, _ failure: UpstreamFailure) {
+        self.inFlight.remove(exchange)
+        self.attemptFailed(exchange, failure)
+    }
+
+    /// An attempt came to nothing; the exchange is in no list any more.
+    private func attemptFailed(_ exchange: UpstreamExchange, _ failure: UpstreamFailure) {
+        self.endAttempt(exchange)
+        self.monitor.failed(exchange, failure)
+        // The next probe comes soon enough, and must not meet the last one.
+        guard exchange.operation != .probe, !self.isShutDown else {
+            exchange.complete(.failure(failure))
+            return
+        }
+        let now = Timestamp.monotonicNanoseconds()
+        let delay = self.retryPolicy.delay(
+            after: failure,
+            isWrite: exchange.operation.isWrite,
+            attempts: exchange.attempts,
+            remainingNanoseconds: exchange.deadlineNanoseconds - min(now, exchange.deadlineNanoseconds),
+            jitter: Double.random(in: 0...1)
+        )
+        guard let delay else {
+            exchange.complete(.failure(failure))
+            return
+        }
+        // Not at once even without a delay: when kv-service goes, all its connections close in the same turn of the
+        // loop, and this one may be the first that was noticed.
+        self.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(delay))) {
+            self.attempt(exchange)
+            self.counts.publish(self.machine)
+        }
+    }
+
+    private func endAttempt(_ exchange: UpstreamExchange) {
+        guard exchange.sentAtNanoseconds != 0 else { return }
+        exchange.upstreamNanoseconds += Timestamp.monotonicNanoseconds() - exchange.sentAtNanoseconds
+        exchange.sentAtNanoseconds = 0
+    }
+
+    // MARK: Deadlines
+
+    private func timedOut(_ exchange: UpstreamExchange) {
+        exchange.connection?.close()
+        exchange.connection = nil
+        if self.machine.activeConnectionClosed() { self.openConnection() }
+        self.attemptFailed(exchange, .timeout(sent: true))
+        self.counts.publish(self.machine)
+    }
+
+    private func waitedTooLong(_ exchange: UpstreamExchange) {
+        guard self.machine.abandon(exchange) else { preconditionFailure("an exchange waited in one list only") }
+        let isLate = exchange.expiresAtNanoseconds >= exchange.deadlineNanoseconds
+        self.attemptFailed(exchange, isLate ? .timeout(sent: false) : .poolExhausted)
+        self.counts.publish(self.machine)
+    }
+
+    // MARK: Connections
+
+    func connectionReleased(_ connection: UpstreamConnection) {
+        let now = Timestamp.monotonicNanoseconds()
+        self.use(connection, self.machine.connectionReleased(connection, now: now), now: now)
+    }
+
+    func activeConnectionClosed(_ connection: UpstreamConnection) {
+        if self.machine.activeConnectionClosed() { self.openConnection() }
+        self.counts.publish(self.machine)
+    }
+
+    func idleConnectionClosed(_ connection: UpstreamConnection) {
+        self.machine.idleConnectionClosed(connection)
+        self.counts.publish(self.machine)
+    }
+
+    private func use(
+        _ connection: UpstreamConnection,
+        _ action: UpstreamPoolStateMachine<UpstreamConnection, UpstreamExchange>.ConnectionAction,
+        now: UInt64
+    ) {
+        switch action {
+        case .send(let exchange):
+            self.waiting.remove(exchange)
+            self.send(exchange, on: connection, now: now)
+        case .park:
+            break
+        case .close:
+            connection.close()
+        }
+        self.counts.publish(self.machine)
+    }
+
+    private func closeIdleConnections() {
+        for connection in self.machine.closeIdle(now: Timestamp.monotonicNanoseconds()) { connection.close() }
+        self.counts.publish(self.machine)
+    }
+
+    private func openConnection() {
+        let pool = NIOLoopBound(self, eventLoop: self.eventLoop)
+        let maxBodyBytes = self.limits.maxBodyBytes
+        let bootstrap = ClientBootstrap(group: self.eventLoop)
+            .connectTimeout(.nanoseconds(Int64(self.limits.connectNanoseconds)))
+            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try UpstreamConnection(pool: pool.value, maxBodyBytes: maxBodyBytes).addHandlers(to: channel)
+                }
+            }
+        let connected =
+            if let socketAddress = self.address.socketAddress {
+                bootstrap.connect(to: socketAddress)
+            } else {
+                bootstrap.connect(host: self.address.address.host, port: Int(self.address.address.port))
+            }
+        connected.assumeIsolated().whenComplete { result in
+            do {
+                let pipeline = try result.get().pipeline.syncOperations
+                self.connectionOpened(try pipeline.handler(type: UpstreamConnection.self))
+            } catch {
+                self.connectFailed(error)
+            }
+        }
+    }
+
+    private func connectionOpened(_ connection: UpstreamConnection) {
+        let now = Timestamp.monotonicNanoseconds()
+        self.monitor.connected()
+        self.use(connection, self.machine.connectionOpened(connection, now: now), now: now)
+    }
+
+    private func connectFailed(_ error: any Error) {
+        let reason = UpstreamFailure.connectReason(error)
+        self.monitor.connectFailed(reason)
+        if case .fail(let exchange, let open) = self.machine.connectFailed() {
+            if open { self.openConnection() }
+            self.waiting.remove(exchange)
+            self.attemptFailed(exchange, .connect(reason))
+        }
+        self.counts.publish(self.machine)
+    }
+}
+
+@available(*, unavailable)
+extension UpstreamPool: Sendable {}

@@ -1,0 +1,36 @@
+import Synchronization
+
+/// What one event loop's pool holds at the moment. The loop stores, any thread reads.
+final class UpstreamPoolCounts: Sendable {
+    private let idle = Atomic<Int>(0)
+    private let active = Atomic<Int>(0)
+    private let connecting = Atomic<Int>(0)
+    private let waiting = Atomic<Int>(0)
+
+    struct Snapshot {
+        var idle = 0
+        var active = 0
+        var connecting = 0
+        var waiting = 0
+
+        /// Requests that clients wait for: those on a connection and those without one.
+        var requestsInFlight: Int { self.active + self.waiting }
+    }
+
+    /// Each count is right by itself; together they may be of slightly different moments.
+    var snapshot: Snapshot {
+        Snapshot(
+            idle: self.idle.load(ordering: .relaxed),
+            active: self.active.load(ordering: .relaxed),
+            connecting: self.connecting.load(ordering: .relaxed),
+            waiting: self.waiting.load(ordering: .relaxed)
+        )
+    }
+
+    func publish<Connection, Request>(_ machine: UpstreamPoolStateMachine<Connection, Request>) {
+        self.idle.store(machine.idleCount, ordering: .relaxed)
+        self.active.store(machine.activeCount, ordering: .relaxed)
+        self.connecting.store(machine.connectingCount, ordering: .relaxed)
+        self.waiting.store(machine.waitingCount, ordering: .relaxed)
+    }
+}

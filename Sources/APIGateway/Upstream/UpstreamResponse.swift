@@ -1,0 +1,135 @@
+import NIOCore
+import NIOHTTP1
+
+/// One whole answer of kv-service, reduced to what the gateway reads of it.
+struct UpstreamResponse {
+    let head: Head
+    let body: ByteBuffer
+
+    struct Head {
+        let status: Int
+        var mediaType: MediaType = .other
+        /// The number in `ETag: "N"`.
+        var version: UInt64?
+        /// Whether `X-KV-Result` is `miss`.
+        var isMiss = false
+        var retryAfterSeconds: Int?
+        var serverTiming: String?
+        var requestID: String?
+        /// Whether the end of the body is marked, so that a cut answer cannot pass for a whole one.
+        var isDelimited = false
+        var contentLength: Int?
+        /// Whether the connection can carry another request.
+        var isKeepAlive: Bool
+    }
+
+    enum MediaType {
+        case json, problem, bytes, other
+    }
+}
+
+extension UpstreamResponse.Head {
+    /// Reads the head of an answer.
+    /// - Throws: ``UpstreamFailure/protocolError(_:)`` for a field that occurs twice or cannot be read.
+    init(_ head: HTTPResponseHead) throws(UpstreamFailure) {
+        self.status = Int(head.status.code)
+        self.isKeepAlive = head.isKeepAlive
+        var hasMediaType = false
+        for (name, value) in head.headers {
+            switch HeaderName(name) {
+            case .contentType:
+                guard !hasMediaType else { throw .protocolError("two Content-Type fields") }
+                hasMediaType = true
+                self.mediaType = UpstreamResponse.MediaType(value)
+            case .entityTag:
+                guard self.version == nil, let version = Self.version(ofEntityTag: value) else {
+                    throw .protocolError("an ETag that is not a version")
+                }
+                self.version = version
+            case .contentLength:
+                // NIO's decoder has refused several that differ, and what is not a number.
+                self.contentLength = Int(value)
+                self.isDelimited = true
+            case .transferEncoding:
+                self.isDelimited = true
+            case .result:
+                self.isMiss = value == "miss"
+            case .retryAfter:
+                guard let seconds = Int(value), (0...86_400).contains(seconds) else { continue }
+                self.retryAfterSeconds = seconds
+            case .serverTiming:
+                self.serverTiming = self.serverTiming.map { $0 + ", " + value } ?? value
+            case .requestID:
+                self.requestID = value
+            case .other:
+                continue
+            }
+        }
+    }
+
+    /// `N` of `"N"`: digits without a leading zero, below 2^64.
+    private static func version(ofEntityTag text: String) -> UInt64? {
+        let bytes = text.utf8
+        guard bytes.count >= 3, bytes.first == UInt8(ascii: "\""), bytes.last == UInt8(ascii: "\"") else { return nil }
+        var version: UInt64 = 0
+        for byte in bytes.dropFirst().dropLast() {
+            guard UInt8(ascii: "0") <= byte, byte <= UInt8(ascii: "9") else { return nil }
+            let (product, overflowed) = version.multipliedReportingOverflow(by: 10)
+            let (sum, carried) = product.addingReportingOverflow(UInt64(byte - UInt8(ascii: "0")))
+            guard !overflowed, !carried else { return nil }
+            version = sum
+        }
+        guard bytes.count == 3 || bytes.dropFirst().first != UInt8(ascii: "0") else { return nil }
+        return version
+    }
+}
+
+extension UpstreamResponse.MediaType {
+    /// The type without its parameters.
+    init(_ contentType: String) {
+        let name = contentType.prefix { $0 != ";" && $0 != " " }
+        switch name {
+        case "application/json": self = .json
+        case "application/problem+json": self = .problem
+        case "application/octet-stream": self = .bytes
+        default: self = .other
+        }
+    }
+}
+
+/// The header fields of an answer that the gateway reads. Names are told apart by their length first: most fields cost
+/// one comparison of integers.
+private enum HeaderName {
+    case contentType, entityTag, contentLength, transferEncoding, result, retryAfter, serverTiming, requestID, other
+
+    init(_ name: String) {
+        let candidates: [(StaticString, HeaderName)]
+        switch name.utf8.count {
+        case 4: candidates = [("etag", .entityTag)]
+        case 11: candidates = [("retry-after", .retryAfter), ("x-kv-result", .result)]
+        case 12: candidates = [("content-type", .contentType), ("x-request-id", .requestID)]
+        case 13: candidates = [("server-timing", .serverTiming)]
+        case 14: candidates = [("content-length", .contentLength)]
+        case 17: candidates = [("transfer-encoding", .transferEncoding)]
+        default:
+            self = .other
+            return
+        }
+        for (candidate, field) in candidates where name.equalsIgnoringASCIICase(candidate) {
+            self = field
+            return
+        }
+        self = .other
+    }
+}
+
+extension String {
+    /// Whether the text is `lowercase` in any mixture of cases.
+    fileprivate func equalsIgnoringASCIICase(_ lowercase: StaticString) -> Bool {
+        let expected = unsafe UnsafeBufferPointer(start: lowercase.utf8Start, count: lowercase.utf8CodeUnitCount)
+        return unsafe self.utf8.elementsEqual(expected) { byte, lowercaseByte in
+            let isUpperCase = UInt8(ascii: "A") <= byte && byte <= UInt8(ascii: "Z")
+            return (isUpperCase ? byte | 0x20 : byte) == lowercaseByte
+        }
+    }
+}

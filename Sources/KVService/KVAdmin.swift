@@ -1,0 +1,122 @@
+import JSONLogging
+import KeyValueStore
+import PrometheusMetrics
+import ServiceKit
+import Synchronization
+import TransactionLog
+
+/// The members of `GET /admin` that only kv-service has: `store`, `log` and `replay`.
+final class KVAdmin: Sendable {
+    private let gauges: StoreGauges
+    private let metrics: StoreMetrics
+    private let settings: ResolvedSettings
+    private let writeWindow: QuantileWindow
+    private let syncWindow: QuantileWindow
+
+    init(gauges: StoreGauges, metrics: StoreMetrics, settings: ResolvedSettings) {
+        self.gauges = gauges
+        self.metrics = metrics
+        self.settings = settings
+        let now = Timestamp.monotonicNanoseconds()
+        self.writeWindow = QuantileWindow(metrics.writeDurations, nowNanoseconds: now)
+        self.syncWindow = QuantileWindow(metrics.syncDurations, nowNanoseconds: now)
+    }
+
+    func write(to document: inout JSONWriter) {
+        let engine = self.gauges.holder.engine
+        document.member("store", object: { self.writeStore(&$0, engine) })
+        document.member("log", object: { self.writeLog(&$0, engine) })
+        document.member("replay", object: self.writeReplay)
+    }
+
+    private func writeStore(_ store: inout JSONWriter, _ engine: EmbeddedEngine?) {
+        let figures = engine?.figures ?? Index.Figures()
+        store.member("keys", figures.keys)
+        store.member("key_bytes", figures.keyBytes)
+        store.member("value_bytes", figures.valueBytes)
+        store.member("max_key_bytes", self.settings[KVSettings.maxKeyBytes])
+        store.member("max_value_bytes", self.settings[KVSettings.maxValueBytes])
+    }
+
+    private func writeLog(_ log: inout JSONWriter, _ engine: EmbeddedEngine?) {
+        let mode = self.settings[KVSettings.sync]
+        let now = Timestamp.monotonicNanoseconds()
+        log.member("path", self.settings[KVSettings.dataDirectory])
+        log.member("format_version", 1)
+        log.member("store_id", engine?.report.storeID.description)
+        log.member("size_bytes", engine?.logSizeBytes ?? 0)
+        log.member("fsync_policy", mode.policyName)
+        log.member("fsync_interval_seconds", mode.intervalSeconds)
+        log.member("warning", mode.warning)
+        if let engine { Self.writePosition(&log, engine) }
+        log.member("write_seconds", object: { $0.writeQuantiles(self.writeWindow.quantiles(nowNanoseconds: now)) })
+        log.member("fsync_seconds", object: { $0.writeQuantiles(self.syncWindow.quantiles(nowNanoseconds: now)) })
+        log.member("batch_records_mean", self.metrics.batchTransactions.snapshot().mean)
+        log.member("segment_bytes", self.settings[KVSettings.segmentBytes])
+        log.member("segments", array: { Self.writeSegments(&$0, engine?.statistics.segments ?? []) })
+        let capacity = self.gauges.capacity
+        log.member(
+            "filesystem",
+            object: { object in
+                object.member("size_bytes", capacity?.sizeBytes)
+                object.member("available_bytes", capacity?.availableBytes)
+            })
+    }
+
+    private static func writePosition(_ log: inout JSONWriter, _ engine: EmbeddedEngine) {
+        let statistics = engine.statistics
+        let lastSync = statistics.lastSyncNanoseconds.load(ordering: .relaxed)
+        log.member("records", statistics.lastRevision.load(ordering: .relaxed))
+        log.member("last_sequence", statistics.lastRevision.load(ordering: .relaxed))
+        log.member("durable_sequence", statistics.durableRevision.load(ordering: .relaxed))
+        log.member("pending_appends", engine.pendingWrites)
+        log.member("appended_bytes_total", statistics.appendedBytes.load(ordering: .relaxed))
+        log.member("last_fsync_at", lastSync == 0 ? nil : Timestamp.rfc3339(nanosecondsSince1970: lastSync))
+        log.member("last_error", statistics.failure.map { "\($0)" })
+        log.member("truncated_bytes", engine.report.tornTail?.bytes ?? 0)
+    }
+
+    private static func writeSegments(_ array: inout JSONWriter, _ segments: [SegmentSummary]) {
+        for segment in segments {
+            array.element(object: { object in
+                object.member("name", segment.name.description)
+                object.member("sequence", segment.name.sequence)
+                object.member("first_revision", segment.name.firstRevision)
+                object.member("last_revision", segment.lastRevision)
+                object.member("size_bytes", segment.sizeBytes)
+                object.member("sealed", segment.sealed)
+            })
+        }
+    }
+
+    private func writeReplay(_ replay: inout JSONWriter) {
+        let state = self.gauges.replay
+        let progress = state.progress
+        replay.member("state", state.phase.rawValue)
+        replay.member("bytes_read", progress.bytesRead)
+        replay.member("bytes_total", progress.bytesTotal)
+        replay.member("records", progress.transactions)
+        replay.member("progress_ratio", state.ratio)
+        replay.member("duration_seconds", state.durationSeconds)
+        replay.member("eta_seconds", state.etaSeconds)
+    }
+}
+
+extension SyncMode {
+    var policyName: String {
+        switch self {
+        case .always: "always"
+        case .interval: "interval"
+        case .never: "never"
+        }
+    }
+
+    var intervalSeconds: Double? {
+        if case .interval(let milliseconds) = self { Double(milliseconds) / 1_000 } else { nil }
+    }
+
+    /// What an operator must know about a mode that is not `always`.
+    var warning: String? {
+        self == .always ? nil : "writes are acknowledged before they are durable: a crash of the machine can lose them"
+    }
+}

@@ -1,0 +1,30 @@
+package import ServiceKit
+
+/// kv-service: the store behind HTTP.
+package enum KVProgram: ServiceProgram {
+    package static let name = "kv-service"
+    package static let abstract = "A durable key-value store: data in memory, every change in a transaction log."
+    package static let examples: [(command: String, does: String)] = [
+        ("kv-service --data-dir /var/lib/kv", "serve the store in that folder on 127.0.0.1:8081"),
+        ("KV_SYNC=interval:100 kv-service check-config", "show what would be in force"),
+        ("kv-service healthcheck --listen 127.0.0.1:8081", "exit 0 if the service there is ready"),
+    ]
+    package static let settings = KVSettings.table
+    package static let listen = KVSettings.common.listen
+
+    package static func serve(_ settings: ResolvedSettings) async -> ServiceExit {
+        let runtime = ServiceRuntime(
+            name: Self.name, metricPrefix: "kv", settings: settings, common: KVSettings.common,
+            handlers: KVRoutes.handlers)
+        let authorization: AdminAuthorization
+        do { authorization = try AdminAuthorization(tokenFile: settings[KVSettings.common.adminTokenFile]) } catch {
+            return await runtime.refuse(error)
+        }
+        let service = KVService(runtime: runtime)
+        return await runtime.run(
+            routes: { service.routes($0) },
+            admin: { _ in runtime.adminRoutes(authorization: authorization, document: service.admin.write) },
+            start: { () async throws(ServiceFailure) in try await service.start() },
+            stop: { await service.stop() })
+    }
+}

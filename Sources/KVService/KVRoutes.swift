@@ -1,0 +1,152 @@
+import JSONLogging
+import KeyValueStore
+import NIOCore
+import NIOHTTP1
+import ServiceKit
+import TransactionLog
+
+/// `/kv/set`, `/kv/get` and `/kv/delete` of one event loop.
+struct KVRoutes {
+    static let handlers: [(handler: String, methods: [HTTPMethod])] = [
+        ("kv_set", [.POST, .PUT]), ("kv_get", [.GET, .HEAD]), ("kv_delete", [.DELETE]),
+    ]
+
+    let store: LoopStore
+    let limits: KeyValueLimits
+    let metrics: StoreMetrics
+
+    var routes: [Route] {
+        [
+            Route(
+                path: "/kv/set", handler: "kv_set", kind: .data(isWrite: true),
+                bodyLimitBytes: self.limits.maxSetBodyBytes, actions: [(.POST, self.set), (.PUT, self.set)]),
+            Route(path: "/kv/get", handler: "kv_get", kind: .data(isWrite: false), actions: [(.GET, self.get)]),
+            Route(
+                path: "/kv/delete", handler: "kv_delete", kind: .data(isWrite: true), actions: [(.DELETE, self.delete)]),
+        ]
+    }
+
+    // MARK: - Actions
+
+    private func set(_ request: HTTPRequest, _ responder: Responder) {
+        let write: SetRequest
+        do { write = try SetRequest(request, limits: self.limits) } catch { return responder.fail(error) }
+        guard let session = self.store.session else { return responder.fail(Self.starting) }
+        let asked = Asked(request)
+        unsafe write.value.withUnsafeReadableBytes { value in
+            unsafe session.set(write.key, to: value) { result in self.answer(asked, responder, .set, result) }
+        }
+    }
+
+    private func delete(_ request: HTTPRequest, _ responder: Responder) {
+        let key: [UInt8]
+        do { key = try KeyParameter.key(of: request, limits: self.limits, applied: .no) } catch {
+            return responder.fail(error)
+        }
+        guard let session = self.store.session else { return responder.fail(Self.starting) }
+        let asked = Asked(request)
+        session.delete(key) { result in self.answer(asked, responder, .delete, result) }
+    }
+
+    private func get(_ request: HTTPRequest, _ responder: Responder) {
+        let key: [UInt8]
+        do { key = try KeyParameter.key(of: request, limits: self.limits, applied: nil) } catch {
+            return responder.fail(error)
+        }
+        guard let session = self.store.session else { return responder.fail(Self.starting) }
+        let metrics = self.metrics
+        session.get(key) { outcome in
+            switch outcome {
+            case .value(let bytes, let version):
+                metrics.record(.get, .ok, since: request.receivedAtNanoseconds)
+                let value = unsafe ByteBuffer(bytes: bytes)
+                responder.respond(
+                    KeyValueAnswer.value(value, version: version, as: ValueRepresentation(accept: request.headers)))
+            case .missing:
+                metrics.record(.get, .missing, since: request.receivedAtNanoseconds)
+                responder.fail(KeyValueAnswer.keyNotFound)
+            }
+        }
+    }
+
+    // MARK: - Answers
+
+    /// What an answer to a write needs of its request. The request itself is let go while the write waits, so that the
+    /// connection can read into the same buffer again.
+    private struct Asked {
+        let receivedAtNanoseconds: UInt64
+        let wantsTiming: Bool
+
+        init(_ request: HTTPRequest) {
+            self.receivedAtNanoseconds = request.receivedAtNanoseconds
+            self.wantsTiming = request.headers.first(name: "X-Request-Timing") == "1"
+        }
+    }
+
+    private func answer(
+        _ request: Asked, _ responder: Responder, _ operation: StoreMetrics.Operation, _ result: WriteResult
+    ) {
+        var outcome = RequestOutcome()
+        var response: HTTPResponse
+        switch result.outcome {
+        case .set(let version, _):
+            self.metrics.record(operation, .ok, since: request.receivedAtNanoseconds)
+            response = KeyValueAnswer.set(version: version, message: "value set")
+        case .deleted(let version, let existed):
+            self.metrics.record(operation, existed ? .ok : .missing, since: request.receivedAtNanoseconds)
+            response = KeyValueAnswer.deleted(existed, version: version, message: "key deleted")
+        case .refused(let refusal):
+            self.metrics.record(operation, .refused, since: request.receivedAtNanoseconds)
+            return responder.fail(Self.problem(refusal))
+        }
+        let timings = result.timings
+        outcome.stagesMilliseconds = [
+            ("queue_ms", Double(timings.queue) / 1e6), ("write_ms", Double(timings.write) / 1e6),
+            ("fsync_ms", Double(timings.fsync) / 1e6), ("apply_ms", Double(timings.apply) / 1e6),
+        ]
+        if request.wantsTiming {
+            response.headers.append(("Server-Timing", timings.serverTiming))
+        }
+        responder.respond(response, outcome: outcome)
+    }
+
+    private static let starting = Problem(
+        .serviceUnavailable, code: "starting", detail: "The store is not open yet; /readyz says how far it is.",
+        applied: .no, headers: [("Retry-After", "1")])
+
+    static func problem(_ refusal: CommitRefusal) -> Problem {
+        switch refusal {
+        case .overloaded:
+            Problem(
+                .serviceUnavailable, code: "overloaded", detail: "Too many writes wait for the log; try again shortly.",
+                applied: .no, headers: [("Retry-After", "1")])
+        case .closed:
+            Problem(
+                .serviceUnavailable, code: "draining", detail: "The service is stopping and takes no new requests.",
+                applied: .no, headers: [("Retry-After", "1")])
+        case .outOfSpace(let error) where error.isOutOfSpace:
+            Problem(
+                .insufficientStorage, code: "disk_full",
+                detail: "There is no space for the log's next segment; writes go on once there is. \(error)",
+                applied: .no, headers: [("Retry-After", "5")])
+        case .outOfSpace(let error):
+            Problem(
+                .serviceUnavailable, code: "segment_unavailable",
+                detail: "The log's next segment could not be made ready; it is tried again. \(error)", applied: .no,
+                headers: [("Retry-After", "5")])
+        case .failed(let error, let written):
+            Problem(
+                .serviceUnavailable, code: "store_failed",
+                detail: "The log cannot be written and takes no writes until kv-service is restarted: \(error)",
+                applied: written ? .unknown : .no)
+        }
+    }
+}
+
+extension WriteTimings {
+    /// The value of `Server-Timing`: milliseconds per stage.
+    fileprivate var serverTiming: String {
+        [("queue", self.queue), ("write", self.write), ("fsync", self.fsync), ("apply", self.apply)]
+            .map { "\($0.0);dur=\(Double($0.1 / 1_000) / 1_000)" }.joined(separator: ", ")
+    }
+}

@@ -1,0 +1,173 @@
+import Glibc
+import KeyValueStore
+import Logging
+import NIOCore
+import ServiceKit
+import Synchronization
+import TransactionLog
+
+/// The parts of a running kv-service.
+final class KVService: Sendable {
+    private let runtime: ServiceRuntime
+    private let holder = EngineHolder()
+    private let gauges: StoreGauges
+    private let metrics: StoreMetrics
+    private let limits: KeyValueLimits
+    let admin: KVAdmin
+
+    init(runtime: ServiceRuntime) {
+        let settings = runtime.settings
+        self.runtime = runtime
+        self.gauges = StoreGauges(holder: self.holder)
+        self.limits = KeyValueLimits(
+            maxKeyBytes: settings[KVSettings.maxKeyBytes], maxValueBytes: settings[KVSettings.maxValueBytes])
+        let (gate, logger) = (runtime.gate, runtime.logger)
+        self.metrics = StoreMetrics(registry: runtime.registry) { stage, error in
+            if stage == .prepare {
+                logger.warning("no space is ready for the log's next segment", metadata: ["error": "\(error)"])
+                return
+            }
+            gate.set(.failed(reason: "the log cannot be written: \(error)"))
+            logger.critical(
+                "the log has failed: writes are refused until a restart",
+                metadata: ["stage": "\(stage.rawValue)", "error": "\(error)"])
+        }
+        self.gauges.register(in: runtime.registry, gate: gate)
+        self.admin = KVAdmin(gauges: self.gauges, metrics: self.metrics, settings: settings)
+        gate.add(.init(name: "log_writable") { [holder] in holder.engine?.statistics.failure.map { "\($0)" } })
+        gate.reportReplay { [replay = self.gauges.replay] in
+            let progress = replay.progress
+            return .init(
+                bytesRead: progress.bytesRead, bytesTotal: progress.bytesTotal, records: progress.transactions)
+        }
+    }
+
+    func routes(_ eventLoop: any EventLoop) -> [Route] {
+        let store = LoopStore(eventLoop: eventLoop, holder: self.holder)
+        return KVRoutes(store: store, limits: self.limits, metrics: self.metrics).routes
+    }
+
+    // MARK: - Start
+
+    func start() async throws(ServiceFailure) {
+        let settings = self.runtime.settings
+        var configuration = LogConfiguration(
+            directory: settings[KVSettings.dataDirectory],
+            owner: "kv-service, process \(getpid()), instance \(self.runtime.instanceID)")
+        configuration.syncMode = settings[KVSettings.sync]
+        configuration.segmentBytes = settings[KVSettings.segmentBytes]
+        if let warning = configuration.syncMode.warning {
+            self.runtime.logger.warning("\(warning)", metadata: ["sync": "\(configuration.syncMode)"])
+        }
+        self.runtime.gate.set(.replaying)
+        let engine = try await self.open(configuration)
+        self.holder.set(engine)
+        self.logReplay(engine.report)
+        self.watchCapacity()
+        self.runtime.gate.set(.ready)
+        self.runtime.logger.notice("ready", metadata: ["keys": "\(engine.figures.keys)"])
+    }
+
+    /// Opens the engine on a thread of its own, as that blocks for as long as the replay takes.
+    private func open(_ configuration: LogConfiguration) async throws(ServiceFailure) -> EmbeddedEngine {
+        let replay = self.gauges.replay
+        let metrics = self.metrics
+        replay.begin()
+        let result: Result<EmbeddedEngine, LogError> = await withCheckedContinuation { continuation in
+            DedicatedThread.start(name: "log-replay") {
+                do throws(LogError) {
+                    let engine = try EmbeddedEngine(
+                        opening: configuration, observer: metrics, progress: replay.update)
+                    replay.end(.done)
+                    continuation.resume(returning: .success(engine))
+                } catch {
+                    replay.end(.failed)
+                    continuation.resume(returning: .failure(error))
+                }
+            }
+        }
+        do { return try result.get() } catch {
+            self.runtime.gate.set(.failed(reason: "\(error)"))
+            throw ServiceFailure(error, directory: configuration.directory)
+        }
+    }
+
+    private func logReplay(_ report: RecoveryReport) {
+        let logger = self.runtime.logger
+        if let imported = report.imported {
+            logger.notice(
+                "imported kv.log of the Go system",
+                metadata: [
+                    "operations": "\(imported.operations)", "bytes": "\(imported.bytes)",
+                    "torn_bytes": "\(imported.tornBytes)",
+                ])
+        }
+        if let tail = report.tornTail {
+            logger.warning(
+                "torn tail cut: the last write had not finished and was never acknowledged",
+                metadata: [
+                    "file": "\(tail.file)", "offset": "\(tail.offset)", "bytes": "\(tail.bytes)",
+                    "kept_as": "\(tail.quarantined)",
+                ])
+        }
+        for name in report.unknownFiles {
+            logger.warning("file in the data folder is not the log's; it is left alone", metadata: ["file": "\(name)"])
+        }
+        logger.notice(
+            "log replayed",
+            metadata: [
+                "revision": "\(report.lastRevision)", "operations": "\(report.operations)",
+                "segments": "\(report.segments.count)", "bytes": "\(report.bytesRead)",
+                "duration_ms": "\(report.durationNanoseconds / 1_000_000)",
+                "clean_shutdown": "\(report.wasCleanShutdown)", "store_id": "\(report.storeID)",
+            ])
+    }
+
+    /// Reads the free space every few seconds, off the event loops, for as long as the process runs.
+    private func watchCapacity() {
+        let (gauges, logger) = (self.gauges, self.runtime.logger)
+        DedicatedThread.start(name: "log-capacity") {
+            while true {
+                do throws(SystemError) { try gauges.refreshCapacity() } catch {
+                    logger.warning("cannot read the free space", metadata: ["error": "\(error)"])
+                }
+                sleep(5)
+            }
+        }
+    }
+
+    // MARK: - Stop
+
+    func stop() async {
+        guard let engine = self.holder.engine else { return }
+        await withCheckedContinuation { continuation in
+            DedicatedThread.start(name: "log-close") {
+                engine.close()
+                continuation.resume()
+            }
+        }
+        self.runtime.logger.notice(
+            "log closed",
+            metadata: [
+                "revision": "\(engine.statistics.lastRevision.load(ordering: .acquiring))",
+                "durable_revision": "\(engine.statistics.durableRevision.load(ordering: .acquiring))",
+                "result": "\(engine.statistics.failure.map { "failed: \($0)" } ?? "clean")",
+            ])
+    }
+}
+
+extension ServiceFailure {
+    /// What the start does about an error of the log.
+    init(_ error: LogError, directory: String) {
+        switch error {
+        case .corrupt:
+            self.init(
+                .dataCorrupt,
+                "\(error). Nothing was changed. Keep the folder with: cp -a \(directory) \(directory).damaged; then "
+                    + "restore it from a backup. Docs/LogFormat.md says what each file holds.")
+        case .unsupported: self.init(.dataCorrupt, "\(error)")
+        case .locked: self.init(.locked, "\(error). Stop that process, or choose another --data-dir.")
+        case .system: self.init(.inputOutput, "\(error)")
+        }
+    }
+}

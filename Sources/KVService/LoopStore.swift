@@ -1,0 +1,41 @@
+import KeyValueStore
+import NIOCore
+import Synchronization
+
+/// The engine, which is there only once the log has been replayed: the service listens first.
+final class EngineHolder: Sendable {
+    private let held = Mutex<EmbeddedEngine?>(nil)
+
+    var engine: EmbeddedEngine? { self.held.withLock { $0 } }
+    func set(_ engine: EmbeddedEngine) { self.held.withLock { $0 = engine } }
+}
+
+/// One event loop's session with the engine, opened at its first use. Confined to its loop.
+final class LoopStore {
+    private let eventLoop: any EventLoop
+    private let holder: EngineHolder
+    private var opened: (any StorageSession)?
+
+    init(eventLoop: any EventLoop, holder: EngineHolder) {
+        self.eventLoop = eventLoop
+        self.holder = holder
+    }
+
+    /// Nil until the engine is there.
+    var session: (any StorageSession)? {
+        if let opened = self.opened { return opened }
+        guard let engine = self.holder.engine else { return nil }
+        let eventLoop = self.eventLoop
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let session = engine.makeSession(
+            wake: { eventLoop.execute { bound.value.opened?.deliverCompletions() } },
+            // What is queued on the loop runs after the connections that are readable now, so that all their writes
+            // go to the writer together.
+            endOfTurn: { eventLoop.execute { bound.value.opened?.flush() } })
+        self.opened = session
+        return session
+    }
+}
+
+@available(*, unavailable)
+extension LoopStore: Sendable {}

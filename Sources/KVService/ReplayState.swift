@@ -1,0 +1,64 @@
+import JSONLogging
+import Synchronization
+import TransactionLog
+
+/// How far the replay is. Written by the thread that opens the log, read by any.
+final class ReplayState: Sendable {
+    enum Phase: String, Sendable {
+        case waiting
+        case inProgress = "in_progress"
+        case done
+        case failed
+    }
+
+    private struct Guarded {
+        var phase = Phase.waiting
+        var progress = ReplayProgress(bytesRead: 0, bytesTotal: 0, transactions: 0)
+        var began: UInt64 = 0
+        var ended: UInt64 = 0
+    }
+
+    private let guarded = Mutex(Guarded())
+
+    func begin() {
+        self.guarded.withLock {
+            $0.phase = .inProgress
+            $0.began = Timestamp.monotonicNanoseconds()
+        }
+    }
+
+    func update(_ progress: ReplayProgress) { self.guarded.withLock { $0.progress = progress } }
+
+    func end(_ phase: Phase) {
+        self.guarded.withLock {
+            $0.phase = phase
+            $0.ended = Timestamp.monotonicNanoseconds()
+        }
+    }
+
+    var phase: Phase { self.guarded.withLock { $0.phase } }
+    var progress: ReplayProgress { self.guarded.withLock { $0.progress } }
+
+    var durationSeconds: Double {
+        self.guarded.withLock {
+            if $0.began == 0 { return 0 }
+            let end = $0.ended == 0 ? Timestamp.monotonicNanoseconds() : $0.ended
+            return Double(end - $0.began) / 1e9
+        }
+    }
+
+    /// 1 once the replay is done, also of an empty log.
+    var ratio: Double {
+        self.guarded.withLock {
+            if $0.phase == .done { return 1 }
+            return $0.progress.bytesTotal == 0 ? 0 : Double($0.progress.bytesRead) / Double($0.progress.bytesTotal)
+        }
+    }
+
+    /// Seconds that are left at the pace so far; nil while nothing can be said.
+    var etaSeconds: Double? {
+        let (phase, ratio, elapsed) = (self.phase, self.ratio, self.durationSeconds)
+        if phase == .done { return 0 }
+        return phase == .inProgress && ratio > 0 ? elapsed * (1 - ratio) / ratio : nil
+    }
+}

@@ -1,0 +1,104 @@
+import KeyValueStore
+import PrometheusMetrics
+import ServiceKit
+import Synchronization
+import TransactionLog
+
+/// Figures of the store and its log that are read when someone looks: `/metrics` and `/admin`. Any thread; nothing
+/// here asks the disk.
+final class StoreGauges: Sendable {
+    let holder: EngineHolder
+    let replay = ReplayState()
+    private let capacityState = Mutex<FileSystemCapacity?>(nil)
+
+    init(holder: EngineHolder) { self.holder = holder }
+
+    /// Size and free bytes of the log's file system as last read; nil before the first time.
+    var capacity: FileSystemCapacity? { self.capacityState.withLock { $0 } }
+
+    /// Asks the file system. Blocks.
+    func refreshCapacity() throws(SystemError) {
+        guard let engine = self.holder.engine else { return }
+        let capacity = try engine.capacity()
+        self.capacityState.withLock { $0 = capacity }
+    }
+
+    func register(in registry: MetricsRegistry, gate: ServiceGate) {
+        self.registerStore(in: registry)
+        self.registerLog(in: registry)
+        registry.gauge("kv_read_only", help: "Whether writes are refused while reads go on.") {
+            switch gate.state {
+            case .readOnly, .failed: 1
+            default: 0
+            }
+        }
+        registry.gauge("kv_replay_duration_seconds", help: "Time that the replay at the start took, or takes so far.") {
+            [replay] in replay.durationSeconds
+        }
+        registry.gauge("kv_replay_records", help: "Transactions that the replay has read.") {
+            [replay] in Double(replay.progress.transactions)
+        }
+        registry.gauge("kv_replay_progress_ratio", help: "The part of the log that has been replayed, 0 to 1.") {
+            [replay] in replay.ratio
+        }
+    }
+
+    private func gauge(
+        _ registry: MetricsRegistry, _ name: String, help: String, labels: MetricsRegistry.Labels = [],
+        _ read: @escaping @Sendable (EmbeddedEngine) -> Double
+    ) {
+        let holder = self.holder
+        registry.gauge(name, help: help, labels: labels) { holder.engine.map(read) ?? 0 }
+    }
+
+    private func registerStore(in registry: MetricsRegistry) {
+        self.gauge(registry, "kv_keys", help: "Keys in the store.") { Double($0.figures.keys) }
+        self.gauge(
+            registry, "kv_live_bytes", help: "Bytes of the keys and values in the store.", labels: [("kind", "key")]
+        ) { Double($0.figures.keyBytes) }
+        self.gauge(
+            registry, "kv_live_bytes", help: "Bytes of the keys and values in the store.", labels: [("kind", "value")]
+        ) { Double($0.figures.valueBytes) }
+    }
+
+    private func registerLog(in registry: MetricsRegistry) {
+        self.gauge(registry, "kv_log_size_bytes", help: "Bytes of the log's segments that hold data.") {
+            Double($0.logSizeBytes)
+        }
+        self.gauge(registry, "kv_log_segments", help: "Segments of the log.") { Double($0.statistics.segments.count) }
+        self.gauge(registry, "kv_log_records", help: "Transactions in the log.") {
+            Double($0.statistics.lastRevision.load(ordering: .relaxed))
+        }
+        self.gauge(registry, "kv_log_last_sequence", help: "Revision of the newest change that is visible.") {
+            Double($0.statistics.lastRevision.load(ordering: .relaxed))
+        }
+        self.gauge(registry, "kv_log_durable_sequence", help: "Revision of the newest change that a sync has covered.")
+        {
+            Double($0.statistics.durableRevision.load(ordering: .relaxed))
+        }
+        self.gauge(registry, "kv_log_pending_appends", help: "Writes that wait for the log's writer.") {
+            Double($0.pendingWrites)
+        }
+        self.gauge(
+            registry, "kv_log_last_fsync_timestamp_seconds", help: "When the log was last synchronised, since 1970."
+        ) { Double($0.statistics.lastSyncNanoseconds.load(ordering: .relaxed)) / 1e9 }
+        let holder = self.holder
+        registry.counter("kv_log_appended_bytes_total", help: "Bytes appended to the log.", labels: []) {
+            Double(holder.engine?.statistics.appendedBytes.load(ordering: .relaxed) ?? 0)
+        }
+        registry.counter(
+            "kv_log_truncated_bytes_total", help: "Bytes of a torn tail that the start has cut and put aside.",
+            labels: []
+        ) { Double(holder.engine?.report.tornTail?.bytes ?? 0) }
+        registry.gauge("kv_log_filesystem_size_bytes", help: "Size of the file system that holds the log.") {
+            [weak self] in Double(self?.capacity?.sizeBytes ?? 0)
+        }
+        registry.gauge("kv_log_filesystem_avail_bytes", help: "Free bytes of the file system that holds the log.") {
+            [weak self] in Double(self?.capacity?.availableBytes ?? 0)
+        }
+    }
+}
+
+extension EmbeddedEngine {
+    var logSizeBytes: UInt64 { self.statistics.segments.reduce(0) { $0 + $1.sizeBytes } }
+}

@@ -1,0 +1,101 @@
+import JSONLogging
+import KeyValueStore
+import PrometheusMetrics
+import ServiceKit
+import Synchronization
+import TransactionLog
+
+/// The `kv_*` metrics of the store and its log. Recorded from event loops and the log's writer thread.
+final class StoreMetrics: LogObserver {
+    enum Operation: Int, CaseIterable {
+        case set, get, delete
+    }
+
+    enum Result: Int, CaseIterable {
+        case ok, missing, refused
+    }
+
+    let writeDurations: Histogram
+    let syncDurations: Histogram
+    let batchTransactions: Histogram
+    private let commitDurations: Histogram
+    private let rotationDurations: Histogram
+    private let operations: [[Counter]]
+    private let durations: [Histogram]
+    private let appends: [Counter]
+    private let failures: [LogFailureStage: Counter]
+    private let onFailure: @Sendable (LogFailureStage, SystemError) -> Void
+
+    /// - Parameter onFailure: called on the writer thread.
+    init(registry: MetricsRegistry, onFailure: @escaping @Sendable (LogFailureStage, SystemError) -> Void) {
+        self.onFailure = onFailure
+        self.writeDurations = registry.histogram(
+            "kv_log_write_duration_seconds", help: "Time of the one write of a group commit.")
+        self.syncDurations = registry.histogram(
+            "kv_log_fsync_duration_seconds", help: "Time of an fdatasync of the log.")
+        self.commitDurations = registry.histogram(
+            "kv_log_commit_duration_seconds", help: "Time from taking a group of writes to their being applied.")
+        self.rotationDurations = registry.histogram(
+            "kv_log_rotation_duration_seconds", help: "Time of moving on to the next segment.")
+        self.batchTransactions = registry.histogram(
+            "kv_log_batch_records", help: "Transactions in one group commit.",
+            bounds: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024])
+        self.operations = Operation.allCases.map { operation in
+            Result.allCases.map { result in
+                registry.counter(
+                    "kv_operations_total", help: "Operations on the store, by kind and result.",
+                    labels: [("op", "\(operation)"), ("result", "\(result)")])
+            }
+        }
+        self.durations = Operation.allCases.map { operation in
+            registry.histogram(
+                "kv_operation_duration_seconds", help: "Time from a request's first byte to the operation's end.",
+                labels: [("op", "\(operation)")])
+        }
+        self.appends = [Operation.set, .delete].map { operation in
+            registry.counter(
+                "kv_log_appends_total", help: "Operations acknowledged after they were appended to the log.",
+                labels: [("op", "\(operation)")])
+        }
+        self.failures = Dictionary(
+            uniqueKeysWithValues: LogFailureStage.allCases.map { stage in
+                (
+                    stage,
+                    registry.counter(
+                        "kv_log_failures_total", help: "Failed steps of the log's writer, by stage.",
+                        labels: [("stage", stage.rawValue)])
+                )
+            })
+    }
+
+    /// - Parameter since: monotonic nanoseconds.
+    func record(_ operation: Operation, _ result: Result, since: UInt64) {
+        self.operations[operation.rawValue][result.rawValue].increment()
+        let now = Timestamp.monotonicNanoseconds()
+        self.durations[operation.rawValue].observe(nanoseconds: now - min(since, now))
+        if result == .ok {
+            switch operation {
+            case .set: self.appends[0].increment()
+            case .delete: self.appends[1].increment()
+            case .get: break
+            }
+        }
+    }
+
+    // MARK: - LogObserver
+
+    func committed(_ timings: CommitTimings) {
+        self.writeDurations.observe(nanoseconds: timings.writeNanoseconds)
+        let now = Timestamp.monotonicNanoseconds()
+        self.commitDurations.observe(nanoseconds: now - min(timings.takenAt, now))
+        self.batchTransactions.observe(Double(timings.transactions))
+    }
+
+    func synchronised(nanoseconds: UInt64) { self.syncDurations.observe(nanoseconds: nanoseconds) }
+    func rotated(nanoseconds: UInt64) { self.rotationDurations.observe(nanoseconds: nanoseconds) }
+
+    func failed(stage: LogFailureStage, _ error: SystemError) {
+        self.failures[stage]?.increment()
+        self.onFailure(stage, error)
+    }
+}

@@ -1,0 +1,117 @@
+import TransactionLog
+
+/// The store's side of the commit path: decides what each command writes, in order, against the staged index, and
+/// makes a batch visible once it is durable. Confined to the start's thread during replay, then to the log's writer
+/// thread.
+final class Committer: CommitClient, @unchecked Sendable {
+    // `@unchecked`: one thread at a time, as said above; readers reach the index through its own rules.
+
+    private struct Staged {
+        var command: WriteCommand
+        var outcome: WriteOutcome
+    }
+
+    let index: Index
+    private var staged: [Staged] = []
+    private var outgoing: [(mailbox: CompletionMailbox, completions: [CompletionMailbox.Completion])] = []
+
+    init(index: Index) { self.index = index }
+
+    // MARK: - Replay
+
+    func replay(_ revision: UInt64, _ operation: LoggedOperation) {
+        switch operation.kind {
+        case .set:
+            let entry = unsafe Entry.make(key: operation.key, value: operation.value)
+            entry.version = revision
+            _ = self.index.set(entry)
+        case .delete: _ = unsafe self.index.remove(operation.key)
+        }
+        self.lastVersion = revision
+    }
+
+    func finishReplay(lastRevision: UInt64) {
+        self.lastVersion = lastRevision
+        self.index.publish()
+        self.index.publishedVersion = lastRevision
+    }
+
+    /// The newest change that is visible or staged.
+    private var lastVersion: UInt64 = 0
+
+    // MARK: - CommitClient
+
+    func payloadBytes(of command: WriteCommand) -> Int {
+        FrameBuilder.singleOperationBytes(key: command.keyCount, value: command.valueCount)
+    }
+
+    func stage(_ command: WriteCommand, into frame: inout FrameBuilder) {
+        let outcome: WriteOutcome
+        switch command.action {
+        case .set(let entry):
+            frame.beginTransaction()
+            unsafe frame.set(key: entry.key, value: entry.value)
+            self.lastVersion = frame.endTransaction()
+            entry.version = self.lastVersion
+            outcome = .set(version: self.lastVersion, created: !self.index.set(entry))
+        case .delete(let key):
+            let existed = unsafe key.withUnsafeBytes { unsafe self.index.remove($0) }
+            if existed {
+                frame.beginTransaction()
+                unsafe key.withUnsafeBytes { unsafe frame.delete(key: $0) }
+                self.lastVersion = frame.endTransaction()
+            }
+            outcome = .deleted(version: self.lastVersion, existed: existed)
+        }
+        self.staged.append(Staged(command: command, outcome: outcome))
+    }
+
+    func commit(_ batch: CommitTimings) {
+        let began = monotonicNanoseconds()
+        if batch.transactions > 0 {
+            self.index.publish()
+            self.index.publishedVersion = self.lastVersion
+        }
+        let applied = monotonicNanoseconds() - began
+        for staged in self.staged {
+            let timings = WriteTimings(
+                queue: batch.takenAt - min(staged.command.submittedAt, batch.takenAt),
+                write: batch.writeNanoseconds, fsync: batch.syncNanoseconds, apply: applied)
+            self.post(WriteResult(outcome: staged.outcome, timings: timings), to: staged.command)
+        }
+        self.finishBatch()
+    }
+
+    func rollBack(_ reason: CommitRefusal) {
+        self.index.rollBack()
+        self.lastVersion = self.index.publishedVersion
+        for staged in self.staged {
+            self.post(WriteResult(outcome: .refused(reason), timings: WriteTimings()), to: staged.command)
+        }
+        self.finishBatch()
+    }
+
+    func refuse(_ commands: ArraySlice<WriteCommand>, _ reason: CommitRefusal) {
+        for command in commands {
+            if case .set(let entry) = command.action { entry.free() }
+            self.post(WriteResult(outcome: .refused(reason), timings: WriteTimings()), to: command)
+        }
+        self.finishBatch()
+    }
+
+    // MARK: - Answers
+
+    private func post(_ result: WriteResult, to command: WriteCommand) {
+        let number = command.mailbox.number
+        while self.outgoing.count <= number { self.outgoing.append((command.mailbox, [])) }
+        if self.outgoing[number].completions.isEmpty { self.outgoing[number].mailbox = command.mailbox }
+        self.outgoing[number].completions.append(.init(ticket: command.ticket, result: result))
+    }
+
+    private func finishBatch() {
+        self.staged.removeAll(keepingCapacity: true)
+        for number in self.outgoing.indices where !self.outgoing[number].completions.isEmpty {
+            self.outgoing[number].mailbox.deliver(&self.outgoing[number].completions)
+        }
+    }
+}

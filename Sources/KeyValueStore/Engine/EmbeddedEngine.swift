@@ -1,0 +1,52 @@
+import Synchronization
+package import TransactionLog
+
+/// The store in this process: the index in memory, every change in the transaction log.
+package final class EmbeddedEngine: StorageEngine {
+    private let log: TransactionLog<Committer>
+    private let index: Index
+    private let sessions = Atomic<Int>(0)
+
+    /// Opens the folder and replays its log. Blocks for as long as that takes.
+    /// - Parameter progress: called on this thread as the replay goes on.
+    package init(
+        opening configuration: LogConfiguration,
+        fileSystem: any FileSystem = PosixFileSystem(),
+        observer: (any LogObserver)? = nil,
+        progress: @escaping (ReplayProgress) -> Void = { _ in }
+    ) throws(LogError) {
+        let index = Index()
+        let committer = Committer(index: index)
+        self.index = index
+        self.log = try TransactionLog(
+            opening: configuration, fileSystem: fileSystem, client: committer, observer: observer,
+            progress: progress, apply: committer.replay)
+        committer.finishReplay(lastRevision: self.log.report.lastRevision)
+    }
+
+    /// What the start found.
+    package var report: RecoveryReport { self.log.report }
+    package var statistics: LogStatistics { self.log.statistics }
+    package var configuration: LogConfiguration { self.log.configuration }
+    /// Writes that wait for the writer thread.
+    package var pendingWrites: Int { self.log.pendingCommands }
+
+    /// Size and free bytes of the file system that holds the log.
+    package func capacity() throws(SystemError) -> FileSystemCapacity { try self.log.capacity() }
+
+    /// Keys and bytes as readers see them.
+    package var figures: Index.Figures { self.index.figures }
+
+    package func makeSession(
+        wake: @escaping @Sendable () -> Void, endOfTurn: @escaping () -> Void
+    ) -> any StorageSession {
+        let number = self.sessions.add(1, ordering: .relaxed).oldValue
+        let log = self.log
+        return EmbeddedSession(
+            reader: self.index.makeReader(), mailbox: CompletionMailbox(number: number, wake: wake),
+            endOfTurn: endOfTurn
+        ) { commands, bytes in log.submit(commands, bytes: bytes) }
+    }
+
+    package func close() { self.log.close() }
+}

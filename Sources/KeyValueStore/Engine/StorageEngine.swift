@@ -1,0 +1,56 @@
+package import TransactionLog
+
+/// The seam between the service and what keeps its data. ``EmbeddedEngine`` is the first implementation; a
+/// distributed engine is another, which is why every answer comes through a completion.
+package protocol StorageEngine: AnyObject, Sendable {
+    /// Makes one event loop's access to the engine.
+    ///
+    /// - Parameters:
+    ///   - wake: called on a thread of the engine when completions wait; the owner then calls
+    ///     ``StorageSession/deliverCompletions()`` on its loop.
+    ///   - endOfTurn: called on the loop with the first write of a turn; the owner then calls
+    ///     ``StorageSession/flush()`` once all requests that are there have been read, so that they go together.
+    func makeSession(wake: @escaping @Sendable () -> Void, endOfTurn: @escaping () -> Void) -> any StorageSession
+    /// Completes what was flushed, makes it durable and lets go of everything. Blocks; not for event loops.
+    func close()
+}
+
+/// One event loop's access to an engine. Confined to that loop; completions are called on it.
+package protocol StorageSession: AnyObject {
+    /// Reads `key`. An engine in memory completes before it returns.
+    func get(_ key: [UInt8], _ completion: @escaping (ReadOutcome) -> Void)
+    func set(_ key: [UInt8], to value: UnsafeRawBufferPointer, _ completion: @escaping (WriteResult) -> Void)
+    func delete(_ key: [UInt8], _ completion: @escaping (WriteResult) -> Void)
+    /// Hands over all writes since the last call.
+    func flush()
+    /// Calls the completions that wait.
+    func deliverCompletions()
+}
+
+@safe package enum ReadOutcome {
+    /// The value's bytes are valid during the completion only.
+    case value(UnsafeRawBufferPointer, version: UInt64)
+    case missing
+}
+
+package enum WriteOutcome: Sendable, Equatable {
+    /// `created`: the key was not there before.
+    case set(version: UInt64, created: Bool)
+    /// `version` is that of the removal, or of the newest change when the key was not there.
+    case deleted(version: UInt64, existed: Bool)
+    case refused(CommitRefusal)
+}
+
+/// What became of a write, and where its time went.
+package struct WriteResult: Sendable, Equatable {
+    package var outcome: WriteOutcome
+    package var timings: WriteTimings
+}
+
+/// Nanoseconds that a write spent in each stage. All of a group commit's writes share `write`, `fsync` and `apply`.
+package struct WriteTimings: Sendable, Equatable {
+    package var queue: UInt64 = 0
+    package var write: UInt64 = 0
+    package var fsync: UInt64 = 0
+    package var apply: UInt64 = 0
+}

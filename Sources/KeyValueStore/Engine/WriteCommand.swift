@@ -1,0 +1,29 @@
+/// A write on its way to the writer thread.
+struct WriteCommand: Sendable {
+    enum Action: Sendable {
+        /// Carries the entry that the index will hold; whoever has the command owns it.
+        case set(Entry)
+        case delete(key: [UInt8])
+    }
+
+    let action: Action
+    /// What the session knows its completion by.
+    let ticket: Int
+    let mailbox: CompletionMailbox
+    /// Monotonic nanoseconds.
+    let submittedAt: UInt64
+
+    var keyCount: Int {
+        switch self.action {
+        case .set(let entry): entry.keyCount
+        case .delete(let key): key.count
+        }
+    }
+
+    var valueCount: Int {
+        switch self.action {
+        case .set(let entry): entry.valueCount
+        case .delete: 0
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import Glibc
+import NIOHTTP1
+
+/// Who may use the actions below `/admin`: whoever has the bearer token of `--admin-token-file`; without such a file
+/// peers on this host's loopback interface.
+package struct AdminAuthorization: Sendable {
+    private let token: [UInt8]?
+
+    /// - Throws: a failure that names the file when it cannot be read or holds no usable token.
+    package init(tokenFile: String?) throws(ServiceFailure) {
+        guard let tokenFile else {
+            self.token = nil
+            return
+        }
+        let descriptor = unsafe open(tokenFile, O_RDONLY | O_CLOEXEC)
+        if descriptor < 0 {
+            throw ServiceFailure(.configuration, "--admin-token-file: \(tokenFile): \(ErrorNumber.text(errno))")
+        }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 4_096)
+        let count = unsafe bytes.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+        if count < 0 {
+            throw ServiceFailure(.inputOutput, "--admin-token-file: \(tokenFile): \(ErrorNumber.text(errno))")
+        }
+        bytes.removeLast(bytes.count - count)
+        while bytes.last == 0x0A || bytes.last == 0x0D { bytes.removeLast() }
+        guard (16...1_024).contains(bytes.count), bytes.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw ServiceFailure(
+                .configuration,
+                "--admin-token-file: \(tokenFile): a token is one line of 16 to 1024 printable ASCII characters")
+        }
+        self.token = bytes
+    }
+
+    /// - Throws: 401 `unauthorized` or 403 `forbidden`.
+    package func check(_ request: HTTPRequest) throws(Problem) {
+        // A page in a browser on this host must not be able to act in its user's name.
+        if request.headers.contains(name: "Origin") {
+            throw Problem(.forbidden, code: "forbidden", detail: "Actions are not taken from web pages.")
+        }
+        guard let token = self.token else {
+            if request.peerIsLoopback { return }
+            throw Problem(
+                .forbidden, code: "forbidden",
+                detail: "Without --admin-token-file, actions are taken from this host's loopback interface only.")
+        }
+        let given = request.headers[canonicalForm: "authorization"]
+        guard given.count == 1, given[0].lowercased().hasPrefix("bearer "),
+            Self.isEqual(Array(given[0].utf8.dropFirst(7)), token)
+        else {
+            throw Problem(
+                .unauthorized, code: "unauthorized", detail: "Send the token as Authorization: Bearer ….",
+                headers: [("WWW-Authenticate", "Bearer")])
+        }
+    }
+
+    /// Takes the same time wherever the two differ.
+    private static func isEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+        if left.count != right.count { return false }
+        return zip(left, right).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+}

@@ -1,0 +1,140 @@
+import JSONLogging
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+/// One connection: takes decoded requests, runs their actions in order, and sends the answers.
+///
+/// The decisions are in ``ConnectionMachine`` and ``RequestAdmission``; here they meet the channel. Answers of one
+/// burst of requests are collected in one buffer and sent with one write. Confined to its event loop.
+final class HTTPConnectionHandler: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundIn = Never
+    typealias OutboundOut = ByteBuffer
+
+    /// What the guard may give on.
+    enum Demand: Equatable {
+        case head
+        case body(remaining: Int)
+        case chunkedBody
+        /// Keep everything: an answer is outstanding, or the peer takes too little.
+        case nothing
+        /// Drop everything: the connection ends.
+        case discard
+    }
+
+    /// Answers that wait for the end of the burst beyond this are sent before more requests are taken.
+    private static let outputLimitBytes = 65_536
+
+    let loop: HTTPServerLoop
+    /// Set while the guard is in the pipeline.
+    var input: ConnectionGuard?
+    /// Position among the loop's connections.
+    var position = -1
+
+    var machine: ConnectionMachine
+    var context: ChannelHandlerContext?
+    var request: RequestUnderWay?
+    var output: ByteBuffer?
+    var inBurst = false
+    var now: UInt64
+    /// How the connection ends once the answers are sent.
+    var ending: ConnectionMachine.AfterAnswer?
+    private var isWritable = true
+    var readIsDue = false
+    var countsInFlight = false
+    var writeProgress: WriteProgress
+    var writtenBytes: UInt64 = 0
+    var mayHaveUnsentBytes = false
+    var remoteAddress = ""
+    var peerIsLoopback = false
+
+    init(loop: HTTPServerLoop, now: UInt64) {
+        self.loop = loop
+        self.now = now
+        self.machine = ConnectionMachine(timeouts: loop.timeouts, now: now)
+        self.writeProgress = WriteProgress(timeout: loop.writeTimeoutNanoseconds)
+    }
+
+    var demand: Demand {
+        switch self.machine.phase {
+        case .idle, .head: return self.outputIsFull ? .nothing : .head
+        case .body:
+            if case .chunked? = self.request?.admission?.framing { return .chunkedBody }
+            return .body(remaining: self.request?.remainingBytes ?? 0)
+        case .answering: return .nothing
+        case .lingering, .closed: return .discard
+        }
+    }
+
+    private var outputIsFull: Bool {
+        !self.isWritable || (self.output?.readableBytes ?? 0) >= Self.outputLimitBytes
+    }
+
+    // MARK: Life of the channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let address = context.remoteAddress
+        self.remoteAddress = address.flatMap { $0.ipAddress }.map { "\($0):\(address?.port ?? 0)" } ?? ""
+        self.peerIsLoopback = address.map(Self.isLoopback) ?? false
+        self.loop.add(self)
+        if self.loop.isDraining { self.drain() }
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.machine.closed()
+        self.endInFlight()
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.machine.closed()
+        self.endInFlight()
+        self.loop.remove(self)
+        self.context = nil
+        self.input = nil
+        self.output = nil
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch self.machine.phase {
+        case .head where error is HTTPParserError, .body where error is HTTPParserError: self.refuseUndecodable(error)
+        case .idle, .head, .body, .answering: context.close(promise: nil)
+        case .lingering, .closed: break
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        self.isWritable = context.channel.isWritable
+        if self.isWritable, !self.inBurst { self.input?.feed(now: Timestamp.monotonicNanoseconds()) }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .some(.outputClosed) = event as? ChannelEvent, self.machine.inputEnded {
+            context.close(promise: nil)
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if self.demand == .nothing, !self.isWritable || self.input?.holdsBytes == true {
+            self.readIsDue = true
+        } else {
+            context.read()
+        }
+    }
+
+    private static func isLoopback(_ address: SocketAddress) -> Bool {
+        guard let text = address.ipAddress else { return false }
+        return text == "::1" || text.hasPrefix("127.") || text.hasPrefix("::ffff:127.")
+    }
+}
+
+@available(*, unavailable)
+extension HTTPConnectionHandler: Sendable {}

@@ -1,0 +1,202 @@
+import JSONLogging
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+/// What the connections of one event loop share: routes, metrics handles, the date, buffers, and the sweep that looks
+/// at their deadlines. Confined to its loop.
+final class HTTPServerLoop {
+    /// A buffer that grew beyond this is given back instead of being kept.
+    private static let keptBufferBytes = 262_144
+    private static let keptBuffers = 4
+
+    let limits: HTTPServer.Limits
+    let timeouts: ConnectionMachine.Timeouts
+    let writeTimeoutNanoseconds: UInt64
+    let gate: ServiceGate
+    let metrics: HTTPLoopMetrics
+    let routes: RouteTable
+    private(set) var encoder = ResponseEncoder()
+    private(set) var isDraining = false
+
+    private let eventLoop: any EventLoop
+    private let accessLog: AccessLog
+    private var accessLine: AccessLineEncoder
+    private var identities = RequestIdentityGenerator()
+    private var connections: [HTTPConnectionHandler] = []
+    private var buffers: [ByteBuffer] = []
+    private var sweepTask: RepeatedTask?
+    /// Wall clock minus monotonic clock, renewed by the sweep: saves a look at the clock for every access line.
+    private var wallClockOffset: UInt64 = 0
+
+    init(
+        eventLoop: any EventLoop,
+        limits: HTTPServer.Limits,
+        metrics: HTTPMetrics,
+        accessLog: AccessLog,
+        gate: ServiceGate,
+        routes: [Route]
+    ) {
+        self.eventLoop = eventLoop
+        self.limits = limits
+        self.timeouts = limits.timeouts
+        self.writeTimeoutNanoseconds = HTTPServer.Limits.nanoseconds(limits.writeTimeout)
+        self.metrics = metrics.makeView()
+        self.accessLog = accessLog
+        self.accessLine = AccessLineEncoder(service: accessLog.service)
+        self.gate = gate
+        self.routes = RouteTable(routes, metricsIndex: metrics.handlerIndex)
+        self.refreshClocks(now: Timestamp.monotonicNanoseconds())
+    }
+
+    // MARK: Connections
+
+    func add(_ connection: HTTPConnectionHandler) {
+        connection.position = self.connections.count
+        self.connections.append(connection)
+        self.metrics.counters.connections.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    func remove(_ connection: HTTPConnectionHandler) {
+        let position = connection.position
+        guard position >= 0 else { return }
+        connection.position = -1
+        let last = self.connections.removeLast()
+        if last !== connection {
+            self.connections[position] = last
+            last.position = position
+        }
+        self.metrics.counters.connections.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    func startSweeping() {
+        let interval = TimeAmount.nanoseconds(Int64(HTTPServer.Limits.nanoseconds(self.limits.sweepInterval)))
+        let bound = NIOLoopBound(self, eventLoop: self.eventLoop)
+        self.sweepTask = self.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+            bound.value.sweep(now: Timestamp.monotonicNanoseconds())
+        }
+    }
+
+    func stopSweeping() {
+        self.sweepTask?.cancel()
+        self.sweepTask = nil
+    }
+
+    private func sweep(now: UInt64) {
+        self.refreshClocks(now: now)
+        self.metrics.metrics.rotateWindows(nowNanoseconds: now)
+        // From the end, for a connection that closes is replaced by the last one.
+        var index = self.connections.count - 1
+        while index >= 0 {
+            if index < self.connections.count { self.connections[index].sweep(now: now) }
+            index -= 1
+        }
+    }
+
+    func drain() {
+        self.isDraining = true
+        for connection in self.connections { connection.drain() }
+    }
+
+    /// Closes all connections.
+    ///
+    /// - Returns: how many requests were cut off.
+    func cutAll() -> Int {
+        let connections = self.connections
+        return connections.reduce(0) { $0 + ($1.cut() ? 1 : 0) }
+    }
+
+    private func refreshClocks(now: UInt64) {
+        let wallClock = Timestamp.wallClockNanoseconds()
+        self.wallClockOffset = wallClock &- now
+        self.encoder.refresh(wallClockNanoseconds: wallClock)
+    }
+
+    // MARK: Buffers
+
+    /// An empty buffer for answers, to be given back by ``recycle(_:)`` after its write.
+    func takeBuffer() -> ByteBuffer {
+        guard var buffer = self.buffers.popLast() else { return ByteBufferAllocator().buffer(capacity: 4_096) }
+        // Reuses the memory if the channel has written everything, else takes new memory of this size.
+        buffer.clear(minimumCapacity: 4_096)
+        return buffer
+    }
+
+    func recycle(_ buffer: ByteBuffer) {
+        guard self.buffers.count < Self.keptBuffers, buffer.capacity <= Self.keptBufferBytes else { return }
+        self.buffers.append(buffer)
+    }
+
+    // MARK: Requests
+
+    /// The ids of a request: the client's where it sent valid ones.
+    func identity(_ fields: HeadFields) -> RequestIdentity {
+        let id: String
+        if let sent = fields.requestID, (1...128).contains(sent.utf8.count),
+            sent.utf8.allSatisfy(ASCII.isIdentifierCharacter)
+        {
+            id = sent
+        } else {
+            id = self.identities.requestID()
+        }
+        // More than one traceparent is as good as none.
+        if fields.traceparentCount == 1, let received = TraceContext.Received(parsing: fields.traceparent) {
+            let state = fields.tracestate.flatMap(TraceContext.acceptedState)
+            return RequestIdentity(id: id, trace: self.identities.continueTrace(received, state: state))
+        }
+        return RequestIdentity(id: id, trace: self.identities.beginTrace())
+    }
+
+    func newIdentity() -> RequestIdentity {
+        RequestIdentity(id: self.identities.requestID(), trace: self.identities.beginTrace())
+    }
+
+    /// Counts and logs an answered request.
+    func record(
+        _ request: RequestUnderWay,
+        _ response: HTTPResponse,
+        _ outcome: RequestOutcome,
+        from remoteAddress: String,
+        now: UInt64
+    ) {
+        let entry = request.admission?.entry
+        let handler = entry?.metrics ?? self.metrics.otherHandler
+        let status = response.status.code
+        let responseBytes = request.method == .HEAD ? 0 : response.body.count
+        let duration = now &- request.receivedAtNanoseconds
+        self.metrics.record(
+            handler: handler,
+            method: HTTPMethodLabel(request.method),
+            status: status,
+            durationNanoseconds: duration,
+            requestBytes: request.bodyBytes,
+            responseBytes: responseBytes,
+            failure: outcome.failure
+        )
+        let isProbe = if case .probe? = entry?.route.kind { true } else { false }
+        guard self.accessLog.wants(status: status, isProbe: isProbe) else { return }
+        self.accessLine.encode(
+            AccessRecord(
+                wallClockNanoseconds: now &+ self.wallClockOffset,
+                identity: request.identity,
+                handler: self.metrics.handlerName(handler),
+                isProbe: isProbe,
+                method: request.method.rawValue,
+                path: request.admission?.target.path ?? "-",
+                status: status,
+                durationNanoseconds: duration,
+                requestBytes: request.bodyBytes,
+                responseBytes: responseBytes,
+                remoteAddress: remoteAddress,
+                userAgent: request.userAgent,
+                version: request.version,
+                failure: outcome.failure,
+                stages: outcome.stagesMilliseconds
+            )
+        )
+        self.accessLog.submit(self.accessLine.line)
+    }
+}
+
+@available(*, unavailable)
+extension HTTPServerLoop: Sendable {}

@@ -1,0 +1,56 @@
+/// Percent-encoding of the parts of a query (RFC 3986, section 2.1), with `+` for a blank as HTML forms write it.
+package enum PercentEncoding {
+    /// Decodes one name or value, once, to bytes.
+    ///
+    /// - Parameter text: what stands between the separators, as received.
+    /// - Returns: nil when a `%` isn't followed by two hexadecimal digits.
+    package static func decodeQueryComponent(_ text: some Sequence<UInt8>) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.underestimatedCount)
+        var iterator = text.makeIterator()
+        while let byte = iterator.next() {
+            switch byte {
+            case UInt8(ascii: "%"):
+                guard let high = iterator.next().flatMap(self.digit), let low = iterator.next().flatMap(self.digit)
+                else { return nil }
+                bytes.append(high << 4 | low)
+            case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
+            default: bytes.append(byte)
+            }
+        }
+        return bytes
+    }
+
+    /// Encodes bytes so that every reader of a query decodes them to the same: all but `A-Z a-z 0-9 - . _ ~` as `%XX`.
+    package static func encodeQueryComponent(_ bytes: some Collection<UInt8>) -> String {
+        var text: [UInt8] = []
+        text.reserveCapacity(bytes.count + bytes.count / 2)
+        for byte in bytes {
+            if self.isUnreserved(byte) {
+                text.append(byte)
+            } else {
+                text.append(UInt8(ascii: "%"))
+                text.append(self.upperCaseDigit(byte >> 4))
+                text.append(self.upperCaseDigit(byte & 15))
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    private static func isUnreserved(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "~") || ASCII.isIdentifierCharacter(byte)
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+
+    private static func upperCaseDigit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") - 10 + value
+    }
+}

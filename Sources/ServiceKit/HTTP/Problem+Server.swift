@@ -1,0 +1,128 @@
+import NIOHTTP1
+
+/// The problems that the server answers itself.
+extension Problem {
+    static func badRequest(_ detail: String) -> Problem {
+        Problem(.badRequest, code: "bad_request", detail: detail, closesConnection: true)
+    }
+
+    static func routeNotFound() -> Problem {
+        Problem(.notFound, code: "route_not_found", detail: "No route has this path.")
+    }
+
+    static func methodNotAllowed(allow: String) -> Problem {
+        Problem(
+            .methodNotAllowed,
+            code: "method_not_allowed",
+            detail: "This path takes: \(allow).",
+            headers: [("Allow", allow)]
+        )
+    }
+
+    static func bodyTooLarge(limit: Int) -> Problem {
+        let detail =
+            limit == 0
+            ? "This request takes no body." : "The body may have at most \(limit) bytes; send less at a time."
+        return Problem(.payloadTooLarge, code: "body_too_large", detail: detail, closesConnection: true)
+    }
+
+    static func bodyPadded() -> Problem {
+        Problem(
+            .payloadTooLarge,
+            code: "body_too_large",
+            detail: "The chunked body is mostly chunk sizes and extensions; send larger chunks.",
+            closesConnection: true
+        )
+    }
+
+    static func expectationFailed() -> Problem {
+        Problem(
+            .expectationFailed,
+            code: "expectation_failed",
+            detail: "The only expectation known is 100-continue.",
+            closesConnection: true
+        )
+    }
+
+    static func headTimedOut(seconds: UInt64) -> Problem {
+        Problem(
+            .requestTimeout,
+            code: "request_timeout",
+            detail: "The request's header fields did not arrive within \(seconds) seconds.",
+            closesConnection: true
+        )
+    }
+
+    static func bodyTimedOut(seconds: UInt64) -> Problem {
+        Problem(
+            .requestTimeout,
+            code: "request_timeout",
+            detail: "The request's body did not arrive within \(seconds) seconds.",
+            closesConnection: true
+        )
+    }
+
+    static func tooManyConnections(limit: Int) -> Problem {
+        Problem(
+            .serviceUnavailable,
+            code: "too_many_connections",
+            detail: "All \(limit) connections are in use; try again shortly.",
+            headers: [("Retry-After", "1")],
+            closesConnection: true
+        )
+    }
+
+    static func unanswered() -> Problem {
+        Problem(
+            .internalServerError,
+            code: "internal_error",
+            detail: "The request was lost inside the service; this is a defect of the service."
+        )
+    }
+
+    /// Why a head was refused before it was decoded.
+    static func refusedHead(_ refusal: HeadScanner.Refusal, limits: HTTPServer.Limits) -> Problem {
+        switch refusal {
+        case .bareLineFeed: .badRequest("Lines must end in CR LF: a line feed stood alone.")
+        case .bareCarriageReturn: .badRequest("Lines must end in CR LF: a carriage return stood alone.")
+        case .nulByte: .badRequest("The head holds a NUL byte.")
+        case .foldedField: .badRequest("A header field must not begin with a blank or be continued on the next line.")
+        case .requestLine: .badRequest("The request line must be: method, target, HTTP/1.1, with one blank between.")
+        case .version:
+            Problem(
+                .httpVersionNotSupported,
+                code: "http_version_not_supported",
+                detail: "This server speaks HTTP/1.1 and HTTP/1.0.",
+                closesConnection: true
+            )
+        case .method:
+            Problem(
+                .notImplemented,
+                code: "method_not_implemented",
+                detail: "This server does not know the request's method.",
+                closesConnection: true
+            )
+        case .targetTooLong:
+            Problem(
+                .uriTooLong,
+                code: "target_too_long",
+                detail: "The request target may have at most \(limits.targetBytes) bytes.",
+                closesConnection: true
+            )
+        case .fieldsTooLarge:
+            Problem(
+                .requestHeaderFieldsTooLarge,
+                code: "headers_too_large",
+                detail: "The header fields may have at most \(limits.headerBytes) bytes together.",
+                closesConnection: true
+            )
+        case .tooManyFields:
+            Problem(
+                .requestHeaderFieldsTooLarge,
+                code: "too_many_headers",
+                detail: "A request may have at most \(limits.headerCount) header fields.",
+                closesConnection: true
+            )
+        }
+    }
+}

@@ -1,0 +1,128 @@
+import NIOCore
+import NIOHTTP1
+
+/// What is to be done with a request, decided from its head alone, before any of its body is read.
+struct RequestAdmission {
+    enum Verdict {
+        /// Read the body, at most `limit` bytes, then run the action.
+        case act(Route.Action, limit: Int)
+        /// Read the body and drop it, then answer `204` with this `Allow`.
+        case describe(allow: String)
+        /// Answer the problem; at once if it closes the connection, else after the body.
+        case refuse(Problem)
+    }
+
+    /// Bodies of refused requests up to this size are read and dropped, so that the connection stays usable.
+    static let droppedBodyLimit = 65_536
+
+    let target: RequestTarget
+    let entry: RouteTable.Entry?
+    let framing: RequestFraming
+    let keepsAlive: Bool
+    /// Whether the client waits for `100 Continue` before it sends the body.
+    let expectsContinue: Bool
+    let verdict: Verdict
+
+    /// - Throws: a problem after which the connection can't be used; there is no route to count it on.
+    init(
+        _ head: HTTPRequestHead,
+        fields: HeadFields,
+        routes: RouteTable,
+        gate: ServiceGate
+    ) throws(Problem) {
+        self.framing = try RequestFraming(fields, version: head.version)
+        try Self.checkHost(fields, version: head.version)
+        self.target = try RequestTarget(parsing: head.uri)
+        self.entry = routes.entry(for: self.target.path)
+        // After an upgrade the decoder reads no further request, so the connection ends with this answer.
+        self.keepsAlive =
+            !fields.connectionHasClose && !(fields.connectionHasUpgrade && fields.hasUpgrade)
+            && (head.version == .http1_1 || fields.connectionHasKeepAlive)
+
+        let expectation = try Self.expectation(fields, version: head.version)
+        let verdict = Self.verdict(head.method, self.target, self.entry, gate)
+        self.expectsContinue = expectation && self.framing != .none
+        self.verdict = Self.afterBodyLimit(verdict, self.framing, expectsContinue: self.expectsContinue)
+            .naming(applied: self.entry?.route)
+    }
+
+    private static func verdict(
+        _ method: HTTPMethod,
+        _ target: RequestTarget,
+        _ entry: RouteTable.Entry?,
+        _ gate: ServiceGate
+    ) -> Verdict {
+        guard let entry else {
+            if target.path == "*", method == .OPTIONS {
+                return .describe(allow: "GET, HEAD, POST, PUT, DELETE, OPTIONS")
+            }
+            return .refuse(.routeNotFound())
+        }
+        guard let action = entry.action(for: method) else {
+            return method == .OPTIONS ? .describe(allow: entry.allow) : .refuse(.methodNotAllowed(allow: entry.allow))
+        }
+        if case .data = entry.route.kind, let problem = gate.refusal() { return .refuse(problem) }
+        return .act(action, limit: entry.route.bodyLimitBytes)
+    }
+
+    private static func afterBodyLimit(
+        _ verdict: Verdict,
+        _ framing: RequestFraming,
+        expectsContinue: Bool
+    ) -> Verdict {
+        switch (verdict, framing) {
+        case (.act(_, let limit), .fixed(let length)) where length > limit:
+            return .refuse(.bodyTooLarge(limit: limit))
+        case (.describe, .fixed(let length)) where length > self.droppedBodyLimit:
+            return .refuse(.bodyTooLarge(limit: self.droppedBodyLimit))
+        case (.refuse(var problem), .fixed(let length)):
+            // Not worth reading; or the client waits for a word whether to send it, and this answer is that word.
+            if length > self.droppedBodyLimit || expectsContinue { problem.closesConnection = true }
+            return .refuse(problem)
+        case (.refuse(var problem), .chunked):
+            if expectsContinue { problem.closesConnection = true }
+            return .refuse(problem)
+        default: return verdict
+        }
+    }
+
+    private static func checkHost(_ fields: HeadFields, version: HTTPVersion) throws(Problem) {
+        switch fields.hostCount {
+        case 0:
+            guard version == .http1_0 else { throw .badRequest("A request of HTTP/1.1 must have a Host field.") }
+        case 1:
+            guard Self.isHost(fields.host) else { throw .badRequest("The Host field is not a host name.") }
+        default: throw .badRequest("The Host field must occur once.")
+        }
+    }
+
+    /// `host [":" port]` by its characters; what the host is called makes no difference to this server.
+    private static func isHost(_ host: String) -> Bool {
+        let bytes = host.utf8
+        return !bytes.isEmpty
+            && bytes.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: ":"), UInt8(ascii: "("), UInt8(ascii: ")"),
+                    UInt8(ascii: ";"), UInt8(ascii: "="):
+                    true
+                case UInt8(ascii: "#"), UInt8(ascii: "^"), UInt8(ascii: "`"), UInt8(ascii: "|"): false
+                default: ASCII.isTokenCharacter(byte)
+                }
+            }
+    }
+
+    private static func expectation(_ fields: HeadFields, version: HTTPVersion) throws(Problem) -> Bool {
+        guard fields.expectCount > 0, version == .http1_1 else { return false }
+        guard fields.expectCount == 1, ASCII.equal(fields.expect, "100-continue") else { throw .expectationFailed() }
+        return true
+    }
+}
+
+extension RequestAdmission.Verdict {
+    /// A refusal of a write says that nothing was written.
+    fileprivate func naming(applied route: Route?) -> Self {
+        guard case .refuse(var problem) = self, case .data(isWrite: true)? = route?.kind else { return self }
+        problem.applied = .no
+        return .refuse(problem)
+    }
+}

@@ -1,0 +1,55 @@
+/// Why bytes are not the JSON that is wanted.
+package struct JSONSyntaxError: Error, Equatable, Sendable, CustomStringConvertible {
+    package enum Reason: Equatable, Sendable {
+        case byteOrderMark
+        case unexpectedEnd
+        case notAnObject
+        case nestedValue
+        case nameExpected
+        case colonExpected
+        case commaOrEndExpected
+        case valueExpected
+        case badNumber
+        case badEscape
+        case loneSurrogate
+        case controlCharacter
+        case invalidUTF8
+        case duplicateName(String)
+        case tooManyMembers(limit: Int)
+        case trailingData
+    }
+
+    package let reason: Reason
+    /// Offset in bytes of the place where it shows.
+    package let offset: Int
+
+    package init(_ reason: Reason, offset: Int) {
+        self.reason = reason
+        self.offset = offset
+    }
+
+    package var description: String { "\(self.reason.description) at byte \(self.offset)" }
+}
+
+extension JSONSyntaxError.Reason: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .byteOrderMark: "a byte order mark"
+        case .unexpectedEnd: "the text ends early"
+        case .notAnObject: "not a JSON object"
+        case .nestedValue: "an object or array where a plain value is wanted"
+        case .nameExpected: "a member name in quotes is wanted"
+        case .colonExpected: "':' is wanted after a member name"
+        case .commaOrEndExpected: "',' or '}' is wanted after a value"
+        case .valueExpected: "a value is wanted"
+        case .badNumber: "not a number of JSON"
+        case .badEscape: "an unknown escape in a string"
+        case .loneSurrogate: "half of a surrogate pair in a string"
+        case .controlCharacter: "a control character in a string must be escaped"
+        case .invalidUTF8: "a string is not UTF-8"
+        case .duplicateName(let name): "the member name \"\(name)\" occurs twice"
+        case .tooManyMembers(let limit): "more than \(limit) members"
+        case .trailingData: "text after the end of the object"
+        }
+    }
+}

@@ -1,0 +1,41 @@
+import NIOHTTP1
+
+/// The key of a request that names it in its query: `?key=…`, percent-decoded once, to bytes.
+package enum KeyParameter {
+    /// The key of `request`, within `limits`.
+    ///
+    /// `key` is the only query parameter taken.
+    /// - Parameter applied: What the problem says about the write: `.no` for requests that write, nil for reads.
+    /// - Throws: 400 `key_missing`, `key_empty`, `key_too_large`, or what ``QueryParameters`` finds wrong.
+    package static func key(
+        of request: HTTPRequest,
+        limits: KeyValueLimits,
+        applied: Problem.Applied?
+    ) throws(Problem) -> [UInt8] {
+        let parameters: QueryParameters
+        do throws(Problem) {
+            parameters = try QueryParameters(request.query, allowed: ["key"])
+        } catch {
+            throw error.stating(applied: applied)
+        }
+        guard let key = parameters.bytes("key") else {
+            throw Problem(
+                .badRequest,
+                code: "key_missing",
+                detail: "The request names no key; add ?key=… with the key percent-encoded.",
+                applied: applied
+            )
+        }
+        try limits.check(key: key, applied: applied)
+        return key
+    }
+}
+
+extension Problem {
+    /// The same problem, saying whether the write was applied.
+    func stating(applied: Applied?) -> Problem {
+        var problem = self
+        problem.applied = applied
+        return problem
+    }
+}

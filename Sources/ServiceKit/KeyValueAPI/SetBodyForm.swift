@@ -1,0 +1,67 @@
+import NIOHTTP1
+
+/// What a set request's body is, by its `Content-Type`.
+enum SetBodyForm {
+    /// `{"key":…,"value":…}`
+    case json
+    /// The value itself, with the key in the query.
+    case raw
+
+    /// Decides the form.
+    ///
+    /// An absent type is JSON for a `POST` without a query, as simple clients send it. Everything else must say what it
+    /// is: form types in particular are refused, so that no web page can write through a visitor's browser.
+    /// - Throws: 415 `unsupported_media_type`.
+    init(of request: HTTPRequest) throws(Problem) {
+        if let plain = Self.plain(request.headers), plain == .raw || request.method == .POST {
+            self = plain
+            return
+        }
+        let types = request.headers[canonicalForm: "content-type"]
+        guard types.count <= 1 else { throw Self.unsupported("The request has more than one Content-Type.") }
+        guard let type = types.first.map(MediaType.init) else {
+            guard request.method == .POST, request.query == nil else {
+                throw Self.unsupported("The request has no Content-Type.")
+            }
+            self = .json
+            return
+        }
+        if type.isNamed("application/octet-stream") {
+            self = .raw
+        } else if type.isNamed("application/json") {
+            guard request.method == .POST else { throw Self.unsupported("A JSON body is taken with POST only.") }
+            guard type.isUTF8 else { throw Self.unsupported("JSON is taken in UTF-8 only.") }
+            self = .json
+        } else {
+            throw Self.unsupported("The request's Content-Type is another one.")
+        }
+    }
+
+    /// The form where the one `Content-Type` is spelled as almost every program does, without taking it apart; nil for
+    /// all else.
+    private static func plain(_ headers: HTTPHeaders) -> SetBodyForm? {
+        var form: SetBodyForm?
+        var count = 0
+        for (name, value) in headers where name.utf8.count == 12 && ASCII.equal(name, "content-type") {
+            count += 1
+            switch value {
+            case "application/octet-stream": form = .raw
+            case "application/json": form = .json
+            default: return nil
+            }
+        }
+        return count == 1 ? form : nil
+    }
+
+    private static func unsupported(_ reason: String) -> Problem {
+        Problem(
+            .unsupportedMediaType,
+            code: "unsupported_media_type",
+            detail: """
+                \(reason) Send application/json with {"key":…,"value":…}, or application/octet-stream with ?key=… and \
+                the value as the body.
+                """,
+            applied: .no
+        )
+    }
+}

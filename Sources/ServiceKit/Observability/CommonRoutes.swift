@@ -1,0 +1,71 @@
+import JSONLogging
+import NIOHTTP1
+package import PrometheusMetrics
+
+/// The routes that both services have: health, readiness and metrics.
+package enum CommonRoutes {
+    /// `GET /health`, `/livez`, `/healthz` and `/readyz`, answered in every state of the service.
+    package static func health(gate: ServiceGate) -> [Route] {
+        let alive: Route.Action = { _, responder in responder.respond(Self.aliveDocument()) }
+        return [
+            Route(path: "/health", handler: "health", kind: .probe, actions: [(.GET, alive)]),
+            Route(path: "/livez", handler: "livez", kind: .probe, actions: [(.GET, alive)]),
+            Route(path: "/healthz", handler: "livez", kind: .probe, actions: [(.GET, alive)]),
+            Route(
+                path: "/readyz",
+                handler: "readyz",
+                kind: .probe,
+                actions: [
+                    (
+                        .GET,
+                        { _, responder in
+                            let readiness = gate.readiness()
+                            let status: HTTPResponseStatus = readiness.isReady ? .ok : .serviceUnavailable
+                            responder.respond(
+                                .json(
+                                    status,
+                                    readiness.document,
+                                    headers: readiness.isReady ? [] : [("Retry-After", "1")]
+                                )
+                            )
+                        }
+                    )
+                ]
+            ),
+        ]
+    }
+
+    /// `GET /metrics`: everything in the registry, in Prometheus's text format 0.0.4.
+    package static func metrics(registry: MetricsRegistry) -> [Route] {
+        [
+            Route(
+                path: "/metrics",
+                handler: "metrics",
+                kind: .probe,
+                actions: [
+                    (
+                        .GET,
+                        { _, responder in
+                            responder.respond(
+                                HTTPResponse(
+                                    status: .ok,
+                                    contentType: MetricsRegistry.textContentType,
+                                    body: .bytes(registry.render())
+                                )
+                            )
+                        }
+                    )
+                ]
+            )
+        ]
+    }
+
+    private static func aliveDocument() -> HTTPResponse {
+        var writer = JSONWriter(reservingBytes: 64)
+        writer.object { document in
+            document.member("status", "ok")
+            document.member("time", Timestamp.nowRFC3339())
+        }
+        return .json(.ok, writer.bytes)
+    }
+}

@@ -1,0 +1,205 @@
+package import JSONLogging
+package import Logging
+package import NIOCore
+package import NIOHTTP1
+package import NIOPosix
+package import PrometheusMetrics
+
+/// What every service is made of besides its own work: log, metrics, state, listeners, and the way from start to exit.
+///
+/// ```swift
+/// static func serve(_ settings: ResolvedSettings) async -> ServiceExit {
+///     let runtime = ServiceRuntime(name: Self.name, settings: settings, common: common, handlers: […])
+///     return await runtime.run(routes: { eventLoop in […] }, admin: { eventLoop in […] }, start: {
+///         // open what the service works on; then:
+///         runtime.gate.set(.ready)
+///     }, stop: {
+///         // called when no request is left
+///     })
+/// }
+/// ```
+package final class ServiceRuntime: Sendable {
+    package let name: String
+    package let settings: ResolvedSettings
+    package let common: CommonSettings
+    package let logger: Logger
+    package let logLevel: SharedLogLevel
+    package let registry: MetricsRegistry
+    package let httpMetrics: HTTPMetrics
+    package let gate = ServiceGate()
+    package let group: MultiThreadedEventLoopGroup
+    /// Names this run of the process: 16 hex digits.
+    package let instanceID: String
+    package let startedAtNanoseconds = Timestamp.wallClockNanoseconds()
+    private let output: LogOutput
+    private let accessLog: AccessLog
+
+    /// Prepares the process: takes over standard output for the log, and starts the event loops.
+    ///
+    /// - Parameters:
+    ///   - metricPrefix: of `<prefix>_build_info` and `<prefix>_ready`.
+    ///   - handlers: the data routes' handlers with their methods, for the metrics.
+    package init(
+        name: String, metricPrefix: String, settings: ResolvedSettings, common: CommonSettings,
+        handlers: [(handler: String, methods: [HTTPMethod])]
+    ) {
+        ProcessSetup.prepare()
+        self.name = name
+        self.settings = settings
+        self.common = common
+        let output = LogOutput(descriptor: 1)
+        let logLevel = SharedLogLevel(settings[common.logLevel])
+        let registry = MetricsRegistry()
+        self.output = output
+        self.logLevel = logLevel
+        self.registry = registry
+        self.logger = Logger(label: name) { _ in JSONLogHandler(service: name, output: output, level: logLevel) }
+        self.accessLog = AccessLog(output: output, service: name, level: logLevel)
+        self.httpMetrics = HTTPMetrics(
+            registry: registry,
+            routes: handlers + [
+                ("health", [.GET]), ("livez", [.GET]), ("readyz", [.GET]), ("metrics", [.GET]),
+                ("admin", [.GET, .POST]),
+            ],
+            nowNanoseconds: Timestamp.monotonicNanoseconds())
+        let loops = settings[common.eventLoops]
+        self.group = MultiThreadedEventLoopGroup(numberOfThreads: loops == 0 ? System.coreCount : loops)
+        self.instanceID = String(UInt64.random(in: 1 << 60 ... .max), radix: 16)
+        self.registerMetrics(prefix: metricPrefix)
+    }
+
+    private func registerMetrics(prefix: String) {
+        let gate = self.gate
+        let output = self.output
+        ProcessMetrics.register(in: self.registry)
+        self.registry.gauge(
+            "\(prefix)_build_info", help: "Always 1; the labels say what is running.",
+            labels: [
+                ("version", BuildInfo.version), ("revision", BuildInfo.revision),
+                ("swift_version", BuildInfo.swiftVersion), ("build_type", BuildInfo.buildType),
+            ]
+        ).set(1)
+        self.registry.gauge("\(prefix)_ready", help: "Whether /readyz says that the service can do all of its work.") {
+            gate.isReady ? 1 : 0
+        }
+        self.registry.counter("log_messages_written_total", help: "Log lines handed to standard output.", labels: []) {
+            Double(output.linesWritten)
+        }
+        self.registry.counter(
+            "log_messages_dropped_total", help: "Log lines dropped because standard output took them too slowly.",
+            labels: []
+        ) { Double(output.linesDropped) }
+    }
+
+    /// Listens, starts the service's own work and waits until it is told to stop.
+    ///
+    /// - Parameters:
+    ///   - routes: the data routes of one event loop.
+    ///   - admin: the routes that move to `--admin-listen`, besides `/metrics`.
+    ///   - start: called once the service listens; sets the gate to `ready` when it can serve. It may block.
+    ///   - stop: called when no request is left, or the time for them is over. It may block.
+    /// - Returns: how the process should exit. All log lines have been written then.
+    package func run(
+        routes: @escaping @Sendable (any EventLoop) -> [Route],
+        admin: @escaping @Sendable (any EventLoop) -> [Route],
+        start: @escaping @Sendable () async throws(ServiceFailure) -> Void,
+        stop: @escaping @Sendable () async throws -> Void
+    ) async -> ServiceExit {
+        defer { _ = self.output.flushAndStop() }
+        for warning in self.settings.warnings { self.logger.warning("\(warning)") }
+        let lifecycle = await Lifecycle(logger: self.logger)
+        let servers: [HTTPServer]
+        do { servers = try await self.listen(routes: routes, admin: admin) } catch {
+            self.logger.critical("cannot listen", metadata: ["error": "\(error)"])
+            return .unavailable
+        }
+        let (results, continuation) = AsyncStream<ServiceExit>.makeStream()
+        Task {
+            do throws(ServiceFailure) { try await start() } catch {
+                self.logger.critical("cannot start", metadata: ["error": "\(error.message)"])
+                continuation.yield(error.exit)
+            }
+        }
+        Task {
+            let timeout = self.settings[self.common.shutdownTimeout]
+            continuation.yield(
+                await lifecycle.run(timeout: timeout) { deadline in
+                    try await self.drain(servers, deadline: deadline, stop: stop)
+                })
+        }
+        for await result in results { return result }
+        return .internalError
+    }
+
+    /// Says why the service does not start.
+    package func refuse(_ failure: ServiceFailure) async -> ServiceExit {
+        self.logger.critical("cannot start", metadata: ["error": "\(failure.message)"])
+        self.output.flushAndStop()
+        return failure.exit
+    }
+
+    private func listen(
+        routes: @escaping @Sendable (any EventLoop) -> [Route], admin: @escaping @Sendable (any EventLoop) -> [Route]
+    ) async throws(HTTPServerError) -> [HTTPServer] {
+        let gate = self.gate
+        let registry = self.registry
+        let adminAddress = self.settings[self.common.adminListen]
+        let adminRoutes: @Sendable (any EventLoop) -> [Route] = {
+            CommonRoutes.metrics(registry: registry) + admin($0)
+        }
+        let main = self.server(self.settings[self.common.listen]) { loop in
+            CommonRoutes.health(gate: gate) + routes(loop) + (adminAddress == nil ? adminRoutes(loop) : [])
+        }
+        var metadata: Logger.Metadata = ["address": "\(try await main.start())"]
+        var servers = [main]
+        if let adminAddress {
+            let server = self.server(adminAddress) { loop in CommonRoutes.health(gate: gate) + adminRoutes(loop) }
+            metadata["admin_address"] = "\(try await server.start())"
+            servers.append(server)
+        }
+        metadata["version"] = "\(BuildInfo.version)"
+        metadata["pid"] = "\(ProcessMetrics.sample().pid)"
+        self.logger.notice("listening", metadata: metadata)
+        return servers
+    }
+
+    private func server(
+        _ address: ListenAddress, routes: @escaping @Sendable (any EventLoop) -> [Route]
+    ) -> HTTPServer {
+        var limits = HTTPServer.Limits()
+        limits.connections = self.settings[self.common.maxConnections]
+        return HTTPServer(
+            group: self.group, address: address, limits: limits, metrics: self.httpMetrics,
+            accessLog: self.accessLog, gate: self.gate, routes: routes)
+    }
+
+    private func drain(
+        _ servers: [HTTPServer], deadline: ContinuousClock.Instant, stop: @Sendable () async throws -> Void
+    ) async throws {
+        self.gate.set(.draining)
+        for server in servers { server.beginDrain() }
+        var cut = 0
+        for server in servers {
+            // A tenth of the time is kept for bringing the data to rest.
+            let left = (deadline - .now) * 9 / 10
+            cut += await server.waitUntilDrained(timeout: max(left, .zero))
+        }
+        self.gate.set(.stopping)
+        try await stop()
+        if cut > 0 { throw ServiceFailure(.failure, "\(cut) requests were cut off without an answer") }
+    }
+}
+
+/// Why a service cannot start or did not stop in good order.
+package struct ServiceFailure: Error, CustomStringConvertible {
+    package let exit: ServiceExit
+    /// What happened, where, and what to do next.
+    package let message: String
+
+    package init(_ exit: ServiceExit, _ message: String) {
+        self.exit = exit
+        self.message = message
+    }
+
+    package var description: String { self.message }
+}

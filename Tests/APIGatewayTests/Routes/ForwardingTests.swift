@@ -1,0 +1,185 @@
+import ServiceKit
+import Synchronization
+import Testing
+
+@testable import APIGateway
+
+@Suite struct `The gateway forwards` {
+    @Test func `a set as raw bytes with the ids of the request`() async throws {
+        let upstream = FakeUpstream { _ in FakeAnswer.stored(7) }
+        try await withGateway(upstream: upstream) { gateway in
+            let answer = await gateway.set(key: Array("a b".utf8), value: [0, 255, 10, 13])
+            #expect(answer.status == 200)
+            #expect(answer.text == #"{"status":"ok","message":"value set via api-gateway","version":7}"#)
+            #expect(answer.headers["ETag"] == "\"7\"")
+            #expect(answer.attempts == 1)
+            #expect(try #require(answer.stages["upstream_ms"]) > 0)
+            #expect(answer.stages["overhead_ms"] != nil)
+            let request = try #require(upstream.requests.first)
+            #expect(request.method == "POST")
+            #expect(request.target == "/kv/set?key=a%20b")
+            #expect(request.body == [0, 255, 10, 13])
+            #expect(request.fields["content-type"] == "application/octet-stream")
+            #expect(request.fields["host"]?.hasPrefix("127.0.0.1:") == true)
+            #expect(request.fields["x-request-id"] == "request-1")
+            #expect(request.fields["traceparent"] == ForwarderHarness.trace.traceparent)
+            #expect(request.fields["tracestate"] == "vendor=1")
+            #expect(request.fields["x-request-timing"] == nil)
+            let remaining = try #require(request.fields["x-request-timeout-ms"].flatMap { Int($0) })
+            #expect((1...3000).contains(remaining))
+        }
+    }
+
+    @Test func `a set as JSON the same way`() async throws {
+        let upstream = FakeUpstream { _ in FakeAnswer.stored(1) }
+        try await withGateway(upstream: upstream) { gateway in
+            #expect(await gateway.set(json: #"{"key_b64":"AP8=","value":"é\u0000"}"#).status == 200)
+            let request = try #require(upstream.requests.first)
+            #expect(request.target == "/kv/set?key=%00%FF")
+            #expect(request.body == Array("é\0".utf8))
+        }
+    }
+
+    @Test func `a get, and answers as the client wants it`() async throws {
+        let upstream = FakeUpstream { request in
+            FakeAnswer.value(request.key == [UInt8(ascii: "b")] ? [0, 255] : Array("text".utf8), version: 5)
+        }
+        try await withGateway(upstream: upstream) { gateway in
+            let json = await gateway.get("t")
+            #expect(json.text == #"{"status":"ok","value":"text","version":5}"#)
+            #expect(json.headers["ETag"] == "\"5\"")
+            let base64 = await gateway.get("b")
+            #expect(base64.text == #"{"status":"ok","value_b64":"AP8=","encoding":"base64","version":5}"#)
+            let raw = await gateway.get("b", headers: [("Accept", "application/octet-stream")])
+            #expect(raw.body == [0, 255])
+            #expect(raw.contentType == "application/octet-stream")
+            #expect(upstream.requests.allSatisfy { $0.method == "GET" && $0.path == "/kv/get" })
+            #expect(upstream.requests.allSatisfy { $0.fields["accept"] == "application/octet-stream" })
+        }
+    }
+
+    @Test func `a delete, and says whether there was something`() async throws {
+        let upstream = FakeUpstream { request in
+            request.key == Array("there".utf8)
+                ? FakeAnswer.deleted
+                : FakeAnswer.json(#"{"status":"ok","message":"key deleted","deleted":false}"#)
+        }
+        try await withGateway(upstream: upstream) { gateway in
+            #expect(
+                await gateway.delete("there").text
+                    == #"{"status":"ok","message":"key deleted via api-gateway","deleted":true,"version":9}"#
+            )
+            #expect(
+                await gateway.delete("absent").text
+                    == #"{"status":"ok","message":"key deleted via api-gateway","deleted":false}"#
+            )
+            #expect(upstream.requests.allSatisfy { $0.method == "DELETE" && $0.path == "/kv/delete" })
+        }
+    }
+
+    @Test func `every key byte for byte`() async throws {
+        let stored = Mutex<[[UInt8]: [UInt8]]>([:])
+        let upstream = FakeUpstream { request in
+            guard let key = request.key else { return [.close] }
+            guard request.method == "GET" else {
+                stored.withLock { $0[key] = request.body }
+                return FakeAnswer.stored(1)
+            }
+            return stored.withLock { $0[key] }.map { FakeAnswer.value($0, version: 1) } ?? FakeAnswer.missing
+        }
+        let seed = UInt64.random(in: 0 ... .max)
+        var random = SeededGenerator(seed: seed)
+        var keys = ["a#b", "a", "a+b", "a b", "x&y", "x", "100%", "é", "e\u{301}", "\0", "\n", "%00", "=", "?", "/"]
+            .map { Array($0.utf8) }
+        keys += (0...255).map { [UInt8($0)] }
+        for _ in 0..<100 {
+            keys.append(
+                (0..<Int.random(in: 1...1024, using: &random)).map { _ in .random(in: 0...255, using: &random) })
+        }
+        try await withGateway(upstream: upstream) { gateway in
+            for (number, key) in keys.enumerated() {
+                let answer = await gateway.set(key: key, value: Array("\(number)".utf8))
+                #expect(answer.status == 200, "seed \(seed) key \(key)")
+            }
+            let distinct = Dictionary(keys.enumerated().map { ($1, $0) }) { $1 }
+            for (key, number) in distinct {
+                let answer = await gateway.get(key: key, headers: [("Accept", "application/octet-stream")])
+                #expect(answer.text == "\(number)", "seed \(seed) key \(key)")
+            }
+            #expect(stored.withLock { $0.count } == distinct.count)
+        }
+    }
+
+    @Test(arguments: [0, 1, 4096, 4097, 65536])
+    func `a value of any size`(size: Int) async throws {
+        let stored = Mutex<[UInt8]>([])
+        let upstream = FakeUpstream { request in
+            guard request.method == "GET" else {
+                stored.withLock { $0 = request.body }
+                return FakeAnswer.stored(1)
+            }
+            return FakeAnswer.value(stored.withLock { $0 }, version: 1)
+        }
+        try await withGateway(upstream: upstream) { gateway in
+            let value = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+            #expect(await gateway.set(key: [1], value: value).status == 200)
+            let answer = await gateway.get(key: [1], headers: [("Accept", "application/octet-stream")])
+            #expect(answer.body == value)
+        }
+    }
+
+    @Test func `nothing that is wrong already`() async throws {
+        let upstream = FakeUpstream { _ in FakeAnswer.stored(1) }
+        try await withGateway(upstream: upstream) { gateway in
+            let large = await gateway.set(key: [1], value: [UInt8](repeating: 0, count: 65537))
+            #expect(large.status == 413)
+            #expect(large.code == "value_too_large")
+            #expect(large.applied == "no")
+            #expect(await gateway.set(key: [], value: [1]).code == "key_empty")
+            #expect(await gateway.get(key: [UInt8](repeating: 1, count: 1025)).code == "key_too_large")
+            #expect(await gateway.set(json: "{").code == "not_json")
+            #expect(upstream.requests.isEmpty)
+        }
+    }
+
+    @Test func `many requests over one connection`() async throws {
+        let upstream = FakeUpstream { _ in FakeAnswer.stored(1) }
+        try await withGateway(upstream: upstream) { gateway in
+            for _ in 0..<50 { #expect(await gateway.set("k", "v").status == 200) }
+            #expect(upstream.connections == 1)
+            #expect(upstream.requests.last?.number == 50)
+        }
+    }
+
+    @Test func `the wish for timings, and adds its own to those of kv-service`() async throws {
+        let upstream = FakeUpstream { _ in
+            FakeAnswer.json(
+                #"{"status":"ok","message":"value set","version":1}"#,
+                fields: "Server-Timing: queue;dur=0.1, fsync;dur=1.5\r\n"
+            )
+        }
+        try await withGateway(upstream: upstream) { gateway in
+            let answer = await gateway.set("k", "v", headers: [("X-Request-Timing", "1")])
+            let timing = try #require(answer.headers["Server-Timing"])
+            #expect(timing.hasPrefix("queue;dur=0.1, fsync;dur=1.5, upstream;dur="))
+            #expect(timing.contains(", gateway;dur="))
+            #expect(upstream.requests.first?.fields["x-request-timing"] == "1")
+            #expect(await gateway.set("k", "v").headers["Server-Timing"] == nil)
+        }
+    }
+
+    @Test func `slowly arriving and chunked answers`() async throws {
+        let upstream = FakeUpstream { _ in
+            [
+                .text("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nETag: \"3"), .wait(milliseconds: 5),
+                .text("\"\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"), .wait(milliseconds: 5),
+                .text("1\r\nc"), .wait(milliseconds: 5), .text("\r\n0\r\n\r\n"),
+            ]
+        }
+        try await withGateway(upstream: upstream) { gateway in
+            #expect(await gateway.get("k").text == #"{"status":"ok","value":"abc","version":3}"#)
+            #expect(await gateway.get("k").status == 200)
+            #expect(upstream.connections == 1)
+        }
+    }
+}

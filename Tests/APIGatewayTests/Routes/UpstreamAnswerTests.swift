@@ -1,0 +1,170 @@
+import Testing
+
+@testable import APIGateway
+
+@Suite struct `An answer of kv-service` {
+    @Test func `that the key is missing is a missing key`() async throws {
+        let upstream = FakeUpstream { _ in FakeAnswer.missing }
+        try await withGateway(upstream: upstream) { gateway in
+            let answer = await gateway.get("k")
+            #expect(answer.status == 404)
+            #expect(answer.code == "key_not_found")
+            #expect(answer.headers["X-KV-Result"] == "miss")
+            #expect(upstream.connections == 1)
+        }
+    }
+
+    @Test(arguments: [
+        FakeAnswer.answer("404 Not Found", type: "text/html", Array("<h1>Not found</h1>".utf8)),
+        FakeAnswer.problem("404 Not Found", #"{"code":"route_not_found","detail":"no such route"}"#),
+        FakeAnswer.problem("404 Not Found", #"{"code":"key_not_found","detail":"no such key"}"#),
+        FakeAnswer.problem("404 Not Found", "", fields: "X-KV-Result: miss\r\n"),
+        FakeAnswer.json(
+            #"{"code":"key_not_found","detail":"x"}"#, status: "404 Not Found", fields: "X-KV-Result: miss\r\n"),
+    ])
+    func `with 404 for any other reason is no missing key`(steps: [FakeStep]) async throws {
+        try await withGateway(upstream: FakeUpstream { _ in steps }) { gateway in
+            let answer = await gateway.get("k")
+            #expect(answer.status == 502)
+            #expect(answer.code == "upstream_invalid")
+        }
+    }
+
+    @Test(arguments: [
+        ("400 Bad Request", "key_too_large", "no"), ("413 Content Too Large", "value_too_large", "no"),
+        ("507 Insufficient Storage", "disk_full", "no"), ("503 Service Unavailable", "store_failed", "unknown"),
+        ("503 Service Unavailable", "overloaded", "no"), ("504 Gateway Timeout", "deadline_exceeded", "yes"),
+    ])
+    func `that refuses a write is passed on`(status: String, code: String, applied: String) async throws {
+        let upstream = FakeUpstream { _ in
+            FakeAnswer.problem(
+                status,
+                #"{"code":"\#(code)","detail":"Why.","applied":"\#(applied)","request_id":"other","extra":null}"#,
+                fields: "Retry-After: 2\r\n"
+            )
+        }
+        try await withGateway(upstream: upstream) { gateway in
+            let answer = await gateway.set("k", "v")
+            #expect("\(answer.status)" == status.prefix(3))
+            #expect(answer.code == code)
+            #expect(answer.applied == applied)
+            #expect(answer.headers["Retry-After"] == "2")
+            #expect(answer.text.contains(#""detail":"Why.""#))
+            #expect(answer.text.contains(#""request_id":"request-1""#))
+            // Never tried again: a service that sheds load must not get more of it.
+            #expect(upstream.requests.count == 1)
+        }
+    }
+
+    @Test func `that refuses a write without saying whether it was applied leaves that unknown`() async throws {
+        let upstream = FakeUpstream { _ in
+            FakeAnswer.problem("503 Service Unavailable", #"{"code":"x","detail":"y"}"#)
+        }
+        try await withGateway(upstream: upstream) { gateway in
+            #expect(await gateway.set("k", "v").applied == "unknown")
+            #expect(await gateway.get("k").applied == nil)
+        }
+    }
+
+    static let nonsense: [(name: String, steps: [FakeStep])] = [
+        ("no HTTP", [.text("hello, world\r\n\r\n")]),
+        ("another protocol", [.send([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00])]),
+        ("HTTP/2.0", [.text("HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n")]),
+        ("no JSON", FakeAnswer.json("{")),
+        ("nothing", FakeAnswer.json("")),
+        ("an array", FakeAnswer.json("[]")),
+        ("no version", FakeAnswer.json(#"{"status":"ok","message":"value set"}"#)),
+        ("a version as text", FakeAnswer.json(#"{"status":"ok","version":"7"}"#)),
+        ("a negative version", FakeAnswer.json(#"{"status":"ok","version":-7}"#)),
+        ("a broken version", FakeAnswer.json(#"{"status":"ok","version":7.5}"#)),
+        ("two versions", FakeAnswer.json(#"{"status":"ok","version":7}"#, fields: "ETag: \"8\"\r\n")),
+        ("another status", FakeAnswer.json(#"{"status":"error","version":7}"#)),
+        ("another type", FakeAnswer.answer("200 OK", type: "text/plain", Array(#"{"status":"ok","version":7}"#.utf8))),
+        ("no type", [.text("HTTP/1.1 200 OK\r\nContent-Length: 27\r\n\r\n{\"status\":\"ok\",\"version\":7}")]),
+        ("no length", [.text("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{}"), .close]),
+        ("two lengths", [.text("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}")]),
+        ("a broken chunk", [.text("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")]),
+        ("too long", FakeAnswer.answer("200 OK", type: "application/json", [UInt8](repeating: 32, count: 70000))),
+        (
+            "endless",
+            [
+                .text("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n11170\r\n"),
+                .send([UInt8](repeating: 32, count: 70000)),
+            ]
+        ),
+        ("a long field", [.text("HTTP/1.1 200 OK\r\nX: \(String(repeating: "x", count: 20000))\r\n\r\n")]),
+        ("another request's", FakeAnswer.json(#"{"status":"ok","version":7}"#, fields: "X-Request-Id: other\r\n")),
+        ("created", FakeAnswer.json(#"{"status":"ok","version":7}"#, status: "201 Created")),
+        ("no content", [.text("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n")]),
+        ("elsewhere", [.text("HTTP/1.1 301 Moved\r\nLocation: http://x/\r\nContent-Length: 0\r\n\r\n")]),
+        ("an upgrade", [.text("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nContent-Length: 0\r\n\r\n")]),
+        ("method not allowed", FakeAnswer.problem("405 No", #"{"code":"method_not_allowed","detail":"x"}"#)),
+        ("unsupported", FakeAnswer.problem("415 No", #"{"code":"unsupported_media_type","detail":"x"}"#)),
+        ("an error", FakeAnswer.answer("500 Oops", type: "text/html", Array("<h1>".utf8))),
+        ("an unexplained 503", FakeAnswer.answer("503 No", type: "text/html", Array("<h1>".utf8))),
+        ("a hostile code", FakeAnswer.problem("503 No", #"{"code":"A b","detail":"x"}"#)),
+        ("no code", FakeAnswer.problem("400 No", #"{"detail":"x"}"#)),
+    ]
+
+    @Test(arguments: nonsense)
+    func `that kv-service does not give is a 502`(name: String, steps: [FakeStep]) async throws {
+        let upstream = FakeUpstream { _ in steps }
+        try await withGateway(upstream: upstream) { gateway in
+            let set = await gateway.set("k", "v")
+            #expect(set.status == 502, "\(name)")
+            #expect(set.code == "upstream_invalid", "\(name)")
+            #expect(set.applied == "unknown", "\(name)")
+            #expect(upstream.requests.count == 1, "\(name)")
+            let get = await gateway.get("k")
+            #expect(get.status == 502, "\(name)")
+            #expect(get.code == "upstream_invalid", "\(name)")
+            #expect(get.applied == nil, "\(name)")
+            let delete = await gateway.delete("k")
+            #expect(delete.status == 502, "\(name)")
+            #expect(delete.applied == "unknown", "\(name)")
+        }
+    }
+
+    @Test func `of a value needs its type and its version`() async throws {
+        let wrong: [[FakeStep]] = [
+            FakeAnswer.answer("200 OK", type: "application/octet-stream", [1]),
+            FakeAnswer.answer("200 OK", type: "application/json", [1], fields: "ETag: \"1\"\r\n"),
+            FakeAnswer.answer("200 OK", type: "application/octet-stream", [1], fields: "ETag: W/\"1\"\r\n"),
+        ]
+        for steps in wrong {
+            try await withGateway(upstream: FakeUpstream { _ in steps }) { gateway in
+                #expect(await gateway.get("k").code == "upstream_invalid")
+            }
+        }
+    }
+
+    @Test func `with more behind it is taken, and its connection is not used again`() async throws {
+        let upstream = FakeUpstream { request in
+            guard request.connection == 1 else { return FakeAnswer.value([2], version: 2) }
+            return [
+                .text(
+                    "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nETag: \"1\"\r\nContent-Length: 1\r\n\r\n1HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+                )
+            ]
+        }
+        try await withGateway(upstream: upstream) { gateway in
+            #expect(await gateway.get("k").text == #"{"status":"ok","value":"1","version":1}"#)
+            let second = await gateway.get("k", headers: [("Accept", "application/octet-stream")])
+            #expect(second.body == [2])
+            #expect(upstream.connections == 2)
+        }
+    }
+
+    @Test func `that closes the connection is taken, and the next request opens another`() async throws {
+        let upstream = FakeUpstream { _ in
+            FakeAnswer.json(
+                #"{"status":"ok","message":"value set","version":1}"#,
+                fields: "Connection: close\r\n"
+            ) + [.close]
+        }
+        try await withGateway(upstream: upstream) { gateway in
+            for _ in 0..<5 { #expect(await gateway.set("k", "v").status == 200) }
+            #expect(upstream.connections == 5)
+        }
+    }
+}

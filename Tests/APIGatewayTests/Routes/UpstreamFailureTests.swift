@@ -1,0 +1,333 @@
+import NIOCore
+import NIOPosix
+import PrometheusMetrics
+import Testing
+
+@testable import APIGateway
+
+@Suite struct `When kv-service` {
+    private func unusedPort() async throws -> Int {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = channel.localAddress?.port ?? 0
+        try await channel.close()
+        return port
+    }
+
+    @Test func `is not there, a request is tried three times and was surely not applied`() async throws {
+        let gateway = try await ForwarderHarness(port: try await self.unusedPort())
+        for answer in [await gateway.set("k", "v"), await gateway.get("k"), await gateway.delete("k")] {
+            #expect(answer.status == 502)
+            #expect(answer.code == "upstream_unreachable")
+            #expect(answer.text.contains("Connection refused"))
+            #expect(answer.attempts == 3)
+        }
+        #expect(await gateway.set("k", "v").applied == "no")
+        #expect(await gateway.get("k").applied == nil)
+        try await gateway.shutDown()
+    }
+
+    @Test func `comes back while a write waits for it, the write succeeds`() async throws {
+        let port = try await self.unusedPort()
+        // As many attempts as there is time for, so that it does not matter how soon the upstream is there.
+        var limits = UpstreamLimits()
+        limits.retry.maxAttempts = .max
+        limits.retry.maxBudget = 1_000
+        let gateway = try await ForwarderHarness(port: port, limits: limits, timeoutMilliseconds: 20_000)
+        let upstream = FakeUpstream { _ in FakeAnswer.stored(1) }
+        async let answer = gateway.set("k", "v")
+        while gateway.monitor.metrics.connectFailures.value == 0 { try await Task.sleep(for: .milliseconds(1)) }
+        _ = try await upstream.start(port: port)
+        #expect(await answer.status == 200)
+        #expect(await answer.attempts > 1)
+        #expect(upstream.requests.count == 1)
+        try await gateway.shutDown()
+        try await upstream.stop()
+    }
+
+    @Test func `does not answer, the deadline ends the request`() async throws {
+        let upstream = FakeUpstream { _ in [] }
+        try await withGateway(timeoutMilliseconds: 50, upstream: upstream) { gateway in
+            let clock = ContinuousClock()
+            let started = clock.now
+            let set = await gateway.set("k", "v")
+            #expect(clock.now - started >= .milliseconds(50))
+            #expect(set.status == 504)
+            #expect(set.code == "upstream_timeout")
+            #expect(set.applied == "unknown")
+            let get = await gateway.get("k")
+            #expect(get.status == 504)
+            #expect(get.applied == nil)
+            #expect(upstream.requests.count == 2)
+            // A late answer must not meet the next request.
+            #expect(upstream.connections == 2)
+            try await gateway.wait { $0.active == 0 && $0.idle == 0 }
+        }
+    }
+
+    @Test func `answers too slowly, the deadline is for the whole answer`() async throws {
+        let upstream = FakeUpstream { _ in
+            [.text("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")]
+                + (0..<100).flatMap { _ in [FakeStep.text("x"), .wait(milliseconds: 20)] }
+        }
+        try await withGateway(timeoutMilliseconds: 60, upstream: upstream) { gateway in
+            #expect(await gateway.get("k").code == "upstream_timeout")
+        }
+    }
+
+    @Test func `closes a kept connection, the next write goes over another one`() async throws {
+        let upstream = FakeUpstream { _ in FakeAnswer.stored(1) + [.close] }
+        try await withGateway(upstream: upstream) { gateway in
+            for _ in 0..<5 {
+                let answer = await gateway.set("k", "v")
+                #expect(answer.status == 200)
+                #expect(answer.attempts == 1)
+                try await gateway.wait { $0.idle == 0 && $0.active == 0 }
+            }
+            #expect(upstream.connections == 5)
+        }
+    }
+
+    @Test(arguments: [FakeStep.close, .reset])
+    func `closes a kept connection under a request, a read is sent again and a write is not`(
+        end: FakeStep
+    ) async throws {
+        let upstream = FakeUpstream { request in
+            request.number == 1 ? FakeAnswer.value([1], version: 1) : [end]
+        }
+        try await withGateway(upstream: upstream) { gateway in
+            #expect(await gateway.get("k").status == 200)
+            let read = await gateway.get("k")
+            #expect(read.status == 200)
+            #expect(read.attempts == 2)
+            let write = await gateway.set("k", "v")
+            #expect(write.status == 502)
+            #expect(write.code == "upstream_reset")
+            #expect(write.applied == "unknown")
+            #expect(write.attempts == 1)
+            #expect(upstream.requests.filter { $0.method == "POST" }.count == 1)
+        }
+    }
+
+    @Test func `closes every connection at once, a read is tried three times and a write once`() async throws {
+        let upstream = FakeUpstream(onConnect: { _ in [.close] }) { _ in [] }
+        try await withGateway(upstream: upstream) { gateway in
+            let read = await gateway.get("k")
+            #expect(read.status == 502)
+            #expect(read.attempts == 3)
+            let write = await gateway.set("k", "v")
+            #expect(write.status == 502)
+            // Either the close was seen before the request was written, or nobody knows.
+            #expect((write.applied == "unknown") == (write.code == "upstream_reset"))
+            #expect(upstream.requests.isEmpty)
+        }
+    }
+
+    @Test func `resets the connection within a request, a write is not sent again`() async throws {
+        let upstream = FakeUpstream(bytesBeforeReset: 300) { _ in FakeAnswer.stored(1) }
+        try await withGateway(upstream: upstream) { gateway in
+            let write = await gateway.set(key: [1], value: [UInt8](repeating: 0, count: 65536))
+            #expect(write.status == 502)
+            #expect(write.applied == "unknown")
+            #expect(write.attempts == 1)
+            #expect(upstream.connections == 1)
+        }
+    }
+
+    @Test(arguments: [FakeStep.close, .reset])
+    func `closes the connection within its answer, a read is sent again and a write is not`(
+        end: FakeStep
+    ) async throws {
+        let upstream = FakeUpstream { request in
+            request.connection % 2 == 1
+                ? [
+                    .text("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 9\r\n\r\n12"),
+                    end,
+                ]
+                : FakeAnswer.value([1], version: 1)
+        }
+        try await withGateway(upstream: upstream) { gateway in
+            let read = await gateway.get("k")
+            #expect(read.status == 200)
+            #expect(read.attempts == 2)
+        }
+        let writes = FakeUpstream { _ in [.text("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n12"), end] }
+        try await withGateway(upstream: writes) { gateway in
+            let write = await gateway.delete("k")
+            #expect(write.code == "upstream_reset")
+            #expect(write.applied == "unknown")
+            #expect(writes.requests.count == 1)
+        }
+    }
+
+    @Test func `is slow, what the queue cannot hold is refused at once`() async throws {
+        var limits = UpstreamLimits()
+        limits.pool.maxConnections = 2
+        limits.pool.maxWaiting = 1
+        limits.waitNanoseconds = 60_000_000_000
+        let gate = FakeGate()
+        let upstream = FakeUpstream { _ in [.waitFor(gate)] + FakeAnswer.stored(1) }
+        try await withGateway(limits: limits, timeoutMilliseconds: 60_000, upstream: upstream) { gateway in
+            async let first = gateway.set("1", "v")
+            async let second = gateway.set("2", "v")
+            try await gateway.wait { $0.active == 2 }
+            async let waiting = gateway.set("3", "v")
+            try await gateway.wait { $0.waiting == 1 }
+            let refused = await gateway.set("4", "v")
+            #expect(refused.status == 503)
+            #expect(refused.code == "overloaded")
+            #expect(refused.applied == "no")
+            #expect(refused.headers["Retry-After"] == "1")
+            gate.open()
+            let answered = [await first.status, await second.status, await waiting.status]
+            #expect(answered == [200, 200, 200])
+            #expect(upstream.connections == 2)
+            #expect(upstream.requests.count == 3)
+        }
+    }
+
+    @Test func `is slow, what waits for a connection too long is refused and was surely not applied`() async throws {
+        var limits = UpstreamLimits()
+        limits.pool.maxConnections = 1
+        limits.waitNanoseconds = 30_000_000
+        let gate = FakeGate()
+        let upstream = FakeUpstream { _ in [.waitFor(gate)] + FakeAnswer.stored(1) }
+        try await withGateway(limits: limits, timeoutMilliseconds: 60_000, upstream: upstream) { gateway in
+            async let first = gateway.set("1", "v")
+            try await gateway.wait { $0.active == 1 }
+            let late = await gateway.set("2", "v")
+            #expect(late.status == 503)
+            #expect(late.code == "overloaded")
+            #expect(late.applied == "no")
+            gate.open()
+            #expect(await first.status == 200)
+            #expect(upstream.requests.count == 1)
+        }
+    }
+
+    @Test func `leaves no connection free before the deadline, the request was surely not applied`() async throws {
+        var limits = UpstreamLimits()
+        limits.pool.maxConnections = 1
+        limits.waitNanoseconds = 60_000_000_000
+        let upstream = FakeUpstream { _ in [] }
+        try await withGateway(limits: limits, timeoutMilliseconds: 100, upstream: upstream) { gateway in
+            async let first = gateway.set("1", "v")
+            async let second = gateway.set("2", "v")
+            let applied = Set([await first.applied, await second.applied])
+            #expect(await first.code == "upstream_timeout")
+            #expect(await second.code == "upstream_timeout")
+            // The second is either given up in the queue, or sent when the first one's time was over.
+            #expect(applied == ["unknown", "no"] || upstream.requests.count == 2)
+        }
+    }
+
+    @Test func `answers in time, what waited is sent over the same few connections`() async throws {
+        var limits = UpstreamLimits()
+        limits.pool.maxConnections = 2
+        let upstream = FakeUpstream { request in
+            [.wait(milliseconds: 2)] + FakeAnswer.value(request.key ?? [], version: 1)
+        }
+        try await withGateway(limits: limits, upstream: upstream) { gateway in
+            let right = await withTaskGroup(of: Bool.self) { group in
+                for number in 0..<60 {
+                    group.addTask {
+                        let headers = [("Accept", "application/octet-stream")]
+                        return await gateway.get("key \(number)", headers: headers).text == "key \(number)"
+                    }
+                }
+                return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+            }
+            #expect(right == 60)
+            #expect(upstream.connections <= 2)
+        }
+    }
+
+    @Test func `fails repeatedly, requests are kept from it until a probe reaches it`() async throws {
+        let port = try await self.unusedPort()
+        let gateway = try await ForwarderHarness(port: port, breakerFailures: 3)
+        #expect(await gateway.set("k", "v").code == "upstream_unreachable")
+        let refused = await gateway.set("k", "v")
+        #expect(refused.status == 503)
+        #expect(refused.code == "circuit_open")
+        #expect(refused.applied == "no")
+        #expect(refused.headers["Retry-After"].flatMap { Int($0) } ?? 0 >= 1)
+        #expect(gateway.monitor.circuit.state != .closed)
+        let upstream = FakeUpstream { request in
+            request.path == "/readyz" ? FakeAnswer.json(#"{"status":"ok"}"#) : FakeAnswer.stored(1)
+        }
+        _ = try await upstream.start(port: port)
+        try await gateway.probe()
+        while !gateway.monitor.isReady { try await Task.sleep(for: .milliseconds(1)) }
+        #expect(gateway.monitor.circuit.state == .closed)
+        #expect(await gateway.set("k", "v").status == 200)
+        try await gateway.shutDown()
+        try await upstream.stop()
+    }
+
+    @Test func `is probed, the gateway knows whether it is there and whether it is ready`() async throws {
+        let port = try await self.unusedPort()
+        let gateway = try await ForwarderHarness(port: port)
+        #expect(!gateway.monitor.isReachable)
+        #expect(!gateway.monitor.isReady)
+        let upstream = FakeUpstream { request in
+            FakeAnswer.json("{}", status: request.number == 1 ? "503 Service Unavailable" : "200 OK")
+        }
+        _ = try await upstream.start(port: port)
+        try await gateway.probe()
+        while !gateway.monitor.isReachable { try await Task.sleep(for: .milliseconds(1)) }
+        #expect(!gateway.monitor.isReady)
+        try await gateway.wait { $0.idle == 1 }
+        try await gateway.probe()
+        while !gateway.monitor.isReady { try await Task.sleep(for: .milliseconds(1)) }
+        #expect(upstream.requests.map(\.target) == ["/readyz", "/readyz"])
+        try await upstream.stop()
+        for number in 1...3 {
+            // One blip, or two, must not take the gateway out of service.
+            #expect(gateway.monitor.isReachable)
+            try await gateway.wait { $0.idle == 0 && $0.active == 0 }
+            try await gateway.probe()
+            while gateway.monitor.metrics.connectFailures.value < number {
+                try await Task.sleep(for: .milliseconds(1))
+            }
+            try await gateway.wait { $0.connecting == 0 && $0.waiting == 0 }
+            #expect(!gateway.monitor.isReady)
+        }
+        #expect(!gateway.monitor.isReachable)
+        #expect(gateway.monitor.lastFailure?.failure.label == "connect")
+        try await gateway.shutDown()
+    }
+
+    @Test func `is no longer asked, what waits is refused and what is under way is finished`() async throws {
+        var limits = UpstreamLimits()
+        limits.pool.maxConnections = 1
+        limits.waitNanoseconds = 60_000_000_000
+        let gate = FakeGate()
+        let upstream = FakeUpstream { _ in [.waitFor(gate)] + FakeAnswer.stored(1) }
+        try await withGateway(limits: limits, timeoutMilliseconds: 60_000, upstream: upstream) { gateway in
+            async let first = gateway.set("1", "v")
+            try await gateway.wait { $0.active == 1 }
+            async let second = gateway.set("2", "v")
+            try await gateway.wait { $0.waiting == 1 }
+            try await gateway.shutDownPool()
+            #expect(await second.code == "shutting_down")
+            #expect(await second.applied == "no")
+            #expect(await gateway.set("3", "v").code == "shutting_down")
+            gate.open()
+            #expect(await first.status == 200)
+            try await gateway.wait { $0.active == 0 && $0.idle == 0 }
+        }
+    }
+
+    @Test func `is idle, its connections are closed before it closes them`() async throws {
+        var limits = UpstreamLimits()
+        limits.pool.idleNanoseconds = 20_000_000
+        limits.idleSweepNanoseconds = 5_000_000
+        let upstream = FakeUpstream { _ in FakeAnswer.stored(1) }
+        try await withGateway(limits: limits, upstream: upstream) { gateway in
+            #expect(await gateway.set("k", "v").status == 200)
+            try await gateway.wait { $0.active == 0 && $0.idle == 0 }
+            #expect(await gateway.set("k", "v").status == 200)
+            #expect(upstream.connections == 2)
+        }
+    }
+}

@@ -1,0 +1,212 @@
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import PrometheusMetrics
+import ServiceKit
+import Testing
+
+@testable import APIGateway
+
+/// What the gateway answered.
+struct GatewayAnswer: Sendable {
+    let status: UInt
+    let contentType: String
+    let headers: [String: String]
+    let body: [UInt8]
+    let stages: [String: Double]
+
+    var text: String { String(decoding: self.body, as: UTF8.self) }
+    var code: String? { self.string("code") }
+    var applied: String? { self.string("applied") }
+    var attempts: Int { Int(self.stages["attempts"] ?? 0) }
+
+    private func string(_ name: String) -> String? {
+        guard let object = try? FlatJSONObject(parsing: ByteBuffer(bytes: self.body)),
+            case .string(let text)? = object[name]
+        else { return nil }
+        return String(decoding: text, as: UTF8.self)
+    }
+}
+
+/// The gateway's key-value routes on one event loop, without a server in front of them.
+final class ForwarderHarness: Sendable {
+    let registry = MetricsRegistry()
+    let monitor: UpstreamMonitor
+    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private let eventLoop: any EventLoop
+    private let parts: NIOLoopBound<(pool: UpstreamPool, forwarder: KeyValueForwarder, probe: UpstreamProbe)>
+
+    init(
+        port: Int,
+        limits: UpstreamLimits = UpstreamLimits(),
+        timeoutMilliseconds: UInt64 = 3000,
+        breakerFailures: Int = 1000
+    ) async throws {
+        let address = try #require(UpstreamAddress("http://127.0.0.1:\(port)"))
+        var breakerLimits = CircuitBreaker.Limits()
+        breakerLimits.failuresToOpen = breakerFailures
+        let monitor = UpstreamMonitor(
+            name: "kv-service",
+            address: address,
+            registry: self.registry,
+            breakerLimits: breakerLimits
+        )
+        self.monitor = monitor
+        let eventLoop = self.group.next()
+        self.eventLoop = eventLoop
+        self.parts = try await eventLoop.submit {
+            let pool = UpstreamPool(eventLoop: eventLoop, address: address, limits: limits, monitor: monitor)
+            let forwarder = KeyValueForwarder(
+                pool: pool,
+                monitor: monitor,
+                limits: KeyValueLimits(),
+                timeoutNanoseconds: timeoutMilliseconds * 1_000_000
+            )
+            let probe = UpstreamProbe(
+                pool: pool,
+                monitor: monitor,
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            )
+            return NIOLoopBound((pool, forwarder, probe), eventLoop: eventLoop)
+        }.get()
+    }
+
+    func shutDown() async throws {
+        try await self.eventLoop.submit { self.parts.value.pool.shutDown() }.get()
+        try await self.group.shutdownGracefully()
+    }
+
+    /// Ends the pool, but not the event loop.
+    func shutDownPool() async throws {
+        try await self.eventLoop.submit { self.parts.value.pool.shutDown() }.get()
+    }
+
+    func probe() async throws {
+        try await self.eventLoop.submit { self.parts.value.probe.probe() }.get()
+    }
+
+    /// Waits until what the pool holds is as wanted.
+    func wait(until isAsWanted: @Sendable (UpstreamPoolCounts.Snapshot) -> Bool) async throws {
+        for _ in 0..<5000 {
+            // A turn of the event loop, so that what it has at hand gets done.
+            try await self.eventLoop.submit {}.get()
+            if isAsWanted(self.monitor.counts) { return }
+            try await Task.sleep(for: .milliseconds(1))
+        }
+        Issue.record("the pool stays at \(self.monitor.counts)")
+    }
+
+    func set(key: [UInt8], value: [UInt8], headers: [(String, String)] = []) async -> GatewayAnswer {
+        await self.perform(
+            .PUT,
+            query: "key=" + PercentEncoding.encodeQueryComponent(key),
+            headers: [("Content-Type", "application/octet-stream")] + headers,
+            body: value
+        ) { $0.set($1, $2) }
+    }
+
+    func set(_ key: String, _ value: String, headers: [(String, String)] = []) async -> GatewayAnswer {
+        await self.set(key: Array(key.utf8), value: Array(value.utf8), headers: headers)
+    }
+
+    func set(json: String) async -> GatewayAnswer {
+        await self.perform(
+            .POST,
+            query: nil,
+            headers: [("Content-Type", "application/json")],
+            body: Array(json.utf8)
+        ) { $0.set($1, $2) }
+    }
+
+    func get(key: [UInt8], headers: [(String, String)] = []) async -> GatewayAnswer {
+        await self.perform(.GET, query: "key=" + PercentEncoding.encodeQueryComponent(key), headers: headers) {
+            $0.get($1, $2)
+        }
+    }
+
+    func get(_ key: String, headers: [(String, String)] = []) async -> GatewayAnswer {
+        await self.get(key: Array(key.utf8), headers: headers)
+    }
+
+    func delete(_ key: String) async -> GatewayAnswer {
+        await self.perform(.DELETE, query: "key=" + PercentEncoding.encodeQueryComponent(Array(key.utf8))) {
+            $0.delete($1, $2)
+        }
+    }
+
+    static let trace = TraceContext(
+        traceID: "0af7651916cd43dd8448eb211c80319c",
+        spanID: "b7ad6b7169203331",
+        flags: 1,
+        state: "vendor=1"
+    )!
+
+    func perform(
+        _ method: HTTPMethod,
+        query: String?,
+        headers: [(String, String)] = [],
+        body: [UInt8] = [],
+        _ action: @escaping @Sendable (KeyValueForwarder, HTTPRequest, Responder) -> Void
+    ) async -> GatewayAnswer {
+        await withCheckedContinuation { continuation in
+            self.eventLoop.execute {
+                let request = HTTPRequest(
+                    method: method,
+                    path: "/api/any",
+                    query: query,
+                    headers: HTTPHeaders(headers),
+                    body: ByteBuffer(bytes: body),
+                    id: "request-1",
+                    trace: Self.trace,
+                    receivedAtNanoseconds: 0,
+                    peerIsLoopback: true
+                )
+                let responder = Responder(
+                    request: RequestIdentity(id: request.id, trace: request.trace),
+                    eventLoop: self.eventLoop
+                ) { response, outcome in
+                    continuation.resume(returning: GatewayAnswer(response, outcome))
+                }
+                action(self.parts.value.forwarder, request, responder)
+            }
+        }
+    }
+}
+
+extension GatewayAnswer {
+    fileprivate init(_ response: HTTPResponse, _ outcome: RequestOutcome) {
+        self.status = response.status.code
+        self.contentType = response.contentType.description
+        self.headers = Dictionary(response.headers.map { ($0.name.description, $0.value) }) { "\($0), \($1)" }
+        switch response.body {
+        case .bytes(let bytes): self.body = bytes
+        case .buffer(let buffer): self.body = Array(buffer.readableBytesView)
+        }
+        self.stages = Dictionary(outcome.stagesMilliseconds.map { ($0.name.description, $0.value) }) { $1 }
+    }
+}
+
+/// A gateway in front of a fake kv-service; both end with `body`.
+func withGateway(
+    limits: UpstreamLimits = UpstreamLimits(),
+    timeoutMilliseconds: UInt64 = 3000,
+    breakerFailures: Int = 1000,
+    upstream: FakeUpstream,
+    _ body: (ForwarderHarness) async throws -> Void
+) async throws {
+    let port = try await upstream.start()
+    let harness = try await ForwarderHarness(
+        port: port,
+        limits: limits,
+        timeoutMilliseconds: timeoutMilliseconds,
+        breakerFailures: breakerFailures
+    )
+    do {
+        try await body(harness)
+    } catch {
+        Issue.record(error)
+    }
+    try await harness.shutDown()
+    try await upstream.stop()
+}

@@ -1,0 +1,65 @@
+import Glibc
+import Testing
+
+extension EndToEnd {
+    @Suite("The gateway without kv-service")
+    struct GatewayFailures {
+        @Test func `an upstream that is down is 502 with applied no, and the gateway recovers by itself`() throws {
+            let services = try Services()
+            let client = try KeyValueClient(services, through: .apiGateway)
+            #expect(try client.set([1], [1]).status == 200)
+            #expect(try services.kv.stop() == .exited(0))
+
+            let write = try client.set([1], [2])
+            #expect(write.status == 502 || write.status == 503, "\(write.text)")
+            #expect(write["Content-Type"] == "application/problem+json")
+            #expect(try write.json.string("applied") == "no", "\(write.text)")
+            let read = try client.get([1])
+            #expect(read.status == 502 || read.status == 503, "\(read.text)")
+            #expect(try read.json.string("applied") == nil)
+            #expect(try client.connection.request("GET", "/livez").status == 200)
+
+            let again = try Services.startKV(in: services.folder, listen: "127.0.0.1:\(services.kvPort)")
+            try again.waitUntilReady(port: try again.waitForPort())
+            let value = try Poll.until("the gateway reaches kv-service again") {
+                let answer = try client.getRaw([1])
+                return answer.status == 200 ? answer.body : nil
+            }
+            #expect(value == [1])
+        }
+
+        @Test func `an upstream that does not answer is 504 at the deadline, with applied unknown`() throws {
+            let services = try Services(gatewayArguments: ["--upstream-timeout", "500ms"])
+            let client = try KeyValueClient(services, through: .apiGateway)
+            #expect(try client.set([1], [1]).status == 200)
+            services.kv.child.signal(SIGSTOP)
+            defer { services.kv.child.signal(SIGCONT) }
+            let started = ContinuousClock.now
+            let write = try client.set([1], [2])
+            let took = ContinuousClock.now - started
+            #expect(write.status == 504, "\(write.text)")
+            #expect(try write.json.string("applied") == "unknown")
+            #expect(took >= .milliseconds(400) && took < .seconds(5), "\(took)")
+            let read = try client.get([1])
+            #expect(read.status == 504 || read.status == 503, "\(read.text)")
+            #expect(try client.connection.request("GET", "/health").status == 200)
+            services.kv.child.signal(SIGCONT)
+            let value = try Poll.until("the gateway reaches kv-service again") {
+                let answer = try client.getRaw([1])
+                return answer.status == 200 ? answer.body : nil
+            }
+            #expect(value == [1] || value == [2])
+        }
+
+        @Test func `an upstream that is no kv-service is 502, never a missing key`() throws {
+            // A gateway in front of a gateway: its 404 for /kv/get is not one about a key.
+            let inner = try Services()
+            let outer = try Services.startGateway(in: inner.folder, upstreamPort: inner.gatewayPort)
+            let client = try KeyValueClient(port: try outer.waitForPort(), through: .apiGateway)
+            let read = try client.get([1])
+            #expect(read.status == 502, "\(read.text)")
+            #expect(try read.json.string("code") != "key_not_found")
+            #expect(try client.set([1], [1]).status == 502)
+        }
+    }
+}

@@ -1,0 +1,106 @@
+import Glibc
+import Synchronization
+import Testing
+
+extension EndToEnd {
+    @Suite("Stopping")
+    struct Stopping {
+        /// What the writers of a test were told.
+        private final class Journal: Sendable {
+            let acknowledged = Mutex<[(key: [UInt8], version: Int)]>([])
+            let refusals = Mutex<[Int: Int]>([:])
+        }
+
+        @Test(arguments: [Front.kvService, Front.apiGateway])
+        func `a stop under load loses no acknowledged write and exits 0`(front: Front) throws {
+            let folder = try TemporaryFolder()
+            let journal = Journal()
+            do {
+                let services = try Services(folder: folder)
+                let port = front == .kvService ? services.kvPort : services.gatewayPort
+                let threads = Threads()
+                for writer in 0..<16 {
+                    threads.start { Self.write(as: writer, port: port, through: front, into: journal) }
+                }
+                _ = try Poll.until("200 writes are acknowledged") {
+                    journal.acknowledged.withLock { $0.count } >= 200 ? true : nil
+                }
+                services.kv.child.signal(SIGTERM)
+                #expect(try services.kv.child.waitForEnd() == .exited(0), "\(services.kv.child.output.suffix(2_000))")
+                let finished = try services.kv.waitForLog("shutdown finished")
+                #expect(finished.string("result") == "clean")
+                #expect(services.kv.log.contains { $0.string("message") == "shutdown started" })
+                #expect(try services.gateway?.stop() == .exited(0))
+                threads.join()
+            }
+            let services = try Services(folder: folder, withGateway: false)
+            let client = try KeyValueClient(services, through: .kvService)
+            let acknowledged = journal.acknowledged.withLock { $0 }
+            for (key, version) in acknowledged {
+                let answer = try client.get(key)
+                #expect(answer.status == 200, "\(String(decoding: key, as: UTF8.self)) is lost")
+                #expect(try answer.json.integer("version") == version)
+            }
+            print(
+                "stop under load through \(front): \(acknowledged.count) acknowledged, none lost;",
+                "refused by status: \(journal.refusals.withLock { $0 })")
+        }
+
+        /// Writes new keys until the service does not take any more.
+        private static func write(as writer: Int, port: UInt16, through front: Front, into journal: Journal) {
+            guard let client = try? KeyValueClient(port: port, through: front) else { return }
+            for number in 0..<1_000_000 {
+                let key = Array("w\(writer)-\(number)".utf8)
+                guard let answer = try? client.set(key, key) else { return }
+                if answer.status == 200, let version = try? answer.json.integer("version") {
+                    journal.acknowledged.withLock { $0.append((key, version)) }
+                } else {
+                    journal.refusals.withLock { $0[answer.status, default: 0] += 1 }
+                    if answer["Connection"]?.lowercased() == "close" || answer.status >= 500 { return }
+                }
+            }
+        }
+
+        @Test(arguments: [SIGTERM, SIGINT])
+        func `both signals stop both services cleanly, with idle connections open`(signal: Int32) throws {
+            let services = try Services()
+            let idle = try [HTTPConnection(port: services.kvPort), HTTPConnection(port: services.gatewayPort)]
+            for connection in idle { _ = try connection.request("GET", "/health") }
+            for service in [try #require(services.gateway), services.kv] {
+                service.child.signal(signal)
+                #expect(try service.child.waitForEnd(seconds: 5) == .exited(0), "\(service.child.output.suffix(2_000))")
+                #expect(try service.waitForLog("shutdown finished").string("result") == "clean")
+            }
+            for connection in idle { #expect(try connection.isClosedByServer()) }
+        }
+
+        @Test func `a second signal ends the service at once`() throws {
+            // A request whose body never comes holds the drain.
+            let services = try Services(kvArguments: ["--shutdown-timeout", "60s"], withGateway: false)
+            let stuck = try HTTPConnection(port: services.kvPort)
+            try stuck.send(
+                Array("PUT /kv/set?key=a HTTP/1.1\r\nHost: t\r\nContent-Type: application/octet-stream\r\n".utf8)
+                    + Array("Content-Length: 10\r\n\r\n12345".utf8)
+            )
+            // One connection after the other: the stuck request's bytes were read before this answer was sent.
+            _ = try HTTPConnection(port: services.kvPort).request("GET", "/health")
+            services.kv.child.signal(SIGTERM)
+            try services.kv.waitForLog("shutdown started")
+            #expect(services.kv.child.endingIfEnded() == nil)
+            services.kv.child.signal(SIGTERM)
+            #expect(try services.kv.child.waitForEnd(seconds: 5) == .exited(128 + SIGTERM))
+        }
+
+        @Test func `a drain that does not end within the timeout exits 1`() throws {
+            let services = try Services(kvArguments: ["--shutdown-timeout", "300ms"], withGateway: false)
+            let stuck = try HTTPConnection(port: services.kvPort)
+            try stuck.send(
+                Array("PUT /kv/set?key=a HTTP/1.1\r\nHost: t\r\nContent-Type: application/octet-stream\r\n".utf8)
+                    + Array("Content-Length: 10\r\n\r\n12345".utf8)
+            )
+            _ = try HTTPConnection(port: services.kvPort).request("GET", "/health")
+            #expect(try services.kv.stop(seconds: 10) == .exited(1), "\(services.kv.child.output.suffix(2_000))")
+            #expect(try services.kv.waitForLog("shutdown finished").string("result") != "clean")
+        }
+    }
+}

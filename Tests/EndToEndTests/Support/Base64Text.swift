@@ -1,0 +1,7 @@
+import Foundation
+
+enum Base64Text {
+    static func decoded(_ text: String) -> [UInt8]? {
+        Data(base64Encoded: text).map { Array($0) }
+    }
+}

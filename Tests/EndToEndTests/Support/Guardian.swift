@@ -1,0 +1,48 @@
+import Glibc
+import Synchronization
+
+/// Kills the processes that tests started if the test process dies before it has stopped them.
+///
+/// A shell holds the list and reads it from a pipe; the end of the pipe is the end of the test process.
+final class Guardian: Sendable {
+    static let shared = Guardian()
+
+    private let pipe: Int32
+
+    private init() {
+        var ends: [Int32] = [0, 0]
+        guard Glibc.pipe(&ends) == 0 else { fatalError("pipe: \(errno)") }
+        // No child may hold the writing end, else the pipe would not end with this process.
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        let script = """
+            pids=' '
+            while read -r action pid; do
+                case $action in
+                +) pids="$pids$pid " ;;
+                -) pids="${pids%% $pid *} ${pids#* $pid }" ;;
+                esac
+            done
+            for pid in $pids; do kill -9 "$pid" 2>/dev/null; done
+            """
+        do {
+            // In a session of its own, so that the signals of a terminal do not end it before its work begins.
+            _ = try Spawn.process("/usr/bin/setsid", ["/bin/sh", "-c", script], standardInput: ends[0])
+        } catch {
+            fatalError("cannot start the guardian: \(error)")
+        }
+        close(ends[0])
+        self.pipe = ends[1]
+    }
+
+    func watch(_ pid: pid_t) {
+        self.tell("+ \(pid)\n")
+    }
+
+    func forget(_ pid: pid_t) {
+        self.tell("- \(pid)\n")
+    }
+
+    private func tell(_ line: String) {
+        _ = write(self.pipe, line, line.utf8.count)
+    }
+}

@@ -1,0 +1,119 @@
+import Glibc
+
+/// A blocking HTTP/1.1 connection, plain enough to send what a correct client would not.
+///
+/// Confined to one thread at a time.
+final class HTTPConnection {
+    private let descriptor: Int32
+    private var unread: [UInt8] = []
+
+    /// Connects to `127.0.0.1`. Each call waits at most `timeoutSeconds` for bytes.
+    init(port: UInt16, timeoutSeconds: Int = 30) throws {
+        self.descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard self.descriptor >= 0 else { throw SystemCallError(call: "socket", code: errno) }
+        var timeout = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        setsockopt(self.descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, size)
+        setsockopt(self.descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, size)
+        var one: Int32 = 1
+        setsockopt(self.descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let connected = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(self.descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard connected == 0 else {
+            let code = errno
+            close(self.descriptor)
+            throw SystemCallError(call: "connect", code: code)
+        }
+    }
+
+    deinit {
+        close(self.descriptor)
+    }
+
+    /// Sends one request and reads its answer.
+    func request(
+        _ method: String,
+        _ target: String,
+        headers: [(String, String)] = [],
+        body: [UInt8]? = nil
+    ) throws -> HTTPAnswer {
+        var head = "\(method) \(target) HTTP/1.1\r\nHost: test\r\n"
+        for (name, value) in headers { head += "\(name): \(value)\r\n" }
+        if let body { head += "Content-Length: \(body.count)\r\n" }
+        try self.send(Array("\(head)\r\n".utf8) + (body ?? []))
+        return try self.receive(answersHead: method == "HEAD")
+    }
+
+    /// Sends bytes as they are.
+    func send(_ bytes: [UInt8]) throws {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes {
+                Glibc.send(self.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { throw SystemCallError(call: "send", code: errno) }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// Reads one answer: its head, and a body of `Content-Length` bytes.
+    func receive(answersHead: Bool = false) throws -> HTTPAnswer {
+        while true {
+            let end = try self.headEnd()
+            let head = String(decoding: self.unread[..<end], as: UTF8.self)
+            self.unread.removeFirst(end + 4)
+            var answer = try HTTPAnswer(head: head)
+            if answer.status == 100 { continue }
+            if !answersHead && answer.status != 204 && answer.status != 304 {
+                guard let length = answer["Content-Length"].flatMap({ Int($0) }) else {
+                    throw MalformedAnswer(reason: "no Content-Length in: \(head)")
+                }
+                while self.unread.count < length { try self.receiveMore() }
+                answer.body = Array(self.unread[..<length])
+                self.unread.removeFirst(length)
+            }
+            return answer
+        }
+    }
+
+    /// Whether the server closes the connection without sending more.
+    func isClosedByServer() throws -> Bool {
+        var byte: UInt8 = 0
+        let count = recv(self.descriptor, &byte, 1, 0)
+        if count < 0 && errno != ECONNRESET { throw SystemCallError(call: "recv", code: errno) }
+        return count <= 0 && self.unread.isEmpty
+    }
+
+    private func headEnd() throws -> Int {
+        let mark = Array("\r\n\r\n".utf8)
+        while true {
+            if self.unread.count >= 4 {
+                for index in 0...(self.unread.count - 4)
+                where self.unread[index] == mark[0] && Array(self.unread[index..<index + 4]) == mark {
+                    return index
+                }
+            }
+            try self.receiveMore()
+        }
+    }
+
+    private func receiveMore() throws {
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        let count = recv(self.descriptor, &chunk, chunk.count, 0)
+        guard count >= 0 else { throw SystemCallError(call: "recv", code: errno) }
+        guard count > 0 else { throw MalformedAnswer(reason: "the server closed the connection") }
+        self.unread += chunk[..<count]
+    }
+}
+
+struct MalformedAnswer: Error, CustomStringConvertible {
+    let reason: String
+    var description: String { self.reason }
+}

@@ -1,0 +1,75 @@
+import Dispatch
+import Glibc
+import Testing
+import TransactionLog
+
+@testable import KeyValueStore
+
+/// A folder that goes away with the test.
+final class TemporaryFolder {
+    let path: String
+
+    init() {
+        var template = Array("/tmp/txlog-kv-test-XXXXXX".utf8CString)
+        self.path = String(cString: mkdtemp(&template))
+    }
+
+    deinit { removeTree(self.path) }
+
+    private func removeTree(_ path: String) {
+        for name in (try? PosixFileSystem().list(path)) ?? [] {
+            if unlink("\(path)/\(name)") != 0 { self.removeTree("\(path)/\(name)") }
+        }
+        rmdir(path)
+    }
+}
+
+/// Uses an engine's session from a test's thread, which stands for an event loop.
+final class TestSession {
+    private let session: any StorageSession
+    private let woken: DispatchSemaphore
+    private(set) var results: [String: WriteResult] = [:]
+    private var outstanding = 0
+
+    init(_ engine: EmbeddedEngine) {
+        let woken = DispatchSemaphore(value: 0)
+        self.woken = woken
+        self.session = engine.makeSession(wake: { woken.signal() }, endOfTurn: {})
+    }
+
+    func get(_ key: String) -> (value: String, version: UInt64)? {
+        var found: (String, UInt64)?
+        self.session.get(Array(key.utf8)) { outcome in
+            if case .value(let bytes, let version) = outcome {
+                found = (String(decoding: bytes, as: UTF8.self), version)
+            }
+        }
+        return found
+    }
+
+    func set(_ key: String, _ value: String, as name: String? = nil) {
+        self.outstanding += 1
+        Array(value.utf8).withUnsafeBytes {
+            self.session.set(Array(key.utf8), to: $0) { result in self.complete(name ?? key, result) }
+        }
+    }
+
+    func delete(_ key: String, as name: String? = nil) {
+        self.outstanding += 1
+        self.session.delete(Array(key.utf8)) { result in self.complete(name ?? key, result) }
+    }
+
+    private func complete(_ name: String, _ result: WriteResult) {
+        self.results[name] = result
+        self.outstanding -= 1
+    }
+
+    /// Sends what was queued and waits until all of it is completed.
+    func finish() throws {
+        self.session.flush()
+        while self.outstanding > 0 {
+            try #require(self.woken.wait(timeout: .now() + 20) == .success, "no completion within 20 s")
+            self.session.deliverCompletions()
+        }
+    }
+}

@@ -1,0 +1,115 @@
+import NIOCore
+import NIOHTTP1
+import ServiceKit
+import Testing
+
+@Suite struct `An answer of the key-value operations` {
+    private func text(_ response: HTTPResponse) -> String {
+        switch response.body {
+        case .bytes(let bytes): String(decoding: bytes, as: UTF8.self)
+        case .buffer(let buffer): String(buffer: buffer)
+        }
+    }
+
+    private func entityTag(_ response: HTTPResponse) -> String? {
+        response.headers.first { "\($0.name)" == "ETag" }?.value
+    }
+
+    @Test func `to a set has message, version and entity tag`() {
+        let response = KeyValueAnswer.set(version: .max, message: "value set")
+        #expect(self.text(response) == #"{"status":"ok","message":"value set","version":18446744073709551615}"#)
+        #expect(self.entityTag(response) == "\"18446744073709551615\"")
+        #expect("\(response.contentType)" == "application/json")
+    }
+
+    @Test func `to a delete says whether there was something to delete`() {
+        let deleted = KeyValueAnswer.deleted(true, version: 7, message: "key deleted")
+        #expect(self.text(deleted) == #"{"status":"ok","message":"key deleted","deleted":true,"version":7}"#)
+        let absent = KeyValueAnswer.deleted(false, version: nil, message: "key deleted")
+        #expect(self.text(absent) == #"{"status":"ok","message":"key deleted","deleted":false}"#)
+    }
+
+    @Test func `with a value as text, empty or not, always has the value`() {
+        let response = KeyValueAnswer.value(ByteBuffer(string: "a\"é\u{1F600}"), version: 3, as: .json)
+        #expect(self.text(response) == #"{"status":"ok","value":"a\"é😀","version":3}"#)
+        #expect(self.entityTag(response) == "\"3\"")
+        let empty = KeyValueAnswer.value(ByteBuffer(), version: 4, as: .json)
+        #expect(self.text(empty) == #"{"status":"ok","value":"","version":4}"#)
+    }
+
+    @Test(
+        arguments: [
+            [0xFF], [0xC3], [0xED, 0xA0, 0x80], [0xC0, 0x80], [0x61, 0x80], [0xF4, 0x90, 0x80, 0x80],
+        ] as [[UInt8]]
+    )
+    func `with a value that is not UTF-8 has it in Base64`(bytes: [UInt8]) {
+        let response = KeyValueAnswer.value(ByteBuffer(bytes: bytes), version: 3, as: .json)
+        let encoded = Base64.encode(bytes)
+        #expect(self.text(response) == #"{"status":"ok","value_b64":"\#(encoded)","encoding":"base64","version":3}"#)
+    }
+
+    @Test func `with a raw value is its bytes`() {
+        let response = KeyValueAnswer.value(ByteBuffer(bytes: [0, 255, 10]), version: 9, as: .raw)
+        guard case .buffer(let body) = response.body else {
+            Issue.record("the value was copied")
+            return
+        }
+        #expect(Array(body.readableBytesView) == [0, 255, 10])
+        #expect("\(response.contentType)" == "application/octet-stream")
+        #expect(self.entityTag(response) == "\"9\"")
+    }
+
+    @Test func `for a missing key tells it from a missing route`() {
+        #expect(KeyValueAnswer.keyNotFound.code == "key_not_found")
+        #expect(KeyValueAnswer.keyNotFound.status == .notFound)
+        #expect(KeyValueAnswer.keyNotFound.headers.contains { "\($0.name)" == "X-KV-Result" && $0.value == "miss" })
+        #expect(KeyValueAnswer.keyNotFound.applied == nil)
+    }
+
+    @Test(
+        arguments: [
+            ([], false), (["*/*"], false), (["application/json"], false), (["application/octet-stream"], true),
+            (["Application/Octet-Stream ; q=0.5, */*;q=0.1"], true), (["application/octet-stream;q=0"], false),
+            (["application/octet-stream;q=0.000"], false), (["application/octet-stream;q=0.001"], true),
+            (["application/octet-stream;q=0.5,application/json"], false), (["application/*"], false),
+            (["application/json;q=0.5", "application/octet-stream;q=0.50"], true),
+            (["application/octet-streams"], false),
+            (["application/octet-stream;q=x"], false), (["application/octet-stream;q=1.001"], true),
+        ] as [([String], Bool)]
+    )
+    func `has the raw value only where the client names it`(accept: [String], raw: Bool) {
+        let representation = ValueRepresentation(accept: HTTPRequest.sample(.GET, accept: accept).headers)
+        #expect((representation == .raw) == raw)
+    }
+}
+
+@Suite struct `The key of a request` {
+    private let limits = KeyValueLimits(maxKeyBytes: 4, maxValueBytes: 4)
+
+    @Test(arguments: [
+        ("key=a%23b", "a#b"), ("key=a%2Bb", "a+b"), ("key=a+b", "a b"), ("key=x%26y", "x&y"), ("key=100%25", "100%"),
+        ("key=%C3%A9", "é"), ("key=%00", "\0"), ("key=%0A", "\n"), ("key=%2525", "%25"), ("key=a=b", "a=b"),
+    ])
+    func `is decoded once`(query: String, key: String) throws {
+        #expect(
+            try KeyParameter.key(of: .sample(.GET, query: query), limits: self.limits, applied: nil) == Array(key.utf8)
+        )
+    }
+
+    @Test(
+        arguments: [
+            (nil, "key_missing"), ("key=", "key_empty"), ("key=12345", "key_too_large"),
+            ("key=a&key=a", "duplicate_parameter"), ("Key=a", "unknown_parameter"), ("key=a&b=c", "unknown_parameter"),
+        ] as [(String?, String)]
+    )
+    func `is refused with its own code, which says of a write that it was not applied`(query: String?, code: String) {
+        for applied in [Problem.Applied.no, nil] {
+            let problem = #expect(throws: Problem.self) {
+                try KeyParameter.key(of: .sample(.DELETE, query: query), limits: self.limits, applied: applied)
+            }
+            #expect(problem?.code == code)
+            #expect(problem?.status == .badRequest)
+            #expect(problem?.applied == applied)
+        }
+    }
+}

@@ -1,0 +1,183 @@
+import NIOCore
+import NIOHTTP1
+import ServiceKit
+import Testing
+
+@Suite struct `A set request` {
+    private let limits = KeyValueLimits()
+
+    private func parse(_ request: HTTPRequest, limits: KeyValueLimits? = nil) throws(Problem) -> (
+        key: [UInt8], value: [UInt8]
+    ) {
+        let parsed = try SetRequest(request, limits: limits ?? self.limits)
+        return (parsed.key, Array(parsed.value.readableBytesView))
+    }
+
+    private func json(_ body: String, type: String? = "application/json", query: String? = nil) -> HTTPRequest {
+        .sample(.POST, query: query, contentType: type, body: Array(body.utf8))
+    }
+
+    @Test func `as JSON holds key and value`() throws {
+        let parsed = try self.parse(self.json(#"{"key":"a b","value":"v\n"}"#))
+        #expect(parsed.key == Array("a b".utf8))
+        #expect(parsed.value == Array("v\n".utf8))
+    }
+
+    @Test(arguments: [nil, "application/json; charset=utf-8", "Application/JSON;charset=\"UTF-8\""] as [String?])
+    func `as JSON may say its type in any usual way`(type: String?) throws {
+        let parsed = try self.parse(self.json(#"{"key":"k","value":""}"#, type: type))
+        #expect(parsed.key == Array("k".utf8))
+        #expect(parsed.value.isEmpty)
+    }
+
+    @Test func `as JSON takes Base64 for either field`() throws {
+        let parsed = try self.parse(self.json(#"{"key_b64":"AP8=","value_b64":"/w=="}"#))
+        #expect(parsed.key == [0, 255])
+        #expect(parsed.value == [255])
+    }
+
+    @Test func `as raw bytes has its key in the query and its body as value`() throws {
+        for method in [HTTPMethod.POST, .PUT] {
+            let parsed = try self.parse(
+                .sample(
+                    method,
+                    query: "key=a%23b%00+%C3%A9",
+                    contentType: "application/octet-stream",
+                    body: [0, 10, 255]
+                )
+            )
+            #expect(parsed.key == Array("a#b\0 é".utf8))
+            #expect(parsed.value == [0, 10, 255])
+        }
+    }
+
+    @Test(arguments: [
+        (#"{"key":"k","key_b64":"aw==","value":"v"}"#, "bad_json"),
+        (#"{"key":"k","value":"v","value_b64":"dg=="}"#, "bad_json"),
+        (#"{"key":"k","value":1}"#, "bad_json"),
+        (#"{"key":null,"value":"v"}"#, "bad_json"),
+        (#"{"key_b64":true,"value":"v"}"#, "bad_json"),
+        (#"{"key":"k","value_b64":"dg="}"#, "bad_json"),
+        (#"{"key":"k","value":"v","ttl":"1"}"#, "bad_json"),
+        (#"{"Key":"k","value":"v"}"#, "bad_json"),
+        (#"{"value":"v"}"#, "key_missing"),
+        (#"{"key":"k"}"#, "value_missing"),
+        (#"{"key":"","value":"v"}"#, "key_empty"),
+        (#"{"key":"k","key":"l","value":"v"}"#, "not_json"),
+        (#"{"key":"k","value":"v"} x"#, "not_json"),
+        (#"["key","value"]"#, "not_json"),
+        ("", "not_json"),
+    ])
+    func `of the wrong shape is refused with its own code`(body: String, code: String) {
+        let problem = #expect(throws: Problem.self) { try self.parse(self.json(body)) }
+        #expect(problem?.code == code)
+        #expect(problem?.status == .badRequest)
+        #expect(problem?.applied == .no)
+    }
+
+    @Test(
+        arguments: [
+            (HTTPMethod.POST, nil, "text/plain"),
+            (.POST, nil, "application/x-www-form-urlencoded"),
+            (.POST, nil, "application/json; charset=latin1"),
+            (.POST, nil, "application/json, text/plain"),
+            (.POST, "key=k", nil),
+            (.PUT, "key=k", nil),
+            (.PUT, nil, "application/json"),
+        ] as [(HTTPMethod, String?, String?)]
+    )
+    func `of another type is refused`(method: HTTPMethod, query: String?, type: String?) {
+        let body = Array(#"{"key":"k","value":"v"}"#.utf8)
+        let problem = #expect(throws: Problem.self) {
+            try self.parse(.sample(method, query: query, contentType: type, body: body))
+        }
+        #expect(problem?.code == "unsupported_media_type")
+        #expect(problem?.status == .unsupportedMediaType)
+        #expect(problem?.applied == .no)
+    }
+
+    @Test(
+        arguments: [
+            (nil, "key_missing"), ("", "bad_query"), ("key=", "key_empty"), ("key=a&key=b", "duplicate_parameter"),
+            ("key=a&ttl=1", "unknown_parameter"), ("key=%zz", "bad_query"),
+        ] as [(String?, String)]
+    )
+    func `as raw bytes needs exactly one key in the query`(query: String?, code: String) {
+        let problem = #expect(throws: Problem.self) {
+            try self.parse(.sample(.PUT, query: query, contentType: "application/octet-stream", body: [1]))
+        }
+        // An empty query is either no key or no query.
+        #expect(problem?.code == code || (query == "" && problem?.code == "key_missing"))
+        #expect(problem?.applied == .no)
+    }
+
+    @Test func `as JSON takes no key in the query beside`() {
+        let problem = #expect(throws: Problem.self) {
+            try self.parse(self.json(#"{"key":"k","value":"v"}"#, query: "key=k"))
+        }
+        #expect(problem?.code == "unknown_parameter")
+    }
+
+    @Test func `is taken up to the limits and refused one byte above`() throws {
+        let limits = KeyValueLimits(maxKeyBytes: 4, maxValueBytes: 6)
+        func raw(_ key: String, _ value: Int) -> HTTPRequest {
+            .sample(
+                .PUT,
+                query: "key=\(key)",
+                contentType: "application/octet-stream",
+                body: [UInt8](repeating: 7, count: value)
+            )
+        }
+        #expect(try self.parse(raw("1234", 6), limits: limits).value.count == 6)
+        let longKey = #expect(throws: Problem.self) { try self.parse(raw("12345", 6), limits: limits) }
+        #expect(longKey?.code == "key_too_large")
+        #expect(longKey?.status == .badRequest)
+        let longValue = #expect(throws: Problem.self) { try self.parse(raw("1234", 7), limits: limits) }
+        #expect(longValue?.code == "value_too_large")
+        #expect(longValue?.status == .payloadTooLarge)
+        let longJSON = #expect(throws: Problem.self) {
+            try self.parse(self.json(#"{"key":"k","value":"1234567"}"#), limits: limits)
+        }
+        #expect(longJSON?.code == "value_too_large")
+    }
+
+    @Test func `fits the body limit even where JSON escapes every byte`() throws {
+        let limits = KeyValueLimits(maxKeyBytes: 16, maxValueBytes: 256)
+        let key = String(repeating: #"\u0001"#, count: 16)
+        let value = String(repeating: #"\u0000"#, count: 256)
+        let request = self.json(#"{"key":"\#(key)","value":"\#(value)"}"#)
+        #expect(request.body.readableBytes <= limits.maxSetBodyBytes)
+        let parsed = try self.parse(request, limits: limits)
+        #expect(parsed.key == [UInt8](repeating: 1, count: 16))
+        #expect(parsed.value == [UInt8](repeating: 0, count: 256))
+    }
+}
+
+extension HTTPRequest {
+    static func sample(
+        _ method: HTTPMethod,
+        query: String? = nil,
+        contentType: String? = nil,
+        accept: [String] = [],
+        body: [UInt8] = []
+    ) -> HTTPRequest {
+        var headers = HTTPHeaders()
+        if let contentType { headers.add(name: "Content-Type", value: contentType) }
+        for element in accept { headers.add(name: "Accept", value: element) }
+        return HTTPRequest(
+            method: method,
+            path: "/kv/any",
+            query: query,
+            headers: headers,
+            body: ByteBuffer(bytes: body),
+            id: "request-1",
+            trace: TraceContext(
+                traceID: "0af7651916cd43dd8448eb211c80319c",
+                spanID: "b7ad6b7169203331",
+                flags: 1
+            )!,
+            receivedAtNanoseconds: 0,
+            peerIsLoopback: true
+        )
+    }
+}
