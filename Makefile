@@ -25,7 +25,7 @@ run: build ## Build for release, start both services with data under ./data, sto
 test: lint ## Set up what tests need, check the format, build, and pass every test
 	@$(TOOLS)/install-missing curl python3 strace prometheus
 	swift build --build-tests
-	swift test --skip-build
+	swift test --skip-build --no-parallel
 
 .PHONY: build
 build: toolchain ## Build both services for release

@@ -94,8 +94,24 @@ let package = Package(
             swiftSettings: memorySafe
         ),
 
-        .testTarget(name: "TransactionLogTests", dependencies: ["TransactionLog"], swiftSettings: strict),
-        .testTarget(name: "KeyValueStoreTests", dependencies: ["KeyValueStore", "TransactionLog"], swiftSettings: strict),
+        // A file system in memory that loses and breaks what a real one may, for the tests of the log and the store.
+        .target(
+            name: "SimulatedStorage",
+            dependencies: ["TransactionLog"],
+            path: "Tests/SimulatedStorage",
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "TransactionLogTests",
+            dependencies: ["CChecksum", "SimulatedStorage", "TransactionLog"],
+            exclude: ["Golden"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "KeyValueStoreTests",
+            dependencies: ["KeyValueStore", "SimulatedStorage", "TransactionLog"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics"], swiftSettings: strict),
         .testTarget(
             name: "JSONLoggingTests",

@@ -17,7 +17,7 @@ package final class LogOutput: Sendable {
     ///   - descriptor: written to, and never closed here.
     ///   - capacityBytes: the most that may wait, the part being written included.
     package init(descriptor: Int32, capacityBytes: Int = 8 << 20) {
-        self.thread = LogWriterThread(descriptor: descriptor, capacityBytes: capacityBytes)
+        self.thread = LogWriterThread(sink: DescriptorSink(descriptor: descriptor), capacityBytes: capacityBytes)
         self.thread.start()
     }
 

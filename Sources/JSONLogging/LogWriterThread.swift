@@ -44,9 +44,9 @@ final class LogWriterThread: @unchecked Sendable {
     // Of the thread alone.
     private var sink: DescriptorSink
 
-    init(descriptor: Int32, capacityBytes: Int) {
+    init(sink: consuming sending DescriptorSink, capacityBytes: Int) {
         self.capacityBytes = capacityBytes
-        self.sink = DescriptorSink(descriptor: descriptor)
+        self.sink = sink
     }
 
     func start() {

@@ -23,7 +23,7 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
         progress: @escaping (ReplayProgress) -> Void = { _ in },
         apply: @escaping (UInt64, LoggedOperation) -> Void
     ) throws(LogError) {
-        try systemCall { () throws(SystemError) in try fileSystem.createDirectory(configuration.directory) }
+        try systemCall { () throws(SystemError) in try fileSystem.createDirectories(configuration.directory) }
         let paths = LogPaths(directory: configuration.directory)
         do { self.lock = try fileSystem.lock(paths.lock, owner: configuration.owner) } catch {
             switch error {

@@ -21,7 +21,7 @@ extension EndToEnd {
 
         @Test(arguments: [
             ["--sync", "alway"], ["--listen", ":80"], ["--log-level", "loud"], ["--max-key-bytes", "many"],
-            ["--shutdown-timeout", "10"], ["--segment-bytes", "0"], ["--compact-garbage-ratio", "2"],
+            ["--shutdown-timeout", "10"], ["--segment-bytes", "0"], ["--max-connections", "0"],
             ["--event-loops", "0"],
         ])
         func `a value that does not parse ends kv-service with 78 and names the setting`(arguments: [String]) throws {
@@ -36,7 +36,7 @@ extension EndToEnd {
         @Test func `all errors come at once, with their sources`() throws {
             let folder = try TemporaryFolder()
             let file = folder.file("gateway.json")
-            try FileText.write(#"{"log-level": "loud", "lisen": "x", "event-loops": "2"}"#, to: file)
+            try FileText.write(#"{"log-level": "loud", "lisen": "x", "max-connections": "2"}"#, to: file)
             let environment = ["GATEWAY_CONFIG": file, "GATEWAY_LISTEN": "nowhere"]
             let (ending, output) = try self.run(
                 .apiGateway,
@@ -46,7 +46,7 @@ extension EndToEnd {
             #expect(ending == .exited(78))
             for part in [
                 "--log-level: 'loud' is not one of", "from \"log-level\" in \(file)", "\"lisen\" is not a setting",
-                "did you mean \"listen\"?", "--event-loops: is a JSON string in place of a JSON number",
+                "did you mean \"listen\"?", "--max-connections: is a JSON string in place of a JSON number",
                 "--listen: 'nowhere' is not an address", "from environment variable GATEWAY_LISTEN",
                 "--upstream-timeout: 'soon' is not",
             ] {
@@ -57,7 +57,7 @@ extension EndToEnd {
         @Test(arguments: [
             (text: "{", part: "is not one JSON object"), (text: #"{"listen":"a:1","listen":"a:1"}"#, part: "listen"),
             (text: #"{"listen":{"host":"a"}}"#, part: "is not one JSON object"),
-            (text: #"{"event-loops":1.5}"#, part: "--event-loops: '1.5' is not a whole number"),
+            (text: #"{"max-connections":1.5}"#, part: "--max-connections: '1.5' is not a whole number"),
             (text: #"{"listen":null}"#, part: "--listen: is null"), (text: "", part: "is not one JSON object"),
         ])
         func `a config file with anything wrong in it is refused`(text: String, part: String) throws {

@@ -27,7 +27,7 @@ extension EndToEnd {
                 restartSeconds.append((ContinuousClock.now - started) / .seconds(1))
                 let port = try service.waitForPort()
                 try self.verify(ledger, port: port)
-                let target = ledger.totals.acknowledged + Int.random(in: 1...1_500, using: &generator)
+                let target = ledger.totals.acknowledged + Int.random(in: 1...800, using: &generator)
                 let threads = self.startLoad(on: port, ledger: ledger, seed: generator.next())
                 _ = try Poll.until("cycle \(cycle): \(target) writes are acknowledged", seconds: 60) {
                     ledger.totals.acknowledged >= target || !ledger.totals.violations.isEmpty ? true : nil

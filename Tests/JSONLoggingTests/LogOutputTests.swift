@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import Testing
 
 @testable import JSONLogging
@@ -71,6 +72,32 @@ import Testing
         #expect(text.last?.hasPrefix("number \(1_000_000 + submitted - dropped - 1) ") == true)
     }
 
+    @Test func `counts what is being written as waiting`() {
+        let isWriting = Atomic(false)
+        let mayEnd = Atomic(false)
+        let sink = DescriptorSink(
+            attempt: { bytes in
+                isWriting.store(true, ordering: .relaxed)
+                while !mayEnd.load(ordering: .relaxed) { sched_yield() }
+                return .took(bytes.count)
+            },
+            waitUntilWritable: { false }
+        )
+        let thread = LogWriterThread(sink: sink, capacityBytes: 10)
+        thread.start()
+        thread.submit(self.line("12345"))
+        #expect(eventually { isWriting.load(ordering: .relaxed) })
+        thread.submit(self.line("1234"))
+        #expect(thread.linesDropped.load(ordering: .relaxed) == 1)
+        thread.submit(self.line("123"))
+        #expect(thread.linesDropped.load(ordering: .relaxed) == 1)
+        mayEnd.store(true, ordering: .relaxed)
+        thread.requestStop()
+        #expect(thread.waitUntilStopped(timeoutSeconds: 10))
+        #expect(thread.linesWritten.load(ordering: .relaxed) == 2)
+        #expect(thread.linesDropped.load(ordering: .relaxed) == 1)
+    }
+
     @Test func `takes lines again once the reader has caught up`() async {
         let pipe = Pipe()
         let filled = pipe.fill()
@@ -78,10 +105,15 @@ import Testing
         for _ in 0..<10 { output.submit(self.line(String(repeating: "x", count: 59))) }
         #expect(output.linesDropped == 9)
         var rest = filled
-        while rest > 0 { rest -= pipe.read(limit: rest).count }
+        while rest > 0 {
+            let chunk = pipe.read(limit: rest)
+            guard !chunk.isEmpty else { break }
+            rest -= chunk.count
+        }
+        #expect(rest == 0)
         #expect(pipe.readLines(1).count == 1)
         // The line has been read; the writer notices as soon as its call has returned.
-        while output.linesWritten < 1 { sched_yield() }
+        #expect(eventually { output.linesWritten == 1 })
         output.submit(self.line("again"))
         #expect(pipe.readLines(1) == ["again"])
         #expect(output.flushAndStop())
@@ -127,16 +159,29 @@ import Testing
     }
 
     @Test func `rests after a failed write until the next line comes`() {
-        let output = LogOutput(descriptor: -1)
-        output.submit(self.line("lost"))
-        while output.linesDropped < 1 { sched_yield() }
+        let clock = Atomic<Int32>(0)
+        let sink = DescriptorSink(
+            attempt: { _ in
+                // The processor time of the thread that writes.
+                var id = clockid_t()
+                pthread_getcpuclockid(pthread_self(), &id)
+                clock.store(id, ordering: .relaxed)
+                return .failed
+            },
+            waitUntilWritable: { false }
+        )
+        let thread = LogWriterThread(sink: sink, capacityBytes: 1_000)
+        thread.start()
+        thread.submit(self.line("lost"))
+        #expect(eventually { thread.linesDropped.load(ordering: .relaxed) == 1 })
+
+        let before = Self.nanoseconds(of: clock.load(ordering: .relaxed))
         let start = Timestamp.monotonicNanoseconds()
-        let ticksBefore = Self.processorTicksOfWriters()
-        // Long enough for a thread that spins to be seen: 10 ms are a tick.
         while Timestamp.monotonicNanoseconds() - start < 300_000_000 { usleep(10_000) }
-        let ticks = Self.processorTicksOfWriters() - ticksBefore
-        #expect(ticks < 15, "the writer threads used \(ticks) ticks of 10 ms in 300 ms")
-        #expect(output.flushAndStop())
+        let used = Self.nanoseconds(of: clock.load(ordering: .relaxed)) - before
+        #expect(used < 10_000_000, "\(used) ns of 300 ms")
+        thread.requestStop()
+        #expect(thread.waitUntilStopped(timeoutSeconds: 10))
     }
 
     @Test func `waits for a descriptor in non-blocking mode instead of losing lines`() async {
@@ -183,30 +228,12 @@ import Testing
             output.submit(self.line("last"))
         }
         #expect(pipe.readLines(1) == ["last"])
-        while thread != nil { sched_yield() }
+        #expect(eventually { thread == nil })
     }
 
-    /// Ticks of 10 ms that threads of this kind have used, those of other tests included.
-    private static func processorTicksOfWriters() -> Int {
-        guard let directory = opendir("/proc/self/task") else { return 0 }
-        defer { closedir(directory) }
-        var ticks = 0
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { name in
-                String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            guard let file = fopen("/proc/self/task/\(name)/stat", "r") else { continue }
-            defer { fclose(file) }
-            var bytes = [UInt8](repeating: 0, count: 4_096)
-            let text = String(decoding: bytes[..<fread(&bytes, 1, bytes.count, file)], as: UTF8.self)
-            let parts = text.split(separator: ")")
-            guard parts.first?.hasSuffix("(log-writer") == true,
-                let fields = parts.last?.split(separator: " ")
-            else {
-                continue
-            }
-            ticks += (Int(fields[11]) ?? 0) + (Int(fields[12]) ?? 0)
-        }
-        return ticks
+    private static func nanoseconds(of clock: clockid_t) -> Int {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return time.tv_sec * 1_000_000_000 + time.tv_nsec
     }
 }

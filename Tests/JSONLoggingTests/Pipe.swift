@@ -1,6 +1,8 @@
 import Glibc
 import Synchronization
 
+@testable import JSONLogging
+
 /// A pipe of the operating system, for tests of what is written to a descriptor.
 final class Pipe: Sendable {
     let writeEnd: Int32
@@ -26,8 +28,11 @@ final class Pipe: Sendable {
         if self.readEndIsOpen.exchange(false, ordering: .relaxed) { close(self.readEnd) }
     }
 
-    /// Reads up to `limit` bytes, waiting for the first. Empty at the end.
+    /// Reads up to `limit` bytes, waiting for the first. Empty at the end, or when ten seconds bring nothing: a test
+    /// that waits for what never comes fails instead of standing still.
     func read(limit: Int = 1 << 16) -> [UInt8] {
+        var poll = pollfd(fd: self.readEnd, events: Int16(POLLIN), revents: 0)
+        guard Glibc.poll(&poll, 1, 10_000) > 0 else { return [] }
         var bytes = [UInt8](repeating: 0, count: limit)
         let count = Glibc.read(self.readEnd, &bytes, limit)
         return Array(bytes[..<max(count, 0)])
@@ -61,4 +66,14 @@ final class Pipe: Sendable {
         precondition(fcntl(self.writeEnd, F_SETFL, flags) == 0)
         return total
     }
+}
+
+/// Waits until the condition holds. False when it doesn't within ten seconds.
+func eventually(_ condition: () -> Bool) -> Bool {
+    let deadline = Timestamp.monotonicNanoseconds() + 10_000_000_000
+    while !condition() {
+        guard Timestamp.monotonicNanoseconds() < deadline else { return false }
+        sched_yield()
+    }
+    return true
 }

@@ -116,8 +116,9 @@ final class ConnectionGuard: ChannelInboundHandler {
         case .body(let remaining): self.passOn(min(remaining, self.held.readableBytes), context)
         case .chunkedBody:
             let held = self.held
-            let end = self.bodyEnd.endOfBlankLine(in: held.readableBytesUInt8Span)
-            self.passOn(end ?? self.held.readableBytes, context)
+            let length = self.bodyEnd.endOfBlankLine(in: held.readableBytesUInt8Span) ?? held.readableBytes
+            self.passOn(length, context)
+            self.connection.didPassChunked(length)
         }
         return true
     }

@@ -88,6 +88,7 @@ package final class HTTPServer: Sendable {
             self.state.withLock { $0.channel = channel }
             return ListenAddress(host: self.host, port: UInt16(channel.localAddress?.port ?? self.port))
         } catch {
+            await self.stopSweeping()
             throw .addressNotBound(host: self.host, port: self.port, reason: Self.reason(error))
         }
     }
@@ -106,14 +107,12 @@ package final class HTTPServer: Sendable {
     ///
     /// - Returns: how many requests were cut off without an answer.
     package func waitUntilDrained(timeout: Duration) async -> Int {
-        let cut = Atomic(0)
         let promise = self.group.next().makePromise(of: Void.self)
         self.state.withLock { $0.drained = promise }
         self.completeDrainIfDone()
         let loops = self.state.withLock { Array($0.loops.values) }
-        let delay = TimeAmount.nanoseconds(Int64(clamping: Limits.nanoseconds(timeout)))
         let watch = Task {
-            try? await Task.sleep(for: .nanoseconds(delay.nanoseconds))
+            try? await Task.sleep(for: timeout)
             guard !Task.isCancelled else { return 0 }
             var count = 0
             for loop in loops {
@@ -123,11 +122,15 @@ package final class HTTPServer: Sendable {
         }
         try? await promise.futureResult.get()
         watch.cancel()
-        cut.store(await watch.value, ordering: .relaxed)
-        for loop in loops {
+        let cut = await watch.value
+        await self.stopSweeping()
+        return cut
+    }
+
+    private func stopSweeping() async {
+        for loop in self.state.withLock({ Array($0.loops.values) }) {
             try? await loop.eventLoop.submit { loop.value.stopSweeping() }.get()
         }
-        return cut.load(ordering: .relaxed)
     }
 
     private func prepare(_ eventLoop: any EventLoop) {

@@ -21,6 +21,7 @@ final class HTTPServerLoop {
 
     private let eventLoop: any EventLoop
     private let accessLog: AccessLog
+    private var accessLine: AccessLineEncoder
     private var identities = RequestIdentityGenerator()
     private var connections: [HTTPConnectionHandler] = []
     private var buffers: [ByteBuffer] = []
@@ -42,6 +43,7 @@ final class HTTPServerLoop {
         self.writeTimeoutNanoseconds = HTTPServer.Limits.nanoseconds(limits.writeTimeout)
         self.metrics = metrics.makeView()
         self.accessLog = accessLog
+        self.accessLine = AccessLineEncoder(service: accessLog.service)
         self.gate = gate
         self.routes = RouteTable(routes, metricsIndex: metrics.handlerIndex)
         self.refreshClocks(now: Timestamp.monotonicNanoseconds())
@@ -82,6 +84,7 @@ final class HTTPServerLoop {
 
     private func sweep(now: UInt64) {
         self.refreshClocks(now: now)
+        self.metrics.metrics.rotateWindows(nowNanoseconds: now)
         // From the end, for a connection that closes is replaced by the last one.
         var index = self.connections.count - 1
         while index >= 0 {
@@ -172,11 +175,10 @@ final class HTTPServerLoop {
         )
         let isProbe = if case .probe? = entry?.route.kind { true } else { false }
         guard self.accessLog.wants(status: status, isProbe: isProbe) else { return }
-        self.accessLog.write(
+        self.accessLine.encode(
             AccessRecord(
                 wallClockNanoseconds: now &+ self.wallClockOffset,
-                requestID: request.identity.id,
-                trace: request.identity.trace,
+                identity: request.identity,
                 handler: self.metrics.handlerName(handler),
                 isProbe: isProbe,
                 method: request.method.rawValue,
@@ -192,6 +194,7 @@ final class HTTPServerLoop {
                 stages: outcome.stagesMilliseconds
             )
         )
+        self.accessLog.submit(self.accessLine.line)
     }
 }
 

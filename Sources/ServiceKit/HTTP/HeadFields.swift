@@ -21,14 +21,17 @@ struct HeadFields {
     var traceparentCount = 0
     var traceparent = ""
     var tracestate: String?
-    /// Whether a name occurred that is not a token of RFC 9110.
+
     init(_ headers: HTTPHeaders) {
         for (name, value) in headers {
             self.take(name, value)
         }
     }
 
-    private mutating func take(_ name: String, _ value: String) {
+    private mutating func take(_ name: String, _ received: String) {
+        // The decoder leaves blanks at the end of some values.
+        let value =
+            received.utf8.last.map(ASCII.isBlank) == true ? String(ASCII.trimmed(received.utf8[...])) ?? "" : received
         // The length tells the names that matter apart almost alone: most fields cost one comparison or none.
         switch name.utf8.count {
         case 4 where ASCII.equal(name, "host"):

@@ -26,6 +26,15 @@ extension Problem {
         return Problem(.payloadTooLarge, code: "body_too_large", detail: detail, closesConnection: true)
     }
 
+    static func bodyPadded() -> Problem {
+        Problem(
+            .payloadTooLarge,
+            code: "body_too_large",
+            detail: "The chunked body is mostly chunk sizes and extensions; send larger chunks.",
+            closesConnection: true
+        )
+    }
+
     static func expectationFailed() -> Problem {
         Problem(
             .expectationFailed,

@@ -13,12 +13,18 @@ struct RequestUnderWay {
     let admission: RequestAdmission?
     var body = ByteBuffer()
     var bodyBytes = 0
+    /// Bytes of a chunked body as they came, sizes and extensions of the chunks included.
+    var chunkedBytes = 0
 
     /// Bytes of a body of known length that have not come yet.
     var remainingBytes: Int {
         guard case .fixed(let length)? = self.admission?.framing else { return 0 }
         return length - self.bodyBytes
     }
+
+    /// Whether a chunked body is mostly something else than data: chunk extensions, or digits of chunk sizes. A body of
+    /// one-byte chunks, six bytes each, is within the bound.
+    var isPaddedBeyondReason: Bool { self.chunkedBytes > 16_384 + 8 * self.bodyBytes }
 
     /// Appends a piece of the body; the first one is taken over without a copy.
     mutating func append(_ piece: ByteBuffer) {

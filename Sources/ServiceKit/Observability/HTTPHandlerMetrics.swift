@@ -34,6 +34,10 @@ final class HTTPHandlerMetrics: Sendable {
         self.window = QuantileWindow(self.durations, nowNanoseconds: nowNanoseconds)
     }
 
+    func rotateWindow(nowNanoseconds: UInt64) {
+        self.window.rotate(nowNanoseconds: nowNanoseconds)
+    }
+
     func summary(nowNanoseconds: UInt64) -> HTTPMetrics.RouteSummary {
         let quantiles = self.window.quantiles(nowNanoseconds: nowNanoseconds)
         return HTTPMetrics.RouteSummary(

@@ -25,6 +25,7 @@ package final class HTTPMetrics: Sendable {
     let handlers: [HTTPHandlerMetrics]
     let acceptedConnections: Counter
     let rejectedConnections: Counter
+    private let nextRotation = Atomic<UInt64>(0)
     private let views = Mutex<[HTTPLoopCounters]>([])
 
     /// - Parameters:
@@ -66,6 +67,9 @@ package final class HTTPMetrics: Sendable {
             }
         }
         self.beginSeries(handler: Self.otherHandler, method: .GET)
+        for reason in ["bad_request", "request_timeout", "route_not_found"] {
+            _ = self.failureCounter(handler: Self.otherHandler, reason: reason)
+        }
     }
 
     /// Requests from their first byte to their answer.
@@ -77,10 +81,23 @@ package final class HTTPMetrics: Sendable {
         self.views.withLock { $0.reduce(0) { $0 + $1.connections.load(ordering: .relaxed) } }
     }
 
-    /// The handlers' totals and the quantiles of the last minute, in the order of registration. To be called every ten
-    /// seconds or so, for the sake of the windows.
+    /// The handlers' totals and the quantiles of the last minute, in the order of registration; the last is `other`.
     package func summaries(nowNanoseconds: UInt64) -> [RouteSummary] {
         self.handlers.map { $0.summary(nowNanoseconds: nowNanoseconds) }
+    }
+
+    /// Keeps the windows of ``summaries(nowNanoseconds:)`` moving. Called by every event loop a few times a second; one
+    /// of the calls in ten seconds does something.
+    func rotateWindows(nowNanoseconds: UInt64) {
+        let due = self.nextRotation.load(ordering: .relaxed)
+        guard nowNanoseconds >= due,
+            self.nextRotation.compareExchange(
+                expected: due,
+                desired: nowNanoseconds + 10_000_000_000,
+                ordering: .relaxed
+            ).exchanged
+        else { return }
+        for handler in self.handlers { handler.rotateWindow(nowNanoseconds: nowNanoseconds) }
     }
 
     /// The view of one event loop, to be used on that loop only.

@@ -50,10 +50,11 @@ final class LogWriter<Client: CommitClient>: Sendable {
     func stop() {
         self.queue.close()
         self.thread.withLock { thread in
+            if thread == nil { return }
             thread?.join()
             thread = nil
+            self.preparer.stop()
         }
-        self.preparer.stop()
     }
 
     /// The state of the writer thread.
@@ -180,6 +181,13 @@ final class LogWriter<Client: CommitClient>: Sendable {
         }
 
         private mutating func rotate() -> CommitRefusal? {
+            if self.chain.owesManifest {
+                do { try self.chain.writeManifest() } catch {
+                    if !error.isOutOfSpace { return self.poison(.rotate, error, written: false) }
+                    self.writer.observer?.failed(stage: .rotate, error)
+                    return .outOfSpace(error)
+                }
+            }
             let prepared: PreparedSegment
             do { prepared = try self.writer.preparer.take() } catch {
                 self.writer.observer?.failed(stage: .prepare, error)
@@ -223,15 +231,19 @@ final class LogWriter<Client: CommitClient>: Sendable {
             self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
         }
 
-        /// Writes a frame without transactions and synchronises it.
+        /// Writes a frame without transactions and synchronises it. Past the segment's prepared end it makes the file a
+        /// little longer, for which there may be no space: then it is left out.
         private mutating func writeControlFrame(_ kind: FrameHeader.Kind) {
             self.owesHeartbeat = false
             if self.isPoisoned { return }
+            let isPrepared = self.chain.fits(payloadBytes: 0)
             self.frame.begin(firstRevision: self.nextRevision)
-            // At the end of a segment this makes the file a little longer, which does no harm.
             do { try self.chain.append(&self.frame, kind: kind) } catch {
-                _ = self.poison(.write, error)
-                return
+                if isPrepared || !error.isOutOfSpace {
+                    _ = self.poison(.write, error)
+                    return
+                }
+                if self.unsyncedSince == nil { return }
             }
             let began = monotonicNanoseconds()
             do { try self.chain.synchronize() } catch {

@@ -6,9 +6,11 @@ import Synchronization
 final class SegmentPreparer: Sendable {
     private struct State {
         var ready: PreparedSegment?
+        /// Why the last try failed.
         var failure: SystemError?
+        var isWorking = false
         var isClosed = false
-        var number = 1
+        var number = 0
     }
 
     private let state = Mutex(State())
@@ -27,30 +29,38 @@ final class SegmentPreparer: Sendable {
 
     func start() {
         self.thread.withLock { $0 = DedicatedThread.start(name: "log-prepare") { [self] in self.run() } }
+        self.begin()
+    }
+
+    private func begin() {
+        self.state.withLock { $0.isWorking = true }
         self.work.signal()
     }
 
-    /// The prepared file, waiting for the one in the making; throws what kept it from being made, in which case a
-    /// new try begins.
+    /// The prepared file, waiting for the one in the making. A try that failed earlier is made again, as there may be
+    /// space now. Called by one thread.
+    /// - Throws: what kept the file from being made just now.
     func take() throws(SystemError) -> PreparedSegment {
+        var mayTry = true
         while true {
-            let result = self.state.withLock { state -> Result<PreparedSegment, SystemError>? in
-                defer {
-                    state.ready = nil
-                    state.failure = nil
-                }
-                if let ready = state.ready { return .success(ready) }
-                return state.failure.map { .failure($0) }
+            let (ready, failure, isWorking) = self.state.withLock { state in
+                defer { state.ready = nil }
+                return (state.ready, state.failure, state.isWorking)
             }
-            if let result {
-                self.work.signal()
-                return try result.get()
+            if let ready {
+                self.begin()
+                return ready
             }
+            if !isWorking {
+                if let failure, !mayTry { throw failure }
+                self.begin()
+            }
+            mayTry = false
             self.done.wait()
         }
     }
 
-    /// Ends the thread and removes a file that was not used.
+    /// Ends the thread and removes a file that was not used. Called once.
     func stop() {
         self.state.withLock { $0.isClosed = true }
         self.work.signal()
@@ -71,16 +81,24 @@ final class SegmentPreparer: Sendable {
             let number = self.state.withLock { state -> Int? in
                 if state.isClosed { return nil }
                 state.number += 1
-                return state.ready == nil ? state.number : 0
+                return state.number
             }
             guard let number else { return }
-            if number == 0 { continue }
+            let result: Result<PreparedSegment, SystemError>
             do {
-                let prepared = try PreparedSegment.make(
-                    path: self.paths.prepared(number), sizeBytes: self.sizeBytes, in: self.fileSystem)
-                self.state.withLock { $0.ready = prepared }
+                result = .success(
+                    try PreparedSegment.make(
+                        path: self.paths.prepared(number), in: self.paths.directory, sizeBytes: self.sizeBytes,
+                        fileSystem: self.fileSystem))
             } catch {
-                self.state.withLock { $0.failure = error }
+                result = .failure(error)
+            }
+            self.state.withLock { state in
+                state.isWorking = false
+                switch result {
+                case .success(let prepared): state.ready = prepared
+                case .failure(let error): state.failure = error
+                }
             }
             self.done.signal()
         }

@@ -1,10 +1,11 @@
+import Glibc
+
 /// Every system call of the log goes through this seam: ``PosixFileSystem`` in production, and in tests a simulated
 /// one that loses what was not synchronised, tears writes and fails the n-th call.
 ///
 /// All calls block; none is made on an event loop. Paths are absolute or relative to the working directory.
 package protocol FileSystem: Sendable {
-    /// Makes a folder, and those above it that are missing, with mode 0700 and durably. An existing folder is not an
-    /// error.
+    /// Makes one folder with mode 0700, as durable as any entry. An existing folder is not an error.
     func createDirectory(_ path: String) throws(SystemError)
     /// The names in a folder, without `.` and `..`, in no order.
     func list(_ path: String) throws(SystemError) -> [String]
@@ -42,11 +43,15 @@ package protocol File: AnyObject, Sendable {
     /// `fsync`: the bytes and all metadata.
     func synchronize() throws(SystemError)
     func truncate(to size: UInt64) throws(SystemError)
+    /// Lets go of what the system has cached of the file and needs no writing: reads then show what the device holds.
+    /// After a sync that failed that is not the same; the cache keeps the bytes that were lost.
+    func forgetCache() throws(SystemError)
     /// Releases the descriptor. The file must not be used afterwards.
     func close()
 }
 
 package protocol DirectoryLock: AnyObject, Sendable {
+    /// Lets the folder go. A second call does nothing.
     func unlock()
 }
 
@@ -70,26 +75,46 @@ extension File {
     /// Writes all of `bytes` or throws; a short write is an `EIO`, as nothing says what a second try would find.
     func writeAll(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
         let written = unsafe try self.write(bytes.span.bytes, at: offset)
-        if written != bytes.count { throw SystemError(call: "pwrite (short)", path: self.path, code: 5) }
+        if written != bytes.count { throw SystemError(call: "pwrite (short)", path: self.path, code: EIO) }
     }
 }
 
 extension FileSystem {
-    /// The whole of a small file.
+    /// The whole of a small file, or its first `limitBytes`.
     func readFile(_ path: String, limitBytes: Int) throws(SystemError) -> [UInt8] {
         let file = try self.open(path, .read)
         defer { file.close() }
-        var bytes: [UInt8] = []
         let size = try file.size()
+        var bytes: [UInt8] = []
         _ = try file.read(Int(min(size, UInt64(limitBytes))), at: 0, into: &bytes)
         return bytes
+    }
+
+    /// Makes a folder and the missing ones above it, and makes its entry durable: what is synchronised in a folder
+    /// that is gone after a power cut is gone with it.
+    func createDirectories(_ path: String) throws(SystemError) {
+        let parent = Self.parent(of: path)
+        do { try self.createDirectory(path) } catch {
+            if error.code != ENOENT || parent == path { throw error }
+            try self.createDirectories(parent)
+            try self.createDirectory(path)
+        }
+        // A folder that another account made for us can lie in one that we may not read.
+        do { try self.synchronizeDirectory(parent) } catch  where error.code == EACCES {}
+    }
+
+    private static func parent(of path: String) -> String {
+        var path = path[...]
+        while path.count > 1, path.last == "/" { path.removeLast() }
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     /// Puts `bytes` at `path` so that after a crash either the old or the new content is there, whole:
     /// write aside, `fsync`, rename, `fsync` of the folder.
     func replaceFile(_ path: String, in directory: String, with bytes: [UInt8]) throws(SystemError) {
         let aside = path + ".tmp"
-        do { try self.remove(aside) } catch  where error.code == 2 {}
+        do { try self.remove(aside) } catch  where error.code == ENOENT {}
         let file = try self.open(aside, .createNew)
         defer { file.close() }
         try file.writeAll(bytes, at: 0)

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// The file system of the machine. Files are 0600, folders 0700, descriptors close on `exec`, symbolic links are not
 /// followed for files, and calls interrupted by a signal are made again.
@@ -6,22 +7,8 @@ package struct PosixFileSystem: FileSystem {
     package init() {}
 
     package func createDirectory(_ path: String) throws(SystemError) {
-        let parent = Self.parent(of: path)
-        if unsafe mkdir(path, 0o700) != 0 {
-            if errno == EEXIST { return }
-            if errno != ENOENT || parent == path { throw SystemError(call: "mkdir", path: path, code: errno) }
-            try self.createDirectory(parent)
-            if unsafe mkdir(path, 0o700) != 0 { throw SystemError(call: "mkdir", path: path, code: errno) }
-        }
-        try self.synchronizeDirectory(parent)
-    }
-
-    /// The path without its last component.
-    private static func parent(of path: String) -> String {
-        var path = path[...]
-        while path.count > 1 && path.last == "/" { path.removeLast() }
-        guard let slash = path.lastIndex(of: "/") else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
+        if unsafe mkdir(path, 0o700) == 0 || errno == EEXIST { return }
+        throw SystemError(call: "mkdir", path: path, code: errno)
     }
 
     package func list(_ path: String) throws(SystemError) -> [String] {
@@ -112,11 +99,17 @@ private func retryingInterrupted<Result: SignedInteger>(_ call: () -> Result) ->
 
 /// The lock is the open descriptor: it goes with the process, so a crash leaves no stale lock behind.
 private final class PosixDirectoryLock: DirectoryLock {
-    private let file: PosixFile
+    private let file: Mutex<PosixFile?>
 
-    init(file: PosixFile) { self.file = file }
+    init(file: PosixFile) { self.file = Mutex(file) }
 
-    func unlock() { self.file.close() }
+    /// A second call does nothing: the descriptor's number can be another file's by then.
+    func unlock() {
+        self.file.withLock { file in
+            file?.close()
+            file = nil
+        }
+    }
 }
 
 private final class PosixFile: File {
@@ -173,6 +166,11 @@ private final class PosixFile: File {
 
     func truncate(to size: UInt64) throws(SystemError) {
         if retryingInterrupted({ ftruncate(self.descriptor, off_t(size)) }) != 0 { throw self.failure("ftruncate") }
+    }
+
+    func forgetCache() throws(SystemError) {
+        // Advice: a file system without a cache has nothing to forget.
+        _ = posix_fadvise(self.descriptor, 0, 0, POSIX_FADV_DONTNEED)
     }
 
     func close() { _ = Glibc.close(self.descriptor) }

@@ -19,6 +19,7 @@ package struct FrameHeader: Equatable, Sendable {
     package static let alignment = 8
     package static let maximumPayloadBytes = 16 << 20
     private static let magic = Array("TXF".utf8)
+    static let firstByte = UInt8(ascii: "T")
 
     package enum Kind: UInt8, Sendable {
         /// Transactions.

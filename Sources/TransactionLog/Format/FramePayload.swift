@@ -14,6 +14,9 @@ enum FramePayload {
         header: FrameHeader,
         _ body: (UInt64, LoggedOperation) -> Void
     ) -> FrameFault? {
+        if header.kind != .data, unsafe !payload.isEmpty || header.transactionCount > 0 {
+            return .content("a frame of type \(header.kind) has a payload")
+        }
         var offset = 0
         for index in 0..<UInt64(header.transactionCount) {
             if payload.count - offset < FrameBuilder.transactionHeaderBytes {
@@ -26,6 +29,9 @@ enum FramePayload {
                 return .content("a transaction has \(operations) operations")
             }
             if flags > 1 { return .content("a transaction has unknown flags \(flags)") }
+            if unsafe payload.load32(offset + 4) != 0 || (flags == 0 && idempotencyKey != 0) {
+                return .content("a transaction has unknown fields")
+            }
             offset += FrameBuilder.transactionHeaderBytes + idempotencyKey
             for _ in 0..<operations {
                 if let fault = unsafe Self.operation(
@@ -52,6 +58,7 @@ enum FramePayload {
         if flags > 1 { return .content("an operation has unknown flags \(flags)") }
         let keyLength = unsafe Int(payload.load16(offset + 2))
         let valueLength = unsafe Int(payload.load32(offset + 4))
+        if kind == .delete && (valueLength != 0 || flags != 0) { return .content("a delete has a value") }
         let keyStart = offset + FrameBuilder.operationHeaderBytes + (flags == 1 ? 8 : 0)
         let end = keyStart + keyLength + valueLength
         if end >= payload.count { return .content("an operation ends after the payload") }

@@ -89,6 +89,7 @@ package struct Manifest: Equatable, Sendable {
         self.storeID = storeID
         self.generation = generation
         self.active = active
+        if self.encoded() != bytes { throw damaged("it is not as it was written") }
     }
 
     package init(

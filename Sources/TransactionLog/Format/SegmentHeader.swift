@@ -56,7 +56,7 @@ package struct SegmentHeader: Equatable, Sendable {
         bytes.appendLittleEndian(self.predecessor.lastRevision)
         bytes.appendLittleEndian(self.predecessor.lengthBytes)
         bytes.appendLittleEndian(self.predecessor.sealChecksum)
-        bytes.append(contentsOf: repeatElement(0, count: Self.byteCount - 4 - bytes.count))
+        bytes.append(contentsOf: [UInt8](repeating: 0, count: Self.byteCount - 4 - bytes.count))
         bytes.appendLittleEndian(CRC32C.of(bytes))
         return bytes
     }

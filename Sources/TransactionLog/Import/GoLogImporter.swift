@@ -43,7 +43,8 @@ struct GoLogImporter {
     }
 
     /// Step 3 of an import that was interrupted, if `kv.log` is still the file that was imported.
-    func finish(_ imported: Manifest.Imported) throws(LogError) {
+    /// - Returns: whether it was.
+    func finish(_ imported: Manifest.Imported) throws(LogError) -> Bool {
         let checksum = try systemCall { () throws(SystemError) in
             let file = try self.fileSystem.open(self.source, .read)
             defer { file.close() }
@@ -57,7 +58,9 @@ struct GoLogImporter {
                 offset += UInt64(got)
             }
         }
-        if checksum == imported.checksum { try self.rename() }
+        if checksum != imported.checksum { return false }
+        try self.rename()
+        return true
     }
 
     private func rename() throws(LogError) {
@@ -77,7 +80,8 @@ struct GoLogImporter {
 
     private func prepare(_ number: Int) throws(SystemError) -> PreparedSegment {
         try PreparedSegment.make(
-            path: self.paths.prepared(number), sizeBytes: self.configuration.segmentBytes, in: self.fileSystem)
+            path: self.paths.prepared(number), in: self.paths.directory,
+            sizeBytes: self.configuration.segmentBytes, fileSystem: self.fileSystem)
     }
 
     private func write(

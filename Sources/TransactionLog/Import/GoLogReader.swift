@@ -79,9 +79,11 @@ struct GoLogReader {
         while self.buffer.count < count {
             let before = self.buffer.count
             let start = self.bufferStart + UInt64(before)
-            do { _ = try self.file.read(max(Self.chunkBytes, count - before), at: start, into: &self.buffer) } catch {
-                throw .system(error)
-            }
+            // Never more than the file has, whatever a length in it says.
+            let rest = self.fileBytes > start ? self.fileBytes - start : 0
+            let wanted = Int(min(UInt64(max(Self.chunkBytes, count - before)), rest))
+            if wanted == 0 { return }
+            do { _ = try self.file.read(wanted, at: start, into: &self.buffer) } catch { throw .system(error) }
             if self.buffer.count == before { return }
             unsafe self.buffer.withUnsafeBytes {
                 unsafe self.checksum.update(UnsafeRawBufferPointer(rebasing: $0[before...]))

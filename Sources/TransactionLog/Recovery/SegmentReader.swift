@@ -102,7 +102,8 @@ struct SegmentReader {
         var index = range.lowerBound
         while index + FrameHeader.byteCount <= range.upperBound {
             let fileOffset = chunkOffset + UInt64(index - range.lowerBound)
-            if fileOffset > offset,
+            // Most of what is looked at is zero, so the first byte decides nearly always.
+            if fileOffset > offset, self.window[index] == FrameHeader.firstByte,
                 case .success(let header) = FrameHeader.decode(
                     self.window, at: index, fileOffset: fileOffset, salt: self.salt),
                 header.durableLength > offset

@@ -1,3 +1,5 @@
+import Glibc
+
 /// A zero-filled file that waits to become a segment: appends to it change no metadata, so that `fdatasync` is cheap
 /// and cannot run out of space.
 struct PreparedSegment: Sendable {
@@ -7,8 +9,13 @@ struct PreparedSegment: Sendable {
     private static let chunk = [UInt8](repeating: 0, count: 1 << 20)
 
     /// Writes `sizeBytes` zeros and makes them durable; the folder's entry is made durable when the file gets its name.
-    static func make(path: String, sizeBytes: Int, in fileSystem: any FileSystem) throws(SystemError) -> PreparedSegment
-    {
+    /// - Throws: also when the file system says that there is no room, before it is full for everyone else.
+    static func make(
+        path: String, in directory: String, sizeBytes: Int, fileSystem: any FileSystem
+    ) throws(SystemError) -> PreparedSegment {
+        if try fileSystem.capacity(directory).availableBytes < UInt64(sizeBytes) {
+            throw SystemError(call: "statvfs", path: directory, code: ENOSPC)
+        }
         let file = try fileSystem.open(path, .createNew)
         do {
             var offset = 0

@@ -10,7 +10,8 @@ import Glibc
 /// 3. The prepared file gets its name: as 2 or as 4, whichever reached the disk.
 /// 4. The folder is synchronised: a segment that the manifest does not list yet; the start takes it, as it is the
 ///    next in sequence and names the old one as its predecessor.
-/// 5. The manifest is replaced.
+/// 5. The manifest is replaced. If there is no space for that, appends go on, as after a crash the start would go on
+///    from 4; but the next move waits until it is made up for.
 struct SegmentChain {
     let fileSystem: any FileSystem
     let paths: LogPaths
@@ -24,6 +25,8 @@ struct SegmentChain {
     private(set) var durableLength: UInt64
     /// False during an import, whose manifest comes last.
     private let writesManifest: Bool
+    /// Whether step 5 is still to be done.
+    private(set) var owesManifest = false
     /// Size of the file. Frames past it make it longer.
     private(set) var fileBytes: UInt64
 
@@ -94,6 +97,7 @@ struct SegmentChain {
 
     /// Moves on to the next segment, which begins at `nextRevision`.
     mutating func rotate(to prepared: PreparedSegment, nextRevision: UInt64) throws(SystemError) -> SegmentSummary {
+        precondition(!self.owesManifest, "the manifest may be one segment behind, not two")
         var seal = FrameBuilder()
         seal.begin(firstRevision: nextRevision)
         let sealChecksum = try self.append(&seal, kind: .seal)  // 1
@@ -122,15 +126,20 @@ struct SegmentChain {
         try self.install(prepared)  // 2 to 4
         self.manifest.sealed.append(old)
         self.manifest.active = self.name
-        if self.writesManifest { try self.writeManifest() }  // 5
+        if self.writesManifest { try self.listSegments() }  // 5
         return SegmentSummary(name: old.name, sizeBytes: old.lengthBytes, lastRevision: old.lastRevision, sealed: true)
     }
 
-    private func install(_ prepared: PreparedSegment) throws(SystemError) {
+    private mutating func install(_ prepared: PreparedSegment) throws(SystemError) {
         try self.file.writeAll(self.header.encoded(), at: 0)
         try self.file.synchronizeData()
-        try self.fileSystem.rename(prepared.path, to: self.paths.segment(self.name))
+        let path = self.paths.segment(self.name)
+        try self.fileSystem.rename(prepared.path, to: path)
         try self.fileSystem.synchronizeDirectory(self.paths.directory)
+        // Under its name, so that errors name the segment.
+        let named = try self.fileSystem.open(path, .readWrite)
+        self.file.close()
+        self.file = named
     }
 
     /// Notes what the store began with; written with the next manifest.
@@ -138,10 +147,17 @@ struct SegmentChain {
 
     func close() { self.file.close() }
 
+    /// Writes the manifest, now or when there is space.
+    mutating func listSegments() throws(SystemError) {
+        do { try self.writeManifest() } catch  where error.isOutOfSpace { self.owesManifest = true }
+    }
+
+    /// - Throws: then the old manifest is still there, or it cannot be said which of the two is.
     mutating func writeManifest() throws(SystemError) {
         self.manifest.generation += 1
         try self.fileSystem.replaceFile(
             self.paths.manifest, in: self.paths.directory, with: self.manifest.encoded())
+        self.owesManifest = false
     }
 }
 

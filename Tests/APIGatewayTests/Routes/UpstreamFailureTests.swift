@@ -29,10 +29,13 @@ import Testing
 
     @Test func `comes back while a write waits for it, the write succeeds`() async throws {
         let port = try await self.unusedPort()
-        let gateway = try await ForwarderHarness(port: port)
+        // As many attempts as there is time for, so that it does not matter how soon the upstream is there.
+        var limits = UpstreamLimits()
+        limits.retry.maxAttempts = .max
+        limits.retry.maxBudget = 1_000
+        let gateway = try await ForwarderHarness(port: port, limits: limits, timeoutMilliseconds: 20_000)
         let upstream = FakeUpstream { _ in FakeAnswer.stored(1) }
         async let answer = gateway.set("k", "v")
-        // Its first attempt has failed; the next one comes 25 ms later at the earliest.
         while gateway.monitor.metrics.connectFailures.value == 0 { try await Task.sleep(for: .milliseconds(1)) }
         _ = try await upstream.start(port: port)
         #expect(await answer.status == 200)

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// One of the product's programs as a test runs it: the debug build beside the test bundle.
 final class ServiceProcess: Sendable {
@@ -6,7 +7,9 @@ final class ServiceProcess: Sendable {
         case kvService = "kv-service"
         case apiGateway = "api-gateway"
 
+        /// In the folder `TXLOG_KV_PROGRAMS`, such as that of a release build, else beside the tests.
         var path: String {
+            if let folder = getenv("TXLOG_KV_PROGRAMS") { return "\(String(cString: folder))/\(self.rawValue)" }
             let bundle = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
             return "\(bundle.split(separator: "/").dropLast().map { "/\($0)" }.joined())/\(self.rawValue)"
         }

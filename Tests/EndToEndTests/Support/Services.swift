@@ -41,7 +41,7 @@ final class Services: Sendable {
     ) throws -> ServiceProcess {
         try ServiceProcess(
             .kvService,
-            ["--listen", listen, "--data-dir", folder.file("kv")] + arguments,
+            ["--listen", listen, "--data-dir", folder.file("kv"), "--segment-bytes", "4MiB"] + arguments,
             output: folder.file("kv-service-\(Self.nextNumber()).log"),
             wrapper: wrapper
         )

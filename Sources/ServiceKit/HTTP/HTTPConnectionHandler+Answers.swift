@@ -1,0 +1,131 @@
+import JSONLogging
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+/// Answering.
+extension HTTPConnectionHandler {
+    /// Takes the answer to the request under way, from its action or from the server itself.
+    func answer(_ response: HTTPResponse, _ outcome: RequestOutcome) {
+        guard let request = self.request else { return }
+        self.request = nil
+        let now = Timestamp.monotonicNanoseconds()
+        let closes = outcome.closesConnection || self.machine.nextAnswerCloses
+        if self.machine.phase != .closed {
+            self.withOutput { output in
+                self.loop.encoder.write(
+                    response,
+                    requestID: request.identity.id,
+                    withoutBody: request.method == .HEAD,
+                    closes: closes,
+                    keepAliveNamed: request.version == .http1_0,
+                    to: &output
+                )
+            }
+        }
+        self.loop.record(request, response, outcome, from: self.remoteAddress, now: now)
+        self.endInFlight()
+        switch self.machine.answered(closes: closes, now: now) {
+        case .nextRequest: break
+        case .linger: self.ending = .linger
+        case .close: self.ending = .close
+        }
+        if !self.inBurst { self.input?.feed(now: now) }
+    }
+
+    /// Sends what has been answered, and ends the connection if that was the last of it.
+    func flush() {
+        guard let context = self.context else { return }
+        let ending = self.ending
+        guard let output = self.output else { return }
+        self.output = nil
+        self.writtenBytes &+= UInt64(output.readableBytes)
+        self.mayHaveUnsentBytes = true
+        context.writeAndFlush(Self.wrapOutboundOut(output), promise: nil)
+        self.loop.recycle(output)
+        if ending != nil { self.end(context) }
+    }
+
+    private func end(_ context: ChannelHandlerContext) {
+        // With input ended on both sides closing the output would close everything, unsent bytes included; the sweep
+        // sees to it then.
+        if self.unsentBytes == 0 {
+            if self.machine.inputEnded {
+                context.close(promise: nil)
+            } else {
+                context.close(mode: .output, promise: nil)
+            }
+        } else if !self.machine.inputEnded {
+            context.close(mode: .output, promise: nil)
+        }
+    }
+
+    func withOutput(_ body: (inout ByteBuffer) -> Void) {
+        var output = self.output ?? self.loop.takeBuffer()
+        self.output = nil
+        body(&output)
+        self.output = output
+    }
+
+    func endInFlight() {
+        guard self.countsInFlight else { return }
+        self.countsInFlight = false
+        self.loop.metrics.counters.requestsInFlight.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    /// Bytes of answers that wait for room in the socket.
+    var unsentBytes: Int {
+        guard self.mayHaveUnsentBytes, let options = self.context?.channel.syncOptions else { return 0 }
+        let unsent = (try? options.getOption(.bufferedWritableBytes)) ?? 0
+        if unsent == 0 { self.mayHaveUnsentBytes = false }
+        return unsent
+    }
+}
+
+/// Time and drain.
+extension HTTPConnectionHandler {
+    /// Looks whether a deadline has passed.
+    func sweep(now: UInt64) {
+        guard let context = self.context else { return }
+        let unsent = self.unsentBytes
+        if self.writeProgress.isStalled(written: self.writtenBytes, unsent: unsent, now: now) {
+            context.close(promise: nil)
+            return
+        }
+        if self.machine.phase == .lingering {
+            if unsent > 0 {
+                self.machine.keepLingering(now: now)
+            } else if self.machine.inputEnded {
+                context.close(promise: nil)
+                return
+            }
+        }
+        switch self.machine.expiry(now: now) {
+        case nil: break
+        case .close?: context.close(promise: nil)
+        case .refuseHead?: self.expire(.headTimedOut(seconds: self.loop.timeouts.head / 1_000_000_000), now: now)
+        case .refuseBody?: self.expire(.bodyTimedOut(seconds: self.loop.timeouts.body / 1_000_000_000), now: now)
+        }
+    }
+
+    /// The server stops: idle connections close, others after their answer.
+    func drain() {
+        if self.machine.drainBegan() { self.context?.close(promise: nil) }
+    }
+
+    /// Closes the connection whatever it does.
+    ///
+    /// - Returns: whether a request was cut off by it.
+    func cut() -> Bool {
+        let wasBusy = self.machine.isBusy
+        self.context?.close(promise: nil)
+        return wasBusy
+    }
+
+    private func expire(_ problem: Problem, now: UInt64) {
+        self.beginBurst(now: now)
+        self.refuse(problem)
+        self.flush()
+        self.endBurst()
+    }
+}

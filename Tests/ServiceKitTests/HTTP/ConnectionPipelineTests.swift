@@ -1,0 +1,181 @@
+import Glibc
+import JSONLogging
+import Logging
+import NIOCore
+import NIOEmbedded
+import NIOHTTP1
+import PrometheusMetrics
+import Synchronization
+import Testing
+
+@testable import ServiceKit
+
+/// The handlers of a connection without a socket: what is written, and when.
+@Suite struct ConnectionPipelineTests {
+    /// A connection on an embedded channel.
+    struct Pipeline {
+        let channel: EmbeddedChannel
+        let loop: HTTPServerLoop
+        let connection: HTTPConnectionHandler
+        let held: Box
+
+        final class Box {
+            var responders: [Responder] = []
+        }
+
+        init(limits: HTTPServer.Limits = HTTPServer.Limits()) throws {
+            let channel = EmbeddedChannel()
+            let held = Box()
+            let gate = ServiceGate()
+            gate.set(.ready)
+            let metrics = HTTPMetrics(registry: MetricsRegistry(), routes: [("get", [.GET])], nowNanoseconds: 0)
+            let output = LogOutput(descriptor: open("/dev/null", O_WRONLY))
+            self.loop = HTTPServerLoop(
+                eventLoop: channel.embeddedEventLoop,
+                limits: limits,
+                metrics: metrics,
+                accessLog: AccessLog(output: output, service: "test", level: SharedLogLevel(.info)),
+                gate: gate,
+                routes: [
+                    Route(
+                        path: "/get",
+                        handler: "get",
+                        kind: .data(isWrite: false),
+                        actions: [
+                            (
+                                .GET,
+                                { request, responder in
+                                    responder.respond(.json(.ok, Array((request.query ?? "").utf8)))
+                                }
+                            )
+                        ]
+                    ),
+                    Route(
+                        path: "/held",
+                        handler: "get",
+                        kind: .data(isWrite: false),
+                        actions: [(.GET, { _, responder in held.responders.append(responder) })]
+                    ),
+                ]
+            )
+            self.connection = HTTPConnectionHandler(loop: self.loop, now: 0)
+            self.channel = channel
+            self.held = held
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(ConnectionGuard(connection: self.connection, limits: limits))
+            try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder()))
+            try pipeline.addHandler(self.connection)
+            try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        }
+
+        func send(_ text: String) throws {
+            try self.channel.writeInbound(ByteBuffer(string: text))
+        }
+
+        /// What has been written since the last call, one text for each write.
+        func writes() throws -> [String] {
+            var writes: [String] = []
+            while let buffer = try self.channel.readOutbound(as: ByteBuffer.self) {
+                writes.append(String(buffer: buffer))
+            }
+            return writes
+        }
+
+        func request(_ query: Int) -> String { "GET /get?\(query) HTTP/1.1\r\nHost: a\r\n\r\n" }
+    }
+
+    @Test func `the answers of one burst are one write`() throws {
+        let pipeline = try Pipeline()
+        try pipeline.send((0..<100).map(pipeline.request).joined())
+        let writes = try pipeline.writes()
+        #expect(writes.count == 1)
+        #expect(writes[0].statuses.count == 100)
+        #expect(writes[0].hasSuffix("\r\n\r\n99"))
+    }
+
+    @Test func `answers that grow large are sent before the burst is over`() throws {
+        let pipeline = try Pipeline()
+        let request = "GET /get?\(String(repeating: "x", count: 1_000)) HTTP/1.1\r\nHost: a\r\n\r\n"
+        try pipeline.send(String(repeating: request, count: 200))
+        let writes = try pipeline.writes()
+        #expect(writes.count > 2)
+        #expect(writes.joined().statuses.count == 200)
+        #expect(writes.allSatisfy { $0.utf8.count < 70_000 })
+    }
+
+    @Test func `requests behind an outstanding answer wait as bytes and go on with it in one write`() throws {
+        let pipeline = try Pipeline()
+        try pipeline.send(
+            pipeline.request(1) + "GET /held HTTP/1.1\r\nHost: a\r\n\r\n" + pipeline.request(2) + pipeline.request(3)
+        )
+        #expect(try pipeline.writes().map(\.statuses) == [[200]])
+        #expect(pipeline.held.responders.count == 1)
+        pipeline.held.responders.removeFirst().respond(.json(.created, []))
+        let writes = try pipeline.writes()
+        #expect(writes.map(\.statuses) == [[201, 200, 200]])
+    }
+
+    @Test func `reading stops while bytes wait behind an outstanding answer, and goes on after it`() throws {
+        let pipeline = try Pipeline()
+        let reads = ReadCounter()
+        try pipeline.channel.pipeline.syncOperations.addHandler(reads, position: .first)
+        try pipeline.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+        let afterFirst = reads.count
+        pipeline.channel.read()
+        #expect(reads.count == afterFirst + 1, "nothing waits yet: reading notices a peer that goes")
+        try pipeline.send(pipeline.request(2))
+        let afterSecond = reads.count
+        pipeline.channel.read()
+        #expect(reads.count == afterSecond)
+        pipeline.held.responders.removeFirst().respond(.json(.ok, []))
+        #expect(reads.count == afterSecond + 1)
+        #expect(try pipeline.writes().joined().statuses == [200, 200])
+    }
+
+    @Test func `a peer that takes no answers is not read from`() throws {
+        let pipeline = try Pipeline()
+        let reads = ReadCounter()
+        try pipeline.channel.pipeline.syncOperations.addHandler(reads, position: .first)
+        pipeline.channel.isWritable = false
+        pipeline.channel.pipeline.fireChannelWritabilityChanged()
+        try pipeline.send(pipeline.request(1) + pipeline.request(2))
+        #expect(try pipeline.writes().isEmpty)
+        let before = reads.count
+        pipeline.channel.read()
+        #expect(reads.count == before)
+        pipeline.channel.isWritable = true
+        pipeline.channel.pipeline.fireChannelWritabilityChanged()
+        #expect(try pipeline.writes().joined().statuses == [200, 200])
+        #expect(reads.count == before + 1)
+    }
+
+    @Test func `the sweep ends what has taken too long`() throws {
+        let pipeline = try Pipeline()
+        try pipeline.send("GET /get HT")
+        pipeline.connection.sweep(now: Timestamp.monotonicNanoseconds() + 9_000_000_000)
+        #expect(try pipeline.writes().isEmpty && pipeline.channel.isActive)
+        pipeline.connection.sweep(now: Timestamp.monotonicNanoseconds() + 10_000_000_001)
+        #expect(try pipeline.writes().joined().statuses == [408])
+    }
+
+    @Test func `connections join and leave their loop`() throws {
+        let pipeline = try Pipeline()
+        #expect(pipeline.loop.metrics.counters.connections.load(ordering: .relaxed) == 1)
+        try pipeline.send("GET /ge")
+        #expect(pipeline.loop.metrics.counters.requestsInFlight.load(ordering: .relaxed) == 1)
+        try pipeline.channel.close().wait()
+        pipeline.channel.embeddedEventLoop.run()
+        #expect(pipeline.loop.metrics.counters.connections.load(ordering: .relaxed) == 0)
+        #expect(pipeline.loop.metrics.counters.requestsInFlight.load(ordering: .relaxed) == 0)
+    }
+
+    private final class ReadCounter: ChannelOutboundHandler {
+        typealias OutboundIn = ByteBuffer
+        var count = 0
+
+        func read(context: ChannelHandlerContext) {
+            self.count += 1
+            context.read()
+        }
+    }
+}

@@ -1,0 +1,184 @@
+import Testing
+
+/// What two parsers of one connection could read differently is refused, and the connection ends.
+@Suite struct StrictRequestTests {
+    struct Case: CustomTestStringConvertible, Sendable {
+        let name: String
+        let request: String
+        var status = 400
+        var testDescription: String { self.name }
+    }
+
+    /// Every request is followed by one that must never be answered.
+    static let smuggled = "GET /get?smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+
+    static let cases: [Case] = [
+        Case(
+            name: "Content-Length and Transfer-Encoding",
+            request:
+                "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        Case(
+            name: "Transfer-Encoding and Content-Length",
+            request:
+                "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n"),
+        Case(
+            name: "Content-Length twice, the same",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx"),
+        Case(
+            name: "Content-Length twice, different",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxy"),
+        Case(
+            name: "Content-Length as a list", request: "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\nx"
+        ),
+        Case(
+            name: "Content-Length with a sign", request: "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\nx"
+        ),
+        Case(
+            name: "Content-Length below zero", request: "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\nx"),
+        Case(
+            name: "Content-Length in hexadecimal",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 0x1\r\n\r\nx"),
+        Case(name: "Content-Length of nothing", request: "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\nx"),
+        Case(
+            name: "Content-Length with a blank inside",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 1 1\r\n\r\nx"),
+        Case(
+            name: "Content-Length beyond 64 bits",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551617\r\n\r\nx"),
+        Case(
+            name: "an unknown transfer coding",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
+        Case(
+            name: "two transfer codings",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+        Case(
+            name: "chunked not last",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"),
+        Case(
+            name: "identity",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\nContent-Length: 1\r\n\r\nx"),
+        Case(
+            name: "Transfer-Encoding twice",
+            request:
+                "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        ),
+        Case(
+            name: "Transfer-Encoding in HTTP/1.0",
+            request: "POST /body HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        Case(
+            name: "a blank before the colon",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
+        Case(name: "a tab before the colon", request: "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length\t: 1\r\n\r\nx"),
+        Case(
+            name: "a vertical tab before chunked",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \u{0B}chunked\r\n\r\n0\r\n\r\n"),
+        Case(name: "a NUL in a field value", request: "GET /get HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n"),
+        Case(name: "a NUL in a field name", request: "GET /get HTTP/1.1\r\nHost: a\r\nX\0Y: b\r\n\r\n"),
+        Case(
+            name: "a control character in a field value", request: "GET /get HTTP/1.1\r\nHost: a\r\nX: a\u{01}b\r\n\r\n"
+        ),
+        Case(name: "a field without a name", request: "GET /get HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n"),
+        Case(name: "a field without a colon", request: "GET /get HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n"),
+        Case(name: "a field name with a blank", request: "GET /get HTTP/1.1\r\nHost: a\r\nX Y: b\r\n\r\n"),
+        Case(name: "a field continued on the next line", request: "GET /get HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n"),
+        Case(
+            name: "a field continued by a tab",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n\tchunked\r\n\r\n0\r\n\r\n"),
+        Case(name: "a first field that begins with a blank", request: "GET /get HTTP/1.1\r\n Host: a\r\n\r\n"),
+        Case(name: "a line feed alone after the request line", request: "GET /get HTTP/1.1\nHost: a\r\n\r\n"),
+        Case(name: "a line feed alone after a field", request: "GET /get HTTP/1.1\r\nHost: a\nX: b\r\n\r\n"),
+        Case(name: "a line feed alone at the end", request: "GET /get HTTP/1.1\r\nHost: a\r\n\n"),
+        Case(name: "line feeds only", request: "GET /get HTTP/1.1\nHost: a\n\n"),
+        Case(name: "a carriage return alone between fields", request: "GET /get HTTP/1.1\r\nHost: a\rX: b\r\n\r\n"),
+        Case(name: "a carriage return alone at the end", request: "GET /get HTTP/1.1\r\nHost: a\r\n\rX: b\r\n\r\n"),
+        Case(name: "two carriage returns", request: "GET /get HTTP/1.1\r\nHost: a\r\r\n\r\n"),
+        Case(
+            name: "HTTP/0.9 with fields after a line feed",
+            request: "GET /get\nHost: a\r\nContent-Length: 5\r\n\r\nhello"),
+        Case(
+            name: "HTTP/0.9 with fields after a carriage return and line feed",
+            request: "GET /get\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"),
+        Case(name: "HTTP/0.9", request: "GET /get\r\n\r\n"),
+        Case(name: "no Host", request: "GET /get HTTP/1.1\r\n\r\n"),
+        Case(name: "Host twice", request: "GET /get HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"),
+        Case(name: "an empty Host", request: "GET /get HTTP/1.1\r\nHost:\r\n\r\n"),
+        Case(name: "a Host with a path", request: "GET /get HTTP/1.1\r\nHost: a/b\r\n\r\n"),
+        Case(name: "a Host with a user", request: "GET /get HTTP/1.1\r\nHost: u@a\r\n\r\n"),
+        Case(name: "a list of hosts", request: "GET /get HTTP/1.1\r\nHost: a, b\r\n\r\n"),
+        Case(name: "two blanks in the request line", request: "GET  /get HTTP/1.1\r\nHost: a\r\n\r\n"),
+        Case(name: "a tab in the request line", request: "GET\t/get HTTP/1.1\r\nHost: a\r\n\r\n"),
+        Case(name: "a blank behind the version", request: "GET /get HTTP/1.1 \r\nHost: a\r\n\r\n"),
+        Case(name: "a blank before the method", request: " GET /get HTTP/1.1\r\nHost: a\r\n\r\n"),
+        Case(name: "a blank in the target", request: "GET /get a HTTP/1.1\r\nHost: a\r\n\r\n"),
+        Case(name: "a target that is not ASCII", request: "GET /get?key=é HTTP/1.1\r\nHost: a\r\n\r\n"),
+        Case(name: "a fragment", request: "GET /get#f HTTP/1.1\r\nHost: a\r\n\r\n"),
+        Case(name: "a relative target", request: "GET get HTTP/1.1\r\nHost: a\r\n\r\n"),
+        Case(name: "an absolute form of another scheme", request: "GET ftp://a/get HTTP/1.1\r\nHost: a\r\n\r\n"),
+        Case(name: "an absolute form without a host", request: "GET http:///get HTTP/1.1\r\nHost: a\r\n\r\n"),
+        Case(name: "a lower-case protocol", request: "GET /get http/1.1\r\nHost: a\r\n\r\n"),
+        Case(name: "another protocol", request: "GET /get RTSP/1.0\r\nHost: a\r\n\r\n"),
+        Case(name: "a version with more digits", request: "GET /get HTTP/1.10\r\nHost: a\r\n\r\n"),
+        Case(name: "a TLS hello", request: "\u{16}\u{03}\u{01}\u{02}\0\u{01}\0\u{01}"),
+        Case(name: "the preface of HTTP/2", request: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", status: 505),
+        Case(name: "HTTP/2.0 in a request line", request: "GET /get HTTP/2.0\r\nHost: a\r\n\r\n", status: 505),
+        Case(name: "HTTP/1.2", request: "GET /get HTTP/1.2\r\nHost: a\r\n\r\n", status: 505),
+        Case(name: "CONNECT", request: "CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", status: 501),
+        Case(name: "an unknown method", request: "BREW /get HTTP/1.1\r\nHost: a\r\n\r\n", status: 501),
+        Case(name: "a lower-case method", request: "get /get HTTP/1.1\r\nHost: a\r\n\r\n", status: 501),
+        Case(
+            name: "a chunk size with a sign",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n+1\r\nx\r\n0\r\n\r\n"),
+        Case(
+            name: "a chunk size with a prefix",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\nx\r\n0\r\n\r\n"),
+        Case(
+            name: "a chunk size beyond 64 bits",
+            request:
+                "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\nx\r\n0\r\n\r\n"
+        ),
+        Case(
+            name: "a chunk size of nothing",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\r\nx\r\n0\r\n\r\n"),
+        Case(
+            name: "a chunk size with a blank before it",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n 1\r\nx\r\n0\r\n\r\n"),
+        Case(
+            name: "a chunk size with a blank behind it",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1 \r\nx\r\n0\r\n\r\n"),
+        Case(
+            name: "a line feed alone after a chunk size",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\nx\r\n0\r\n\r\n"),
+        Case(
+            name: "a line feed alone after a chunk",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\n0\r\n\r\n"),
+        Case(
+            name: "a line feed alone after the last chunk",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\n\r\n"),
+        Case(
+            name: "a carriage return alone after a chunk size",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\rx\r\n0\r\n\r\n"),
+        Case(
+            name: "a chunk longer than it says",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n0\r\n\r\n"),
+        Case(
+            name: "a line feed in a chunk extension",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;a=b\nx\r\n0\r\n\r\n"),
+        Case(
+            name: "a trailer continued on the next line",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: a\r\n b\r\n\r\n"),
+        Case(
+            name: "a trailer ended by a line feed",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: a\n\r\n"),
+    ]
+
+    @Test("refused:", arguments: cases)
+    func refused(_ example: Case) async throws {
+        let server = try await TestServer.start()
+        let answer = try await server.exchange(example.request + Self.smuggled)
+        #expect(answer.statuses == [example.status], "\(answer)")
+        #expect(answer.contains("Connection: close\r\n"))
+        #expect(answer.contains("Content-Type: application/problem+json\r\n"))
+        #expect(!answer.contains("smuggled"))
+        await server.stop()
+    }
+}

@@ -1,0 +1,233 @@
+import Glibc
+import JSONLogging
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import PrometheusMetrics
+import ServiceKit
+import Synchronization
+
+/// A real server on a free port, with routes for the tests and its access lines in a file.
+final class TestServer: Sendable {
+    static let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+
+    let server: HTTPServer
+    let gate: ServiceGate
+    let metrics: HTTPMetrics
+    let registry: MetricsRegistry
+    let port: Int
+    let held: HeldRequests
+    let accessLog: AccessLog
+    private let log: LogOutput
+    private let logPath: String
+
+    /// - Parameter moreRoutes: beside `/get`, `/body`, `/write`, `/held`, `/large` and the common ones.
+    static func start(
+        limits: HTTPServer.Limits = HTTPServer.Limits(),
+        state: ServiceGate.State = .ready,
+        level: Logger.Level = .debug,
+        moreRoutes: @escaping @Sendable (any EventLoop) -> [Route] = { _ in [] }
+    ) async throws -> TestServer {
+        let gate = ServiceGate()
+        gate.set(state)
+        let registry = MetricsRegistry()
+        let handlers: [(handler: String, methods: [HTTPMethod])] = [
+            ("get", [.GET]), ("body", [.POST]), ("write", [.POST]), ("held", [.GET]), ("large", [.GET]),
+            ("health", [.GET]), ("livez", [.GET]), ("readyz", [.GET]), ("metrics", [.GET]), ("more", [.GET]),
+        ]
+        let metrics = HTTPMetrics(
+            registry: registry,
+            routes: handlers,
+            nowNanoseconds: Timestamp.monotonicNanoseconds()
+        )
+        let logPath = "/tmp/servicekit-tests-\(getpid())-\(UInt64.random(in: 0 ..< .max)).log"
+        let descriptor = open(logPath, O_CREAT | O_RDWR | O_TRUNC, 0o600)
+        precondition(descriptor >= 0, "the test's log file can't be made")
+        let log = LogOutput(descriptor: descriptor)
+        let held = HeldRequests()
+        let accessLog = AccessLog(output: log, service: "test", level: SharedLogLevel(level))
+        let server = HTTPServer(
+            group: Self.group,
+            address: ListenAddress(host: "127.0.0.1", port: 0),
+            limits: limits,
+            metrics: metrics,
+            accessLog: accessLog,
+            gate: gate
+        ) { eventLoop in
+            TestRoutes.routes(held: held) + CommonRoutes.health(gate: gate) + CommonRoutes.metrics(registry: registry)
+                + moreRoutes(eventLoop)
+        }
+        let address = try await server.start()
+        return TestServer(server, gate, metrics, registry, Int(address.port), held, accessLog, log, logPath)
+    }
+
+    private init(
+        _ server: HTTPServer,
+        _ gate: ServiceGate,
+        _ metrics: HTTPMetrics,
+        _ registry: MetricsRegistry,
+        _ port: Int,
+        _ held: HeldRequests,
+        _ accessLog: AccessLog,
+        _ log: LogOutput,
+        _ logPath: String
+    ) {
+        self.server = server
+        self.gate = gate
+        self.metrics = metrics
+        self.registry = registry
+        self.port = port
+        self.held = held
+        self.accessLog = accessLog
+        self.log = log
+        self.logPath = logPath
+    }
+
+    deinit {
+        unlink(self.logPath)
+    }
+
+    func connect() async throws -> RawClient {
+        try await RawClient.connect(port: self.port, group: Self.group)
+    }
+
+    /// Sends bytes on a new connection and returns everything that comes until the server closes it.
+    func exchange(_ text: String) async throws -> String {
+        let client = try await self.connect()
+        client.send(text)
+        return try await client.receiveToEnd()
+    }
+
+    func stop() async {
+        self.server.beginDrain()
+        _ = await self.server.waitUntilDrained(timeout: .milliseconds(200))
+    }
+
+    /// Stops the server and returns its access lines.
+    func stopAndReadLog() async -> [String] {
+        await self.stop()
+        self.log.flushAndStop()
+        let file = fopen(self.logPath, "r")!
+        defer { fclose(file) }
+        var text: [UInt8] = []
+        while true {
+            let byte = getc(file)
+            if byte == EOF { break }
+            text.append(UInt8(byte))
+        }
+        return String(decoding: text, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    /// The value of one series in `/metrics`; nil when it isn't there.
+    func metric(_ series: String) -> Double? {
+        let lines = String(decoding: self.registry.render(), as: UTF8.self).split(separator: "\n")
+        return lines.first { $0.hasPrefix(series + " ") }.flatMap { Double($0.dropFirst(series.count + 1)) }
+    }
+
+    /// Waits until a condition holds, for what happens on an event loop after the client has its answer.
+    func eventually(_ condition: () -> Bool) async throws {
+        for _ in 0..<2_000 {
+            if condition() { return }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+        throw TestTimeout(what: "a condition that never held")
+    }
+}
+
+struct TestTimeout: Error {
+    let what: String
+}
+
+/// Requests of the route `/held`, waiting for the test to answer them.
+final class HeldRequests: Sendable {
+    private struct Waiting: @unchecked Sendable {
+        // Used on the responder's event loop only.
+        let responder: Responder
+        let eventLoop: any EventLoop
+    }
+
+    private let waiting = Mutex<[Waiting]>([])
+
+    var count: Int { self.waiting.withLock { $0.count } }
+
+    func hold(_ responder: Responder) {
+        let waiting = Waiting(responder: responder, eventLoop: responder.eventLoop)
+        self.waiting.withLock { $0.append(waiting) }
+    }
+
+    /// Answers all of them, in order.
+    func release() {
+        let waiting = self.waiting.withLock { waiting in
+            defer { waiting = [] }
+            return waiting
+        }
+        for request in waiting {
+            request.eventLoop.execute {
+                request.responder.respond(.json(.ok, Array("held".utf8)))
+            }
+        }
+    }
+}
+
+enum TestRoutes {
+    static func routes(held: HeldRequests) -> [Route] {
+        [
+            Route(
+                path: "/get",
+                handler: "get",
+                kind: .data(isWrite: false),
+                actions: [
+                    (
+                        .GET,
+                        { request, responder in
+                            responder.respond(.json(.ok, Array("got \(request.query ?? "-")".utf8)))
+                        }
+                    )
+                ]
+            ),
+            Route(
+                path: "/body",
+                handler: "body",
+                kind: .data(isWrite: false),
+                bodyLimitBytes: 100_000,
+                actions: [
+                    (
+                        .POST,
+                        { request, responder in
+                            responder.respond(
+                                HTTPResponse(status: .ok, contentType: "text/plain", body: .buffer(request.body))
+                            )
+                        }
+                    )
+                ]
+            ),
+            Route(
+                path: "/write",
+                handler: "write",
+                kind: .data(isWrite: true),
+                bodyLimitBytes: 16,
+                actions: [(.POST, { _, responder in responder.respond(.json(.ok, Array("wrote".utf8))) })]
+            ),
+            Route(
+                path: "/held",
+                handler: "held",
+                kind: .data(isWrite: false),
+                actions: [(.GET, { _, responder in held.hold(responder) })]
+            ),
+            Route(
+                path: "/large",
+                handler: "large",
+                kind: .data(isWrite: false),
+                actions: [
+                    (
+                        .GET,
+                        { _, responder in
+                            responder.respond(.json(.ok, [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)))
+                        }
+                    )
+                ]
+            ),
+        ]
+    }
+}

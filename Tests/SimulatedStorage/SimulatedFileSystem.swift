@@ -1,0 +1,186 @@
+import Dispatch
+import Glibc
+import Synchronization
+package import TransactionLog
+
+/// A file system in memory that loses what was not synchronised, fails the calls it is told to fail, holds calls back,
+/// and keeps a list of all of them.
+///
+/// What a crash leaves depends on nothing but its seed and the calls before it. May be used from any thread; calls
+/// take effect one after the other.
+package final class SimulatedFileSystem: FileSystem {
+    struct State {
+        var disk = SimulatedDisk()
+        var calls: [SimulatedCall] = []
+        var callCount = 0
+        var diesAtCall: Int?
+        var isDead = false
+        var faults: [InjectedFault] = []
+        var gates: [CallGate] = []
+        /// Locked paths and their owners.
+        var locks: [String: (owner: String, number: Int)] = [:]
+        /// Signalled whenever a call has been made.
+        var watchers: [DispatchSemaphore] = []
+        var capacityBytes = Int.max
+    }
+
+    let state: Mutex<State>
+
+    package init() { self.state = Mutex(State()) }
+
+    private init(disk: SimulatedDisk, capacityBytes: Int) {
+        var state = State()
+        state.disk = disk
+        state.capacityBytes = capacityBytes
+        self.state = Mutex(state)
+    }
+
+    /// What a power cut now leaves on the device, as a new file system without locks or faults.
+    package func crash(seed: UInt64) -> SimulatedFileSystem {
+        var generator = SeededGenerator(seed: seed)
+        let (disk, capacity) = self.state.withLock { ($0.disk.crashed(using: &generator), $0.capacityBytes) }
+        return SimulatedFileSystem(disk: disk, capacityBytes: capacity)
+    }
+
+    /// What the end of the process alone leaves: all that was written, synchronised or not, without locks or faults.
+    package func kill() -> SimulatedFileSystem {
+        let (disk, capacity) = self.state.withLock { ($0.disk, $0.capacityBytes) }
+        return SimulatedFileSystem(disk: disk, capacityBytes: capacity)
+    }
+
+    /// Makes one call: waits at its gate, counts it, fails it if it is to fail, and carries it out.
+    func perform<Result>(
+        _ kind: SimulatedCall.Kind, _ path: String, offset: UInt64 = 0, byteCount: Int = 0,
+        _ body: (inout State, FaultEffect?) throws(SystemError) -> Result
+    ) throws(SystemError) -> Result {
+        let gate = self.state.withLock { state in
+            state.isDead ? nil : state.gates.first { $0.holds(kind, path) }
+        }
+        gate?.pass()
+        return try self.state.withLock { state throws(SystemError) -> Result in
+            state.callCount += 1
+            if state.callCount == state.diesAtCall { state.die() }
+            if state.isDead { throw SystemError(call: "\(kind.rawValue) after the end", path: path, code: EIO) }
+            var effect: FaultEffect?
+            for index in state.faults.indices where state.faults[index].hits(kind, path) && effect == nil {
+                effect = state.faults[index].effect
+            }
+            do throws(SystemError) {
+                let result = try body(&state, effect)
+                state.record(kind, path, offset, byteCount, 0)
+                return result
+            } catch {
+                state.record(kind, path, offset, byteCount, error.code)
+                throw error
+            }
+        }
+    }
+
+    /// A call that does nothing when it is to fail.
+    private func perform<Result>(
+        _ kind: SimulatedCall.Kind, at path: String, _ body: (inout SimulatedDisk) throws(SystemError) -> Result
+    ) throws(SystemError) -> Result {
+        try self.perform(kind, path) { state, effect throws(SystemError) in
+            if case .error(let code) = effect { throw SystemError(call: kind.rawValue, path: path, code: code) }
+            return try body(&state.disk)
+        }
+    }
+
+    package func createDirectory(_ path: String) throws(SystemError) {
+        let path = SimulatedDisk.normalized(path)
+        try self.perform(.createDirectory, at: path) { disk throws(SystemError) in try disk.createDirectory(path) }
+    }
+
+    package func list(_ path: String) throws(SystemError) -> [String] {
+        let path = SimulatedDisk.normalized(path)
+        return try self.perform(.list, at: path) { disk throws(SystemError) in try disk.list(path) }
+    }
+
+    package func open(_ path: String, _ mode: FileOpenMode) throws(SystemError) -> any File {
+        let path = SimulatedDisk.normalized(path)
+        let inode = try self.perform(.open, at: path) { disk throws(SystemError) in try disk.open(path, mode) }
+        return SimulatedFile(path: path, inode: inode, fileSystem: self)
+    }
+
+    package func rename(_ from: String, to: String) throws(SystemError) {
+        let from = SimulatedDisk.normalized(from)
+        let to = SimulatedDisk.normalized(to)
+        try self.perform(.rename, at: from) { disk throws(SystemError) in try disk.rename(from, to: to) }
+    }
+
+    package func remove(_ path: String) throws(SystemError) {
+        let path = SimulatedDisk.normalized(path)
+        try self.perform(.remove, at: path) { disk throws(SystemError) in try disk.remove(path) }
+    }
+
+    package func synchronizeDirectory(_ path: String) throws(SystemError) {
+        let path = SimulatedDisk.normalized(path)
+        try self.perform(.directorySync, at: path) { disk throws(SystemError) in try disk.synchronizeDirectory(path) }
+    }
+
+    package func lock(_ path: String, owner: String) throws(DirectoryLockError) -> any DirectoryLock {
+        let path = SimulatedDisk.normalized(path)
+        let holder: String?
+        var number = 0
+        do {
+            holder = try self.perform(.lock, path) { state, effect throws(SystemError) -> String? in
+                if case .error(let code) = effect { throw SystemError(call: "lock", path: path, code: code) }
+                if let holder = state.locks[path] { return holder.owner }
+                state.locks[path] = (owner, state.callCount)
+                number = state.callCount
+                if state.disk.contents(path) == nil { _ = try state.disk.open(path, .createNew) }
+                return nil
+            }
+        } catch { throw .system(error) }
+        if let holder { throw .held(owner: holder) }
+        return SimulatedLock(path: path, number: number, fileSystem: self)
+    }
+
+    package func capacity(_ path: String) throws(SystemError) -> FileSystemCapacity {
+        let path = SimulatedDisk.normalized(path)
+        return try self.perform(.capacity, path) { state, effect throws(SystemError) in
+            if case .error(let code) = effect { throw SystemError(call: "capacity", path: path, code: code) }
+            return FileSystemCapacity(
+                sizeBytes: UInt64(state.capacityBytes),
+                availableBytes: UInt64(max(0, state.capacityBytes - state.disk.usedBytes)))
+        }
+    }
+}
+
+extension SimulatedFileSystem.State {
+    mutating func record(
+        _ kind: SimulatedCall.Kind, _ path: String, _ offset: UInt64, _ byteCount: Int, _ errorCode: Int32
+    ) {
+        self.calls.append(
+            SimulatedCall(
+                number: self.callCount, kind: kind, path: path, offset: offset, byteCount: byteCount,
+                errorCode: errorCode))
+        for watcher in self.watchers { watcher.signal() }
+    }
+
+    /// From here on nothing has an effect. Calls that were held back go on, to fail.
+    mutating func die() {
+        self.isDead = true
+        for gate in self.gates { gate.open() }
+        for watcher in self.watchers { watcher.signal() }
+    }
+}
+
+private final class SimulatedLock: DirectoryLock {
+    private let path: String
+    /// Tells this lock from a later one of the same path.
+    private let number: Int
+    private let fileSystem: SimulatedFileSystem
+
+    init(path: String, number: Int, fileSystem: SimulatedFileSystem) {
+        self.path = path
+        self.number = number
+        self.fileSystem = fileSystem
+    }
+
+    func unlock() {
+        self.fileSystem.state.withLock { state in
+            if state.locks[self.path]?.number == self.number { state.locks[self.path] = nil }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import Glibc
+import SimulatedStorage
+import Synchronization
+import Testing
+
+@testable import TransactionLog
+
+@Suite("Commit: failures that end writing")
+struct FailureTests {
+    struct Case: Sendable, CustomStringConvertible {
+        var kind: SimulatedCall.Kind
+        var effect: FaultEffect
+        var code: Int32
+        var description: String { "\(self.kind) \(self.effect)" }
+    }
+
+    static let cases: [Case] = [
+        Case(kind: .write, effect: .error(EIO), code: EIO),
+        Case(kind: .write, effect: .error(ENOSPC), code: ENOSPC),
+        Case(kind: .write, effect: .error(EDQUOT), code: EDQUOT),
+        Case(kind: .write, effect: .shortWrite(0), code: EIO),
+        Case(kind: .write, effect: .shortWrite(30), code: EIO),
+        Case(kind: .write, effect: .shortWrite(100), code: EIO),
+        Case(kind: .fdatasync, effect: .error(EIO), code: EIO),
+        Case(kind: .fdatasync, effect: .error(ENOSPC), code: ENOSPC),
+        Case(kind: .fdatasync, effect: .error(EINTR), code: EINTR),
+    ]
+
+    /// Three commits, then a failure in the fourth.
+    private static func fail(
+        _ failing: Case, _ fileSystem: SimulatedFileSystem, observer: RecordingObserver
+    ) throws -> (open: OpenLog, outcomes: [Outcome?]) {
+        let open = try OpenLog(fileSystem, observer: observer)
+        for number in 1...3 { open.commit(numbered(number)) }
+        // The preparation of the next segment writes as well: it is to be over.
+        #expect(fileSystem.wait(for: .fsync, path: ".prepared", count: 2))
+        fileSystem.inject(failing.effect, on: failing.kind, path: ".log")
+        let gate = fileSystem.gate(on: failing.kind, path: ".log")
+        let first = open.submit([numbered(4), numbered(5)])
+        #expect(gate.waitForArrival())
+        let waiting = open.submit([numbered(6)])
+        gate.open()
+        return (open, (first + waiting).map { $0.wait() })
+    }
+
+    @Test(arguments: cases) func `nothing of the batch is acknowledged and no write is taken any more`(
+        failing: Case
+    ) throws {
+        let fileSystem = SimulatedFileSystem()
+        let observer = RecordingObserver()
+        let (open, outcomes) = try Self.fail(failing, fileSystem, observer: observer)
+        let error = try #require(open.log.statistics.failure)
+        #expect(error.code == failing.code)
+        #expect(
+            outcomes == [
+                .refused(.failed(error, written: true)), .refused(.failed(error, written: true)),
+                .refused(.failed(error, written: false)),
+            ])
+        for number in 7...9 { #expect(open.commit(numbered(number)) == .refused(.failed(error, written: false))) }
+        // Reads go on.
+        #expect(open.client.committed == (1...3).map { numbered($0) })
+        #expect(open.log.statistics.durableRevision.load(ordering: .acquiring) == 3)
+        #expect(observer.failures == [.init(stage: failing.kind == .write ? .write : .fsync, error: error)])
+        open.log.close()
+        // Not a second try, on no file, not even when closing.
+        let calls = fileSystem.calls
+        let failure = calls.lastIndex { call in
+            call.kind == failing.kind && call.path.hasSuffix(".log")
+        }!
+        #expect(!calls[(failure + 1)...].contains { [.write, .fdatasync, .fsync].contains($0.kind) })
+    }
+
+    @Test(arguments: cases) func `a restart finds what was acknowledged and nothing that was refused`(
+        failing: Case
+    ) throws {
+        let fileSystem = SimulatedFileSystem()
+        let (open, _) = try Self.fail(failing, fileSystem, observer: RecordingObserver())
+        open.log.close()
+        // The process alone ended: the cache still shows what a failed sync did not write.
+        var next = try OpenLog(fileSystem.kill())
+        #expect(next.replayed == (1...3).map { numbered($0) })
+        next.log.close()
+        for seed in 0..<40 as Range<UInt64> {
+            let crashed = fileSystem.crash(seed: seed)
+            next = try OpenLog(crashed)
+            #expect(next.replayed == (1...3).map { numbered($0) })
+            #expect(next.commit(numbered(4)) == .committed(4))
+            // Another power cut at once: what was built on is on the device.
+            #expect(try Recovered(crashed.crash(seed: seed)).transactions == (1...4).map { numbered($0) })
+            next.log.close()
+        }
+    }
+
+    /// The calls of a move to the next segment, in order, on the writer thread.
+    @Test(
+        arguments: [
+            (.write, ".log", 0), (.fdatasync, ".log", 0), (.write, "segment-1.", 0), (.fdatasync, "segment-1.", 0),
+            (.rename, "segment-1.", 0), (.directorySync, "", 0), (.open, ".log", 0), (.open, "MANIFEST", 0),
+            (.write, "MANIFEST", 0),
+            (.fsync, "MANIFEST", 0), (.rename, "MANIFEST", 0), (.directorySync, "", 1),
+        ] as [(SimulatedCall.Kind, String, Int)])
+    func `a failure on the way to the next segment ends writing and loses nothing`(
+        kind: SimulatedCall.Kind, path: String, skipping: Int
+    ) throws {
+        let fileSystem = SimulatedFileSystem()
+        let configuration = testConfiguration(segmentBytes: 8192)
+        let open = try OpenLog(fileSystem, configuration)
+        for number in 1...3 { open.commit(numbered(number, valueBytes: 1000)) }
+        #expect(fileSystem.wait(for: .fsync, path: ".prepared", count: 2))
+        fileSystem.inject(.error(EIO), on: kind, path: path, skipping: skipping)
+        let outcome = open.commit(numbered(4, valueBytes: 1000))
+        let error = try #require(open.log.statistics.failure)
+        #expect(outcome == .refused(.failed(error, written: false)))
+        #expect(error.code == EIO)
+        #expect(open.commit(numbered(5)) == .refused(.failed(error, written: false)))
+        open.log.close()
+        for seed in 0..<20 as Range<UInt64> {
+            let crashed = seed == 0 ? fileSystem.kill() : fileSystem.crash(seed: seed)
+            let recovered = try Recovered(crashed, configuration)
+            #expect(recovered.transactions == (1...3).map { numbered($0, valueBytes: 1000) })
+        }
+    }
+}

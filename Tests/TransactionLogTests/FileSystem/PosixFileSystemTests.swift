@@ -1,0 +1,181 @@
+import Glibc
+import Testing
+
+@testable import TransactionLog
+
+/// A folder that is removed when the test is over.
+private final class TemporaryFolder {
+    let path: String
+
+    init() {
+        var template = Array("/tmp/txlog-test-XXXXXX".utf8CString)
+        self.path = unsafe template.withUnsafeMutableBufferPointer { unsafe String(cString: mkdtemp($0.baseAddress!)) }
+    }
+
+    deinit { Self.remove(self.path) }
+
+    private static func remove(_ path: String) {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0 else { return }
+        if status.st_mode & S_IFMT == S_IFDIR {
+            do {
+                for name in try PosixFileSystem().list(path) { Self.remove("\(path)/\(name)") }
+            } catch {}
+            rmdir(path)
+        } else {
+            unlink(path)
+        }
+    }
+}
+
+@Suite("File system of the machine")
+struct PosixFileSystemTests {
+    private let folder = TemporaryFolder()
+    private let fileSystem = PosixFileSystem()
+
+    private func path(_ name: String) -> String { "\(self.folder.path)/\(name)" }
+
+    private func mode(_ path: String) -> mode_t {
+        var status = stat()
+        return unsafe lstat(path, &status) == 0 ? status.st_mode & 0o7777 : 0
+    }
+
+    private func configuration(_ name: String = "a/b/kv") -> LogConfiguration {
+        var configuration = LogConfiguration(directory: self.path(name), owner: "test \(getpid())")
+        configuration.segmentBytes = 65_536
+        return configuration
+    }
+
+    @Test func `a store keeps its files for its owner alone, in folders that it makes`() throws {
+        let open = try OpenLog(self.fileSystem, self.configuration())
+        #expect(open.commit(numbered(1)) == .committed(1))
+        for name in ["a", "a/b", "a/b/kv"] { #expect(self.mode(self.path(name)) == 0o700) }
+        for name in try self.fileSystem.list(self.path("a/b/kv")) {
+            #expect(self.mode(self.path("a/b/kv/\(name)")) == 0o600, "\(name)")
+        }
+        open.log.close()
+        #expect(
+            try self.fileSystem.list(self.path("a/b/kv")).sorted()
+                == ["0000000000000001-0000000000000001.log", "LOCK", "MANIFEST"])
+    }
+
+    @Test func `what was written is there after reopening, over several segments`() throws {
+        for round in 0..<3 {
+            let open = try OpenLog(self.fileSystem, self.configuration())
+            #expect(open.replayed.count == round * 40)
+            for number in 1...40 {
+                #expect(open.commit(numbered(number, valueBytes: 2000)) == .committed(UInt64(round * 40 + number)))
+            }
+            open.log.close()
+        }
+        let open = try OpenLog(self.fileSystem, self.configuration())
+        #expect(open.report.segments.count > 3)
+        #expect(open.report.wasCleanShutdown)
+        #expect(open.replayed == (0..<3).flatMap { _ in (1...40).map { numbered($0, valueBytes: 2000) } })
+        open.log.close()
+    }
+
+    @Test func `a second descriptor and a second process find the folder locked`() throws {
+        let configuration = self.configuration()
+        let open = try OpenLog(self.fileSystem, configuration)
+        do {
+            _ = try OpenLog(self.fileSystem, configuration)
+            Issue.record("it was opened twice")
+        } catch {
+            #expect(error.description == "data folder \(configuration.directory) is in use by test \(getpid())")
+        }
+        #expect(self.flockExitStatus("\(configuration.directory)/LOCK") == 1)
+        open.log.close()
+        #expect(self.flockExitStatus("\(configuration.directory)/LOCK") == 0)
+    }
+
+    /// Lets the program `flock` try for the lock without waiting.
+    private func flockExitStatus(_ path: String) -> Int32 {
+        let arguments = ["flock", "--nonblock", path, "true"]
+        var pointers = arguments.map { unsafe strdup($0) } + [nil]
+        defer { for pointer in pointers { unsafe free(pointer) } }
+        var child: pid_t = 0
+        guard unsafe posix_spawnp(&child, "flock", nil, nil, &pointers, environ) == 0 else { return -1 }
+        var status: Int32 = 0
+        while unsafe waitpid(child, &status, 0) < 0 && errno == EINTR {}
+        return (status >> 8) & 0xFF
+    }
+
+    @Test func `symbolic links are not followed`() throws {
+        let target = self.path("target")
+        try self.fileSystem.open(target, .createNew).close()
+        symlink(target, self.path("link"))
+        for mode in [FileOpenMode.read, .readWrite, .createNew] {
+            let expected = mode == .createNew ? EEXIST : ELOOP
+            #expect(throws: SystemError(call: "open", path: self.path("link"), code: expected)) {
+                try self.fileSystem.open(self.path("link"), mode)
+            }
+        }
+        #expect(throws: DirectoryLockError.self) { try self.fileSystem.lock(self.path("link"), owner: "me") }
+    }
+
+    @Test func `errors say what was tried, where and why`() throws {
+        let path = self.path("absent")
+        let error = SystemError(call: "open", path: path, code: ENOENT)
+        #expect(throws: error) { try self.fileSystem.open(path, .read) }
+        #expect(error.description == "open \(path): No such file or directory (errno 2)")
+        #expect(throws: SystemError(call: "unlink", path: path, code: ENOENT)) { try self.fileSystem.remove(path) }
+        #expect(throws: SystemError(call: "rename", path: path, code: ENOENT)) {
+            try self.fileSystem.rename(path, to: self.path("other"))
+        }
+        #expect(throws: SystemError(call: "opendir", path: path, code: ENOENT)) { try self.fileSystem.list(path) }
+        #expect(throws: SystemError(call: "open", path: path, code: ENOENT)) {
+            try self.fileSystem.synchronizeDirectory(path)
+        }
+        #expect(throws: SystemError(call: "statvfs", path: path, code: ENOENT)) { try self.fileSystem.capacity(path) }
+        try self.fileSystem.open(path, .createNew).close()
+        #expect(throws: SystemError(call: "open", path: path, code: EEXIST)) {
+            try self.fileSystem.open(path, .createNew)
+        }
+    }
+
+    @Test func `reads stop at the end of the file and writes leave holes as zeros`() throws {
+        let file = try self.fileSystem.open(self.path("f"), .createNew)
+        try file.writeAll([1, 2, 3], at: 5)
+        #expect(try file.size() == 8)
+        var bytes: [UInt8] = [9]
+        #expect(try file.read(100, at: 3, into: &bytes) == 5)
+        #expect(bytes == [9, 0, 0, 1, 2, 3])
+        #expect(try file.read(100, at: 8, into: &bytes) == 0)
+        try file.truncate(to: 6)
+        try file.synchronize()
+        try file.synchronizeData()
+        try file.forgetCache()
+        bytes = []
+        #expect(try file.read(100, at: 0, into: &bytes) == 6)
+        #expect(bytes == [0, 0, 0, 0, 0, 1])
+        file.close()
+    }
+
+    @Test func `a lock that was let go twice does not close another's descriptor`() throws {
+        let lock = try self.fileSystem.lock(self.path("LOCK"), owner: "one")
+        lock.unlock()
+        let file = try self.fileSystem.open(self.path("f"), .createNew)
+        lock.unlock()
+        try file.writeAll([1], at: 0)
+        file.close()
+    }
+
+    @Test func `the capacity is that of a real device`() throws {
+        let capacity = try self.fileSystem.capacity(self.folder.path)
+        #expect(capacity.sizeBytes > 0)
+        #expect(capacity.availableBytes <= capacity.sizeBytes)
+    }
+
+    @Test func `a go log is imported from a real folder`() throws {
+        let configuration = self.configuration("kv")
+        try self.fileSystem.createDirectory(configuration.directory)
+        let file = try self.fileSystem.open("\(configuration.directory)/kv.log", .createNew)
+        try file.writeAll(GoLog.encode([.set("a", "1\n"), .delete("a")]), at: 0)
+        file.close()
+        let open = try OpenLog(self.fileSystem, configuration)
+        #expect(open.replayed == [[.set("a", "1\n")], [.delete("a")]])
+        #expect(open.report.imported == ImportReport(operations: 2, bytes: 25, tornBytes: 0))
+        open.log.close()
+    }
+}

@@ -1,0 +1,117 @@
+import Glibc
+import SimulatedStorage
+import Testing
+
+@testable import TransactionLog
+
+/// The files in `Golden/version-1` are what version 1 of the format is: they never change. Another version gets
+/// another folder, and this one stays readable.
+///
+/// `TXLOG_WRITE_GOLDEN=1 swift test --filter GoldenFileTests` writes files that are not there yet.
+@Suite("Golden files")
+struct GoldenFileTests {
+    private static let folder =
+        #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(2).joined(separator: "/")
+        + "/Golden/version-1"
+
+    private static let storeID = StoreID(high: 0x0B7F_6A52_3C1D_4E8F, low: 0x9A20_5D1C_7E4F_8B63)
+    private static let created: UInt64 = 1_700_000_000_000_000_000
+    private static let segmentBytes = 5120
+
+    private static let first: [[Transaction]] = [
+        [[.set("alpha", "one")], [.set("beta", "line 1\nline 2\r\n"), .delete("alpha")]],
+        [[.set([0x00, 0xFF, 0x0A], [])]],
+    ]
+    private static let second: [[Transaction]] = [
+        [[.set("gamma", "\u{E9}")], [.set("delta", String(repeating: "x", count: 300))]],
+        [[.delete("beta")]],
+    ]
+
+    /// Builds a segment with given salt and times.
+    private struct Segment {
+        var bytes: [UInt8]
+        var length = SegmentHeader.byteCount
+        var nextRevision: UInt64
+        let header: SegmentHeader
+        var lastChecksum: UInt32 = 0
+
+        init(_ header: SegmentHeader) {
+            self.header = header
+            self.nextRevision = header.firstRevision
+            self.bytes = header.encoded() + [UInt8](repeating: 0, count: segmentBytes - SegmentHeader.byteCount)
+        }
+
+        mutating func add(_ kind: FrameHeader.Kind, _ transactions: [Transaction] = []) {
+            var frame = FrameBuilder()
+            frame.begin(firstRevision: self.nextRevision)
+            for transaction in transactions { transaction.append(to: &frame) }
+            self.lastChecksum = frame.finish(
+                kind: kind, salt: self.header.salt, fileOffset: UInt64(self.length),
+                durableLength: UInt64(self.length), committedNanoseconds: created + UInt64(self.length))
+            self.bytes.replaceSubrange(self.length..<self.length + frame.bytes.count, with: frame.bytes)
+            self.length += frame.bytes.count
+            self.nextRevision = frame.nextRevision
+        }
+    }
+
+    /// The files as this program writes them.
+    private static func encoded() -> [(name: String, bytes: [UInt8])] {
+        var one = Segment(
+            SegmentHeader(
+                storeID: Self.storeID, sequence: 1, firstRevision: 1, salt: 0x5EED_0001, syncModeCode: 0,
+                createdNanoseconds: Self.created, predecessor: .none))
+        one.add(.heartbeat)
+        for frame in Self.first { one.add(.data, frame) }
+        one.add(.seal)
+        let sealed = Manifest.Sealed(
+            name: SegmentName(sequence: 1, firstRevision: 1), lastRevision: one.nextRevision - 1,
+            lengthBytes: UInt64(one.length), sealChecksum: one.lastChecksum)
+        var two = Segment(
+            SegmentHeader(
+                storeID: Self.storeID, sequence: 2, firstRevision: one.nextRevision, salt: 0x5EED_0002,
+                syncModeCode: 0, createdNanoseconds: Self.created + 1,
+                predecessor: .init(
+                    sequence: 1, lastRevision: sealed.lastRevision, lengthBytes: sealed.lengthBytes,
+                    sealChecksum: sealed.sealChecksum)))
+        for frame in Self.second { two.add(.data, frame) }
+        two.add(.cleanShutdown)
+        let active = SegmentName(sequence: 2, firstRevision: two.header.firstRevision)
+        let manifest = Manifest(
+            storeID: Self.storeID, generation: 2, sealed: [sealed], active: active,
+            imported: .init(lengthBytes: 11, checksum: 0x1234_ABCD))
+        return [
+            (sealed.name.description, one.bytes), (active.description, two.bytes),
+            (Manifest.fileName, manifest.encoded()),
+        ]
+    }
+
+    private static func read(_ name: String) throws -> [UInt8] {
+        try PosixFileSystem().readFile("\(Self.folder)/\(name)", limitBytes: 1 << 20)
+    }
+
+    @Test func `the writer still writes these bytes`() throws {
+        for (name, bytes) in Self.encoded() {
+            if unsafe getenv("TXLOG_WRITE_GOLDEN") != nil, access("\(Self.folder)/\(name)", F_OK) != 0 {
+                let file = try PosixFileSystem().open("\(Self.folder)/\(name)", .createNew)
+                try file.writeAll(bytes, at: 0)
+                file.close()
+            }
+            #expect(try Self.read(name) == bytes, "\(name)")
+        }
+    }
+
+    @Test func `the reader still reads what is in them`() throws {
+        let fileSystem = SimulatedFileSystem()
+        for name in try PosixFileSystem().list(Self.folder) {
+            fileSystem.install("\(storeDirectory)/\(name)", try Self.read(name))
+        }
+        let recovered = try Recovered(fileSystem)
+        #expect(recovered.transactions == (Self.first + Self.second).flatMap { $0 })
+        #expect(recovered.report.storeID == Self.storeID)
+        #expect(recovered.report.wasCleanShutdown)
+        #expect(recovered.report.lastRevision == 6)
+        #expect(recovered.report.tornTail == nil)
+        #expect(recovered.chain.manifest.imported == .init(lengthBytes: 11, checksum: 0x1234_ABCD))
+        #expect(recovered.chain.manifest.generation == 2)
+    }
+}

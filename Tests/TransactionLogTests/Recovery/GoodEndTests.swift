@@ -1,0 +1,121 @@
+import SimulatedStorage
+import Testing
+
+@testable import TransactionLog
+
+@Suite("Recovery: ends that are in order")
+struct GoodEndTests {
+    @Test func `a new folder becomes an empty store with a manifest`() throws {
+        let fileSystem = SimulatedFileSystem()
+        let recovered = try Recovered(fileSystem)
+        #expect(recovered.transactions == [])
+        #expect(recovered.report.lastRevision == 0)
+        #expect(recovered.report.tornTail == nil)
+        let segment = SegmentName(sequence: 1, firstRevision: 1)
+        #expect(fileSystem.files == ["data/kv/\(segment)", "data/kv/MANIFEST"])
+        #expect(fileSystem.contents("/data/kv/\(segment)")?.count == 16_384)
+        #expect(recovered.report.segments.map(\.name) == [segment])
+    }
+
+    @Test func `a log that ends in zeros ends cleanly and goes on in its segment`() throws {
+        var maker = try LogMaker()
+        try maker.control(.heartbeat)
+        try maker.write(numbered(1), numbered(2))
+        let end = maker.frames.last!.range.upperBound
+        let recovered = try Recovered(maker.fileSystem.kill())
+        #expect(recovered.transactions == maker.transactions)
+        #expect(!recovered.report.wasCleanShutdown)
+        #expect(recovered.report.tornTail == nil)
+        #expect(recovered.report.operations == 2)
+        #expect(recovered.chain.name == maker.chain.name)
+        #expect(recovered.chain.offset == UInt64(end))
+    }
+
+    @Test func `a start that finds all in order writes nothing`() throws {
+        var maker = try LogMaker()
+        try maker.write(numbered(1))
+        try maker.rotate()
+        let fileSystem = maker.fileSystem.kill()
+        _ = try Recovered(fileSystem)
+        #expect(!fileSystem.calls.contains { [.write, .rename, .remove, .truncate].contains($0.kind) })
+    }
+
+    @Test func `a clean shutdown is recognised and can be followed by more`() throws {
+        var maker = try LogMaker()
+        try maker.write(numbered(1))
+        try maker.control(.cleanShutdown)
+        #expect(try Recovered(maker.fileSystem.kill()).report.wasCleanShutdown)
+        try maker.control(.heartbeat)
+        #expect(try !Recovered(maker.fileSystem.kill()).report.wasCleanShutdown)
+        try maker.write(numbered(2))
+        #expect(try Recovered(maker.fileSystem.kill()).transactions == maker.transactions)
+    }
+
+    @Test func `frames of one and of many transactions over many segments come back in order`() throws {
+        let seed = UInt64.random(in: .min ... .max)
+        print("seed \(seed)")
+        var generator = SeededGenerator(seed: seed)
+        var maker = try LogMaker()
+        for _ in 0..<12 {
+            for _ in 0..<Int.random(in: 0...5, using: &generator) {
+                let first = (0..<Int.random(in: 1...9, using: &generator)).map { _ in
+                    Change.random(using: &generator)
+                }
+                try maker.write(first, [.random(using: &generator)])
+            }
+            try maker.rotate()
+        }
+        let recovered = try Recovered(maker.fileSystem.kill())
+        #expect(recovered.transactions == maker.transactions)
+        #expect(recovered.report.segments.count == 13)
+        #expect(recovered.report.segments.dropLast().allSatisfy { $0.sealed })
+        #expect(recovered.report.segments.last?.sealed == false)
+        #expect(recovered.report.bytesRead > 0)
+    }
+
+    @Test func `a frame that is larger than a segment comes back`() throws {
+        var maker = try LogMaker()
+        try maker.write(numbered(1, valueBytes: 100_000))
+        try maker.rotate()
+        try maker.write(numbered(2, valueBytes: 20_000))
+        let recovered = try Recovered(maker.fileSystem.kill())
+        #expect(recovered.transactions == maker.transactions)
+    }
+
+    @Test func `the progress ends at the last frame and never runs back`() throws {
+        var maker = try LogMaker()
+        for number in 1...20 { try maker.write(numbered(number)) }
+        try maker.rotate()
+        try maker.write(numbered(21))
+        var steps: [ReplayProgress] = []
+        var recovery = Recovery(
+            fileSystem: maker.fileSystem.kill(), configuration: testConfiguration(),
+            progress: { steps.append($0) }, apply: { _, _ in })
+        _ = try recovery.run()
+        #expect(steps.last?.transactions == 21)
+        #expect(steps.last?.bytesTotal == 2 * 16_384)
+        #expect(zip(steps, steps.dropFirst()).allSatisfy { $0.bytesRead <= $1.bytesRead })
+        #expect(steps.allSatisfy { $0.bytesRead <= $0.bytesTotal })
+    }
+
+    @Test func `files that are not the log's are reported and left alone`() throws {
+        let fileSystem = try LogMaker().fileSystem.kill()
+        for name in ["notes.txt", "1-1.log", "kv.log"] { fileSystem.install("\(storeDirectory)/\(name)", [1]) }
+        let recovered = try Recovered(fileSystem)
+        #expect(recovered.report.unknownFiles.sorted() == ["1-1.log", "kv.log", "notes.txt"])
+        #expect(fileSystem.contents("\(storeDirectory)/kv.log") == [1])
+    }
+
+    @Test func `another sync mode begins another segment, as the header says what a tail can be`() throws {
+        var maker = try LogMaker()
+        try maker.write(numbered(1))
+        let fileSystem = maker.fileSystem.kill()
+        var never = try LogMaker(fileSystem, testConfiguration(syncMode: .never))
+        #expect(never.chain.header.sequence == 2)
+        #expect(never.chain.header.syncModeCode == SyncMode.never.code)
+        try never.write(numbered(2))
+        let recovered = try Recovered(fileSystem.kill(), testConfiguration(syncMode: .never))
+        #expect(recovered.transactions == never.transactions)
+        #expect(recovered.chain.header.sequence == 2)
+    }
+}

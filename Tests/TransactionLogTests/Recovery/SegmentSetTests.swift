@@ -1,0 +1,189 @@
+import SimulatedStorage
+import Testing
+
+@testable import TransactionLog
+
+@Suite("Recovery: the set of segments")
+struct SegmentSetTests {
+    private static let manifestPath = "\(storeDirectory)/MANIFEST"
+
+    /// Three sealed segments and an active one, with data in each.
+    private static func log() throws -> (maker: LogMaker, names: [SegmentName]) {
+        var maker = try LogMaker()
+        for segment in 0..<4 {
+            for number in 1...3 { try maker.write(numbered(segment * 3 + number)) }
+            if segment < 3 { try maker.rotate() }
+        }
+        return (maker, maker.chain.manifest.sealed.map(\.name) + [maker.chain.name])
+    }
+
+    @Test(arguments: 0..<4) func `a missing segment is named`(index: Int) throws {
+        let (maker, names) = try Self.log()
+        let fileSystem = maker.fileSystem.kill()
+        fileSystem.delete(maker.path(names[index]))
+        let corruption = try #require(Recovered.corruption(fileSystem))
+        #expect(corruption.reason == .missingSegment(sequence: UInt64(index + 1)))
+        #expect(corruption.file == names[index].description)
+    }
+
+    @Test(arguments: 0..<3) func `two segments that were swapped are noticed`(index: Int) throws {
+        let (maker, names) = try Self.log()
+        let fileSystem = maker.fileSystem.kill()
+        let (one, two) = (maker.path(names[index]), maker.path(names[index + 1]))
+        let content = fileSystem.contents(one)!
+        fileSystem.install(one, fileSystem.contents(two)!)
+        fileSystem.install(two, content)
+        let corruption = try #require(Recovered.corruption(fileSystem))
+        #expect(corruption.file == names[index].description)
+        guard case .segmentHeader = corruption.reason else {
+            Issue.record("\(corruption)")
+            return
+        }
+    }
+
+    @Test(arguments: 0..<4) func `a segment of another store is refused`(index: Int) throws {
+        let (maker, names) = try Self.log()
+        let (other, otherNames) = try Self.log()
+        #expect(names == otherNames)
+        let fileSystem = maker.fileSystem.kill()
+        fileSystem.install(maker.path(names[index]), other.fileSystem.contents(maker.path(names[index]))!)
+        let corruption = try #require(Recovered.corruption(fileSystem))
+        #expect(corruption.file == names[index].description)
+        #expect(
+            corruption.reason
+                == .foreignSegment(
+                    expectedStore: maker.chain.manifest.storeID, foundStore: other.chain.manifest.storeID))
+    }
+
+    @Test func `a copy of a segment under another name is refused`() throws {
+        let (maker, names) = try Self.log()
+        for (sequence, revision) in [(9, 99), (2, 99), (5, names[3].firstRevision)] as [(UInt64, UInt64)] {
+            let fileSystem = maker.fileSystem.kill()
+            let extra = SegmentName(sequence: sequence, firstRevision: revision)
+            fileSystem.install(maker.path(extra), fileSystem.contents(maker.path(names[1]))!)
+            let corruption = try #require(Recovered.corruption(fileSystem))
+            if sequence == 5 {
+                // Next in line, so it is read before it is refused.
+                #expect(corruption.reason == .segmentNotSealed)
+            } else {
+                #expect(corruption.file == extra.description)
+                #expect(corruption.reason == .unexpectedSegment(sequence: sequence))
+            }
+        }
+    }
+
+    @Test func `a segment that does not follow the sealed one before it is refused`() throws {
+        var maker = try LogMaker()
+        try maker.write(numbered(1))
+        let before = maker.fileSystem.kill()
+        try maker.rotate()
+        // The same store, written on from the same place in another way.
+        var other = try LogMaker(before)
+        try other.write(numbered(2))
+        try other.rotate()
+        let fileSystem = maker.fileSystem.kill()
+        fileSystem.delete(maker.segmentPath)
+        let name = SegmentName(sequence: 2, firstRevision: 2)
+        var content = other.fileSystem.contents(other.segmentPath)!
+        content.storeLittleEndian(UInt64(2), at: 40)
+        content.storeLittleEndian(CRC32C.of(content, in: 0..<4092), at: 4092)
+        fileSystem.install(maker.path(name), content)
+        let corruption = try #require(Recovered.corruption(fileSystem))
+        guard case .predecessor = corruption.reason else {
+            Issue.record("\(corruption)")
+            return
+        }
+        #expect(corruption.offset == 64)
+    }
+
+    @Test func `an older copy of a segment that was sealed since is refused`() throws {
+        var maker = try LogMaker()
+        try maker.write(numbered(1))
+        let path = maker.segmentPath
+        let older = maker.fileSystem.contents(path)!
+        try maker.write(numbered(2))
+        try maker.rotate()
+        let fileSystem = maker.fileSystem.kill()
+        fileSystem.install(path, older)
+        let corruption = try #require(Recovered.corruption(fileSystem))
+        #expect(corruption.reason == .segmentNotSealed)
+        #expect(corruption.lastGoodRevision == 1)
+    }
+
+    @Test func `a sealed segment that ends elsewhere than the manifest says is refused`() throws {
+        let (maker, names) = try Self.log()
+        for change in 0..<3 {
+            let fileSystem = maker.fileSystem.kill()
+            var manifest = maker.chain.manifest
+            switch change {
+            case 0: manifest.sealed[1].lastRevision += 1
+            case 1: manifest.sealed[1].lengthBytes -= 8
+            default: manifest.sealed[1].sealChecksum ^= 1
+            }
+            fileSystem.install(Self.manifestPath, manifest.encoded())
+            let corruption = try #require(Recovered.corruption(fileSystem))
+            #expect(corruption.file == names[1].description)
+            guard case .predecessor = corruption.reason else {
+                Issue.record("\(corruption)")
+                continue
+            }
+        }
+    }
+
+    @Test(arguments: 0..<3) func `every sealed segment that is cut short is refused`(index: Int) throws {
+        let (maker, names) = try Self.log()
+        let seal = maker.frames.filter { $0.kind == .seal }[index]
+        for length in [0, 4095, 4096, seal.range.lowerBound, seal.range.lowerBound + 47] {
+            let fileSystem = maker.fileSystem.kill()
+            fileSystem.cut(maker.path(names[index]), to: length)
+            #expect(Recovered.corruption(fileSystem)?.file == names[index].description)
+        }
+    }
+
+    @Test func `a log that begins with its second segment is refused`() throws {
+        let (maker, names) = try Self.log()
+        let fileSystem = maker.fileSystem.kill()
+        var manifest = maker.chain.manifest
+        manifest.sealed.removeFirst()
+        fileSystem.install(Self.manifestPath, manifest.encoded())
+        fileSystem.delete(maker.path(names[0]))
+        let corruption = try #require(Recovered.corruption(fileSystem))
+        #expect(corruption.reason == .missingSegment(sequence: 1))
+    }
+
+    @Test func `segments with data but no manifest are refused, and stay`() throws {
+        let (maker, _) = try Self.log()
+        for withImport in [false, true] {
+            let fileSystem = maker.fileSystem.kill()
+            fileSystem.delete(Self.manifestPath)
+            var writer = try LogMaker()
+            try writer.control(.heartbeat)
+            try writer.write(numbered(1))
+            if withImport {
+                // A store in use begins with a heartbeat; that is how it is told from half an import.
+                let used = writer.fileSystem.kill()
+                used.delete(Self.manifestPath)
+                used.install("\(storeDirectory)/kv.log", Array("set 1 1 ab\n".utf8))
+                let files = used.files
+                #expect(Recovered.corruption(used)?.reason == .manifestMissing)
+                #expect(used.files == files)
+            }
+            let files = fileSystem.files
+            #expect(Recovered.corruption(fileSystem)?.reason == .manifestMissing)
+            #expect(fileSystem.files == files)
+        }
+    }
+
+    @Test func `a later segment alone, or one with any byte, is no leftover of an interrupted creation`() throws {
+        let fileSystem = try LogMaker().fileSystem.kill()
+        fileSystem.delete(Self.manifestPath)
+        let path = fileSystem.files[0]
+        let dirty = fileSystem.kill()
+        dirty.patch(path, at: 16_000, [1])
+        #expect(Recovered.corruption(dirty)?.reason == .manifestMissing)
+        let later = fileSystem.kill()
+        later.install("\(storeDirectory)/\(SegmentName(sequence: 2, firstRevision: 1))", later.contents(path)!)
+        #expect(Recovered.corruption(later)?.reason == .manifestMissing)
+        #expect(try Recovered(fileSystem).transactions == [])
+    }
+}

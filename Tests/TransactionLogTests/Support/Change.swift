@@ -1,0 +1,87 @@
+import SimulatedStorage
+
+@testable import TransactionLog
+
+/// One operation as a test writes it and reads it back.
+enum Change: Equatable, Sendable, CustomStringConvertible {
+    case set([UInt8], [UInt8])
+    case delete([UInt8])
+
+    static func set(_ key: String, _ value: String) -> Change { .set(Array(key.utf8), Array(value.utf8)) }
+    static func delete(_ key: String) -> Change { .delete(Array(key.utf8)) }
+
+    init(_ operation: LoggedOperation) {
+        let key = unsafe Array(operation.key)
+        switch operation.kind {
+        case .set: self = unsafe .set(key, Array(operation.value))
+        case .delete: self = .delete(key)
+        }
+    }
+
+    func append(to frame: inout FrameBuilder) {
+        switch self {
+        case .set(let key, let value):
+            unsafe key.withUnsafeBytes { key in
+                unsafe value.withUnsafeBytes { value in unsafe frame.set(key: key, value: value) }
+            }
+        case .delete(let key): unsafe key.withUnsafeBytes { unsafe frame.delete(key: $0) }
+        }
+    }
+
+    /// Bytes of the operation in a frame's payload.
+    var payloadBytes: Int {
+        switch self {
+        case .set(let key, let value): FrameBuilder.operationHeaderBytes + key.count + value.count + 1
+        case .delete(let key): FrameBuilder.operationHeaderBytes + key.count + 1
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .set(let key, let value): "set \(String(decoding: key, as: UTF8.self)) (\(value.count) bytes)"
+        case .delete(let key): "delete \(String(decoding: key, as: UTF8.self))"
+        }
+    }
+
+    /// Any bytes, few keys, so that changes overwrite each other.
+    static func random(using generator: inout SeededGenerator, maximumValueBytes: Int = 200) -> Change {
+        let key =
+            generator.chance(0.8)
+            ? Array("key-\(UInt8.random(in: 0..<20, using: &generator))".utf8)
+            : generator.bytes(Int.random(in: 1...40, using: &generator))
+        if generator.chance(0.2) { return .delete(key) }
+        return .set(key, generator.bytes(Int.random(in: 0...maximumValueBytes, using: &generator)))
+    }
+}
+
+/// The changes of one transaction.
+typealias Transaction = [Change]
+
+extension Array where Element == Change {
+    var payloadBytes: Int { self.reduce(FrameBuilder.transactionHeaderBytes) { $0 + $1.payloadBytes } }
+
+    func append(to frame: inout FrameBuilder) {
+        frame.beginTransaction()
+        for change in self { change.append(to: &frame) }
+        frame.endTransaction()
+    }
+}
+
+/// A transaction with one set of a numbered key, of which no two are alike.
+func numbered(_ number: Int, valueBytes: Int = 20) -> Transaction {
+    let text = "value \(number) "
+    let value = Array(text.utf8) + [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: valueBytes)
+    return [.set(Array("key \(number)".utf8), value)]
+}
+
+/// The transactions that a replay gave, in order; their revisions count from 1 without a gap.
+struct ReplayedHistory: Equatable {
+    private(set) var transactions: [Transaction] = []
+
+    mutating func apply(_ revision: UInt64, _ operation: LoggedOperation) {
+        precondition(revision > 0)
+        if revision == UInt64(self.transactions.count) + 1 { self.transactions.append([]) }
+        precondition(revision == UInt64(self.transactions.count), "revision \(revision) is out of order")
+        self.transactions[self.transactions.count - 1].append(Change(operation))
+    }
+}

@@ -1,0 +1,84 @@
+import SimulatedStorage
+
+@testable import TransactionLog
+
+/// Writes a log frame by frame on this thread, as the writer does, so that tests know where each frame lies.
+struct LogMaker {
+    struct Frame: Equatable {
+        var segment: SegmentName
+        var kind: FrameHeader.Kind
+        var range: Range<Int>
+        /// Transactions in the log up to and with this frame.
+        var transactionsAfter: Int
+    }
+
+    let fileSystem: SimulatedFileSystem
+    let configuration: LogConfiguration
+    private(set) var chain: SegmentChain
+    private(set) var transactions: [Transaction]
+    private(set) var frames: [Frame] = []
+    private var preparedNumber = 100
+
+    /// Opens the store, which begins it when there is none.
+    init(
+        _ fileSystem: SimulatedFileSystem = SimulatedFileSystem(),
+        _ configuration: LogConfiguration = testConfiguration()
+    ) throws(LogError) {
+        self.fileSystem = fileSystem
+        self.configuration = configuration
+        let recovered = try Recovered(fileSystem, configuration)
+        self.chain = recovered.chain
+        self.transactions = recovered.transactions
+    }
+
+    var nextRevision: UInt64 { UInt64(self.transactions.count) + 1 }
+    var segmentPath: String { self.path(self.chain.name) }
+    func path(_ name: SegmentName) -> String { "\(storeDirectory)/\(name)" }
+
+    mutating func write(_ transactions: Transaction..., synchronise: Bool = true) throws(SystemError) {
+        try self.writeFrame(.data, transactions, synchronise: synchronise)
+    }
+
+    mutating func control(_ kind: FrameHeader.Kind) throws(SystemError) { try self.writeFrame(kind, []) }
+
+    private mutating func writeFrame(
+        _ kind: FrameHeader.Kind, _ transactions: [Transaction], synchronise: Bool = true
+    ) throws(SystemError) {
+        var frame = FrameBuilder()
+        frame.begin(firstRevision: self.nextRevision)
+        for transaction in transactions { transaction.append(to: &frame) }
+        let start = Int(self.chain.offset)
+        try self.chain.append(&frame, kind: kind)
+        if synchronise { try self.chain.synchronize() }
+        self.transactions += transactions
+        self.frames.append(
+            Frame(
+                segment: self.chain.name, kind: kind, range: start..<Int(self.chain.offset),
+                transactionsAfter: self.transactions.count))
+    }
+
+    mutating func rotate() throws(SystemError) {
+        self.preparedNumber += 1
+        let prepared = try PreparedSegment.make(
+            path: "\(storeDirectory)/segment-\(self.preparedNumber).prepared", in: storeDirectory,
+            sizeBytes: self.configuration.segmentBytes, fileSystem: self.fileSystem)
+        let name = self.chain.name
+        let start = Int(self.chain.offset)
+        _ = try self.chain.rotate(to: prepared, nextRevision: self.nextRevision)
+        self.frames.append(
+            Frame(
+                segment: name, kind: .seal, range: start..<start + FrameHeader.byteCount,
+                transactionsAfter: self.transactions.count))
+    }
+}
+
+extension SimulatedFileSystem {
+    /// Overwrites a part of a file, durably.
+    func patch(_ path: String, at offset: Int, _ bytes: [UInt8]) {
+        var content = self.contents(path)!
+        content.replaceSubrange(offset..<offset + bytes.count, with: bytes)
+        self.install(path, content)
+    }
+
+    func cut(_ path: String, to length: Int) { self.install(path, Array(self.contents(path)![..<length])) }
+}

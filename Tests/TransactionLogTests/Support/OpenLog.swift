@@ -1,0 +1,45 @@
+import SimulatedStorage
+import Testing
+
+@testable import TransactionLog
+
+/// A log with its writer at work and a dictionary behind it.
+struct OpenLog {
+    let log: TransactionLog<DictionaryClient>
+    let client: DictionaryClient
+    /// What the start read.
+    let replayed: [Transaction]
+
+    init(
+        _ fileSystem: any FileSystem, _ configuration: LogConfiguration = testConfiguration(),
+        observer: (any LogObserver)? = nil, onCommit: @escaping @Sendable (CommitTimings) -> Void = { _ in }
+    ) throws(LogError) {
+        let client = DictionaryClient(onCommit: onCommit)
+        var history = ReplayedHistory()
+        self.client = client
+        self.log = try TransactionLog(
+            opening: configuration, fileSystem: fileSystem, client: client, observer: observer
+        ) { revision, operation in
+            history.apply(revision, operation)
+            client.replay(Change(operation))
+        }
+        self.replayed = history.transactions
+    }
+
+    var report: RecoveryReport { self.log.report }
+
+    /// Submits all at once; each is answered, also when the queue refuses.
+    @discardableResult
+    func submit(_ transactions: [Transaction]) -> [Ticket] {
+        let tickets = transactions.map { Ticket($0) }
+        let bytes = transactions.reduce(0) { $0 + $1.payloadBytes }
+        if let refusal = self.log.submit(tickets, bytes: bytes) {
+            for ticket in tickets { ticket.answer(.refused(refusal)) }
+        }
+        return tickets
+    }
+
+    /// Submits one and waits for what becomes of it.
+    @discardableResult
+    func commit(_ transaction: Transaction) -> Outcome? { self.submit([transaction])[0].wait() }
+}

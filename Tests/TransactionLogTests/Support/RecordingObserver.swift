@@ -1,0 +1,31 @@
+import Dispatch
+import Synchronization
+
+@testable import TransactionLog
+
+/// Keeps what the writer reports, and lets a test wait for a sync.
+final class RecordingObserver: LogObserver {
+    struct Failure: Equatable, Sendable {
+        var stage: LogFailureStage
+        var error: SystemError
+    }
+
+    private let failureList = Mutex<[Failure]>([])
+    private let commitCount = Mutex(0)
+    private let rotationCount = Mutex(0)
+    private let syncs = DispatchSemaphore(value: 0)
+
+    var failures: [Failure] { self.failureList.withLock { $0 } }
+    var commits: Int { self.commitCount.withLock { $0 } }
+    var rotations: Int { self.rotationCount.withLock { $0 } }
+
+    /// - Returns: false when there was no further sync within 30 seconds.
+    func waitForSync() -> Bool { self.syncs.wait(timeout: .now() + .seconds(30)) == .success }
+
+    func committed(_ timings: CommitTimings) { self.commitCount.withLock { $0 += 1 } }
+    func synchronised(nanoseconds: UInt64) { self.syncs.signal() }
+    func rotated(nanoseconds: UInt64) { self.rotationCount.withLock { $0 += 1 } }
+    func failed(stage: LogFailureStage, _ error: SystemError) {
+        self.failureList.withLock { $0.append(Failure(stage: stage, error: error)) }
+    }
+}
