@@ -24,7 +24,7 @@ struct FakeRequest: Sendable {
         var rest = Array(self.target[range.upperBound...].utf8)[...]
         while let byte = rest.popFirst() {
             guard byte == UInt8(ascii: "%") else {
-                key.append(byte)
+                key.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
                 continue
             }
             guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
