@@ -53,7 +53,19 @@ package final class ServiceRuntime: Sendable {
         self.output = output
         self.logLevel = logLevel
         self.registry = registry
-        self.logger = Logger(label: name) { _ in JSONLogHandler(service: name, output: output, level: logLevel) }
+        let lines = Dictionary(
+            uniqueKeysWithValues: Logger.Level.allCases.map { level in
+                (
+                    level,
+                    registry.counter(
+                        "log_messages_total", help: "Log lines besides access lines, by level.",
+                        labels: [("level", level.rawValue)])
+                )
+            })
+        self.logger = Logger(label: name) { _ in
+            JSONLogHandler(
+                service: name, output: output, level: logLevel, onMessage: { lines[$0]?.increment() })
+        }
         self.accessLog = AccessLog(output: output, service: name, level: logLevel)
         self.httpMetrics = HTTPMetrics(
             registry: registry,
@@ -81,9 +93,6 @@ package final class ServiceRuntime: Sendable {
         ).set(1)
         self.registry.gauge("\(prefix)_ready", help: "Whether /readyz says that the service can do all of its work.") {
             gate.isReady ? 1 : 0
-        }
-        self.registry.counter("log_messages_written_total", help: "Log lines handed to standard output.", labels: []) {
-            Double(output.linesWritten)
         }
         self.registry.counter(
             "log_messages_dropped_total", help: "Log lines dropped because standard output took them too slowly.",
