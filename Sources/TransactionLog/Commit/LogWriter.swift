@@ -231,19 +231,19 @@ final class LogWriter<Client: CommitClient>: Sendable {
             self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
         }
 
-        /// Writes a frame without transactions and synchronises it. Past the segment's prepared end it makes the file a
-        /// little longer, for which there may be no space: then it is left out.
+        /// Writes a frame without transactions and synchronises the segment. Without room in what is prepared, which
+        /// takes many starts without a write, the frame is left out, as for more there may be no space.
         private mutating func writeControlFrame(_ kind: FrameHeader.Kind) {
             self.owesHeartbeat = false
             if self.isPoisoned { return }
-            let isPrepared = self.chain.fits(payloadBytes: 0)
-            self.frame.begin(firstRevision: self.nextRevision)
-            do { try self.chain.append(&self.frame, kind: kind) } catch {
-                if isPrepared || !error.isOutOfSpace {
+            if self.chain.fitsControlFrame {
+                self.frame.begin(firstRevision: self.nextRevision)
+                do { try self.chain.append(&self.frame, kind: kind) } catch {
                     _ = self.poison(.write, error)
                     return
                 }
-                if self.unsyncedSince == nil { return }
+            } else if self.unsyncedSince == nil {
+                return
             }
             let began = monotonicNanoseconds()
             do { try self.chain.synchronize() } catch {
