@@ -231,11 +231,12 @@ final class LogWriter<Client: CommitClient>: Sendable {
             self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
         }
 
-        /// Writes a frame without transactions, if the segment has room for it, and synchronises the segment.
+        /// Writes a frame without transactions and synchronises the segment. Without room in what is prepared, which
+        /// takes many starts without a write, the frame is left out, as for more there may be no space.
         private mutating func writeControlFrame(_ kind: FrameHeader.Kind) {
             self.owesHeartbeat = false
             if self.isPoisoned { return }
-            if self.chain.fits(payloadBytes: 0) {
+            if self.chain.fitsControlFrame {
                 self.frame.begin(firstRevision: self.nextRevision)
                 do { try self.chain.append(&self.frame, kind: kind) } catch {
                     _ = self.poison(.write, error)

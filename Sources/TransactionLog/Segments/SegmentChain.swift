@@ -32,10 +32,16 @@ struct SegmentChain {
 
     var name: SegmentName { SegmentName(sequence: self.header.sequence, firstRevision: self.header.firstRevision) }
 
-    /// Whether a frame with this payload, and a seal after it, fits into what is prepared of the segment.
+    /// Room that transactions leave in a segment: for its seal, and before it for the frames of stops and starts.
+    private static let reservedBytes = 16 * FrameHeader.byteCount
+
+    /// Whether a frame with these transactions fits into what is prepared of the segment.
     func fits(payloadBytes: Int) -> Bool {
-        self.offset + UInt64(FrameHeader.frameBytes(payload: payloadBytes) + FrameHeader.byteCount) <= self.fileBytes
+        self.offset + UInt64(FrameHeader.frameBytes(payload: payloadBytes) + Self.reservedBytes) <= self.fileBytes
     }
+
+    /// Whether a frame without transactions fits, and a seal after it.
+    var fitsControlFrame: Bool { self.offset + UInt64(2 * FrameHeader.byteCount) <= self.fileBytes }
 
     var isEmpty: Bool { self.offset == UInt64(SegmentHeader.byteCount) }
 
