@@ -16,14 +16,14 @@ extension HTTPConnectionHandler {
                 self.loop.encoder.write(
                     response,
                     requestID: request.identity.id,
-                    withoutBody: request.method == .HEAD,
+                    withoutBody: request.methodLabel == .head,
                     closes: closes,
-                    keepAliveNamed: request.version == .http1_0,
+                    keepAliveNamed: !request.isHTTP11,
                     to: &output
                 )
             }
         }
-        self.loop.record(request, response, outcome, from: self.remoteAddress, now: now)
+        self.loop.record(request, response, outcome, from: self.client(of: request), now: now)
         self.endInFlight()
         switch self.machine.answered(closes: closes, now: now) {
         case .nextRequest: break
@@ -31,6 +31,21 @@ extension HTTPConnectionHandler {
         case .close: self.ending = .close
         }
         if !self.inBurst { self.input?.feed(now: now) }
+    }
+
+    /// The piece of an access line about the client, which is the same for nearly all requests of a connection.
+    private func client(of request: RequestUnderWay) -> [UInt8] {
+        if !self.clientText.isEmpty, self.clientIsHTTP11 == request.isHTTP11, self.userAgent == request.userAgent {
+            return self.clientText
+        }
+        self.userAgent = request.userAgent
+        self.clientIsHTTP11 = request.isHTTP11
+        self.clientText = AccessLineEncoder.client(
+            address: self.remoteAddress,
+            userAgent: request.userAgent,
+            isHTTP11: request.isHTTP11
+        )
+        return self.clientText
     }
 
     /// Sends what has been answered, and ends the connection if that was the last of it.

@@ -38,83 +38,70 @@ extension HTTPConnectionHandler {
 
     private func take(_ head: HTTPRequestHead) {
         let fields = HeadFields(head.headers)
-        let identity = self.loop.identity(fields)
-        let admission: RequestAdmission?
-        var refusal: Problem?
-        do throws(Problem) {
-            admission = try RequestAdmission(head, fields: fields, routes: self.loop.routes, gate: self.loop.gate)
-        } catch {
-            admission = nil
-            refusal = error
-        }
-        self.request = RequestUnderWay(
-            method: head.method,
-            version: head.version,
-            headers: head.headers,
+        let method = HTTPMethodLabel(head.method)
+        let request = RequestUnderWay(
+            head,
+            methodLabel: method,
             userAgent: fields.userAgent,
-            identity: identity,
+            identity: self.loop.identity(fields),
             receivedAtNanoseconds: self.now,
-            admission: admission
+            admission: self.admission(head, method, fields)
         )
-        self.machine.headCompleted(keepsAlive: admission?.keepsAlive ?? false, now: self.now)
-        if let refusal {
-            self.fail(refusal)
-        } else if case .refuse(let problem)? = admission?.verdict, problem.closesConnection {
+        self.request = request
+        self.machine.headCompleted(keepsAlive: request.admission.keepsAlive, now: self.now)
+        if case .refuse(let problem) = request.admission.verdict, problem.closesConnection {
             self.fail(problem)
-        } else if admission?.expectsContinue == true, self.input?.holdsBytes != true {
+        } else if request.admission.expectsContinue, self.input?.holdsBytes != true {
             self.withOutput { $0.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n") }
         }
     }
 
+    private func admission(_ head: HTTPRequestHead, _ method: HTTPMethodLabel, _ fields: HeadFields) -> RequestAdmission
+    {
+        do throws(Problem) {
+            return try RequestAdmission(
+                head,
+                method: method,
+                fields: fields,
+                routes: self.loop.routes,
+                gate: self.loop.gate
+            )
+        } catch {
+            return RequestAdmission(refusing: error)
+        }
+    }
+
     private func take(_ piece: ByteBuffer) {
-        guard let verdict = self.request?.admission?.verdict else { return }
-        self.request?.bodyBytes += piece.readableBytes
-        let bytes = self.request?.bodyBytes ?? 0
-        switch verdict {
+        guard let request = self.request else { return }
+        request.count(piece)
+        switch request.admission.verdict {
         case .act(_, let limit):
-            guard bytes <= limit else { return self.fail(self.bodyTooLarge(limit: limit)) }
-            self.request?.append(piece)
+            if request.bodyBytes <= limit { request.append(piece) } else { self.refuse(.bodyTooLarge(limit: limit)) }
         case .refuse, .describe:
-            guard bytes <= RequestAdmission.droppedBodyLimit else {
-                return self.fail(self.bodyTooLarge(limit: RequestAdmission.droppedBodyLimit))
-            }
+            let limit = RequestAdmission.droppedBodyLimit
+            if request.bodyBytes > limit { self.refuse(.bodyTooLarge(limit: limit)) }
         }
     }
 
     /// So many bytes of a chunked body, with everything around its data, have been given to the decoder.
     func didPassChunked(_ length: Int) {
-        guard self.machine.phase == .body else { return }
-        self.request?.chunkedBytes += length
-        if self.request?.isPaddedBeyondReason == true { self.refuse(.bodyPadded()) }
+        guard self.machine.phase == .body, let request = self.request else { return }
+        request.chunkedBytes += length
+        if request.isPaddedBeyondReason { self.refuse(.bodyPadded()) }
     }
 
     private func takeEnd() {
         self.machine.requestCompleted()
-        guard let request = self.request, let admission = request.admission, let context = self.context else { return }
-        switch admission.verdict {
+        guard let request = self.request, let context = self.context else { return }
+        switch request.admission.verdict {
+        case .act(let action, _):
+            let responder = Responder(request: request.identity, connection: self, eventLoop: context.eventLoop)
+            action(request.complete(peerIsLoopback: self.peerIsLoopback), responder)
         case .refuse(let problem): self.fail(problem)
         case .describe(let allow):
             self.answer(
                 HTTPResponse(status: .noContent, contentType: "", headers: [("Allow", allow)], body: .bytes([])),
                 RequestOutcome()
-            )
-        case .act(let action, _):
-            let responder = Responder(request: request.identity, connection: self, eventLoop: context.eventLoop)
-            // The body goes to the action alone, so that it may change it without a copy.
-            self.request?.body = ByteBuffer()
-            action(
-                HTTPRequest(
-                    method: request.method,
-                    path: admission.target.path,
-                    query: admission.target.query,
-                    headers: request.headers,
-                    body: request.body,
-                    id: request.identity.id,
-                    trace: request.identity.trace,
-                    receivedAtNanoseconds: request.receivedAtNanoseconds,
-                    peerIsLoopback: self.peerIsLoopback
-                ),
-                responder
             )
         }
     }
@@ -124,18 +111,6 @@ extension HTTPConnectionHandler {
         guard self.machine.inputDidEnd() else { return }
         guard self.ending == nil || self.unsentBytes == 0 else { return }
         self.context?.close(promise: nil)
-    }
-
-    private func bodyTooLarge(limit: Int) -> Problem {
-        var problem = Problem.bodyTooLarge(limit: limit)
-        problem.applied = self.appliedByRefusal
-        return problem
-    }
-
-    /// Every refusal of a write happens before anything is written.
-    private var appliedByRefusal: Problem.Applied? {
-        if case .data(isWrite: true)? = self.request?.admission?.entry?.route.kind { return .no }
-        return nil
     }
 }
 
@@ -155,19 +130,12 @@ extension HTTPConnectionHandler {
 
     /// Answers a request that is not complete, and ends the connection.
     func refuse(_ problem: Problem) {
-        if self.request == nil {
-            self.request = RequestUnderWay(
-                method: .RAW(value: "-"),
-                version: .http1_1,
-                headers: HTTPHeaders(),
-                userAgent: "",
-                identity: self.loop.newIdentity(),
-                receivedAtNanoseconds: self.now,
-                admission: nil
-            )
-        }
+        let request =
+            self.request
+            ?? RequestUnderWay(refusing: problem, identity: self.loop.newIdentity(), receivedAtNanoseconds: self.now)
+        self.request = request
         var problem = problem
-        problem.applied = self.appliedByRefusal
+        problem.applied = request.appliedByRefusal
         self.fail(problem)
     }
 

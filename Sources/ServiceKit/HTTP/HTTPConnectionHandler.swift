@@ -47,6 +47,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     var writtenBytes: UInt64 = 0
     var mayHaveUnsentBytes = false
     var remoteAddress = ""
+    var userAgent = ""
+    var clientIsHTTP11 = true
+    var clientText: [UInt8] = []
     var peerIsLoopback = false
 
     init(loop: HTTPServerLoop, now: UInt64) {
@@ -60,7 +63,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         switch self.machine.phase {
         case .idle, .head: return self.outputIsFull ? .nothing : .head
         case .body:
-            if case .chunked? = self.request?.admission?.framing { return .chunkedBody }
+            if self.request?.admission.framing == .chunked { return .chunkedBody }
             return .body(remaining: self.request?.remainingBytes ?? 0)
         case .answering: return .nothing
         case .lingering, .closed: return .discard

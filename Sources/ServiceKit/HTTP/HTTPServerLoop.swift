@@ -152,48 +152,40 @@ final class HTTPServerLoop {
     }
 
     /// Counts and logs an answered request.
+    ///
+    /// - Parameter client: the piece of the access line about the client.
     func record(
         _ request: RequestUnderWay,
         _ response: HTTPResponse,
         _ outcome: RequestOutcome,
-        from remoteAddress: String,
+        from client: @autoclosure () -> [UInt8],
         now: UInt64
     ) {
-        let entry = request.admission?.entry
+        let entry = request.admission.entry
         let handler = entry?.metrics ?? self.metrics.otherHandler
         let status = response.status.code
-        let responseBytes = request.method == .HEAD ? 0 : response.body.count
+        let responseBytes = request.methodLabel == .head ? 0 : response.body.count
         let duration = now &- request.receivedAtNanoseconds
         self.metrics.record(
             handler: handler,
-            method: HTTPMethodLabel(request.method),
+            method: request.methodLabel,
             status: status,
             durationNanoseconds: duration,
             requestBytes: request.bodyBytes,
             responseBytes: responseBytes,
             failure: outcome.failure
         )
-        let isProbe = if case .probe? = entry?.route.kind { true } else { false }
+        let isProbe = entry?.isProbe == true
         guard self.accessLog.wants(status: status, isProbe: isProbe) else { return }
-        self.accessLine.encode(
-            AccessRecord(
-                wallClockNanoseconds: now &+ self.wallClockOffset,
-                identity: request.identity,
-                handler: self.metrics.handlerName(handler),
-                isProbe: isProbe,
-                method: request.method.rawValue,
-                path: request.admission?.target.path ?? "-",
-                status: status,
-                durationNanoseconds: duration,
-                requestBytes: request.bodyBytes,
-                responseBytes: responseBytes,
-                remoteAddress: remoteAddress,
-                userAgent: request.userAgent,
-                version: request.version,
-                failure: outcome.failure,
-                stages: outcome.stagesMilliseconds
-            )
+        let answer = AccessLineEncoder.Answer(
+            wallClockNanoseconds: now &+ self.wallClockOffset,
+            handler: self.metrics.handlerName(handler),
+            isProbe: isProbe,
+            status: status,
+            durationNanoseconds: duration,
+            responseBytes: responseBytes
         )
+        self.accessLine.encode(request, answer, outcome, client: client())
         self.accessLog.submit(self.accessLine.line)
     }
 }

@@ -29,47 +29,45 @@ struct HeadFields {
     }
 
     private mutating func take(_ name: String, _ received: String) {
-        // The decoder leaves blanks at the end of some values.
-        let value =
-            received.utf8.last.map(ASCII.isBlank) == true ? String(ASCII.trimmed(received.utf8[...])) ?? "" : received
         // The length tells the names that matter apart almost alone: most fields cost one comparison or none.
         switch name.utf8.count {
         case 4 where ASCII.equal(name, "host"):
             self.hostCount += 1
-            self.host = value
+            self.host = Self.trimmed(received)
         case 6 where ASCII.equal(name, "expect"):
             self.expectCount += 1
-            self.expect = value
+            self.expect = Self.trimmed(received)
         case 7 where ASCII.equal(name, "upgrade"):
             self.hasUpgrade = true
         case 10 where ASCII.equal(name, "connection"):
-            self.takeConnection(value)
+            self.takeConnection(received.utf8.span)
         case 10 where ASCII.equal(name, "user-agent"):
-            self.userAgent = value
+            self.userAgent = received
         case 10 where ASCII.equal(name, "tracestate"):
-            self.tracestate = self.tracestate.map { $0 + "," + value } ?? value
+            self.tracestate = self.tracestate.map { $0 + "," + received } ?? received
         case 11 where ASCII.equal(name, "traceparent"):
             self.traceparentCount += 1
-            self.traceparent = value
+            self.traceparent = Self.trimmed(received)
         case 12 where ASCII.equal(name, "x-request-id"):
-            self.requestID = value
+            // Two ids are none: which one would be the request's?
+            self.requestID = self.requestID == nil ? Self.trimmed(received) : ""
         case 14 where ASCII.equal(name, "content-length"):
             self.contentLengthCount += 1
-            self.contentLength = value
+            self.contentLength = Self.trimmed(received)
         case 17 where ASCII.equal(name, "transfer-encoding"):
             self.transferEncodingCount += 1
-            self.transferEncoding = value
+            self.transferEncoding = Self.trimmed(received)
         default: break
         }
     }
 
-    private mutating func takeConnection(_ value: String) {
-        if ASCII.equal(value, "keep-alive") {
-            self.connectionHasKeepAlive = true
-            return
-        }
-        for part in value.utf8.split(separator: UInt8(ascii: ",")) {
-            let token = ASCII.trimmed(part)
+    private mutating func takeConnection(_ list: Span<UInt8>) {
+        var begin = 0
+        while begin <= list.count {
+            var end = begin
+            while end < list.count, list[end] != UInt8(ascii: ",") { end += 1 }
+            let part = list.extracting(begin..<end)
+            let token = part.extracting(ASCII.trimmed(part))
             if ASCII.equal(token, "close") {
                 self.connectionHasClose = true
             } else if ASCII.equal(token, "keep-alive") {
@@ -77,6 +75,17 @@ struct HeadFields {
             } else if ASCII.equal(token, "upgrade") {
                 self.connectionHasUpgrade = true
             }
+            begin = end + 1
         }
+    }
+
+    /// The decoder leaves blanks at the end of some values.
+    private static func trimmed(_ value: String) -> String {
+        let bytes = value.utf8.span
+        let range = ASCII.trimmed(bytes)
+        guard range.count < bytes.count else { return value }
+        let utf8 = value.utf8
+        let begin = utf8.index(utf8.startIndex, offsetBy: range.lowerBound)
+        return String(value[begin..<utf8.index(begin, offsetBy: range.count)])
     }
 }

@@ -2,10 +2,6 @@ import NIOCore
 
 /// Lowercase hexadecimal digits of integers, most significant first.
 enum HexDigits {
-    static func digit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") &+ value : UInt8(ascii: "a") &- 10 &+ value
-    }
-
     /// Up to 16 lowercase digits as a number; nil for any other character, an upper-case digit too.
     static func value(of digits: Span<UInt8>) -> UInt64? {
         guard digits.count <= 16, !digits.isEmpty else { return nil }
@@ -21,35 +17,40 @@ enum HexDigits {
         return value
     }
 
-    static func append(_ value: some FixedWidthInteger & UnsignedInteger, to bytes: inout [UInt8]) {
-        var shift = type(of: value).bitWidth
-        while shift > 0 {
-            shift &-= 4
-            bytes.append(self.digit(UInt8(truncatingIfNeeded: value >> shift) & 15))
+    /// The 16 digits of a number.
+    static func append(_ value: UInt64, to bytes: inout [UInt8]) {
+        for half in [UInt32(truncatingIfNeeded: value >> 32), UInt32(truncatingIfNeeded: value)] {
+            // Eight bytes of a local value, copied at once.
+            unsafe withUnsafeBytes(of: self.eightDigits(half).bigEndian) { unsafe bytes.append(contentsOf: $0) }
         }
     }
 
+    /// The 16 digits of a number.
     static func write(_ value: UInt64, to buffer: inout ByteBuffer) {
-        // Two halves of eight digits each, built as integers: one bounds check per half instead of one per digit.
         buffer.writeInteger(self.eightDigits(UInt32(truncatingIfNeeded: value >> 32)))
         buffer.writeInteger(self.eightDigits(UInt32(truncatingIfNeeded: value)))
     }
 
-    static func text(_ value: some FixedWidthInteger & UnsignedInteger) -> String {
+    static func text(_ value: UInt64) -> String {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(type(of: value).bitWidth / 4)
         self.append(value, to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") &+ value : UInt8(ascii: "a") &- 10 &+ value
+    }
+
     /// The digits of `value` as the bytes of an integer, first digit in the most significant byte.
+    ///
+    /// The half-bytes are spread to one per byte in three steps; then all eight are made characters at once, those of
+    /// ten and above by the distance from the character behind `9` to `a`.
     private static func eightDigits(_ value: UInt32) -> UInt64 {
-        var digits: UInt64 = 0
-        var shift = 32
-        while shift > 0 {
-            shift &-= 4
-            digits = digits << 8 | UInt64(self.digit(UInt8(truncatingIfNeeded: value >> shift) & 15))
-        }
-        return digits
+        var digits = UInt64(value)
+        digits = (digits | digits << 16) & 0x0000_FFFF_0000_FFFF
+        digits = (digits | digits << 8) & 0x00FF_00FF_00FF_00FF
+        digits = (digits | digits << 4) & 0x0F0F_0F0F_0F0F_0F0F
+        let tenAndAbove = ((digits &+ 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101
+        return digits &+ 0x3030_3030_3030_3030 &+ tenAndAbove &* 0x27
     }
 }

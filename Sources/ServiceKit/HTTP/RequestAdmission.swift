@@ -1,4 +1,3 @@
-import NIOCore
 import NIOHTTP1
 
 /// What is to be done with a request, decided from its head alone, before any of its body is read.
@@ -9,60 +8,77 @@ struct RequestAdmission {
         /// Read the body and drop it, then answer `204` with this `Allow`.
         case describe(allow: String)
         /// Answer the problem; at once if it closes the connection, else after the body.
-        case refuse(Problem)
+        indirect case refuse(Problem)
     }
 
     /// Bodies of refused requests up to this size are read and dropped, so that the connection stays usable.
     static let droppedBodyLimit = 65_536
 
     let target: RequestTarget
-    let entry: RouteTable.Entry?
+    /// Nil when no route has the path.
+    let entry: RouteEntry?
     let framing: RequestFraming
     let keepsAlive: Bool
     /// Whether the client waits for `100 Continue` before it sends the body.
     let expectsContinue: Bool
     let verdict: Verdict
 
+    /// A request of which nothing is known but that it is refused.
+    init(refusing problem: Problem) {
+        self.target = .unknown
+        self.entry = nil
+        self.framing = .none
+        self.keepsAlive = false
+        self.expectsContinue = false
+        self.verdict = .refuse(problem)
+    }
+
     /// - Throws: a problem after which the connection can't be used; there is no route to count it on.
     init(
         _ head: HTTPRequestHead,
+        method: HTTPMethodLabel,
         fields: HeadFields,
         routes: RouteTable,
         gate: ServiceGate
     ) throws(Problem) {
-        self.framing = try RequestFraming(fields, version: head.version)
-        try Self.checkHost(fields, version: head.version)
+        let isHTTP11 = head.version == .http1_1
+        self.framing = try RequestFraming(fields, isHTTP11: isHTTP11)
+        try Self.checkHost(fields, isHTTP11: isHTTP11)
         self.target = try RequestTarget(parsing: head.uri)
         self.entry = routes.entry(for: self.target.path)
         // After an upgrade the decoder reads no further request, so the connection ends with this answer.
         self.keepsAlive =
             !fields.connectionHasClose && !(fields.connectionHasUpgrade && fields.hasUpgrade)
-            && (head.version == .http1_1 || fields.connectionHasKeepAlive)
+            && (isHTTP11 || fields.connectionHasKeepAlive)
 
-        let expectation = try Self.expectation(fields, version: head.version)
-        let verdict = Self.verdict(head.method, self.target, self.entry, gate)
+        let expectation = try Self.expectation(fields, isHTTP11: isHTTP11)
         self.expectsContinue = expectation && self.framing != .none
-        self.verdict = Self.afterBodyLimit(verdict, self.framing, expectsContinue: self.expectsContinue)
-            .naming(applied: self.entry?.route)
+        let verdict = Self.verdict(method, self.target, self.entry, gate)
+        if case .act = verdict, self.framing == .none {
+            self.verdict = verdict
+        } else {
+            self.verdict = Self.afterBodyLimit(verdict, self.framing, expectsContinue: self.expectsContinue)
+                .naming(isWrite: self.entry?.isWrite == true)
+        }
     }
 
     private static func verdict(
-        _ method: HTTPMethod,
+        _ method: HTTPMethodLabel,
         _ target: RequestTarget,
-        _ entry: RouteTable.Entry?,
+        _ entry: RouteEntry?,
         _ gate: ServiceGate
     ) -> Verdict {
         guard let entry else {
-            if target.path == "*", method == .OPTIONS {
+            if method == .options, target.path == "*" {
                 return .describe(allow: "GET, HEAD, POST, PUT, DELETE, OPTIONS")
             }
             return .refuse(.routeNotFound())
         }
         guard let action = entry.action(for: method) else {
-            return method == .OPTIONS ? .describe(allow: entry.allow) : .refuse(.methodNotAllowed(allow: entry.allow))
+            return method == .options ? .describe(allow: entry.allow) : .refuse(.methodNotAllowed(allow: entry.allow))
         }
-        if case .data = entry.route.kind, let problem = gate.refusal() { return .refuse(problem) }
-        return .act(action, limit: entry.route.bodyLimitBytes)
+        if entry.isData, let problem = gate.refusal() { return .refuse(problem) }
+        return .act(action, limit: entry.bodyLimitBytes)
     }
 
     private static func afterBodyLimit(
@@ -86,10 +102,10 @@ struct RequestAdmission {
         }
     }
 
-    private static func checkHost(_ fields: HeadFields, version: HTTPVersion) throws(Problem) {
+    private static func checkHost(_ fields: HeadFields, isHTTP11: Bool) throws(Problem) {
         switch fields.hostCount {
         case 0:
-            guard version == .http1_0 else { throw .badRequest("A request of HTTP/1.1 must have a Host field.") }
+            if isHTTP11 { throw .badRequest("A request of HTTP/1.1 must have a Host field.") }
         case 1:
             guard Self.isHost(fields.host) else { throw .badRequest("The Host field is not a host name.") }
         default: throw .badRequest("The Host field must occur once.")
@@ -98,21 +114,23 @@ struct RequestAdmission {
 
     /// `host [":" port]` by its characters; what the host is called makes no difference to this server.
     private static func isHost(_ host: String) -> Bool {
-        let bytes = host.utf8
-        return !bytes.isEmpty
-            && bytes.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: ":"), UInt8(ascii: "("), UInt8(ascii: ")"),
-                    UInt8(ascii: ";"), UInt8(ascii: "="):
-                    true
-                case UInt8(ascii: "#"), UInt8(ascii: "^"), UInt8(ascii: "`"), UInt8(ascii: "|"): false
-                default: ASCII.isTokenCharacter(byte)
-                }
+        let bytes = host.utf8.span
+        for index in bytes.indices {
+            switch bytes[index] {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: ":"), UInt8(ascii: "."): break
+            case UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: ";"),
+                UInt8(ascii: "="):
+                break
+            case UInt8(ascii: "#"), UInt8(ascii: "^"), UInt8(ascii: "`"), UInt8(ascii: "|"): return false
+            default:
+                guard ASCII.isTokenCharacter(bytes[index]) else { return false }
             }
+        }
+        return !bytes.isEmpty
     }
 
-    private static func expectation(_ fields: HeadFields, version: HTTPVersion) throws(Problem) -> Bool {
-        guard fields.expectCount > 0, version == .http1_1 else { return false }
+    private static func expectation(_ fields: HeadFields, isHTTP11: Bool) throws(Problem) -> Bool {
+        guard fields.expectCount > 0, isHTTP11 else { return false }
         guard fields.expectCount == 1, ASCII.equal(fields.expect, "100-continue") else { throw .expectationFailed() }
         return true
     }
@@ -120,8 +138,8 @@ struct RequestAdmission {
 
 extension RequestAdmission.Verdict {
     /// A refusal of a write says that nothing was written.
-    fileprivate func naming(applied route: Route?) -> Self {
-        guard case .refuse(var problem) = self, case .data(isWrite: true)? = route?.kind else { return self }
+    fileprivate func naming(isWrite: Bool) -> Self {
+        guard isWrite, case .refuse(var problem) = self else { return self }
         problem.applied = .no
         return .refuse(problem)
     }

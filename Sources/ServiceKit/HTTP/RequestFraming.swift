@@ -10,12 +10,12 @@ enum RequestFraming: Equatable {
     case chunked
 
     /// - Throws: a 400 after which the connection can't be used: nobody knows where the next request begins.
-    init(_ fields: HeadFields, version: HTTPVersion) throws(Problem) {
+    init(_ fields: HeadFields, isHTTP11: Bool) throws(Problem) {
         if fields.transferEncodingCount > 0 {
             guard fields.contentLengthCount == 0 else {
                 throw .badRequest("Content-Length and Transfer-Encoding must not both be present.")
             }
-            guard version == .http1_1 else {
+            guard isHTTP11 else {
                 throw .badRequest("Transfer-Encoding needs HTTP/1.1.")
             }
             guard fields.transferEncodingCount == 1, ASCII.equal(fields.transferEncoding, "chunked") else {

@@ -1,46 +1,56 @@
 /// A request target taken apart: path and query as received, nothing decoded.
 struct RequestTarget: Equatable {
-    var path: String
-    var query: String?
+    /// Of a request whose target could not be read.
+    static let unknown = RequestTarget(path: "-", query: nil)
+
+    let path: String
+    let query: String?
+
+    private init(path: String, query: String?) {
+        self.path = path
+        self.query = query
+    }
 
     /// Takes the origin form `/path?query`, the absolute form `http://authority/path?query`, and `*`.
     ///
     /// - Throws: a 400 for a fragment and for any other form.
     init(parsing target: String) throws(Problem) {
-        var text = target[...]
-        if text.utf8.first != UInt8(ascii: "/") {
-            if target == "*" {
-                self.path = target
-                self.query = nil
-                return
+        let bytes = target.utf8.span
+        let begin = try Self.beginOfPath(bytes)
+        var mark = bytes.count
+        for index in begin..<bytes.count {
+            if bytes[index] == UInt8(ascii: "#") {
+                throw .badRequest("The request target must not hold a fragment; '#' in a key is written %23.")
             }
-            guard let origin = Self.originForm(ofAbsolute: text) else {
-                throw .badRequest("The request target must begin with '/'.")
-            }
-            text = origin
+            if bytes[index] == UInt8(ascii: "?"), mark == bytes.count { mark = index }
         }
-        let bytes = text.utf8
-        guard !bytes.contains(UInt8(ascii: "#")) else {
-            throw .badRequest("The request target must not hold a fragment; '#' in a key is written %23.")
-        }
-        if let mark = bytes.firstIndex(of: UInt8(ascii: "?")) {
-            self.path = String(text[..<mark])
-            self.query = String(text[bytes.index(after: mark)...])
+        let utf8 = target.utf8
+        let pathEnd = utf8.index(utf8.startIndex, offsetBy: mark)
+        if begin == 0, mark == bytes.count {
+            self.path = target
         } else {
-            self.path = text.count == target.count ? target : String(text)
-            self.query = nil
+            // An absolute form may leave its path out.
+            self.path = begin == mark ? "/" : String(target[utf8.index(utf8.startIndex, offsetBy: begin)..<pathEnd])
         }
-        // An absolute form may leave its path out.
-        if self.path.isEmpty { self.path = "/" }
+        self.query = mark == bytes.count ? nil : String(target[utf8.index(after: pathEnd)...])
     }
 
-    /// What follows the authority of an absolute form.
-    private static func originForm(ofAbsolute text: Substring) -> Substring? {
-        let scheme = text.utf8.prefix(7)
-        guard ASCII.equal(scheme, "http://") else { return nil }
-        let rest = text[scheme.endIndex...]
-        guard let first = rest.utf8.first, first != UInt8(ascii: "/"), first != UInt8(ascii: "?") else { return nil }
-        return rest.utf8.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") }
-            .map { rest[$0...] } ?? ""
+    /// Where the path begins: behind the authority of an absolute form.
+    private static func beginOfPath(_ bytes: Span<UInt8>) throws(Problem) -> Int {
+        if bytes.isEmpty || bytes[0] == UInt8(ascii: "/") { return 0 }
+        if bytes.count == 1, bytes[0] == UInt8(ascii: "*") { return 0 }
+        let scheme: StaticString = "http://"
+        let length = scheme.utf8CodeUnitCount
+        guard bytes.count > length, ASCII.equal(bytes.extracting(0..<length), scheme) else {
+            throw .badRequest("The request target must begin with '/'.")
+        }
+        var index = length
+        while index < bytes.count, !Self.endsAuthority(bytes[index]) { index += 1 }
+        guard index > length else { throw .badRequest("The request target names no host.") }
+        return index
+    }
+
+    private static func endsAuthority(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "/") || byte == UInt8(ascii: "?") || byte == UInt8(ascii: "#")
     }
 }

@@ -1,26 +1,32 @@
-import JSONLogging
 import NIOCore
 import NIOHTTP1
 
 /// Writes answers as bytes of HTTP/1.1, straight into the buffer that goes to the socket.
 ///
-/// One per event loop. What is the same in many answers is kept ready: the date, which is renewed by ``refresh(wallClockNanoseconds:)``
-/// a few times a second, together with the fields that never change.
+/// One per event loop. What is the same in many answers is kept ready: the beginning of a JSON answer, and the fields
+/// that never change together with the date, which ``refresh(wallClockNanoseconds:)`` renews a few times a second.
 struct ResponseEncoder {
+    private static let jsonType: StaticString = "application/json"
+    private static let okJSON = Array(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ".utf8
+    )
+
+    private let okJSON = Self.okJSON
     private var second = UInt64.max
     /// `Date` and the constant fields, each with its line end.
     private var commonFields: [UInt8] = []
+    /// The same with `Cache-Control: no-store`.
+    private var uncachedFields: [UInt8] = []
 
     /// Renews the date. To be called at least once before the first answer.
     mutating func refresh(wallClockNanoseconds now: UInt64) {
         let second = now / 1_000_000_000
         guard second != self.second else { return }
         self.second = second
-        var fields: [UInt8] = []
-        fields.append(contentsOf: "\r\nDate: ".utf8)
-        fields.append(contentsOf: HTTPDate.text(secondsSince1970: second).utf8)
-        fields.append(contentsOf: "\r\nX-Content-Type-Options: nosniff\r\n".utf8)
-        self.commonFields = fields
+        self.commonFields = Array(
+            "\r\nDate: \(HTTPDate.text(secondsSince1970: second))\r\nX-Content-Type-Options: nosniff\r\n".utf8
+        )
+        self.uncachedFields = self.commonFields + Array("Cache-Control: no-store\r\n".utf8)
     }
 
     /// Appends one answer.
@@ -29,8 +35,6 @@ struct ResponseEncoder {
     ///   - withoutBody: the request was `HEAD`: the fields are those of the whole answer.
     ///   - closes: whether the connection ends with this answer.
     ///   - keepAliveNamed: the client speaks HTTP/1.0 and asked to keep the connection, which must be confirmed.
-    /// - Returns: how many bytes of body were written.
-    @discardableResult
     func write(
         _ response: HTTPResponse,
         requestID: String,
@@ -38,29 +42,19 @@ struct ResponseEncoder {
         closes: Bool,
         keepAliveNamed: Bool,
         to buffer: inout ByteBuffer
-    ) -> Int {
-        Self.writeStatusLine(response.status, to: &buffer)
-        let mayHaveBody = response.status != .noContent && response.status != .notModified
-        if mayHaveBody {
-            buffer.writeStaticString("Content-Type: ")
-            buffer.writeStaticString(response.contentType)
-            buffer.writeStaticString("\r\nContent-Length: ")
-            buffer.writeString(String(response.body.count))
-            buffer.writeStaticString("\r\nX-Request-Id: ")
-        } else {
-            buffer.writeStaticString("X-Request-Id: ")
-        }
+    ) {
+        let mayHaveBody = self.writeBegin(response, to: &buffer)
         buffer.writeString(requestID)
-        buffer.writeBytes(self.commonFields)
-        var cacheControl = false
+        let setsCacheControl = response.headers.contains { name, _ in
+            name.utf8CodeUnitCount == 13 && ASCII.equal(name.description, "cache-control")
+        }
+        buffer.writeBytes(setsCacheControl ? self.commonFields : self.uncachedFields)
         for (name, value) in response.headers {
             buffer.writeStaticString(name)
             buffer.writeStaticString(": ")
             buffer.writeString(value)
             buffer.writeStaticString("\r\n")
-            if name.utf8CodeUnitCount == 13, ASCII.equal(name.description, "cache-control") { cacheControl = true }
         }
-        if !cacheControl { buffer.writeStaticString("Cache-Control: no-store\r\n") }
         if closes {
             buffer.writeStaticString("Connection: close\r\n\r\n")
         } else if keepAliveNamed {
@@ -68,11 +62,33 @@ struct ResponseEncoder {
         } else {
             buffer.writeStaticString("\r\n")
         }
-        guard mayHaveBody, !withoutBody else { return 0 }
+        guard mayHaveBody, !withoutBody else { return }
         switch response.body {
-        case .bytes(let bytes): return buffer.writeBytes(bytes)
-        case .buffer(let bytes): return buffer.writeImmutableBuffer(bytes)
+        case .bytes(let bytes): buffer.writeBytes(bytes)
+        case .buffer(let bytes): buffer.writeImmutableBuffer(bytes)
         }
+    }
+
+    /// Appends everything up to the request id.
+    ///
+    /// - Returns: whether the status permits a body.
+    private func writeBegin(_ response: HTTPResponse, to buffer: inout ByteBuffer) -> Bool {
+        switch response.status {
+        case .ok where ASCII.same(response.contentType, Self.jsonType):
+            buffer.writeBytes(self.okJSON)
+        case .noContent, .notModified:
+            Self.writeStatusLine(response.status, to: &buffer)
+            buffer.writeStaticString("X-Request-Id: ")
+            return false
+        default:
+            Self.writeStatusLine(response.status, to: &buffer)
+            buffer.writeStaticString("Content-Type: ")
+            buffer.writeStaticString(response.contentType)
+            buffer.writeStaticString("\r\nContent-Length: ")
+        }
+        buffer.writeString(String(response.body.count))
+        buffer.writeStaticString("\r\nX-Request-Id: ")
+        return true
     }
 
     private static func writeStatusLine(_ status: HTTPResponseStatus, to buffer: inout ByteBuffer) {
@@ -81,12 +97,7 @@ struct ResponseEncoder {
         case .noContent: buffer.writeStaticString("HTTP/1.1 204 No Content\r\n")
         case .notFound: buffer.writeStaticString("HTTP/1.1 404 Not Found\r\n")
         case .serviceUnavailable: buffer.writeStaticString("HTTP/1.1 503 Service Unavailable\r\n")
-        default:
-            buffer.writeStaticString("HTTP/1.1 ")
-            buffer.writeString(String(status.code))
-            buffer.writeStaticString(" ")
-            buffer.writeString(status.reasonPhrase)
-            buffer.writeStaticString("\r\n")
+        default: buffer.writeString("HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n")
         }
     }
 }

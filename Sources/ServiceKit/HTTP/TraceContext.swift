@@ -49,7 +49,7 @@ package struct TraceContext: Sendable, Equatable {
     /// The value of the `traceparent` header for requests that this service makes on behalf of this one: 55 characters.
     package var traceparent: String {
         "00-" + HexDigits.text(self.traceHigh) + HexDigits.text(self.traceLow) + "-" + HexDigits.text(self.span) + "-"
-            + HexDigits.text(self.flags)
+            + String(decoding: [HexDigits.digit(self.flags >> 4), HexDigits.digit(self.flags & 15)], as: UTF8.self)
     }
 
     /// Appends ``traceparent`` without making a string of it.
