@@ -1,0 +1,67 @@
+import Glibc
+import Testing
+import TransactionLog
+
+@testable import KVService
+
+@Suite("A write that the log refuses is answered so that its client knows")
+struct RefusalTests {
+    private static let full = SystemError(call: "pwrite", path: "data/kv/segment", code: ENOSPC)
+    private static let broken = SystemError(call: "fdatasync", path: "data/kv/segment", code: EIO)
+
+    @Test("what happened, and that nothing was applied where that is certain")
+    func table() {
+        let rows: [(CommitRefusal, UInt, String, String)] = [
+            (.overloaded, 503, "overloaded", "no"),
+            (.closed, 503, "draining", "no"),
+            (.outOfSpace(Self.full), 507, "disk_full", "no"),
+            (.outOfSpace(SystemError(call: "open", path: "x", code: EMFILE)), 503, "segment_unavailable", "no"),
+            (.failed(Self.broken, written: false), 503, "store_failed", "no"),
+            (.failed(Self.broken, written: true), 503, "store_failed", "unknown"),
+        ]
+        for (refusal, status, code, applied) in rows {
+            let problem = KVRoutes.problem(refusal)
+            #expect(problem.status.code == status)
+            #expect(problem.code == code)
+            #expect(problem.applied?.rawValue == applied)
+        }
+    }
+
+    @Test("when to come back, unless only a restart helps")
+    func retryAfter() {
+        for refusal in [CommitRefusal.overloaded, .closed, .outOfSpace(Self.full)] {
+            #expect(KVRoutes.problem(refusal).headers.contains { $0.name.description == "Retry-After" })
+        }
+        #expect(KVRoutes.problem(.failed(Self.broken, written: true)).headers.isEmpty)
+    }
+}
+
+@Suite("The replay's progress")
+struct ReplayStateTests {
+    @Test("goes from nothing to all, and is all for an empty log")
+    func ratio() {
+        let state = ReplayState()
+        #expect(state.ratio == 0)
+        #expect(state.etaSeconds == nil)
+        state.begin()
+        state.update(ReplayProgress(bytesRead: 25, bytesTotal: 100, transactions: 3))
+        #expect(state.phase == .inProgress)
+        #expect(state.ratio == 0.25)
+        #expect((state.etaSeconds ?? -1) >= 0)
+        state.end(.done)
+        #expect(state.ratio == 1)
+        #expect(state.etaSeconds == 0)
+        #expect(state.progress.transactions == 3)
+    }
+}
+
+@Suite("Sync modes")
+struct SyncModeTests {
+    @Test("other than always come with a warning")
+    func warnings() {
+        #expect(SyncMode.always.warning == nil)
+        #expect(SyncMode.never.warning != nil)
+        #expect(SyncMode.interval(milliseconds: 100).warning != nil)
+        #expect(SyncMode.interval(milliseconds: 250).intervalSeconds == 0.25)
+    }
+}
