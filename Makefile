@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 # What the product is built with. Exclusive access to variables is proven at compile time where it can be, and checked
 # at run time in debug builds, which the tests use; the release build leaves the run-time checks out.
-RELEASE_FLAGS := -c release -Xswiftc -enforce-exclusivity=unchecked
+RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc -enforce-exclusivity=unchecked
 SWIFT_SOURCES := Package.swift Sources Tests
 TOOLS := Tests/Tools
 

@@ -16,6 +16,7 @@ final class KVService: Sendable {
     let admin: KVAdmin
 
     init(runtime: ServiceRuntime) {
+        let lastWarning = LastWarning()
         let settings = runtime.settings
         self.runtime = runtime
         self.gauges = StoreGauges(holder: self.holder)
@@ -24,6 +25,11 @@ final class KVService: Sendable {
         let (gate, logger) = (runtime.gate, runtime.logger)
         self.metrics = StoreMetrics(registry: runtime.registry) { stage, error in
             if stage == .prepare {
+                // Each refused write tells; one line in ten seconds is enough. Only the writer thread comes here.
+                let now = monotonicNanoseconds()
+                let told = lastWarning.atNanoseconds.load(ordering: .relaxed)
+                if told != 0 && now - told < 10_000_000_000 { return }
+                lastWarning.atNanoseconds.store(now, ordering: .relaxed)
                 logger.warning("no space is ready for the log's next segment", metadata: ["error": "\(error)"])
                 return
             }
@@ -104,7 +110,7 @@ final class KVService: Sendable {
         }
         if let tail = report.tornTail {
             logger.warning(
-                "torn tail cut: the last write had not finished and was never acknowledged",
+                "the log ended in an unfinished frame: cut, and its bytes kept aside",
                 metadata: [
                     "file": "\(tail.file)", "offset": "\(tail.offset)", "bytes": "\(tail.bytes)",
                     "kept_as": "\(tail.quarantined)",
@@ -156,10 +162,20 @@ final class KVService: Sendable {
     }
 }
 
+/// When a warning that would repeat itself was last written. Monotonic nanoseconds, 0 for never.
+private final class LastWarning: Sendable {
+    let atNanoseconds = Atomic<UInt64>(0)
+}
+
 extension ServiceFailure {
     /// What the start does about an error of the log.
     init(_ error: LogError, directory: String) {
         switch error {
+        case .corrupt(let corruption) where corruption.isOfImport:
+            self.init(
+                .dataCorrupt,
+                "\(error). Mend or move away \(directory)/kv.log and start again; nothing of it has been taken over yet."
+            )
         case .corrupt:
             self.init(
                 .dataCorrupt,

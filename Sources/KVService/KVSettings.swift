@@ -8,7 +8,7 @@ package enum KVSettings {
         "data-dir", .directoryPath, default: "./data/kv", help: "Folder of the log, used by one process at a time")
     static let sync = Setting(
         "sync", .syncMode, default: "always",
-        help: "When a write is acknowledged: after fdatasync, or earlier at the risk of losing it")
+        help: "When a write is acknowledged: always (after fdatasync), interval:<ms> or never (earlier, can lose it)")
     static let segmentBytes = Setting(
         "segment-bytes", .byteSize(in: 1 << 20...4 << 30), default: "67108864", help: "Size of a log segment")
     static let maxKeyBytes = Setting(

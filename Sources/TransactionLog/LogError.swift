@@ -53,6 +53,11 @@ package struct Corruption: Equatable, Sendable, CustomStringConvertible {
         self.reason = reason
     }
 
+    /// Whether it is the Go system's log, and the store itself is not concerned.
+    package var isOfImport: Bool {
+        if case .importedLog = self.reason { true } else { false }
+    }
+
     package var description: String {
         "\(self.file) at offset \(self.offset), after revision \(self.lastGoodRevision): \(self.reason.description)"
     }

@@ -52,8 +52,10 @@ final class UpstreamProbe {
 
     private func answered(_ result: Result<UpstreamResponse, UpstreamFailure>) {
         switch result {
+        case .success(let response) where !Self.isReadiness(response):
+            self.failed("answer", "status \(response.head.status) to /readyz is not an answer of kv-service")
         case .success(let response):
-            // Whatever it says, it is there.
+            // Ready or not, it is there.
             if self.monitor.probed(isReachable: true, isReady: response.head.status == 200) != nil {
                 self.logger.notice("kv-service can be reached", metadata: ["upstream": "\(self.monitor.address)"])
             }
@@ -61,16 +63,24 @@ final class UpstreamProbe {
             // The gateway is busy, which says nothing about kv-service.
             break
         case .failure(let failure):
-            if self.monitor.probed(isReachable: false, isReady: false) != nil {
-                self.logger.warning(
-                    "kv-service cannot be reached",
-                    metadata: [
-                        "upstream": "\(self.monitor.address)", "reason": "\(failure.label)",
-                        "detail": "\(failure.message)",
-                    ]
-                )
-            }
+            self.failed(failure.label, failure.message)
         }
+    }
+
+    /// Another server has a page for every path, or none for this one; it does not answer with a document.
+    private static func isReadiness(_ response: UpstreamResponse) -> Bool {
+        (response.head.status == 200 || response.head.status == 503) && response.head.mediaType == .json
+    }
+
+    private func failed(_ reason: String, _ detail: String) {
+        let changed = self.monitor.probed(isReachable: false, isReady: false) != nil
+        // One that was not there from the beginning never changes; it is told once.
+        let neverThere = self.number == UInt64(UpstreamMonitor.failedProbesToUnready) && !self.monitor.isReachable
+        guard changed || neverThere else { return }
+        self.logger.warning(
+            "kv-service cannot be reached",
+            metadata: ["upstream": "\(self.monitor.address)", "reason": "\(reason)", "detail": "\(detail)"]
+        )
     }
 
     private static func newTrace() -> TraceContext {

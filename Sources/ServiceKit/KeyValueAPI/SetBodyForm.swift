@@ -13,6 +13,9 @@ enum SetBodyForm {
     /// is: form types in particular are refused, so that no web page can write through a visitor's browser.
     /// - Throws: 415 `unsupported_media_type`.
     init(of request: HTTPRequest) throws(Problem) {
+        guard !request.headers.contains(name: "content-encoding") else {
+            throw Self.unsupported("The request has a Content-Encoding, and bodies are taken as they are.")
+        }
         if let plain = Self.plain(request.headers), plain == .raw || request.method == .POST {
             self = plain
             return

@@ -11,7 +11,8 @@ package struct CommonSettings: Sendable {
         help: "File with the bearer token for /admin actions; without one only loopback peers may act")
     package let eventLoops: Setting<Int>
     package let logLevel = Setting(
-        "log-level", .logLevel, default: "info", help: "Least severe level that is logged")
+        "log-level", .logLevel, default: "info",
+        help: "Least severe level that is logged: trace, debug, info, notice, warning, error or critical")
     package let maxConnections = Setting(
         "max-connections", .integer(in: 1...1_000_000), default: "10000",
         help: "Client connections; those above are answered 503 and closed")

@@ -81,6 +81,8 @@ package final class ServiceRuntime: Sendable {
     }
 
     private func registerMetrics(prefix: String) {
+        self.registry.gauge("http_connections_max", help: "Client connections that are taken at one time.")
+            .set(Double(self.settings[self.common.maxConnections]))
         let gate = self.gate
         let output = self.output
         ProcessMetrics.register(in: self.registry)

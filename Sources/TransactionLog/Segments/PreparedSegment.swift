@@ -27,6 +27,8 @@ struct PreparedSegment: Sendable {
                     try file.writeAll(Array(Self.chunk[..<count]), at: UInt64(offset))
                 }
                 offset += count
+                // In small pieces, as a sync of the log that runs meanwhile waits for what is being written here.
+                if offset < sizeBytes { try file.synchronizeData() }
             }
             try file.synchronize()
             return PreparedSegment(file: file, path: path)
