@@ -133,7 +133,10 @@ let package = Package(
         ),
         .testTarget(
             name: "KVServiceTests",
-            dependencies: ["KVService", "KeyValueStore", "ServiceKit", "TransactionLog"],
+            dependencies: [
+                "KVService", "KeyValueStore", "ServiceKit", "TransactionLog",
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(

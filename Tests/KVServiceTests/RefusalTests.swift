@@ -1,4 +1,6 @@
 import Glibc
+import NIOHTTP1
+import ServiceKit
 import Testing
 import TransactionLog
 
