@@ -77,9 +77,10 @@ struct DescriptorSink {
     }
 
     private static func lines(in bytes: ArraySlice<UInt8>) -> Int {
-        bytes.reduce(into: 0) { count, byte in
-            if byte == UInt8(ascii: "\n") { count += 1 }
-        }
+        let bytes = bytes.span
+        var count = 0
+        for index in bytes.indices where bytes[index] == UInt8(ascii: "\n") { count &+= 1 }
+        return count
     }
 
     // MARK: System calls

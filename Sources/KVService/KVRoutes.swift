@@ -79,7 +79,7 @@ struct KVRoutes {
 
         init(_ request: HTTPRequest) {
             self.receivedAtNanoseconds = request.receivedAtNanoseconds
-            self.wantsTiming = request.headers.first(name: "X-Request-Timing") == "1"
+            self.wantsTiming = request.headers.first("x-request-timing") == "1"
         }
     }
 
@@ -100,10 +100,10 @@ struct KVRoutes {
             return responder.fail(Self.problem(refusal))
         }
         let timings = result.timings
-        outcome.stagesMilliseconds = [
-            ("queue_ms", Double(timings.queue) / 1e6), ("write_ms", Double(timings.write) / 1e6),
-            ("fsync_ms", Double(timings.fsync) / 1e6), ("apply_ms", Double(timings.apply) / 1e6),
-        ]
+        outcome.measures.add("queue_ms", .nanoseconds(timings.queue))
+        outcome.measures.add("write_ms", .nanoseconds(timings.write))
+        outcome.measures.add("fsync_ms", .nanoseconds(timings.fsync))
+        outcome.measures.add("apply_ms", .nanoseconds(timings.apply))
         if request.wantsTiming {
             response.headers.append(("Server-Timing", timings.serverTiming))
         }

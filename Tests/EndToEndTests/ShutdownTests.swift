@@ -74,16 +74,26 @@ extension EndToEnd {
             for connection in idle { #expect(try connection.isClosedByServer()) }
         }
 
-        @Test func `a second signal ends the service at once`() throws {
-            // A request whose body never comes holds the drain.
-            let services = try Services(kvArguments: ["--shutdown-timeout", "60s"], withGateway: false)
+        /// A write whose body never ends, which the service is reading when this returns.
+        private static func stuckWrite(at services: Services) throws -> HTTPConnection {
             let stuck = try HTTPConnection(port: services.kvPort)
             try stuck.send(
                 Array("PUT /kv/set?key=a HTTP/1.1\r\nHost: t\r\nContent-Type: application/octet-stream\r\n".utf8)
                     + Array("Content-Length: 10\r\n\r\n12345".utf8)
             )
-            // One connection after the other: the stuck request's bytes were read before this answer was sent.
-            _ = try HTTPConnection(port: services.kvPort).request("GET", "/health")
+            let scraper = try HTTPConnection(port: services.kvPort)
+            _ = try Poll.until("the write is being read beside the scrape") {
+                let text = String(decoding: try scraper.request("GET", "/metrics").body, as: UTF8.self)
+                return text.contains("\nhttp_requests_in_flight 2\n") ? true : nil
+            }
+            return stuck
+        }
+
+        @Test func `a second signal ends the service at once`() throws {
+            // A request whose body never comes holds the drain.
+            let services = try Services(kvArguments: ["--shutdown-timeout", "60s"], withGateway: false)
+            let stuck = try Self.stuckWrite(at: services)
+            defer { withExtendedLifetime(stuck) {} }
             services.kv.child.signal(SIGTERM)
             try services.kv.waitForLog("shutdown started")
             #expect(services.kv.child.endingIfEnded() == nil)
@@ -93,12 +103,8 @@ extension EndToEnd {
 
         @Test func `a drain that does not end within the timeout exits 1`() throws {
             let services = try Services(kvArguments: ["--shutdown-timeout", "300ms"], withGateway: false)
-            let stuck = try HTTPConnection(port: services.kvPort)
-            try stuck.send(
-                Array("PUT /kv/set?key=a HTTP/1.1\r\nHost: t\r\nContent-Type: application/octet-stream\r\n".utf8)
-                    + Array("Content-Length: 10\r\n\r\n12345".utf8)
-            )
-            _ = try HTTPConnection(port: services.kvPort).request("GET", "/health")
+            let stuck = try Self.stuckWrite(at: services)
+            defer { withExtendedLifetime(stuck) {} }
             #expect(try services.kv.stop(seconds: 10) == .exited(1), "\(services.kv.child.output.suffix(2_000))")
             #expect(try services.kv.waitForLog("shutdown finished").string("result") != "clean")
         }

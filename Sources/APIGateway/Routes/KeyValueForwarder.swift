@@ -61,7 +61,7 @@ final class KeyValueForwarder {
             key: key,
             value: value,
             identity: responder.request,
-            wantsTiming: request.headers.first(name: "x-request-timing") == "1",
+            wantsTiming: request.headers.first("x-request-timing") == "1",
             deadlineNanoseconds: started + self.timeoutNanoseconds
         ) { exchange, result in
             self.answer(exchange, result, started: started, responder, representation: representation)
@@ -81,11 +81,9 @@ final class KeyValueForwarder {
         let overheadNanoseconds = totalNanoseconds - min(totalNanoseconds, exchange.upstreamNanoseconds)
         self.monitor.metrics.overhead.observe(nanoseconds: overheadNanoseconds)
         var outcome = RequestOutcome()
-        outcome.stagesMilliseconds = [
-            ("upstream_ms", Double(exchange.upstreamNanoseconds) / 1e6),
-            ("overhead_ms", Double(overheadNanoseconds) / 1e6),
-            ("attempts", Double(exchange.attempts)),
-        ]
+        outcome.measures.add("upstream_ms", .nanoseconds(exchange.upstreamNanoseconds))
+        outcome.measures.add("overhead_ms", .nanoseconds(overheadNanoseconds))
+        outcome.measures.add("attempts", .count(exchange.attempts))
         switch answered {
         case .success(var response):
             if exchange.wantsTiming {

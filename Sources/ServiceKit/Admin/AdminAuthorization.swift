@@ -35,7 +35,7 @@ package struct AdminAuthorization: Sendable {
     /// - Throws: 401 `unauthorized` or 403 `forbidden`.
     package func check(_ request: HTTPRequest) throws(Problem) {
         // A page in a browser on this host must not be able to act in its user's name.
-        if request.headers.contains(name: "Origin") {
+        if request.headers.contains("origin") {
             throw Problem(.forbidden, code: "forbidden", detail: "Actions are not taken from web pages.")
         }
         guard let token = self.token else {
@@ -44,7 +44,7 @@ package struct AdminAuthorization: Sendable {
                 .forbidden, code: "forbidden",
                 detail: "Without --admin-token-file, actions are taken from this host's loopback interface only.")
         }
-        let given = request.headers[canonicalForm: "authorization"]
+        let given = request.headers.elements(of: "authorization")
         guard given.count == 1, given[0].lowercased().hasPrefix("bearer "),
             Self.isEqual(Array(given[0].utf8.dropFirst(7)), token)
         else {

@@ -27,8 +27,11 @@ enum ASCII {
     }
 
     /// Whether the bytes are exactly those of `wanted`.
-    static func identical(_ bytes: some Sequence<UInt8>, _ wanted: StaticString) -> Bool {
-        wanted.withUTF8Buffer { unsafe bytes.elementsEqual($0) }
+    static func identical(_ bytes: Span<UInt8>, _ wanted: StaticString) -> Bool {
+        guard bytes.count == wanted.utf8CodeUnitCount else { return false }
+        // Constant text of the program: its pointer is always valid, and the index is below its length.
+        for index in bytes.indices where unsafe bytes[index] != wanted.utf8Start[index] { return false }
+        return true
     }
 
     static func lowercase(_ byte: UInt8) -> UInt8 {
@@ -46,6 +49,38 @@ enum ASCII {
         while begin < end, self.isBlank(text[begin]) { begin += 1 }
         while end > begin, self.isBlank(text[end - 1]) { end -= 1 }
         return begin..<end
+    }
+
+    /// The elements of a list separated by commas, without the blanks around them.
+    static func forEachElement(of list: Span<UInt8>, _ body: (Span<UInt8>) -> Void) {
+        var begin = 0
+        while begin <= list.count {
+            var end = begin
+            while end < list.count, list[end] != UInt8(ascii: ",") { end += 1 }
+            let part = list.extracting(begin..<end)
+            body(part.extracting(self.trimmed(part)))
+            begin = end + 1
+        }
+    }
+
+    /// The bytes as a string, with what is not UTF-8 in them replaced.
+    static func string(_ bytes: Span<UInt8>) -> String {
+        unsafe bytes.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
+    }
+
+    static func isToken(_ text: Span<UInt8>) -> Bool {
+        for index in text.indices where !self.isTokenCharacter(text[index]) { return false }
+        return !text.isEmpty
+    }
+
+    static func isFieldValue(_ text: Span<UInt8>) -> Bool {
+        for index in text.indices where !self.isFieldCharacter(text[index]) { return false }
+        return true
+    }
+
+    /// Whether the byte may be in a field's value: no control character but the tab.
+    static func isFieldCharacter(_ byte: UInt8) -> Bool {
+        byte >= 0x20 ? byte != 0x7F : byte == UInt8(ascii: "\t")
     }
 
     /// Whether the byte may be in a token of RFC 9110, section 5.6.2: methods, field names.

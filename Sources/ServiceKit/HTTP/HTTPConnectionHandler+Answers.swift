@@ -1,6 +1,5 @@
 import JSONLogging
 import NIOCore
-import NIOHTTP1
 import Synchronization
 
 /// Answering.
@@ -16,7 +15,7 @@ extension HTTPConnectionHandler {
                 self.loop.encoder.write(
                     response,
                     requestID: request.identity.id,
-                    withoutBody: request.methodLabel == .head,
+                    withoutBody: request.method == .head,
                     closes: closes,
                     keepAliveNamed: !request.isHTTP11,
                     to: &output
@@ -30,7 +29,7 @@ extension HTTPConnectionHandler {
         case .linger: self.ending = .linger
         case .close: self.ending = .close
         }
-        if !self.inBurst { self.input?.feed(now: now) }
+        self.feed(now: now)
     }
 
     /// The piece of an access line about the client, which is the same for nearly all requests of a connection.
@@ -135,12 +134,5 @@ extension HTTPConnectionHandler {
         let wasBusy = self.machine.isBusy
         self.context?.close(promise: nil)
         return wasBusy
-    }
-
-    private func expire(_ problem: Problem, now: UInt64) {
-        self.beginBurst(now: now)
-        self.refuse(problem)
-        self.flush()
-        self.endBurst()
     }
 }

@@ -4,93 +4,59 @@ import Synchronization
 
 /// Reading requests.
 extension HTTPConnectionHandler {
-    func beginBurst(now: UInt64) {
-        self.now = now
-        self.inBurst = true
-    }
-
-    /// After a burst: reads on if that was held back and its reason is gone.
-    func endBurst() {
-        self.inBurst = false
-        if self.readIsDue, self.demand != .nothing, let context = self.context {
-            self.readIsDue = false
-            context.read()
-        }
-    }
-
     /// Bytes of the next request are there.
-    func requestBegan(now: UInt64) {
-        self.machine.requestBegan(now: now)
+    func requestBegan() {
+        self.machine.requestBegan(now: self.now)
         if !self.countsInFlight {
             self.countsInFlight = true
             self.loop.metrics.counters.requestsInFlight.wrappingAdd(1, ordering: .relaxed)
         }
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch (Self.unwrapInboundIn(data), self.machine.phase) {
-        case (.head(let head), .head): self.take(head)
-        case (.body(let piece), .body): self.take(piece)
-        case (.end, .body): self.takeEnd()
-        default: break  // Whatever follows a refusal.
-        }
-    }
-
-    private func take(_ head: HTTPRequestHead) {
-        let fields = HeadFields(head.headers)
-        let method = HTTPMethodLabel(head.method)
+    func take(_ head: RequestHead) {
+        let result = Result { () throws(Problem) in try HeadFields(head.headers) }
+        let admission = RequestAdmission(head, fields: result, routes: self.loop.routes, gate: self.loop.gate)
+        let fields = (try? result.get()) ?? HeadFields()
         let request = RequestUnderWay(
             head,
-            methodLabel: method,
             userAgent: fields.userAgent,
             identity: self.loop.identity(fields),
             receivedAtNanoseconds: self.now,
-            admission: self.admission(head, method, fields)
+            admission: admission
         )
         self.request = request
-        self.machine.headCompleted(keepsAlive: request.admission.keepsAlive, now: self.now)
-        if case .refuse(let problem) = request.admission.verdict, problem.closesConnection {
+        self.machine.headCompleted(keepsAlive: admission.keepsAlive, now: self.now)
+        if case .refuse(let problem) = admission.verdict, problem.closesConnection {
             self.fail(problem)
-        } else if request.admission.expectsContinue, self.input?.holdsBytes != true {
+        } else if admission.framing == .none {
+            self.requestDidEnd()
+        } else if admission.expectsContinue, !self.reader.holdsBytes {
             self.withOutput { $0.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n") }
         }
     }
 
-    private func admission(_ head: HTTPRequestHead, _ method: HTTPMethodLabel, _ fields: HeadFields) -> RequestAdmission
-    {
-        do throws(Problem) {
-            return try RequestAdmission(
-                head,
-                method: method,
-                fields: fields,
-                routes: self.loop.routes,
-                gate: self.loop.gate
-            )
-        } catch {
-            return RequestAdmission(refusing: error)
-        }
-    }
-
-    private func take(_ piece: ByteBuffer) {
+    func take(_ piece: ByteBuffer) {
         guard let request = self.request else { return }
         request.count(piece)
         switch request.admission.verdict {
         case .act(_, let limit):
-            if request.bodyBytes <= limit { request.append(piece) } else { self.refuse(.bodyTooLarge(limit: limit)) }
+            guard request.bodyBytes <= limit else { return self.refuse(.bodyTooLarge(limit: limit)) }
+            request.append(piece)
         case .refuse, .describe:
             let limit = RequestAdmission.droppedBodyLimit
-            if request.bodyBytes > limit { self.refuse(.bodyTooLarge(limit: limit)) }
+            guard request.bodyBytes <= limit else { return self.refuse(.bodyTooLarge(limit: limit)) }
         }
+        if case .fixed = request.admission.framing, request.remainingBytes == 0 { self.requestDidEnd() }
     }
 
-    /// So many bytes of a chunked body, with everything around its data, have been given to the decoder.
-    func didPassChunked(_ length: Int) {
-        guard self.machine.phase == .body, let request = self.request else { return }
+    /// So many bytes of a chunked body, with everything around its data, have been taken.
+    func countChunked(_ length: Int) {
+        guard let request = self.request else { return }
         request.chunkedBytes += length
         if request.isPaddedBeyondReason { self.refuse(.bodyPadded()) }
     }
 
-    private func takeEnd() {
+    func requestDidEnd() {
         self.machine.requestCompleted()
         guard let request = self.request, let context = self.context else { return }
         switch request.admission.verdict {
@@ -103,28 +69,6 @@ extension HTTPConnectionHandler {
                 HTTPResponse(status: .noContent, contentType: "", headers: [("Allow", allow)], body: .bytes([])),
                 RequestOutcome()
             )
-        }
-    }
-
-    /// The peer closed its half, and all that it sent has been taken.
-    func inputDidEnd() {
-        guard self.machine.inputDidEnd() else { return }
-        guard self.ending == nil || self.unsentBytes == 0 else { return }
-        self.context?.close(promise: nil)
-    }
-}
-
-/// Refusing what can't be read to its end.
-extension HTTPConnectionHandler {
-    /// A head that the scanner refused.
-    func refuse(_ refusal: HeadScanner.Refusal) {
-        self.refuse(.refusedHead(refusal, limits: self.loop.limits))
-    }
-
-    func refuseUndecodable(_ error: any Error) {
-        switch error as? HTTPParserError {
-        case .headerOverflow?: self.refuse(.refusedHead(.fieldsTooLarge, limits: self.loop.limits))
-        default: self.refuse(.badRequest("The request is not HTTP/1.1."))
         }
     }
 

@@ -1,18 +1,18 @@
 import JSONLogging
 import NIOCore
-import NIOHTTP1
 import Synchronization
 
-/// One connection: takes decoded requests, runs their actions in order, and sends the answers.
+/// One connection: takes requests from its bytes, runs their actions in order, and sends the answers.
 ///
-/// The decisions are in ``ConnectionMachine`` and ``RequestAdmission``; here they meet the channel. Answers of one
+/// Bytes become requests in ``RequestReader``, and the decisions are in ``ConnectionMachine`` and
+/// ``RequestAdmission``; here they meet the channel. Answers of one
 /// burst of requests are collected in one buffer and sent with one write. Confined to its event loop.
 final class HTTPConnectionHandler: ChannelDuplexHandler {
-    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundIn = ByteBuffer
     typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer
 
-    /// What the guard may give on.
+    /// What may be taken of the received bytes.
     enum Demand: Equatable {
         case head
         case body(remaining: Int)
@@ -27,12 +27,13 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private static let outputLimitBytes = 65_536
 
     let loop: HTTPServerLoop
-    /// Set while the guard is in the pipeline.
-    var input: ConnectionGuard?
     /// Position among the loop's connections.
     var position = -1
 
     var machine: ConnectionMachine
+    var reader: RequestReader
+    /// Whether the peer has closed its sending half; what it sent may still wait in the reader.
+    var endOfInputSeen = false
     var context: ChannelHandlerContext?
     var request: RequestUnderWay?
     var output: ByteBuffer?
@@ -55,6 +56,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     init(loop: HTTPServerLoop, now: UInt64) {
         self.loop = loop
         self.now = now
+        self.reader = RequestReader(limits: loop.limits.head)
         self.machine = ConnectionMachine(timeouts: loop.timeouts, now: now)
         self.writeProgress = WriteProgress(timeout: loop.writeTimeoutNanoseconds)
     }
@@ -100,13 +102,12 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         self.endInFlight()
         self.loop.remove(self)
         self.context = nil
-        self.input = nil
+        self.reader.dropAll()
         self.output = nil
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch self.machine.phase {
-        case .head where error is HTTPParserError, .body where error is HTTPParserError: self.refuseUndecodable(error)
         case .idle, .head, .body, .answering: context.close(promise: nil)
         case .lingering, .closed: break
         }
@@ -114,19 +115,12 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         self.isWritable = context.channel.isWritable
-        if self.isWritable, !self.inBurst { self.input?.feed(now: Timestamp.monotonicNanoseconds()) }
+        if self.isWritable { self.feed(now: Timestamp.monotonicNanoseconds()) }
         context.fireChannelWritabilityChanged()
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .some(.outputClosed) = event as? ChannelEvent, self.machine.inputEnded {
-            context.close(promise: nil)
-        }
-        context.fireUserInboundEventTriggered(event)
-    }
-
     func read(context: ChannelHandlerContext) {
-        if self.demand == .nothing, !self.isWritable || self.input?.holdsBytes == true {
+        if self.demand == .nothing, !self.isWritable || self.reader.holdsBytes {
             self.readIsDue = true
         } else {
             context.read()

@@ -10,7 +10,7 @@ package struct HTTPRequest {
     package let path: String
     /// The part of the target after `?`, as received, or nil when there is no `?`.
     package let query: String?
-    package let headers: HTTPHeaders
+    package let headers: HeaderFields
     package var body: ByteBuffer
     /// `X-Request-Id` as the client sent it, or one made here: 1 to 128 of `[A-Za-z0-9._-]`.
     package let id: String
@@ -24,7 +24,7 @@ package struct HTTPRequest {
         method: HTTPMethod,
         path: String,
         query: String?,
-        headers: HTTPHeaders,
+        headers: HeaderFields,
         body: ByteBuffer,
         id: String,
         trace: TraceContext,

@@ -171,20 +171,8 @@ extension HTTPServer {
             self.openConnections.subtract(1, ordering: .acquiringAndReleasing)
             self.completeDrainIfDone()
         }
-        var decoderLimits = NIOHTTPDecoderLimitConfiguration()
-        // The guard has measured the head; these bounds are for trailers.
-        decoderLimits.maxHeaderFieldSize = limits.headerBytes + limits.targetBytes
-        decoderLimits.maxHeaderListSize = limits.headerBytes + limits.targetBytes
-        decoderLimits.maxHeaderFieldCount = limits.headerCount
         let connection = HTTPConnectionHandler(loop: loop, now: NIODeadline.now().uptimeNanoseconds)
-        let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(ConnectionGuard(connection: connection, limits: limits))
-        try pipeline.addHandler(
-            ByteToMessageHandler(
-                HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoderLimits)
-            )
-        )
-        try pipeline.addHandler(connection)
+        try channel.pipeline.syncOperations.addHandler(connection)
     }
 
     private func reject(_ channel: any Channel, loop: HTTPServerLoop) throws {

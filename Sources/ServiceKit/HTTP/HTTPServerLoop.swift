@@ -139,8 +139,7 @@ final class HTTPServerLoop {
         } else {
             id = self.identities.requestID()
         }
-        // More than one traceparent is as good as none.
-        if fields.traceparentCount == 1, let received = TraceContext.Received(parsing: fields.traceparent) {
+        if let received = fields.trace {
             let state = fields.tracestate.flatMap(TraceContext.acceptedState)
             return RequestIdentity(id: id, trace: self.identities.continueTrace(received, state: state))
         }
@@ -164,11 +163,11 @@ final class HTTPServerLoop {
         let entry = request.admission.entry
         let handler = entry?.metrics ?? self.metrics.otherHandler
         let status = response.status.code
-        let responseBytes = request.methodLabel == .head ? 0 : response.body.count
+        let responseBytes = request.method == .head ? 0 : response.body.count
         let duration = now &- request.receivedAtNanoseconds
         self.metrics.record(
             handler: handler,
-            method: request.methodLabel,
+            method: request.method,
             status: status,
             durationNanoseconds: duration,
             requestBytes: request.bodyBytes,

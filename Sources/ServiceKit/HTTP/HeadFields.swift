@@ -1,91 +1,105 @@
-import NIOCore
-import NIOHTTP1
-
 /// The header fields that the server itself acts on, collected in one pass over a request's head.
 struct HeadFields {
-    var hostCount = 0
-    var host = ""
-    var contentLengthCount = 0
-    var contentLength = ""
-    var transferEncodingCount = 0
-    var transferEncoding = ""
-    /// Tokens of all `Connection` fields.
-    var connectionHasClose = false
-    var connectionHasKeepAlive = false
-    var connectionHasUpgrade = false
-    var hasUpgrade = false
-    var expectCount = 0
-    var expect = ""
-    var requestID: String?
-    var userAgent = ""
-    var traceparentCount = 0
-    var traceparent = ""
-    var tracestate: String?
+    /// How the fields say the length of the body. Anything said twice is refused, even the same.
+    struct BodyLength {
+        var lengths = 0
+        /// Nil for anything but one to eighteen decimal digits.
+        var length: Int?
+        var codings = 0
+        var isChunked = false
+    }
 
-    init(_ headers: HTTPHeaders) {
-        for (name, value) in headers {
+    private(set) var hostCount = 0
+    private(set) var isHostValid = false
+    private(set) var bodyLength = BodyLength()
+    /// Tokens of all `Connection` fields.
+    private(set) var connectionHasClose = false
+    private(set) var connectionHasKeepAlive = false
+    private(set) var expectCount = 0
+    private(set) var expectsContinue = false
+    /// Empty when there are several: which one would be the request's?
+    private(set) var requestID: String?
+    private(set) var userAgent = ""
+    private(set) var trace: TraceContext.Received?
+    private(set) var tracestate: String?
+    private var traceparentCount = 0
+
+    init() {}
+
+    /// - Throws: a 400 for a line that is no field: no name, a name or a value with characters that it can't have.
+    init(_ headers: HeaderFields) throws(Problem) {
+        try headers.forEach { (name: Span<UInt8>, value: Span<UInt8>) throws(Problem) in
+            guard ASCII.isToken(name), ASCII.isFieldValue(value) else {
+                throw .badRequest("Each header field must be: name, colon, value, without control characters.")
+            }
             self.take(name, value)
         }
     }
 
-    private mutating func take(_ name: String, _ received: String) {
+    private mutating func take(_ name: Span<UInt8>, _ value: Span<UInt8>) {
         // The length tells the names that matter apart almost alone: most fields cost one comparison or none.
-        switch name.utf8.count {
+        switch name.count {
         case 4 where ASCII.equal(name, "host"):
             self.hostCount += 1
-            self.host = Self.trimmed(received)
+            self.isHostValid = Self.isHost(value)
         case 6 where ASCII.equal(name, "expect"):
             self.expectCount += 1
-            self.expect = Self.trimmed(received)
-        case 7 where ASCII.equal(name, "upgrade"):
-            self.hasUpgrade = true
+            self.expectsContinue = ASCII.equal(value, "100-continue")
         case 10 where ASCII.equal(name, "connection"):
-            self.takeConnection(received.utf8.span)
+            ASCII.forEachElement(of: value) { self.takeConnectionOption($0) }
         case 10 where ASCII.equal(name, "user-agent"):
-            self.userAgent = received
+            self.userAgent = ASCII.string(value)
         case 10 where ASCII.equal(name, "tracestate"):
-            self.tracestate = self.tracestate.map { $0 + "," + received } ?? received
+            let state = ASCII.string(value)
+            self.tracestate = self.tracestate.map { $0 + "," + state } ?? state
         case 11 where ASCII.equal(name, "traceparent"):
+            // More than one traceparent is as good as none.
             self.traceparentCount += 1
-            self.traceparent = Self.trimmed(received)
+            self.trace = self.traceparentCount == 1 ? TraceContext.Received(parsing: value) : nil
         case 12 where ASCII.equal(name, "x-request-id"):
-            // Two ids are none: which one would be the request's?
-            self.requestID = self.requestID == nil ? Self.trimmed(received) : ""
+            self.requestID = self.requestID == nil ? ASCII.string(value) : ""
         case 14 where ASCII.equal(name, "content-length"):
-            self.contentLengthCount += 1
-            self.contentLength = Self.trimmed(received)
+            self.bodyLength.lengths += 1
+            self.bodyLength.length = Self.number(value)
         case 17 where ASCII.equal(name, "transfer-encoding"):
-            self.transferEncodingCount += 1
-            self.transferEncoding = Self.trimmed(received)
+            self.bodyLength.codings += 1
+            self.bodyLength.isChunked = ASCII.equal(value, "chunked")
         default: break
         }
     }
 
-    private mutating func takeConnection(_ list: Span<UInt8>) {
-        var begin = 0
-        while begin <= list.count {
-            var end = begin
-            while end < list.count, list[end] != UInt8(ascii: ",") { end += 1 }
-            let part = list.extracting(begin..<end)
-            let token = part.extracting(ASCII.trimmed(part))
-            if ASCII.equal(token, "close") {
-                self.connectionHasClose = true
-            } else if ASCII.equal(token, "keep-alive") {
-                self.connectionHasKeepAlive = true
-            } else if ASCII.equal(token, "upgrade") {
-                self.connectionHasUpgrade = true
-            }
-            begin = end + 1
+    private mutating func takeConnectionOption(_ option: Span<UInt8>) {
+        if ASCII.equal(option, "close") {
+            self.connectionHasClose = true
+        } else if ASCII.equal(option, "keep-alive") {
+            self.connectionHasKeepAlive = true
         }
     }
 
-    /// The decoder leaves blanks at the end of some values.
-    private static func trimmed(_ value: String) -> String {
-        let bytes = value.utf8.span
-        let range = ASCII.trimmed(bytes)
-        guard range.count < bytes.count else { return value }
-        let utf8 = value.utf8
-        let begin = utf8.index(utf8.startIndex, offsetBy: range.lowerBound)
-        return String(value[begin..<utf8.index(begin, offsetBy: range.count)])
+    private static func number(_ digits: Span<UInt8>) -> Int? {
+        guard (1...18).contains(digits.count) else { return nil }
+        var number = 0
+        for index in digits.indices {
+            let digit = digits[index] &- UInt8(ascii: "0")
+            guard digit < 10 else { return nil }
+            number = number * 10 + Int(digit)
+        }
+        return number
+    }
+
+    /// `host [":" port]` by its characters; what the host is called makes no difference to this server.
+    private static func isHost(_ host: Span<UInt8>) -> Bool {
+        for index in host.indices {
+            switch host[index] {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: ":"), UInt8(ascii: "."): break
+            case UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: ";"),
+                UInt8(ascii: "="):
+                break
+            case UInt8(ascii: "#"), UInt8(ascii: "^"), UInt8(ascii: "`"), UInt8(ascii: "|"): return false
+            default:
+                guard ASCII.isTokenCharacter(host[index]) else { return false }
+            }
+        }
+        return !host.isEmpty
     }
 }

@@ -1,7 +1,7 @@
 /// Finds the end of a request's head in raw bytes, and refuses on the way what no strict server may take.
 ///
-/// The decoder behind it is given whole heads only, so that nothing in it depends on how the bytes were cut into
-/// packets. What is refused here are the places where two parsers of one connection come to disagree: a line feed or
+/// Fields are looked at only when the head is whole, so that nothing depends on how the bytes were cut into packets.
+/// What is refused here are the places where two parsers of one connection come to disagree: a line feed or
 /// a carriage return alone, a field continued on the next line, a request line of another shape, and any size beyond
 /// the limits.
 ///
@@ -50,7 +50,9 @@ struct HeadScanner {
     /// Bytes of the head that have been scanned.
     private var scanned = 0
     private var fields = 0
-    private var line = RequestLineScanner()
+    private(set) var line = RequestLineScanner()
+    /// Where the request line begins: behind empty lines.
+    private var lineBegin = 0
     /// Where the fields begin, counted from the first byte of the head.
     private var fieldsBegin = 0
 
@@ -58,8 +60,14 @@ struct HeadScanner {
         self.limits = limits
     }
 
-    /// Whether no byte of a head has been seen.
-    var isAtStart: Bool { self.scanned == 0 }
+    /// Of a complete head: where its target is.
+    var target: Range<Int> {
+        let begin = self.lineBegin + self.line.methodLength + 1
+        return begin..<begin + self.line.targetLength
+    }
+
+    /// Of a complete head: where its field lines are, without the empty line behind them.
+    var fieldLines: Range<Int> { self.fieldsBegin..<self.scanned - 2 }
 
     /// Makes ready for the next head.
     mutating func reset() {
@@ -99,6 +107,7 @@ struct HeadScanner {
         switch self.position {
         case .start:
             self.position = .requestLine
+            self.lineBegin = index - 1
             fallthrough
         case .requestLine:
             if let refusal = self.line.take(byte, targetLimit: self.limits.targetBytes) { return .refused(refusal) }

@@ -4,16 +4,20 @@ package enum PercentEncoding {
     ///
     /// - Parameter text: what stands between the separators, as received.
     /// - Returns: nil when a `%` isn't followed by two hexadecimal digits.
-    package static func decodeQueryComponent(_ text: some Sequence<UInt8>) -> [UInt8]? {
+    package static func decodeQueryComponent(_ text: Span<UInt8>) -> [UInt8]? {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.underestimatedCount)
-        var iterator = text.makeIterator()
-        while let byte = iterator.next() {
+        bytes.reserveCapacity(text.count)
+        var index = 0
+        while index < text.count {
+            let byte = text[index]
+            index += 1
             switch byte {
             case UInt8(ascii: "%"):
-                guard let high = iterator.next().flatMap(self.digit), let low = iterator.next().flatMap(self.digit)
+                guard index + 1 < text.count, let high = HexDigits.value(ofDigit: text[index]),
+                    let low = HexDigits.value(ofDigit: text[index + 1])
                 else { return nil }
                 bytes.append(high << 4 | low)
+                index += 2
             case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
             default: bytes.append(byte)
             }
@@ -39,15 +43,6 @@ package enum PercentEncoding {
 
     private static func isUnreserved(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: "~") || ASCII.isIdentifierCharacter(byte)
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 
     private static func upperCaseDigit(_ value: UInt8) -> UInt8 {

@@ -80,7 +80,7 @@ extension Problem {
         )
     }
 
-    /// Why a head was refused before it was decoded.
+    /// Why a head was refused before its fields were looked at.
     static func refusedHead(_ refusal: HeadScanner.Refusal, limits: HTTPServer.Limits) -> Problem {
         switch refusal {
         case .bareLineFeed: .badRequest("Lines must end in CR LF: a line feed stood alone.")

@@ -17,12 +17,13 @@ package struct QueryParameters {
         self.names = allowed
         self.values = Array(repeating: nil, count: allowed.count)
         guard let query, !query.isEmpty else { return }
-        var rest = query.utf8[...]
-        while true {
-            let end = rest.firstIndex(of: UInt8(ascii: "&"))
-            try self.take(rest[..<(end ?? rest.endIndex)])
-            guard let end else { return }
-            rest = rest[rest.index(after: end)...]
+        let text = query.utf8.span
+        var begin = 0
+        while begin <= text.count {
+            var end = begin
+            while end < text.count, text[end] != UInt8(ascii: "&") { end += 1 }
+            try self.take(text.extracting(begin..<end))
+            begin = end + 1
         }
     }
 
@@ -30,28 +31,37 @@ package struct QueryParameters {
     ///
     /// - Precondition: `name` is one of the allowed ones.
     package func bytes(_ name: StaticString) -> [UInt8]? {
-        guard let index = self.names.firstIndex(where: { $0.description == name.description }) else {
+        guard let index = self.names.firstIndex(where: { ASCII.same($0, name) }) else {
             preconditionFailure("the parameter \(name) is not among the allowed ones")
         }
         return self.values[index]
     }
 
-    private mutating func take(_ pair: Substring.UTF8View) throws(Problem) {
-        guard let equals = pair.firstIndex(of: UInt8(ascii: "=")) else {
+    private mutating func take(_ pair: Span<UInt8>) throws(Problem) {
+        var equals = 0
+        while equals < pair.count, pair[equals] != UInt8(ascii: "=") { equals += 1 }
+        guard equals < pair.count else {
             throw Self.problem("bad_query", "Each query parameter must be written name=value.")
         }
-        guard let name = PercentEncoding.decodeQueryComponent(pair[..<equals]),
-            let value = PercentEncoding.decodeQueryComponent(pair[pair.index(after: equals)...])
+        let encodedName = pair.extracting(0..<equals)
+        guard let index = try self.index(of: encodedName),
+            let value = PercentEncoding.decodeQueryComponent(pair.extracting(equals + 1..<pair.count))
         else {
             throw Self.problem("bad_query", "In a query, '%' must be followed by two hexadecimal digits.")
-        }
-        guard let index = self.names.firstIndex(where: { ASCII.identical(name, $0) }) else {
-            throw Self.problem("unknown_parameter", "A query parameter is not known here. \(self.known)")
         }
         guard self.values[index] == nil else {
             throw Self.problem("duplicate_parameter", "The query parameter '\(self.names[index])' occurs twice.")
         }
         self.values[index] = value
+    }
+
+    /// - Returns: nil when the name isn't well encoded.
+    private func index(of encodedName: Span<UInt8>) throws(Problem) -> Int? {
+        // Names are hardly ever encoded.
+        for index in self.names.indices where ASCII.identical(encodedName, self.names[index]) { return index }
+        guard let name = PercentEncoding.decodeQueryComponent(encodedName) else { return nil }
+        for index in self.names.indices where ASCII.identical(name.span, self.names[index]) { return index }
+        throw Self.problem("unknown_parameter", "A query parameter is not known here. \(self.known)")
     }
 
     private var known: String {

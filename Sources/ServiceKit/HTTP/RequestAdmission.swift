@@ -1,5 +1,3 @@
-import NIOHTTP1
-
 /// What is to be done with a request, decided from its head alone, before any of its body is read.
 struct RequestAdmission {
     enum Verdict {
@@ -23,42 +21,52 @@ struct RequestAdmission {
     let expectsContinue: Bool
     let verdict: Verdict
 
-    /// A request of which nothing is known but that it is refused.
+    /// A request that was never whole.
     init(refusing problem: Problem) {
-        self.target = .unknown
-        self.entry = nil
+        self.init(refusing: problem, target: .unknown, entry: nil)
+    }
+
+    /// Decides on a request.
+    ///
+    /// A problem with the head itself closes the connection: nobody can be sure where the next request begins.
+    ///
+    /// - Parameter fields: the fields of `head`, or the problem with them.
+    init(_ head: RequestHead, fields: Result<HeadFields, Problem>, routes: RouteTable, gate: ServiceGate) {
+        var target = RequestTarget.unknown
+        var entry: RouteEntry?
+        do throws(Problem) {
+            target = try head.target()
+            entry = routes.entry(for: target.path)
+            self = try Self(head, fields: fields.get(), target: target, entry: entry, gate: gate)
+        } catch {
+            self.init(refusing: error, target: target, entry: entry)
+        }
+    }
+
+    private init(refusing problem: Problem, target: RequestTarget, entry: RouteEntry?) {
+        self.target = target
+        self.entry = entry
         self.framing = .none
         self.keepsAlive = false
         self.expectsContinue = false
-        self.verdict = .refuse(problem)
+        self.verdict = Verdict.refuse(problem).naming(isWrite: entry?.isWrite == true)
     }
 
-    /// - Throws: a problem after which the connection can't be used; there is no route to count it on.
-    init(
-        _ head: HTTPRequestHead,
-        method: HTTPMethodLabel,
-        fields: HeadFields,
-        routes: RouteTable,
-        gate: ServiceGate
+    private init(
+        _ head: RequestHead, fields: HeadFields, target: RequestTarget, entry: RouteEntry?, gate: ServiceGate
     ) throws(Problem) {
-        let isHTTP11 = head.version == .http1_1
-        self.framing = try RequestFraming(fields, isHTTP11: isHTTP11)
-        try Self.checkHost(fields, isHTTP11: isHTTP11)
-        self.target = try RequestTarget(parsing: head.uri)
-        self.entry = routes.entry(for: self.target.path)
-        // After an upgrade the decoder reads no further request, so the connection ends with this answer.
-        self.keepsAlive =
-            !fields.connectionHasClose && !(fields.connectionHasUpgrade && fields.hasUpgrade)
-            && (isHTTP11 || fields.connectionHasKeepAlive)
-
-        let expectation = try Self.expectation(fields, isHTTP11: isHTTP11)
-        self.expectsContinue = expectation && self.framing != .none
-        let verdict = Self.verdict(method, self.target, self.entry, gate)
+        self.target = target
+        self.entry = entry
+        self.framing = try RequestFraming(fields.bodyLength, isHTTP11: head.isHTTP11)
+        try Self.checkHost(fields, isHTTP11: head.isHTTP11)
+        self.keepsAlive = !fields.connectionHasClose && (head.isHTTP11 || fields.connectionHasKeepAlive)
+        self.expectsContinue = try Self.expectation(fields, isHTTP11: head.isHTTP11) && self.framing != .none
+        let verdict = Self.verdict(head.method, target, entry, gate)
         if case .act = verdict, self.framing == .none {
             self.verdict = verdict
         } else {
             self.verdict = Self.afterBodyLimit(verdict, self.framing, expectsContinue: self.expectsContinue)
-                .naming(isWrite: self.entry?.isWrite == true)
+                .naming(isWrite: entry?.isWrite == true)
         }
     }
 
@@ -107,31 +115,14 @@ struct RequestAdmission {
         case 0:
             if isHTTP11 { throw .badRequest("A request of HTTP/1.1 must have a Host field.") }
         case 1:
-            guard Self.isHost(fields.host) else { throw .badRequest("The Host field is not a host name.") }
+            guard fields.isHostValid else { throw .badRequest("The Host field is not a host name.") }
         default: throw .badRequest("The Host field must occur once.")
         }
     }
 
-    /// `host [":" port]` by its characters; what the host is called makes no difference to this server.
-    private static func isHost(_ host: String) -> Bool {
-        let bytes = host.utf8.span
-        for index in bytes.indices {
-            switch bytes[index] {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: ":"), UInt8(ascii: "."): break
-            case UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: ";"),
-                UInt8(ascii: "="):
-                break
-            case UInt8(ascii: "#"), UInt8(ascii: "^"), UInt8(ascii: "`"), UInt8(ascii: "|"): return false
-            default:
-                guard ASCII.isTokenCharacter(bytes[index]) else { return false }
-            }
-        }
-        return !bytes.isEmpty
-    }
-
     private static func expectation(_ fields: HeadFields, isHTTP11: Bool) throws(Problem) -> Bool {
         guard fields.expectCount > 0, isHTTP11 else { return false }
-        guard fields.expectCount == 1, ASCII.equal(fields.expect, "100-continue") else { throw .expectationFailed() }
+        guard fields.expectCount == 1, fields.expectsContinue else { throw .expectationFailed() }
         return true
     }
 }

@@ -15,6 +15,8 @@ struct RequestLineScanner {
     private var methodText: UInt64 = 0
     private var major: UInt8 = 0
     private var minor: UInt8 = 0
+    private(set) var methodLength = 0
+    private(set) var targetLength = 0
 
     /// - Returns: why the line is refused, nil while it is fine.
     mutating func take(_ byte: UInt8, targetLimit: Int) -> HeadScanner.Refusal? {
@@ -44,19 +46,15 @@ struct RequestLineScanner {
     /// The line has ended.
     func end() -> HeadScanner.Refusal? {
         guard self.part == .version, self.length == 8 else { return .requestLine }
-        guard self.major == UInt8(ascii: "1"), self.minor == UInt8(ascii: "0") || self.minor == UInt8(ascii: "1") else {
-            return .version
-        }
-        return self.isKnownMethod ? nil : .method
+        guard self.major == UInt8(ascii: "1"), self.isHTTP11 || self.minor == UInt8(ascii: "0") else { return .version }
+        return self.method == .other ? .method : nil
     }
 
     private mutating func begin(_ part: Part) {
-        if part == .target { self.methodLength = self.length }
+        if part == .target { self.methodLength = self.length } else { self.targetLength = self.length }
         self.part = part
         self.length = 0
     }
-
-    private var methodLength = 0
 
     private mutating func takeVersion(_ byte: UInt8) -> Bool {
         switch self.length {
@@ -72,14 +70,21 @@ struct RequestLineScanner {
         }
     }
 
+    var isHTTP11: Bool { self.minor == UInt8(ascii: "1") }
+
     /// Methods are case-sensitive. CONNECT is left out: this server is no tunnel.
-    private var isKnownMethod: Bool {
-        guard self.methodLength <= 8 else { return false }
-        switch self.methodText {
-        case Self.packed("GET"), Self.packed("HEAD"), Self.packed("POST"), Self.packed("PUT"), Self.packed("DELETE"),
-            Self.packed("OPTIONS"), Self.packed("PATCH"), Self.packed("TRACE"):
-            return true
-        default: return false
+    var method: HTTPMethodLabel {
+        guard self.methodLength <= 8 else { return .other }
+        return switch self.methodText {
+        case Self.packed("GET"): .get
+        case Self.packed("HEAD"): .head
+        case Self.packed("POST"): .post
+        case Self.packed("PUT"): .put
+        case Self.packed("DELETE"): .delete
+        case Self.packed("OPTIONS"): .options
+        case Self.packed("PATCH"): .patch
+        case Self.packed("TRACE"): .trace
+        default: .other
         }
     }
 

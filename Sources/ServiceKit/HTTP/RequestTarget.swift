@@ -14,8 +14,7 @@ struct RequestTarget: Equatable {
     /// Takes the origin form `/path?query`, the absolute form `http://authority/path?query`, and `*`.
     ///
     /// - Throws: a 400 for a fragment and for any other form.
-    init(parsing target: String) throws(Problem) {
-        let bytes = target.utf8.span
+    init(parsing bytes: Span<UInt8>) throws(Problem) {
         let begin = try Self.beginOfPath(bytes)
         var mark = bytes.count
         for index in begin..<bytes.count {
@@ -24,15 +23,9 @@ struct RequestTarget: Equatable {
             }
             if bytes[index] == UInt8(ascii: "?"), mark == bytes.count { mark = index }
         }
-        let utf8 = target.utf8
-        let pathEnd = utf8.index(utf8.startIndex, offsetBy: mark)
-        if begin == 0, mark == bytes.count {
-            self.path = target
-        } else {
-            // An absolute form may leave its path out.
-            self.path = begin == mark ? "/" : String(target[utf8.index(utf8.startIndex, offsetBy: begin)..<pathEnd])
-        }
-        self.query = mark == bytes.count ? nil : String(target[utf8.index(after: pathEnd)...])
+        // An absolute form may leave its path out.
+        self.path = begin == mark && begin > 0 ? "/" : ASCII.string(bytes.extracting(begin..<mark))
+        self.query = mark == bytes.count ? nil : ASCII.string(bytes.extracting(mark + 1..<bytes.count))
     }
 
     /// Where the path begins: behind the authority of an absolute form.

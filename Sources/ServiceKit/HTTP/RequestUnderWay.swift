@@ -1,32 +1,28 @@
 import NIOCore
-import NIOHTTP1
 
 /// The one request of a connection that is being read or answered. Confined to the connection's event loop.
 final class RequestUnderWay {
-    let method: HTTPMethod
-    let methodLabel: HTTPMethodLabel
+    let method: HTTPMethodLabel
     let isHTTP11: Bool
-    let headers: HTTPHeaders
     let userAgent: String
     let identity: RequestIdentity
     let receivedAtNanoseconds: UInt64
     let admission: RequestAdmission
+    private var headers: HeaderFields
     private var body = ByteBuffer()
     private(set) var bodyBytes = 0
     /// Bytes of a chunked body as they came, sizes and extensions of the chunks included.
     var chunkedBytes = 0
 
     init(
-        _ head: HTTPRequestHead,
-        methodLabel: HTTPMethodLabel,
+        _ head: RequestHead,
         userAgent: String,
         identity: RequestIdentity,
         receivedAtNanoseconds: UInt64,
         admission: RequestAdmission
     ) {
         self.method = head.method
-        self.methodLabel = methodLabel
-        self.isHTTP11 = head.version == .http1_1
+        self.isHTTP11 = head.isHTTP11
         self.headers = head.headers
         self.userAgent = userAgent
         self.identity = identity
@@ -36,10 +32,9 @@ final class RequestUnderWay {
 
     /// A request that never had a whole head.
     init(refusing problem: Problem, identity: RequestIdentity, receivedAtNanoseconds: UInt64) {
-        self.method = .RAW(value: "-")
-        self.methodLabel = .other
+        self.method = .other
         self.isHTTP11 = true
-        self.headers = HTTPHeaders()
+        self.headers = HeaderFields()
         self.userAgent = ""
         self.identity = identity
         self.receivedAtNanoseconds = receivedAtNanoseconds
@@ -72,10 +67,11 @@ final class RequestUnderWay {
         }
     }
 
-    /// The request for its action, with the body, which is handed over for good.
+    /// The request for its action, with fields and body, which are handed over for good: the connection can read into
+    /// their buffer again as soon as the action lets go of them.
     func complete(peerIsLoopback: Bool) -> HTTPRequest {
         let request = HTTPRequest(
-            method: self.method,
+            method: self.method.method,
             path: self.admission.target.path,
             query: self.admission.target.query,
             headers: self.headers,
@@ -85,6 +81,7 @@ final class RequestUnderWay {
             receivedAtNanoseconds: self.receivedAtNanoseconds,
             peerIsLoopback: peerIsLoopback
         )
+        self.headers = HeaderFields()
         self.body = ByteBuffer()
         return request
     }

@@ -79,8 +79,8 @@ package struct RequestOutcome: Sendable {
     package var failure: String?
     /// Whether the connection closes after this answer.
     package var closesConnection = false
-    /// Further members of the access line, in order: name and milliseconds, such as `queue_ms`, `upstream_ms`.
-    package var stagesMilliseconds: [(name: StaticString, value: Double)] = []
+    /// Further members of the access line, in order, such as `queue_ms`, `upstream_ms`, `attempts`.
+    package var measures = RequestMeasures()
 
     package init() {}
 

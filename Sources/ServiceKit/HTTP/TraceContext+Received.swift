@@ -10,8 +10,7 @@ extension TraceContext {
         /// zero. A version above 00 is read by its first 55 characters, which must end there or at a further `-`.
         ///
         /// - Returns: nil for anything else; the trace then begins anew.
-        init?(parsing value: String) {
-            let text = value.utf8.span
+        init?(parsing text: Span<UInt8>) {
             guard text.count >= 55, text[2] == UInt8(ascii: "-"), text[35] == UInt8(ascii: "-"),
                 text[52] == UInt8(ascii: "-"), let version = HexDigits.value(of: text.extracting(0..<2)),
                 let high = HexDigits.value(of: text.extracting(3..<19)),

@@ -207,7 +207,7 @@ struct JSONTextReader {
     private mutating func literal(_ text: StaticString, _ value: JSONScalar) throws(JSONSyntaxError) -> JSONScalar {
         let begin = self.offset
         let end = begin + text.utf8CodeUnitCount
-        guard end <= self.bytes.count, ASCII.identical(self.bytes[begin..<end], text) else {
+        guard end <= self.bytes.count, ASCII.identical(self.bytes.span.extracting(begin..<end), text) else {
             throw self.error(.valueExpected)
         }
         self.offset = end

@@ -2,6 +2,8 @@ import NIOHTTP1
 
 /// The key of a request that names it in its query: `?key=…`, percent-decoded once, to bytes.
 package enum KeyParameter {
+    private static let parameters: [StaticString] = ["key"]
+
     /// The key of `request`, within `limits`.
     ///
     /// `key` is the only query parameter taken.
@@ -14,7 +16,7 @@ package enum KeyParameter {
     ) throws(Problem) -> [UInt8] {
         let parameters: QueryParameters
         do throws(Problem) {
-            parameters = try QueryParameters(request.query, allowed: ["key"])
+            parameters = try QueryParameters(request.query, allowed: Self.parameters)
         } catch {
             throw error.stating(applied: applied)
         }

@@ -13,16 +13,17 @@ enum SetBodyForm {
     /// is: form types in particular are refused, so that no web page can write through a visitor's browser.
     /// - Throws: 415 `unsupported_media_type`.
     init(of request: HTTPRequest) throws(Problem) {
-        guard !request.headers.contains(name: "content-encoding") else {
+        guard !request.headers.contains("content-encoding") else {
             throw Self.unsupported("The request has a Content-Encoding, and bodies are taken as they are.")
         }
-        if let plain = Self.plain(request.headers), plain == .raw || request.method == .POST {
-            self = plain
+        // Spelled as almost every program does: nothing to take apart.
+        if request.headers.isOnly("content-type", "application/octet-stream") {
+            self = .raw
             return
         }
-        let types = request.headers[canonicalForm: "content-type"]
+        let types = request.headers.elements(of: "content-type")
         guard types.count <= 1 else { throw Self.unsupported("The request has more than one Content-Type.") }
-        guard let type = types.first.map(MediaType.init) else {
+        guard let type = types.first.map({ MediaType($0[...]) }) else {
             guard request.method == .POST, request.query == nil else {
                 throw Self.unsupported("The request has no Content-Type.")
             }
@@ -38,22 +39,6 @@ enum SetBodyForm {
         } else {
             throw Self.unsupported("The request's Content-Type is another one.")
         }
-    }
-
-    /// The form where the one `Content-Type` is spelled as almost every program does, without taking it apart; nil for
-    /// all else.
-    private static func plain(_ headers: HTTPHeaders) -> SetBodyForm? {
-        var form: SetBodyForm?
-        var count = 0
-        for (name, value) in headers where name.utf8.count == 12 && ASCII.equal(name, "content-type") {
-            count += 1
-            switch value {
-            case "application/octet-stream": form = .raw
-            case "application/json": form = .json
-            default: return nil
-            }
-        }
-        return count == 1 ? form : nil
     }
 
     private static func unsupported(_ reason: String) -> Problem {

@@ -1,5 +1,3 @@
-package import NIOHTTP1
-
 /// How a client wants a value, by its `Accept`.
 package enum ValueRepresentation: Sendable {
     /// `{"status":"ok","value":…}`
@@ -9,11 +7,11 @@ package enum ValueRepresentation: Sendable {
 
     /// Raw when `Accept` names `application/octet-stream` itself, with a weight above 0 and not below the weight it
     /// gives to `application/json` by name. Wildcards mean JSON.
-    package init(accept headers: HTTPHeaders) {
+    package init(accept headers: HeaderFields) {
         var rawWeight = 0
         var jsonWeight = 0
-        for element in headers[canonicalForm: "accept"] {
-            let type = MediaType(element)
+        for element in headers.elements(of: "accept") {
+            let type = MediaType(element[...])
             if type.isNamed("application/octet-stream") {
                 rawWeight = max(rawWeight, type.weight)
             } else if type.isNamed("application/json") {

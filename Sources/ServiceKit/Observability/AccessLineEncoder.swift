@@ -1,6 +1,5 @@
 import JSONLogging
 import Logging
-import NIOHTTP1
 
 /// Builds access lines into one buffer that is used again and again.
 ///
@@ -50,18 +49,18 @@ struct AccessLineEncoder {
         self.append("\",\"span_id\":\"")
         request.identity.trace.appendSpanID(to: &self.line)
         if let entry = request.admission.entry {
-            self.line.append(contentsOf: entry.accessText(method: request.methodLabel, status: answer.status))
+            self.line.append(contentsOf: entry.accessText(method: request.method, status: answer.status))
         } else {
             Self.appendRoute(
                 handler: answer.handler,
-                method: request.method.rawValue,
+                method: request.method == .other ? "-" : request.method.name.description,
                 path: request.admission.target.path,
                 status: answer.status,
                 to: &self.line
             )
         }
         self.append(microseconds: (answer.durationNanoseconds &+ 500) / 1_000)
-        for (name, milliseconds) in outcome.stagesMilliseconds { self.append(stage: name, milliseconds) }
+        outcome.measures.forEach { self.append($0) }
         self.append(",\"request_bytes\":")
         Self.append(number: UInt64(request.bodyBytes), to: &self.line)
         self.append(",\"response_bytes\":")
@@ -138,12 +137,14 @@ struct AccessLineEncoder {
         bytes.append(contentsOf: writer.bytes.dropFirst().dropLast())
     }
 
-    private mutating func append(stage name: StaticString, _ milliseconds: Double) {
+    private mutating func append(_ measure: RequestMeasures.Measure) {
         self.append(",\"")
-        self.append(name)
+        self.append(measure.name)
         self.append("\":")
-        let microseconds = milliseconds * 1_000
-        self.append(microseconds: microseconds > 0 && microseconds < 1e15 ? UInt64(microseconds.rounded()) : 0)
+        switch measure.value {
+        case .nanoseconds(let nanoseconds): self.append(microseconds: (nanoseconds &+ 500) / 1_000)
+        case .count(let count): Self.append(number: UInt64(clamping: count), to: &self.line)
+        }
     }
 
     private static func append(number: UInt64, to bytes: inout [UInt8]) {

@@ -19,6 +19,21 @@ enum HTTPMethodLabel: Int, CaseIterable {
         }
     }
 
+    var method: HTTPMethod {
+        switch self {
+        case .get: .GET
+        case .head: .HEAD
+        case .post: .POST
+        case .put: .PUT
+        case .delete: .DELETE
+        case .options: .OPTIONS
+        case .patch: .PATCH
+        case .trace: .TRACE
+        case .connect: .CONNECT
+        case .other: .RAW(value: "OTHER")
+        }
+    }
+
     var name: StaticString {
         switch self {
         case .get: "GET"

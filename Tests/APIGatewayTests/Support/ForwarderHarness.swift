@@ -14,12 +14,21 @@ struct GatewayAnswer: Sendable {
     let contentType: String
     let headers: [String: String]
     let body: [UInt8]
-    let stages: [String: Double]
+    let measures: [String: RequestMeasures.Value]
 
     var text: String { String(decoding: self.body, as: UTF8.self) }
     var code: String? { self.string("code") }
     var applied: String? { self.string("applied") }
-    var attempts: Int { Int(self.stages["attempts"] ?? 0) }
+    var attempts: Int {
+        guard case .count(let count)? = self.measures["attempts"] else { return 0 }
+        return count
+    }
+
+    /// Nanoseconds.
+    func stage(_ name: String) -> UInt64? {
+        guard case .nanoseconds(let nanoseconds)? = self.measures[name] else { return nil }
+        return nanoseconds
+    }
 
     private func string(_ name: String) -> String? {
         guard let object = try? FlatJSONObject(parsing: ByteBuffer(bytes: self.body)),
@@ -155,7 +164,7 @@ final class ForwarderHarness: Sendable {
                     method: method,
                     path: "/api/any",
                     query: query,
-                    headers: HTTPHeaders(headers),
+                    headers: HeaderFields(headers),
                     body: ByteBuffer(bytes: body),
                     id: "request-1",
                     trace: Self.trace,
@@ -183,7 +192,9 @@ extension GatewayAnswer {
         case .bytes(let bytes): self.body = bytes
         case .buffer(let buffer): self.body = Array(buffer.readableBytesView)
         }
-        self.stages = Dictionary(outcome.stagesMilliseconds.map { ($0.name.description, $0.value) }) { $1 }
+        var measures: [String: RequestMeasures.Value] = [:]
+        outcome.measures.forEach { measures[$0.name.description] = $0.value }
+        self.measures = measures
     }
 }
 

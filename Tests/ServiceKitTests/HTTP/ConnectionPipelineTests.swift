@@ -61,10 +61,7 @@ import Testing
             self.connection = HTTPConnectionHandler(loop: self.loop, now: 0)
             self.channel = channel
             self.held = held
-            let pipeline = channel.pipeline.syncOperations
-            try pipeline.addHandler(ConnectionGuard(connection: self.connection, limits: limits))
-            try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder()))
-            try pipeline.addHandler(self.connection)
+            try channel.pipeline.syncOperations.addHandler(self.connection)
             try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         }
 

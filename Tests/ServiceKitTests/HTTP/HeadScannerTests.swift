@@ -111,19 +111,17 @@ import Testing
         }
     }
 
-    @Test func `an empty line is found across any cut`() {
-        let bytes = Array("5\r\n\r\nhel\r\n\r\r\n0\r\n\r\n".utf8)
-        for cut in 0...bytes.count {
-            var finder = BlankLineFinder()
-            var ends: [Int] = []
-            for part in [0..<cut, cut..<bytes.count] {
-                var rest = Array(bytes[part])
-                while let end = finder.endOfBlankLine(in: rest.span) {
-                    rest.removeFirst(end)
-                    ends.append(part.upperBound - rest.count)
-                }
-            }
-            #expect(ends == [5, bytes.count])
+    @Test func `the parts of a complete head are where the scanner says`() {
+        for emptyLines in ["", "\r\n", "\r\n\r\n"] {
+            let bytes = Array((emptyLines + Self.head).utf8)
+            var scanner = HeadScanner(limits: HeadScanner.Limits())
+            let verdict = scanner.scan(bytes.span)
+            #expect(verdict == .complete(length: bytes.count))
+            #expect(scanner.line.method == .get)
+            #expect(scanner.line.isHTTP11)
+            #expect(String(decoding: bytes[scanner.target], as: UTF8.self) == "/get?key=a")
+            #expect(
+                String(decoding: bytes[scanner.fieldLines], as: UTF8.self) == "Host: a\r\nX-Empty:\r\nAccept: */*\r\n")
         }
     }
 }

@@ -50,13 +50,13 @@ import Testing
         await server.stop()
     }
 
-    @Test func `trailers are bounded like fields`() async throws {
+    @Test func `trailers are bounded like everything around the data of chunks`() async throws {
         let server = try await TestServer.start()
-        let trailers = (0..<120).map { "X-\($0): y\r\n" }.joined()
+        let trailers = (0..<2_000).map { "X-\($0): y\r\n" }.joined()
         let answer = try await server.exchange(
             "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\(trailers)\r\n" + Self.close
         )
-        #expect(answer.statuses == [431])
+        #expect(answer.statuses == [413])
         await server.stop()
     }
 

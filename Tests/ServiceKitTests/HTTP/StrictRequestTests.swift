@@ -181,4 +181,19 @@ import Testing
         #expect(!answer.contains("smuggled"))
         await server.stop()
     }
+
+    @Test(arguments: [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "Content-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+        "Content-Length: x\r\n\r\n", "Expect: nothing\r\n\r\n", "Bad Name: x\r\n\r\n", "Host: b\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\nz",
+    ])
+    func `a write that is refused for its form says that nothing was written`(fields: String) async throws {
+        let server = try await TestServer.start()
+        let write = try await server.exchange("POST /write HTTP/1.1\r\nHost: a\r\n" + fields)
+        #expect(write.statuses.count == 1 && write.statuses != [200])
+        #expect(write.contains("\"applied\":\"no\""), "\(write)")
+        let other = try await server.exchange("POST /get HTTP/1.1\r\nHost: a\r\n" + fields)
+        #expect(!other.contains("\"applied\""), "\(other)")
+        await server.stop()
+    }
 }

@@ -6,9 +6,13 @@ import Testing
 @Suite struct TraceContextTests {
     static let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
+    static func received(_ traceparent: String) -> TraceContext.Received? {
+        TraceContext.Received(parsing: traceparent.utf8.span)
+    }
+
     @Test func `a valid traceparent is continued with a span of our own`() throws {
         var generator = RequestIdentityGenerator(seed: 1)
-        let received = try #require(TraceContext.Received(parsing: Self.parent))
+        let received = try #require(Self.received(Self.parent))
         let trace = generator.continueTrace(received, state: "vendor=x")
         #expect(trace.traceID == "0af7651916cd43dd8448eb211c80319c")
         #expect(trace.parentSpanID == "b7ad6b7169203331")
@@ -19,7 +23,7 @@ import Testing
         var buffer = ByteBuffer()
         trace.writeTraceparent(to: &buffer)
         #expect(String(buffer: buffer) == trace.traceparent)
-        #expect(TraceContext.Received(parsing: trace.traceparent) != nil)
+        #expect(Self.received(trace.traceparent) != nil)
     }
 
     @Test(arguments: [
@@ -36,12 +40,12 @@ import Testing
         " 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     ])
     func `anything else is not continued`(value: String) {
-        #expect(TraceContext.Received(parsing: value) == nil)
+        #expect(Self.received(value) == nil)
     }
 
     @Test func `a later version is read by what this one knows of it`() throws {
         let value = "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-ff-more"
-        let received = try #require(TraceContext.Received(parsing: value))
+        let received = try #require(Self.received(value))
         #expect(received.flags == 1)
         #expect(received.parentSpan == 0xb7ad_6b71_6920_3331)
     }
@@ -51,7 +55,7 @@ import Testing
         let trace = generator.beginTrace()
         #expect(trace.parentSpanID == nil && trace.state == nil && trace.flags == 0)
         #expect(trace.traceID.count == 32 && trace.spanID.count == 16)
-        #expect(TraceContext.Received(parsing: trace.traceparent) != nil)
+        #expect(Self.received(trace.traceparent) != nil)
     }
 
     @Test func `ids have only their characters and don't repeat`() {

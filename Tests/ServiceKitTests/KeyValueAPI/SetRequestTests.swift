@@ -161,14 +161,13 @@ extension HTTPRequest {
         accept: [String] = [],
         body: [UInt8] = []
     ) -> HTTPRequest {
-        var headers = HTTPHeaders()
-        if let contentType { headers.add(name: "Content-Type", value: contentType) }
-        for element in accept { headers.add(name: "Accept", value: element) }
+        var headers = accept.map { (name: "Accept", value: $0) }
+        if let contentType { headers.append((name: "Content-Type", value: contentType)) }
         return HTTPRequest(
             method: method,
             path: "/kv/any",
             query: query,
-            headers: headers,
+            headers: HeaderFields(headers),
             body: ByteBuffer(bytes: body),
             id: "request-1",
             trace: TraceContext(
