@@ -74,6 +74,7 @@ final class KVAdmin: Sendable {
         log.member("last_fsync_at", lastSync == 0 ? nil : Timestamp.rfc3339(nanosecondsSince1970: lastSync))
         log.member("last_error", statistics.failure.map { "\($0)" })
         log.member("truncated_bytes", engine.report.tornTail?.bytes ?? 0)
+        log.member("lost_revisions", engine.report.lostEnd?.revisions ?? 0)
     }
 
     private static func writeSegments(_ array: inout JSONWriter, _ segments: [SegmentSummary]) {

@@ -116,6 +116,14 @@ final class KVService: Sendable {
                     "kept_as": "\(tail.quarantined)",
                 ])
         }
+        if let lost = report.lostEnd {
+            logger.error(
+                "the log ends before the place where it was closed: acknowledged writes are missing, restore a backup",
+                metadata: [
+                    "file": "\(lost.file)", "offset": "\(lost.offset)", "closed_offset": "\(lost.closedOffset)",
+                    "revision": "\(lost.lastRevision)", "closed_revision": "\(lost.closedLastRevision)",
+                ])
+        }
         for name in report.unknownFiles {
             logger.warning("file in the data folder is not the log's; it is left alone", metadata: ["file": "\(name)"])
         }

@@ -90,6 +90,9 @@ final class StoreGauges: Sendable {
             "kv_log_truncated_bytes_total", help: "Bytes of a torn tail that the start has cut and put aside.",
             labels: []
         ) { Double(holder.engine?.report.tornTail?.bytes ?? 0) }
+        registry.gauge(
+            "kv_log_lost_revisions", help: "Acknowledged changes up to the last clean stop that the start did not find."
+        ) { Double(holder.engine?.report.lostEnd?.revisions ?? 0) }
         registry.gauge("kv_log_filesystem_size_bytes", help: "Size of the file system that holds the log.") {
             [weak self] in Double(self?.capacity?.sizeBytes ?? 0)
         }

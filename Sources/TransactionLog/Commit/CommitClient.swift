@@ -52,5 +52,5 @@ package protocol LogObserver: AnyObject, Sendable {
 }
 
 package enum LogFailureStage: String, Sendable, CaseIterable {
-    case write, fsync, rotate, prepare
+    case write, fsync, rotate, prepare, close
 }

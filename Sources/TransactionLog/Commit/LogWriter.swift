@@ -86,6 +86,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
                 case .timedOut: self.onQuiet()
                 case .closed:
                     self.writeControlFrame(.cleanShutdown)
+                    self.recordCleanEnd()
                     self.chain.close()
                     return
                 }
@@ -255,6 +256,14 @@ final class LogWriter<Client: CommitClient>: Sendable {
             self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
             self.writer.statistics.updateActive(
                 sizeBytes: self.chain.offset, lastRevision: self.nextRevision - 1)
+        }
+
+        /// A log that can't note its end is whole all the same.
+        private mutating func recordCleanEnd() {
+            if self.isPoisoned { return }
+            do { try self.chain.recordCleanEnd(lastRevision: self.nextRevision - 1) } catch {
+                self.writer.observer?.failed(stage: .close, error)
+            }
         }
 
         private func noteSync(_ nanoseconds: UInt64) {

@@ -5,10 +5,12 @@
 ///     generation 2
 ///     sealed 0000000000000001-0000000000000001.log last 1000000 length 67108104 seal 9f3c01aa
 ///     active 0000000000000002-00000000000f4241.log
+///     closed last 1200345 length 9437264
 ///     imported 1834 5e0f3b21
 ///     crc32c 4c1d90ef
 ///
-/// The last line is the CRC-32C of all bytes before it. `imported` (optional) is the length and checksum of the
+/// The last line is the CRC-32C of all bytes before it. `closed` (optional) says where the active segment ended when the
+/// store was last closed in good order: later frames may follow, earlier ones can only be missing. `imported` (optional) is the length and checksum of the
 /// `kv.log` that the store began with.
 package struct Manifest: Equatable, Sendable {
     package struct Sealed: Equatable, Sendable {
@@ -16,6 +18,11 @@ package struct Manifest: Equatable, Sendable {
         package var lastRevision: UInt64
         package var lengthBytes: UInt64
         package var sealChecksum: UInt32
+    }
+
+    package struct Closed: Equatable, Sendable {
+        package var lastRevision: UInt64
+        package var lengthBytes: UInt64
     }
 
     package struct Imported: Equatable, Sendable {
@@ -31,6 +38,7 @@ package struct Manifest: Equatable, Sendable {
     package var generation: UInt64
     package var sealed: [Sealed]
     package var active: SegmentName
+    package var closed: Closed?
     package var imported: Imported?
 
     package func encoded() -> [UInt8] {
@@ -40,6 +48,7 @@ package struct Manifest: Equatable, Sendable {
             text += " seal \(Self.hex(segment.sealChecksum))\n"
         }
         text += "active \(self.active)\n"
+        if let closed = self.closed { text += "closed last \(closed.lastRevision) length \(closed.lengthBytes)\n" }
         if let imported = self.imported { text += "imported \(imported.lengthBytes) \(Self.hex(imported.checksum))\n" }
         let checksum = CRC32C.of(Array(text.utf8))
         return Array("\(text)crc32c \(Self.hex(checksum))\n".utf8)
@@ -72,6 +81,11 @@ package struct Manifest: Equatable, Sendable {
             case ("store", 2): storeID = StoreID(words[1])
             case ("generation", 2): generation = UInt64(words[1])
             case ("active", 2): active = SegmentName(words[1])
+            case ("closed", 5):
+                guard let last = UInt64(words[2]), let length = UInt64(words[4]) else {
+                    throw damaged("the line '\(line)' is malformed")
+                }
+                self.closed = Closed(lastRevision: last, lengthBytes: length)
             case ("imported", 3):
                 guard let length = UInt64(words[1]), let checksum = UInt32(words[2], radix: 16) else {
                     throw damaged("the line '\(line)' is malformed")
@@ -93,12 +107,14 @@ package struct Manifest: Equatable, Sendable {
     }
 
     package init(
-        storeID: StoreID, generation: UInt64, sealed: [Sealed], active: SegmentName, imported: Imported? = nil
+        storeID: StoreID, generation: UInt64, sealed: [Sealed], active: SegmentName, closed: Closed? = nil,
+        imported: Imported? = nil
     ) {
         self.storeID = storeID
         self.generation = generation
         self.sealed = sealed
         self.active = active
+        self.closed = closed
         self.imported = imported
     }
 }

@@ -20,6 +20,7 @@ extension Recovery {
             let known = manifest.sealed.first { $0.name == name }
             let segment = try self.replay(
                 name, storeID: manifest.storeID, predecessor: index == 0 ? nil : predecessor, isLast: isLast)
+            self.compare(segment, name, with: manifest)
             if isLast { return try self.resume(segment, manifest, isListed: manifest == listed) }
             guard let sealChecksum = segment.sealChecksum else { preconditionFailure("only the last is not sealed") }
             let sealed = Manifest.Sealed(
@@ -107,6 +108,14 @@ extension Recovery {
             try self.requireSealedEnd(&scan, name)
         }
         return segment
+    }
+
+    /// Looks whether the segment that was active at the last clean stop still reaches as far.
+    private mutating func compare(_ segment: ReplayedSegment, _ name: SegmentName, with manifest: Manifest) {
+        guard name == manifest.active, let closed = manifest.closed, segment.end < closed.lengthBytes else { return }
+        self.report.lostEnd = .init(
+            file: name.description, offset: segment.end, closedOffset: closed.lengthBytes,
+            lastRevision: segment.nextRevision - 1, closedLastRevision: closed.lastRevision)
     }
 
     func readHeader(_ file: any File, _ name: SegmentName) throws(LogError) -> SegmentHeader {

@@ -8,6 +8,19 @@ package struct RecoveryReport: Sendable, Equatable {
         package var quarantined: String
     }
 
+    /// The log ended further on when it was closed: somebody has cut it since, and acknowledged writes are gone.
+    package struct LostEnd: Sendable, Equatable {
+        package var file: String
+        /// Where its good frames end, and where they ended.
+        package var offset: UInt64
+        package var closedOffset: UInt64
+        /// The newest change that is there, and the newest that was.
+        package var lastRevision: UInt64
+        package var closedLastRevision: UInt64
+
+        package var revisions: UInt64 { self.closedLastRevision - min(self.lastRevision, self.closedLastRevision) }
+    }
+
     package var storeID: StoreID
     package var lastRevision: UInt64 = 0
     package var segments: [SegmentSummary] = []
@@ -16,6 +29,7 @@ package struct RecoveryReport: Sendable, Equatable {
     package var operations: UInt64 = 0
     package var durationNanoseconds: UInt64 = 0
     package var tornTail: TornTail?
+    package var lostEnd: LostEnd?
     /// Whether the last process closed the store in good order.
     package var wasCleanShutdown = false
     /// Set when this start took over a `kv.log` of the Go system.

@@ -132,6 +132,7 @@ struct SegmentChain {
         try self.install(prepared)  // 2 to 4
         self.manifest.sealed.append(old)
         self.manifest.active = self.name
+        self.manifest.closed = nil
         if self.writesManifest { try self.listSegments() }  // 5
         return SegmentSummary(name: old.name, sizeBytes: old.lengthBytes, lastRevision: old.lastRevision, sealed: true)
     }
@@ -150,6 +151,12 @@ struct SegmentChain {
 
     /// Notes what the store began with; written with the next manifest.
     mutating func manifest(imported: Manifest.Imported) { self.manifest.imported = imported }
+
+    /// Notes where the log ends, all of it synchronised, so that the next start can tell whether it still does.
+    mutating func recordCleanEnd(lastRevision: UInt64) throws(SystemError) {
+        self.manifest.closed = .init(lastRevision: lastRevision, lengthBytes: self.offset)
+        try self.writeManifest()
+    }
 
     func close() { self.file.close() }
 

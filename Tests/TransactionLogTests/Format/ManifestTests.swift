@@ -14,7 +14,8 @@ struct ManifestTests {
                 name: SegmentName(sequence: 2, firstRevision: 1001), lastRevision: .max, lengthBytes: .max,
                 sealChecksum: .max),
         ],
-        active: SegmentName(sequence: 3, firstRevision: 0), imported: .init(lengthBytes: 12, checksum: 0x00AB_CDEF))
+        active: SegmentName(sequence: 3, firstRevision: 0), closed: .init(lastRevision: 5, lengthBytes: 4_096),
+        imported: .init(lengthBytes: 12, checksum: 0x00AB_CDEF))
 
     private static func withChecksum(_ text: String) -> [UInt8] {
         let checksum = String(hexadecimal(UInt64(CRC32C.of(Array(text.utf8)))).suffix(8))
@@ -32,6 +33,7 @@ struct ManifestTests {
         #expect(try Manifest(decoding: Self.manifest.encoded()) == Self.manifest)
         var small = Self.manifest
         small.sealed = []
+        small.closed = nil
         small.imported = nil
         #expect(try Manifest(decoding: small.encoded()) == small)
     }
@@ -66,7 +68,8 @@ struct ManifestTests {
 
     @Test(arguments: [
         "", "\n", "txlog-kv manifest 1\n", "txlog-kv manifest 1\nstore x\ngeneration 1\nactive y\n",
-        "txlog-kv manifest 1\nimported 1 zz\n",
+        "txlog-kv manifest 1\nimported 1 zz\n", "txlog-kv manifest 1\nclosed last x length 1\n",
+        "txlog-kv manifest 1\nclosed last 1 length -1\n",
         "txlog-kv manifest 1\nsealed 0000000000000001-0000000000000001.log last x length 1 seal 00000000\n",
     ])
     func `a malformed text with a good checksum is refused`(text: String) {

@@ -51,6 +51,45 @@ struct GoodEndTests {
         #expect(try Recovered(maker.fileSystem.kill()).transactions == maker.transactions)
     }
 
+    @Test func `a log that was cut after its clean stop starts and says how much is missing`() throws {
+        let fileSystem = SimulatedFileSystem()
+        let open = try OpenLog(fileSystem)
+        for number in 1...5 { open.commit(numbered(number)) }
+        open.log.close()
+        let whole = try Recovered(fileSystem.kill())
+        #expect(whole.report.lostEnd == nil)
+        let path = "\(storeDirectory)/\(whole.chain.name)"
+        let content = try #require(fileSystem.contents(path))
+        for length in SegmentHeader.byteCount...Int(whole.chain.offset) {
+            let cut = fileSystem.kill()
+            cut.install(path, Array(content[..<length]))
+            let recovered = try Recovered(cut)
+            #expect(recovered.transactions == Array(whole.transactions.prefix(recovered.transactions.count)))
+            guard length < Int(whole.chain.offset) else {
+                #expect(recovered.report.lostEnd == nil)
+                continue
+            }
+            let lost = try #require(recovered.report.lostEnd, "nothing was said of a cut at \(length)")
+            #expect(lost.closedOffset == whole.chain.offset && lost.closedLastRevision == 5)
+            #expect(lost.offset <= UInt64(length) && lost.revisions == UInt64(5 - recovered.transactions.count))
+        }
+    }
+
+    @Test func `what follows a clean stop is not missed, and the next segment begins anew`() throws {
+        let fileSystem = SimulatedFileSystem()
+        for number in 1...3 {
+            let open = try OpenLog(fileSystem)
+            #expect(open.report.lostEnd == nil)
+            for _ in 0..<20 { open.commit(numbered(number, valueBytes: 400)) }
+            open.log.close()
+        }
+        let recovered = try Recovered(fileSystem.kill())
+        #expect(recovered.report.segments.count > 1)
+        #expect(recovered.report.lostEnd == nil)
+        let manifest = try Manifest(decoding: fileSystem.contents("\(storeDirectory)/MANIFEST")!)
+        #expect(manifest.closed == .init(lastRevision: 60, lengthBytes: recovered.chain.offset))
+    }
+
     @Test func `frames of one and of many transactions over many segments come back in order`() throws {
         let seed = UInt64.random(in: .min ... .max)
         print("seed \(seed)")
