@@ -5,7 +5,7 @@ import ServiceKit
 import Synchronization
 import TransactionLog
 
-/// The members of `GET /admin` that only kv-service has: `store`, `log` and `replay`.
+/// The members of `GET /admin` that only kv-service has: `store`, `log`, `replay` and `compaction`.
 final class KVAdmin: Sendable {
     private let gauges: StoreGauges
     private let metrics: StoreMetrics
@@ -27,6 +27,13 @@ final class KVAdmin: Sendable {
         document.member("store", object: { self.writeStore(&$0, engine) })
         document.member("log", object: { self.writeLog(&$0, engine) })
         document.member("replay", object: self.writeReplay)
+        document.member(
+            "compaction",
+            object: {
+                CompactionAdmin.write(
+                    &$0, engine?.compaction ?? CompactionStatus(), engine?.statistics.space ?? LogSpace(),
+                    KVSettings.compactionPolicy(self.settings))
+            })
     }
 
     private func writeStore(_ store: inout JSONWriter, _ engine: EmbeddedEngine?) {
@@ -44,7 +51,14 @@ final class KVAdmin: Sendable {
         log.member("path", self.settings[KVSettings.dataDirectory])
         log.member("format_version", 1)
         log.member("store_id", engine?.report.storeID.description)
-        log.member("size_bytes", engine?.logSizeBytes ?? 0)
+        let space = engine?.statistics.space ?? LogSpace()
+        log.member("size_bytes", space.sizeBytes)
+        log.member("live_bytes", space.liveBytes)
+        log.member("garbage_bytes", space.garbageBytes)
+        log.member("garbage_ratio", space.garbageRatio)
+        log.member("snapshot_bytes", space.snapshotBytes)
+        log.member("snapshot_live_bytes", space.snapshotLiveBytes)
+        log.member("snapshot_parts", space.parts.count)
         log.member("fsync_policy", mode.policyName)
         log.member("fsync_interval_seconds", mode.intervalSeconds)
         log.member("warning", mode.warning)
@@ -53,7 +67,7 @@ final class KVAdmin: Sendable {
         log.member("fsync_seconds", object: { $0.writeQuantiles(self.syncWindow.quantiles(nowNanoseconds: now)) })
         log.member("batch_records_mean", self.metrics.batchTransactions.snapshot().mean)
         log.member("segment_bytes", self.settings[KVSettings.segmentBytes])
-        log.member("segments", array: { Self.writeSegments(&$0, engine?.statistics.segments ?? []) })
+        log.member("segments", array: { Self.writeSegments(&$0, space.segments) })
         let capacity = self.gauges.capacity
         log.member(
             "filesystem",
@@ -85,6 +99,7 @@ final class KVAdmin: Sendable {
                 object.member("first_revision", segment.name.firstRevision)
                 object.member("last_revision", segment.lastRevision)
                 object.member("size_bytes", segment.sizeBytes)
+                object.member("live_bytes", segment.liveBytes)
                 object.member("sealed", segment.sealed)
             })
         }

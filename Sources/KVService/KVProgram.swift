@@ -23,7 +23,10 @@ package enum KVProgram: ServiceProgram {
         let service = KVService(runtime: runtime)
         return await runtime.run(
             routes: { service.routes($0) },
-            admin: { _ in runtime.adminRoutes(authorization: authorization, document: service.admin.write) },
+            admin: { _ in
+                runtime.adminRoutes(authorization: authorization, document: service.admin.write)
+                    + [service.compactionAdmin(authorization).route]
+            },
             start: { () async throws(ServiceFailure) in try await service.start() },
             stop: { await service.stop() })
     }

@@ -23,21 +23,28 @@ final class KVService: Sendable {
         self.limits = KeyValueLimits(
             maxKeyBytes: settings[KVSettings.maxKeyBytes], maxValueBytes: settings[KVSettings.maxValueBytes])
         let (gate, logger) = (runtime.gate, runtime.logger)
-        self.metrics = StoreMetrics(registry: runtime.registry) { stage, error in
-            if stage == .prepare {
-                // Each refused write tells; one line in ten seconds is enough. Only the writer thread comes here.
-                let now = monotonicNanoseconds()
-                let told = lastWarning.atNanoseconds.load(ordering: .relaxed)
-                if told != 0 && now - told < 10_000_000_000 { return }
-                lastWarning.atNanoseconds.store(now, ordering: .relaxed)
-                logger.warning("no space is ready for the log's next segment", metadata: ["error": "\(error)"])
-                return
-            }
-            gate.set(.failed(reason: "the log cannot be written: \(error)"))
-            logger.critical(
-                "the log has failed: writes are refused until a restart",
-                metadata: ["stage": "\(stage.rawValue)", "error": "\(error)"])
-        }
+        self.metrics = StoreMetrics(
+            registry: runtime.registry, holder: self.holder,
+            onFailure: { stage, error in
+                if stage == .close {
+                    logger.warning("the log's end could not be noted", metadata: ["error": "\(error)"])
+                    return
+                }
+                if stage == .prepare {
+                    // Each refused write tells; one line in ten seconds is enough. Only the writer thread comes here.
+                    let now = monotonicNanoseconds()
+                    let told = lastWarning.atNanoseconds.load(ordering: .relaxed)
+                    if told != 0 && now - told < 10_000_000_000 { return }
+                    lastWarning.atNanoseconds.store(now, ordering: .relaxed)
+                    logger.warning("no space is ready for the log's next segment", metadata: ["error": "\(error)"])
+                    return
+                }
+                gate.set(.failed(reason: "the log cannot be written: \(error)"))
+                logger.critical(
+                    "the log has failed: writes are refused until a restart",
+                    metadata: ["stage": "\(stage.rawValue)", "error": "\(error)"])
+            },
+            onCompaction: { $0.log(to: logger) })
         self.gauges.register(in: runtime.registry, gate: gate)
         self.admin = KVAdmin(gauges: self.gauges, metrics: self.metrics, settings: settings)
         gate.add(.init(name: "log_writable") { [holder] in holder.engine?.statistics.failure.map { "\($0)" } })
@@ -46,6 +53,10 @@ final class KVService: Sendable {
             return .init(
                 bytesRead: progress.bytesRead, bytesTotal: progress.bytesTotal, records: progress.transactions)
         }
+    }
+
+    func compactionAdmin(_ authorization: AdminAuthorization) -> CompactionAdmin {
+        CompactionAdmin(holder: self.holder, authorization: authorization)
     }
 
     func routes(_ eventLoop: any EventLoop) -> [Route] {
@@ -62,6 +73,8 @@ final class KVService: Sendable {
             owner: "kv-service, process \(getpid()), instance \(self.runtime.instanceID)")
         configuration.syncMode = settings[KVSettings.sync]
         configuration.segmentBytes = settings[KVSettings.segmentBytes]
+        configuration.compaction = KVSettings.compactionPolicy(settings)
+        configuration.failPoint = FailPoint.fromEnvironment()
         if let warning = configuration.syncMode.warning {
             self.runtime.logger.warning("\(warning)", metadata: ["sync": "\(configuration.syncMode)"])
         }

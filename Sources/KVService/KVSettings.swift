@@ -11,6 +11,18 @@ package enum KVSettings {
         help: "When a write is acknowledged: always (after fdatasync), interval:<ms> or never (earlier, can lose it)")
     static let segmentBytes = Setting(
         "segment-bytes", .byteSize(in: 1 << 20...4 << 30), default: "67108864", help: "Size of a log segment")
+    static let compactGarbageRatio = Setting(
+        "compact-garbage-ratio", .ratio(in: 0.05...0.95), default: "0.5",
+        help: "A compaction starts when this part of the log is garbage, and --compact-min-bytes is reached")
+    static let compactMinBytes = Setting(
+        "compact-min-bytes", .byteSize(in: 1 << 20...1 << 40), default: "67108864",
+        help: "Size of the log below which no compaction starts by itself")
+    static let compactMaxBytes = Setting(
+        "compact-max-bytes", .byteSize(in: 0...1 << 50), default: "0",
+        help: "Size of the log above which a compaction starts if there is garbage at all; 0 is no such size")
+    static let compactRate = Setting(
+        "compact-rate", .byteSize(in: 1 << 20...16 << 30), default: "67108864",
+        help: "The most that a compaction writes in a second; less while commits are slower than usual")
     static let maxKeyBytes = Setting(
         "max-key-bytes", .integer(in: 1...4_096), default: "1024", help: "Longest key in bytes")
     static let maxValueBytes = Setting(
@@ -18,7 +30,20 @@ package enum KVSettings {
 
     package static let table = SettingsTable(
         environmentPrefix: "KV_",
-        settings: Self.common.list(with: [dataDirectory, sync, segmentBytes, maxKeyBytes, maxValueBytes]))
+        settings: Self.common.list(
+            with: [
+                dataDirectory, sync, segmentBytes, compactGarbageRatio, compactMinBytes, compactMaxBytes, compactRate,
+                maxKeyBytes, maxValueBytes,
+            ]))
+
+    static func compactionPolicy(_ settings: ResolvedSettings) -> CompactionPolicy {
+        var policy = CompactionPolicy()
+        policy.garbageRatio = settings[Self.compactGarbageRatio]
+        policy.minBytes = UInt64(settings[Self.compactMinBytes])
+        policy.maxBytes = UInt64(settings[Self.compactMaxBytes])
+        policy.bytesPerSecond = UInt64(settings[Self.compactRate])
+        return policy
+    }
 }
 
 extension SettingKind where Value == SyncMode {

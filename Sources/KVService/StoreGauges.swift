@@ -62,8 +62,16 @@ final class StoreGauges: Sendable {
     }
 
     private func registerLog(in registry: MetricsRegistry) {
-        self.gauge(registry, "kv_log_size_bytes", help: "Bytes of the log's segments that hold data.") {
+        self.gauge(
+            registry, "kv_log_size_bytes", help: "Bytes of the log that hold data: its segments and its snapshot."
+        ) {
             Double($0.logSizeBytes)
+        }
+        self.gauge(registry, "kv_log_live_bytes", help: "Bytes of the log that are the newest record of their key.") {
+            Double($0.statistics.space.liveBytes)
+        }
+        self.gauge(registry, "kv_log_snapshot_bytes", help: "Bytes of the log's snapshot.") {
+            Double($0.statistics.space.snapshotBytes)
         }
         self.gauge(registry, "kv_log_segments", help: "Segments of the log.") { Double($0.statistics.segments.count) }
         self.gauge(registry, "kv_log_records", help: "Transactions in the log.") {
@@ -103,5 +111,5 @@ final class StoreGauges: Sendable {
 }
 
 extension EmbeddedEngine {
-    var logSizeBytes: UInt64 { self.statistics.segments.reduce(0) { $0 + $1.sizeBytes } }
+    var logSizeBytes: UInt64 { self.statistics.space.sizeBytes }
 }

@@ -24,11 +24,21 @@ final class StoreMetrics: LogObserver {
     private let durations: [Histogram]
     private let appends: [Counter]
     private let failures: [LogFailureStage: Counter]
+    private let compactions: CompactionMetrics
+    private let onCompaction: @Sendable (CompactionEvent) -> Void
     private let onFailure: @Sendable (LogFailureStage, SystemError) -> Void
 
-    /// - Parameter onFailure: called on the writer thread.
-    init(registry: MetricsRegistry, onFailure: @escaping @Sendable (LogFailureStage, SystemError) -> Void) {
+    /// - Parameters:
+    ///   - onFailure: called on the writer thread.
+    ///   - onCompaction: called on the compactor's thread.
+    init(
+        registry: MetricsRegistry, holder: EngineHolder,
+        onFailure: @escaping @Sendable (LogFailureStage, SystemError) -> Void,
+        onCompaction: @escaping @Sendable (CompactionEvent) -> Void
+    ) {
         self.onFailure = onFailure
+        self.onCompaction = onCompaction
+        self.compactions = CompactionMetrics(registry: registry, holder: holder)
         self.writeDurations = registry.histogram(
             "kv_log_write_duration_seconds", help: "Time of the one write of a group commit.")
         self.syncDurations = registry.histogram(
@@ -97,5 +107,14 @@ final class StoreMetrics: LogObserver {
     func failed(stage: LogFailureStage, _ error: SystemError) {
         self.failures[stage]?.increment()
         self.onFailure(stage, error)
+    }
+
+    func compactionStarted(number: UInt64, trigger: CompactionTrigger, space: LogSpace) {
+        self.onCompaction(.started(number: number, trigger: trigger, space: space))
+    }
+
+    func compactionEnded(_ outcome: CompactionStatus.Outcome) {
+        self.compactions.ended(outcome)
+        self.onCompaction(.ended(outcome))
     }
 }

@@ -37,6 +37,8 @@ package struct Corruption: Equatable, Sendable, CustomStringConvertible {
         case bytesAfterCleanShutdown(bytes: UInt64)
         case segmentNotSealed
         case bytesAfterSeal
+        case missingPart
+        case snapshot(String)
         case importedLog(String)
     }
 
@@ -78,6 +80,8 @@ extension Corruption.Reason: CustomStringConvertible {
         case .bytesAfterCleanShutdown(let bytes): "\(bytes) bytes follow a clean shutdown"
         case .segmentNotSealed: "the segment ends without a seal although a later one exists"
         case .bytesAfterSeal: "there are bytes after the segment's seal"
+        case .missingPart: "this part of the snapshot is missing"
+        case .snapshot(let detail): "the part of the snapshot is not as it was written: \(detail)"
         case .importedLog(let detail): "the log to import cannot be read: \(detail)"
         }
     }

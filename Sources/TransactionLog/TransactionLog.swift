@@ -8,12 +8,14 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
     package let report: RecoveryReport
     package let configuration: LogConfiguration
     private let writer: LogWriter<Client>
+    private let compactor: Compactor<Client>
     private let lock: any DirectoryLock
     private let fileSystem: any FileSystem
 
     /// - Parameters:
     ///   - progress: called on this thread after each frame that was read.
-    ///   - apply: called on this thread for each operation, in the order of the log.
+    ///   - apply: called on this thread for each entry of the snapshot and then for each operation in the order of the
+    ///     log; says which record the operation has replaced or removed.
     /// - Throws: ``LogError``. The folder is unlocked then.
     package init(
         opening configuration: LogConfiguration,
@@ -21,7 +23,7 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
         client: Client,
         observer: (any LogObserver)? = nil,
         progress: @escaping (ReplayProgress) -> Void = { _ in },
-        apply: @escaping (UInt64, LoggedOperation) -> Void
+        apply: @escaping (UInt64, LoggedOperation) -> ReplacedRecord?
     ) throws(LogError) {
         try systemCall { () throws(SystemError) in try fileSystem.createDirectories(configuration.directory) }
         let paths = LogPaths(directory: configuration.directory)
@@ -41,6 +43,10 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
             self.writer = LogWriter(
                 chain: chain, report: recovery.report, configuration: configuration, client: client,
                 observer: observer)
+            self.compactor = Compactor(
+                writer: self.writer, client: client, fileSystem: fileSystem, configuration: configuration,
+                report: recovery.report, lastKeys: recovery.lastKeys, observer: observer)
+            self.compactor.start()
         } catch {
             self.lock.unlock()
             throw error
@@ -57,6 +63,12 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
         self.writer.submit(commands, bytes: bytes)
     }
 
+    package var compaction: CompactionStatus { self.compactor.status }
+
+    /// Asks for a compaction.
+    /// - Returns: its number, or nil when one is running already or the log is closed.
+    package func compact(_ trigger: CompactionTrigger = .admin) -> UInt64? { self.compactor.ask(trigger) }
+
     /// Size and free bytes of the file system that holds the log.
     package func capacity() throws(SystemError) -> FileSystemCapacity {
         try self.fileSystem.capacity(self.configuration.directory)
@@ -64,6 +76,7 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
 
     /// Commits what waits, writes the clean-shutdown frame and lets the folder go. Blocks.
     package func close() {
+        self.compactor.stop()
         self.writer.stop()
         self.lock.unlock()
     }

@@ -22,10 +22,10 @@ extension Index {
     fileprivate func put(_ key: [UInt8], _ value: [UInt8], version: UInt64) -> Bool {
         let entry = Entry.make(key: key, value: value)
         entry.version = version
-        return self.set(entry)
+        return self.set(entry) != nil
     }
 
-    fileprivate func drop(_ key: [UInt8]) -> Bool { key.withUnsafeBytes { self.remove($0) } }
+    fileprivate func drop(_ key: [UInt8]) -> Bool { key.withUnsafeBytes { self.remove($0) != nil } }
 }
 
 extension Index.Reader {

@@ -19,15 +19,14 @@ final class Committer: CommitClient, @unchecked Sendable {
 
     // MARK: - Replay
 
-    func replay(_ revision: UInt64, _ operation: LoggedOperation) {
+    func replay(_ revision: UInt64, _ operation: LoggedOperation) -> ReplacedRecord? {
         switch operation.kind {
         case .set:
             let entry = unsafe Entry.make(key: operation.key, value: operation.value)
             entry.version = revision
-            _ = self.index.set(entry)
-        case .delete: _ = unsafe self.index.remove(operation.key)
+            return self.index.set(entry)
+        case .delete: return unsafe self.index.remove(operation.key)
         }
-        self.lastVersion = revision
     }
 
     func finishReplay(lastRevision: UInt64) {
@@ -53,17 +52,42 @@ final class Committer: CommitClient, @unchecked Sendable {
             unsafe frame.set(key: entry.key, value: entry.value)
             self.lastVersion = frame.endTransaction()
             entry.version = self.lastVersion
-            outcome = .set(version: self.lastVersion, created: !self.index.set(entry))
+            let replaced = self.index.set(entry)
+            if let replaced { frame.replaces(revision: replaced.revision, bytes: replaced.bytes) }
+            outcome = .set(version: self.lastVersion, created: replaced == nil)
         case .delete(let key):
-            let existed = unsafe key.withUnsafeBytes { unsafe self.index.remove($0) }
-            if existed {
+            let removed = unsafe key.withUnsafeBytes { unsafe self.index.remove($0) }
+            if let removed {
                 frame.beginTransaction()
+                frame.replaces(revision: removed.revision, bytes: removed.bytes)
                 unsafe key.withUnsafeBytes { unsafe frame.delete(key: $0) }
                 self.lastVersion = frame.endTransaction()
             }
-            outcome = .deleted(version: self.lastVersion, existed: existed)
+            outcome = .deleted(version: self.lastVersion, existed: removed != nil)
         }
         self.staged.append(Staged(command: command, outcome: outcome))
+    }
+
+    func takesSpace(_ command: WriteCommand) -> Bool {
+        if case .set = command.action { true } else { false }
+    }
+
+    // MARK: - Compaction
+
+    /// The compactor's own access to what readers see. Confined to its thread.
+    private lazy var liveReader = self.index.makeReader()
+
+    func forEachLive(after key: [UInt8]?, _ body: (LiveRecord) -> Bool) -> Bool {
+        // The first key that is not before this one is the next: no key lies between them.
+        let start = key.map { $0 + [0] } ?? []
+        var wantsMore = true
+        unsafe start.withUnsafeBytes { start in
+            unsafe self.liveReader.walk(from: start) { entry in
+                wantsMore = unsafe body(LiveRecord(version: entry.version, key: entry.key, value: entry.value))
+                return wantsMore
+            }
+        }
+        return wantsMore
     }
 
     func commit(_ batch: CommitTimings) {

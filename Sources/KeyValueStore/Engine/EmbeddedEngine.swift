@@ -31,6 +31,12 @@ package final class EmbeddedEngine: StorageEngine {
     /// Writes that wait for the writer thread.
     package var pendingWrites: Int { self.log.pendingCommands }
 
+    package var compaction: CompactionStatus { self.log.compaction }
+
+    /// Asks for a compaction.
+    /// - Returns: its number, or nil when one is running already.
+    package func compact() -> UInt64? { self.log.compact() }
+
     /// Size and free bytes of the file system that holds the log.
     package func capacity() throws(SystemError) -> FileSystemCapacity { try self.log.capacity() }
 

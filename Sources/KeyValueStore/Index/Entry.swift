@@ -1,4 +1,5 @@
 import Glibc
+import TransactionLog
 
 /// A key with its value and version in one allocation: 16 bytes of header, the key, the value.
 ///
@@ -55,3 +56,9 @@ import Glibc
 
 // Moves between threads as a value with one owner at a time; shared only once it is immutable.
 extension Entry: @unchecked Sendable {}
+
+extension ReplacedRecord {
+    init(_ entry: Entry) {
+        self.init(revision: entry.version, keyCount: entry.keyCount, valueCount: entry.valueCount)
+    }
+}

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+package import TransactionLog
 
 /// The index: all keys with their values, ordered, in memory. A copy-on-write B+tree with one writer and any number of
 /// readers.
@@ -162,8 +163,8 @@ package final class Index: @unchecked Sendable {
     }
 
     /// Stages `entry`, whose version is set, and takes it over.
-    /// - Returns: whether its key was there before.
-    package func set(_ entry: Entry) -> Bool {
+    /// - Returns: the record of its key before, if there was one.
+    package func set(_ entry: Entry) -> ReplacedRecord? {
         let key = unsafe entry.key
         self.root = self.editable(self.root)
         if self.root.count == Node.capacity {
@@ -186,23 +187,24 @@ package final class Index: @unchecked Sendable {
         }
         let place = unsafe node.find(key)
         self.staged.valueBytes += entry.valueCount
-        if place.found {
-            let old = node.entry(place.index)
-            self.staged.valueBytes -= old.valueCount
-            self.discard(old)
-            node.setEntry(place.index, entry)
-        } else {
+        guard place.found else {
             node.insert(entry, at: place.index)
             self.staged.keys += 1
             self.staged.keyBytes += entry.keyCount
+            return nil
         }
-        return place.found
+        let old = node.entry(place.index)
+        let replaced = ReplacedRecord(old)
+        self.staged.valueBytes -= old.valueCount
+        self.discard(old)
+        node.setEntry(place.index, entry)
+        return replaced
     }
 
     /// Stages the removal of `key`.
-    /// - Returns: whether it was there.
-    package func remove(_ key: UnsafeRawBufferPointer) -> Bool {
-        if unsafe self.staged(key) == nil { return false }
+    /// - Returns: its record, if it was there.
+    package func remove(_ key: UnsafeRawBufferPointer) -> ReplacedRecord? {
+        if unsafe self.staged(key) == nil { return nil }
         self.root = self.editable(self.root)
         var path: [(node: Node, index: Int)] = []
         var node = self.root
@@ -215,6 +217,7 @@ package final class Index: @unchecked Sendable {
         }
         let place = unsafe node.find(key)
         let old = node.entry(place.index)
+        let removed = ReplacedRecord(old)
         self.staged.keys -= 1
         self.staged.keyBytes -= old.keyCount
         self.staged.valueBytes -= old.valueCount
@@ -226,7 +229,7 @@ package final class Index: @unchecked Sendable {
             self.root = old.count == 1 ? old.child(0) : Node.make(level: 0, stamp: self.stamp)
             self.discard(old)
         }
-        return true
+        return removed
     }
 
     /// Makes the batch visible to readers, all at once, and frees what no reader can see any more.

@@ -9,12 +9,20 @@ package protocol CommitClient: AnyObject, Sendable {
     func payloadBytes(of command: Command) -> Int
     /// Decides what the command writes, seeing all commands staged before it, and adds at most one transaction.
     func stage(_ command: Command, into frame: inout FrameBuilder)
+    /// Whether the command adds to what the store holds. When there is no space for a further segment, such commands
+    /// are refused and others, which make garbage, still find room.
+    func takesSpace(_ command: Command) -> Bool
     /// What was staged is durable, as far as the sync mode promises: make it visible and answer its commands.
     func commit(_ batch: CommitTimings)
     /// Nothing of what was staged will be in the log, or it cannot be said whether it is: forget it and answer.
     func rollBack(_ reason: CommitRefusal)
     /// These commands were taken from the queue but not staged.
     func refuse(_ commands: ArraySlice<Command>, _ reason: CommitRefusal)
+
+    /// Gives the records that readers see now, in the order of their keys from behind `key` on (nil: from the first
+    /// one), until `body` says false. Called on the compactor's thread.
+    /// - Returns: whether the last key was reached.
+    func forEachLive(after key: [UInt8]?, _ body: (LiveRecord) -> Bool) -> Bool
 }
 
 /// Why a write was not taken.
@@ -43,12 +51,16 @@ package struct CommitTimings: Sendable, Equatable {
     package var frameBytes = 0
 }
 
-/// Learns what the writer does, for metrics. Called on the writer thread; must not block.
+/// Learns what the log does, for metrics and its user's log. Called on the writer thread but where said otherwise; must
+/// not block.
 package protocol LogObserver: AnyObject, Sendable {
     func committed(_ timings: CommitTimings)
     func synchronised(nanoseconds: UInt64)
     func rotated(nanoseconds: UInt64)
     func failed(stage: LogFailureStage, _ error: SystemError)
+    /// These two come from the compactor's thread.
+    func compactionStarted(number: UInt64, trigger: CompactionTrigger, space: LogSpace)
+    func compactionEnded(_ outcome: CompactionStatus.Outcome)
 }
 
 package enum LogFailureStage: String, Sendable, CaseIterable {

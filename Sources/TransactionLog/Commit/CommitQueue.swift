@@ -9,6 +9,7 @@ final class CommitQueue<Command: Sendable>: Sendable {
         var bytes = 0
         var isClosed = false
         var writerWaits = false
+        var isPoked = false
     }
 
     private let state = Mutex(State())
@@ -39,6 +40,7 @@ final class CommitQueue<Command: Sendable>: Sendable {
 
     enum Taken: Equatable {
         case commands
+        case poked
         case timedOut
         case closed
     }
@@ -47,6 +49,10 @@ final class CommitQueue<Command: Sendable>: Sendable {
     func take(into batch: inout [Command], until deadline: DispatchTime) -> Taken {
         while true {
             let taken = self.state.withLock { state -> Taken? in
+                if state.isPoked {
+                    state.isPoked = false
+                    return .poked
+                }
                 if !state.commands.isEmpty {
                     swap(&batch, &state.commands)
                     state.bytes = 0
@@ -67,6 +73,16 @@ final class CommitQueue<Command: Sendable>: Sendable {
                 self.wakeUp.wait()
             }
         }
+    }
+
+    /// Has the writer look whether there is something else for it to do, before the next commands.
+    func poke() {
+        let wakes = self.state.withLock { state -> Bool in
+            state.isPoked = true
+            defer { state.writerWaits = false }
+            return state.writerWaits
+        }
+        if wakes { self.wakeUp.signal() }
     }
 
     /// No further command is taken; those that wait still are.

@@ -10,31 +10,29 @@ package final class LogStatistics: Sendable {
     package let batches = Atomic<UInt64>(0)
     /// Nanoseconds since 1970; 0 before the first.
     package let lastSyncNanoseconds = Atomic<UInt64>(0)
-    private let segmentList = Mutex<[SegmentSummary]>([])
+    private let spaceState = Mutex(LogSpace())
     private let failureState = Mutex<SystemError?>(nil)
 
     init() {}
 
+    /// What the log's files hold.
+    package var space: LogSpace { self.spaceState.withLock { $0 } }
     /// Oldest first; the last one takes the appends.
-    package var segments: [SegmentSummary] { self.segmentList.withLock { $0 } }
+    package var segments: [SegmentSummary] { self.space.segments }
     /// The failure that ended writing, if one has.
     package var failure: SystemError? { self.failureState.withLock { $0 } }
 
-    func setSegments(_ segments: [SegmentSummary]) { self.segmentList.withLock { $0 = segments } }
+    /// How long a commit takes, as a mean in which each new one counts a sixteenth. Nanoseconds.
+    package let commitNanoseconds = Atomic<UInt64>(0)
 
-    func updateActive(sizeBytes: UInt64, lastRevision: UInt64) {
-        self.segmentList.withLock { segments in
-            segments[segments.count - 1].sizeBytes = sizeBytes
-            segments[segments.count - 1].lastRevision = lastRevision
-        }
+    /// Writer thread.
+    func noteCommit(nanoseconds: UInt64) {
+        let mean = self.commitNanoseconds.load(ordering: .relaxed)
+        self.commitNanoseconds.store(
+            mean == 0 ? nanoseconds : mean - mean / 16 + nanoseconds / 16, ordering: .relaxed)
     }
 
-    func rotated(_ sealed: SegmentSummary, next: SegmentSummary) {
-        self.segmentList.withLock { segments in
-            segments[segments.count - 1] = sealed
-            segments.append(next)
-        }
-    }
+    func changeSpace(_ body: (inout LogSpace) -> Void) { self.spaceState.withLock { body(&$0) } }
 
     func fail(_ error: SystemError) { self.failureState.withLock { if $0 == nil { $0 = error } } }
 }

@@ -17,6 +17,8 @@ final class LogWriter<Client: CommitClient>: Sendable {
     private let preparer: SegmentPreparer
     private let observer: (any LogObserver)?
     private let thread = Mutex<DedicatedThread?>(nil)
+    /// Nil once the writer takes none any more.
+    private let tasks = Mutex<[WriterTask]?>([])
 
     init(
         chain: SegmentChain, report: RecoveryReport, configuration: LogConfiguration, client: Client,
@@ -30,7 +32,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
             fileSystem: chain.fileSystem, paths: chain.paths, sizeBytes: configuration.segmentBytes)
         self.statistics.lastRevision.store(report.lastRevision, ordering: .relaxed)
         self.statistics.durableRevision.store(report.lastRevision, ordering: .relaxed)
-        self.statistics.setSegments(report.segments)
+        self.statistics.changeSpace { $0 = report.space }
         self.preparer.start()
         self.thread.withLock { thread in
             thread = DedicatedThread.start(name: "log-writer") { [self] in
@@ -45,6 +47,15 @@ final class LogWriter<Client: CommitClient>: Sendable {
     }
 
     var pendingCommands: Int { self.queue.count }
+
+    /// Hands a task to the writer thread, which answers it in any case.
+    func perform(_ task: WriterTask) {
+        let isTaken = self.tasks.withLock { tasks -> Bool in
+            tasks?.append(task)
+            return tasks != nil
+        }
+        if isTaken { self.queue.poke() } else { task.fail(.notWriting) }
+    }
 
     /// Takes no more commands, commits those that wait, marks the end and closes. Blocks until that is done.
     func stop() {
@@ -83,8 +94,10 @@ final class LogWriter<Client: CommitClient>: Sendable {
                 self.batch.removeAll(keepingCapacity: true)
                 switch self.writer.queue.take(into: &self.batch, until: self.deadline()) {
                 case .commands: self.commitBatch()
+                case .poked: self.runTasks()
                 case .timedOut: self.onQuiet()
                 case .closed:
+                    self.endTasks()
                     self.writeControlFrame(.cleanShutdown)
                     self.recordCleanEnd()
                     self.chain.close()
@@ -176,7 +189,11 @@ final class LogWriter<Client: CommitClient>: Sendable {
             statistics.appendedOperations.add(UInt64(timings.operations), ordering: .relaxed)
             statistics.appendedBytes.add(UInt64(timings.frameBytes), ordering: .relaxed)
             statistics.batches.add(1, ordering: .relaxed)
-            statistics.updateActive(sizeBytes: self.chain.offset, lastRevision: last)
+            statistics.noteCommit(nanoseconds: timings.writeNanoseconds + timings.syncNanoseconds)
+            statistics.changeSpace { space in
+                space.updateActive(sizeBytes: self.chain.offset, lastRevision: last)
+                for change in self.frame.liveChanges { space.apply(change) }
+            }
             self.owesHeartbeat = self.chain.syncMode == .always
             self.writer.observer?.committed(timings)
         }
@@ -198,16 +215,71 @@ final class LogWriter<Client: CommitClient>: Sendable {
             do {
                 let sealed = try self.chain.rotate(to: prepared, nextRevision: self.nextRevision)
                 self.unsyncedSince = nil
-                self.writer.statistics.rotated(
-                    sealed,
-                    next: SegmentSummary(
-                        name: self.chain.name, sizeBytes: self.chain.offset, lastRevision: sealed.lastRevision,
-                        sealed: false))
+                self.writer.statistics.changeSpace { space in
+                    space.updateActive(sizeBytes: sealed.sizeBytes, lastRevision: sealed.lastRevision, sealed: true)
+                    space.begin(
+                        segment: SegmentSummary(
+                            name: self.chain.name, sizeBytes: self.chain.offset, lastRevision: sealed.lastRevision,
+                            sealed: false))
+                }
                 self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
                 self.writer.observer?.rotated(nanoseconds: monotonicNanoseconds() - began)
                 return nil
             } catch {
                 return self.poison(.rotate, error, written: false)
+            }
+        }
+
+        // MARK: - Tasks
+
+        private mutating func runTasks() {
+            let tasks = self.writer.tasks.withLock { tasks -> [WriterTask] in
+                defer { tasks = tasks.map { _ in [] } }
+                return tasks ?? []
+            }
+            for task in tasks {
+                if self.isPoisoned { task.fail(.notWriting) } else { self.run(task) }
+            }
+        }
+
+        private func endTasks() {
+            let tasks = self.writer.tasks.withLock { tasks -> [WriterTask] in
+                defer { tasks = nil }
+                return tasks ?? []
+            }
+            for task in tasks { task.fail(.notWriting) }
+        }
+
+        private mutating func run(_ task: WriterTask) {
+            switch task {
+            case .rotate(let reply):
+                let refusal = self.chain.isEmpty ? nil : self.rotate()
+                switch refusal {
+                case nil: reply.answer(.success(self.nextRevision - 1))
+                case .outOfSpace(let error)?: reply.answer(.failure(.system(error)))
+                default: reply.answer(.failure(.notWriting))
+                }
+            case .install(let part, let replaced, let reply):
+                do {
+                    try self.chain.install(part, replacing: replaced)
+                    let parts = self.chain.manifest.parts
+                    self.writer.statistics.changeSpace { $0.set(parts: parts) }
+                    reply.answer(.success(()))
+                } catch {
+                    reply.answer(.failure(.system(error)))
+                }
+            case .dropSegments(let revision, let replaced, let reply):
+                do {
+                    let dropped = try self.chain.dropSegments(upTo: revision, replacing: replaced)
+                    let parts = self.chain.manifest.parts
+                    self.writer.statistics.changeSpace { space in
+                        space.drop(upTo: revision)
+                        space.set(parts: parts)
+                    }
+                    reply.answer(.success(dropped))
+                } catch {
+                    reply.answer(.failure(.system(error)))
+                }
             }
         }
 
@@ -254,8 +326,9 @@ final class LogWriter<Client: CommitClient>: Sendable {
             self.unsyncedSince = nil
             self.noteSync(monotonicNanoseconds() - began)
             self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
-            self.writer.statistics.updateActive(
-                sizeBytes: self.chain.offset, lastRevision: self.nextRevision - 1)
+            self.writer.statistics.changeSpace {
+                $0.updateActive(sizeBytes: self.chain.offset, lastRevision: self.nextRevision - 1)
+            }
         }
 
         /// A log that can't note its end is whole all the same.

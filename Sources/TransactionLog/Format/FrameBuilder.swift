@@ -19,12 +19,15 @@
 ///          8     8  only with bit 0: expiry, milliseconds since 1970
 ///          …     …  key, value, and a newline (0x0A)
 ///
+/// In a part of a snapshot the payload is entries: the revision that set the key, 8 bytes, then a set as above.
+///
 /// The buffer is kept from frame to frame. Confined to the thread that writes the log.
 package struct FrameBuilder: Sendable {
     package static let maximumOperationsPerTransaction = 128
     package static let maximumKeyBytes = Int(UInt16.max)
     static let transactionHeaderBytes = 8
     static let operationHeaderBytes = 8
+    static let entryVersionBytes = 8
 
     /// The frame so far: room for its header, then the payload.
     private(set) var bytes: [UInt8] = []
@@ -33,6 +36,8 @@ package struct FrameBuilder: Sendable {
     /// The revision that the next transaction gets.
     package private(set) var nextRevision: UInt64 = 1
     private var firstRevision: UInt64 = 1
+    /// What becomes live and what no longer is, once the frame is durable.
+    package private(set) var liveChanges: [LiveChange] = []
     private var openTransaction: (start: Int, operations: Int)?
 
     package init() {}
@@ -43,6 +48,7 @@ package struct FrameBuilder: Sendable {
     package mutating func begin(firstRevision: UInt64) {
         self.bytes.removeAll(keepingCapacity: self.bytes.capacity <= 4 << 20)
         self.bytes.append(contentsOf: repeatElement(0, count: FrameHeader.byteCount))
+        self.liveChanges.removeAll(keepingCapacity: true)
         self.transactionCount = 0
         self.operationCount = 0
         self.firstRevision = firstRevision
@@ -63,10 +69,18 @@ package struct FrameBuilder: Sendable {
 
     package mutating func set(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
         unsafe self.append(op: .set, key: key, value: value)
+        self.liveChanges.append(
+            LiveChange(revision: self.nextRevision, bytes: LiveRecord.bytes(key: key.count, value: value.count)))
     }
 
     package mutating func delete(key: UnsafeRawBufferPointer) {
         unsafe self.append(op: .delete, key: key, value: UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+
+    /// Notes that the record of this revision, of so many bytes as ``LiveRecord/bytes(key:value:)`` counts them, is
+    /// replaced or removed by the open transaction.
+    package mutating func replaces(revision: UInt64, bytes: Int) {
+        self.liveChanges.append(LiveChange(revision: revision, bytes: -bytes))
     }
 
     /// Ends the transaction and says its revision.
@@ -92,6 +106,15 @@ package struct FrameBuilder: Sendable {
         unsafe self.bytes.append(contentsOf: value)
         self.bytes.append(0x0A)
         self.openTransaction!.operations += 1
+    }
+
+    /// Adds one live entry to a frame of a snapshot.
+    mutating func entry(version: UInt64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+        self.bytes.appendLittleEndian(version)
+        self.openTransaction = (self.bytes.count, 0)
+        unsafe self.append(op: .set, key: key, value: value)
+        self.openTransaction = nil
+        self.transactionCount += 1
     }
 
     /// Makes ``bytes`` the finished frame for the file at `fileOffset`, and says the checksum of its header.

@@ -4,10 +4,11 @@
 ///          0     3  magic "TXF"
 ///          3     1  type
 ///          4     4  payload length in bytes, at most 16 MiB; trusted only after the header's checksum held
-///          8     8  first revision: the payload's transactions have this one and the following
+///          8     8  first revision: the payload's transactions have this one and the following; in a part of a
+///                   snapshot the number of entries in the frames before
 ///         16     8  durable length: so many bytes of this segment had been synchronised when this frame was built
 ///         24     8  committed, nanoseconds since 1970
-///         32     4  transaction count
+///         32     4  transaction count, or entry count
 ///         36     4  salt of the segment
 ///         40     4  CRC-32C of the payload
 ///         44     4  CRC-32C of bytes 0 to 43, then of the frame's offset in the file as 8 bytes
@@ -30,6 +31,10 @@ package struct FrameHeader: Equatable, Sendable {
         case cleanShutdown = 3
         /// Written at the start and after a moment without writes: proves that all before it was durable.
         case heartbeat = 4
+        /// Live entries, in a part of a snapshot.
+        case entries = 5
+        /// The last frame of a part of a snapshot.
+        case partEnd = 6
     }
 
     package var kind: Kind

@@ -14,6 +14,9 @@ enum FramePayload {
         header: FrameHeader,
         _ body: (UInt64, LoggedOperation) -> Void
     ) -> FrameFault? {
+        if header.kind == .entries || header.kind == .partEnd {
+            return .content("a frame of type \(header.kind) is in a segment")
+        }
         if header.kind != .data, unsafe !payload.isEmpty || header.transactionCount > 0 {
             return .content("a frame of type \(header.kind) has a payload")
         }
@@ -42,6 +45,28 @@ enum FramePayload {
             }
         }
         return offset == payload.count ? nil : .content("bytes follow the last transaction")
+    }
+
+    /// Gives each entry of a snapshot's frame in order, with the revision that set it.
+    static func forEachEntry(
+        in payload: UnsafeRawBufferPointer, header: FrameHeader, _ body: (UInt64, LoggedOperation) -> Void
+    ) -> FrameFault? {
+        var offset = 0
+        for _ in 0..<header.transactionCount {
+            if payload.count - offset < FrameBuilder.entryVersionBytes {
+                return .content("an entry ends after the payload")
+            }
+            let version = unsafe UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            offset += FrameBuilder.entryVersionBytes
+            var isSet = true
+            let fault = unsafe Self.operation(in: payload, at: &offset, revision: version) { version, operation in
+                isSet = operation.kind == .set
+                if isSet { body(version, operation) }
+            }
+            if let fault { return fault }
+            if !isSet { return .content("an entry is a delete") }
+        }
+        return offset == payload.count ? nil : .content("bytes follow the last entry")
     }
 
     private static func operation(

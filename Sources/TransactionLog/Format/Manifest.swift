@@ -3,11 +3,17 @@
 ///     txlog-kv manifest 1
 ///     store 0b7f6a52-3c1d-4e8f-9a20-5d1c7e4f8b63
 ///     generation 2
-///     sealed 0000000000000001-0000000000000001.log last 1000000 length 67108104 seal 9f3c01aa
-///     active 0000000000000002-00000000000f4241.log
+///     base 1 last 1000000 length 67108104 seal 9f3c01aa
+///     part 00000000000f4240-00000001.snapshot entries 52000 length 9437696 end 17c0ffee
+///     sealed 0000000000000002-00000000000f4241.log last 2000000 length 67108211 seal 5b0e6d21
+///     active 0000000000000003-00000000001e8481.log
 ///     closed last 1200345 length 9437264
 ///     imported 1834 5e0f3b21
 ///     crc32c 4c1d90ef
+///
+/// `base` (optional) is the last segment that a compaction has replaced; every change up to it that still counts is in
+/// the parts of the snapshot, or was changed again in a later segment. Before the first compaction has ended there may
+/// be parts without a base.
 ///
 /// The last line is the CRC-32C of all bytes before it. `closed` (optional) says where the active segment ended when the
 /// store was last closed in good order: later frames may follow, earlier ones can only be missing. `imported` (optional) is the length and checksum of the
@@ -18,6 +24,14 @@ package struct Manifest: Equatable, Sendable {
         package var lastRevision: UInt64
         package var lengthBytes: UInt64
         package var sealChecksum: UInt32
+    }
+
+    package struct Part: Equatable, Sendable {
+        package var name: PartName
+        package var entries: UInt64
+        package var lengthBytes: UInt64
+        /// Checksum of the header of its last frame.
+        package var endChecksum: UInt32
     }
 
     package struct Closed: Equatable, Sendable {
@@ -36,6 +50,9 @@ package struct Manifest: Equatable, Sendable {
 
     package var storeID: StoreID
     package var generation: UInt64
+    /// The segment before the first one that is listed; none while no segment has been replaced.
+    package var base = SegmentHeader.Predecessor.none
+    package var parts: [Part] = []
     package var sealed: [Sealed]
     package var active: SegmentName
     package var closed: Closed?
@@ -43,6 +60,14 @@ package struct Manifest: Equatable, Sendable {
 
     package func encoded() -> [UInt8] {
         var text = "\(Self.firstLine)\nstore \(self.storeID)\ngeneration \(self.generation)\n"
+        if self.base != .none {
+            text += "base \(self.base.sequence) last \(self.base.lastRevision) length \(self.base.lengthBytes)"
+            text += " seal \(Self.hex(self.base.sealChecksum))\n"
+        }
+        for part in self.parts {
+            text += "part \(part.name) entries \(part.entries) length \(part.lengthBytes)"
+            text += " end \(Self.hex(part.endChecksum))\n"
+        }
         for segment in self.sealed {
             text += "sealed \(segment.name) last \(segment.lastRevision) length \(segment.lengthBytes)"
             text += " seal \(Self.hex(segment.sealChecksum))\n"
@@ -91,6 +116,17 @@ package struct Manifest: Equatable, Sendable {
                     throw damaged("the line '\(line)' is malformed")
                 }
                 self.imported = Imported(lengthBytes: length, checksum: checksum)
+            case ("base", 8):
+                guard let sequence = UInt64(words[1]), let last = UInt64(words[3]), let length = UInt64(words[5]),
+                    let checksum = UInt32(words[7], radix: 16)
+                else { throw damaged("the line '\(line)' is malformed") }
+                self.base = .init(
+                    sequence: sequence, lastRevision: last, lengthBytes: length, sealChecksum: checksum)
+            case ("part", 8):
+                guard let name = PartName(words[1]), let entries = UInt64(words[3]), let length = UInt64(words[5]),
+                    let checksum = UInt32(words[7], radix: 16)
+                else { throw damaged("the line '\(line)' is malformed") }
+                self.parts.append(Part(name: name, entries: entries, lengthBytes: length, endChecksum: checksum))
             case ("sealed", 8):
                 guard let name = SegmentName(words[1]), let last = UInt64(words[3]), let length = UInt64(words[5]),
                     let checksum = UInt32(words[7], radix: 16)

@@ -1,12 +1,12 @@
 /// The first 4,096 bytes of a segment.
 ///
 ///     offset  size  field
-///          0     8  magic "TXLOGSEG"
+///          0     8  magic "TXLOGSEG"; "TXLOGSNP" in a part of a snapshot, which begins with the same header
 ///          8     4  format version, 1
 ///         12     4  header length in bytes, 4096
 ///         16    16  store id
-///         32     8  sequence: 1, 2, 3 …
-///         40     8  first revision that this segment can hold
+///         32     8  sequence: 1, 2, 3 …; of a part its number
+///         40     8  first revision that this segment can hold; of a part the revision that it goes up to
 ///         48     4  salt: random, repeated in each frame, so that bytes of another segment are never taken for ours
 ///         52     4  sync mode at creation: 0 always, 1 interval, 2 never
 ///         56     8  created, nanoseconds since 1970
@@ -19,7 +19,12 @@
 package struct SegmentHeader: Equatable, Sendable {
     package static let byteCount = 4096
     static let formatVersion: UInt32 = 1
-    private static let magic = Array("TXLOGSEG".utf8)
+
+    package enum Kind: Sendable {
+        case segment, part
+
+        fileprivate var magic: [UInt8] { Array((self == .segment ? "TXLOGSEG" : "TXLOGSNP").utf8) }
+    }
 
     /// Ties a segment to the one before it, so that a missing, shortened or swapped file is noticed.
     package struct Predecessor: Equatable, Sendable {
@@ -31,6 +36,7 @@ package struct SegmentHeader: Equatable, Sendable {
         package static let none = Predecessor(sequence: 0, lastRevision: 0, lengthBytes: 0, sealChecksum: 0)
     }
 
+    package var kind = Kind.segment
     package var storeID: StoreID
     package var sequence: UInt64
     package var firstRevision: UInt64
@@ -42,7 +48,7 @@ package struct SegmentHeader: Equatable, Sendable {
     package func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Self.byteCount)
-        bytes.append(contentsOf: Self.magic)
+        bytes.append(contentsOf: self.kind.magic)
         bytes.appendLittleEndian(Self.formatVersion)
         bytes.appendLittleEndian(UInt32(Self.byteCount))
         bytes.appendLittleEndian(self.storeID.high)
@@ -62,14 +68,16 @@ package struct SegmentHeader: Equatable, Sendable {
     }
 
     /// - Throws: ``LogError/corrupt(_:)`` or ``LogError/unsupported(file:detail:)``.
-    package init(decoding bytes: [UInt8], file: String, lastGoodRevision: UInt64) throws(LogError) {
+    package init(
+        decoding bytes: [UInt8], as kind: Kind = .segment, file: String, lastGoodRevision: UInt64
+    ) throws(LogError) {
         func damaged(_ detail: String, at offset: UInt64) -> LogError {
             .corrupt(
                 Corruption(
                     file: file, offset: offset, lastGoodRevision: lastGoodRevision, reason: .segmentHeader(detail)))
         }
         if bytes.count < Self.byteCount { throw damaged("it has \(bytes.count) of 4096 bytes", at: 0) }
-        if !bytes.starts(with: Self.magic) { throw damaged("it does not begin as a segment does", at: 0) }
+        if !bytes.starts(with: kind.magic) { throw damaged("it does not begin as a segment does", at: 0) }
         let checksum = CRC32C.of(bytes, in: 0..<Self.byteCount - 4)
         if bytes.loadLittleEndian(UInt32.self, at: Self.byteCount - 4) != checksum {
             throw damaged("its checksum fails", at: UInt64(Self.byteCount - 4))
@@ -79,6 +87,7 @@ package struct SegmentHeader: Equatable, Sendable {
         if bytes.loadLittleEndian(UInt32.self, at: 12) != UInt32(Self.byteCount) {
             throw .unsupported(file: file, detail: "another header length")
         }
+        self.kind = kind
         self.storeID = StoreID(
             high: bytes.loadLittleEndian(UInt64.self, at: 16), low: bytes.loadLittleEndian(UInt64.self, at: 24))
         self.sequence = bytes.loadLittleEndian(UInt64.self, at: 32)
@@ -95,6 +104,7 @@ package struct SegmentHeader: Equatable, Sendable {
     }
 
     package init(
+        kind: Kind = .segment,
         storeID: StoreID,
         sequence: UInt64,
         firstRevision: UInt64,
@@ -103,6 +113,7 @@ package struct SegmentHeader: Equatable, Sendable {
         createdNanoseconds: UInt64,
         predecessor: Predecessor
     ) {
+        self.kind = kind
         self.storeID = storeID
         self.sequence = sequence
         self.firstRevision = firstRevision

@@ -2,7 +2,8 @@
 /// about the tail, and leaves a ``SegmentChain`` that is ready for appends. Runs on the thread that opens the log,
 /// under the folder's lock. A crash at any point leaves a folder that the next start recovers in the same way.
 struct Recovery {
-    typealias Apply = (UInt64, LoggedOperation) -> Void
+    /// Says which record the operation has replaced or removed, if any.
+    typealias Apply = (UInt64, LoggedOperation) -> ReplacedRecord?
 
     let fileSystem: any FileSystem
     let configuration: LogConfiguration
@@ -11,6 +12,8 @@ struct Recovery {
     let progress: (ReplayProgress) -> Void
     var report = RecoveryReport(storeID: StoreID(high: 0, low: 0))
     var bytesTotal: UInt64 = 0
+    /// The last key of each part of the snapshot.
+    var lastKeys: [PartName: [UInt8]] = [:]
 
     init(
         fileSystem: any FileSystem, configuration: LogConfiguration,
@@ -45,6 +48,7 @@ struct Recovery {
 
     struct Folder {
         var segments: [SegmentName] = []
+        var parts: [PartName] = []
         var hasManifest = false
         var hasImport = false
         var unknown: [String] = []
@@ -56,17 +60,25 @@ struct Recovery {
         for name in names.sorted() {
             if let segment = SegmentName(name) {
                 folder.segments.append(segment)
+            } else if let part = PartName(name) {
+                folder.parts.append(part)
             } else if name == Manifest.fileName {
                 folder.hasManifest = true
             } else if name == LogPaths.importName {
                 folder.hasImport = true
-            } else if name.hasSuffix(LogPaths.preparedSuffix) || name == Manifest.fileName + ".tmp" {
+            } else if Self.isUnfinished(name) {
                 try systemCall { () throws(SystemError) in try self.fileSystem.remove(self.paths.path(name)) }
             } else if ![LogPaths.lockName, LogPaths.quarantineName, LogPaths.importedName].contains(name) {
                 folder.unknown.append(name)
             }
         }
         return folder
+    }
+
+    /// Leftovers of work that a crash has cut short: nothing of them counts.
+    private static func isUnfinished(_ name: String) -> Bool {
+        name.hasSuffix(LogPaths.preparedSuffix) || name == Manifest.fileName + LogPaths.unfinishedSuffix
+            || name.hasSuffix(PartName.suffix + LogPaths.unfinishedSuffix)
     }
 
     private func readManifest(_ folder: Folder) throws(LogError) -> Manifest? {
@@ -110,9 +122,8 @@ struct Recovery {
             let chain = try SegmentChain(
                 creating: storeID, firstRevision: 1, from: prepared, syncMode: self.configuration.syncMode,
                 paths: self.paths, fileSystem: self.fileSystem)
-            self.report.segments = [
-                SegmentSummary(name: chain.name, sizeBytes: chain.offset, lastRevision: 0, sealed: false)
-            ]
+            self.report.space.begin(
+                segment: SegmentSummary(name: chain.name, sizeBytes: chain.offset, lastRevision: 0, sealed: false))
             return chain
         }
     }

@@ -23,11 +23,19 @@ package struct RecoveryReport: Sendable, Equatable {
 
     package var storeID: StoreID
     package var lastRevision: UInt64 = 0
-    package var segments: [SegmentSummary] = []
+    package var space = LogSpace()
+    package var segments: [SegmentSummary] { self.space.segments }
+    /// Entries that were read from the snapshot.
+    package var snapshotEntries: UInt64 = 0
     package var bytesRead: UInt64 = 0
     package var transactions: UInt64 = 0
     package var operations: UInt64 = 0
     package var durationNanoseconds: UInt64 = 0
+    /// How fast the log was read back; what a usual machine does where too little was read to tell.
+    package var replayBytesPerSecond: Double {
+        if self.bytesRead < 16 << 20 || self.durationNanoseconds == 0 { return 100e6 }
+        return Double(self.bytesRead) / (Double(self.durationNanoseconds) / 1e9)
+    }
     package var tornTail: TornTail?
     package var lostEnd: LostEnd?
     /// Whether the last process closed the store in good order.
@@ -36,6 +44,17 @@ package struct RecoveryReport: Sendable, Equatable {
     package var imported: ImportReport?
     /// Names in the folder that are not the log's; they are left alone.
     package var unknownFiles: [String] = []
+}
+
+/// The record that an operation has replaced or removed: its revision, and the lengths of its key and value.
+package struct ReplacedRecord: Sendable, Equatable {
+    package let revision: UInt64
+    package let bytes: Int
+
+    package init(revision: UInt64, keyCount: Int, valueCount: Int) {
+        self.revision = revision
+        self.bytes = LiveRecord.bytes(key: keyCount, value: valueCount)
+    }
 }
 
 package struct ImportReport: Sendable, Equatable {

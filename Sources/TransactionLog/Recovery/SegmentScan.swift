@@ -19,7 +19,7 @@ struct SegmentScan {
 
     /// Takes the next frame and gives its operations to `apply`.
     /// - Returns: false when there is none.
-    mutating func advance(_ apply: Recovery.Apply) throws(SystemError) -> Bool {
+    mutating func advance(_ apply: (UInt64, LoggedOperation) -> Void) throws(SystemError) -> Bool {
         if self.sealChecksum != nil { return false }
         let expected = self.nextRevision
         var count: UInt64 = 0

@@ -5,6 +5,7 @@ struct LogPaths: Sendable {
     static let lockName = "LOCK"
     static let quarantineName = "quarantine"
     static let preparedSuffix = ".prepared"
+    static let unfinishedSuffix = ".tmp"
     static let importName = "kv.log"
     static let importedName = "kv.log.imported"
 
@@ -13,5 +14,8 @@ struct LogPaths: Sendable {
     var lock: String { self.path(Self.lockName) }
     var quarantine: String { self.path(Self.quarantineName) }
     func segment(_ name: SegmentName) -> String { self.path(name.description) }
+    func part(_ name: PartName) -> String { self.path(name.description) }
+    /// A part of a snapshot that is being written.
+    func unfinished(_ name: PartName) -> String { self.part(name) + Self.unfinishedSuffix }
     func prepared(_ number: Int) -> String { self.path("segment-\(number)\(Self.preparedSuffix)") }
 }

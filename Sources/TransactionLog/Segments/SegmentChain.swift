@@ -152,6 +152,44 @@ struct SegmentChain {
     /// Notes what the store began with; written with the next manifest.
     mutating func manifest(imported: Manifest.Imported) { self.manifest.imported = imported }
 
+    // MARK: - Compaction
+
+    /// Lists a new part of the snapshot and no longer those that it makes needless.
+    /// - Throws: then nothing has changed, but a start may find either manifest, so that no file may be removed.
+    mutating func install(_ part: Manifest.Part, replacing replaced: Set<PartName>) throws(SystemError) {
+        let before = self.manifest
+        self.manifest.parts.removeAll { replaced.contains($0.name) }
+        self.manifest.parts.append(part)
+        try self.writeManifest(orBackTo: before)
+    }
+
+    /// No longer lists the segments up to this revision, nor the parts named: the snapshot is whole without them.
+    /// - Returns: the segments.
+    mutating func dropSegments(
+        upTo revision: UInt64, replacing replaced: Set<PartName>
+    ) throws(SystemError) -> [SegmentName] {
+        let before = self.manifest
+        let dropped = self.manifest.sealed.prefix { $0.lastRevision <= revision }
+        self.manifest.parts.removeAll { replaced.contains($0.name) }
+        self.manifest.sealed.removeFirst(dropped.count)
+        if let last = dropped.last {
+            self.manifest.base = .init(
+                sequence: last.name.sequence, lastRevision: last.lastRevision, lengthBytes: last.lengthBytes,
+                sealChecksum: last.sealChecksum)
+        }
+        try self.writeManifest(orBackTo: before)
+        return dropped.map(\.name)
+    }
+
+    private mutating func writeManifest(orBackTo before: Manifest) throws(SystemError) {
+        do { try self.writeManifest() } catch {
+            let generation = self.manifest.generation
+            self.manifest = before
+            self.manifest.generation = generation
+            throw error
+        }
+    }
+
     /// Notes where the log ends, all of it synchronised, so that the next start can tell whether it still does.
     mutating func recordCleanEnd(lastRevision: UInt64) throws(SystemError) {
         self.manifest.closed = .init(lastRevision: lastRevision, lengthBytes: self.offset)

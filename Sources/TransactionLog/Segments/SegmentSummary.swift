@@ -5,4 +5,19 @@ package struct SegmentSummary: Sendable, Equatable {
     package var sizeBytes: UInt64
     package var lastRevision: UInt64
     package var sealed: Bool
+    /// Bytes of records in it that still are the newest of their key.
+    package var liveBytes: UInt64 = 0
+}
+
+/// One part of the snapshot as `/admin` and the tools show it.
+package struct PartSummary: Sendable, Equatable {
+    package var name: PartName
+    package var sizeBytes: UInt64
+    package var entries: UInt64
+
+    init(_ part: Manifest.Part) {
+        self.name = part.name
+        self.sizeBytes = part.lengthBytes
+        self.entries = part.entries
+    }
 }

@@ -129,7 +129,7 @@ struct GoodEndTests {
         var steps: [ReplayProgress] = []
         var recovery = Recovery(
             fileSystem: maker.fileSystem.kill(), configuration: testConfiguration(),
-            progress: { steps.append($0) }, apply: { _, _ in })
+            progress: { steps.append($0) }, apply: { _, _ in nil })
         _ = try recovery.run()
         #expect(steps.last?.transactions == 21)
         #expect(steps.last?.bytesTotal == 2 * 16_384)

@@ -28,6 +28,12 @@ enum Change: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
+    var key: [UInt8] {
+        switch self {
+        case .set(let key, _), .delete(let key): key
+        }
+    }
+
     /// Bytes of the operation in a frame's payload.
     var payloadBytes: Int {
         switch self {
@@ -60,9 +66,15 @@ typealias Transaction = [Change]
 extension Array where Element == Change {
     var payloadBytes: Int { self.reduce(FrameBuilder.transactionHeaderBytes) { $0 + $1.payloadBytes } }
 
-    func append(to frame: inout FrameBuilder) {
+    /// - Parameter replacing: says what each change has replaced.
+    func append(to frame: inout FrameBuilder, replacing: (Change) -> ReplacedRecord? = { _ in nil }) {
         frame.beginTransaction()
-        for change in self { change.append(to: &frame) }
+        for change in self {
+            change.append(to: &frame)
+            if let replaced = replacing(change) {
+                frame.replaces(revision: replaced.revision, bytes: replaced.bytes)
+            }
+        }
         frame.endTransaction()
     }
 }

@@ -41,8 +41,15 @@ final class Ticket: Sendable {
 final class DictionaryClient: CommitClient {
     typealias Command = Ticket
 
+    struct Record: Equatable, Sendable {
+        var value: [UInt8]
+        var version: UInt64
+    }
+
     private struct State {
-        var values: [[UInt8]: [UInt8]] = [:]
+        /// What readers see, and what the batch under way has made of it.
+        var records: [[UInt8]: Record] = [:]
+        var stagedRecords: [[UInt8]: Record] = [:]
         var staged: [(ticket: Ticket, revision: UInt64)] = []
         var committed: [Transaction] = []
         var batches: [CommitTimings] = []
@@ -54,41 +61,58 @@ final class DictionaryClient: CommitClient {
 
     init(onCommit: @escaping @Sendable (CommitTimings) -> Void = { _ in }) { self.onCommit = onCommit }
 
-    var values: [[UInt8]: [UInt8]] { self.state.withLock { $0.values } }
+    var records: [[UInt8]: Record] { self.state.withLock { $0.records } }
+    var values: [[UInt8]: [UInt8]] { self.records.mapValues(\.value) }
     /// All that was committed since the start, in order.
     var committed: [Transaction] { self.state.withLock { $0.committed } }
     var batches: [CommitTimings] { self.state.withLock { $0.batches } }
 
-    func replay(_ change: Change) { self.state.withLock { Self.apply(change, &$0.values) } }
-
-    private static func apply(_ change: Change, _ values: inout [[UInt8]: [UInt8]]) {
-        switch change {
-        case .set(let key, let value): values[key] = value
-        case .delete(let key): values[key] = nil
+    func replay(_ revision: UInt64, _ change: Change) -> ReplacedRecord? {
+        self.state.withLock { state in
+            defer { state.records = state.stagedRecords }
+            return Self.apply(change, revision, &state.stagedRecords)
         }
+    }
+
+    private static func apply(
+        _ change: Change, _ revision: UInt64, _ records: inout [[UInt8]: Record]
+    ) -> ReplacedRecord? {
+        let key = change.key
+        let old = records[key]
+        switch change {
+        case .set(_, let value): records[key] = Record(value: value, version: revision)
+        case .delete: records[key] = nil
+        }
+        return old.map { ReplacedRecord(revision: $0.version, keyCount: key.count, valueCount: $0.value.count) }
     }
 
     func payloadBytes(of command: Ticket) -> Int { command.transaction.payloadBytes }
 
+    func takesSpace(_ command: Ticket) -> Bool {
+        command.transaction.contains { if case .set = $0 { true } else { false } }
+    }
+
     func stage(_ command: Ticket, into frame: inout FrameBuilder) {
-        let before = frame.nextRevision
-        if case .delete(let key)? = command.transaction.first, command.transaction.count == 1, self.values[key] == nil,
-            self.state.withLock({ $0.staged.isEmpty })
-        {
-            self.state.withLock { $0.staged.append((command, 0)) }
-            return
+        self.state.withLock { state in
+            if case .delete(let key)? = command.transaction.first, command.transaction.count == 1,
+                state.stagedRecords[key] == nil
+            {
+                state.staged.append((command, 0))
+                return
+            }
+            let revision = frame.nextRevision
+            command.transaction.append(to: &frame) { change in
+                Self.apply(change, revision, &state.stagedRecords)
+            }
+            state.staged.append((command, revision))
         }
-        command.transaction.append(to: &frame)
-        self.state.withLock { $0.staged.append((command, before)) }
     }
 
     func commit(_ batch: CommitTimings) {
         self.onCommit(batch)
         let staged = self.state.withLock { state in
-            for (ticket, revision) in state.staged where revision > 0 {
-                for change in ticket.transaction { Self.apply(change, &state.values) }
-                state.committed.append(ticket.transaction)
-            }
+            state.records = state.stagedRecords
+            state.committed += state.staged.filter { $0.revision > 0 }.map(\.ticket.transaction)
             state.batches.append(batch)
             defer { state.staged = [] }
             return state.staged
@@ -98,6 +122,7 @@ final class DictionaryClient: CommitClient {
 
     func rollBack(_ reason: CommitRefusal) {
         let staged = self.state.withLock { state in
+            state.stagedRecords = state.records
             defer { state.staged = [] }
             return state.staged
         }
@@ -106,5 +131,28 @@ final class DictionaryClient: CommitClient {
 
     func refuse(_ commands: ArraySlice<Ticket>, _ reason: CommitRefusal) {
         for ticket in commands { ticket.answer(.refused(reason)) }
+    }
+
+    func forEachLive(after key: [UInt8]?, _ body: (LiveRecord) -> Bool) -> Bool {
+        let records = self.records
+        let keys = records.keys.filter { candidate in key.map { $0.lexicographicallyPrecedes(candidate) } ?? true }
+        for key in keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+            let record = records[key]!
+            let goesOn = unsafe key.withUnsafeBytes { key in
+                unsafe record.value.withUnsafeBytes { value in
+                    unsafe body(LiveRecord(version: record.version, key: key, value: value))
+                }
+            }
+            if !goesOn { return false }
+        }
+        return true
+    }
+
+    /// Live bytes counted anew, by the revision that wrote them.
+    var liveBytes: [UInt64: Int] {
+        Dictionary(
+            self.records.map { key, record in
+                (record.version, LiveRecord.bytes(key: key.count, value: record.value.count))
+            }, uniquingKeysWith: +)
     }
 }

@@ -7,12 +7,13 @@ import Testing
 struct OpenLog {
     let log: TransactionLog<DictionaryClient>
     let client: DictionaryClient
-    /// What the start read.
+    /// What the start read, where it keeps that: without a snapshot.
     let replayed: [Transaction]
 
     init(
         _ fileSystem: any FileSystem, _ configuration: LogConfiguration = testConfiguration(),
-        observer: (any LogObserver)? = nil, onCommit: @escaping @Sendable (CommitTimings) -> Void = { _ in }
+        observer: (any LogObserver)? = nil, keepsHistory: Bool = true,
+        onCommit: @escaping @Sendable (CommitTimings) -> Void = { _ in }
     ) throws(LogError) {
         let client = DictionaryClient(onCommit: onCommit)
         var history = ReplayedHistory()
@@ -20,8 +21,8 @@ struct OpenLog {
         self.log = try TransactionLog(
             opening: configuration, fileSystem: fileSystem, client: client, observer: observer
         ) { revision, operation in
-            history.apply(revision, operation)
-            client.replay(Change(operation))
+            if keepsHistory { history.apply(revision, operation) }
+            return client.replay(revision, Change(operation))
         }
         self.replayed = history.transactions
     }

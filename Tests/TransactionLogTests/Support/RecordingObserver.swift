@@ -13,6 +13,8 @@ final class RecordingObserver: LogObserver {
     private let failureList = Mutex<[Failure]>([])
     private let commitCount = Mutex(0)
     private let rotationCount = Mutex(0)
+    private let outcomeList = Mutex<[CompactionStatus.Outcome]>([])
+    private let compactionEnds = DispatchSemaphore(value: 0)
     private let syncs = DispatchSemaphore(value: 0)
 
     var failures: [Failure] { self.failureList.withLock { $0 } }
@@ -22,9 +24,21 @@ final class RecordingObserver: LogObserver {
     /// - Returns: false when there was no further sync within 30 seconds.
     func waitForSync() -> Bool { self.syncs.wait(timeout: .now() + .seconds(30)) == .success }
 
+    /// Waits for the end of a compaction; nil when there was none within 30 seconds.
+    func waitForCompaction() -> CompactionStatus.Outcome? {
+        guard self.compactionEnds.wait(timeout: .now() + .seconds(30)) == .success else { return nil }
+        return self.outcomeList.withLock { $0.last }
+    }
+
     func committed(_ timings: CommitTimings) { self.commitCount.withLock { $0 += 1 } }
     func synchronised(nanoseconds: UInt64) { self.syncs.signal() }
     func rotated(nanoseconds: UInt64) { self.rotationCount.withLock { $0 += 1 } }
+    func compactionStarted(number: UInt64, trigger: CompactionTrigger, space: LogSpace) {}
+    func compactionEnded(_ outcome: CompactionStatus.Outcome) {
+        self.outcomeList.withLock { $0.append(outcome) }
+        self.compactionEnds.signal()
+    }
+
     func failed(stage: LogFailureStage, _ error: SystemError) {
         self.failureList.withLock { $0.append(Failure(stage: stage, error: error)) }
     }

@@ -28,7 +28,10 @@ struct Recovered {
         var history = ReplayedHistory()
         var recovery = Recovery(
             fileSystem: fileSystem, configuration: configuration, progress: { _ in },
-            apply: { revision, operation in history.apply(revision, operation) })
+            apply: { revision, operation in
+                history.apply(revision, operation)
+                return nil
+            })
         self.chain = try recovery.run()
         self.report = recovery.report
         self.transactions = history.transactions

@@ -1,0 +1,13 @@
+import Glibc
+
+/// Ends the process before a numbered step of the log, for tests of what a crash there leaves:
+/// `KV_FAIL_POINT=compaction:4` ends it before the fourth step of the first compaction.
+enum FailPoint {
+    static func fromEnvironment() -> (@Sendable (String) -> Void)? {
+        guard let value = unsafe getenv("KV_FAIL_POINT") else { return nil }
+        let wanted = unsafe String(cString: value)
+        return { step in
+            if step == wanted { kill(getpid(), SIGKILL) }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+/// What the files of the log hold, and how much of it still counts.
+///
+/// Every record that is the newest of its key is live, and counts for the segment that has its revision, or for the
+/// snapshot when that segment has been replaced. All else is garbage: what a compaction would give back.
+package struct LogSpace: Sendable, Equatable {
+    /// Oldest first; the last one takes the appends.
+    package private(set) var segments: [SegmentSummary] = []
+    package private(set) var parts: [PartSummary] = []
+    /// Live bytes of revisions that no segment holds any more.
+    package private(set) var snapshotLiveBytes: UInt64 = 0
+
+    package init() {}
+
+    package var segmentBytes: UInt64 { self.segments.reduce(0) { $0 + $1.sizeBytes } }
+    package var snapshotBytes: UInt64 { self.parts.reduce(0) { $0 + $1.sizeBytes } }
+    package var sizeBytes: UInt64 { self.segmentBytes + self.snapshotBytes }
+    package var liveBytes: UInt64 { self.segments.reduce(self.snapshotLiveBytes) { $0 + $1.liveBytes } }
+    package var garbageBytes: UInt64 { self.sizeBytes - min(self.liveBytes, self.sizeBytes) }
+    /// The part of the log that is garbage, 0 to 1.
+    package var garbageRatio: Double {
+        self.sizeBytes == 0 ? 0 : Double(self.garbageBytes) / Double(self.sizeBytes)
+    }
+
+    // MARK: - Changes
+
+    mutating func begin(segment: SegmentSummary) { self.segments.append(segment) }
+
+    mutating func update(at index: Int, sizeBytes: UInt64, lastRevision: UInt64, sealed: Bool) {
+        self.segments[index].sizeBytes = sizeBytes
+        self.segments[index].lastRevision = lastRevision
+        self.segments[index].sealed = sealed
+    }
+
+    mutating func updateActive(sizeBytes: UInt64, lastRevision: UInt64, sealed: Bool = false) {
+        self.update(
+            at: self.segments.count - 1, sizeBytes: sizeBytes, lastRevision: lastRevision, sealed: sealed)
+    }
+
+    mutating func set(parts: [Manifest.Part]) { self.parts = parts.map(PartSummary.init) }
+
+    /// The snapshot has replaced the segments up to this revision.
+    mutating func drop(upTo revision: UInt64) {
+        let count = self.segments.prefix { $0.sealed && $0.lastRevision <= revision }.count
+        for segment in self.segments[..<count] { self.snapshotLiveBytes += segment.liveBytes }
+        self.segments.removeFirst(count)
+    }
+
+    /// Counts an operation that was read back.
+    mutating func count(_ revision: UInt64, _ operation: LoggedOperation, replacing replaced: ReplacedRecord?) {
+        if operation.kind == .set {
+            let bytes = unsafe LiveRecord.bytes(key: operation.key.count, value: operation.value.count)
+            self.apply(LiveChange(revision: revision, bytes: bytes))
+        }
+        if let replaced { self.apply(LiveChange(revision: replaced.revision, bytes: -replaced.bytes)) }
+    }
+
+    mutating func apply(_ change: LiveChange) {
+        if let index = self.segment(of: change.revision) {
+            self.segments[index].liveBytes = Self.adding(change.bytes, to: self.segments[index].liveBytes)
+        } else {
+            self.snapshotLiveBytes = Self.adding(change.bytes, to: self.snapshotLiveBytes)
+        }
+    }
+
+    /// The segment whose records have this revision; nil when it has been replaced.
+    private func segment(of revision: UInt64) -> Int? {
+        guard let last = self.segments.last else { return nil }
+        if last.name.firstRevision <= revision { return self.segments.count - 1 }
+        // The first segment that begins after the revision; the one before it is it.
+        var low = 0
+        var high = self.segments.count - 1
+        while low < high {
+            let middle = (low + high) / 2
+            if self.segments[middle].name.firstRevision <= revision { low = middle + 1 } else { high = middle }
+        }
+        return low == 0 ? nil : low - 1
+    }
+
+    private static func adding(_ bytes: Int, to count: UInt64) -> UInt64 {
+        let sum = Int64(count) + Int64(bytes)
+        precondition(sum >= 0, "more bytes are no longer live than ever were")
+        return UInt64(sum)
+    }
+}

@@ -1,0 +1,45 @@
+import Dispatch
+import Synchronization
+
+/// Work on the log's files that only its writer may do, as it owns the chain of segments: done between two batches.
+enum WriterTask: Sendable {
+    /// Moves on to the next segment, so that all changes so far are in sealed ones. Answers with the newest revision.
+    case rotate(WriterReply<UInt64>)
+    /// Commit point of a part of the snapshot.
+    case install(Manifest.Part, replacing: Set<PartName>, WriterReply<Void>)
+    /// Commit point of a compaction. Answers with the segments that are listed no longer.
+    case dropSegments(upTo: UInt64, replacing: Set<PartName>, WriterReply<[SegmentName]>)
+
+    func fail(_ failure: WriterTaskFailure) {
+        switch self {
+        case .rotate(let reply): reply.answer(.failure(failure))
+        case .install(_, _, let reply): reply.answer(.failure(failure))
+        case .dropSegments(_, _, let reply): reply.answer(.failure(failure))
+        }
+    }
+}
+
+enum WriterTaskFailure: Error, Equatable, Sendable {
+    /// The log is closing, or has failed.
+    case notWriting
+    /// The call failed; the log goes on.
+    case system(SystemError)
+}
+
+/// Carries the outcome of a task back to the thread that waits for it.
+final class WriterReply<Value: Sendable>: Sendable {
+    private let result = Mutex<Result<Value, WriterTaskFailure>?>(nil)
+    private let answered = DispatchSemaphore(value: 0)
+
+    func answer(_ result: Result<Value, WriterTaskFailure>) {
+        self.result.withLock { $0 = result }
+        self.answered.signal()
+    }
+
+    /// Blocks. May be called once.
+    func wait() throws(WriterTaskFailure) -> Value {
+        self.answered.wait()
+        guard let result = self.result.withLock({ $0 }) else { preconditionFailure("a reply without a result") }
+        return try result.get()
+    }
+}

@@ -1,0 +1,39 @@
+/// When the log is compacted, and how fast.
+package struct CompactionPolicy: Sendable, Equatable {
+    /// A compaction starts when this part of the log is garbage and the log has at least ``minBytes``.
+    package var garbageRatio = 0.5
+    package var minBytes: UInt64 = 64 << 20
+    /// And when the log has more bytes than this, and garbage that is worth the work; 0 for no such bound.
+    package var maxBytes: UInt64 = 0
+    /// And when reading the log back would take longer than this, and less without its garbage.
+    package var maxReplaySeconds = 10.0
+    /// The most that is written in a second; less while commits take longer than without a compaction.
+    package var bytesPerSecond: UInt64 = 64 << 20
+    /// Garbage below this part of the log starts no compaction by itself, whatever the bounds say.
+    static let worthwhileRatio = 0.1
+
+    package init() {}
+
+    /// What starts a compaction now, if anything does.
+    ///
+    /// - Parameter replayBytesPerSecond: how fast the log is read back, as last measured.
+    func trigger(for space: LogSpace, replayBytesPerSecond: Double) -> CompactionTrigger? {
+        if space.sizeBytes >= self.minBytes, space.garbageRatio >= self.garbageRatio { return .garbage }
+        if space.garbageRatio < Self.worthwhileRatio { return nil }
+        if self.maxBytes > 0, space.sizeBytes > self.maxBytes { return .size }
+        let replaySeconds = Double(space.sizeBytes) / max(replayBytesPerSecond, 1)
+        if space.sizeBytes >= self.minBytes, replaySeconds > self.maxReplaySeconds { return .replayTime }
+        return nil
+    }
+}
+
+/// Why a compaction was started.
+package enum CompactionTrigger: String, Sendable, CaseIterable {
+    case garbage
+    case size
+    case replayTime = "replay_time"
+    /// There was no space for a further segment.
+    case noSpace = "no_space"
+    /// Somebody asked for it.
+    case admin
+}

@@ -1,0 +1,279 @@
+import Glibc
+import Synchronization
+
+/// One compaction: writes what is live into a snapshot and lets go of the segments that it replaces, while writes go on.
+///
+/// The snapshot is a set of parts, each a range of keys, so that no more than one part exists twice at a time. A part
+/// holds the keys whose newest change is at or before the revision at which the run began; what was changed since is
+/// in the segments after it, which stay. As a start replays those over the parts, in order, it does not matter that
+/// the parts were written at different moments, nor that parts of two runs overlap: the last change of every key wins.
+///
+/// The steps, with what a crash after each leaves, and what the start does about it:
+///
+/// 1. Move on to the next segment. One more sealed segment: nothing to do.
+/// 2. Write a part aside. A `.tmp` file: removed.
+/// 3. Synchronise it, read it back, give it its name. A part that no manifest lists: removed.
+/// 4. Commit the part: the manifest lists it, and no longer the older parts whose keys it covers. Older parts that no
+///    manifest lists: removed.
+/// 5. Remove those older parts. As after 4. Then the next part, from 2.
+/// 6. Commit the run: the manifest lists neither the segments up to the revision nor any older part. Segments before
+///    the manifest's base: removed.
+/// 7. Remove them. Nothing to do.
+struct CompactionRun<Client: CommitClient> {
+    let number: UInt64
+    let writer: LogWriter<Client>
+    let client: Client
+    let fileSystem: any FileSystem
+    let paths: LogPaths
+    let storeID: StoreID
+    let configuration: LogConfiguration
+    /// Makes the number of the next part.
+    let nextPartNumber: () -> UInt32
+    let report: (CompactionStatus.Phase, (inout CompactionStatus.Run) -> Void) -> Void
+    /// Waits so many nanoseconds. Returns false when the run is to end.
+    let pause: (UInt64) -> Bool
+    /// The last key of each part that the manifest lists.
+    var lastKeys: [PartName: [UInt8]]
+
+    private var throttle: CompactionThrottle
+    private var installed: Set<PartName> = []
+    private var replacedAny = false
+    /// All records with keys up to this one have been looked at.
+    private var covered: [UInt8]?
+    private var reachedEnd = false
+    private var keysKept: UInt64 = 0
+    private var keysBefore: UInt64 = 0
+
+    /// Records looked at in one go: readers' garbage is kept for as long as that takes.
+    private static var pageRecords: Int { 2_048 }
+
+    init(
+        number: UInt64, writer: LogWriter<Client>, client: Client, fileSystem: any FileSystem, paths: LogPaths,
+        storeID: StoreID, configuration: LogConfiguration, lastKeys: [PartName: [UInt8]],
+        nextPartNumber: @escaping () -> UInt32,
+        report: @escaping (CompactionStatus.Phase, (inout CompactionStatus.Run) -> Void) -> Void,
+        pause: @escaping (UInt64) -> Bool
+    ) {
+        self.number = number
+        self.writer = writer
+        self.client = client
+        self.fileSystem = fileSystem
+        self.paths = paths
+        self.storeID = storeID
+        self.configuration = configuration
+        self.lastKeys = lastKeys
+        self.nextPartNumber = nextPartNumber
+        self.report = report
+        self.pause = pause
+        self.throttle = CompactionThrottle(
+            bytesPerSecond: configuration.compaction.bytesPerSecond,
+            commitNanoseconds: writer.statistics.commitNanoseconds.load(ordering: .relaxed),
+            now: monotonicNanoseconds())
+    }
+
+    /// Does all of it.
+    /// - Returns: records of the log that no longer counted.
+    mutating func perform() throws(CompactionFailure) -> UInt64 {
+        do {
+            return try self.steps()
+        } catch {
+            if !self.replacedAny { self.withdraw() }
+            throw error
+        }
+    }
+
+    private mutating func steps() throws(CompactionFailure) -> UInt64 {
+        let before = self.writer.statistics.space
+        self.report(.rotate) { $0.bytesBefore = before.sizeBytes }
+        self.configuration.failPoint?("compaction:1")
+        let upTo = try self.ask { .rotate($0) }
+        self.keysBefore = before.parts.reduce(0) { $0 + $1.entries }
+        if let first = before.segments.first { self.keysBefore += upTo + 1 - first.name.firstRevision }
+        while !self.reachedEnd { try self.writePart(upTo: upTo) }
+        self.configuration.failPoint?("compaction:6")
+        self.report(.commit) { _ in }
+        let older = Set(self.lastKeys.keys).subtracting(self.installed)
+        let segments = try self.ask { .dropSegments(upTo: upTo, replacing: older, $0) }
+        self.configuration.failPoint?("compaction:7")
+        self.report(.delete) { _ in }
+        try self.remove(older, segments)
+        self.report(.delete) { $0.progress = 1 }
+        return self.keysBefore - min(self.keysKept, self.keysBefore)
+    }
+
+    // MARK: - A part
+
+    private mutating func writePart(upTo: UInt64) throws(CompactionFailure) {
+        try self.requireSpace()
+        self.configuration.failPoint?("compaction:2")
+        let name = PartName(upTo: upTo, number: self.nextPartNumber())
+        var part = try self.attempt { () throws(SystemError) in
+            try PartWriter(
+                name, frameBytes: min(256 << 10, self.configuration.segmentBytes / 4), storeID: self.storeID,
+                paths: self.paths, fileSystem: self.fileSystem)
+        }
+        do {
+            try self.fill(&part)
+        } catch {
+            part.abandon()
+            throw error
+        }
+        if part.entries == 0 && part.pendingBytes == 0 {
+            part.abandon()
+            return
+        }
+        try self.complete(&part)
+    }
+
+    /// Fills a part with what is live, until it is large enough or there is no more.
+    private mutating func fill(_ part: inout PartWriter) throws(CompactionFailure) {
+        while part.offset < self.partBytes, !self.reachedEnd {
+            var looked = 0
+            var covered = self.covered
+            var kept: UInt64 = 0
+            self.reachedEnd = self.client.forEachLive(after: self.covered) { record in
+                looked += 1
+                if record.version <= part.name.upTo {
+                    part.add(record)
+                    kept += 1
+                }
+                unsafe covered = Array(record.key)
+                return part.pendingBytes < part.frameBytes && looked < Self.pageRecords
+            }
+            self.covered = covered
+            self.keysKept += kept
+            if part.pendingBytes >= part.frameBytes || self.reachedEnd {
+                let offset = part.offset
+                try self.attempt { () throws(SystemError) in try part.writeFrame() }
+                try self.advance(by: Int(part.offset - offset))
+            }
+        }
+    }
+
+    private var partBytes: UInt64 { UInt64(self.configuration.segmentBytes) }
+
+    /// Reports, and waits as the throttle says.
+    private mutating func advance(by bytes: Int) throws(CompactionFailure) {
+        let statistics = self.writer.statistics
+        let wait = self.throttle.wrote(
+            bytes, commitNanoseconds: statistics.commitNanoseconds.load(ordering: .relaxed),
+            now: monotonicNanoseconds())
+        let live = statistics.space.liveBytes
+        let (kept, rate) = (self.keysKept, self.throttle.rate)
+        self.report(.snapshot) { run in
+            run.bytesWritten += UInt64(bytes)
+            run.keysKept = kept
+            run.throttledNanoseconds += wait
+            // Reading back and what follows is the rest.
+            run.progress = min(0.98, Double(run.bytesWritten) / Double(max(live, 1)))
+            let left = live - min(run.bytesWritten, live)
+            run.remainingNanoseconds = UInt64(Double(left) / Double(rate) * 1e9)
+        }
+        if !self.pause(wait) { throw .stopped }
+    }
+
+    private mutating func complete(_ part: inout PartWriter) throws(CompactionFailure) {
+        self.configuration.failPoint?("compaction:3")
+        self.report(.verify) { $0.bytesRead += part.offset }
+        let lastKey = part.lastKey
+        let done: Manifest.Part
+        do { done = try part.finish() } catch {
+            part.abandon()
+            throw .log(error)
+        }
+        self.configuration.failPoint?("compaction:4")
+        self.report(.commit) { _ in }
+        let older = self.coveredParts()
+        try self.ask { .install(done, replacing: older, $0) }
+        self.installed.insert(done.name)
+        self.lastKeys[done.name] = lastKey
+        self.configuration.failPoint?("compaction:5")
+        try self.remove(older, [])
+    }
+
+    /// Older parts of which every key has been looked at.
+    private func coveredParts() -> Set<PartName> {
+        Set(
+            self.lastKeys.filter { name, last in
+                if self.installed.contains(name) { return false }
+                return self.reachedEnd || self.covered.map { !$0.lexicographicallyPrecedes(last) } == true
+            }.keys)
+    }
+
+    // MARK: - Files
+
+    private mutating func remove(
+        _ parts: Set<PartName>, _ segments: [SegmentName]
+    ) throws(CompactionFailure) {
+        if parts.isEmpty && segments.isEmpty { return }
+        if !parts.isEmpty { self.replacedAny = true }
+        for name in parts { self.lastKeys[name] = nil }
+        let files = parts.map(self.paths.part) + segments.map(self.paths.segment)
+        try self.attempt { () throws(SystemError) in
+            for path in files { try self.fileSystem.remove(path) }
+            try self.fileSystem.synchronizeDirectory(self.paths.directory)
+        }
+    }
+
+    /// Gives back what a run has written that failed before it replaced anything.
+    private mutating func withdraw() {
+        if self.installed.isEmpty { return }
+        do {
+            let reply = WriterReply<[SegmentName]>()
+            self.writer.perform(.dropSegments(upTo: 0, replacing: self.installed, reply))
+            _ = try reply.wait()
+            try self.remove(self.installed, [])
+        } catch {
+            // They stay listed, are good, and go with the next run.
+        }
+    }
+
+    /// A part must fit, and the next segment with it: a compaction is never what fills the disk.
+    private func requireSpace() throws(CompactionFailure) {
+        let space = self.writer.statistics.space
+        // Without an older snapshot nothing is given back before the end.
+        let needed = space.parts.isEmpty ? space.liveBytes : min(self.partBytes, space.liveBytes)
+        let wanted = needed + needed / 10 + UInt64(self.configuration.segmentBytes)
+        let available = try self.attempt { () throws(SystemError) in
+            try self.fileSystem.capacity(self.paths.directory).availableBytes
+        }
+        if available < wanted { throw .noSpace(neededBytes: wanted, availableBytes: available) }
+    }
+
+    // MARK: - Calls
+
+    private func attempt<Result>(
+        _ body: () throws(SystemError) -> Result
+    ) throws(CompactionFailure) -> Result {
+        do { return try body() } catch { throw .log(.system(error)) }
+    }
+
+    private func ask<Value: Sendable>(
+        _ task: (WriterReply<Value>) -> WriterTask
+    ) throws(CompactionFailure) -> Value {
+        let reply = WriterReply<Value>()
+        self.writer.perform(task(reply))
+        do { return try reply.wait() } catch {
+            switch error {
+            case .notWriting: throw .stopped
+            case .system(let error): throw .log(.system(error))
+            }
+        }
+    }
+}
+
+/// Why a compaction did not come to its end. Nothing is lost by it.
+package enum CompactionFailure: Error, CustomStringConvertible {
+    /// The log is closing or takes no writes any more.
+    case stopped
+    case noSpace(neededBytes: UInt64, availableBytes: UInt64)
+    case log(LogError)
+
+    package var description: String {
+        switch self {
+        case .stopped: "the log takes no writes any more"
+        case .noSpace(let needed, let available): "it needs \(needed) bytes of free space and there are \(available)"
+        case .log(let error): "\(error)"
+        }
+    }
+}

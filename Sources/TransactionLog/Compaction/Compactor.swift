@@ -1,0 +1,195 @@
+import Dispatch
+import Synchronization
+
+/// Keeps the log small: looks five times a second whether a compaction is due, and runs it on a thread of its own.
+///
+/// After a failure nothing starts by itself for 1, 2, 4 … 60 minutes; whoever asks for one gets it all the same.
+final class Compactor<Client: CommitClient>: Sendable {
+    private struct State {
+        var status = CompactionStatus()
+        var isClosed = false
+        var asked: CompactionTrigger?
+        var runNumber: UInt64 = 0
+        var partNumber: UInt32
+        var lastKeys: [PartName: [UInt8]]
+    }
+
+    private let state: Mutex<State>
+    private let wakeUp = DispatchSemaphore(value: 0)
+    private let writer: LogWriter<Client>
+    private let client: Client
+    private let fileSystem: any FileSystem
+    private let paths: LogPaths
+    private let storeID: StoreID
+    private let configuration: LogConfiguration
+    private let replayBytesPerSecond: Double
+    private let observer: (any LogObserver)?
+    private let thread = Mutex<DedicatedThread?>(nil)
+
+    init(
+        writer: LogWriter<Client>, client: Client, fileSystem: any FileSystem, configuration: LogConfiguration,
+        report: RecoveryReport, lastKeys: [PartName: [UInt8]], observer: (any LogObserver)?
+    ) {
+        self.writer = writer
+        self.client = client
+        self.fileSystem = fileSystem
+        self.paths = LogPaths(directory: configuration.directory)
+        self.storeID = report.storeID
+        self.configuration = configuration
+        self.observer = observer
+        self.replayBytesPerSecond = report.replayBytesPerSecond
+        let lastNumber = report.space.parts.map(\.name.number).max() ?? 0
+        self.state = Mutex(State(partNumber: lastNumber, lastKeys: lastKeys))
+    }
+
+    func start() {
+        self.thread.withLock { $0 = DedicatedThread.start(name: "log-compact") { [self] in self.loop() } }
+    }
+
+    /// Ends the thread; a run is given up where it is.
+    func stop() {
+        self.state.withLock { $0.isClosed = true }
+        self.wakeUp.signal()
+        self.thread.withLock { thread in
+            thread?.join()
+            thread = nil
+        }
+    }
+
+    var status: CompactionStatus { self.state.withLock { $0.status } }
+
+    /// Asks for a run.
+    /// - Returns: its number, or nil when one is running or asked for already.
+    func ask(_ trigger: CompactionTrigger) -> UInt64? {
+        let number = self.state.withLock { state -> UInt64? in
+            if state.status.run != nil || state.asked != nil || state.isClosed { return nil }
+            state.asked = trigger
+            return state.runNumber + 1
+        }
+        if number != nil { self.wakeUp.signal() }
+        return number
+    }
+
+    // MARK: - The thread
+
+    private func loop() {
+        while !self.state.withLock({ $0.isClosed }) {
+            if let trigger = self.due() { self.run(trigger) }
+            _ = self.wakeUp.wait(timeout: .now() + .milliseconds(200))
+        }
+    }
+
+    /// What starts a run now.
+    private func due() -> CompactionTrigger? {
+        let asked = self.state.withLock { state -> CompactionTrigger? in
+            defer { state.asked = nil }
+            return state.asked
+        }
+        if let asked { return asked }
+        let trigger = self.configuration.compaction.trigger(
+            for: self.writer.statistics.space, replayBytesPerSecond: self.replayBytesPerSecond)
+        return self.state.withLock { state in
+            guard let trigger else {
+                if state.status.state == .blocked { state.status.state = .idle }
+                state.status.blockedBy = nil
+                return nil
+            }
+            if let retryAt = state.status.retryAt, wallClockNanoseconds() < retryAt { return nil }
+            return trigger
+        }
+    }
+
+    private func run(_ trigger: CompactionTrigger) {
+        let began = monotonicNanoseconds()
+        let (number, lastKeys) = self.state.withLock { state in
+            state.runNumber += 1
+            state.status.state = .running
+            state.status.run = .init(id: state.runNumber, trigger: trigger, startedAt: wallClockNanoseconds())
+            return (state.runNumber, state.lastKeys)
+        }
+        self.observer?.compactionStarted(number: number, trigger: trigger, space: self.writer.statistics.space)
+        var run = CompactionRun(
+            number: number, writer: self.writer, client: self.client, fileSystem: self.fileSystem, paths: self.paths,
+            storeID: self.storeID, configuration: self.configuration, lastKeys: lastKeys,
+            nextPartNumber: {
+                self.state.withLock { state in
+                    state.partNumber += 1
+                    return state.partNumber
+                }
+            },
+            report: { phase, change in
+                self.state.withLock { state in
+                    state.status.run?.phase = phase
+                    if state.status.run != nil { change(&state.status.run!) }
+                }
+            },
+            pause: self.pause)
+        let result: Result<UInt64, CompactionFailure>
+        do { result = .success(try run.perform()) } catch { result = .failure(error) }
+        self.state.withLock { $0.lastKeys = run.lastKeys }
+        self.finish(result, durationNanoseconds: monotonicNanoseconds() - began)
+    }
+
+    private func pause(_ nanoseconds: UInt64) -> Bool {
+        let end = monotonicNanoseconds() + nanoseconds
+        while true {
+            if self.state.withLock({ $0.isClosed }) { return false }
+            let now = monotonicNanoseconds()
+            if now >= end { return true }
+            _ = self.wakeUp.wait(timeout: .now() + .nanoseconds(Int(end - now)))
+        }
+    }
+
+    private func finish(_ result: Result<UInt64, CompactionFailure>, durationNanoseconds: UInt64) {
+        let after = self.writer.statistics.space.sizeBytes
+        let outcome = self.state.withLock { state -> CompactionStatus.Outcome? in
+            guard let run = state.status.run else { return nil }
+            state.status.run = nil
+            state.status.writtenBytes += run.bytesWritten
+            state.status.throttledNanoseconds += run.throttledNanoseconds
+            var outcome = CompactionStatus.Outcome(
+                id: run.id, trigger: run.trigger, startedAt: run.startedAt, durationNanoseconds: durationNanoseconds,
+                bytesBefore: run.bytesBefore, bytesAfter: after, bytesWritten: run.bytesWritten,
+                keysKept: run.keysKept, keysDropped: 0, throttledNanoseconds: run.throttledNanoseconds)
+            switch result {
+            case .success(let dropped):
+                outcome.keysDropped = dropped
+                state.status.succeeded(outcome)
+            case .failure(let failure):
+                outcome.error = "\(failure)"
+                state.status.failed(outcome, failure, now: wallClockNanoseconds())
+            }
+            return outcome
+        }
+        if let outcome { self.observer?.compactionEnded(outcome) }
+    }
+}
+
+extension CompactionStatus {
+    fileprivate mutating func succeeded(_ outcome: Outcome) {
+        self.state = .idle
+        self.last = outcome
+        self.lastSuccessAt = wallClockNanoseconds()
+        self.runs[outcome.trigger, default: 0] += 1
+        self.consecutiveFailures = 0
+        self.retryAt = nil
+        self.blockedBy = nil
+        self.reclaimedBytes += outcome.bytesBefore - min(outcome.bytesAfter, outcome.bytesBefore)
+    }
+
+    fileprivate mutating func failed(_ outcome: Outcome, _ failure: CompactionFailure, now: UInt64) {
+        self.last = outcome
+        self.failures[outcome.trigger, default: 0] += 1
+        self.consecutiveFailures += 1
+        if case .noSpace = failure {
+            // Space can come back at any time, and looking costs nothing.
+            self.state = .blocked
+            self.blockedBy = "\(failure)"
+            self.retryAt = now + 10_000_000_000
+            return
+        }
+        self.state = .backingOff
+        let minutes = min(60, 1 << min(self.consecutiveFailures - 1, 6))
+        self.retryAt = now + UInt64(minutes) * 60_000_000_000
+    }
+}

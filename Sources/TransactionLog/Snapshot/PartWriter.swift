@@ -1,0 +1,104 @@
+/// Writes one part of a snapshot: a header like a segment's, frames of entries in the order of their keys, and an end.
+///
+/// The part is written aside and gets its name only after all of it has been synchronised and read back. Confined to
+/// the compactor's thread.
+struct PartWriter {
+    /// Bytes after which what was written is synchronised: in small pieces, as a sync of the log that runs meanwhile
+    /// waits for what is being written here.
+    private static let syncBytes: UInt64 = 1 << 20
+
+    let name: PartName
+    /// Payload bytes after which a frame is to be written.
+    let frameBytes: Int
+    private let header: SegmentHeader
+    private let paths: LogPaths
+    private let fileSystem: any FileSystem
+    private let file: any File
+    private var frame = FrameBuilder()
+    private(set) var offset = UInt64(SegmentHeader.byteCount)
+    private var synchronized: UInt64 = 0
+    private(set) var entries: UInt64 = 0
+    private(set) var lastKey: [UInt8] = []
+
+    init(
+        _ name: PartName, frameBytes: Int, storeID: StoreID, paths: LogPaths, fileSystem: any FileSystem
+    ) throws(SystemError) {
+        self.name = name
+        self.frameBytes = frameBytes
+        self.paths = paths
+        self.fileSystem = fileSystem
+        self.header = SegmentHeader(
+            kind: .part, storeID: storeID, sequence: UInt64(name.number), firstRevision: name.upTo,
+            salt: .random(in: .min ... .max), syncModeCode: 0, createdNanoseconds: wallClockNanoseconds(),
+            predecessor: .none)
+        self.file = try fileSystem.open(paths.unfinished(name), .createNew)
+        do { try self.file.writeAll(self.header.encoded(), at: 0) } catch {
+            self.abandon()
+            throw error
+        }
+        self.frame.begin(firstRevision: 0)
+    }
+
+    /// Bytes of the frame that is being filled.
+    var pendingBytes: Int { self.frame.payloadBytes }
+
+    mutating func add(_ record: LiveRecord) {
+        unsafe self.frame.entry(version: record.version, key: record.key, value: record.value)
+        unsafe self.lastKey = Array(record.key)
+    }
+
+    /// Writes the frame that has been filled.
+    mutating func writeFrame() throws(SystemError) {
+        if self.frame.isEmpty { return }
+        try self.write(.entries)
+        if self.offset - self.synchronized >= Self.syncBytes {
+            try self.file.synchronizeData()
+            self.synchronized = self.offset
+        }
+    }
+
+    private mutating func write(_ kind: FrameHeader.Kind) throws(SystemError) {
+        let count = UInt64(self.frame.transactionCount)
+        _ = self.finishFrame(kind)
+        try self.file.writeAll(self.frame.bytes, at: self.offset)
+        self.offset += UInt64(self.frame.bytes.count)
+        self.entries += count
+        self.frame.begin(firstRevision: self.entries)
+    }
+
+    private mutating func finishFrame(_ kind: FrameHeader.Kind) -> UInt32 {
+        self.frame.finish(
+            kind: kind, salt: self.header.salt, fileOffset: self.offset, durableLength: 0,
+            committedNanoseconds: wallClockNanoseconds())
+    }
+
+    /// Ends the part, synchronises it, reads it back and gives it its name.
+    mutating func finish() throws(LogError) -> Manifest.Part {
+        let endChecksum = try systemCall { () throws(SystemError) in
+            try self.writeFrame()
+            let checksum = self.finishFrame(.partEnd)
+            try self.file.writeAll(self.frame.bytes, at: self.offset)
+            self.offset += UInt64(self.frame.bytes.count)
+            try self.file.synchronize()
+            // What the device holds is what is read back.
+            try self.file.forgetCache()
+            return checksum
+        }
+        let part = Manifest.Part(
+            name: self.name, entries: self.entries, lengthBytes: self.offset, endChecksum: endChecksum)
+        var reader = try PartReader(part, storeID: self.header.storeID, file: self.file)
+        try reader.readAll { _, _ in }
+        try systemCall { () throws(SystemError) in
+            try self.fileSystem.rename(self.paths.unfinished(self.name), to: self.paths.part(self.name))
+            try self.fileSystem.synchronizeDirectory(self.paths.directory)
+        }
+        self.file.close()
+        return part
+    }
+
+    /// Gives up the part. What can't be removed now is at the next start.
+    func abandon() {
+        self.file.close()
+        do { try self.fileSystem.remove(self.paths.unfinished(self.name)) } catch {}
+    }
+}

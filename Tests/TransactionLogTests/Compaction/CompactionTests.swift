@@ -1,0 +1,208 @@
+import SimulatedStorage
+import Testing
+
+@testable import TransactionLog
+
+@Suite("Compaction")
+struct CompactionTests {
+    /// Small segments, and nothing that starts by itself.
+    static func configuration(segmentBytes: Int = 8_192) -> LogConfiguration {
+        var configuration = testConfiguration(segmentBytes: segmentBytes)
+        configuration.compaction.minBytes = .max
+        configuration.compaction.bytesPerSecond = 1 << 40
+        return configuration
+    }
+
+    /// A log with overwrites and deletes over several segments.
+    static func fill(_ open: OpenLog, rounds: Int, generator: inout SeededGenerator) {
+        for _ in 0..<rounds { open.commit([.random(using: &generator, maximumValueBytes: 400)]) }
+    }
+
+    static func compact(_ open: OpenLog, _ observer: RecordingObserver) throws -> CompactionStatus.Outcome {
+        _ = try #require(open.log.compact())
+        return try #require(observer.waitForCompaction())
+    }
+
+    @Test func `the snapshot replaces the segments, and a start brings back the same records`() throws {
+        let seed = UInt64.random(in: .min ... .max)
+        print("seed \(seed)")
+        var generator = SeededGenerator(seed: seed)
+        let fileSystem = SimulatedFileSystem()
+        let observer = RecordingObserver()
+        let open = try OpenLog(fileSystem, Self.configuration(), observer: observer, keepsHistory: false)
+        for round in 1...4 {
+            Self.fill(open, rounds: 120, generator: &generator)
+            let before = open.log.statistics.space
+            let outcome = try Self.compact(open, observer)
+            #expect(outcome.error == nil)
+            let after = open.log.statistics.space
+            #expect(after.sizeBytes < before.sizeBytes && after.segments.count == 1)
+            #expect(after.liveBytes == before.liveBytes)
+            #expect(outcome.bytesBefore == before.sizeBytes && outcome.bytesAfter == after.sizeBytes)
+            #expect(outcome.keysKept == UInt64(open.client.records.count))
+            Self.fill(open, rounds: 10, generator: &generator)
+            let again = try OpenLog(fileSystem.kill(), Self.configuration(), keepsHistory: false)
+            #expect(again.client.records == open.client.records, "round \(round)")
+            #expect(again.log.statistics.space.liveBytes == open.log.statistics.space.liveBytes)
+            again.log.close()
+        }
+        open.log.close()
+        let files = Set(fileSystem.files.map { String($0.split(separator: "/").last!) })
+        let manifest = try Manifest(decoding: fileSystem.contents("\(storeDirectory)/MANIFEST")!)
+        let listed = manifest.parts.map(\.name.description) + manifest.sealed.map(\.name.description)
+        #expect(files == Set(listed + [manifest.active.description, "MANIFEST", "LOCK"]))
+        #expect(manifest.base.lastRevision > 400)
+    }
+
+    @Test func `live bytes per segment are what a recount gives, at any time and after each start`() throws {
+        let seed = UInt64.random(in: .min ... .max)
+        print("seed \(seed)")
+        var generator = SeededGenerator(seed: seed)
+        var fileSystem = SimulatedFileSystem()
+        for _ in 0..<6 {
+            let observer = RecordingObserver()
+            let open = try OpenLog(fileSystem, Self.configuration(), observer: observer, keepsHistory: false)
+            for step in 0..<4 {
+                Self.fill(open, rounds: Int.random(in: 1...80, using: &generator), generator: &generator)
+                if step == 2 { #expect(try Self.compact(open, observer).error == nil) }
+                Self.checkLive(open)
+            }
+            if generator.chance(0.5) { open.log.close() }
+            fileSystem = fileSystem.kill()
+        }
+    }
+
+    static func checkLive(_ open: OpenLog) {
+        let space = open.log.statistics.space
+        var expected: [UInt64] = Array(repeating: 0, count: space.segments.count)
+        var snapshot: UInt64 = 0
+        for (version, bytes) in open.client.liveBytes {
+            if let index = space.segments.lastIndex(where: { $0.name.firstRevision <= version }) {
+                expected[index] += UInt64(bytes)
+            } else {
+                snapshot += UInt64(bytes)
+            }
+        }
+        #expect(space.segments.map(\.liveBytes) == expected)
+        #expect(space.snapshotLiveBytes == snapshot)
+        #expect(space.garbageBytes == space.sizeBytes - space.liveBytes)
+    }
+
+    @Test func `a snapshot is kept in parts, of which only one is there twice`() throws {
+        let fileSystem = SimulatedFileSystem()
+        let observer = RecordingObserver()
+        let open = try OpenLog(fileSystem, Self.configuration(), observer: observer, keepsHistory: false)
+        for number in 0..<120 { open.commit(numbered(number, valueBytes: 300)) }
+        #expect(try Self.compact(open, observer).error == nil)
+        let first = open.log.statistics.space
+        #expect(first.parts.count > 3)
+        for number in 0..<120 { open.commit(numbered(number, valueBytes: 300)) }
+        #expect(try Self.compact(open, observer).error == nil)
+        let second = open.log.statistics.space
+        #expect(second.parts.count == first.parts.count)
+        #expect(Set(second.parts.map(\.name)).isDisjoint(with: first.parts.map(\.name)))
+        // Each part of the second run was there before the last of the first run was gone.
+        let names = fileSystem.calls.filter { $0.path.contains(PartName.suffix) }
+        let firstRemoval = try #require(names.firstIndex { $0.kind == .remove && $0.path.hasSuffix(PartName.suffix) })
+        let lastInstalled = try #require(names.lastIndex { $0.kind == .rename })
+        #expect(firstRemoval < lastInstalled)
+        open.log.close()
+    }
+
+    @Test func `a compaction of an empty store and one with nothing new do no harm`() throws {
+        let fileSystem = SimulatedFileSystem()
+        let observer = RecordingObserver()
+        let open = try OpenLog(fileSystem, Self.configuration(), observer: observer, keepsHistory: false)
+        #expect(try Self.compact(open, observer).error == nil)
+        open.commit([.set("a", "1")])
+        open.commit([.delete("a")])
+        #expect(try Self.compact(open, observer).error == nil)
+        #expect(open.log.statistics.space.parts == [])
+        open.commit([.set("b", "2")])
+        for _ in 0..<3 { #expect(try Self.compact(open, observer).error == nil) }
+        open.log.close()
+        let again = try OpenLog(fileSystem.kill(), Self.configuration(), keepsHistory: false)
+        #expect(again.client.values == [Array("b".utf8): Array("2".utf8)])
+        #expect(again.report.lastRevision == 3)
+        again.log.close()
+    }
+
+    @Test func `deleted keys stay deleted, whatever part of the log they were in`() throws {
+        let fileSystem = SimulatedFileSystem()
+        let observer = RecordingObserver()
+        let open = try OpenLog(fileSystem, Self.configuration(), observer: observer, keepsHistory: false)
+        for number in 0..<60 { open.commit(numbered(number, valueBytes: 300)) }
+        #expect(try Self.compact(open, observer).error == nil)
+        for number in 0..<60 where number % 2 == 0 { open.commit([.delete("key \(number)")]) }
+        #expect(try Self.compact(open, observer).error == nil)
+        for number in 0..<60 where number % 3 == 0 { open.commit([.delete("key \(number)")]) }
+        open.log.close()
+        let again = try OpenLog(fileSystem.kill(), Self.configuration(), keepsHistory: false)
+        let expected = (0..<60).filter { $0 % 2 != 0 && $0 % 3 != 0 }.map { Array("key \($0)".utf8) }
+        #expect(Set(again.client.values.keys) == Set(expected))
+        again.log.close()
+    }
+
+    @Test func `it starts by itself when the garbage is there, and not before`() throws {
+        var configuration = Self.configuration()
+        configuration.compaction.minBytes = 40_000
+        configuration.compaction.garbageRatio = 0.5
+        let observer = RecordingObserver()
+        let open = try OpenLog(SimulatedFileSystem(), configuration, observer: observer, keepsHistory: false)
+        for _ in 0..<2 {
+            for number in 0..<60 { open.commit(numbered(number, valueBytes: 300)) }
+        }
+        // 40,000 bytes are there by now, and half of them are garbage, or will be.
+        for number in 0..<60 { open.commit(numbered(number, valueBytes: 300)) }
+        let outcome = try #require(observer.waitForCompaction())
+        #expect(outcome.trigger == .garbage && outcome.error == nil)
+        #expect(open.log.compaction.runs[.garbage] == 1)
+        open.log.close()
+    }
+}
+
+@Suite("Compaction: what starts one")
+struct CompactionPolicyTests {
+    private func space(size: UInt64, live: UInt64) -> LogSpace {
+        var space = LogSpace()
+        let name = SegmentName(sequence: 1, firstRevision: 1)
+        space.begin(segment: .init(name: name, sizeBytes: size, lastRevision: 9, sealed: false))
+        space.apply(LiveChange(revision: 1, bytes: Int(live)))
+        return space
+    }
+
+    @Test func `garbage, size and the time of a replay each start one, at their bounds`() {
+        var policy = CompactionPolicy()
+        policy.minBytes = 1_000
+        policy.garbageRatio = 0.5
+        func trigger(size: UInt64, live: UInt64, rate: Double = 1e9) -> CompactionTrigger? {
+            policy.trigger(for: self.space(size: size, live: live), replayBytesPerSecond: rate)
+        }
+        #expect(trigger(size: 1_000, live: 500) == .garbage)
+        #expect(trigger(size: 999, live: 0) == nil)
+        #expect(trigger(size: 1_000, live: 501) == nil)
+        #expect(trigger(size: 0, live: 0) == nil)
+        policy.maxBytes = 2_000
+        #expect(trigger(size: 2_001, live: 1_800) == .size)
+        #expect(trigger(size: 2_000, live: 1_800) == nil)
+        #expect(trigger(size: 2_001, live: 1_900) == nil, "almost nothing would be given back")
+        policy.maxBytes = 0
+        #expect(trigger(size: 2_001, live: 1_800, rate: 100) == .replayTime)
+        #expect(trigger(size: 2_001, live: 1_800, rate: 1_000) == nil)
+    }
+
+    @Test func `the throttle keeps to its rate, and to less while commits are slow`() {
+        var throttle = CompactionThrottle(bytesPerSecond: 1_000_000, commitNanoseconds: 1_000_000, now: 0)
+        #expect(throttle.wrote(500_000, commitNanoseconds: 1_000_000, now: 0) == 500_000_000)
+        #expect(throttle.wrote(500_000, commitNanoseconds: 2_000_000, now: 500_000_000) == 500_000_000)
+        // Time without writing is not made up for.
+        #expect(throttle.wrote(500_000, commitNanoseconds: 0, now: 9_000_000_000) == 500_000_000)
+        for _ in 0..<20 { _ = throttle.wrote(1, commitNanoseconds: 2_000_001, now: 10_000_000_000) }
+        #expect(throttle.rate == 62_500)
+        for _ in 0..<60 { _ = throttle.wrote(1, commitNanoseconds: 1_000_000, now: 10_000_000_000) }
+        #expect(throttle.rate == 1_000_000)
+        var quick = CompactionThrottle(bytesPerSecond: 1_000_000, commitNanoseconds: 10, now: 0)
+        _ = quick.wrote(1, commitNanoseconds: 500_000, now: 0)
+        #expect(quick.rate == 1_000_000, "half a millisecond is quick, whatever it was before")
+    }
+}
