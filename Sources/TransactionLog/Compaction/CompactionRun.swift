@@ -127,7 +127,7 @@ struct CompactionRun<Client: CommitClient> {
 
     /// Fills a part with what is live, until it is large enough or there is no more.
     private mutating func fill(_ part: inout PartWriter) throws(CompactionFailure) {
-        while part.offset < self.partBytes, !self.reachedEnd {
+        while part.offset < UInt64(SegmentHeader.byteCount) + self.partBytes, !self.reachedEnd {
             var looked = 0
             var covered = self.covered
             var kept: UInt64 = 0
@@ -150,6 +150,7 @@ struct CompactionRun<Client: CommitClient> {
         }
     }
 
+    /// Bytes of frames after which the next part is begun.
     private var partBytes: UInt64 { UInt64(self.configuration.segmentBytes) }
 
     /// Reports, and waits as the throttle says.
