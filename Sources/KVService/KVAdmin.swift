@@ -52,6 +52,7 @@ final class KVAdmin: Sendable {
         log.member("format_version", 1)
         log.member("store_id", engine?.report.storeID.description)
         let space = engine?.statistics.space ?? LogSpace()
+        log.member("state", engine?.statistics.state.rawValue)
         log.member("size_bytes", space.sizeBytes)
         log.member("live_bytes", space.liveBytes)
         log.member("garbage_bytes", space.garbageBytes)

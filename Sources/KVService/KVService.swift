@@ -44,6 +44,18 @@ final class KVService: Sendable {
                     "the log has failed: writes are refused until a restart",
                     metadata: ["stage": "\(stage.rawValue)", "error": "\(error)"])
             },
+            onSpaceChange: { error in
+                guard let error else {
+                    logger.notice("there is space for the log's next segment again")
+                    return
+                }
+                logger.error(
+                    """
+                    no space for the log's next segment: sets are refused once the active one is full; reads and \
+                    deletes go on, and sets do as soon as there is space
+                    """,
+                    metadata: ["error": "\(error)"])
+            },
             onCompaction: { $0.log(to: logger) })
         self.gauges.register(in: runtime.registry, gate: gate)
         self.admin = KVAdmin(gauges: self.gauges, metrics: self.metrics, settings: settings)

@@ -73,6 +73,12 @@ final class StoreGauges: Sendable {
         self.gauge(registry, "kv_log_snapshot_bytes", help: "Bytes of the log's snapshot.") {
             Double($0.statistics.space.snapshotBytes)
         }
+        for state in LogState.allCases {
+            self.gauge(
+                registry, "kv_log_state", help: "1 for the state that the log is in.",
+                labels: [("state", state.rawValue)]
+            ) { $0.statistics.state == state ? 1 : 0 }
+        }
         self.gauge(registry, "kv_log_segments", help: "Segments of the log.") { Double($0.statistics.segments.count) }
         self.gauge(registry, "kv_log_records", help: "Transactions in the log.") {
             Double($0.statistics.lastRevision.load(ordering: .relaxed))

@@ -26,17 +26,21 @@ final class StoreMetrics: LogObserver {
     private let failures: [LogFailureStage: Counter]
     private let compactions: CompactionMetrics
     private let onCompaction: @Sendable (CompactionEvent) -> Void
+    private let onSpaceChange: @Sendable (SystemError?) -> Void
     private let onFailure: @Sendable (LogFailureStage, SystemError) -> Void
 
     /// - Parameters:
     ///   - onFailure: called on the writer thread.
+    ///   - onSpaceChange: called on the thread that prepares segments.
     ///   - onCompaction: called on the compactor's thread.
     init(
         registry: MetricsRegistry, holder: EngineHolder,
         onFailure: @escaping @Sendable (LogFailureStage, SystemError) -> Void,
+        onSpaceChange: @escaping @Sendable (SystemError?) -> Void,
         onCompaction: @escaping @Sendable (CompactionEvent) -> Void
     ) {
         self.onFailure = onFailure
+        self.onSpaceChange = onSpaceChange
         self.onCompaction = onCompaction
         self.compactions = CompactionMetrics(registry: registry, holder: holder)
         self.writeDurations = registry.histogram(
@@ -108,6 +112,8 @@ final class StoreMetrics: LogObserver {
         self.failures[stage]?.increment()
         self.onFailure(stage, error)
     }
+
+    func spaceChanged(_ error: SystemError?) { self.onSpaceChange(error) }
 
     func compactionStarted(number: UInt64, trigger: CompactionTrigger, space: LogSpace) {
         self.onCompaction(.started(number: number, trigger: trigger, space: space))

@@ -58,6 +58,8 @@ package protocol LogObserver: AnyObject, Sendable {
     func synchronised(nanoseconds: UInt64)
     func rotated(nanoseconds: UInt64)
     func failed(stage: LogFailureStage, _ error: SystemError)
+    /// From the thread that prepares segments: none can be made any more, and why; or, with nil, they can again.
+    func spaceChanged(_ error: SystemError?)
     /// These two come from the compactor's thread.
     func compactionStarted(number: UInt64, trigger: CompactionTrigger, space: LogSpace)
     func compactionEnded(_ outcome: CompactionStatus.Outcome)

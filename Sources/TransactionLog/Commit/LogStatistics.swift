@@ -11,6 +11,7 @@ package final class LogStatistics: Sendable {
     /// Nanoseconds since 1970; 0 before the first.
     package let lastSyncNanoseconds = Atomic<UInt64>(0)
     private let spaceState = Mutex(LogSpace())
+    private let noSpaceState = Mutex<SystemError?>(nil)
     private let failureState = Mutex<SystemError?>(nil)
 
     init() {}
@@ -34,5 +35,25 @@ package final class LogStatistics: Sendable {
 
     func changeSpace(_ body: (inout LogSpace) -> Void) { self.spaceState.withLock { body(&$0) } }
 
+    /// Why no further segment can be made, nil when one can.
+    package var noSpace: SystemError? { self.noSpaceState.withLock { $0 } }
+
+    func setNoSpace(_ error: SystemError?) { self.noSpaceState.withLock { $0 = error } }
+
+    package var state: LogState {
+        if self.failure != nil { return .failed }
+        return self.noSpace == nil ? .ok : .noSpace
+    }
+
     func fail(_ error: SystemError) { self.failureState.withLock { if $0 == nil { $0 = error } } }
+}
+
+/// What the log can do.
+package enum LogState: String, Sendable, CaseIterable {
+    case ok
+    /// No further segment can be made: what adds to the store is refused once the active segment is full; all else goes
+    /// on, and everything does as soon as there is space.
+    case noSpace = "no_space"
+    /// A write or a sync has failed: no writes until a restart.
+    case failed
 }

@@ -28,8 +28,13 @@ final class LogWriter<Client: CommitClient>: Sendable {
         self.configuration = configuration
         self.observer = observer
         self.queue = CommitQueue(limit: configuration.queueLimit, limitBytes: configuration.queueLimitBytes)
+        let statistics = self.statistics
         self.preparer = SegmentPreparer(
-            fileSystem: chain.fileSystem, paths: chain.paths, sizeBytes: configuration.segmentBytes)
+            fileSystem: chain.fileSystem, paths: chain.paths, sizeBytes: configuration.segmentBytes
+        ) { error in
+            statistics.setNoSpace(error)
+            observer?.spaceChanged(error)
+        }
         self.statistics.lastRevision.store(report.lastRevision, ordering: .relaxed)
         self.statistics.durableRevision.store(report.lastRevision, ordering: .relaxed)
         self.statistics.changeSpace { $0 = report.space }
@@ -135,34 +140,74 @@ final class LogWriter<Client: CommitClient>: Sendable {
         /// Commits as many commands as one frame takes, and says where the next one begins.
         private mutating func commitFrame(from start: Int) -> Int {
             var timings = CommitTimings(takenAt: monotonicNanoseconds())
-            self.frame.begin(firstRevision: self.nextRevision)
-            var next = start
-            while next < self.batch.count {
-                let bytes = self.writer.client.payloadBytes(of: self.batch[next])
-                let full = self.frame.payloadBytes + bytes > self.writer.configuration.frameTargetBytes
-                if full && next > start { break }
-                self.writer.client.stage(self.batch[next], into: &self.frame)
-                next += 1
+            let (end, bytes) = self.frameEnd(from: start)
+            var commands = self.batch[start..<end]
+            if !self.hasRoom(for: bytes), !self.chain.isEmpty, let refusal = self.rotate() {
+                guard case .outOfSpace = refusal else {
+                    self.writer.client.refuse(commands, refusal)
+                    return end
+                }
+                commands = self.refuseWhatTakesSpace(commands, refusal)
+                if commands.isEmpty { return end }
             }
-            timings.commands = next - start
+            self.frame.begin(firstRevision: self.nextRevision)
+            for command in commands { self.writer.client.stage(command, into: &self.frame) }
+            timings.commands = commands.count
             timings.transactions = self.frame.transactionCount
             timings.operations = self.frame.operationCount
             if !self.frame.isEmpty, let refusal = self.write(&timings) {
                 self.writer.client.rollBack(refusal)
-                return next
+                return end
             }
             if timings.transactions > 0 { self.publish(timings) }
             self.writer.client.commit(timings)
-            return next
+            return end
+        }
+
+        /// Where the commands end that one frame takes, and the most payload that they can have.
+        private func frameEnd(from start: Int) -> (end: Int, bytes: Int) {
+            var end = start
+            var total = 0
+            while end < self.batch.count {
+                let bytes = self.writer.client.payloadBytes(of: self.batch[end])
+                if total + bytes > self.writer.configuration.frameTargetBytes && end > start { break }
+                total += bytes
+                end += 1
+            }
+            return (end, total)
+        }
+
+        /// Whether the segment takes so much payload, whatever it is. When no further segment can be made, the last part of
+        /// this one is kept for what takes no space.
+        private func hasRoom(for payloadBytes: Int) -> Bool {
+            let kept = self.writer.statistics.noSpace == nil ? 0 : self.writer.configuration.segmentBytes / 16
+            return self.chain.fits(payloadBytes: payloadBytes + kept)
+        }
+
+        /// Without space for a further segment: refuses what adds to the store.
+        /// - Returns: what is left and fits into this segment.
+        private func refuseWhatTakesSpace(
+            _ commands: ArraySlice<Client.Command>, _ refusal: CommitRefusal
+        ) -> ArraySlice<Client.Command> {
+            let client = self.writer.client
+            var kept: [Client.Command] = []
+            var refused: [Client.Command] = []
+            var bytes = 0
+            for command in commands {
+                let more = client.payloadBytes(of: command)
+                if client.takesSpace(command) || !self.chain.fits(payloadBytes: bytes + more) {
+                    refused.append(command)
+                } else {
+                    kept.append(command)
+                    bytes += more
+                }
+            }
+            if !refused.isEmpty { client.refuse(refused[...], refusal) }
+            return kept[...]
         }
 
         /// Puts the staged frame onto the disk, as the sync mode says; nil when that is done.
         private mutating func write(_ timings: inout CommitTimings) -> CommitRefusal? {
-            if !self.chain.fits(payloadBytes: self.frame.payloadBytes) && !self.chain.isEmpty,
-                let refusal = self.rotate()
-            {
-                return refusal
-            }
             let offset = self.chain.offset
             let began = monotonicNanoseconds()
             do { try self.chain.append(&self.frame, kind: .data) } catch { return self.poison(.write, error) }
@@ -202,7 +247,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
             if self.chain.owesManifest {
                 do { try self.chain.writeManifest() } catch {
                     if !error.isOutOfSpace { return self.poison(.rotate, error, written: false) }
-                    self.writer.observer?.failed(stage: .rotate, error)
+                    self.writer.observer?.failed(stage: .prepare, error)
                     return .outOfSpace(error)
                 }
             }

@@ -9,6 +9,10 @@ package struct CompactionPolicy: Sendable, Equatable {
     package var maxReplaySeconds = 10.0
     /// The most that is written in a second; less while commits take longer than without a compaction.
     package var bytesPerSecond: UInt64 = 64 << 20
+    /// Whether compactions start without being asked for.
+    package var startsByItself = true
+    /// Whether a file keeps the space that a compaction needs on a full disk.
+    package var keepsReserve = true
     /// Garbage below this part of the log starts no compaction by itself, whatever the bounds say.
     static let worthwhileRatio = 0.1
 
@@ -16,10 +20,16 @@ package struct CompactionPolicy: Sendable, Equatable {
 
     /// What starts a compaction now, if anything does.
     ///
-    /// - Parameter replayBytesPerSecond: how fast the log is read back, as last measured.
-    func trigger(for space: LogSpace, replayBytesPerSecond: Double) -> CompactionTrigger? {
+    /// - Parameters:
+    ///   - isOutOfSpace: no further segment can be made.
+    ///   - replayBytesPerSecond: how fast the log is read back, as last measured.
+    func trigger(
+        for space: LogSpace, isOutOfSpace: Bool = false, replayBytesPerSecond: Double
+    ) -> CompactionTrigger? {
+        if !self.startsByItself { return nil }
         if space.sizeBytes >= self.minBytes, space.garbageRatio >= self.garbageRatio { return .garbage }
         if space.garbageRatio < Self.worthwhileRatio { return nil }
+        if isOutOfSpace { return .noSpace }
         if self.maxBytes > 0, space.sizeBytes > self.maxBytes { return .size }
         let replaySeconds = Double(space.sizeBytes) / max(replayBytesPerSecond, 1)
         if space.sizeBytes >= self.minBytes, replaySeconds > self.maxReplaySeconds { return .replayTime }

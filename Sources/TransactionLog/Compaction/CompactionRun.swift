@@ -34,6 +34,7 @@ struct CompactionRun<Client: CommitClient> {
     let pause: (UInt64) -> Bool
     /// The last key of each part that the manifest lists.
     var lastKeys: [PartName: [UInt8]]
+    let reserve: CompactionReserve
 
     private var throttle: CompactionThrottle
     private var installed: Set<PartName> = []
@@ -49,7 +50,7 @@ struct CompactionRun<Client: CommitClient> {
 
     init(
         number: UInt64, writer: LogWriter<Client>, client: Client, fileSystem: any FileSystem, paths: LogPaths,
-        storeID: StoreID, configuration: LogConfiguration, lastKeys: [PartName: [UInt8]],
+        storeID: StoreID, configuration: LogConfiguration, lastKeys: [PartName: [UInt8]], reserve: CompactionReserve,
         nextPartNumber: @escaping () -> UInt32,
         report: @escaping (CompactionStatus.Phase, (inout CompactionStatus.Run) -> Void) -> Void,
         pause: @escaping (UInt64) -> Bool
@@ -62,6 +63,7 @@ struct CompactionRun<Client: CommitClient> {
         self.storeID = storeID
         self.configuration = configuration
         self.lastKeys = lastKeys
+        self.reserve = reserve
         self.nextPartNumber = nextPartNumber
         self.report = report
         self.pause = pause
@@ -86,7 +88,7 @@ struct CompactionRun<Client: CommitClient> {
         let before = self.writer.statistics.space
         self.report(.rotate) { $0.bytesBefore = before.sizeBytes }
         self.configuration.failPoint?("compaction:1")
-        let upTo = try self.ask { .rotate($0) }
+        let upTo = try self.seal(before)
         self.keysBefore = before.parts.reduce(0) { $0 + $1.entries }
         if let first = before.segments.first { self.keysBefore += upTo + 1 - first.name.firstRevision }
         while !self.reachedEnd { try self.writePart(upTo: upTo) }
@@ -101,6 +103,17 @@ struct CompactionRun<Client: CommitClient> {
         return self.keysBefore - min(self.keysKept, self.keysBefore)
     }
 
+    /// Puts all changes so far into sealed segments; where there is no space for a further one, those that are sealed
+    /// must do.
+    private func seal(_ space: LogSpace) throws(CompactionFailure) -> UInt64 {
+        do { return try self.ask { .rotate($0) } } catch {
+            guard case .diskFull = error,
+                let last = space.segments.last(where: \.sealed)
+            else { throw error }
+            return last.lastRevision
+        }
+    }
+
     // MARK: - A part
 
     private mutating func writePart(upTo: UInt64) throws(CompactionFailure) {
@@ -109,7 +122,7 @@ struct CompactionRun<Client: CommitClient> {
         let name = PartName(upTo: upTo, number: self.nextPartNumber())
         var part = try self.attempt { () throws(SystemError) in
             try PartWriter(
-                name, frameBytes: min(256 << 10, self.configuration.segmentBytes / 4), storeID: self.storeID,
+                name, frameBytes: Self.frameBytes(self.configuration), storeID: self.storeID,
                 paths: self.paths, fileSystem: self.fileSystem)
         }
         do {
@@ -151,7 +164,21 @@ struct CompactionRun<Client: CommitClient> {
     }
 
     /// Bytes of frames after which the next part is begun.
-    private var partBytes: UInt64 { UInt64(self.configuration.segmentBytes) }
+    private var partBytes: UInt64 { UInt64(Self.partBytes(self.configuration)) }
+
+    /// Small beside a segment: a part is what is there twice while it is replaced.
+    private static func partBytes(_ configuration: LogConfiguration) -> Int {
+        max(configuration.segmentBytes / 4, 2_048)
+    }
+
+    private static func frameBytes(_ configuration: LogConfiguration) -> Int {
+        min(256 << 10, configuration.segmentBytes / 4)
+    }
+
+    /// What one part takes at most, with its header, its last frame and the manifest.
+    static func reserveBytes(_ configuration: LogConfiguration) -> Int {
+        Self.partBytes(configuration) + 4 * SegmentHeader.byteCount + 2 * Self.frameBytes(configuration) + (256 << 10)
+    }
 
     /// Reports, and waits as the throttle says.
     private mutating func advance(by bytes: Int) throws(CompactionFailure) {
@@ -180,7 +207,7 @@ struct CompactionRun<Client: CommitClient> {
         let done: Manifest.Part
         do { done = try part.finish() } catch {
             part.abandon()
-            throw .log(error)
+            throw CompactionFailure(error)
         }
         self.configuration.failPoint?("compaction:4")
         self.report(.commit) { _ in }
@@ -234,11 +261,24 @@ struct CompactionRun<Client: CommitClient> {
         let space = self.writer.statistics.space
         // Without an older snapshot nothing is given back before the end.
         let needed = space.parts.isEmpty ? space.liveBytes : min(self.partBytes, space.liveBytes)
-        let wanted = needed + needed / 10 + UInt64(self.configuration.segmentBytes)
-        let available = try self.attempt { () throws(SystemError) in
-            try self.fileSystem.capacity(self.paths.directory).availableBytes
+        // On a full disk there is no next segment to think of; what is given back makes room for it.
+        let isOutOfSpace = self.writer.statistics.noSpace != nil
+        // Beside the entries: headers, the last frame beyond the bound, and the manifest.
+        let overhead = UInt64(4 * SegmentHeader.byteCount + 2 * Self.frameBytes(self.configuration))
+        let wanted =
+            needed + needed / 10 + overhead + (isOutOfSpace ? 0 : UInt64(self.configuration.segmentBytes))
+        var available = try self.availableBytes()
+        if available < wanted, isOutOfSpace {
+            try self.attempt { () throws(SystemError) in try self.reserve.release() }
+            available = try self.availableBytes()
         }
         if available < wanted { throw .noSpace(neededBytes: wanted, availableBytes: available) }
+    }
+
+    private func availableBytes() throws(CompactionFailure) -> UInt64 {
+        try self.attempt { () throws(SystemError) in
+            try self.fileSystem.capacity(self.paths.directory).availableBytes
+        }
     }
 
     // MARK: - Calls
@@ -246,7 +286,7 @@ struct CompactionRun<Client: CommitClient> {
     private func attempt<Result>(
         _ body: () throws(SystemError) -> Result
     ) throws(CompactionFailure) -> Result {
-        do { return try body() } catch { throw .log(.system(error)) }
+        do { return try body() } catch { throw CompactionFailure(.system(error)) }
     }
 
     private func ask<Value: Sendable>(
@@ -257,7 +297,7 @@ struct CompactionRun<Client: CommitClient> {
         do { return try reply.wait() } catch {
             switch error {
             case .notWriting: throw .stopped
-            case .system(let error): throw .log(.system(error))
+            case .system(let error): throw CompactionFailure(.system(error))
             }
         }
     }
@@ -268,12 +308,23 @@ package enum CompactionFailure: Error, CustomStringConvertible {
     /// The log is closing or takes no writes any more.
     case stopped
     case noSpace(neededBytes: UInt64, availableBytes: UInt64)
+    /// The space went while a part was being written.
+    case diskFull(SystemError)
     case log(LogError)
+
+    init(_ error: LogError) {
+        if case .system(let error) = error, error.isOutOfSpace || error.isShortWrite {
+            self = .diskFull(error)
+        } else {
+            self = .log(error)
+        }
+    }
 
     package var description: String {
         switch self {
         case .stopped: "the log takes no writes any more"
         case .noSpace(let needed, let available): "it needs \(needed) bytes of free space and there are \(available)"
+        case .diskFull(let error): "\(error)"
         case .log(let error): "\(error)"
         }
     }

@@ -23,6 +23,7 @@ final class Compactor<Client: CommitClient>: Sendable {
     private let storeID: StoreID
     private let configuration: LogConfiguration
     private let replayBytesPerSecond: Double
+    private let reserve: CompactionReserve
     private let observer: (any LogObserver)?
     private let thread = Mutex<DedicatedThread?>(nil)
 
@@ -38,6 +39,9 @@ final class Compactor<Client: CommitClient>: Sendable {
         self.configuration = configuration
         self.observer = observer
         self.replayBytesPerSecond = report.replayBytesPerSecond
+        self.reserve = CompactionReserve(
+            fileSystem: fileSystem, paths: self.paths, bytes: CompactionRun<Client>.reserveBytes(configuration),
+            isWanted: configuration.compaction.keepsReserve)
         let lastNumber = report.space.parts.map(\.name.number).max() ?? 0
         self.state = Mutex(State(partNumber: lastNumber, lastKeys: lastKeys))
     }
@@ -74,6 +78,7 @@ final class Compactor<Client: CommitClient>: Sendable {
 
     private func loop() {
         while !self.state.withLock({ $0.isClosed }) {
+            self.reserve.keep(isOutOfSpace: self.writer.statistics.noSpace != nil)
             if let trigger = self.due() { self.run(trigger) }
             _ = self.wakeUp.wait(timeout: .now() + .milliseconds(200))
         }
@@ -86,8 +91,10 @@ final class Compactor<Client: CommitClient>: Sendable {
             return state.asked
         }
         if let asked { return asked }
+        let statistics = self.writer.statistics
         let trigger = self.configuration.compaction.trigger(
-            for: self.writer.statistics.space, replayBytesPerSecond: self.replayBytesPerSecond)
+            for: statistics.space, isOutOfSpace: statistics.noSpace != nil,
+            replayBytesPerSecond: self.replayBytesPerSecond)
         return self.state.withLock { state in
             guard let trigger else {
                 if state.status.state == .blocked { state.status.state = .idle }
@@ -110,7 +117,7 @@ final class Compactor<Client: CommitClient>: Sendable {
         self.observer?.compactionStarted(number: number, trigger: trigger, space: self.writer.statistics.space)
         var run = CompactionRun(
             number: number, writer: self.writer, client: self.client, fileSystem: self.fileSystem, paths: self.paths,
-            storeID: self.storeID, configuration: self.configuration, lastKeys: lastKeys,
+            storeID: self.storeID, configuration: self.configuration, lastKeys: lastKeys, reserve: self.reserve,
             nextPartNumber: {
                 self.state.withLock { state in
                     state.partNumber += 1
@@ -181,12 +188,14 @@ extension CompactionStatus {
         self.last = outcome
         self.failures[outcome.trigger, default: 0] += 1
         self.consecutiveFailures += 1
-        if case .noSpace = failure {
+        switch failure {
+        case .noSpace, .diskFull:
             // Space can come back at any time, and looking costs nothing.
             self.state = .blocked
             self.blockedBy = "\(failure)"
             self.retryAt = now + 10_000_000_000
             return
+        case .stopped, .log: break
         }
         self.state = .backingOff
         let minutes = min(60, 1 << min(self.consecutiveFailures - 1, 6))

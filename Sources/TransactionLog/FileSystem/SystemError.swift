@@ -15,6 +15,10 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
     /// Whether the device, the quota or the file size limit leaves no room.
     package var isOutOfSpace: Bool { self.code == ENOSPC || self.code == EDQUOT || self.code == EFBIG }
 
+    static let shortWrite = "pwrite (short)"
+    /// A call that wrote a part of what it was given, as the last one before a full disk does.
+    var isShortWrite: Bool { self.call == Self.shortWrite }
+
     package var description: String { "\(self.call) \(self.path): \(Self.message(self.code)) (errno \(self.code))" }
 
     static func message(_ code: Int32) -> String {

@@ -68,7 +68,9 @@ struct Recovery {
                 folder.hasImport = true
             } else if Self.isUnfinished(name) {
                 try systemCall { () throws(SystemError) in try self.fileSystem.remove(self.paths.path(name)) }
-            } else if ![LogPaths.lockName, LogPaths.quarantineName, LogPaths.importedName].contains(name) {
+            } else if ![LogPaths.lockName, LogPaths.quarantineName, LogPaths.importedName, LogPaths.reserveName]
+                .contains(name)
+            {
                 folder.unknown.append(name)
             }
         }

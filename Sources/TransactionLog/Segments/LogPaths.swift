@@ -5,6 +5,7 @@ struct LogPaths: Sendable {
     static let lockName = "LOCK"
     static let quarantineName = "quarantine"
     static let preparedSuffix = ".prepared"
+    static let reserveName = "reserve"
     static let unfinishedSuffix = ".tmp"
     static let importName = "kv.log"
     static let importedName = "kv.log.imported"
@@ -12,6 +13,7 @@ struct LogPaths: Sendable {
     func path(_ name: String) -> String { "\(self.directory)/\(name)" }
     var manifest: String { self.path(Manifest.fileName) }
     var lock: String { self.path(Self.lockName) }
+    var reserve: String { self.path(Self.reserveName) }
     var quarantine: String { self.path(Self.quarantineName) }
     func segment(_ name: SegmentName) -> String { self.path(name.description) }
     func part(_ name: PartName) -> String { self.path(name.description) }

@@ -19,7 +19,8 @@ struct OutOfSpaceTests {
 
     @Test func `writes are refused before anything is lost and go on when there is space again`() throws {
         let fileSystem = SimulatedFileSystem()
-        let open = try OpenLog(fileSystem, Self.configuration)
+        let observer = RecordingObserver()
+        let open = try OpenLog(fileSystem, Self.configuration, observer: observer)
         #expect(fileSystem.wait(for: .fsync, path: ".prepared", count: 2))
         // The manifest's successor and no more.
         fileSystem.setCapacity(bytes: Self.usedBytes(fileSystem) + 1000)
@@ -28,8 +29,10 @@ struct OutOfSpaceTests {
             let transaction = numbered(acknowledged.count + 1, valueBytes: Self.value)
             if case .committed? = open.commit(transaction) { acknowledged.append(transaction) } else { break }
         }
-        // Two segments of three were ready.
-        #expect(acknowledged.count == 6)
+        // Two segments of three were ready, and the end of the second is kept for deletes.
+        #expect(acknowledged.count == 5)
+        #expect(open.commit([.delete("key 1")]) == .committed(6))
+        acknowledged.append([.delete("key 1")])
         let content = open.log.statistics.segments.last.map { fileSystem.contents("\(storeDirectory)/\($0.name)") }
         for number in 100...103 {
             #expect(Self.isOutOfSpace(open.commit(numbered(number, valueBytes: Self.value))))
@@ -40,7 +43,12 @@ struct OutOfSpaceTests {
             open.log.statistics.segments.last.map { fileSystem.contents("\(storeDirectory)/\($0.name)") } == content)
         #expect(!fileSystem.files.contains { $0.hasSuffix(".prepared") })
 
+        #expect(open.log.statistics.state == .noSpace && observer.spaceChanges.map { $0?.code } == [ENOSPC])
         fileSystem.setCapacity(bytes: .max)
+        // Nobody writes, and the log notices by itself.
+        #expect(fileSystem.wait(for: .fsync, path: ".prepared", count: 3))
+        #expect(observer.waitForSpace())
+        #expect(open.log.statistics.state == .ok && observer.spaceChanges.map { $0?.code } == [ENOSPC, nil])
         for _ in 0..<6 {
             let transaction = numbered(acknowledged.count + 1, valueBytes: Self.value)
             #expect(open.commit(transaction) == .committed(UInt64(acknowledged.count + 1)))
@@ -50,13 +58,13 @@ struct OutOfSpaceTests {
         #expect(try Recovered(fileSystem.crash(seed: 0), Self.configuration).transactions == acknowledged)
     }
 
-    @Test func `a preparation that failed long ago is tried again before a write is refused`() throws {
+    @Test func `a preparation that failed is tried again before it is missed`() throws {
         let fileSystem = SimulatedFileSystem()
         // The second file to be prepared fails, and with it no room is left behind.
         fileSystem.inject(.error(ENOSPC), on: .write, path: ".prepared", skipping: 2)
         let observer = RecordingObserver()
         let open = try OpenLog(fileSystem, Self.configuration, observer: observer)
-        #expect(fileSystem.wait(for: .remove, path: ".prepared", count: 1))
+        #expect(observer.waitForSpace())
         for number in 1...9 {
             #expect(open.commit(numbered(number, valueBytes: Self.value)) == .committed(UInt64(number)))
         }

@@ -8,7 +8,6 @@ struct CompactionTests {
     /// Small segments, and nothing that starts by itself.
     static func configuration(segmentBytes: Int = 8_192) -> LogConfiguration {
         var configuration = testConfiguration(segmentBytes: segmentBytes)
-        configuration.compaction.minBytes = .max
         configuration.compaction.bytesPerSecond = 1 << 40
         return configuration
     }
@@ -143,8 +142,38 @@ struct CompactionTests {
         again.log.close()
     }
 
+    @Test func `on a full disk a compaction makes do with the reserve, and sets go on after it`() throws {
+        var configuration = Self.configuration()
+        configuration.compaction.keepsReserve = true
+        let fileSystem = SimulatedFileSystem()
+        let observer = RecordingObserver()
+        let open = try OpenLog(fileSystem, configuration, observer: observer, keepsHistory: false)
+        #expect(fileSystem.wait(for: .fsync, path: "reserve", count: 1))
+        for number in 0..<60 { open.commit(numbered(number, valueBytes: 300)) }
+        #expect(try Self.compact(open, observer).error == nil)
+        let used = fileSystem.files.reduce(0) { $0 + fileSystem.contents($1)!.count }
+        fileSystem.setCapacity(bytes: used + 12_000)
+        var number = 0
+        while case .committed? = open.commit(numbered(number % 60, valueBytes: 300)) { number += 1 }
+        #expect(number > 20 && open.log.statistics.state == .noSpace)
+        #expect(open.commit([.delete("key 1")]) == .committed(UInt64(60 + number + 1)))
+        let outcome = try Self.compact(open, observer)
+        #expect(outcome.error == nil)
+        #expect(observer.waitForSpace())
+        for number in 0..<20 {
+            guard case .committed? = open.commit(numbered(number, valueBytes: 300)) else {
+                Issue.record("set \(number) was refused")
+                break
+            }
+        }
+        let records = open.client.records
+        open.log.close()
+        #expect(try RecoveredState(fileSystem.kill(), configuration).records == records)
+    }
+
     @Test func `it starts by itself when the garbage is there, and not before`() throws {
         var configuration = Self.configuration()
+        configuration.compaction.startsByItself = true
         configuration.compaction.minBytes = 40_000
         configuration.compaction.garbageRatio = 0.5
         let observer = RecordingObserver()
@@ -187,6 +216,10 @@ struct CompactionPolicyTests {
         #expect(trigger(size: 2_000, live: 1_800) == nil)
         #expect(trigger(size: 2_001, live: 1_900) == nil, "almost nothing would be given back")
         policy.maxBytes = 0
+        #expect(
+            policy.trigger(for: self.space(size: 10, live: 9), isOutOfSpace: true, replayBytesPerSecond: 1) == .noSpace)
+        #expect(
+            policy.trigger(for: self.space(size: 100, live: 91), isOutOfSpace: true, replayBytesPerSecond: 1) == nil)
         #expect(trigger(size: 2_001, live: 1_800, rate: 100) == .replayTime)
         #expect(trigger(size: 2_001, live: 1_800, rate: 1_000) == nil)
     }

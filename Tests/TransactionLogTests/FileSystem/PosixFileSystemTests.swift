@@ -43,6 +43,7 @@ struct PosixFileSystemTests {
     private func configuration(_ name: String = "a/b/kv") -> LogConfiguration {
         var configuration = LogConfiguration(directory: self.path(name), owner: "test \(getpid())")
         configuration.segmentBytes = 65_536
+        configuration.compaction.keepsReserve = false
         return configuration
     }
 

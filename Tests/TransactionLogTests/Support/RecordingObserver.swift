@@ -13,16 +13,23 @@ final class RecordingObserver: LogObserver {
     private let failureList = Mutex<[Failure]>([])
     private let commitCount = Mutex(0)
     private let rotationCount = Mutex(0)
+    private let spaceReturns = DispatchSemaphore(value: 0)
+    private let spaceList = Mutex<[SystemError?]>([])
     private let outcomeList = Mutex<[CompactionStatus.Outcome]>([])
     private let compactionEnds = DispatchSemaphore(value: 0)
     private let syncs = DispatchSemaphore(value: 0)
 
     var failures: [Failure] { self.failureList.withLock { $0 } }
+    /// Why there was no space, and nil when there was again, in order.
+    var spaceChanges: [SystemError?] { self.spaceList.withLock { $0 } }
     var commits: Int { self.commitCount.withLock { $0 } }
     var rotations: Int { self.rotationCount.withLock { $0 } }
 
     /// - Returns: false when there was no further sync within 30 seconds.
     func waitForSync() -> Bool { self.syncs.wait(timeout: .now() + .seconds(30)) == .success }
+
+    /// - Returns: false when there was no space again within 30 seconds.
+    func waitForSpace() -> Bool { self.spaceReturns.wait(timeout: .now() + .seconds(30)) == .success }
 
     /// Waits for the end of a compaction; nil when there was none within 30 seconds.
     func waitForCompaction() -> CompactionStatus.Outcome? {
@@ -33,6 +40,10 @@ final class RecordingObserver: LogObserver {
     func committed(_ timings: CommitTimings) { self.commitCount.withLock { $0 += 1 } }
     func synchronised(nanoseconds: UInt64) { self.syncs.signal() }
     func rotated(nanoseconds: UInt64) { self.rotationCount.withLock { $0 += 1 } }
+    func spaceChanged(_ error: SystemError?) {
+        self.spaceList.withLock { $0.append(error) }
+        if error == nil { self.spaceReturns.signal() }
+    }
     func compactionStarted(number: UInt64, trigger: CompactionTrigger, space: LogSpace) {}
     func compactionEnded(_ outcome: CompactionStatus.Outcome) {
         self.outcomeList.withLock { $0.append(outcome) }
