@@ -26,7 +26,7 @@ import Testing
         init(limits: HTTPServer.Limits = HTTPServer.Limits()) throws {
             let channel = EmbeddedChannel()
             let held = Box()
-            let gate = ServiceGate()
+            let gate = ServiceGate(service: "test")
             gate.set(.ready)
             let metrics = HTTPMetrics(registry: MetricsRegistry(), routes: [("get", [.GET])], nowNanoseconds: 0)
             let output = LogOutput(descriptor: open("/dev/null", O_WRONLY))
