@@ -101,12 +101,14 @@ enum UpstreamAnswer {
             if case .string(let text)? = document["applied"] {
                 applied = Problem.Applied(rawValue: String(decoding: text, as: UTF8.self))
             }
-            applied = applied ?? .unknown
+            applied = response.head.precedesRequest ? .no : applied ?? .unknown
         }
+        let detail = String(decoding: detailBytes, as: UTF8.self)
         var refusal = Problem(
             HTTPResponseStatus(statusCode: status),
             code: String(decoding: codeBytes, as: UTF8.self),
-            detail: String(decoding: detailBytes, as: UTF8.self),
+            // The gateway has a limit of connections too, and this is not it.
+            detail: response.head.precedesRequest ? "kv-service did not take the request: \(detail)" : detail,
             applied: applied
         )
         if let seconds = response.head.retryAfterSeconds { refusal.headers.append(("Retry-After", String(seconds))) }

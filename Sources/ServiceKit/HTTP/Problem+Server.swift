@@ -62,10 +62,13 @@ extension Problem {
         )
     }
 
+    /// The code of ``tooManyConnections(limit:)``, the one answer that is sent before a request is read.
+    package static let tooManyConnectionsCode = "too_many_connections"
+
     static func tooManyConnections(limit: Int) -> Problem {
         Problem(
             .serviceUnavailable,
-            code: "too_many_connections",
+            code: self.tooManyConnectionsCode,
             detail: "All \(limit) connections are in use; try again shortly.",
             headers: [("Retry-After", "1")],
             closesConnection: true
