@@ -75,6 +75,29 @@ extension Problem {
         )
     }
 
+    /// The time for a graceful stop was over before the request had come whole.
+    static func cutOffUnread() -> Problem {
+        Problem(
+            .serviceUnavailable,
+            code: "draining",
+            detail: "The service is stopping, and the request did not arrive whole in time.",
+            headers: [("Retry-After", "1")],
+            closesConnection: true
+        )
+    }
+
+    /// The time for a graceful stop was over before the request was answered.
+    static func cutOffUnanswered(isWrite: Bool) -> Problem {
+        let unknown = isWrite ? " Whether the write was applied is not known." : ""
+        return Problem(
+            .serviceUnavailable,
+            code: "shutdown",
+            detail: "The service stopped before the request was answered.\(unknown)",
+            applied: isWrite ? .unknown : nil,
+            closesConnection: true
+        )
+    }
+
     static func unanswered() -> Problem {
         Problem(
             .internalServerError,

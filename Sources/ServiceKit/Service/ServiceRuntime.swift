@@ -198,7 +198,7 @@ package final class ServiceRuntime: Sendable {
         }
         self.gate.set(.stopping)
         try await stop()
-        if cut > 0 { throw ServiceFailure(.failure, "\(cut) requests were cut off without an answer") }
+        if cut > 0 { throw ServiceFailure(.failure, "\(cut) requests were cut off") }
     }
 }
 
