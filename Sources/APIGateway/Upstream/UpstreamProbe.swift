@@ -12,7 +12,8 @@ final class UpstreamProbe {
     private let monitor: UpstreamMonitor
     private let logger: Logger
     private var number: UInt64 = 0
-    private var failuresInARow = 0
+    /// Probes that failed since the start.
+    private var failures = 0
     /// What the log was told last; nil for nothing.
     private var toldReachable: Bool?
     private var task: RepeatedTask?
@@ -73,7 +74,6 @@ final class UpstreamProbe {
 
     /// Ready or not, it is there.
     private func succeeded() {
-        self.failuresInARow = 0
         guard self.toldReachable != true else { return }
         self.toldReachable = true
         self.logger.notice("kv-service can be reached", metadata: ["upstream": "\(self.monitor.address)"])
@@ -88,9 +88,9 @@ final class UpstreamProbe {
             break
         }
         self.monitor.probeFailed()
-        self.failuresInARow += 1
+        self.failures += 1
         // One failure may be a blip, and both services may just have been started together.
-        guard self.failuresInARow >= UpstreamMonitor.failedProbesToUnready, !self.monitor.isReachable,
+        guard self.failures >= UpstreamMonitor.failedProbesToUnready, !self.monitor.isReachable,
             self.toldReachable != false
         else { return }
         self.toldReachable = false
