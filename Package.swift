@@ -135,6 +135,7 @@ let package = Package(
             name: "KVServiceTests",
             dependencies: [
                 "KVService", "KeyValueStore", "ServiceKit", "TransactionLog",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: strict

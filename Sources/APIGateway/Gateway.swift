@@ -38,11 +38,7 @@ final class Gateway: Sendable {
         )
         self.monitor = monitor
         self.admin = GatewayAdmin(monitor: monitor, timeoutNanoseconds: self.timeoutNanoseconds)
-        runtime.gate.add(
-            .init(name: "upstream_reachable") {
-                monitor.isReachable ? nil : "kv-service cannot be reached at \(monitor.address)"
-            }
-        )
+        for check in monitor.checks { runtime.gate.add(check) }
     }
 
     /// The data routes of one event loop, and the pool behind them.

@@ -16,47 +16,17 @@ final class KVService: Sendable {
     let admin: KVAdmin
 
     init(runtime: ServiceRuntime) {
-        let lastWarning = LastWarning()
         let settings = runtime.settings
         self.runtime = runtime
         self.gauges = StoreGauges(holder: self.holder)
         self.limits = KeyValueLimits(
             maxKeyBytes: settings[KVSettings.maxKeyBytes], maxValueBytes: settings[KVSettings.maxValueBytes])
         let (gate, logger) = (runtime.gate, runtime.logger)
+        let reporter = LogFailureReporter(gate: gate, logger: logger)
         self.metrics = StoreMetrics(
             registry: runtime.registry, holder: self.holder,
-            onFailure: { stage, error in
-                if stage == .close {
-                    logger.warning("the log's end could not be noted", metadata: ["error": "\(error)"])
-                    return
-                }
-                if stage == .prepare {
-                    // Each refused write tells; one line in ten seconds is enough. Only the writer thread comes here.
-                    let now = monotonicNanoseconds()
-                    let told = lastWarning.atNanoseconds.load(ordering: .relaxed)
-                    if told != 0 && now - told < 10_000_000_000 { return }
-                    lastWarning.atNanoseconds.store(now, ordering: .relaxed)
-                    logger.warning("no space is ready for the log's next segment", metadata: ["error": "\(error)"])
-                    return
-                }
-                gate.set(.failed(reason: "the log cannot be written: \(error)"))
-                logger.critical(
-                    "the log has failed: writes are refused until a restart",
-                    metadata: ["stage": "\(stage.rawValue)", "error": "\(error)"])
-            },
-            onSpaceChange: { error in
-                guard let error else {
-                    logger.notice("there is space for the log's next segment again")
-                    return
-                }
-                logger.error(
-                    """
-                    no space for the log's next segment: sets are refused once the active one is full; reads and \
-                    deletes go on, and sets do as soon as there is space
-                    """,
-                    metadata: ["error": "\(error)"])
-            },
-            onCompaction: { $0.log(to: logger) })
+            onFailure: { stage, error in reporter.report(stage, error, now: monotonicNanoseconds()) },
+            onSpaceChange: reporter.spaceChanged, onCompaction: { $0.log(to: logger) })
         self.gauges.register(in: runtime.registry, gate: gate)
         self.admin = KVAdmin(gauges: self.gauges, metrics: self.metrics, settings: settings)
         gate.add(.init(name: "log_writable") { [holder] in holder.engine?.statistics.failure.map { "\($0)" } })
@@ -193,11 +163,6 @@ final class KVService: Sendable {
                 "result": "\(engine.statistics.failure.map { "failed: \($0)" } ?? "clean")",
             ])
     }
-}
-
-/// When a warning that would repeat itself was last written. Monotonic nanoseconds, 0 for never.
-private final class LastWarning: Sendable {
-    let atNanoseconds = Atomic<UInt64>(0)
 }
 
 extension ServiceFailure {

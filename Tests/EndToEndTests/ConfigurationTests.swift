@@ -158,5 +158,45 @@ extension EndToEnd {
             #expect(try process.child.waitForEnd() == .exited(74), "\(process.child.output)")
             #expect(process.child.output.contains(folder.file("kv")), "\(process.child.output)")
         }
+
+        @Test func `operators' documents and actions take no query parameter, probes and scrapes any`() throws {
+            let services = try Services()
+            for port in [services.kvPort, services.gatewayPort] {
+                let connection = try HTTPConnection(port: port)
+                let routes = [
+                    ("GET", "/admin"), ("GET", "/admin/config"), ("GET", "/admin/log-level"),
+                    ("POST", "/admin/log-level"),
+                ]
+                for (method, path) in routes {
+                    let body: [UInt8]? = method == "POST" ? Array(#"{"level":"error"}"#.utf8) : nil
+                    let answer = try connection.request(method, "\(path)?level=debug", body: body)
+                    #expect(answer.status == 400, "\(path)")
+                    #expect(try answer.json.string("code") == "unknown_parameter", "\(path)")
+                }
+                #expect(try connection.request("GET", "/admin/log-level").json.string("level") == "info")
+                for path in ["/metrics", "/health", "/livez", "/readyz"] {
+                    #expect(try connection.request("GET", "\(path)?target=x&y").status == 200, "\(path)")
+                }
+            }
+        }
+
+        @Test func `the configuration shows a log level that was changed, and where`() throws {
+            let services = try Services(kvArguments: ["--log-level", "notice"])
+            func logLevel(_ connection: HTTPConnection) throws -> [String?] {
+                let document = try connection.request("GET", "/admin/config").json
+                let settings = document.members["settings"] as? [[String: Any]] ?? []
+                let setting = settings.first { $0["name"] as? String == "log-level" }
+                return [setting?["value"] as? String, setting?["source"] as? String]
+            }
+            for (port, before) in [
+                (services.kvPort, ["notice", "flag"]), (services.gatewayPort, ["info", "default"]),
+            ] {
+                let connection = try HTTPConnection(port: port)
+                #expect(try logLevel(connection) == before)
+                let body = Array(#"{"level":"debug"}"#.utf8)
+                #expect(try connection.request("POST", "/admin/log-level", body: body).status == 200)
+                #expect(try logLevel(connection) == ["debug", "admin"])
+            }
+        }
     }
 }

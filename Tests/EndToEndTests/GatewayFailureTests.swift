@@ -59,7 +59,33 @@ extension EndToEnd {
             let read = try client.get([1])
             #expect(read.status == 502, "\(read.text)")
             #expect(try read.json.string("code") != "key_not_found")
-            #expect(try client.set([1], [1]).status == 502)
+            // 503 when probes have opened the circuit meanwhile.
+            #expect([502, 503].contains(try client.set([1], [1]).status))
+            let warning = try outer.waitForLog("kv-service cannot be reached")
+            #expect(warning.string("detail") == "another service: api-gateway")
+            let readiness = try client.connection.request("GET", "/readyz")
+            #expect(readiness.status == 503)
+            #expect(readiness.text.contains(#"{"name":"upstream_reachable","status":"failing""#), "\(readiness.text)")
+        }
+
+        @Test func `an upstream whose connections are all taken is 503, and the write was surely not applied`() throws {
+            let inner = try Services(kvArguments: ["--max-connections", "2"], withGateway: false)
+            var held: [HTTPConnection] = []
+            held = try Poll.until("both connections are taken") {
+                let connections = try [HTTPConnection(port: inner.kvPort), HTTPConnection(port: inner.kvPort)]
+                let statuses = try connections.map { try $0.request("GET", "/livez").status }
+                return statuses == [200, 200] ? connections : nil
+            }
+            let gateway = try Services.startGateway(in: inner.folder, upstreamPort: inner.kvPort)
+            let client = try KeyValueClient(port: try gateway.waitForPort(), through: .apiGateway)
+            let write = try client.set([1], [1])
+            #expect(write.status == 503, "\(write.text)")
+            #expect(try write.json.string("code") == "too_many_connections")
+            #expect(try write.json.string("applied") == "no")
+            #expect(write["Retry-After"] == "1")
+            held.removeAll()
+            _ = try Poll.until("a connection is free") { try client.set([1], [1]).status == 200 ? true : nil }
+            #expect(try client.getRaw([1]).body == [1])
         }
     }
 }

@@ -55,6 +55,19 @@ extension EndToEnd {
                 gateway.contains(#"http_requests_total{handler="api_delete",method="DELETE",status="200"} 1"# + "\n"))
         }
 
+        @Test func `the limit of connections is a metric, and stands in /admin`() throws {
+            let services = try Services(
+                kvArguments: ["--max-connections", "77"],
+                gatewayArguments: ["--max-connections", "78"]
+            )
+            for (port, limit) in [(services.kvPort, 77), (services.gatewayPort, 78)] {
+                let connection = try HTTPConnection(port: port)
+                #expect(try connection.request("GET", "/metrics").text.contains("\nhttp_connections_max \(limit)\n"))
+                let http = try connection.request("GET", "/admin").json.members["http"] as? [String: Any]
+                #expect(http?["connections_max"] as? Int == limit)
+            }
+        }
+
         @Test(.enabled(if: Self.tool("prometheus") != nil, "prometheus is not installed"))
         func `a real Prometheus sees both as up`() throws {
             let services = try Services()

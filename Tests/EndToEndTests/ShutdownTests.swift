@@ -104,9 +104,16 @@ extension EndToEnd {
         @Test func `a drain that does not end within the timeout exits 1`() throws {
             let services = try Services(kvArguments: ["--shutdown-timeout", "300ms"], withGateway: false)
             let stuck = try Self.stuckWrite(at: services)
-            defer { withExtendedLifetime(stuck) {} }
             #expect(try services.kv.stop(seconds: 10) == .exited(1), "\(services.kv.child.output.suffix(2_000))")
             #expect(try services.kv.waitForLog("shutdown finished").string("result") != "clean")
+            // The write is told, and logged, as what it was.
+            let answer = try stuck.receive()
+            #expect(answer.status == 503)
+            #expect(try answer.json.string("code") == "draining")
+            #expect(try answer.json.string("applied") == "no")
+            let line = try #require(services.kv.log.first { $0.string("handler") == "kv_set" })
+            #expect(line.integer("status") == 503)
+            #expect(line.string("code") == "draining")
         }
     }
 }

@@ -112,7 +112,9 @@ final class KeyValueForwarder {
             return .failure(failure.problem(for: exchange.operation, upstream: self.monitor.address))
         }
         do throws(UpstreamFailure) {
-            switch try UpstreamAnswer(response, to: exchange.operation) {
+            let answer = try UpstreamAnswer(response, to: exchange.operation)
+            self.monitor.answeredAsItShould()
+            switch answer {
             case .value(let value, let version):
                 return .success(KeyValueAnswer.value(value, version: version, as: representation))
             case .stored(let version):
@@ -125,11 +127,11 @@ final class KeyValueForwarder {
                 return .failure(KeyValueAnswer.keyNotFound)
             case .refused(let problem):
                 return .failure(problem)
-            case .ready:
+            case .readiness:
                 preconditionFailure("a client's request is no probe")
             }
         } catch {
-            self.monitor.answeredWithNonsense(error)
+            self.monitor.answeredWithNonsense(exchange, error)
             return .failure(error.problem(for: exchange.operation, upstream: self.monitor.address))
         }
     }

@@ -9,7 +9,8 @@ enum UpstreamAnswer {
     case stored(version: UInt64)
     /// The version is there if the key was.
     case deleted(Bool, version: UInt64?)
-    case ready
+    /// To a probe: whether kv-service can do all of its work.
+    case readiness(Bool)
     /// kv-service took the request for what it was and refused it; the problem is passed on to the client.
     case refused(Problem)
 
@@ -37,8 +38,13 @@ enum UpstreamAnswer {
             let version = try Self.version(document, response.head)
             guard version != nil || !wasThere else { throw .protocolError("a write without a version") }
             self = .deleted(wasThere, version: version)
-        case (200, .probe):
-            self = .ready
+        case (200, .probe), (503, .probe):
+            if response.head.precedesRequest {
+                self = .readiness(false)
+                return
+            }
+            try Self.checkReadiness(response)
+            self = .readiness(response.head.status == 200)
         case (404, .get):
             // Any server says 404 to a path it does not have: only kv-service can say that it lacks the key.
             let problem = try Self.problem(response, to: operation)
@@ -66,6 +72,17 @@ enum UpstreamAnswer {
             throw .protocolError("an answer whose status is not ok")
         }
         return document
+    }
+
+    /// Another server may have a page for every path, and the gateway itself has a `/readyz` of the same form.
+    private static func checkReadiness(_ response: UpstreamResponse) throws(UpstreamFailure) {
+        guard response.head.mediaType == .json,
+            let document = try? FlatJSONObject(parsing: response.body, skipsNestedValues: true),
+            case .string(let service)? = document["service"]
+        else { throw .protocolError("status \(response.head.status) to /readyz that kv-service does not give") }
+        guard service.elementsEqual("kv-service".utf8) else {
+            throw .protocolError("another service: \(String(decoding: service.prefix(64), as: UTF8.self))")
+        }
     }
 
     private static func version(
@@ -101,12 +118,14 @@ enum UpstreamAnswer {
             if case .string(let text)? = document["applied"] {
                 applied = Problem.Applied(rawValue: String(decoding: text, as: UTF8.self))
             }
-            applied = applied ?? .unknown
+            applied = response.head.precedesRequest ? .no : applied ?? .unknown
         }
+        let detail = String(decoding: detailBytes, as: UTF8.self)
         var refusal = Problem(
             HTTPResponseStatus(statusCode: status),
             code: String(decoding: codeBytes, as: UTF8.self),
-            detail: String(decoding: detailBytes, as: UTF8.self),
+            // The gateway has a limit of connections too, and this is not it.
+            detail: response.head.precedesRequest ? "kv-service did not take the request: \(detail)" : detail,
             applied: applied
         )
         if let seconds = response.head.retryAfterSeconds { refusal.headers.append(("Retry-After", String(seconds))) }

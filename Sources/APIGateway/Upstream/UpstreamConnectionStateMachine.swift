@@ -24,6 +24,8 @@ struct UpstreamConnectionStateMachine {
         case closed
     }
 
+    private static let answerToAnotherRequest = UpstreamFailure.protocolError("an answer to another request")
+
     private let maxBodyBytes: Int
     private var state = State.idle
     /// The `X-Request-Id` sent, which the answer repeats: an answer to another request is never taken for this one's.
@@ -60,9 +62,11 @@ struct UpstreamConnectionStateMachine {
     private mutating func received(_ responseHead: HTTPResponseHead) -> PartAction {
         guard case .awaitingHead = self.state else { return self.unexpected() }
         do throws(UpstreamFailure) {
-            let head = try UpstreamResponse.Head(responseHead)
+            var head = try UpstreamResponse.Head(responseHead)
             if let id = head.requestID, id != self.requestID {
-                throw .protocolError("an answer to another request")
+                // An answer that refuses the connection has an id of its own; whether it is one, its body tells.
+                guard head.mayRefuseConnection else { throw Self.answerToAnotherRequest }
+                head.precedesRequest = true
             }
             guard head.isDelimited else { throw .protocolError("an answer of unknown length") }
             if let length = head.contentLength, length > self.maxBodyBytes {
@@ -93,8 +97,10 @@ struct UpstreamConnectionStateMachine {
 
     private mutating func receivedEnd() -> PartAction {
         guard case .receivingBody(let head, let body) = self.state else { return self.unexpected() }
+        let response = UpstreamResponse(head: head, body: body)
+        guard !head.precedesRequest || response.refusesConnection else { return self.fail(Self.answerToAnotherRequest) }
         self.state = .answered(isReusable: head.isKeepAlive)
-        return .complete(UpstreamResponse(head: head, body: body))
+        return .complete(response)
     }
 
     /// What to do at the end of a read.

@@ -40,7 +40,7 @@ struct UpstreamMetrics: Sendable {
             uniqueKeysWithValues: UpstreamFailure.labels.map { reason in
                 let counter = registry.counter(
                     "gateway_upstream_failures_total",
-                    help: "Attempts that got no answer from the upstream, by reason.",
+                    help: "Attempts of requests that got no answer of the upstream, by reason; probes are not counted.",
                     labels: [("upstream", upstream), ("reason", reason)]
                 )
                 return (reason, counter)

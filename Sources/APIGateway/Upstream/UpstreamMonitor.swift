@@ -1,5 +1,6 @@
 import JSONLogging
 import PrometheusMetrics
+import ServiceKit
 import Synchronization
 
 /// What all event loops know together about kv-service: whether it answers, what failed last, the circuit breaker, and
@@ -59,15 +60,8 @@ final class UpstreamMonitor: Sendable {
         return self.breaker.withLock { $0.machine.refusal(now: now) }.map { Int(($0 + 999_999_999) / 1_000_000_000) }
     }
 
+    /// An answer came whole; whether it is one of kv-service is found out after this.
     func answered(_ exchange: UpstreamExchange, _ response: UpstreamResponse) {
-        self.lastSuccess.store(Timestamp.monotonicNanoseconds(), ordering: .relaxed)
-        if !self.breakerIsAtRest.load(ordering: .relaxed) {
-            self.breaker.withLock { breaker in
-                breaker.machine.succeeded()
-                breaker.openedAtNanoseconds = nil
-                self.breakerIsAtRest.store(true, ordering: .relaxed)
-            }
-        }
         if exchange.attempts > 1 { self.metrics.retried(succeeded: true) }
         guard exchange.operation != .probe else { return }
         self.metrics.answered(
@@ -77,16 +71,33 @@ final class UpstreamMonitor: Sendable {
         )
     }
 
+    /// An answer is one that kv-service gives: it is there, whatever it answered.
+    func answeredAsItShould() {
+        self.lastSuccess.store(Timestamp.monotonicNanoseconds(), ordering: .relaxed)
+        if self.failedProbes.load(ordering: .relaxed) > 0 { self.failedProbes.store(0, ordering: .relaxed) }
+        guard !self.breakerIsAtRest.load(ordering: .relaxed) else { return }
+        self.breaker.withLock { breaker in
+            breaker.machine.succeeded()
+            breaker.openedAtNanoseconds = nil
+            self.breakerIsAtRest.store(true, ordering: .relaxed)
+        }
+    }
+
+    /// An answer came whole, but it is not one that kv-service gives.
+    func answeredWithNonsense(_ exchange: UpstreamExchange, _ failure: UpstreamFailure) {
+        self.count(failure, of: exchange)
+        self.note(failure)
+    }
+
     func failed(_ exchange: UpstreamExchange, _ failure: UpstreamFailure) {
-        self.metrics.failed(failure)
+        self.count(failure, of: exchange)
         if exchange.attempts > 1 { self.metrics.retried(succeeded: false) }
         self.note(failure)
     }
 
-    /// An answer came whole, but it is not one that kv-service gives.
-    func answeredWithNonsense(_ failure: UpstreamFailure) {
-        self.metrics.failed(failure)
-        self.note(failure)
+    /// One probe a second would drown what clients' requests meet; of probes `gateway_upstream_up` tells.
+    private func count(_ failure: UpstreamFailure, of exchange: UpstreamExchange) {
+        if exchange.operation != .probe { self.metrics.failed(failure) }
     }
 
     func connected() {
@@ -118,21 +129,35 @@ final class UpstreamMonitor: Sendable {
 
     // MARK: What the probe tells
 
-    /// - Returns: Whether kv-service can be reached, if that has changed.
-    func probed(isReachable: Bool, isReady: Bool) -> Bool? {
-        let wasReachable = self.isReachable
+    /// kv-service answered a probe.
+    func probed(isReady: Bool) {
         self.isUp.store(isReady, ordering: .relaxed)
-        if isReachable {
-            self.failedProbes.store(0, ordering: .relaxed)
-        } else {
-            self.failedProbes.add(1, ordering: .relaxed)
-        }
-        return self.isReachable == wasReachable ? nil : !wasReachable
+        self.answeredAsItShould()
+    }
+
+    /// No answer of kv-service came to a probe.
+    func probeFailed() {
+        self.isUp.store(false, ordering: .relaxed)
+        self.failedProbes.add(1, ordering: .relaxed)
     }
 
     // MARK: What documents and metrics say
 
-    /// Whether kv-service was reached by one of the last probes.
+    /// What must hold for the gateway to be ready. Both are read at the moment of asking, so that `/readyz` says what the
+    /// next request will meet.
+    var checks: [ServiceGate.Check] {
+        [
+            .init(name: "upstream_reachable") {
+                self.isReachable ? nil : "\(self.name) cannot be reached at \(self.address)"
+            },
+            .init(name: "upstream_circuit") {
+                self.circuit.state == .closed
+                    ? nil : "\(self.name) failed repeatedly, and requests are kept from it until it answers again"
+            },
+        ]
+    }
+
+    /// Whether kv-service was reached by one of the last probes, or by a request since.
     var isReachable: Bool { self.failedProbes.load(ordering: .relaxed) < Self.failedProbesToUnready }
     /// Whether kv-service said at the last probe that it is ready.
     var isReady: Bool { self.isUp.load(ordering: .relaxed) }

@@ -12,6 +12,10 @@ final class UpstreamProbe {
     private let monitor: UpstreamMonitor
     private let logger: Logger
     private var number: UInt64 = 0
+    /// Probes that failed since the start.
+    private var failures = 0
+    /// What the log was told last; nil for nothing.
+    private var toldReachable: Bool?
     private var task: RepeatedTask?
 
     init(pool: UpstreamPool, monitor: UpstreamMonitor, logger: Logger) {
@@ -44,42 +48,57 @@ final class UpstreamProbe {
             identity: RequestIdentity(id: "gateway-probe-\(self.number)", trace: Self.newTrace()),
             wantsTiming: false,
             deadlineNanoseconds: Timestamp.monotonicNanoseconds() + Self.periodNanoseconds
-        ) { _, result in
-            self.answered(result)
+        ) { exchange, result in
+            self.answered(exchange, result)
         }
         self.pool.perform(exchange)
     }
 
-    private func answered(_ result: Result<UpstreamResponse, UpstreamFailure>) {
-        switch result {
-        case .success(let response) where !Self.isReadiness(response):
-            self.failed("answer", "status \(response.head.status) to /readyz is not an answer of kv-service")
-        case .success(let response):
-            // Ready or not, it is there.
-            if self.monitor.probed(isReachable: true, isReady: response.head.status == 200) != nil {
-                self.logger.notice("kv-service can be reached", metadata: ["upstream": "\(self.monitor.address)"])
+    private func answered(_ exchange: UpstreamExchange, _ result: Result<UpstreamResponse, UpstreamFailure>) {
+        do throws(UpstreamFailure) {
+            let response = try result.get()
+            do throws(UpstreamFailure) {
+                guard case .readiness(let isReady) = try UpstreamAnswer(response, to: .probe) else {
+                    throw .protocolError("status \(response.head.status) to /readyz that kv-service does not give")
+                }
+                self.monitor.probed(isReady: isReady)
+                self.succeeded()
+            } catch {
+                self.monitor.answeredWithNonsense(exchange, error)
+                throw error
             }
-        case .failure(.poolExhausted), .failure(.shuttingDown), .failure(.timeout(sent: false)):
-            // The gateway is busy, which says nothing about kv-service.
-            break
-        case .failure(let failure):
-            self.failed(failure.label, failure.message)
+        } catch {
+            self.failed(error)
         }
     }
 
-    /// Another server has a page for every path, or none for this one; it does not answer with a document.
-    private static func isReadiness(_ response: UpstreamResponse) -> Bool {
-        (response.head.status == 200 || response.head.status == 503) && response.head.mediaType == .json
+    /// Ready or not, it is there.
+    private func succeeded() {
+        guard self.toldReachable != true else { return }
+        self.toldReachable = true
+        self.logger.notice("kv-service can be reached", metadata: ["upstream": "\(self.monitor.address)"])
     }
 
-    private func failed(_ reason: String, _ detail: String) {
-        let changed = self.monitor.probed(isReachable: false, isReady: false) != nil
-        // One that was not there from the beginning never changes; it is told once.
-        let neverThere = self.number == UInt64(UpstreamMonitor.failedProbesToUnready) && !self.monitor.isReachable
-        guard changed || neverThere else { return }
+    private func failed(_ failure: UpstreamFailure) {
+        switch failure {
+        case .poolExhausted, .shuttingDown, .timeout(sent: false):
+            // The gateway is busy, which says nothing about kv-service.
+            return
+        case .connect, .circuitOpen, .timeout(sent: true), .reset, .protocolError:
+            break
+        }
+        self.monitor.probeFailed()
+        self.failures += 1
+        // One failure may be a blip, and both services may just have been started together.
+        guard self.failures >= UpstreamMonitor.failedProbesToUnready, !self.monitor.isReachable,
+            self.toldReachable != false
+        else { return }
+        self.toldReachable = false
         self.logger.warning(
             "kv-service cannot be reached",
-            metadata: ["upstream": "\(self.monitor.address)", "reason": "\(reason)", "detail": "\(detail)"]
+            metadata: [
+                "upstream": "\(self.monitor.address)", "reason": "\(failure.label)", "detail": "\(failure.message)",
+            ]
         )
     }
 

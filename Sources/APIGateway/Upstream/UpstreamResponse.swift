@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import ServiceKit
 
 /// One whole answer of kv-service, reduced to what the gateway reads of it.
 struct UpstreamResponse {
@@ -21,6 +22,8 @@ struct UpstreamResponse {
         var contentLength: Int?
         /// Whether the connection can carry another request.
         var isKeepAlive: Bool
+        /// Whether it was sent before kv-service read the request: it refuses the connection, not the request.
+        var precedesRequest = false
     }
 
     enum MediaType {
@@ -28,7 +31,20 @@ struct UpstreamResponse {
     }
 }
 
+extension UpstreamResponse {
+    /// Whether it is what kv-service says to a connection above its limit, before it has read anything from it.
+    var refusesConnection: Bool {
+        guard self.head.mayRefuseConnection, let document = try? FlatJSONObject(parsing: self.body),
+            case .string(let code)? = document["code"]
+        else { return false }
+        return code.elementsEqual(Problem.tooManyConnectionsCode.utf8)
+    }
+}
+
 extension UpstreamResponse.Head {
+    /// Whether it can be the head of an answer that refuses the connection; its body says.
+    var mayRefuseConnection: Bool { self.status == 503 && !self.isKeepAlive && self.mediaType == .problem }
+
     /// Reads the head of an answer.
     /// - Throws: ``UpstreamFailure/protocolError(_:)`` for a field that occurs twice or cannot be read.
     init(_ head: HTTPResponseHead) throws(UpstreamFailure) {

@@ -9,54 +9,54 @@ extension ServiceRuntime {
         authorization: AdminAuthorization, document: @escaping @Sendable (inout JSONWriter) -> Void
     ) -> [Route] {
         [
-            Route(
-                path: "/admin", handler: "admin", kind: .admin,
-                actions: [
-                    (
-                        .GET,
-                        { _, responder in
-                            var writer = JSONWriter(reservingBytes: 8_192)
-                            writer.object { object in
-                                self.writeAdminHead(to: &object)
-                                document(&object)
-                                self.gate.writeChecks(to: &object)
-                            }
-                            writer.newline()
-                            responder.respond(.json(.ok, writer.bytes))
-                        }
-                    )
-                ]),
-            Route(
-                path: "/admin/config", handler: "admin", kind: .admin,
-                actions: [(.GET, { _, responder in responder.respond(.json(.ok, self.configurationDocument())) })]),
-            Route(
-                path: "/admin/log-level", handler: "admin", kind: .admin, bodyLimitBytes: 1_024,
-                actions: [
+            Self.route(
+                "/admin", [(.GET, { _, responder in responder.respond(.json(.ok, self.adminDocument(document))) })]),
+            Self.route(
+                "/admin/config",
+                [(.GET, { _, responder in responder.respond(.json(.ok, self.configurationDocument())) })]),
+            Self.route(
+                "/admin/log-level",
+                [
                     (.GET, { _, responder in responder.respond(.json(.ok, self.logLevelDocument())) }),
                     (.POST, { request, responder in self.setLogLevel(request, responder, authorization) }),
-                ]),
+                ],
+                bodyLimitBytes: 1_024),
         ]
     }
 
-    /// Every setting with its effective value and where it was given.
-    private func configurationDocument() -> [UInt8] {
-        var writer = JSONWriter(reservingBytes: 4_096)
-        writer.object { document in
-            document.member(
-                "settings",
-                array: { settings in
-                    for entry in self.settings.entries {
-                        settings.element(object: { setting in
-                            setting.member("name", entry.name)
-                            setting.member("value", entry.text)
-                            setting.member("source", entry.source.label)
-                            setting.member("environment_variable", entry.environmentVariable)
-                        })
+    /// A route whose actions take no query parameters: one that went unnoticed may have been meant to matter.
+    private static func route(
+        _ path: String, _ actions: [(method: HTTPMethod, action: Route.Action)], bodyLimitBytes: Int = 0
+    ) -> Route {
+        Route(
+            path: path, handler: "admin", kind: .admin, bodyLimitBytes: bodyLimitBytes,
+            actions: actions.map { method, action in
+                let strict: Route.Action = { request, responder in
+                    do throws(Problem) { _ = try QueryParameters(request.query, allowed: []) } catch {
+                        return responder.fail(error)
                     }
-                })
+                    action(request, responder)
+                }
+                return (method, strict)
+            })
+    }
+
+    private func adminDocument(_ members: (inout JSONWriter) -> Void) -> [UInt8] {
+        var writer = JSONWriter(reservingBytes: 8_192)
+        writer.object { object in
+            self.writeAdminHead(to: &object)
+            members(&object)
+            self.gate.writeChecks(to: &object)
         }
         writer.newline()
         return writer.bytes
+    }
+
+    /// Every setting with its effective value, the log level as it was set last.
+    private func configurationDocument() -> [UInt8] {
+        let level = self.logLevel.value
+        let isChanged = level != self.settings[self.common.logLevel]
+        return self.settings.document(changed: isChanged ? [self.common.logLevel.name: level.rawValue] : [:])
     }
 
     private func logLevelDocument() -> [UInt8] {

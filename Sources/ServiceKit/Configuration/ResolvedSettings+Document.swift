@@ -3,7 +3,9 @@ import JSONLogging
 extension ResolvedSettings {
     /// The document of `GET /admin/config`: every setting with its effective value and where it was given. Secrets are
     /// redacted.
-    package var document: [UInt8] {
+    ///
+    /// - Parameter changed: by name, the values that an action has changed since the start; their source is `admin`.
+    func document(changed: [String: String]) -> [UInt8] {
         var writer = JSONWriter()
         writer.object { document in
             document.member(
@@ -12,10 +14,11 @@ extension ResolvedSettings {
                     for entry in self.entries {
                         settings.element(object: { setting in
                             setting.member("name", entry.name)
-                            setting.member("value", entry.text)
-                            setting.member("source", entry.source.label)
+                            let newText = changed[entry.name]
+                            setting.member("value", newText ?? entry.text)
+                            setting.member("source", newText == nil ? entry.source.label : "admin")
                             setting.member("environment_variable", entry.environmentVariable)
-                            if case .file(let path) = entry.source { setting.member("file", path) }
+                            if newText == nil, case .file(let path) = entry.source { setting.member("file", path) }
                         })
                     }
                 }

@@ -127,12 +127,25 @@ extension HTTPConnectionHandler {
         if self.machine.drainBegan() { self.context?.close(promise: nil) }
     }
 
-    /// Closes the connection whatever it does.
+    /// The time for a graceful stop is over: ends the request under way with a 503 that says what is known of it. What its
+    /// action answers later is dropped.
     ///
     /// - Returns: whether a request was cut off by it.
     func cut() -> Bool {
-        let wasBusy = self.machine.isBusy
+        guard self.machine.isBusy else { return false }
+        self.beginBurst(now: Timestamp.monotonicNanoseconds())
+        if self.machine.phase == .answering {
+            self.fail(.cutOffUnanswered(isWrite: self.request?.admission.entry?.isWrite == true))
+        } else {
+            self.refuse(.cutOffUnread())
+        }
+        self.flush()
+        self.endBurst()
+        return true
+    }
+
+    /// Closes the connection whatever it does.
+    func close() {
         self.context?.close(promise: nil)
-        return wasBusy
     }
 }

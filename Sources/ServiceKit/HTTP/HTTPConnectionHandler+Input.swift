@@ -62,13 +62,13 @@ extension HTTPConnectionHandler {
         return true
     }
 
-    private func beginBurst(now: UInt64) {
+    func beginBurst(now: UInt64) {
         self.now = now
         self.inBurst = true
     }
 
     /// After a burst: reads on if that was held back and its reason is gone.
-    private func endBurst() {
+    func endBurst() {
         self.inBurst = false
         if self.readIsDue, self.demand != .nothing, let context = self.context {
             self.readIsDue = false

@@ -83,7 +83,8 @@ extension HTTPConnectionHandler {
         self.fail(problem)
     }
 
-    private func fail(_ problem: Problem) {
+    /// Answers the request under way with a problem.
+    func fail(_ problem: Problem) {
         guard let id = self.request?.identity.id else { return }
         self.answer(problem.response(requestID: id), RequestOutcome().failing(problem))
     }

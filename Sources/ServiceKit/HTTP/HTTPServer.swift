@@ -105,18 +105,26 @@ package final class HTTPServer: Sendable {
 
     /// Waits until every connection is closed after ``beginDrain()``; closes what is left when the time is over.
     ///
-    /// - Returns: how many requests were cut off without an answer.
+    /// Requests that are still under way then are answered 503 shortly before, and the rest of the time is for their
+    /// clients to take the answers.
+    ///
+    /// - Returns: how many requests were cut off so.
     package func waitUntilDrained(timeout: Duration) async -> Int {
         let promise = self.group.next().makePromise(of: Void.self)
         self.state.withLock { $0.drained = promise }
         self.completeDrainIfDone()
         let loops = self.state.withLock { Array($0.loops.values) }
         let watch = Task {
-            try? await Task.sleep(for: timeout)
+            let lastAnswers = min(timeout / 10, .milliseconds(500))
+            try? await Task.sleep(for: timeout - lastAnswers)
             guard !Task.isCancelled else { return 0 }
             var count = 0
             for loop in loops {
                 count += (try? await loop.eventLoop.submit { loop.value.cutAll() }.get()) ?? 0
+            }
+            try? await Task.sleep(for: lastAnswers)
+            for loop in loops {
+                try? await loop.eventLoop.submit { loop.value.closeAll() }.get()
             }
             return count
         }

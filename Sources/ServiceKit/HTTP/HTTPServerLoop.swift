@@ -98,12 +98,18 @@ final class HTTPServerLoop {
         for connection in self.connections { connection.drain() }
     }
 
-    /// Closes all connections.
+    /// Ends all requests under way.
     ///
-    /// - Returns: how many requests were cut off.
+    /// - Returns: how many were cut off.
     func cutAll() -> Int {
         let connections = self.connections
         return connections.reduce(0) { $0 + ($1.cut() ? 1 : 0) }
+    }
+
+    /// Closes all connections.
+    func closeAll() {
+        let connections = self.connections
+        for connection in connections { connection.close() }
     }
 
     private func refreshClocks(now: UInt64) {

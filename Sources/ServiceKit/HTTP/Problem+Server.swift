@@ -62,12 +62,38 @@ extension Problem {
         )
     }
 
+    /// The code of ``tooManyConnections(limit:)``, the one answer that is sent before a request is read.
+    package static let tooManyConnectionsCode = "too_many_connections"
+
     static func tooManyConnections(limit: Int) -> Problem {
         Problem(
             .serviceUnavailable,
-            code: "too_many_connections",
+            code: self.tooManyConnectionsCode,
             detail: "All \(limit) connections are in use; try again shortly.",
             headers: [("Retry-After", "1")],
+            closesConnection: true
+        )
+    }
+
+    /// The time for a graceful stop was over before the request had come whole.
+    static func cutOffUnread() -> Problem {
+        Problem(
+            .serviceUnavailable,
+            code: "draining",
+            detail: "The service is stopping, and the request did not arrive whole in time.",
+            headers: [("Retry-After", "1")],
+            closesConnection: true
+        )
+    }
+
+    /// The time for a graceful stop was over before the request was answered.
+    static func cutOffUnanswered(isWrite: Bool) -> Problem {
+        let unknown = isWrite ? " Whether the write was applied is not known." : ""
+        return Problem(
+            .serviceUnavailable,
+            code: "shutdown",
+            detail: "The service stopped before the request was answered.\(unknown)",
+            applied: isWrite ? .unknown : nil,
             closesConnection: true
         )
     }

@@ -10,9 +10,15 @@ package struct FlatJSONObject: Sendable {
 
     /// Parses a whole document.
     ///
-    /// - Parameter maxMembers: more are refused. Names are compared one by one, so keep this small.
+    /// - Parameters:
+    ///   - maxMembers: more are refused. Names are compared one by one, so keep this small.
+    ///   - skipsNestedValues: members whose values are arrays or objects are passed over instead of refused.
     /// - Throws: what is wrong, and where.
-    package init(parsing bytes: [UInt8], maxMembers: Int = 32) throws(JSONSyntaxError) {
+    package init(
+        parsing bytes: [UInt8],
+        maxMembers: Int = 32,
+        skipsNestedValues: Bool = false
+    ) throws(JSONSyntaxError) {
         var reader = JSONTextReader(bytes)
         try reader.beginObject()
         var isFirst = true
@@ -24,15 +30,24 @@ package struct FlatJSONObject: Sendable {
             guard self.members.count < maxMembers else {
                 throw JSONSyntaxError(.tooManyMembers(limit: maxMembers), offset: offset)
             }
-            self.members.append((name, try reader.scalar()))
             isFirst = false
+            if skipsNestedValues, try reader.skipNestedValue() { continue }
+            self.members.append((name, try reader.scalar()))
         }
         try reader.end()
     }
 
     /// Parses the readable bytes of a buffer.
-    package init(parsing buffer: ByteBuffer, maxMembers: Int = 32) throws(JSONSyntaxError) {
-        try self.init(parsing: Array(buffer.readableBytesView), maxMembers: maxMembers)
+    package init(
+        parsing buffer: ByteBuffer,
+        maxMembers: Int = 32,
+        skipsNestedValues: Bool = false
+    ) throws(JSONSyntaxError) {
+        try self.init(
+            parsing: Array(buffer.readableBytesView),
+            maxMembers: maxMembers,
+            skipsNestedValues: skipsNestedValues
+        )
     }
 
     /// The names, in order.

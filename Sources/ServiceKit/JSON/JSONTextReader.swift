@@ -60,6 +60,31 @@ struct JSONTextReader {
         }
     }
 
+    /// Moves behind an array or an object, if one is next. Of what is in it only the strings are read, so that no bracket
+    /// in one is taken for structure.
+    ///
+    /// - Returns: false when the next value is neither; nothing has been read then.
+    mutating func skipNestedValue() throws(JSONSyntaxError) -> Bool {
+        self.skipBlanks()
+        guard self.peek == UInt8(ascii: "{") || self.peek == UInt8(ascii: "[") else { return false }
+        var depth = 0
+        while let byte = self.peek {
+            if byte == UInt8(ascii: "\"") {
+                _ = try self.string()
+                continue
+            }
+            self.offset += 1
+            switch byte {
+            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                depth -= 1
+                if depth == 0 { return true }
+            default: break
+            }
+        }
+        throw self.error(.unexpectedEnd)
+    }
+
     /// Nothing but blanks may follow.
     mutating func end() throws(JSONSyntaxError) {
         self.skipBlanks()

@@ -92,10 +92,14 @@ package final class ServiceGate: Sendable {
         var replayProgress: (@Sendable () -> ReplayProgress)?
     }
 
+    private let service: String
     private let guarded = Mutex(Guarded())
     private let serving = Atomic(Serving.notYet.rawValue)
 
-    package init() {}
+    /// - Parameter service: the name of the service in the document of `/readyz`.
+    package init(service: String) {
+        self.service = service
+    }
 
     package var state: State { self.guarded.withLock { $0.state } }
 
@@ -165,6 +169,7 @@ extension ServiceGate {
         var writer = JSONWriter()
         writer.object { document in
             document.member("status", isReady ? "ok" : "unavailable")
+            document.member("service", self.service)
             document.member("state", guarded.state.name.description)
             if let reason = guarded.state.reason { document.member("reason", reason) }
             document.member("time", Timestamp.nowRFC3339())

@@ -26,7 +26,7 @@ package final class ServiceRuntime: Sendable {
     package let logLevel: SharedLogLevel
     package let registry: MetricsRegistry
     package let httpMetrics: HTTPMetrics
-    package let gate = ServiceGate()
+    package let gate: ServiceGate
     package let group: MultiThreadedEventLoopGroup
     /// Names this run of the process: 16 hex digits.
     package let instanceID: String
@@ -45,6 +45,7 @@ package final class ServiceRuntime: Sendable {
     ) {
         ProcessSetup.prepare()
         self.name = name
+        self.gate = ServiceGate(service: name)
         self.settings = settings
         self.common = common
         let output = LogOutput(descriptor: 1)
@@ -197,7 +198,7 @@ package final class ServiceRuntime: Sendable {
         }
         self.gate.set(.stopping)
         try await stop()
-        if cut > 0 { throw ServiceFailure(.failure, "\(cut) requests were cut off without an answer") }
+        if cut > 0 { throw ServiceFailure(.failure, "\(cut) requests were cut off") }
     }
 }
 

@@ -66,6 +66,45 @@ import Testing
         }
     }
 
+    @Test func `that refuses the connection says that the write was not applied`() async throws {
+        let upstream = FakeUpstream(onConnect: { $0 <= 2 ? FakeAnswer.connectionRefused() : [] }) { request in
+            request.connection <= 2 ? [] : FakeAnswer.stored(1)
+        }
+        try await withGateway(upstream: upstream) { gateway in
+            let write = await gateway.set("k", "v")
+            #expect(write.status == 503)
+            #expect(write.code == "too_many_connections")
+            #expect(write.applied == "no")
+            #expect(write.headers["Retry-After"] == "1")
+            #expect(write.text.contains("kv-service did not take the request: All 2 connections are in use."))
+            #expect(write.attempts == 1)
+            let read = await gateway.get("k")
+            #expect(read.status == 503)
+            #expect(read.applied == nil)
+            // The connection is not used again.
+            #expect(await gateway.set("k", "v").status == 200)
+            #expect(upstream.connections == 3)
+        }
+    }
+
+    @Test(arguments: [
+        FakeAnswer.connectionRefused(code: "overloaded"), FakeAnswer.connectionRefused(fields: ""),
+        FakeAnswer.json(
+            #"{"code":"too_many_connections","detail":"x"}"#, status: "503 Service Unavailable",
+            fields: "X-Request-Id: kv-1\r\nConnection: close\r\n"),
+        FakeAnswer.problem(
+            "500 Internal Server Error", #"{"code":"too_many_connections","detail":"x"}"#,
+            fields: "X-Request-Id: kv-1\r\nConnection: close\r\n"),
+    ])
+    func `to another request is taken for nothing else`(steps: [FakeStep]) async throws {
+        try await withGateway(upstream: FakeUpstream { _ in steps }) { gateway in
+            let answer = await gateway.set("k", "v")
+            #expect(answer.code == "upstream_invalid")
+            #expect(answer.text.contains("an answer to another request"))
+            #expect(answer.applied == "unknown")
+        }
+    }
+
     static let nonsense: [(name: String, steps: [FakeStep])] = [
         ("no HTTP", [.text("hello, world\r\n\r\n")]),
         ("another protocol", [.send([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00])]),

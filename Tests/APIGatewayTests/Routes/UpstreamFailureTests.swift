@@ -253,7 +253,7 @@ import Testing
         #expect(refused.headers["Retry-After"].flatMap { Int($0) } ?? 0 >= 1)
         #expect(gateway.monitor.circuit.state != .closed)
         let upstream = FakeUpstream { request in
-            request.path == "/readyz" ? FakeAnswer.json(#"{"status":"ok"}"#) : FakeAnswer.stored(1)
+            request.path == "/readyz" ? FakeAnswer.ready : FakeAnswer.stored(1)
         }
         _ = try await upstream.start(port: port)
         try await gateway.probe()
@@ -270,7 +270,7 @@ import Testing
         #expect(!gateway.monitor.isReachable)
         #expect(!gateway.monitor.isReady)
         let upstream = FakeUpstream { request in
-            FakeAnswer.json("{}", status: request.number == 1 ? "503 Service Unavailable" : "200 OK")
+            request.number == 1 ? FakeAnswer.notReady : FakeAnswer.ready
         }
         _ = try await upstream.start(port: port)
         try await gateway.probe()

@@ -265,6 +265,24 @@ enum FakeAnswer {
         fields: "X-KV-Result: miss\r\n"
     )
 
+    /// What kv-service says at `/readyz`.
+    static let ready = Self.json(#"{"status":"ok","service":"kv-service","state":"ready","checks":[]}"#)
+    static let notReady = Self.json(
+        #"{"status":"unavailable","service":"kv-service","state":"replaying","checks":[{"name":"a","message":"]"}]}"#,
+        status: "503 Service Unavailable"
+    )
+
+    /// What kv-service says to a connection above its limit, before it reads anything.
+    static func connectionRefused(
+        code: String = "too_many_connections", fields: String = "Connection: close\r\n"
+    ) -> [FakeStep] {
+        self.problem(
+            "503 Service Unavailable",
+            #"{"status":503,"code":"\#(code)","detail":"All 2 connections are in use.","request_id":"kv-1"}"#,
+            fields: "X-Request-Id: kv-1\r\nRetry-After: 1\r\n\(fields)"
+        )
+    }
+
     static func answer(_ status: String, type: String, _ body: [UInt8], fields: String = "") -> [FakeStep] {
         let head = "HTTP/1.1 \(status)\r\nContent-Type: \(type)\r\nContent-Length: \(body.count)\r\n\(fields)\r\n"
         return [.send(Array(head.utf8) + body)]

@@ -41,6 +41,10 @@ struct GatewayAnswer: Sendable {
 /// The gateway's key-value routes on one event loop, without a server in front of them.
 final class ForwarderHarness: Sendable {
     let registry = MetricsRegistry()
+    /// With the checks that the gateway has.
+    let gate = ServiceGate(service: "api-gateway")
+    /// What the probe writes to the log.
+    let logRecorder = LogRecorder()
     let monitor: UpstreamMonitor
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let eventLoop: any EventLoop
@@ -50,11 +54,13 @@ final class ForwarderHarness: Sendable {
         port: Int,
         limits: UpstreamLimits = UpstreamLimits(),
         timeoutMilliseconds: UInt64 = 3000,
-        breakerFailures: Int = 1000
+        breakerFailures: Int = 1000,
+        breakerOpenNanoseconds: UInt64 = 1_000_000_000
     ) async throws {
         let address = try #require(UpstreamAddress("http://127.0.0.1:\(port)"))
         var breakerLimits = CircuitBreaker.Limits()
         breakerLimits.failuresToOpen = breakerFailures
+        breakerLimits.firstOpenNanoseconds = breakerOpenNanoseconds
         let monitor = UpstreamMonitor(
             name: "kv-service",
             address: address,
@@ -62,6 +68,9 @@ final class ForwarderHarness: Sendable {
             breakerLimits: breakerLimits
         )
         self.monitor = monitor
+        for check in monitor.checks { self.gate.add(check) }
+        self.gate.set(.ready)
+        let logRecorder = self.logRecorder
         let eventLoop = self.group.next()
         self.eventLoop = eventLoop
         self.parts = try await eventLoop.submit {
@@ -75,7 +84,7 @@ final class ForwarderHarness: Sendable {
             let probe = UpstreamProbe(
                 pool: pool,
                 monitor: monitor,
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+                logger: Logger(label: "test") { _ in logRecorder.handler() }
             )
             return NIOLoopBound((pool, forwarder, probe), eventLoop: eventLoop)
         }.get()
@@ -91,8 +100,10 @@ final class ForwarderHarness: Sendable {
         try await self.eventLoop.submit { self.parts.value.pool.shutDown() }.get()
     }
 
+    /// Probes, and waits for what comes of it.
     func probe() async throws {
         try await self.eventLoop.submit { self.parts.value.probe.probe() }.get()
+        try await self.wait { $0.active == 0 && $0.connecting == 0 && $0.waiting == 0 }
     }
 
     /// Waits until what the pool holds is as wanted.
@@ -203,6 +214,7 @@ func withGateway(
     limits: UpstreamLimits = UpstreamLimits(),
     timeoutMilliseconds: UInt64 = 3000,
     breakerFailures: Int = 1000,
+    breakerOpenNanoseconds: UInt64 = 1_000_000_000,
     upstream: FakeUpstream,
     _ body: (ForwarderHarness) async throws -> Void
 ) async throws {
@@ -211,7 +223,8 @@ func withGateway(
         port: port,
         limits: limits,
         timeoutMilliseconds: timeoutMilliseconds,
-        breakerFailures: breakerFailures
+        breakerFailures: breakerFailures,
+        breakerOpenNanoseconds: breakerOpenNanoseconds
     )
     do {
         try await body(harness)

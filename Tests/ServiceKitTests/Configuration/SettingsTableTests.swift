@@ -105,7 +105,7 @@ struct SettingsTableTests {
             flags: ["sync": "never", "secret": "pa55"],
             environment: ["EX_TIMEOUT": "1m"]
         )
-        let text = String(decoding: settings.document, as: UTF8.self)
+        let text = String(decoding: settings.document(changed: [:]), as: UTF8.self)
         for part in [
             #"{"name":"sync","value":"never","source":"flag","environment_variable":"EX_SYNC"}"#,
             #"{"name":"timeout","value":"1m","source":"environment","environment_variable":"EX_TIMEOUT"}"#,
@@ -114,5 +114,8 @@ struct SettingsTableTests {
         ] {
             #expect(text.contains(part), "\(part) is missing in \(text)")
         }
+        let changed = String(decoding: settings.document(changed: ["timeout": "2m"]), as: UTF8.self)
+        #expect(
+            changed == text.replacing(#""value":"1m","source":"environment""#, with: #""value":"2m","source":"admin""#))
     }
 }

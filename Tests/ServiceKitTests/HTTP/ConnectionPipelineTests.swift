@@ -23,10 +23,11 @@ import Testing
             var responders: [Responder] = []
         }
 
-        init(limits: HTTPServer.Limits = HTTPServer.Limits()) throws {
+        /// - Parameter peer: the address of the client.
+        init(limits: HTTPServer.Limits = HTTPServer.Limits(), peer: String = "127.0.0.1") throws {
             let channel = EmbeddedChannel()
             let held = Box()
-            let gate = ServiceGate()
+            let gate = ServiceGate(service: "test")
             gate.set(.ready)
             let metrics = HTTPMetrics(registry: MetricsRegistry(), routes: [("get", [.GET])], nowNanoseconds: 0)
             let output = LogOutput(descriptor: open("/dev/null", O_WRONLY))
@@ -56,13 +57,26 @@ import Testing
                         kind: .data(isWrite: false),
                         actions: [(.GET, { _, responder in held.responders.append(responder) })]
                     ),
+                    Route(
+                        path: "/peer",
+                        handler: "get",
+                        kind: .admin,
+                        actions: [
+                            (
+                                .GET,
+                                { request, responder in
+                                    responder.respond(.json(.ok, Array("loopback \(request.peerIsLoopback)".utf8)))
+                                }
+                            )
+                        ]
+                    ),
                 ]
             )
             self.connection = HTTPConnectionHandler(loop: self.loop, now: 0)
             self.channel = channel
             self.held = held
             try channel.pipeline.syncOperations.addHandler(self.connection)
-            try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+            try channel.connect(to: SocketAddress(ipAddress: peer, port: 1)).wait()
         }
 
         func send(_ text: String) throws {
@@ -164,6 +178,16 @@ import Testing
         pipeline.channel.embeddedEventLoop.run()
         #expect(pipeline.loop.metrics.counters.connections.load(ordering: .relaxed) == 0)
         #expect(pipeline.loop.metrics.counters.requestsInFlight.load(ordering: .relaxed) == 0)
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1", true), ("127.255.0.9", true), ("::1", true), ("::ffff:127.0.0.1", true), ("128.0.0.1", false),
+        ("10.127.0.1", false), ("::2", false), ("::ffff:10.0.0.1", false), ("fe80::1", false),
+    ])
+    func `an action knows whether its client is on this host`(address: String, isLoopback: Bool) throws {
+        let pipeline = try Pipeline(peer: address)
+        try pipeline.send("GET /peer HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(try pipeline.writes().joined().hasSuffix("\r\n\r\nloopback \(isLoopback)"))
     }
 
     private final class ReadCounter: ChannelOutboundHandler {

@@ -1,3 +1,6 @@
+import NIOCore
+import NIOHTTP1
+import NIOPosix
 import ServiceKit
 import Testing
 
@@ -36,9 +39,82 @@ import Testing
         try await server.eventually { server.held.count == 1 && server.metrics.requestsInFlight == 2 }
         server.server.beginDrain()
         #expect(await server.server.waitUntilDrained(timeout: .milliseconds(100)) == 2)
-        #expect(try await held.receiveToEnd() == "")
+        #expect(try await held.receiveToEnd().statuses == [503])
+        #expect(try await partial.receiveToEnd().statuses == [503])
         #expect(server.server.connections == 0)
         server.held.release()
+    }
+
+    @Test func `a request that the end of a drain cuts off is told so, logged and counted, once`() async throws {
+        let held = HeldRequests()
+        let server = try await TestServer.start { _ in
+            [
+                Route(
+                    path: "/held-write", handler: "more", kind: .data(isWrite: true),
+                    actions: [(.POST, { _, responder in held.hold(responder) })])
+            ]
+        }
+        func head(_ line: String, _ fields: String = "") -> String {
+            "\(line) HTTP/1.1\r\nHost: a\r\n\(fields)\r\n"
+        }
+        let read = try await server.connect()
+        read.send(head("GET /held", "X-Request-Id: read\r\n"))
+        let write = try await server.connect()
+        write.send(head("POST /held-write", "X-Request-Id: write\r\n"))
+        let fixed = try await server.connect()
+        fixed.send(head("POST /write", "X-Request-Id: fixed\r\nContent-Length: 9\r\n") + "1234")
+        let chunked = try await server.connect()
+        chunked.send(head("POST /body", "X-Request-Id: chunked\r\nTransfer-Encoding: chunked\r\n") + "3\r\n123\r\n")
+        try await server.eventually {
+            held.count == 1 && server.held.count == 1 && server.metrics.requestsInFlight == 4
+        }
+        server.server.beginDrain()
+        #expect(await server.server.waitUntilDrained(timeout: .milliseconds(500)) == 4)
+
+        let expected: [(client: RawClient, code: String, applied: String?)] = [
+            (read, "shutdown", nil), (write, "shutdown", "unknown"), (fixed, "draining", "no"),
+            (chunked, "draining", nil),
+        ]
+        for (client, code, applied) in expected {
+            let answer = try await client.receiveToEnd()
+            #expect(answer.statuses == [503])
+            #expect(answer.contains("Connection: close\r\n"))
+            #expect(answer.contains("\"code\":\"\(code)\""))
+            #expect(answer.contains("Retry-After: 1\r\n") == (code == "draining"))
+            #expect(answer.contains("\"applied\"") == (applied != nil))
+            if let applied { #expect(answer.contains("\"applied\":\"\(applied)\"")) }
+        }
+        // What the actions answer later changes nothing.
+        held.release()
+        server.held.release()
+        for loop in TestServer.group.makeIterator() { try await loop.submit {}.get() }
+        #expect(server.metrics.requestsInFlight == 0)
+        #expect(server.metric("http_requests_total{handler=\"held\",method=\"GET\",status=\"503\"}") == 1)
+        #expect(server.metric("http_requests_total{handler=\"held\",method=\"GET\",status=\"200\"}") == 0)
+        #expect(server.metric("http_request_failures_total{handler=\"more\",reason=\"shutdown\"}") == 1)
+        #expect(server.metric("http_request_failures_total{handler=\"write\",reason=\"draining\"}") == 1)
+        let lines = await server.stopAndReadLog()
+        #expect(lines.count == 4)
+        for (id, code) in [("read", "shutdown"), ("write", "shutdown"), ("fixed", "draining"), ("chunked", "draining")]
+        {
+            let line = try #require(lines.first { $0.contains("\"request_id\":\"\(id)\"") })
+            #expect(line.contains("\"status\":503"))
+            #expect(line.contains("\"code\":\"\(code)\""))
+        }
+    }
+
+    @Test func `a client that takes nothing does not hold the end of a drain`() async throws {
+        let server = try await TestServer.start()
+        let client = try await server.connect()
+        try await client.stopReading()
+        client.send(String(repeating: "GET /large HTTP/1.1\r\nHost: a\r\n\r\n", count: 64))
+        try await server.eventually {
+            (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) > 2
+        }
+        server.server.beginDrain()
+        _ = await server.server.waitUntilDrained(timeout: .milliseconds(100))
+        #expect(server.server.connections == 0)
+        client.close()
     }
 
     @Test func `a drain without connections is over at once`() async throws {

@@ -112,6 +112,32 @@ import Testing
         await server.stop()
     }
 
+    @Test func `each chunked body of a connection is read from its beginning`() async throws {
+        let server = try await TestServer.start()
+        let head = "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        let answer = try await server.exchange(
+            head + "3\r\none\r\n0\r\nX: y\r\n\r\n" + head + "3\r\ntwo\r\n0\r\n\r\n" + Self.close
+        )
+        #expect(answer.statuses == [200, 200, 200])
+        #expect(answer.contains("\r\n\r\noneHTTP") && answer.contains("\r\n\r\ntwoHTTP"))
+        await server.stop()
+    }
+
+    @Test func `an id or a trace that is said twice is not taken`() async throws {
+        let server = try await TestServer.start()
+        let traces = ["0af7651916cd43dd8448eb211c80319c", "1af7651916cd43dd8448eb211c80319c"]
+        let fields = traces.map { "traceparent: 00-\($0)-b7ad6b7169203331-01\r\n" }.joined()
+        let answer = try await server.exchange(
+            "GET /get HTTP/1.1\r\nHost: a\r\nX-Request-Id: id-one\r\nX-Request-Id: id-two\r\n\(fields)"
+                + "Connection: close\r\n\r\n"
+        )
+        #expect(answer.statuses == [200])
+        #expect(!answer.contains("id-one") && !answer.contains("id-two"))
+        let lines = await server.stopAndReadLog()
+        #expect(lines.count == 1)
+        for text in ["id-one", "id-two"] + traces { #expect(!lines.joined().contains(text), "\(text)") }
+    }
+
     @Test(arguments: [
         ("GET /get HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", true),
         ("GET /get HTTP/1.1\r\nHost: a\r\nConnection: CLOSE\r\n\r\n", true),
@@ -180,9 +206,13 @@ import Testing
     @Test func `an unknown route is told from everything else`() async throws {
         let server = try await TestServer.start()
         for path in ["/", "/none", "/get/", "//get", "/get%3Fx", "/GET", "/%67et"] {
-            let answer = try await server.exchange("GET \(path) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-            #expect(answer.statuses == [404], "\(path)")
-            #expect(answer.contains("\"code\":\"route_not_found\""))
+            for method in ["GET", "OPTIONS"] {
+                let answer = try await server.exchange(
+                    "\(method) \(path) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+                )
+                #expect(answer.statuses == [404], "\(method) \(path)")
+                #expect(answer.contains("\"code\":\"route_not_found\""))
+            }
         }
         await server.stop()
     }
@@ -195,6 +225,30 @@ import Testing
                 + Self.close
         )
         #expect(answer.statuses == [404, 404, 200])
+        await server.stop()
+    }
+
+    @Test(arguments: [
+        "Content-Length: 65537\r\n\r\n", "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+        "Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n",
+    ])
+    func `a refused request's body that is large, or not sent yet, is not waited for`(fields: String) async throws {
+        let server = try await TestServer.start()
+        let answer = try await server.exchange("POST /none HTTP/1.1\r\nHost: a\r\n" + fields)
+        #expect(answer.statuses == [404])
+        #expect(answer.contains("Connection: close\r\n"))
+        await server.stop()
+    }
+
+    @Test func `a refused request's chunked body is read up to a limit`() async throws {
+        let server = try await TestServer.start()
+        let head = "POST /none HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        let chunk = "8000\r\n\(String(repeating: "x", count: 0x8000))\r\n"
+        let taken = try await server.exchange(head + chunk + chunk + "0\r\n\r\n" + Self.close)
+        #expect(taken.statuses == [404, 200])
+        let refused = try await server.exchange(head + chunk + chunk + "1\r\nx\r\n")
+        #expect(refused.statuses == [413])
+        #expect(refused.contains("Connection: close\r\n"))
         await server.stop()
     }
 

@@ -104,6 +104,15 @@ import Testing
         Case(name: "an empty Host", request: "GET /get HTTP/1.1\r\nHost:\r\n\r\n"),
         Case(name: "a Host with a path", request: "GET /get HTTP/1.1\r\nHost: a/b\r\n\r\n"),
         Case(name: "a Host with a user", request: "GET /get HTTP/1.1\r\nHost: u@a\r\n\r\n"),
+        Case(name: "a Host with a fragment", request: "GET /get HTTP/1.1\r\nHost: a#b\r\n\r\n"),
+        Case(name: "a Host with a caret", request: "GET /get HTTP/1.1\r\nHost: a^b\r\n\r\n"),
+        Case(name: "a Host with a backtick", request: "GET /get HTTP/1.1\r\nHost: a`b\r\n\r\n"),
+        Case(name: "a Host with a bar", request: "GET /get HTTP/1.1\r\nHost: a|b\r\n\r\n"),
+        Case(
+            name: "Expect twice",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n"
+                + "Expect: 100-continue\r\n\r\nx",
+            status: 417),
         Case(name: "a list of hosts", request: "GET /get HTTP/1.1\r\nHost: a, b\r\n\r\n"),
         Case(name: "two blanks in the request line", request: "GET  /get HTTP/1.1\r\nHost: a\r\n\r\n"),
         Case(name: "a tab in the request line", request: "GET\t/get HTTP/1.1\r\nHost: a\r\n\r\n"),

@@ -91,6 +91,19 @@ import Testing
         }
     }
 
+    @Test func `arrays and objects are refused, or passed over where that is wanted`() throws {
+        let text = Array(#"{"a":[1,{"b":"]}\""},[]], "c" : {"d":{}} ,"e":"f"}"#.utf8)
+        #expect(throws: JSONSyntaxError(.nestedValue, offset: 5)) { try FlatJSONObject(parsing: text) }
+        let object = try FlatJSONObject(parsing: text, skipsNestedValues: true)
+        #expect(object.names == ["e"])
+        #expect(object["e"] == .string(Array("f".utf8)))
+        for broken in [#"{"a":["#, #"{"a":[{]"#, #"{"a":["x]}"#, #"{"a":[]"#, #"{"a":[]]}"#] {
+            #expect(throws: JSONSyntaxError.self) {
+                try FlatJSONObject(parsing: Array(broken.utf8), skipsNestedValues: true)
+            }
+        }
+    }
+
     @Test func `random damage is refused or read, and never ends the program`() {
         let seed = UInt64.random(in: 0 ..< .max)
         print("seed \(seed)")

@@ -96,6 +96,22 @@ import Testing
         #expect(problem?.applied == .no)
     }
 
+    @Test(arguments: ["gzip", "identity", ""])
+    func `in a content coding is refused, whatever its type`(coding: String) {
+        let requests: [HTTPRequest] = [
+            .sample(
+                .POST, contentType: "application/json", coding: coding, body: Array(#"{"key":"k","value":"v"}"#.utf8)),
+            .sample(.PUT, query: "key=k", contentType: "application/octet-stream", coding: coding, body: [1]),
+        ]
+        for request in requests {
+            let problem = #expect(throws: Problem.self) { try self.parse(request) }
+            #expect(problem?.code == "unsupported_media_type")
+            #expect(problem?.status == .unsupportedMediaType)
+            #expect(problem?.applied == .no)
+            #expect(problem?.detail.contains("Content-Encoding") == true)
+        }
+    }
+
     @Test(
         arguments: [
             (nil, "key_missing"), ("", "bad_query"), ("key=", "key_empty"), ("key=a&key=b", "duplicate_parameter"),
@@ -158,10 +174,12 @@ extension HTTPRequest {
         _ method: HTTPMethod,
         query: String? = nil,
         contentType: String? = nil,
+        coding: String? = nil,
         accept: [String] = [],
         body: [UInt8] = []
     ) -> HTTPRequest {
         var headers = accept.map { (name: "Accept", value: $0) }
+        if let coding { headers.append((name: "content-encoding", value: coding)) }
         if let contentType { headers.append((name: "Content-Type", value: contentType)) }
         return HTTPRequest(
             method: method,

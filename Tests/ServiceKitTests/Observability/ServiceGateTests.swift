@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ServiceGateTests {
     @Test func `the service is ready in one state only, and while every check holds`() {
-        let gate = ServiceGate()
+        let gate = ServiceGate(service: "test")
         #expect(!gate.isReady)
         for state in [ServiceGate.State.replaying, .readOnly(reason: "r"), .failed(reason: "f")] {
             gate.set(state)
@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test func `a drain is never taken back`() {
-        let gate = ServiceGate()
+        let gate = ServiceGate(service: "test")
         #expect(gate.set(.ready) == .starting)
         #expect(gate.set(.draining) == .ready)
         #expect(gate.set(.ready) == nil)
@@ -31,13 +31,13 @@ import Testing
     }
 
     @Test func `the document names state, reason, checks and the progress of a replay`() {
-        let gate = ServiceGate()
+        let gate = ServiceGate(service: "test")
         gate.add(ServiceGate.Check(name: "log_writable") { "no \"space\"" })
         gate.add(ServiceGate.Check(name: "upstream") { nil })
         gate.reportReplay { ServiceGate.ReplayProgress(bytesRead: 25, bytesTotal: 100, records: 7) }
         gate.set(.replaying)
         let replaying = String(decoding: gate.readiness().document, as: UTF8.self)
-        #expect(replaying.hasPrefix(#"{"status":"unavailable","state":"replaying","time":""#))
+        #expect(replaying.hasPrefix(#"{"status":"unavailable","service":"test","state":"replaying","time":""#))
         #expect(
             replaying.hasSuffix(
                 #""checks":[{"name":"log_writable","status":"failing","message":"no \"space\""},"#
@@ -47,7 +47,9 @@ import Testing
         )
         gate.set(.readOnly(reason: "disk full"))
         let readOnly = String(decoding: gate.readiness().document, as: UTF8.self)
-        #expect(readOnly.hasPrefix(#"{"status":"unavailable","state":"read_only","reason":"disk full","time":""#))
+        #expect(
+            readOnly.hasPrefix(
+                #"{"status":"unavailable","service":"test","state":"read_only","reason":"disk full","time":""#))
         #expect(!readOnly.contains("replay"))
     }
 

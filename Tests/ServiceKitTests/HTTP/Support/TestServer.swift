@@ -29,7 +29,7 @@ final class TestServer: Sendable {
         level: Logger.Level = .debug,
         moreRoutes: @escaping @Sendable (any EventLoop) -> [Route] = { _ in [] }
     ) async throws -> TestServer {
-        let gate = ServiceGate()
+        let gate = ServiceGate(service: "test")
         gate.set(state)
         let registry = MetricsRegistry()
         let handlers: [(handler: String, methods: [HTTPMethod])] = [
