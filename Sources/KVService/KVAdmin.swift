@@ -69,6 +69,7 @@ final class KVAdmin: Sendable {
         log.member("batch_records_mean", self.metrics.batchTransactions.snapshot().mean)
         log.member("segment_bytes", self.settings[KVSettings.segmentBytes])
         log.member("segments", array: { Self.writeSegments(&$0, space.segments) })
+        log.member("scrub", object: { Self.writeScrub(&$0, engine?.scrub ?? ScrubStatus()) })
         let capacity = self.gauges.capacity
         log.member(
             "filesystem",
@@ -90,6 +91,26 @@ final class KVAdmin: Sendable {
         log.member("last_error", statistics.failure.map { "\($0)" })
         log.member("truncated_bytes", engine.report.tornTail?.bytes ?? 0)
         log.member("lost_revisions", engine.report.lostEnd?.revisions ?? 0)
+    }
+
+    private static func writeScrub(_ scrub: inout JSONWriter, _ status: ScrubStatus) {
+        scrub.member("running", status.running != nil)
+        scrub.member("progress_ratio", status.running == nil ? nil : status.progress)
+        scrub.member("passes_total", status.passes)
+        scrub.member("findings_total", status.findings)
+        guard let last = status.last else {
+            scrub.memberNull("last")
+            return
+        }
+        scrub.member(
+            "last",
+            object: { object in
+                object.member("started_at", Timestamp.rfc3339(nanosecondsSince1970: last.startedAt))
+                object.member("duration_seconds", Double(last.durationNanoseconds) / 1e9)
+                object.member("files", last.files)
+                object.member("bytes", last.bytes)
+                object.member("findings", array: { array in for finding in last.findings { array.element(finding) } })
+            })
     }
 
     private static func writeSegments(_ array: inout JSONWriter, _ segments: [SegmentSummary]) {

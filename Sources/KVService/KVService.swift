@@ -26,7 +26,7 @@ final class KVService: Sendable {
         self.metrics = StoreMetrics(
             registry: runtime.registry, holder: self.holder,
             onFailure: { stage, error in reporter.report(stage, error, now: monotonicNanoseconds()) },
-            onSpaceChange: reporter.spaceChanged, onCompaction: { $0.log(to: logger) })
+            onSpaceChange: reporter.spaceChanged, onCompaction: { $0.log(to: logger) }, onScrub: reporter.scrubbed)
         self.gauges.register(in: runtime.registry, gate: gate)
         self.admin = KVAdmin(gauges: self.gauges, metrics: self.metrics, settings: settings)
         gate.add(.init(name: "log_writable") { [holder] in holder.engine?.statistics.failure.map { "\($0)" } })
@@ -56,6 +56,8 @@ final class KVService: Sendable {
         configuration.syncMode = settings[KVSettings.sync]
         configuration.segmentBytes = settings[KVSettings.segmentBytes]
         configuration.compaction = KVSettings.compactionPolicy(settings)
+        configuration.scrub.intervalSeconds = settings[KVSettings.scrubInterval] / .seconds(1)
+        configuration.scrub.bytesPerSecond = UInt64(settings[KVSettings.scrubRate])
         configuration.failPoint = FailPoint.fromEnvironment()
         if let warning = configuration.syncMode.warning {
             self.runtime.logger.warning("\(warning)", metadata: ["sync": "\(configuration.syncMode)"])

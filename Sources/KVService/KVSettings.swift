@@ -23,6 +23,12 @@ package enum KVSettings {
     static let compactRate = Setting(
         "compact-rate", .byteSize(in: 1 << 20...16 << 30), default: "67108864",
         help: "The most that a compaction writes in a second; less while commits are slower than usual")
+    static let scrubInterval = Setting(
+        "scrub-interval", .duration(in: .seconds(1)...(.seconds(30 * 86_400))), default: "24h",
+        help: "Time between two checks of sealed segments and the snapshot against their checksums")
+    static let scrubRate = Setting(
+        "scrub-rate", .byteSize(in: 1 << 10...16 << 30), default: "8388608",
+        help: "The most that such a check reads in a second")
     static let maxKeyBytes = Setting(
         "max-key-bytes", .integer(in: 1...4_096), default: "1024", help: "Longest key in bytes")
     static let maxValueBytes = Setting(
@@ -33,7 +39,7 @@ package enum KVSettings {
         settings: Self.common.list(
             with: [
                 dataDirectory, sync, segmentBytes, compactGarbageRatio, compactMinBytes, compactMaxBytes, compactRate,
-                maxKeyBytes, maxValueBytes,
+                scrubInterval, scrubRate, maxKeyBytes, maxValueBytes,
             ]))
 
     static func compactionPolicy(_ settings: ResolvedSettings) -> CompactionPolicy {

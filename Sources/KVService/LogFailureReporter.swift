@@ -51,4 +51,19 @@ final class LogFailureReporter: Sendable {
             """,
             metadata: ["error": "\(error)"])
     }
+
+    /// On the scrubber's thread.
+    func scrubbed(_ pass: ScrubStatus.Pass) {
+        for finding in pass.findings {
+            self.logger.critical(
+                "a file of the log is damaged; the next start would be refused: restore a backup, or compact now",
+                metadata: ["finding": "\(finding)"])
+        }
+        self.logger.notice(
+            "log scrubbed",
+            metadata: [
+                "files": "\(pass.files)", "bytes": "\(pass.bytes)", "findings": "\(pass.findings.count)",
+                "duration_ms": "\(pass.durationNanoseconds / 1_000_000)",
+            ])
+    }
 }

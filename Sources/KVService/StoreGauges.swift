@@ -61,6 +61,12 @@ final class StoreGauges: Sendable {
         ) { Double($0.figures.valueBytes) }
     }
 
+    private static let scrubCounters: [(String, String, @Sendable (ScrubStatus) -> Double)] = [
+        ("kv_scrub_passes_total", "Checks of all of the log's files that have ended.", { Double($0.passes) }),
+        ("kv_scrub_findings_total", "Damaged files that checks have found.", { Double($0.findings) }),
+        ("kv_scrub_read_bytes_total", "Bytes that checks have read.", { Double($0.bytes) }),
+    ]
+
     private func registerLog(in registry: MetricsRegistry) {
         self.gauge(
             registry, "kv_log_size_bytes", help: "Bytes of the log that hold data: its segments and its snapshot."
@@ -72,6 +78,19 @@ final class StoreGauges: Sendable {
         }
         self.gauge(registry, "kv_log_snapshot_bytes", help: "Bytes of the log's snapshot.") {
             Double($0.statistics.space.snapshotBytes)
+        }
+        self.gauge(registry, "kv_scrub_progress_ratio", help: "How far the check of the log's files is, 0 to 1.") {
+            $0.scrub.progress
+        }
+        self.gauge(
+            registry, "kv_scrub_last_pass_timestamp_seconds",
+            help: "When the last check of the files began, since 1970."
+        ) { Double($0.scrub.last?.startedAt ?? 0) / 1e9 }
+        self.gauge(registry, "kv_scrub_last_findings", help: "Damaged files that the last check has found.") {
+            Double($0.scrub.last?.findings.count ?? 0)
+        }
+        for (name, help, read) in Self.scrubCounters {
+            registry.counter(name, help: help, labels: []) { [holder] in holder.engine.map { read($0.scrub) } ?? 0 }
         }
         for state in LogState.allCases {
             self.gauge(

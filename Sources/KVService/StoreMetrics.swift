@@ -25,6 +25,7 @@ final class StoreMetrics: LogObserver {
     private let appends: [Counter]
     private let failures: [LogFailureStage: Counter]
     private let compactions: CompactionMetrics
+    private let onScrub: @Sendable (ScrubStatus.Pass) -> Void
     private let onCompaction: @Sendable (CompactionEvent) -> Void
     private let onSpaceChange: @Sendable (SystemError?) -> Void
     private let onFailure: @Sendable (LogFailureStage, SystemError) -> Void
@@ -33,15 +34,18 @@ final class StoreMetrics: LogObserver {
     ///   - onFailure: called on the writer thread.
     ///   - onSpaceChange: called on the thread that prepares segments.
     ///   - onCompaction: called on the compactor's thread.
+    ///   - onScrub: called on the scrubber's thread.
     init(
         registry: MetricsRegistry, holder: EngineHolder,
         onFailure: @escaping @Sendable (LogFailureStage, SystemError) -> Void,
         onSpaceChange: @escaping @Sendable (SystemError?) -> Void,
-        onCompaction: @escaping @Sendable (CompactionEvent) -> Void
+        onCompaction: @escaping @Sendable (CompactionEvent) -> Void,
+        onScrub: @escaping @Sendable (ScrubStatus.Pass) -> Void
     ) {
         self.onFailure = onFailure
         self.onSpaceChange = onSpaceChange
         self.onCompaction = onCompaction
+        self.onScrub = onScrub
         self.compactions = CompactionMetrics(registry: registry, holder: holder)
         self.writeDurations = registry.histogram(
             "kv_log_write_duration_seconds", help: "Time of the one write of a group commit.")
@@ -118,6 +122,8 @@ final class StoreMetrics: LogObserver {
     func compactionStarted(number: UInt64, trigger: CompactionTrigger, space: LogSpace) {
         self.onCompaction(.started(number: number, trigger: trigger, space: space))
     }
+
+    func scrubbed(_ pass: ScrubStatus.Pass) { self.onScrub(pass) }
 
     func compactionEnded(_ outcome: CompactionStatus.Outcome) {
         self.compactions.ended(outcome)

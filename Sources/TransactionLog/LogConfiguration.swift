@@ -52,6 +52,7 @@ package struct LogConfiguration: Sendable {
     /// Quiet time after which a heartbeat proves that the last commit was durable.
     package var heartbeatMilliseconds = 100
     package var compaction = CompactionPolicy()
+    package var scrub = ScrubPolicy()
     /// Called with the name of each numbered step before it, for tests that end the process there.
     package var failPoint: (@Sendable (String) -> Void)?
     /// Who holds the folder, for the lock file: a program name and its pid.

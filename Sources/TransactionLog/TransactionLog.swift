@@ -9,6 +9,7 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
     package let configuration: LogConfiguration
     private let writer: LogWriter<Client>
     private let compactor: Compactor<Client>
+    private let scrubber: Scrubber
     private let lock: any DirectoryLock
     private let fileSystem: any FileSystem
 
@@ -47,6 +48,10 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
                 writer: self.writer, client: client, fileSystem: fileSystem, configuration: configuration,
                 report: recovery.report, lastKeys: recovery.lastKeys, observer: observer)
             self.compactor.start()
+            self.scrubber = Scrubber(
+                statistics: self.writer.statistics, fileSystem: fileSystem, configuration: configuration,
+                storeID: recovery.report.storeID, observer: observer)
+            self.scrubber.start()
         } catch {
             self.lock.unlock()
             throw error
@@ -63,6 +68,11 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
         self.writer.submit(commands, bytes: bytes)
     }
 
+    package var scrub: ScrubStatus { self.scrubber.status }
+
+    /// Begins to check all files that lie still, if that is not under way.
+    package func startScrub() { self.scrubber.ask() }
+
     package var compaction: CompactionStatus { self.compactor.status }
 
     /// Asks for a compaction.
@@ -76,6 +86,7 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
 
     /// Commits what waits, writes the clean-shutdown frame and lets the folder go. Blocks.
     package func close() {
+        self.scrubber.stop()
         self.compactor.stop()
         self.writer.stop()
         self.lock.unlock()

@@ -31,6 +31,7 @@ package final class EmbeddedEngine: StorageEngine {
     /// Writes that wait for the writer thread.
     package var pendingWrites: Int { self.log.pendingCommands }
 
+    package var scrub: ScrubStatus { self.log.scrub }
     package var compaction: CompactionStatus { self.log.compaction }
 
     /// Asks for a compaction.

@@ -63,6 +63,8 @@ package protocol LogObserver: AnyObject, Sendable {
     /// These two come from the compactor's thread.
     func compactionStarted(number: UInt64, trigger: CompactionTrigger, space: LogSpace)
     func compactionEnded(_ outcome: CompactionStatus.Outcome)
+    /// From the scrubber's thread, after each pass.
+    func scrubbed(_ pass: ScrubStatus.Pass)
 }
 
 package enum LogFailureStage: String, Sendable, CaseIterable {

@@ -14,10 +14,13 @@ package struct PartSummary: Sendable, Equatable {
     package var name: PartName
     package var sizeBytes: UInt64
     package var entries: UInt64
+    /// As the manifest lists it.
+    let listed: Manifest.Part
 
     init(_ part: Manifest.Part) {
         self.name = part.name
         self.sizeBytes = part.lengthBytes
         self.entries = part.entries
+        self.listed = part
     }
 }

@@ -14,6 +14,8 @@ final class RecordingObserver: LogObserver {
     private let commitCount = Mutex(0)
     private let rotationCount = Mutex(0)
     private let spaceReturns = DispatchSemaphore(value: 0)
+    private let passList = Mutex<[ScrubStatus.Pass]>([])
+    private let scrubEnds = DispatchSemaphore(value: 0)
     private let spaceList = Mutex<[SystemError?]>([])
     private let outcomeList = Mutex<[CompactionStatus.Outcome]>([])
     private let compactionEnds = DispatchSemaphore(value: 0)
@@ -31,6 +33,12 @@ final class RecordingObserver: LogObserver {
     /// - Returns: false when there was no space again within 30 seconds.
     func waitForSpace() -> Bool { self.spaceReturns.wait(timeout: .now() + .seconds(30)) == .success }
 
+    /// Waits for the end of a scrub; nil when there was none within 30 seconds.
+    func waitForScrub() -> ScrubStatus.Pass? {
+        guard self.scrubEnds.wait(timeout: .now() + .seconds(30)) == .success else { return nil }
+        return self.passList.withLock { $0.last }
+    }
+
     /// Waits for the end of a compaction; nil when there was none within 30 seconds.
     func waitForCompaction() -> CompactionStatus.Outcome? {
         guard self.compactionEnds.wait(timeout: .now() + .seconds(30)) == .success else { return nil }
@@ -40,6 +48,10 @@ final class RecordingObserver: LogObserver {
     func committed(_ timings: CommitTimings) { self.commitCount.withLock { $0 += 1 } }
     func synchronised(nanoseconds: UInt64) { self.syncs.signal() }
     func rotated(nanoseconds: UInt64) { self.rotationCount.withLock { $0 += 1 } }
+    func scrubbed(_ pass: ScrubStatus.Pass) {
+        self.passList.withLock { $0.append(pass) }
+        self.scrubEnds.signal()
+    }
     func spaceChanged(_ error: SystemError?) {
         self.spaceList.withLock { $0.append(error) }
         if error == nil { self.spaceReturns.signal() }

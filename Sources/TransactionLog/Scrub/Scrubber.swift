@@ -1,0 +1,175 @@
+import Dispatch
+import Glibc
+import Synchronization
+
+/// Reads sealed segments and the snapshot again, slowly, and checks them against their checksums, so that damage is
+/// known while there still is a backup, and not at the next start. On a thread of its own; nothing waits for it.
+final class Scrubber: Sendable {
+    private struct State {
+        var status = ScrubStatus()
+        var isClosed = false
+        var isAsked = false
+    }
+
+    private let state = Mutex(State())
+    private let wakeUp = DispatchSemaphore(value: 0)
+    private let statistics: LogStatistics
+    private let fileSystem: any FileSystem
+    private let paths: LogPaths
+    private let storeID: StoreID
+    private let policy: ScrubPolicy
+    private let observer: (any LogObserver)?
+    private let thread = Mutex<DedicatedThread?>(nil)
+
+    init(
+        statistics: LogStatistics, fileSystem: any FileSystem, configuration: LogConfiguration, storeID: StoreID,
+        observer: (any LogObserver)?
+    ) {
+        self.statistics = statistics
+        self.fileSystem = fileSystem
+        self.paths = LogPaths(directory: configuration.directory)
+        self.policy = configuration.scrub
+        self.storeID = storeID
+        self.observer = observer
+    }
+
+    func start() {
+        self.thread.withLock { $0 = DedicatedThread.start(name: "log-scrub") { [self] in self.loop() } }
+    }
+
+    func stop() {
+        self.state.withLock { $0.isClosed = true }
+        self.wakeUp.signal()
+        self.thread.withLock { thread in
+            thread?.join()
+            thread = nil
+        }
+    }
+
+    var status: ScrubStatus { self.state.withLock { $0.status } }
+
+    /// Begins a pass now, if none is under way.
+    func ask() {
+        self.state.withLock { $0.isAsked = true }
+        self.wakeUp.signal()
+    }
+
+    // MARK: - The thread
+
+    private func loop() {
+        while true {
+            let isAsked = self.wait(seconds: self.policy.intervalSeconds, untilAsked: true)
+            if self.state.withLock({ $0.isClosed }) { return }
+            if isAsked { self.state.withLock { $0.isAsked = false } }
+            self.pass()
+        }
+    }
+
+    /// - Returns: whether it was cut short.
+    @discardableResult
+    private func wait(seconds: Double, untilAsked: Bool) -> Bool {
+        let end = DispatchTime.now() + seconds
+        while true {
+            let isOver = self.state.withLock { $0.isClosed || (untilAsked && $0.isAsked) }
+            if isOver { return true }
+            if self.wakeUp.wait(timeout: end) == .timedOut { return false }
+        }
+    }
+
+    private func pass() {
+        let space = self.statistics.space
+        let segments = space.segments.filter(\.sealed)
+        let total = space.snapshotBytes + segments.reduce(0) { $0 + $1.sizeBytes }
+        let began = monotonicNanoseconds()
+        self.state.withLock { $0.status.running = .init(startedAt: wallClockNanoseconds()) }
+        for part in space.parts {
+            self.check(self.paths.part(part.name), total) { (file) throws(LogError) in
+                try self.check(part, file, total)
+            }
+        }
+        for segment in segments {
+            self.check(self.paths.segment(segment.name), total) { (file) throws(LogError) in
+                try self.check(segment, file, total)
+            }
+        }
+        let pass = self.state.withLock { state -> ScrubStatus.Pass? in
+            guard var pass = state.status.running, !state.isClosed else { return nil }
+            pass.durationNanoseconds = monotonicNanoseconds() - began
+            state.status.running = nil
+            state.status.progress = 0
+            state.status.last = pass
+            state.status.passes += 1
+            state.status.findings += UInt64(pass.findings.count)
+            return pass
+        }
+        if let pass { self.observer?.scrubbed(pass) }
+    }
+
+    // MARK: - Files
+
+    /// Checks one file. One that a compaction has removed meanwhile is none of the log's any more.
+    private func check(_ path: String, _ total: UInt64, _ body: (any File) throws(LogError) -> Void) {
+        if self.state.withLock({ $0.isClosed }) { return }
+        var finding: String?
+        do throws(LogError) {
+            let file = try systemCall { () throws(SystemError) in
+                let file = try self.fileSystem.open(path, .read)
+                // What the device holds counts, not what the system remembers of it.
+                try file.forgetCache()
+                return file
+            }
+            defer { file.close() }
+            try body(file)
+        } catch {
+            if case .system(let error) = error, error.code == ENOENT { return }
+            finding = "\(error)"
+        }
+        self.state.withLock { state in
+            state.status.running?.files += 1
+            if let finding { state.status.running?.findings.append(finding) }
+        }
+    }
+
+    private func check(_ part: PartSummary, _ file: any File, _ total: UInt64) throws(LogError) {
+        var reader = try PartReader(part.listed, storeID: self.storeID, file: file)
+        var offset: UInt64 = 0
+        while try reader.advance({ _, _ in }) {
+            if !self.pace(reader.offset - offset, total) { return }
+            offset = reader.offset
+        }
+    }
+
+    private func check(_ segment: SegmentSummary, _ file: any File, _ total: UInt64) throws(LogError) {
+        let name = segment.name.description
+        var bytes: [UInt8] = []
+        let size = try systemCall { () throws(SystemError) in
+            _ = try file.read(SegmentHeader.byteCount, at: 0, into: &bytes)
+            return try file.size()
+        }
+        let header = try SegmentHeader(decoding: bytes, file: name, lastGoodRevision: segment.name.firstRevision)
+        var scan = SegmentScan(reader: SegmentReader(file: file, fileBytes: size, salt: header.salt), header: header)
+        var offset: UInt64 = 0
+        while try systemCall({ () throws(SystemError) in try scan.advance { _, _ in } }) {
+            if !self.pace(scan.offset - offset, total) { return }
+            offset = scan.offset
+        }
+        if scan.sealChecksum != nil, scan.nextRevision - 1 == segment.lastRevision { return }
+        throw .corrupt(
+            Corruption(
+                file: name, offset: scan.offset, lastGoodRevision: scan.nextRevision - 1,
+                reason: scan.fault.map { .durableFrame($0) } ?? .segmentNotSealed))
+    }
+
+    /// Counts what was read, and waits so that it is not too much.
+    /// - Returns: false when the pass is to end.
+    private func pace(_ bytes: UInt64, _ total: UInt64) -> Bool {
+        let isClosed = self.state.withLock { state in
+            state.status.bytes += bytes
+            state.status.running?.bytes += bytes
+            state.status.progress = Double(state.status.running?.bytes ?? 0) / Double(max(total, 1))
+            return state.isClosed
+        }
+        if isClosed { return false }
+        return !self.wait(seconds: Double(bytes) / Double(max(self.policy.bytesPerSecond, 1)), untilAsked: false)
+    }
+}
