@@ -35,8 +35,8 @@ extension EndToEnd {
                     let keys = store.values.keys.sorted()
                     for number in keys where number % 16 != 0 {
                         let answer = try client.delete(Store.key(number))
-                        #expect(answer.status == 200, "\(place.rawValue), delete: \(answer.text)")
-                        if answer.status == 200 { store.values[number] = nil }
+                        try #require(answer.status == 200, "\(place.rawValue), delete: \(answer.text)")
+                        store.values[number] = nil
                     }
                     freed = .now
                     _ = try HTTPConnection(port: port).request("POST", "/admin/compact", body: [])
@@ -58,7 +58,7 @@ extension EndToEnd {
                     // Back to the size that it had.
                     for number in store.values.keys.sorted() where number % 2 == 0 {
                         let answer = try client.delete(Store.key(number))
-                        #expect(answer.status == 200, "\(place.rawValue), delete: \(answer.text)")
+                        try #require(answer.status == 200, "\(place.rawValue), delete: \(answer.text)")
                         store.values[number] = nil
                     }
                     #expect(try Compaction.run(port) == nil, place)

@@ -19,10 +19,10 @@ extension EndToEnd {
             print("step crashes: seed \(seed)")
             var generator = SeededGenerator(seed: seed)
             let folder = try TemporaryFolder()
-            let load = CrashLoad(ledger: CrashLedger(), writers: 8, readers: 2, keysPerWriter: 200)
+            let load = CrashLoad(ledger: CrashLedger(), writers: 8, readers: 2, keysPerWriter: 140)
             // More than one part, and parts of an earlier run that the next one replaces.
             var filling = load
-            (filling.readers, filling.operationsPerWriter) = (0, 600)
+            (filling.readers, filling.operationsPerWriter) = (0, 500)
             try self.recover(folder, load, after: "nothing") { port in
                 filling.start(on: port, seed: generator.next()).join()
             }
