@@ -89,6 +89,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
         init(writer: LogWriter, chain: SegmentChain, nextRevision: UInt64) {
             self.writer = writer
             self.chain = chain
+            self.chain.failPoint = writer.configuration.failPoint
             self.nextRevision = nextRevision
         }
 

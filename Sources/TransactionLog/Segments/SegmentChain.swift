@@ -29,6 +29,8 @@ struct SegmentChain {
     private(set) var owesManifest = false
     /// Size of the file. Frames past it make it longer.
     private(set) var fileBytes: UInt64
+    /// Called with the name of each step before it, for tests that end the process there.
+    var failPoint: (@Sendable (String) -> Void)?
 
     var name: SegmentName { SegmentName(sequence: self.header.sequence, firstRevision: self.header.firstRevision) }
 
@@ -104,6 +106,7 @@ struct SegmentChain {
     /// Moves on to the next segment, which begins at `nextRevision`.
     mutating func rotate(to prepared: PreparedSegment, nextRevision: UInt64) throws(SystemError) -> SegmentSummary {
         precondition(!self.owesManifest, "the manifest may be one segment behind, not two")
+        self.failPoint?("rotation:1")
         var seal = FrameBuilder()
         seal.begin(firstRevision: nextRevision)
         let sealChecksum = try self.append(&seal, kind: .seal)  // 1
@@ -133,15 +136,19 @@ struct SegmentChain {
         self.manifest.sealed.append(old)
         self.manifest.active = self.name
         self.manifest.closed = nil
+        self.failPoint?("rotation:5")
         if self.writesManifest { try self.listSegments() }  // 5
         return SegmentSummary(name: old.name, sizeBytes: old.lengthBytes, lastRevision: old.lastRevision, sealed: true)
     }
 
     private mutating func install(_ prepared: PreparedSegment) throws(SystemError) {
+        self.failPoint?("rotation:2")
         try self.file.writeAll(self.header.encoded(), at: 0)
         try self.file.synchronizeData()
         let path = self.paths.segment(self.name)
+        self.failPoint?("rotation:3")
         try self.fileSystem.rename(prepared.path, to: path)
+        self.failPoint?("rotation:4")
         try self.fileSystem.synchronizeDirectory(self.paths.directory)
         // Under its name, so that errors name the segment.
         let named = try self.fileSystem.open(path, .readWrite)

@@ -44,7 +44,7 @@ final class CrashLedger: Sendable {
     /// The bytes that operation `number` stores: of very different lengths, and different everywhere.
     static func value(of key: String, number: Int) -> [UInt8] {
         var generator = SeededGenerator(seed: UInt64(number) &* 0x1_0001)
-        let length = number % 32 == 0 ? 6_000 : Int(generator.next() % 200)
+        let length = number % 4 == 0 ? 6_000 : Int(generator.next() % 200)
         let head = Array("\(key)/\(number)/".utf8)
         return head + (0..<length).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
     }

@@ -1,7 +1,8 @@
 import Glibc
 import Synchronization
 
-/// Kills the processes that tests started if the test process dies before it has stopped them.
+/// Kills the processes that tests started, and unmounts what they mounted, if the test process dies before it has done
+/// so itself.
 ///
 /// A shell holds the list and reads it from a pipe; the end of the pipe is the end of the test process.
 final class Guardian: Sendable {
@@ -16,13 +17,17 @@ final class Guardian: Sendable {
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         let script = """
             pids=' '
+            mounts=' '
             while read -r action pid; do
                 case $action in
                 +) pids="$pids$pid " ;;
                 -) pids="${pids%% $pid *} ${pids#* $pid }" ;;
+                m) mounts=" $pid$mounts" ;;
+                u) mounts="${mounts%% $pid *} ${mounts#* $pid }" ;;
                 esac
             done
             for pid in $pids; do kill -9 "$pid" 2>/dev/null; done
+            for mount in $mounts; do umount -l "$mount" 2>/dev/null; done
             """
         do {
             // In a session of its own, so that the signals of a terminal do not end it before its work begins.
@@ -40,6 +45,15 @@ final class Guardian: Sendable {
 
     func forget(_ pid: pid_t) {
         self.tell("- \(pid)\n")
+    }
+
+    /// Nothing of a path may be a space.
+    func watch(mount path: String) {
+        self.tell("m \(path)\n")
+    }
+
+    func forget(mount path: String) {
+        self.tell("u \(path)\n")
     }
 
     private func tell(_ line: String) {

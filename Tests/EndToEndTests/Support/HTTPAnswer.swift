@@ -40,6 +40,10 @@ struct HTTPAnswer {
 struct JSONObject {
     let members: [String: Any]
 
+    init(members: [String: Any]) {
+        self.members = members
+    }
+
     init(_ bytes: some Sequence<UInt8>) throws {
         let data = Data(bytes)
         guard let members = try JSONSerialization.jsonObject(with: data) as? [String: Any] else {

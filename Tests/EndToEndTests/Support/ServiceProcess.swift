@@ -84,6 +84,14 @@ final class ServiceProcess: Sendable {
         return try self.child.waitForEnd(seconds: seconds)
     }
 
+    /// The process that a wrapper such as strace has started.
+    func wrapped() throws -> pid_t {
+        try Poll.until("process \(self.child.pid) has a child") {
+            let children = try FileText.text("/proc/\(self.child.pid)/task/\(self.child.pid)/children")
+            return children.split(separator: " ").first.flatMap { pid_t($0) }
+        }
+    }
+
     /// `kill -9`; returns when the process is gone.
     func crash() throws {
         self.child.signal(SIGKILL)

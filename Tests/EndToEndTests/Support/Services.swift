@@ -37,12 +37,14 @@ final class Services: Sendable {
         in folder: TemporaryFolder,
         _ arguments: [String] = [],
         listen: String = "127.0.0.1:0",
+        environment: [String: String] = [:],
         wrapper: [String] = []
     ) throws -> ServiceProcess {
         try ServiceProcess(
             .kvService,
             ["--listen", listen, "--data-dir", folder.file("kv"), "--segment-bytes", "4MiB"] + arguments,
             output: folder.file("kv-service-\(Self.nextNumber()).log"),
+            environment: environment,
             wrapper: wrapper
         )
     }

@@ -38,7 +38,7 @@ extension EndToEnd {
                 wrapper: ["/usr/bin/strace", "-f", "-s", "8192", "-o", tracePath, "-e", calls, "-e", "signal=none"]
             )
             let port = try traced.waitForPort()
-            let service = try Self.child(of: traced.child.pid)
+            let service = try traced.wrapped()
             Guardian.shared.watch(service)
             defer { Guardian.shared.forget(service) }
             try traced.waitUntilReady(port: port)
@@ -85,13 +85,6 @@ extension EndToEnd {
                     $0.descriptor == frame.descriptor && $0.entered > frame.left && $0.left < send.entered
                 }
                 return covered ? nil : "\(write.key) was answered before it was on the disk"
-            }
-        }
-
-        private static func child(of pid: pid_t) throws -> pid_t {
-            try Poll.until("strace has a child") {
-                let children = try FileText.text("/proc/\(pid)/task/\(pid)/children")
-                return children.split(separator: " ").first.flatMap { pid_t($0) }
             }
         }
     }

@@ -1,0 +1,77 @@
+import Glibc
+import Synchronization
+import Testing
+
+extension EndToEnd {
+    @Suite("Crashes")
+    struct Crashes {
+        /// How often kv-service is killed: `TXLOG_KV_CRASH_CYCLES`, else 100.
+        private static var cycles: Int { Cycles.count("TXLOG_KV_CRASH_CYCLES", else: 100) }
+
+        @Test func `kill -9 under 16 writers and compactions loses no acknowledged write and takes back no read`()
+            throws
+        {
+            let seed = UInt64.random(in: 0 ... .max)
+            print("crash cycles: seed \(seed), \(Self.cycles) cycles")
+            var generator = SeededGenerator(seed: seed)
+            let folder = try TemporaryFolder()
+            let load = CrashLoad(ledger: CrashLedger())
+            let ledger = load.ledger
+            var restartSeconds: [Double] = []
+            var compactions = (started: 0, done: 0, cut: 0)
+            for cycle in 0..<Self.cycles {
+                let started = ContinuousClock.now
+                // Now and then a compaction that is slow enough for the end to come in its middle.
+                let rate = Bool.random(using: &generator) ? "1MiB" : "64MiB"
+                let service = try self.start(folder, compactionRate: rate)
+                restartSeconds.append((ContinuousClock.now - started) / .seconds(1))
+                let port = try service.waitForPort()
+                try load.verify(port: port)
+                let target = ledger.totals.acknowledged + Int.random(in: 1...800, using: &generator)
+                let threads = load.start(on: port, seed: generator.next())
+                if Bool.random(using: &generator) {
+                    _ = try? HTTPConnection(port: port).request("POST", "/admin/compact", body: [])
+                }
+                try load.waitUntilAcknowledged(target)
+                try service.crash()
+                threads.join()
+                let began = service.log.count { $0.string("message") == "compaction started" }
+                let done = service.log.count { $0.string("message") == "compaction done" }
+                compactions.started += began
+                compactions.done += done
+                if began > done { compactions.cut += 1 }
+                #expect(!service.log.contains { $0.string("message")?.hasPrefix("compaction failed") == true })
+                try #require(ledger.totals.violations == [], "cycle \(cycle), seed \(seed)")
+            }
+            let service = try self.start(folder, compactionRate: "64MiB")
+            let port = try service.waitForPort()
+            try load.verify(port: port)
+            #expect(try Compaction.run(port) == nil)
+            try load.verify(port: port)
+            let totals = ledger.totals
+            #expect(totals.violations == [])
+            #expect(try service.stop() == .exited(0))
+            let slowest = restartSeconds.max() ?? 0
+            print(
+                "crash cycles: \(Self.cycles) kills, \(totals.acknowledged) acknowledged writes, \(totals.reads) reads,",
+                "\(totals.unknown) unanswered writes of which \(totals.unknownFoundApplied) were kept,",
+                "\(totals.checks) checks after restarts, \(compactions.started) compactions of which",
+                "\(compactions.done) were done and \(compactions.cut) were cut short, slowest start \(slowest) s,",
+                "no violation"
+            )
+            if Self.cycles >= 50 { #expect(compactions.done > 0 && compactions.cut > 0) }
+        }
+
+        /// Small segments and compactions, so that crashes meet every step of their life.
+        private func start(_ folder: TemporaryFolder, compactionRate: String) throws -> ServiceProcess {
+            let service = try Services.startKV(
+                in: folder,
+                [
+                    "--segment-bytes", "1MiB", "--compact-min-bytes", "1MiB", "--compact-rate", compactionRate,
+                    "--log-level", "info",
+                ])
+            try service.waitUntilReady(port: try service.waitForPort())
+            return service
+        }
+    }
+}

@@ -1,0 +1,205 @@
+import Glibc
+import Testing
+
+extension EndToEnd {
+    @Suite("Full disks")
+    struct FullDisks {
+        /// How often the disk is filled: `TXLOG_KV_FULL_DISKS`, else 20.
+        private static var cycles: Int { Cycles.count("TXLOG_KV_FULL_DISKS", else: 20) }
+        private static let valueBytes = 16_384
+
+        @Test(
+            .enabled(
+                if: MountedFolder.memoryRefusal == nil,
+                "no file system in memory can be mounted: \(MountedFolder.memoryRefusal ?? "")"))
+        func `a full disk refuses sets alone, and they go on without a restart once there is space`() throws {
+            let folder = try TemporaryFolder()
+            let disk = try MountedFolder(memory: folder.file("kv"), megabytes: 32)
+            let service = try self.start(folder)
+            let port = try service.waitForPort()
+            let client = try KeyValueClient(port: port, through: .kvService)
+            var store = Store()
+            var slowest = Duration.zero
+            var accepted = 0
+            for cycle in 0..<Self.cycles {
+                let place = Comment("cycle \(cycle)")
+                accepted += try self.fill(client, &store, place)
+                // Reads and deletes go on, and nothing of the refused set is there.
+                try self.check(client, store, every: 16, place)
+                #expect(try client.getRaw(Store.key(store.next)).status == 404, place)
+                #expect(try HTTPConnection(port: port).request("GET", "/livez").status == 200, place)
+                #expect(service.child.endingIfEnded() == nil, place)
+                let freed: ContinuousClock.Instant
+                if cycle % 2 == 0 {
+                    // Deletes, for which a compaction gives the space back: what is left fits into its reserve.
+                    let keys = store.values.keys.sorted()
+                    for number in keys where number % 64 != 0 {
+                        let answer = try client.delete(Store.key(number))
+                        try #require(answer.status == 200, "\(place.rawValue), delete: \(answer.text)")
+                        store.values[number] = nil
+                    }
+                    freed = .now
+                    _ = try HTTPConnection(port: port).request("POST", "/admin/compact", body: [])
+                } else {
+                    try disk.remount("size=48m")
+                    freed = .now
+                }
+                let number = store.next
+                _ = try Poll.until("\(place.rawValue): sets go on", seconds: 60) { () -> Bool? in
+                    let answer = try client.set(Store.key(number), Store.value(number))
+                    if answer.status == 200 { return true }
+                    let applied = try answer.json.string("applied")
+                    #expect(answer.status == 507 && applied == "no", "\(answer.text)")
+                    return nil
+                }
+                store.add()
+                slowest = max(slowest, .now - freed)
+                if cycle % 2 == 1 {
+                    // Back to the size that it had.
+                    for number in store.values.keys.sorted() where number % 4 != 0 {
+                        let answer = try client.delete(Store.key(number))
+                        try #require(answer.status == 200, "\(place.rawValue), delete: \(answer.text)")
+                        store.values[number] = nil
+                    }
+                    #expect(try Compaction.run(port) == nil, place)
+                    _ = try Poll.until("the disk is made smaller") { () -> Bool? in
+                        do { try disk.remount("size=32m") } catch { return nil }
+                        return true
+                    }
+                }
+            }
+            try self.check(client, store, every: 1, "at the end")
+            #expect(try service.stop() == .exited(0))
+            let again = try self.start(folder)
+            let secondPort = try again.waitForPort()
+            try self.check(
+                try KeyValueClient(port: secondPort, through: .kvService), store, every: 1, "after a restart")
+            #expect(try again.stop() == .exited(0))
+            print(
+                "full disks: filled \(Self.cycles) times, \(accepted) sets were taken, \(store.values.count) keys are left,",
+                "sets went on after at most \(slowest / .milliseconds(1)) ms")
+        }
+
+        private struct Store {
+            var values: [Int: Int] = [:]
+            var next = 1
+
+            static func key(_ number: Int) -> [UInt8] { Array("key \(number)".utf8) }
+            static func value(_ number: Int) -> [UInt8] {
+                var generator = SeededGenerator(seed: UInt64(number))
+                return (0..<FullDisks.valueBytes).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+            }
+
+            mutating func add() {
+                self.values[self.next] = self.next
+                self.next += 1
+            }
+        }
+
+        private func start(_ folder: TemporaryFolder, _ arguments: [String] = []) throws -> ServiceProcess {
+            let service = try Services.startKV(
+                in: folder, ["--segment-bytes", "1MiB", "--compact-min-bytes", "1MiB"] + arguments)
+            try service.waitUntilReady(port: try service.waitForPort())
+            return service
+        }
+
+        /// Sets new keys until the answer is 507.
+        /// - Returns: how many were taken.
+        private func fill(_ client: KeyValueClient, _ store: inout Store, _ place: Comment) throws -> Int {
+            for count in 0..<10_000 {
+                let answer = try client.set(Store.key(store.next), Store.value(store.next))
+                if answer.status != 200 {
+                    let json = try answer.json
+                    #expect(
+                        answer.status == 507 && json.string("code") == "disk_full", "\(place.rawValue): \(answer.text)")
+                    #expect(json.string("applied") == "no", place)
+                    return count
+                }
+                store.add()
+            }
+            throw TimeoutError(description: "the disk never became full")
+        }
+
+        private func check(_ client: KeyValueClient, _ store: Store, every step: Int, _ place: Comment) throws {
+            for number in 1..<store.next where number % step == 0 {
+                let answer = try client.getRaw(Store.key(number))
+                if store.values[number] != nil {
+                    #expect(answer.status == 200 && answer.body == Store.value(number), place)
+                } else {
+                    #expect(answer.status == 404, place)
+                }
+            }
+        }
+
+        // MARK: - A device that says it has written what it has not
+
+        @Test(
+            .enabled(
+                if: MountedFolder.memoryRefusal == nil && MountedFolder.ext4Refusal == nil,
+                "no ext4 image can be mounted: \(MountedFolder.ext4Refusal ?? MountedFolder.memoryRefusal ?? "")"))
+        func `a sync that fails once and then claims success ends writing, and a restart has what was acknowledged`()
+            throws
+        {
+            let folder = try TemporaryFolder()
+            // The image has room on paper; its blocks come out of a memory that is smaller.
+            let memory = try MountedFolder(memory: folder.file("memory"), megabytes: 40)
+            let device = try MountedFolder(
+                ext4: folder.file("kv"), image: "\(memory.path)/image", megabytes: 256, options: "commit=600")
+            try Self.useJournal(of: device)
+            let large = ["--max-value-bytes", "4MiB"]
+            let service = try self.start(folder, large)
+            let port = try service.waitForPort()
+            let client = try KeyValueClient(port: port, through: .kvService)
+            var store = Store()
+            for _ in 0..<100 {
+                #expect(try client.set(Store.key(store.next), Store.value(store.next)).status == 200)
+                store.add()
+            }
+            // Room for what is being prepared, not for a value that makes its segment longer.
+            let filler = "\(memory.path)/filler"
+            try Command.run("fallocate", "-l", "\(memory.availableBytes - (3 << 20))", filler)
+            let key = Array("large".utf8)
+            let value = [UInt8](repeating: 0x55, count: 4_000_000)
+            let failed = try client.set(key, value)
+            #expect(failed.status == 503, "\(failed.text)")
+            #expect(try failed.json.string("code") == "store_failed")
+            #expect(try failed.json.string("applied") == "unknown")
+            // From now on the device takes everything, and a sync would succeed.
+            #expect(unlink(filler) == 0)
+            for _ in 0..<20 {
+                let answer = try client.set(Store.key(store.next), Store.value(store.next))
+                let applied = try answer.json.string("applied")
+                #expect(answer.status == 503 && applied == "no", "\(answer.text)")
+            }
+            #expect(try HTTPConnection(port: port).request("GET", "/readyz").status == 503)
+            #expect(try client.getRaw(key).status == 404)
+            try self.check(client, store, every: 1, "after the failure")
+            try service.crash()
+            try device.unmount()
+            try device.mount()
+            let again = try self.start(folder, large)
+            let recovered = try KeyValueClient(port: try again.waitForPort(), through: .kvService)
+            try self.check(recovered, store, every: 1, "after a restart")
+            let answer = try recovered.getRaw(key)
+            #expect(answer.status == 404 || answer.body == value)
+            #expect(try recovered.set(Store.key(store.next), Store.value(store.next)).status == 200)
+            #expect(try again.stop() == .exited(0))
+            let line = service.log.first { $0.string("message")?.hasPrefix("the log has failed") == true }
+            print("a sync that fails once: \(line?.string("error") ?? "no error was logged")")
+            #expect(line?.string("stage") == "fsync")
+        }
+
+        /// Writes until every block of the journal has been written once, so that it needs no memory later.
+        private static func useJournal(of device: MountedFolder) throws {
+            let path = "\(device.path)/journal-filler"
+            for _ in 0..<800 {
+                let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+                guard descriptor >= 0, write(descriptor, path, 8) == 8, fsync(descriptor) == 0 else {
+                    throw SystemCallError(call: "fsync", code: errno)
+                }
+                close(descriptor)
+                unlink(path)
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+import Foundation
+
+/// The folder of a log as a person sees it.
+struct LogFolder {
+    let path: String
+
+    var names: [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: self.path)) ?? []).sorted()
+    }
+
+    /// What the MANIFEST lists.
+    private func listed() throws -> Set<String> {
+        let lines = try FileText.text("\(self.path)/MANIFEST").split(separator: "\n")
+        let names = lines.compactMap { line -> String? in
+            let words = line.split(separator: " ")
+            return words.count > 1 && ["part", "sealed", "active"].contains(words[0]) ? String(words[1]) : nil
+        }
+        return Set(names)
+    }
+
+    /// Segments, parts and unfinished files that the MANIFEST does not list.
+    ///
+    /// - Parameter isRunning: a service that runs keeps one file ready for the next segment.
+    func leftovers(isRunning: Bool = false) throws -> [String] {
+        let listed = try self.listed()
+        let known = ["MANIFEST", "LOCK", "quarantine", "reserve", "lost+found"]
+        return self.names.filter { name in
+            !listed.contains(name) && !known.contains(name) && !(isRunning && name.hasSuffix(".prepared"))
+        }
+    }
+}

@@ -1,0 +1,109 @@
+import Foundation
+import Glibc
+
+/// A file system of its own, mounted for one test. It is gone with the value, or with the test process.
+final class MountedFolder: Sendable {
+    let path: String
+    private let options: [String]
+
+    /// - Parameter arguments: of `mount`, all but the folder.
+    init(_ path: String, _ arguments: [String]) throws {
+        self.path = path
+        self.options = arguments
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try self.mount()
+    }
+
+    /// A file system in memory.
+    convenience init(memory path: String, megabytes: Int) throws {
+        try self.init(path, ["-t", "tmpfs", "-o", "size=\(megabytes)m", "tmpfs"])
+    }
+
+    /// An ext4 file system in a sparse file, which it makes.
+    convenience init(ext4 path: String, image: String, megabytes: Int, options: String = "defaults") throws {
+        try Command.run("truncate", "-s", "\(megabytes)M", image)
+        try Command.run("mkfs.ext4", "-q", "-F", "-J", "size=4", "-E", "lazy_itable_init=0", image)
+        try self.init(path, ["-o", "loop,\(options)", image])
+    }
+
+    deinit {
+        try? self.unmount()
+    }
+
+    func mount() throws {
+        Guardian.shared.watch(mount: self.path)
+        try Command.run("mount", self.options + [self.path])
+    }
+
+    /// The device behind it is free afterwards.
+    func unmount() throws {
+        guard try FileText.text("/proc/self/mounts").contains(" \(self.path) ") else { return }
+        try Command.run("umount", self.path)
+        Guardian.shared.forget(mount: self.path)
+    }
+
+    func remount(_ options: String) throws {
+        try Command.run("mount", "-o", "remount,\(options)", self.path)
+    }
+
+    var availableBytes: Int {
+        var status = statvfs()
+        guard statvfs(self.path, &status) == 0 else { return 0 }
+        return Int(status.f_bavail) * Int(status.f_frsize)
+    }
+
+    /// The file system lets go of all that is not on the device, and of its journal's tail, and takes nothing more:
+    /// what a power cut does.
+    func cutPower() throws {
+        let descriptor = open(self.path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw SystemCallError(call: "open", code: errno) }
+        defer { close(descriptor) }
+        // EXT4_IOC_SHUTDOWN is _IOR('X', 125, __u32); 2 is EXT4_GOING_FLAGS_NOLOGFLUSH.
+        var flags: UInt32 = 2
+        guard ioctl(descriptor, 0x8004_587D, &flags) == 0 else {
+            throw SystemCallError(call: "EXT4_IOC_SHUTDOWN", code: errno)
+        }
+    }
+
+    // MARK: - Whether that can be done here
+
+    /// Why no file system in memory can be mounted here; nil where it can.
+    static let memoryRefusal: String? = MountedFolder.refusal { folder in
+        _ = try MountedFolder(memory: folder.file("mount"), megabytes: 1)
+    }
+
+    /// Why no ext4 image can be mounted here, and cut off; nil where that can be done.
+    static let ext4Refusal: String? = MountedFolder.refusal { folder in
+        let mounted = try MountedFolder(ext4: folder.file("mount"), image: folder.file("image"), megabytes: 16)
+        try mounted.cutPower()
+    }
+
+    private static func refusal(_ attempt: (TemporaryFolder) throws -> Void) -> String? {
+        if geteuid() != 0 { return "only root can mount file systems" }
+        do {
+            try attempt(try TemporaryFolder())
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+}
+
+/// A program of the system that a test needs done.
+enum Command {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    static func run(_ name: String, _ arguments: String...) throws { try self.run(name, arguments) }
+
+    /// - Throws: when it does not exit with 0, with what it wrote.
+    static func run(_ name: String, _ arguments: [String]) throws {
+        let folder = try TemporaryFolder()
+        let child = try ChildProcess("/usr/bin/env", [name] + arguments, output: folder.file("output"))
+        let ending = try child.waitForEnd(seconds: 60)
+        if ending != .exited(0) {
+            throw Failure(description: "\(name) \(arguments.joined(separator: " ")): \(ending): \(child.output)")
+        }
+    }
+}
