@@ -7,8 +7,8 @@ import Synchronization
 final class SegmentPreparer: Sendable {
     private struct State {
         var ready: PreparedSegment?
-        /// Why the last try failed, and when in monotonic nanoseconds; nil after one that did not.
-        var failure: (error: SystemError, at: UInt64)?
+        /// Why the last try failed; nil after one that did not.
+        var failure: SystemError?
         var isWorking = false
         var isClosed = false
         var number = 0
@@ -46,9 +46,11 @@ final class SegmentPreparer: Sendable {
         self.work.signal()
     }
 
-    /// The prepared file, waiting for the one in the making. Called by one thread.
-    /// - Throws: what keeps the file from being made; within a second of a try that failed, without another one.
+    /// The prepared file, waiting for the one in the making. A try that failed earlier is made again, as there may be
+    /// space now. Called by one thread.
+    /// - Throws: what kept the file from being made just now.
     func take() throws(SystemError) -> PreparedSegment {
+        var mayTry = true
         while true {
             let (ready, failure, isWorking) = self.state.withLock { state in
                 defer { state.ready = nil }
@@ -59,9 +61,10 @@ final class SegmentPreparer: Sendable {
                 return ready
             }
             if !isWorking {
-                if let failure, monotonicNanoseconds() - failure.at < Self.retryNanoseconds { throw failure.error }
+                if let failure, !mayTry { throw failure }
                 self.begin()
             }
+            mayTry = false
             self.done.wait()
         }
     }
@@ -130,7 +133,7 @@ final class SegmentPreparer: Sendable {
                 state.failure = nil
                 return hadFailed
             case .failure(let error):
-                state.failure = (error, monotonicNanoseconds())
+                state.failure = error
                 return !hadFailed
             }
         }
