@@ -15,6 +15,8 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
     /// Whether the device, the quota or the file size limit leaves no room.
     package var isOutOfSpace: Bool { self.code == ENOSPC || self.code == EDQUOT || self.code == EFBIG }
 
+    package var isNotFound: Bool { self.code == ENOENT }
+
     package var description: String { "\(self.call) \(self.path): \(Self.message(self.code)) (errno \(self.code))" }
 
     static func message(_ code: Int32) -> String {
