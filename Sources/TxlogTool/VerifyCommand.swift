@@ -60,7 +60,7 @@ struct VerifyReport {
     private static func revisions(_ segment: LogInspection.Segment) -> String {
         let first = segment.name.firstRevision
         return segment.lastRevision < first
-            ? "no revisions yet, \(first) is next" : "revisions \(first) to \(segment.lastRevision)"
+            ? "no revisions, \(first) is next" : "revisions \(first) to \(segment.lastRevision)"
     }
 
     private static func verdict(_ damage: Corruption?) -> String {
