@@ -28,9 +28,10 @@ test: lint ## Set up what tests need, check the format, build, and pass every te
 	swift test --skip-build --no-parallel
 
 .PHONY: build
-build: toolchain ## Build both services for release
+build: toolchain ## Build both services and the tools for release
 	swift build $(RELEASE_FLAGS) --product kv-service
 	swift build $(RELEASE_FLAGS) --product api-gateway
+	swift build $(RELEASE_FLAGS) --product txlog
 
 .PHONY: fmt
 fmt: toolchain ## Format all Swift sources in place

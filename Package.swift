@@ -17,6 +17,7 @@ let package = Package(
     products: [
         .executable(name: "kv-service", targets: ["KVServiceMain"]),
         .executable(name: "api-gateway", targets: ["APIGatewayMain"]),
+        .executable(name: "txlog", targets: ["TxlogTool"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -93,6 +94,14 @@ let package = Package(
             ],
             swiftSettings: memorySafe
         ),
+        .executableTarget(
+            name: "TxlogTool",
+            dependencies: [
+                "JSONLogging", "KeyValueStore", "ServiceKit", "TransactionLog",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: memorySafe
+        ),
 
         // A file system in memory that loses and breaks what a real one may, for the tests of the log and the store.
         .target(
@@ -150,6 +159,11 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "TxlogToolTests",
+            dependencies: ["KeyValueStore", "TransactionLog", "TxlogTool"],
             swiftSettings: strict
         ),
         .testTarget(

@@ -179,8 +179,9 @@ extension ServiceFailure {
         case .corrupt:
             self.init(
                 .dataCorrupt,
-                "\(error). Nothing was changed. Keep the folder with: cp -a \(directory) \(directory).damaged; then "
-                    + "restore it from a backup. Docs/LogFormat.md says what each file holds.")
+                "\(error). Nothing was changed. All that is damaged is listed by: \(ToolCommand.verify(directory)). "
+                    + "Restore the folder from a backup, or see what giving up the damaged part would lose with: "
+                    + "\(ToolCommand.repair(directory)). Docs/Txlog.md describes both.")
         case .unsupported: self.init(.dataCorrupt, "\(error)")
         case .locked: self.init(.locked, "\(error). Stop that process, or choose another --data-dir.")
         case .system: self.init(.inputOutput, "\(error)")

@@ -41,11 +41,13 @@ package enum SyncMode: Equatable, Sendable, CustomStringConvertible {
 }
 
 package struct LogConfiguration: Sendable {
+    package static let defaultSegmentBytes = 64 << 20
+
     /// The folder of the log; made with mode 0700 when absent.
     package var directory: String
     package var syncMode = SyncMode.always
     /// Size of a segment in bytes. A single frame that is larger makes its segment longer.
-    package var segmentBytes = 64 << 20
+    package var segmentBytes = Self.defaultSegmentBytes
     /// Commands and their bytes that may wait for the writer; more are refused.
     package var queueLimit = 65_536
     package var queueLimitBytes = 64 << 20

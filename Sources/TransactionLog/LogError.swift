@@ -55,6 +55,9 @@ package struct Corruption: Equatable, Sendable, CustomStringConvertible {
         self.reason = reason
     }
 
+    static let manifestMissing = Corruption(
+        file: Manifest.fileName, offset: 0, lastGoodRevision: 0, reason: .manifestMissing)
+
     /// Whether it is the Go system's log, and the store itself is not concerned.
     package var isOfImport: Bool {
         if case .importedLog = self.reason { true } else { false }
@@ -63,6 +66,10 @@ package struct Corruption: Equatable, Sendable, CustomStringConvertible {
     package var description: String {
         "\(self.file) at offset \(self.offset), after revision \(self.lastGoodRevision): \(self.reason.description)"
     }
+}
+
+extension Corruption.Reason {
+    static let endsOtherwise = Self.predecessor("the MANIFEST says that it ends otherwise")
 }
 
 extension Corruption.Reason: CustomStringConvertible {

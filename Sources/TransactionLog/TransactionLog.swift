@@ -27,13 +27,7 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
         apply: @escaping (UInt64, LoggedOperation) -> ReplacedRecord?
     ) throws(LogError) {
         try systemCall { () throws(SystemError) in try fileSystem.createDirectories(configuration.directory) }
-        let paths = LogPaths(directory: configuration.directory)
-        do { self.lock = try fileSystem.lock(paths.lock, owner: configuration.owner) } catch {
-            switch error {
-            case .held(let owner): throw .locked(directory: configuration.directory, owner: owner)
-            case .system(let error): throw .system(error)
-            }
-        }
+        self.lock = try fileSystem.lockLog(configuration.directory, owner: configuration.owner)
         do {
             var recovery = Recovery(
                 fileSystem: fileSystem, configuration: configuration, progress: progress, apply: apply)

@@ -38,6 +38,20 @@ struct RefusalTests {
     }
 }
 
+@Suite("A start that is refused for damage")
+struct RefusedStartTests {
+    @Test("names the commands that look into the folder and repair it")
+    func commands() {
+        let corruption = Corruption(
+            file: "0000000000000001-0000000000000001.log", offset: 4144, lastGoodRevision: 7,
+            reason: .segmentNotSealed)
+        let failure = ServiceFailure(.corrupt(corruption), directory: "/var/lib/my kv")
+        #expect("\(failure)".contains("txlog verify '/var/lib/my kv'"))
+        #expect("\(failure)".contains("txlog repair '/var/lib/my kv'"))
+        #expect("\(failure)".contains("at offset 4144, after revision 7"))
+    }
+}
+
 @Suite("The replay's progress")
 struct ReplayStateTests {
     @Test("goes from nothing to all, and is all for an empty log")

@@ -136,6 +136,12 @@ package final class SimulatedFileSystem: FileSystem {
         return SimulatedLock(path: path, number: number, fileSystem: self)
     }
 
+    /// One reader at a time is enough for a simulation.
+    package func lockForReading(_ path: String) throws(DirectoryLockError) -> (any DirectoryLock)? {
+        if self.contents(SimulatedDisk.normalized(path)) == nil { return nil }
+        return try self.lock(path, owner: "reader")
+    }
+
     package func capacity(_ path: String) throws(SystemError) -> FileSystemCapacity {
         let path = SimulatedDisk.normalized(path)
         return try self.perform(.capacity, path) { state, effect throws(SystemError) in

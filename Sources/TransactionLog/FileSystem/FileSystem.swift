@@ -19,6 +19,10 @@ package protocol FileSystem: Sendable {
     /// Takes the exclusive lock of a folder through the file at `path`, which then holds `owner`; the lock ends with
     /// the process or when the value returned is let go.
     func lock(_ path: String, owner: String) throws(DirectoryLockError) -> any DirectoryLock
+    /// Keeps others from taking the lock of a folder while its files are read, and changes nothing: who reads does not
+    /// write its name into the lock file, and several can read at a time.
+    /// - Returns: nil when there is no lock file, as in a copy: no process has ever held the folder.
+    func lockForReading(_ path: String) throws(DirectoryLockError) -> (any DirectoryLock)?
     /// Bytes of the file system that holds `path`.
     func capacity(_ path: String) throws(SystemError) -> FileSystemCapacity
 }
@@ -121,5 +125,32 @@ extension FileSystem {
         try file.synchronize()
         try self.rename(aside, to: path)
         try self.synchronizeDirectory(directory)
+    }
+}
+
+/// The lock of a log's folder.
+extension FileSystem {
+    /// Takes the folder for this process alone.
+    /// - Parameter owner: a program name and its pid, for whoever finds the folder held.
+    package func lockLog(_ directory: String, owner: String) throws(LogError) -> any DirectoryLock {
+        do { return try self.lock(LogPaths(directory: directory).lock, owner: owner) } catch {
+            throw LogError(error, directory: directory)
+        }
+    }
+
+    /// Keeps services out while the folder is read, as ``lockForReading(_:)`` says.
+    package func lockLogForReading(_ directory: String) throws(LogError) -> (any DirectoryLock)? {
+        do { return try self.lockForReading(LogPaths(directory: directory).lock) } catch {
+            throw LogError(error, directory: directory)
+        }
+    }
+}
+
+extension LogError {
+    fileprivate init(_ error: DirectoryLockError, directory: String) {
+        switch error {
+        case .held(let owner): self = .locked(directory: directory, owner: owner)
+        case .system(let error): self = .system(error)
+        }
     }
 }

@@ -61,14 +61,7 @@ package struct PosixFileSystem: FileSystem {
         }
         if descriptor < 0 { throw .system(SystemError(call: "open", path: path, code: errno)) }
         let file = PosixFile(path: path, descriptor: descriptor)
-        if retryingInterrupted({ flock(descriptor, LOCK_EX | LOCK_NB) }) != 0 {
-            let code = errno
-            defer { file.close() }
-            if code != EWOULDBLOCK { throw .system(SystemError(call: "flock", path: path, code: code)) }
-            var holder: [UInt8] = []
-            do { _ = try file.read(256, at: 0, into: &holder) } catch { throw .system(error) }
-            throw .held(owner: String(decoding: holder, as: UTF8.self))
-        }
+        try self.hold(file, descriptor, LOCK_EX)
         do {
             try file.truncate(to: 0)
             try file.writeAll(Array(owner.utf8), at: 0)
@@ -77,6 +70,28 @@ package struct PosixFileSystem: FileSystem {
             throw .system(error)
         }
         return PosixDirectoryLock(file: file)
+    }
+
+    package func lockForReading(_ path: String) throws(DirectoryLockError) -> (any DirectoryLock)? {
+        let descriptor = retryingInterrupted { unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) }
+        if descriptor < 0 {
+            if errno == ENOENT { return nil }
+            throw .system(SystemError(call: "open", path: path, code: errno))
+        }
+        let file = PosixFile(path: path, descriptor: descriptor)
+        try self.hold(file, descriptor, LOCK_SH)
+        return PosixDirectoryLock(file: file)
+    }
+
+    /// Takes the lock or closes the file.
+    private func hold(_ file: PosixFile, _ descriptor: Int32, _ operation: Int32) throws(DirectoryLockError) {
+        if retryingInterrupted({ flock(descriptor, operation | LOCK_NB) }) == 0 { return }
+        let code = errno
+        defer { file.close() }
+        if code != EWOULDBLOCK { throw .system(SystemError(call: "flock", path: file.path, code: code)) }
+        var holder: [UInt8] = []
+        do { _ = try file.read(256, at: 0, into: &holder) } catch { throw .system(error) }
+        throw .held(owner: String(decoding: holder, as: UTF8.self))
     }
 
     package func capacity(_ path: String) throws(SystemError) -> FileSystemCapacity {

@@ -19,6 +19,8 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
     /// A call that wrote a part of what it was given, as the last one before a full disk does.
     var isShortWrite: Bool { self.call == Self.shortWrite }
 
+    package var isNotFound: Bool { self.code == ENOENT }
+
     package var description: String { "\(self.call) \(self.path): \(Self.message(self.code)) (errno \(self.code))" }
 
     static func message(_ code: Int32) -> String {

@@ -24,6 +24,13 @@ package struct Manifest: Equatable, Sendable {
         package var lastRevision: UInt64
         package var lengthBytes: UInt64
         package var sealChecksum: UInt32
+
+        /// As the header of the next segment says it.
+        var asPredecessor: SegmentHeader.Predecessor {
+            .init(
+                sequence: self.name.sequence, lastRevision: self.lastRevision, lengthBytes: self.lengthBytes,
+                sealChecksum: self.sealChecksum)
+        }
     }
 
     package struct Part: Equatable, Sendable {

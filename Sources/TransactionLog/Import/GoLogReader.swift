@@ -1,10 +1,10 @@
 /// Reads the records of the Go system's `kv.log` one after the other.
-struct GoLogReader {
+package struct GoLogReader {
     private static let maximumHeadBytes = 40
     private static let chunkBytes = 1 << 20
 
-    struct Record {
-        var isDelete: Bool
+    package struct Record {
+        package var isDelete: Bool
         var key: Range<Int>
         var value: Range<Int>
     }
@@ -15,18 +15,18 @@ struct GoLogReader {
     private var position = 0
     private var bufferStart: UInt64 = 0
     /// Records so far, and the bytes that they take in the file.
-    private(set) var count: UInt64 = 0
-    private(set) var offset: UInt64 = 0
+    package private(set) var count: UInt64 = 0
+    package private(set) var offset: UInt64 = 0
     /// Of all bytes read so far; of the whole file once ``next()`` has said nil.
     private(set) var checksum = CRC32C()
 
-    init(file: any File, fileBytes: UInt64) {
+    package init(file: any File, fileBytes: UInt64) {
         self.file = file
         self.fileBytes = fileBytes
     }
 
     /// The next record, as ranges for ``withBytes(of:_:)``; nil at the end, which may be a torn last record.
-    mutating func next() throws(LogError) -> Record? {
+    package mutating func next() throws(LogError) -> Record? {
         try self.fill(Self.maximumHeadBytes)
         if self.position == self.buffer.count { return nil }
         let head = self.buffer[self.position..<min(self.buffer.count, self.position + Self.maximumHeadBytes)]
@@ -63,7 +63,7 @@ struct GoLogReader {
         return Record(isDelete: isDelete, key: key, value: value)
     }
 
-    func withBytes(of record: Record, _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {
+    package func withBytes(of record: Record, _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {
         unsafe self.buffer.withUnsafeBytes {
             unsafe body(
                 UnsafeRawBufferPointer(rebasing: $0[record.key]), UnsafeRawBufferPointer(rebasing: $0[record.value]))

@@ -18,6 +18,16 @@ package struct RecoveryReport: Sendable, Equatable {
         package var lastRevision: UInt64
         package var closedLastRevision: UInt64
 
+        /// - Returns: nil unless the segment that was active at the clean stop ends before the place noted then.
+        init?(_ segment: LogReader.Segment, _ name: SegmentName, _ closed: Manifest.Closed?) {
+            guard let closed, segment.end < closed.lengthBytes else { return nil }
+            self.file = name.description
+            self.offset = segment.end
+            self.closedOffset = closed.lengthBytes
+            self.lastRevision = segment.nextRevision - 1
+            self.closedLastRevision = closed.lastRevision
+        }
+
         package var revisions: UInt64 { self.closedLastRevision - min(self.lastRevision, self.closedLastRevision) }
     }
 

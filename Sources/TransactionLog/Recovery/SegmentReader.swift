@@ -83,6 +83,23 @@ struct SegmentReader {
         return (end, proven)
     }
 
+    /// The newest revision that the header of an intact frame behind `offset` tells of: what damage at `offset` has cut
+    /// off. Nil when there is no such frame.
+    mutating func newestRevision(behind offset: UInt64) throws(SystemError) -> UInt64? {
+        var newest: UInt64?
+        var position = offset + UInt64(FrameHeader.alignment)
+        while let index = try self.load(FrameHeader.byteCount, at: position) {
+            if self.window[index] == FrameHeader.firstByte,
+                case .success(let header) = FrameHeader.decode(
+                    self.window, at: index, fileOffset: position, salt: self.salt)
+            {
+                newest = max(newest ?? 0, header.firstRevision + UInt64(header.transactionCount) - 1)
+            }
+            position += UInt64(FrameHeader.alignment)
+        }
+        return newest
+    }
+
     private func lastNonZero(in range: Range<Int>) -> Int? {
         unsafe self.window.withUnsafeBytes { bytes in
             var index = range.upperBound

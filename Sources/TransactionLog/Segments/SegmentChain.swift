@@ -125,9 +125,7 @@ struct SegmentChain {
             storeID: self.header.storeID, sequence: self.header.sequence + 1, firstRevision: nextRevision,
             salt: .random(in: .min ... .max), syncModeCode: self.syncMode.code,
             createdNanoseconds: wallClockNanoseconds(),
-            predecessor: .init(
-                sequence: old.name.sequence, lastRevision: old.lastRevision, lengthBytes: old.lengthBytes,
-                sealChecksum: sealChecksum))
+            predecessor: old.asPredecessor)
         self.file = prepared.file
         self.offset = UInt64(SegmentHeader.byteCount)
         self.durableLength = self.offset
@@ -179,11 +177,7 @@ struct SegmentChain {
         let dropped = self.manifest.sealed.prefix { $0.lastRevision <= revision }
         self.manifest.parts.removeAll { replaced.contains($0.name) }
         self.manifest.sealed.removeFirst(dropped.count)
-        if let last = dropped.last {
-            self.manifest.base = .init(
-                sequence: last.name.sequence, lastRevision: last.lastRevision, lengthBytes: last.lengthBytes,
-                sealChecksum: last.sealChecksum)
-        }
+        if let last = dropped.last { self.manifest.base = last.asPredecessor }
         try self.writeManifest(orBackTo: before)
         return dropped.map(\.name)
     }
@@ -220,7 +214,7 @@ struct SegmentChain {
 }
 
 /// Nanoseconds since 1970.
-func wallClockNanoseconds() -> UInt64 { clockNanoseconds(CLOCK_REALTIME) }
+package func wallClockNanoseconds() -> UInt64 { clockNanoseconds(CLOCK_REALTIME) }
 
 /// Nanoseconds of a clock that never goes back.
 package func monotonicNanoseconds() -> UInt64 { clockNanoseconds(CLOCK_MONOTONIC) }

@@ -1,27 +1,36 @@
 /// Reads one part of a snapshot from front to back and checks all of it against what the manifest says.
 struct PartReader {
-    private let part: Manifest.Part
+    private let name: PartName
+    /// Nil when there is no manifest that could say how the part ends.
+    private let listed: Manifest.Part?
     private var reader: SegmentReader
     private(set) var offset = UInt64(SegmentHeader.byteCount)
-    private var entries: UInt64 = 0
+    private(set) var entries: UInt64 = 0
+    /// The part as a manifest lists it, once it has been read to its end.
+    private(set) var found: Manifest.Part?
 
     init(_ part: Manifest.Part, storeID: StoreID, file: any File) throws(LogError) {
-        self.part = part
+        try self.init(part.name, listed: part, storeID: storeID, file: file)
+    }
+
+    init(_ name: PartName, listed part: Manifest.Part?, storeID: StoreID, file: any File) throws(LogError) {
+        self.name = name
+        self.listed = part
         var bytes: [UInt8] = []
         let size = try systemCall { () throws(SystemError) in
             _ = try file.read(SegmentHeader.byteCount, at: 0, into: &bytes)
             return try file.size()
         }
         let header = try SegmentHeader(
-            decoding: bytes, as: .part, file: part.name.description, lastGoodRevision: part.name.upTo)
+            decoding: bytes, as: .part, file: name.description, lastGoodRevision: name.upTo)
         self.reader = SegmentReader(file: file, fileBytes: size, salt: header.salt)
         if header.storeID != storeID {
             throw self.damage(at: 16, .foreignSegment(expectedStore: storeID, foundStore: header.storeID))
         }
-        if header.sequence != UInt64(part.name.number) || header.firstRevision != part.name.upTo {
+        if header.sequence != UInt64(name.number) || header.firstRevision != name.upTo {
             throw self.damage(at: 32, .snapshot("its header is that of another part"))
         }
-        if size != part.lengthBytes {
+        if let part, size != part.lengthBytes {
             throw self.damage(at: min(size, part.lengthBytes), .snapshot("it has \(size) of \(part.lengthBytes) bytes"))
         }
     }
@@ -60,15 +69,23 @@ struct PartReader {
 
     private mutating func checkEnd(_ frame: FrameHeader) throws(LogError) {
         let checksum = try systemCall { () throws(SystemError) in try self.reader.headerChecksum(at: self.offset) }
-        guard checksum == self.part.endChecksum, self.entries == self.part.entries,
-            self.offset + UInt64(frame.frameBytes) == self.part.lengthBytes
-        else { throw self.damage(at: self.offset, .snapshot("the MANIFEST says that it ends otherwise")) }
+        let found = Manifest.Part(
+            name: self.name, entries: self.entries, lengthBytes: self.offset + UInt64(frame.frameBytes),
+            endChecksum: checksum)
+        self.found = found
+        guard self.listed.map({ $0 == found }) ?? (found.lengthBytes == self.reader.fileBytes) else {
+            throw self.endsOtherwise
+        }
+    }
+
+    var endsOtherwise: LogError {
+        self.damage(at: self.offset, .snapshot("it does not end where and as it was ended"))
     }
 
     private func damage(at offset: UInt64, _ reason: Corruption.Reason) -> LogError {
         .corrupt(
             Corruption(
-                file: self.part.name.description, offset: offset, lastGoodRevision: self.part.name.upTo,
+                file: self.name.description, offset: offset, lastGoodRevision: self.name.upTo,
                 reason: reason))
     }
 }

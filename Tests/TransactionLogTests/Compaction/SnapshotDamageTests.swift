@@ -255,7 +255,7 @@ struct SnapshotDamageTests {
                     fileSystem.install(log.path(part.name), content)
                     fileSystem.install(Self.manifestPath, manifest.encoded())
                 }
-                #expect(corruption?.reason == .snapshot("the MANIFEST says that it ends otherwise"), place)
+                #expect(corruption?.reason == .snapshot("it does not end where and as it was ended"), place)
             }
         }
     }

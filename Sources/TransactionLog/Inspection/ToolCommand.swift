@@ -1,0 +1,20 @@
+/// Command lines of the offline tool as messages name them: what a person can paste into a shell.
+package enum ToolCommand {
+    package static func verify(_ directory: String) -> String { "txlog verify \(self.word(directory))" }
+    package static func repair(_ directory: String) -> String { "txlog repair \(self.word(directory))" }
+
+    /// One word of a POSIX shell: as it is where nothing in it is special, else in single quotes.
+    package static func word(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: "/._-+:,@%=".utf8.contains(byte)
+            }
+        }
+        // A leading hyphen would be an option.
+        if isPlain && !text.isEmpty { return text.hasPrefix("-") ? "./\(text)" : text }
+        return "'\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'"
+    }
+}

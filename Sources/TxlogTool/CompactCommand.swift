@@ -1,0 +1,48 @@
+import ArgumentParser
+import Glibc
+import KeyValueStore
+import TransactionLog
+
+struct CompactCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "compact",
+        abstract: "Replace the segments by a snapshot of what is live.",
+        discussion: """
+            The same as a running service does it: it can be interrupted at any moment and nothing is lost. Needs \
+            free space for what is live, and the memory of a start. A torn tail is cut, as by a start.
+            """)
+
+    @OptionGroup var folder: FolderArgument
+
+    func run() throws {
+        let directory = self.folder.directory
+        let before = try LockedFolder.read(directory) {
+            try LockedFolder.inspect(directory, progress: "verifying")
+        }
+        if !before.damage.isEmpty {
+            throw ToolFailure(.corruption, "the log is damaged, see: \(ToolCommand.verify(directory))")
+        }
+        let outcome = try OfflineEngine.use(
+            directory, command: "compact", segmentBytes: before.usualSegmentBytes, Self.compact)
+        if let error = outcome.error { throw ToolFailure(.inputOutput, "not compacted: \(error)") }
+        Output.standard.write(
+            "Compacted from \(outcome.bytesBefore) to \(outcome.bytesAfter) bytes: \(outcome.keysKept) keys kept, "
+                + "\(outcome.keysDropped) changes dropped, in \(outcome.durationNanoseconds / 1_000_000) ms.\n")
+    }
+
+    private static func compact(_ engine: EmbeddedEngine) throws -> CompactionStatus.Outcome {
+        guard engine.compact() != nil else {
+            throw ToolFailure(.inputOutput, "the compaction did not start")
+        }
+        let line = ProgressLine("compacting")
+        defer { line.end() }
+        while true {
+            let status = engine.compaction
+            if let last = status.last { return last }
+            if let run = status.run {
+                line.update("\(run.phase.rawValue), \(Int(run.progress * 100)) %, \(run.bytesWritten) bytes written")
+            }
+            usleep(20_000)
+        }
+    }
+}

@@ -1,0 +1,132 @@
+import ArgumentParser
+import Foundation
+import KeyValueStore
+import TransactionLog
+
+extension ImportSource.Format: ExpressibleByArgument {}
+
+struct ImportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import",
+        abstract: "Fill a new folder, or an empty store, with records from NDJSON or from a kv.log of the Go system.",
+        discussion: """
+            NDJSON is read as 'txlog export' writes it. Records get new versions, in the order in which they are \
+            read. An import that fails leaves the records before the failure: remove the folder, and try again.
+            """)
+
+    @OptionGroup var folder: FolderArgument
+    @Argument(
+        help: ArgumentHelp("What to import; - for NDJSON from standard input.", valueName: "file"), completion: .file())
+    var source: String
+    @Option(help: "What the file is, where its first byte does not tell.") var format: ImportSource.Format?
+    @Option(help: ArgumentHelp("Size of a segment of the new log.", valueName: "bytes")) var segmentBytes =
+        LogConfiguration.defaultSegmentBytes
+
+    func validate() throws {
+        if !(65_536...4 << 30).contains(self.segmentBytes) {
+            throw ValidationError("--segment-bytes \(self.segmentBytes) is not within 65536 to 4294967296.")
+        }
+    }
+
+    func run() throws {
+        let directory = self.folder.directory
+        if Self.isImportOf(directory, self.source) {
+            try self.takeOver(directory)
+            return
+        }
+        try Self.requireEmpty(directory)
+        var source = try ImportSource(self.source, format: self.format)
+        try OfflineEngine.use(directory, command: "import", segmentBytes: self.segmentBytes) { engine in
+            if engine.figures.keys > 0 { throw Self.notEmpty(directory) }
+            let writer = BulkWriter(engine)
+            do {
+                try Self.copy(&source, to: writer)
+            } catch {
+                throw Self.failure(error, written: writer.written, directory)
+            }
+            Output.standard.write(
+                "Imported \(writer.written) changes; \(engine.figures.keys) keys are in \(directory).\n")
+        }
+        if source.tornBytes > 0 {
+            Output.standard.write(
+                "The last \(source.tornBytes) bytes of \(self.source) are a record that was never finished: left out.\n"
+            )
+        }
+    }
+
+    private static func copy(_ source: inout ImportSource, to writer: BulkWriter) throws {
+        let line = ProgressLine("importing")
+        defer { line.end() }
+        while let record = try source.next() {
+            switch record {
+            case .set(let key, let value): try writer.set(key, value)
+            case .delete(let key): try writer.delete(key)
+            }
+            line.update(
+                ReplayProgress(bytesRead: source.bytesRead, bytesTotal: source.totalBytes, transactions: writer.written)
+            )
+        }
+        try writer.finish()
+    }
+
+    private static func failure(_ error: any Error, written: UInt64, _ directory: String) -> ToolFailure {
+        let advice = ". \(written) changes had been imported: remove \(directory) and try again."
+        switch error {
+        case let failure as ToolFailure: return ToolFailure(failure.status, failure.message + advice)
+        case let error as LogError: return ToolFailure(ToolFailure(error).status, "\(error)\(advice)")
+        case let refused as WriteRefused:
+            switch refused.reason {
+            case .outOfSpace(let error), .failed(let error, _):
+                return ToolFailure(.inputOutput, "\(error)\(advice)")
+            case .overloaded, .closed: return ToolFailure(.inputOutput, "the log took no more writes\(advice)")
+            }
+        default: return ToolFailure(.inputOutput, "\(error)\(advice)")
+        }
+    }
+
+    // MARK: - Where to
+
+    private static func notEmpty(_ directory: String) -> ToolFailure {
+        ToolFailure(.usage, "\(directory) holds records; import into a new folder or an empty store")
+    }
+
+    /// Looks at a folder before anything in it is changed.
+    private static func requireEmpty(_ directory: String) throws {
+        if !FileManager.default.fileExists(atPath: directory) { return }
+        let image = try LockedFolder.read(directory) { try StoreImage(reading: directory) }
+        switch image.inspection.state {
+        case .empty: return
+        case .importPending:
+            throw ToolFailure(.usage, "\(directory) holds a kv.log of its own, which would be imported first")
+        case .store:
+            if image.inspection.isDamaged {
+                throw ToolFailure(.corruption, "the log is damaged, see: \(ToolCommand.verify(directory))")
+            }
+            if image.figures.keys > 0 { throw Self.notEmpty(directory) }
+        }
+    }
+
+    // MARK: - The kv.log of the folder itself
+
+    private static func isImportOf(_ directory: String, _ source: String) -> Bool {
+        guard source != "-" else { return false }
+        let own = URL(fileURLWithPath: "\(directory)/kv.log").resolvingSymlinksInPath().path
+        return URL(fileURLWithPath: source).resolvingSymlinksInPath().path == own
+    }
+
+    /// As the first start does it: the file is kept as `kv.log.imported`.
+    private func takeOver(_ directory: String) throws {
+        try OfflineEngine.use(directory, command: "import", segmentBytes: self.segmentBytes) { engine in
+            guard let imported = engine.report.imported else {
+                throw ToolFailure(.usage, "\(directory) holds a store already; its kv.log was left alone")
+            }
+            Output.standard.write(
+                "Imported \(imported.operations) changes; \(engine.figures.keys) keys are in \(directory). The file "
+                    + "is kept as \(directory)/kv.log.imported.\n")
+            if imported.tornBytes > 0 {
+                Output.standard.write(
+                    "Its last \(imported.tornBytes) bytes are a record that was never finished: left out.\n")
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import Glibc
+import TransactionLog
+
+/// What an import reads: NDJSON as `export` writes it, or the log of the Go system.
+struct ImportSource {
+    private enum Reader {
+        case ndjson(NDJSONReader)
+        case goLog(GoLogReader)
+    }
+
+    enum Format: String, CaseIterable {
+        case ndjson
+        case kvLog = "kv-log"
+    }
+
+    /// Bytes of the file, 0 when nobody can say.
+    let totalBytes: UInt64
+    private var reader: Reader
+    /// Bytes at the end of a log of the Go system that are no whole record: its last write never finished.
+    private(set) var tornBytes: UInt64 = 0
+
+    /// - Parameters:
+    ///   - path: `-` for standard input, which is NDJSON.
+    ///   - format: nil to tell by the first byte.
+    init(_ path: String, format: Format?) throws {
+        if path == "-" {
+            self.totalBytes = 0
+            self.reader = .ndjson(NDJSONReader(descriptor: STDIN_FILENO, path: "standard input"))
+            if format == .kvLog { throw ToolFailure(.usage, "a kv.log is read from a file, not from standard input") }
+            return
+        }
+        let (file, size, first) = try Self.open(path)
+        self.totalBytes = size
+        switch format ?? (first == UInt8(ascii: "s") || first == UInt8(ascii: "d") ? .kvLog : .ndjson) {
+        case .kvLog: self.reader = .goLog(GoLogReader(file: file, fileBytes: size))
+        case .ndjson:
+            file.close()
+            let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
+            if descriptor < 0 {
+                throw ToolFailure(.inputOutput, "\(SystemError(call: "open", path: path, code: errno))")
+            }
+            self.reader = .ndjson(NDJSONReader(descriptor: descriptor, path: path))
+        }
+    }
+
+    private static func open(_ path: String) throws -> (any File, UInt64, UInt8?) {
+        do throws(SystemError) {
+            let file = try PosixFileSystem().open(path, .read)
+            var first: [UInt8] = []
+            _ = try file.read(1, at: 0, into: &first)
+            return (file, try file.size(), first.first)
+        } catch {
+            throw ToolFailure(.inputOutput, "\(error)")
+        }
+    }
+
+    /// Bytes that have been read.
+    var bytesRead: UInt64 {
+        switch self.reader {
+        case .ndjson(let reader): reader.bytesRead
+        case .goLog(let reader): reader.offset
+        }
+    }
+
+    /// The next record, nil at the end.
+    mutating func next() throws -> ImportedRecord? {
+        switch self.reader {
+        case .ndjson(var reader):
+            // The reader's buffer is not to be copied.
+            self.reader = .ndjson(NDJSONReader(descriptor: -1, path: ""))
+            defer { self.reader = .ndjson(reader) }
+            return try reader.next()
+        case .goLog(var reader):
+            self.reader = .ndjson(NDJSONReader(descriptor: -1, path: ""))
+            defer { self.reader = .goLog(reader) }
+            guard let record = try reader.next() else {
+                self.tornBytes = self.totalBytes - reader.offset
+                return nil
+            }
+            var (key, value): ([UInt8], [UInt8]) = ([], [])
+            unsafe reader.withBytes(of: record) { keyBytes, valueBytes in
+                unsafe key = Array(keyBytes)
+                unsafe value = Array(valueBytes)
+            }
+            return record.isDelete ? .delete(key: key) : .set(key: key, value: value)
+        }
+    }
+}

@@ -1,0 +1,127 @@
+import Glibc
+import ServiceKit
+import TransactionLog
+
+/// One record of an import.
+enum ImportedRecord {
+    case set(key: [UInt8], value: [UInt8])
+    case delete(key: [UInt8])
+}
+
+/// Reads the lines that `export` writes, from a file or standard input. Blank lines are left out; anything else that
+/// is no record is refused with its line number.
+struct NDJSONReader {
+    /// The longest line: a value of the largest size, every byte of it escaped.
+    private static let lineLimitBytes = 64 << 20
+    private static let chunkBytes = 1 << 20
+    /// What a frame of the log takes at most, with room for the key.
+    private static let valueLimitBytes = 8 << 20
+    private static let keyLimitBytes = FrameBuilder.maximumKeyBytes
+    private static let newline = UInt8(ascii: "\n")
+
+    private let descriptor: Int32
+    private let path: String
+    private var buffer: [UInt8] = []
+    private var position = 0
+    private var isAtEnd = false
+    private var lineNumber = 0
+    /// Bytes of the lines so far.
+    private(set) var bytesRead: UInt64 = 0
+
+    init(descriptor: Int32, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
+    /// The next record, nil at the end.
+    mutating func next() throws(ToolFailure) -> ImportedRecord? {
+        while let line = try self.nextLine() {
+            if line.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") || $0 == UInt8(ascii: "\t") }) {
+                continue
+            }
+            return try self.record(line)
+        }
+        return nil
+    }
+
+    private func damaged(_ detail: String) -> ToolFailure {
+        ToolFailure(.corruption, "\(self.path) line \(self.lineNumber): \(detail)")
+    }
+
+    private func record(_ line: [UInt8]) throws(ToolFailure) -> ImportedRecord {
+        let object: FlatJSONObject
+        do { object = try FlatJSONObject(parsing: line) } catch { throw self.damaged("\(error)") }
+        let known = ["key", "key_b64", "value", "value_b64", "version"]
+        if let other = object.names.first(where: { !known.contains($0) }) {
+            throw self.damaged("the member \"\(other)\" is not one of a record: \(known.joined(separator: ", "))")
+        }
+        let key = try self.bytes("key", "key_b64", in: object)
+        let value = try self.bytes("value", "value_b64", in: object)
+        if key.isEmpty || key.count > Self.keyLimitBytes {
+            throw self.damaged("the key has \(key.count) bytes; 1 to \(Self.keyLimitBytes) are possible")
+        }
+        if value.count > Self.valueLimitBytes {
+            throw self.damaged("the value has \(value.count) bytes; up to \(Self.valueLimitBytes) are possible")
+        }
+        return .set(key: key, value: value)
+    }
+
+    private func bytes(
+        _ name: String, _ base64Name: String, in object: FlatJSONObject
+    ) throws(ToolFailure) -> [UInt8] {
+        switch (object[name], object[base64Name]) {
+        case (.string(let text)?, nil): return text
+        case (nil, .string(let text)?):
+            guard let bytes = Base64.decode(text) else { throw self.damaged("\"\(base64Name)\" is not base64") }
+            return bytes
+        default: throw self.damaged("it needs a string as \"\(name)\" or \"\(base64Name)\", and one of them only")
+        }
+    }
+
+    /// The bytes up to the next newline, or to the end.
+    private mutating func nextLine() throws(ToolFailure) -> [UInt8]? {
+        var searched = self.position
+        while true {
+            if let end = self.buffer[searched...].firstIndex(of: Self.newline) {
+                defer { self.position = end + 1 }
+                return self.line(self.position..<end, bytes: end + 1 - self.position)
+            }
+            if self.isAtEnd {
+                if self.position == self.buffer.count { return nil }
+                defer { self.position = self.buffer.count }
+                return self.line(self.position..<self.buffer.count, bytes: self.buffer.count - self.position)
+            }
+            self.buffer.removeFirst(self.position)
+            self.position = 0
+            searched = self.buffer.count
+            if searched > Self.lineLimitBytes {
+                self.lineNumber += 1
+                throw self.damaged("it is longer than \(Self.lineLimitBytes) bytes")
+            }
+            try self.fill()
+        }
+    }
+
+    private mutating func line(_ range: Range<Int>, bytes: Int) -> [UInt8] {
+        self.lineNumber += 1
+        self.bytesRead += UInt64(bytes)
+        return Array(self.buffer[range])
+    }
+
+    private mutating func fill() throws(ToolFailure) {
+        let start = self.buffer.count
+        self.buffer.append(contentsOf: repeatElement(0, count: Self.chunkBytes))
+        while true {
+            let count = unsafe self.buffer.withUnsafeMutableBytes {
+                unsafe read(self.descriptor, $0.baseAddress! + start, Self.chunkBytes)
+            }
+            if count < 0 && errno == EINTR { continue }
+            if count < 0 {
+                throw ToolFailure(.inputOutput, "\(SystemError(call: "read", path: self.path, code: errno))")
+            }
+            self.buffer.removeLast(Self.chunkBytes - count)
+            self.isAtEnd = count == 0
+            return
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import Glibc
+import Synchronization
+import TransactionLog
+
+/// A stream of the process, or a file, written in blocks.
+final class Output: Sendable {
+    static let standard = Output(STDOUT_FILENO, blockBytes: 64 << 10)
+    static let error = Output(STDERR_FILENO, blockBytes: 0)
+
+    private let descriptor: Int32
+    private let name: String
+    private let blockBytes: Int
+    private let buffer = Mutex<[UInt8]>([])
+
+    private init(_ descriptor: Int32, name: String = "standard output", blockBytes: Int) {
+        self.descriptor = descriptor
+        self.name = name
+        self.blockBytes = blockBytes
+    }
+
+    /// A new file, readable by its owner alone. A file that is there is not replaced.
+    convenience init(creating path: String) throws(ToolFailure) {
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        if descriptor < 0 {
+            throw ToolFailure(.inputOutput, "\(SystemError(call: "open", path: path, code: errno))")
+        }
+        self.init(descriptor, name: path, blockBytes: 1 << 20)
+    }
+
+    /// Writes what waits and makes the file durable.
+    func synchronize() throws(ToolFailure) {
+        self.flush()
+        if fsync(self.descriptor) != 0 {
+            throw ToolFailure(.inputOutput, "\(SystemError(call: "fsync", path: self.name, code: errno))")
+        }
+    }
+
+    var isTerminal: Bool { isatty(self.descriptor) == 1 }
+
+    func write(_ text: String) { self.write(Array(text.utf8)) }
+
+    func write(_ bytes: [UInt8]) {
+        let isFull = self.buffer.withLock { buffer in
+            buffer += bytes
+            return buffer.count > self.blockBytes
+        }
+        if isFull { self.flush() }
+    }
+
+    /// Ends the process when the bytes cannot be written: no command has anything else to do then, and those that
+    /// change a folder leave it so that a start accepts it, wherever they end.
+    func flush() {
+        let failure = self.buffer.withLock { buffer in
+            defer { buffer.removeAll(keepingCapacity: true) }
+            return self.writeAll(buffer[...])
+        }
+        guard let failure, self.descriptor != STDERR_FILENO else { return }
+        Output.error.write("txlog: \(failure)\n")
+        exit(ToolStatus.inputOutput.rawValue)
+    }
+
+    private func writeAll(_ bytes: ArraySlice<UInt8>) -> SystemError? {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(self.descriptor, $0.baseAddress!, $0.count) }
+            if count > 0 {
+                rest = rest.dropFirst(count)
+            } else if errno != EINTR {
+                return SystemError(call: "write", path: self.name, code: errno)
+            }
+        }
+        return nil
+    }
+}

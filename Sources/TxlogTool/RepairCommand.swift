@@ -1,0 +1,119 @@
+import ArgumentParser
+import Glibc
+import JSONLogging
+import TransactionLog
+
+struct RepairCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "repair",
+        abstract: "Make a start accept the folder again, after showing what that loses.",
+        discussion: """
+            A torn tail is cut as a start does it; nothing acknowledged is lost. Any other damage is given up only \
+            with --accept-data-loss: the log ends at the first damage then, later segments go, of a damaged part of \
+            the snapshot the entries before the damage stay, and the manifest lists what is left. A backup is \
+            better than that. Files that change are copied aside first. Without --yes it asks, or, when there is no \
+            terminal to ask on, shows the plan and changes nothing; the exit code is then that of 'verify'.
+            """)
+
+    @OptionGroup var folder: FolderArgument
+    @Flag(help: "Do it without asking.") var yes = false
+    @Flag(help: "Give up damaged data that had been acknowledged.") var acceptDataLoss = false
+    @Option(
+        help: ArgumentHelp(
+            "A new folder for copies of the files that change; by default one in the data folder's quarantine/.",
+            valueName: "folder"), completion: .directory)
+    var aside: String?
+
+    func run() throws {
+        let directory = self.folder.directory
+        try LockedFolder.change(directory, command: "repair") { try self.repair(directory) }
+    }
+
+    private func repair(_ directory: String) throws {
+        let inspection = try LockedFolder.inspect(directory, progress: "verifying")
+        let plan = RepairPlan(inspection)
+        if plan.work == .nothing {
+            Output.standard.write("Nothing to repair: a start accepts the folder as it is.\n")
+            return
+        }
+        let aside = self.aside ?? "\(directory)/quarantine/repair-\(Self.timestamp())"
+        Output.standard.write(RepairReport(plan: plan, aside: aside).text)
+        Output.standard.flush()
+        if plan.work == .truncate && !self.acceptDataLoss {
+            Output.standard.write(
+                "Nothing was changed. Restore a backup, or give up what is listed with:\n"
+                    + "  \(ToolCommand.repair(directory)) --accept-data-loss\n")
+            throw ExitCode(ToolStatus(inspection).rawValue)
+        }
+        if !self.yes && !Self.askWhetherToGoOn() {
+            Output.standard.write("Nothing was changed. To do it without being asked, add --yes.\n")
+            throw ExitCode(ToolStatus(inspection).rawValue)
+        }
+        let repair = LogRepair(plan, directory: directory)
+        try repair.copyAside(to: aside)
+        if plan.work == .cutTornTail { _ = try repair.cutTornTail() } else { try repair.truncate() }
+        let after = try LockedFolder.inspect(directory, progress: "verifying")
+        if ToolStatus(after) == .corruption {
+            throw ToolFailure(
+                .corruption,
+                "the folder is still damaged, see: \(ToolCommand.verify(directory)); the files as they were are in \(aside)"
+            )
+        }
+        Output.standard.write(
+            "Done: a start accepts the folder and goes on after revision \(after.lastRevision). The files as they "
+                + "were are in \(aside)\n")
+    }
+
+    private static func askWhetherToGoOn() -> Bool {
+        guard isatty(STDIN_FILENO) == 1, Output.standard.isTerminal else { return false }
+        Output.standard.write("Go on? [y/N] ")
+        Output.standard.flush()
+        return ["y", "yes"].contains(readLine()?.lowercased() ?? "")
+    }
+
+    /// `2026-11-22T21:58:14.123Z`: no two repairs of a folder have the same.
+    private static func timestamp() -> String {
+        var writer = JSONWriter()
+        writer.object { $0.memberTimestamp("t", nanosecondsSince1970: wallClockNanoseconds()) }
+        return String(decoding: writer.bytes.dropFirst(6).dropLast(2), as: UTF8.self)
+    }
+}
+
+/// What `repair` says before it does anything.
+struct RepairReport {
+    let plan: RepairPlan
+    let aside: String
+
+    var text: String {
+        let plan = self.plan
+        var lines = plan.damage.map { "damage: \($0)" }
+        if let tail = plan.tornTail {
+            lines.append("torn tail: \(tail.file) at offset \(tail.offset), \(tail.bytes) bytes")
+        }
+        lines.append("A repair would:")
+        lines.append("  copy to \(self.aside): \(plan.affectedFiles.joined(separator: ", "))")
+        if plan.work == .cutTornTail {
+            lines.append("  cut the torn tail, of which nothing was acknowledged, and begin a new segment")
+        }
+        if let cut = plan.cut {
+            lines.append(
+                "  end \(cut.name) at offset \(cut.offset): \(cut.fileBytes - min(cut.offset, cut.fileBytes)) bytes go")
+        }
+        for name in plan.dropped { lines.append("  remove \(name)") }
+        for part in plan.damagedParts {
+            lines.append(
+                "  keep \(part.keptEntries) entries of \(part.name): "
+                    + "\(part.lostEntries.map { "\($0)" } ?? "an unknown number") of the snapshot's keys go")
+        }
+        if plan.forgetsEnd { lines.append("  forget where the clean stop ended the log") }
+        if plan.rewritesManifest { lines.append("  rewrite the MANIFEST") }
+        if let lost = plan.lostRevisions {
+            lines.append(
+                "Lost: revisions \(lost.lowerBound) to \(lost.upperBound), and what the damaged bytes may have held "
+                    + "after that. The store would go on after revision \(plan.lastRevision).")
+        } else if plan.work == .truncate {
+            lines.append("The store would go on after revision \(plan.lastRevision); what is known to follow: nothing.")
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}

@@ -1,0 +1,25 @@
+import ArgumentParser
+import KeyValueStore
+import TransactionLog
+
+struct StatCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stat",
+        abstract: "Show segments, revisions, live and garbage bytes, snapshot, sync mode and how the log ended.",
+        discussion: """
+            Reads all records, as what is live can be told in no other way, so it takes the memory and about the time \
+            of a start. Changes nothing. Exit codes as for 'verify'; of a damaged log the figures are those of what \
+            can be read.
+            """)
+
+    @OptionGroup var folder: FolderArgument
+    @Flag(help: "Write the figures as one JSON object.") var json = false
+
+    func run() throws {
+        let directory = self.folder.directory
+        let image = try LockedFolder.read(directory) { try LockedFolder.image(directory) }
+        let report = StatReport(image: image, directory: directory)
+        Output.standard.write(self.json ? report.json : Array(report.text.utf8))
+        throw ExitCode(ToolStatus(image.inspection).rawValue)
+    }
+}

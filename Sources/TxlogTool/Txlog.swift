@@ -1,0 +1,43 @@
+import ArgumentParser
+import ServiceKit
+
+/// The offline tool for a log folder that no service holds.
+struct Txlog: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "txlog",
+        abstract: "Look into, check, repair, compact, fill and empty the data folder of a kv-service that is stopped.",
+        discussion: """
+            All commands take the folder's lock and refuse while a service has it. stat, dump, verify and export \
+            change nothing in the folder; a service that is started meanwhile is refused until they have ended.
+
+            EXIT CODES:
+            \(ToolStatus.allCases.map { "  \($0.rawValue)  \($0.meaning)" }.joined(separator: "\n"))
+
+            EXAMPLES:
+              txlog verify /var/lib/kv
+                  check every checksum
+              txlog stat /var/lib/kv --json
+                  sizes, revisions and live bytes, for a script
+              txlog dump /var/lib/kv --from 1200 --key-prefix user: --no-values
+                  who was changed since revision 1200
+              txlog repair /var/lib/kv
+                  show what is damaged and what a repair would lose
+              txlog export /var/lib/kv --output kv.ndjson
+                  all records, one a line
+              txlog import /var/lib/kv.new kv.ndjson
+                  a new store with these records
+            """,
+        version: "txlog \(BuildInfo.version) (revision \(BuildInfo.revision))",
+        subcommands: [
+            StatCommand.self, DumpCommand.self, VerifyCommand.self, RepairCommand.self, CompactCommand.self,
+            ImportCommand.self, ExportCommand.self,
+        ]
+    )
+}
+
+/// The folder that every command works on.
+struct FolderArgument: ParsableArguments {
+    @Argument(
+        help: ArgumentHelp("The service's data folder, its --data-dir.", valueName: "folder"), completion: .directory)
+    var directory: String
+}

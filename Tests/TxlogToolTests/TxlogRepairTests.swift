@@ -1,0 +1,113 @@
+import Foundation
+import KeyValueStore
+import Testing
+import TransactionLog
+
+@Suite("txlog repairs a folder")
+struct TxlogRepairTests {
+    enum Damage: String, CaseIterable {
+        case flippedBit, missingSegment, foreignSegment, damagedHeader, cutPart, manifest, missingManifest
+
+        func apply(to store: MadeStore) throws {
+            let segments = try store.files(".log")
+            switch self {
+            case .flippedBit: try store.patch(segments[1], at: 5_000, [0xFF])
+            case .missingSegment: try FileManager.default.removeItem(atPath: store.folder.file(segments[2]))
+            case .foreignSegment:
+                let other = try MadeStore()
+                try FileManager.default.removeItem(atPath: store.folder.file(segments[1]))
+                try FileManager.default.copyItem(
+                    atPath: other.folder.file(try other.files(".log")[1]), toPath: store.folder.file(segments[1]))
+            case .damagedHeader: try store.patch(segments[0], at: 100, [1])
+            case .cutPart:
+                #expect(try Tool("compact", store.path).status == 0)
+                let part = try #require(try store.files(".snapshot").first)
+                let file = try #require(FileHandle(forWritingAtPath: store.folder.file(part)))
+                try file.truncate(atOffset: try file.seekToEnd() / 2)
+            case .manifest: try store.patch("MANIFEST", at: 40, [0x2A])
+            case .missingManifest: try FileManager.default.removeItem(atPath: store.folder.file("MANIFEST"))
+            }
+        }
+    }
+
+    @Test(arguments: Damage.allCases)
+    func `damage is found, given up only when told to, and a start accepts the rest`(damage: Damage) throws {
+        let store = try MadeStore()
+        try damage.apply(to: store)
+        let before = store.folder.state
+        let verify = try Tool("verify", store.path)
+        #expect(verify.status == 3, "\(verify.output)")
+        #expect(verify.output.contains("damage: ") && verify.output.contains("txlog repair \(store.path)"))
+        let found = try Tool("verify", store.path, "--json").json()
+        #expect(found["verdict"] as? String == "corruption" && (found["damage"] as? [Any])?.isEmpty == false)
+        #expect(try Tool("stat", store.path).status == 3)
+        #expect(try Tool("dump", store.path).status == 3)
+        #expect(try Tool("export", store.path).status == 3)
+        #expect(store.folder.state == before)
+        #expect(throws: LogError.self) { try EmbeddedEngine(opening: MadeStore.configuration(store.path)) }
+        let copied = store.folder.state.filter { $0.key != "LOCK" }
+
+        let shown = try Tool("repair", store.path, "--yes")
+        #expect(shown.status == 3 && shown.output.contains("Nothing was changed"))
+        #expect(store.folder.state.filter { $0.key != "LOCK" } == copied)
+        let repair = try Tool("repair", store.path, "--yes", "--accept-data-loss")
+        #expect(repair.status == 0, "\(repair.output)\(repair.error)")
+        let after = try Tool("verify", store.path)
+        #expect(after.status == 0, "\(after.output)")
+        let aside = try #require(
+            FileManager.default.contentsOfDirectory(atPath: store.folder.file("quarantine")).first)
+        #expect(repair.output.contains("quarantine/\(aside)"))
+
+        let (values, lastRevision) = try store.open()
+        for (key, value) in values {
+            let number = try #require(Int(key.dropFirst(4)))
+            #expect(value == MadeStore.value(number))
+        }
+        switch damage {
+        case .manifest, .missingManifest: #expect(values.count == MadeStore.keys)
+        case .cutPart: #expect(values.count > MadeStore.keys / 4 && values.count < MadeStore.keys)
+        case .damagedHeader: #expect(values.isEmpty && lastRevision == 0)
+        default:
+            #expect(values.count == Int(lastRevision) && lastRevision > 50 && lastRevision < UInt64(MadeStore.keys))
+        }
+    }
+
+    @Test func `a torn tail is told, cut with its bytes kept, and nothing else is lost`() throws {
+        let store = try MadeStore(closed: false)
+        let last = try #require(try store.files(".log").last)
+        try store.patch(last, at: Int(store.end), Array(repeating: 0xAB, count: 100))
+        let before = store.folder.state
+        let verify = try Tool("verify", store.path)
+        #expect(verify.status == 2, "\(verify.output)")
+        #expect(try Tool("stat", store.path).status == 2)
+        #expect(try Tool("dump", store.path).status == 2)
+        #expect(try Tool("export", store.path).status == 0)
+        #expect(store.folder.state == before)
+        let shown = try Tool("repair", store.path)
+        #expect(shown.status == 2 && shown.output.contains("Nothing was changed"))
+        let repair = try Tool("repair", store.path, "--yes", "--aside", store.folder.file("aside"))
+        #expect(repair.status == 0, "\(repair.output)\(repair.error)")
+        #expect(FileManager.default.fileExists(atPath: store.folder.file("aside/\(last)")))
+        #expect(try Tool("verify", store.path).status == 0)
+        let (values, lastRevision) = try store.open()
+        #expect(values.count == MadeStore.keys && lastRevision == UInt64(MadeStore.keys))
+    }
+
+    @Test func `a log that was cut after its clean stop is told`() throws {
+        let store = try MadeStore()
+        let last = try #require(try store.files(".log").last)
+        try store.patch(last, at: Int(store.end) - 48, Array(repeating: 0, count: 48))
+        let verify = try Tool("verify", store.path)
+        #expect(verify.status == 3 && verify.output.contains("was closed at"), "\(verify.output)")
+        let repair = try Tool("repair", store.path, "--yes", "--accept-data-loss")
+        #expect(repair.status == 0, "\(repair.output)\(repair.error)")
+        let again = try Tool("verify", store.path)
+        #expect(again.status == 0, "\(again.output)\(again.error)")
+    }
+
+    @Test func `a whole folder needs no repair`() throws {
+        let store = try MadeStore()
+        let run = try Tool("repair", store.path, "--yes", "--accept-data-loss")
+        #expect(run.status == 0 && run.output.hasPrefix("Nothing to repair"))
+    }
+}
