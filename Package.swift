@@ -123,6 +123,7 @@ let package = Package(
             name: "KVTopMain",
             dependencies: [
                 "DashboardModel", "DashboardPolling", "DashboardRender", "DashboardTerminal", "JSONLogging",
+                "ServiceKit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: memorySafe
@@ -193,7 +194,7 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["KVServiceMain", "APIGatewayMain"],
+            dependencies: ["KVServiceMain", "APIGatewayMain", "KVTopMain"],
             swiftSettings: strict
         ),
     ]

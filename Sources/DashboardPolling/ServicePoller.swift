@@ -39,7 +39,7 @@ package final class ServicePoller: Sendable {
         // A refused connection is an answer: it is told at once, and asked again at the next poll.
         configuration.connectionPool.retryConnectionEstablishment = false
         self.client = HTTPClient(
-            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup(numberOfThreads: 1)),
+            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton),
             configuration: configuration)
         self.targets = targets
         self.token = token
@@ -63,9 +63,10 @@ package final class ServicePoller: Sendable {
         }
     }
 
-    /// Ends the polling. Connections are left to the end of the process.
+    /// Ends the polling and closes the connections. To be called before the last reference goes; not from a task.
     package func stop() {
         for task in self.tasks.withLock({ $0 }) { task.cancel() }
+        try? self.client.syncShutdown()
     }
 
     /// From the next poll on, which comes at once.

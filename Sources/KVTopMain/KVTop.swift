@@ -3,11 +3,10 @@ import DashboardModel
 import DashboardPolling
 import DashboardRender
 import Glibc
+import ServiceKit
 
 /// The command line.
 struct KVTop: ParsableCommand {
-    static let version = "0.1.0"
-
     static let configuration = CommandConfiguration(
         commandName: "kvtop",
         abstract: "Live dashboard of kv-service and api-gateway in the terminal.",
@@ -24,7 +23,7 @@ struct KVTop: ParsableCommand {
 
             A kvtop that was killed with SIGKILL leaves the terminal as it was: type reset.
             """,
-        version: "kvtop \(version)")
+        version: "kvtop \(BuildInfo.version) (revision \(BuildInfo.revision))")
 
     @OptionGroup(title: "What to watch")
     var sources: SourceOptions

@@ -42,6 +42,7 @@ struct ReportSession {
                 printed += 1
             }
         }
+        poller.stop()
         recorder?.close()
         if shared.value.targets.contains(where: { $0.availability != .up }) { throw KVTopExit.targetDown }
     }

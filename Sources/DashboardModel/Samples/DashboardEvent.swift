@@ -36,6 +36,12 @@ package struct ServiceEvent: Sendable, Equatable {
     package var level: DashboardEvent.Level
     package var text: String
 
+    package init(at: Double, level: DashboardEvent.Level, text: String) {
+        self.at = at
+        self.level = level
+        self.text = text
+    }
+
     /// Reads a document of `GET /admin/events`, `{"events":[{"at":"…","level":"…","event":"…","message":"…"}]}`.
     ///
     /// - Returns: oldest first, at most 256; entries without a time or a text are left out.

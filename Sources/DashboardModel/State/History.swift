@@ -38,7 +38,8 @@ package struct History: Sendable {
     mutating func append(time: Double, _ values: [Series: Double]) {
         let place = self.total % Self.capacity
         if self.times.count <= place { self.times.append(time) } else { self.times[place] = time }
-        for series in self.lines.keys { self.put(.nan, at: place, in: series) }
+        // A list of its own: the view of the keys would keep the lines shared, and each change would copy them all.
+        for series in Array(self.lines.keys) { self.put(.nan, at: place, in: series) }
         for (series, value) in values {
             // Handlers are at most 64, so the lines are bounded too.
             if self.lines[series] == nil {

@@ -23,8 +23,8 @@ extension TargetState {
         switch self.availability {
         case .connecting: told.append(self.event(result, .info, "answers at \(self.target.address)"))
         case .down:
-            let after = silence.map { " after \(Int($0.rounded())) s" } ?? ""
-            told.append(self.event(result, .info, "is back\(after)"))
+            let words = silence.map { "is back after \(Int($0.rounded())) s" } ?? "answers at \(self.target.address)"
+            told.append(self.event(result, .info, words))
         case .stale:
             told.append(self.event(result, .info, "answers again, \(missed) \(missed == 1 ? "poll" : "polls") missed"))
         case .up: break

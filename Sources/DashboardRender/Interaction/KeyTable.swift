@@ -58,7 +58,7 @@ package enum KeyTable {
         KeyBinding([.character("s")], "s", "sort the handlers by the next column", bar: ("s", "sort"), .sort),
         KeyBinding([.character("r")], "r", "reverse the order", .reverse),
         KeyBinding(
-            [.character("/")], "/", "show handlers whose name contains a text; !text: that do not",
+            [.character("/")], "/", "only handlers whose name contains a text, or not: !text",
             bar: ("/", "filter"), .filter),
         KeyBinding(
             [.character("[")], "[ ]", "graphs over 1, 5, 15, 60 minutes", bar: ("[ ]", "window"), .narrowerWindow),
@@ -74,7 +74,7 @@ package enum KeyTable {
         KeyBinding([.character("R")], "R", "poll now", .pollNow, isForReplay: false),
         KeyBinding([.character("0")], "0", "begin totals and peaks of the session anew", .resetSession),
         KeyBinding(
-            [.character("w")], "w", "write the screen and its numbers to kvtop-DATE-TIME.txt and .json",
+            [.character("w")], "w", "write screen and numbers to kvtop-DATE-TIME.txt and .json",
             bar: ("w", "write"), .snapshot),
         KeyBinding([.character("t")], "t", "theme: dark, light, mono, high contrast", .theme),
         KeyBinding(

@@ -23,7 +23,23 @@ extension ViewState {
                 return []
             }
         }
+        if !self.isHelpShown { self.scroll = min(self.scroll, self.scrollLimit(dashboard, layout)) }
         return self.perform(binding.action, dashboard)
+    }
+
+    /// How far the list of the panel with the focus can be scrolled.
+    private func scrollLimit(_ dashboard: Dashboard, _ layout: Layout) -> Int {
+        func limit(_ kind: Layout.Kind, _ count: Int, rules: Int) -> Int {
+            let height = layout.panels.first { $0.kind == kind }?.area.height ?? 0
+            return max(0, count - max(0, height - rules))
+        }
+        switch self.focusedView {
+        case .events: return limit(.events, dashboard.events.count, rules: 1)
+        case .log:
+            let target = Canvas.target(in: dashboard.kvServices, self.kvIndex)
+            return limit(.segments, target?.admin?.log?.segments.count ?? 0, rules: 2)
+        default: return 0
+        }
     }
 
     private mutating func perform(_ action: KeyBinding.Action, _ dashboard: Dashboard) -> [Command] {

@@ -23,7 +23,7 @@ extension Canvas {
             line += 1
         }
         if let target = self.kvService, line < area.height {
-            let ratio = target.garbageRatio.map { "garbage \(Quantity.wholePercent($0))" } ?? "garbage not reported"
+            let ratio = target.garbageRatio.map { "garbage \(Quantity.percent($0))%" } ?? "garbage not reported"
             self.put(" log \(self.bytes(target.logSizeBytes)) \(ratio)", in: area, line: line)
             line += 1
             let rest = Area(row: area.row, column: area.column, width: area.width, height: area.height)

@@ -30,7 +30,7 @@ extension Canvas {
             let state = compaction.state ?? (compaction.isRunning == nil ? "state not reported" : "idle")
             let column = self.put(" compact \(state)", in: area, line: line)
             if self.view.view == .overview, !self.dashboardIsWide {
-                self.put("   \(self.nextTrigger(of: compaction, target))", .dim, in: area, line: line, at: column)
+                self.put("   next \(self.nextTrigger(of: compaction, target))", .dim, in: area, line: line, at: column)
             }
             return
         }
@@ -45,9 +45,13 @@ extension Canvas {
         column += 11
         var end = compaction.progress.map { "\(Quantity.wholePercent($0))" } ?? "--%"
         end = String(repeating: " ", count: max(0, 4 - end.count)) + end
+        end += "  eta \(compaction.etaSeconds.map { Quantity.age($0) } ?? "--")"
+        if area.width < 60 {
+            self.put(end, in: area, line: line, at: column)
+            return
+        }
         end += "  read \(self.padded(self.bytes(compaction.bytesRead)))"
         end += " written \(self.padded(self.bytes(compaction.bytesWritten)))"
-        end += "  eta \(compaction.etaSeconds.map { Quantity.age($0) } ?? "--")"
         let width = area.width - column - 48
         if width >= 8 {
             column = self.bar(compaction.progress ?? 0, .accent, width: width, in: area, line: line, at: column)
@@ -77,7 +81,7 @@ extension Canvas {
         text = ""
         if let seconds = run.durationSeconds { text += " in \(Quantity.duration(seconds))" }
         if let freed = run.freedBytes { text += "  freed \(self.bytes(freed))" }
-        if let before = run.bytesBefore, let after = run.bytesAfter {
+        if area.width >= 100 || self.dashboardIsWide, let before = run.bytesBefore, let after = run.bytesAfter {
             text += " (\(self.bytes(before)) to \(self.bytes(after)))"
         }
         if let trigger = run.trigger { text += "  trigger \(trigger)" }
@@ -94,16 +98,16 @@ extension Canvas {
             self.put(target?.admin == nil ? " next    --" : " next    run not reported", .dim, in: area, line: line)
             return
         }
-        self.put(" \(self.nextTrigger(of: compaction, target))", in: area, line: line)
+        self.put(" next    \(self.nextTrigger(of: compaction, target))", in: area, line: line)
     }
 
     /// What starts the next run, and how far the log is from it.
     private func nextTrigger(of compaction: Compaction, _ target: TargetState?) -> String {
-        if let text = compaction.nextTrigger { return "next    \(text)" }
-        guard let threshold = compaction.thresholdRatio else { return "next    trigger not reported" }
-        var text = "next    at garbage \(Quantity.wholePercent(threshold))"
+        if let text = compaction.nextTrigger { return text }
+        guard let threshold = compaction.thresholdRatio else { return "trigger not reported" }
+        var text = "at garbage \(Quantity.wholePercent(threshold))"
         if let bytes = compaction.minimumBytes { text += " and size \(self.bytes(bytes))" }
-        if let ratio = target?.garbageRatio { text += " (now \(Quantity.wholePercent(ratio)))" }
+        if let ratio = target?.garbageRatio { text += " (now \(Quantity.percent(ratio))%)" }
         return text
     }
 

@@ -5,32 +5,57 @@ extension Canvas {
     /// which window figures and graphs are, and the time.
     mutating func drawStatusLine(liveNow: Double) {
         let line = Area(row: 0, column: 0, width: self.screen.columns, height: 1)
-        let notes = self.statusNotes(liveNow: liveNow)
-        var shown = notes
-        func width() -> Int { shown.reduce(0) { $0 + self.width($1.text) + 2 } }
-        // What matters least is left out first on a narrow screen.
-        while shown.count > 2, width() > line.width / 2 + 8 { shown.remove(at: shown.count - 2) }
-        var column = max(0, line.width - width() + 1)
-        let room = Area(row: 0, column: 0, width: column, height: 1)
-        self.put(self.statusPieces(isNarrow: line.width < 100), in: room, line: 0)
-        for note in shown { column = self.put(note.text, note.tone, in: line, line: 0, at: column) + 2 }
+        var notes = self.statusNotes(liveNow: liveNow)
+        func width(_ pieces: [Piece], gap: Int) -> Int { pieces.reduce(0) { $0 + self.width($1.text) + gap } }
+        // What matters least is left out first: addresses, round trips, then notes from the right, the time last.
+        var detail = StatusDetail.addresses
+        var pieces = self.statusPieces(detail)
+        while width(pieces, gap: 0) + width(notes, gap: 2) > line.width {
+            if let less = detail.less {
+                detail = less
+                pieces = self.statusPieces(detail)
+            } else if notes.count > 1 {
+                notes.remove(at: notes.count > 2 ? notes.count - 2 : 1)
+            } else {
+                break
+            }
+        }
+        var column = max(0, line.width - width(notes, gap: 2) + 1)
+        self.put(pieces, in: Area(row: 0, column: 0, width: column, height: 1), line: 0)
+        for note in notes { column = self.put(note.text, note.tone, in: line, line: 0, at: column) + 2 }
     }
 
-    private func statusPieces(isNarrow: Bool) -> [Piece] {
-        var pieces = [Piece(" kvtop", .title)]
+    private enum StatusDetail {
+        case addresses, roundTrips, states
+
+        var less: StatusDetail? {
+            switch self {
+            case .addresses: .roundTrips
+            case .roundTrips: .states
+            case .states: nil
+            }
+        }
+    }
+
+    private func statusPieces(_ detail: StatusDetail) -> [Piece] {
+        var pieces = self.screen.columns < 60 ? [] : [Piece(" kvtop ", .title)]
         for target in self.dashboard.targets {
-            let roundTrip = target.roundTripSeconds.map { " \(Quantity.duration($0))" } ?? ""
-            let address = isNarrow ? "" : " \(target.target.address)"
-            pieces.append(Piece("  \(target.target.name)\(address) "))
+            let address = detail == .addresses ? " \(target.target.address)" : ""
+            pieces.append(Piece(" \(target.target.name)\(address) "))
             switch target.availability {
-            case .up: pieces += [Piece("UP", .good), Piece(roundTrip, .dim)]
+            case .up:
+                pieces.append(Piece("UP", .good))
+                if detail != .states, let seconds = target.roundTripSeconds {
+                    pieces.append(Piece(" \(Quantity.duration(seconds))", .dim))
+                }
             case .connecting: pieces.append(Piece("...", .dim))
             case .stale: pieces.append(Piece("STALE", .warning))
             case .down: pieces.append(Piece("DOWN", .critical))
             }
+            pieces.append(Piece(" "))
         }
         let alarms = self.dashboard.alarmCount
-        if alarms > 0 { pieces.append(Piece("  \(alarms) alarm\(alarms == 1 ? "" : "s")", .warning)) }
+        if alarms > 0 { pieces.append(Piece(" \(alarms) alarm\(alarms == 1 ? "" : "s")", .warning)) }
         return pieces
     }
 
@@ -99,11 +124,11 @@ extension Canvas {
         let height = min(self.screen.rows - 2, entries.count + 11)
         let inside = self.box("keys", width: width, height: height)
         let legend = [
-            "! is a warning, X is critical: err% 1/5, p99 100/500 ms, fsync p99 10/50 ms,",
-            "  garbage 30/50 %, disk 80/95 %; a mark goes at 90 % of its limit",
-            "-- not known yet   - no requests in the window   >10.0s beyond the buckets",
-            "data total: all handlers kv_... or api_..., without probes and scrapes",
-            "rates, err% and quantiles are over the window that the first line names",
+            "! is a warning, X is critical; by default from err% 1 and 5, p99 100 and",
+            "500 ms, fsync p99 10 and 50 ms, garbage 30 and 50 %, disk 80 and 95 %",
+            "-- is not known, - had no requests, >10.0s is beyond the buckets",
+            "data total: handlers kv_... or api_..., without probes and scrapes",
+            "rates, err% and quantiles are over the window of the first line",
             "a dim figure is old: the newest poll did not bring it",
         ]
         var lines: [(String, String)] = entries.map { ($0.keys, $0.text) }

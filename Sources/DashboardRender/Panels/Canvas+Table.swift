@@ -56,6 +56,9 @@ extension Canvas {
         var pieces = [Piece(title, .title)]
         var notes: [Piece] = []
         if let target {
+            if self.dashboard.kvServices.count > 1, target.target.role == .kvService {
+                pieces.append(Piece(" \(target.target.name)", .accent))
+            }
             pieces.append(Piece(" \(target.target.address)"))
             pieces += self.staleness(of: target)
             if target.availability == .up, target.failure == nil {

@@ -86,7 +86,7 @@ package struct Layout: Sendable, Equatable {
         if content.hasGateway { gateway += take(content.gatewayRows - 5) }
         let isSideBySide = body.width >= 120
         let graphs = isSideBySide ? 1 : 2
-        if spare >= 6 * graphs { graph = take(min(12, spare / graphs) * graphs) / graphs }
+        if spare >= 6 * graphs { graph = take(min(12, spare / graphs) / 2 * 2 * graphs) / graphs }
         events += spare
 
         var stack = Stack(body)
@@ -120,7 +120,8 @@ package struct Layout: Sendable, Equatable {
         table += more
         spare -= more
         let graphs = spare >= 14 ? 2 : spare >= 7 ? 1 : 0
-        if graphs > 0 { graph = min(spare / graphs, 16) }
+        // An even number of rows has one in the middle for the half of the scale.
+        if graphs > 0 { graph = min(spare / graphs, 16) / 2 * 2 }
         spare -= graph * graphs
         events += max(0, spare)
 
@@ -165,7 +166,7 @@ package struct Layout: Sendable, Equatable {
 
     private mutating func layGraphs(_ first: Kind, _ second: Kind, _ stack: inout Stack) {
         if stack.left >= 20 {
-            self.panels += [stack.take(first, stack.left / 2), stack.take(second, stack.left)]
+            self.panels += [stack.take(first, stack.left / 4 * 2), stack.take(second, stack.left)]
         } else if stack.left >= 5 {
             self.panels += stack.takeTwo(first, second, stack.left)
         }
