@@ -52,7 +52,7 @@ import Testing
 
 @Suite struct `Folding` {
     @Test func `adds counts and buckets, keeps alarms in sight, and pins the total last`() throws {
-        let dashboard = Incident.dashboard(seconds: 620)
+        let dashboard = Incident.dashboard(from: 600, seconds: 620)
         let figures = try #require(dashboard.targets[0].figures)
         #expect(figures.handlers.first { $0.name == "kv_set" }?.errorLevel != AlarmLevel.none)
         for limit in 1...12 {

@@ -152,6 +152,44 @@ import Testing
         #expect(view.view == .log)
     }
 
+    @Test func `G goes to the last, and one up from there moves by one`() {
+        var dashboard = self.dashboard
+        for index in 0..<200 {
+            dashboard.note(
+                DashboardEvent(at: Incident.end + Double(index), source: "kv", level: .info, text: "event \(index)"))
+        }
+        var view = ViewState()
+        view.view = .events
+        func top() -> String {
+            Renderer.screen(dashboard, view, columns: 80, rows: 24, Capabilities()).lines[2]
+        }
+        func press(_ key: Key) {
+            let layout = Renderer.layout(dashboard, view, columns: 80, rows: 24)
+            _ = view.handle(key, dashboard, layout: layout)
+        }
+        #expect(top().contains("event 199"))
+        press(.character("G"))
+        let last = top()
+        press(.up)
+        #expect(top() != last)
+        press(.down)
+        #expect(top() == last)
+        press(.character("g"))
+        #expect(top().contains("event 199"))
+    }
+
+    @Test func `n shows the next of several kv-services`() {
+        let targets = [1, 2].map { Target(role: .kvService, name: "kv\($0)", url: "http://127.0.0.1:808\($0)") }
+        let dashboard = Dashboard(targets: targets, now: 0, wallTime: 0)
+        var view = ViewState()
+        func text() -> String {
+            Renderer.screen(dashboard, view, columns: 80, rows: 24, Capabilities()).lines.joined(separator: "\n")
+        }
+        #expect(text().contains("KV kv1 127.0.0.1:8081") && text().contains("kv2 ..."))
+        _ = view.handle(.character("n"), dashboard, layout: Self.layout)
+        #expect(text().contains("KV kv2 127.0.0.1:8082"))
+    }
+
     @Test func `of any kind in any state does not trap`() {
         var generator = SplitMix(seed: 11)
         let keys: [Key] =

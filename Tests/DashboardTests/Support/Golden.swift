@@ -9,6 +9,14 @@ enum Golden {
     private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent("Golden")
 
+    static var repository: URL {
+        self.folder.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    }
+
+    static func text(_ name: String) throws -> String {
+        try String(contentsOf: self.folder.appendingPathComponent("\(name).txt"), encoding: .utf8)
+    }
+
     static func check(_ screen: Screen, _ name: String, withTones: Bool = false) throws {
         var lines = screen.lines
         if withTones { lines += ["", "tones:"] + self.tones(screen) }

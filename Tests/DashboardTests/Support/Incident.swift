@@ -17,13 +17,15 @@ enum Incident {
         return (300..<330).contains(second) ? base / 6 : base
     }
 
-    /// A dashboard after so many seconds, polled each second. The polls of the seconds 420 to 424 are missed.
-    static func dashboard(seconds: Int = 600, compaction: FakeAdmin.Compaction = .running) -> Dashboard {
+    /// A dashboard after the seconds from `first` on, polled each second. The polls of the seconds 420 to 424 are missed.
+    static func dashboard(from first: Int = 0, seconds: Int = 600, compaction: FakeAdmin.Compaction = .running)
+        -> Dashboard
+    {
         let start = self.end - Double(seconds)
-        var dashboard = Dashboard(targets: self.targets, now: 1_000, wallTime: start)
+        var dashboard = Dashboard(targets: self.targets, now: 1_000 + Double(first), wallTime: start + Double(first))
         var sets = 1_000_000
         var gets = 9_000_000
-        for second in 0...seconds {
+        for second in first...seconds {
             sets += self.load(second) / 8
             gets += self.load(second) * 7 / 8
             let at = 1_000 + Double(second)
