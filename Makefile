@@ -18,19 +18,21 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: build ## Build for release, start both services with data under ./data, stop them on Ctrl-C
+run: build ## Build for release, start both services with data under ./data, watch them in kvtop; quitting stops them
 	@$(TOOLS)/run-services "$$(swift build $(RELEASE_FLAGS) --show-bin-path)"
 
 .PHONY: test
 test: lint ## Set up what tests need, check the format, build, and pass every test
-	@$(TOOLS)/install-missing curl python3 strace prometheus
+	@$(TOOLS)/install-missing curl python3 strace prometheus tmux libncurses-dev
 	swift build --build-tests
 	swift test --skip-build --no-parallel
 
 .PHONY: build
-build: toolchain ## Build both services and the tools for release
+build: toolchain ## Build both services, kvtop and txlog for release
+	@$(TOOLS)/install-missing libncurses-dev
 	swift build $(RELEASE_FLAGS) --product kv-service
 	swift build $(RELEASE_FLAGS) --product api-gateway
+	swift build $(RELEASE_FLAGS) --product kvtop
 	swift build $(RELEASE_FLAGS) --product txlog
 
 .PHONY: fmt

@@ -18,12 +18,14 @@ let package = Package(
         .executable(name: "kv-service", targets: ["KVServiceMain"]),
         .executable(name: "api-gateway", targets: ["APIGatewayMain"]),
         .executable(name: "txlog", targets: ["TxlogTool"]),
+        .executable(name: "kvtop", targets: ["KVTopMain"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -103,6 +105,39 @@ let package = Package(
             swiftSettings: memorySafe
         ),
 
+        // The operators' dashboard. What it shows is pure: only the last three touch the terminal, the network and files.
+        .target(name: "DashboardModel", dependencies: ["JSONLogging"], swiftSettings: memorySafe),
+        .target(
+            name: "DashboardRender",
+            dependencies: ["DashboardModel", "JSONLogging"],
+            swiftSettings: memorySafe
+        ),
+        .target(name: "CTerminal", linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
+        .target(
+            name: "DashboardTerminal",
+            dependencies: ["CTerminal", "DashboardModel", "DashboardRender", "JSONLogging"],
+            swiftSettings: memorySafe
+        ),
+        .target(
+            name: "DashboardPolling",
+            dependencies: [
+                "DashboardModel", "JSONLogging",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: memorySafe
+        ),
+        .executableTarget(
+            name: "KVTopMain",
+            dependencies: [
+                "DashboardModel", "DashboardPolling", "DashboardRender", "DashboardTerminal", "JSONLogging",
+                "ServiceKit",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: memorySafe
+        ),
+
         // A file system in memory that loses and breaks what a real one may, for the tests of the log and the store.
         .target(
             name: "SimulatedStorage",
@@ -167,8 +202,14 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "DashboardTests",
+            dependencies: ["DashboardModel", "DashboardPolling", "DashboardRender", "JSONLogging"],
+            exclude: ["Golden"],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "EndToEndTests",
-            dependencies: ["KVServiceMain", "APIGatewayMain"],
+            dependencies: ["KVServiceMain", "APIGatewayMain", "KVTopMain"],
             swiftSettings: strict
         ),
     ]

@@ -1,0 +1,126 @@
+#ifndef C_TERMINAL_H
+#define C_TERMINAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// A terminal through ncurses, without a type of ncurses: nothing of <curses.h> reaches Swift.
+//
+// One thread owns the terminal from ct_open to ct_close and calls everything here; ncurses is not thread-safe. Only
+// the crash guard runs elsewhere, in the signal handler of a crash, and it touches no ncurses.
+
+/// Bits of `ct_cell.attributes`.
+enum {
+    CT_BOLD = 1,
+    CT_DIM = 2,
+    CT_REVERSE = 4,
+    CT_UNDERLINE = 8,
+};
+
+/// One character cell. `foreground` and `background` are palette numbers, -1 the terminal's own.
+typedef struct {
+    uint32_t scalar;
+    int16_t foreground;
+    int16_t background;
+    uint8_t attributes;
+} ct_cell;
+
+enum {
+    CT_EVENT_NONE = 0,
+    /// `code` is a Unicode scalar: a control character, or text.
+    CT_EVENT_CHARACTER = 1,
+    /// `code` is one of CT_KEY_….
+    CT_EVENT_KEY = 2,
+    /// `code` is one of CT_MOUSE_…, at `row` and `column` from 0.
+    CT_EVENT_MOUSE = 3,
+    /// The terminal is gone: its end was read.
+    CT_EVENT_END = 4,
+};
+
+enum {
+    CT_KEY_UP = 1,
+    CT_KEY_DOWN,
+    CT_KEY_LEFT,
+    CT_KEY_RIGHT,
+    CT_KEY_PAGE_UP,
+    CT_KEY_PAGE_DOWN,
+    CT_KEY_HOME,
+    CT_KEY_END,
+    CT_KEY_BACK_TAB,
+    CT_KEY_BACKSPACE,
+    CT_KEY_ENTER,
+    CT_KEY_F1,
+    CT_KEY_OTHER,
+};
+
+enum {
+    CT_MOUSE_CLICK = 1,
+    CT_MOUSE_WHEEL_UP,
+    CT_MOUSE_WHEEL_DOWN,
+    CT_MOUSE_OTHER,
+};
+
+typedef struct {
+    int32_t kind;
+    int32_t code;
+    int32_t row;
+    int32_t column;
+} ct_event;
+
+/// Takes the terminal on descriptors `input` and `output`: alternate screen, no echo, no cursor, keypad.
+/// `message` gets a line of text when it fails. Returns 0, or -1 when the terminal cannot be used.
+int ct_open(int input, int output, int want_color, int want_mouse, char *message, size_t size);
+
+/// Gives the terminal back as it was. May be called more than once, and before ct_open.
+void ct_close(void);
+
+/// The number of colours of the terminal that is open, 0 for none.
+int ct_colors(void);
+
+/// Whether the locale of the process is UTF-8. Needs no open terminal; sets the locale from the environment, and from
+/// `C.UTF-8` when the environment names none at all and the terminal is not known to be without UTF-8.
+int ct_use_locale(void);
+
+/// Asks the operating system for the size, tells ncurses, and returns it. Both are at least 1.
+void ct_measure(int *rows, int *columns);
+
+/// Puts `count` cells at a place. What lies outside of the screen is left out.
+void ct_put(int row, int column, const ct_cell *cells, int count);
+
+/// Brings what was put since the last call to the terminal.
+void ct_flush(void);
+
+/// Forgets what the terminal shows: the next flush draws all of it.
+void ct_repaint(void);
+
+/// The next key or click, without waiting.
+void ct_next_event(ct_event *event);
+
+/// Gives the terminal to the shell, and takes it back: around stopping the process.
+void ct_suspend(void);
+void ct_resume(void);
+
+/// From now on a crash of the process (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT) first gives the terminal
+/// back, then goes on to whoever handled the signal before. Called after ct_open, once.
+void ct_install_crash_guard(void);
+
+// Descriptors of Linux that Glibc's Swift module does not show. Any thread.
+
+/// Keeps the signals that a terminal program answers (INT, TERM, HUP, QUIT, TSTP, CONT, WINCH) from ending or stopping
+/// the process, on this thread and those that it starts; and lets them through again.
+void ct_block_signals(void);
+void ct_unblock_signals(void);
+
+/// A descriptor that those signals are read from; it does not block. Negative when there is none.
+int ct_signal_descriptor(void);
+
+/// The next signal that has come in, 0 when none waits.
+int ct_next_signal(int descriptor);
+
+/// A descriptor that is readable once `write` of a 64-bit number has woken it; it does not block.
+int ct_wake_descriptor(void);
+
+/// A file without a name, in memory.
+int ct_memory_file(void);
+
+#endif

@@ -1,0 +1,280 @@
+// The wide-character functions of <curses.h> are declared only when this is set.
+#define _XOPEN_SOURCE_EXTENDED 1
+#define _GNU_SOURCE 1
+
+#include "CTerminal.h"
+
+#include <curses.h>
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <term.h>
+#include <termios.h>
+#include <unistd.h>
+#include <wchar.h>
+
+static SCREEN *screen;
+static FILE *input_file;
+static FILE *output_file;
+static int input_descriptor = -1;
+static int output_descriptor = -1;
+static int is_color;
+
+// What the crash guard needs, made ready while all is well: a handler of a crash may call nothing of ncurses.
+static struct termios saved_modes;
+static volatile sig_atomic_t is_guarding;
+static char restore_text[512];
+static size_t restore_length;
+
+static void remember_restore(const char *capability) {
+    const char *text = tigetstr(capability);
+    if (text == NULL || text == (char *)-1) return;
+    size_t length = strlen(text);
+    if (restore_length + length > sizeof restore_text) return;
+    memcpy(restore_text + restore_length, text, length);
+    restore_length += length;
+}
+
+int ct_use_locale(void) {
+    const char *name = setlocale(LC_ALL, "");
+    const char *variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    int is_named = 0;
+    for (int index = 0; index < 3; index++) {
+        const char *value = getenv(variables[index]);
+        if (value != NULL && *value != 0) is_named = 1;
+    }
+    const char *term = getenv("TERM");
+    int may_guess = term != NULL && strcmp(term, "linux") != 0 && strcmp(term, "dumb") != 0 && strncmp(term, "vt", 2) != 0;
+    if (!is_named && may_guess) setlocale(LC_CTYPE, "C.UTF-8");
+    // A name that this machine does not have leaves the C locale.
+    if (name == NULL && is_named) setlocale(LC_ALL, "C");
+    setlocale(LC_NUMERIC, "C");
+    return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+int ct_open(int input, int output, int want_color, int want_mouse, char *message, size_t size) {
+    if (screen != NULL) return 0;
+    const char *term = getenv("TERM");
+    if (term == NULL || *term == 0) {
+        snprintf(message, size, "TERM is not set");
+        return -1;
+    }
+    if (tcgetattr(input, &saved_modes) != 0) {
+        snprintf(message, size, "standard input is no terminal: %s", strerror(errno));
+        return -1;
+    }
+    input_file = fdopen(dup(input), "r");
+    output_file = fdopen(dup(output), "w");
+    if (input_file == NULL || output_file == NULL) {
+        snprintf(message, size, "cannot open the terminal: %s", strerror(errno));
+        return -1;
+    }
+    screen = newterm(NULL, output_file, input_file);
+    if (screen == NULL) {
+        snprintf(message, size, "TERM=%s is not known to this machine", term);
+        return -1;
+    }
+    input_descriptor = fileno(input_file);
+    output_descriptor = fileno(output_file);
+    const char *address = tigetstr("cup");
+    if (address == NULL || address == (char *)-1) {
+        ct_close();
+        snprintf(message, size, "TERM=%s cannot place its cursor", term);
+        return -1;
+    }
+    restore_length = 0;
+    if (want_mouse) {
+        static const char mouse_off[] = "\033[?1006l\033[?1002l\033[?1000l";
+        memcpy(restore_text, mouse_off, sizeof mouse_off - 1);
+        restore_length = sizeof mouse_off - 1;
+    }
+    remember_restore("sgr0");
+    remember_restore("rmkx");
+    remember_restore("cnorm");
+    remember_restore("rmcup");
+
+    set_escdelay(25);
+    cbreak();
+    noecho();
+    nonl();
+    intrflush(stdscr, FALSE);
+    keypad(stdscr, TRUE);
+    nodelay(stdscr, TRUE);
+    curs_set(0);
+    is_color = 0;
+    if (want_color && has_colors() && start_color() == OK) {
+        use_default_colors();
+        is_color = 1;
+    }
+    if (want_mouse) {
+        mouseinterval(0);
+        mousemask(BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
+    }
+    is_guarding = 1;
+    return 0;
+}
+
+void ct_close(void) {
+    if (screen == NULL) return;
+    mousemask(0, NULL);
+    endwin();
+    is_guarding = 0;
+    delscreen(screen);
+    screen = NULL;
+    fclose(output_file);
+    fclose(input_file);
+}
+
+int ct_colors(void) {
+    return is_color ? COLORS : 0;
+}
+
+void ct_measure(int *height, int *width) {
+    struct winsize size = {0};
+    if (screen != NULL && ioctl(output_descriptor, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0) {
+        if (size.ws_row != LINES || size.ws_col != COLS) {
+            resizeterm(size.ws_row, size.ws_col);
+            clearok(curscr, TRUE);
+        }
+    }
+    *height = screen != NULL && LINES > 0 ? LINES : 24;
+    *width = screen != NULL && COLS > 0 ? COLS : 80;
+}
+
+void ct_put(int row, int column, const ct_cell *cells, int count) {
+    for (int index = 0; index < count; index++) {
+        int place = column + index;
+        if (row < 0 || row >= LINES || place < 0 || place >= COLS) continue;
+        wchar_t text[2] = {(wchar_t)cells[index].scalar, 0};
+        attr_t attributes = A_NORMAL;
+        if (cells[index].attributes & CT_BOLD) attributes |= A_BOLD;
+        if (cells[index].attributes & CT_DIM) attributes |= A_DIM;
+        if (cells[index].attributes & CT_REVERSE) attributes |= A_REVERSE;
+        if (cells[index].attributes & CT_UNDERLINE) attributes |= A_UNDERLINE;
+        int pair = 0;
+        if (is_color && (cells[index].foreground >= 0 || cells[index].background >= 0)) {
+            pair = alloc_pair(cells[index].foreground, cells[index].background);
+            if (pair < 0 || pair > 255) pair = 0;
+        }
+        cchar_t cell;
+        if (setcchar(&cell, text, attributes, (short)pair, NULL) == OK) mvadd_wchnstr(row, place, &cell, 1);
+    }
+}
+
+void ct_flush(void) {
+    // stdscr is clean after this, so that reading a key draws nothing by itself.
+    wnoutrefresh(stdscr);
+    doupdate();
+}
+
+void ct_repaint(void) {
+    clearok(curscr, TRUE);
+}
+
+static void mouse_event(ct_event *event) {
+    MEVENT mouse;
+    event->kind = CT_EVENT_MOUSE;
+    event->code = CT_MOUSE_OTHER;
+    if (getmouse(&mouse) != OK) return;
+    event->row = mouse.y;
+    event->column = mouse.x;
+    if (mouse.bstate & BUTTON1_PRESSED) event->code = CT_MOUSE_CLICK;
+    if (mouse.bstate & BUTTON4_PRESSED) event->code = CT_MOUSE_WHEEL_UP;
+    if (mouse.bstate & BUTTON5_PRESSED) event->code = CT_MOUSE_WHEEL_DOWN;
+}
+
+static int key_of(wint_t code) {
+    switch (code) {
+    case KEY_UP: return CT_KEY_UP;
+    case KEY_DOWN: return CT_KEY_DOWN;
+    case KEY_LEFT: return CT_KEY_LEFT;
+    case KEY_RIGHT: return CT_KEY_RIGHT;
+    case KEY_PPAGE: return CT_KEY_PAGE_UP;
+    case KEY_NPAGE: return CT_KEY_PAGE_DOWN;
+    case KEY_HOME: return CT_KEY_HOME;
+    case KEY_END: return CT_KEY_END;
+    case KEY_BTAB: return CT_KEY_BACK_TAB;
+    case KEY_BACKSPACE: return CT_KEY_BACKSPACE;
+    case KEY_ENTER: return CT_KEY_ENTER;
+    case KEY_F(1): return CT_KEY_F1;
+    default: return CT_KEY_OTHER;
+    }
+}
+
+void ct_next_event(ct_event *event) {
+    memset(event, 0, sizeof *event);
+    wint_t code = 0;
+    switch (get_wch(&code)) {
+    case OK:
+        event->kind = CT_EVENT_CHARACTER;
+        event->code = (int32_t)code;
+        return;
+    case KEY_CODE_YES:
+        if (code == KEY_MOUSE) {
+            mouse_event(event);
+        } else if (code != KEY_RESIZE) {
+            event->kind = CT_EVENT_KEY;
+            event->code = key_of(code);
+        } else {
+            event->kind = CT_EVENT_KEY;
+            event->code = CT_KEY_OTHER;
+        }
+        return;
+    default:
+        event->kind = feof(input_file) ? CT_EVENT_END : CT_EVENT_NONE;
+    }
+}
+
+void ct_suspend(void) {
+    endwin();
+    is_guarding = 0;
+}
+
+void ct_resume(void) {
+    is_guarding = 1;
+    clearok(curscr, TRUE);
+    refresh();
+}
+
+// MARK: The crash guard
+
+static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT};
+enum { crash_signal_count = sizeof crash_signals / sizeof crash_signals[0] };
+static struct sigaction earlier_actions[crash_signal_count];
+
+// Runs on the thread that crashed. write and tcsetattr are safe in a signal handler; nothing else is called.
+static void restore_and_pass_on(int number, siginfo_t *info, void *context) {
+    if (is_guarding) {
+        is_guarding = 0;
+        ssize_t ignored = write(output_descriptor, restore_text, restore_length);
+        (void)ignored;
+        tcsetattr(input_descriptor, TCSANOW, &saved_modes);
+    }
+    for (int index = 0; index < crash_signal_count; index++) {
+        if (crash_signals[index] != number) continue;
+        struct sigaction *earlier = &earlier_actions[index];
+        if (earlier->sa_flags & SA_SIGINFO) {
+            earlier->sa_sigaction(number, info, context);
+            return;
+        }
+        // The default ends the process: put it back and let the instruction fault again.
+        sigaction(number, earlier, NULL);
+        raise(number);
+    }
+}
+
+void ct_install_crash_guard(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = restore_and_pass_on;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+    sigemptyset(&action.sa_mask);
+    for (int index = 0; index < crash_signal_count; index++) {
+        sigaction(crash_signals[index], &action, &earlier_actions[index]);
+    }
+}

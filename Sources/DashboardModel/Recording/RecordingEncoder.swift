@@ -1,0 +1,79 @@
+import JSONLogging
+
+/// Writes polls as lines of a recording.
+///
+/// A recording is a text of JSON lines: ``RecordingHeader``, then a line for each poll,
+///
+///     {"monotonic":81.2,"target":0,"at":1795399382.1,"round_trip":0.002,"metrics":"…","admin":"…"}
+///
+/// with the bodies as they arrived. From one scrape to the next few lines of `/metrics` change, so most polls hold only
+/// those, as `"metrics_changes":[[17,"kv_keys 12"],…]` with their places; each 60th poll of a target holds the whole
+/// text, for seeking. A body that did not arrive is `"metrics_error":"connection refused"`.
+package struct RecordingEncoder: Sendable {
+    /// Polls of one target from one whole scrape to the next.
+    static let keyframeDistance = 60
+
+    private struct Last {
+        var lines: [ArraySlice<UInt8>] = []
+        var polls = 0
+    }
+
+    private var last: [Int: Last] = [:]
+
+    package init() {}
+
+    /// The line of a poll, with its line feed.
+    package mutating func line(_ poll: RawPoll) -> [UInt8] {
+        var writer = JSONWriter(reservingBytes: 16_384)
+        let changes = self.changes(poll)
+        writer.object { object in
+            object.member("monotonic", poll.receivedAt)
+            object.member("target", poll.target)
+            object.member("at", poll.wallTime)
+            object.member("round_trip", poll.roundTripSeconds)
+            switch poll.metrics {
+            case .failure(let failure): Self.write(failure, "metrics_error", to: &object)
+            case .success(let text):
+                if let changes {
+                    object.member("metrics_changes", array: { Self.write(changes, to: &$0) })
+                } else {
+                    object.member("metrics", String(decoding: text, as: UTF8.self))
+                }
+            }
+            switch poll.admin {
+            case .failure(let failure): Self.write(failure, "admin_error", to: &object)
+            case .success(let text): object.member("admin", String(decoding: text, as: UTF8.self))
+            }
+            if let events = poll.events { object.member("events", String(decoding: events, as: UTF8.self)) }
+        }
+        writer.newline()
+        return writer.bytes
+    }
+
+    /// The lines of `/metrics` that are not as in the poll before; nil when the whole text has to be written.
+    private mutating func changes(_ poll: RawPoll) -> [(place: Int, line: ArraySlice<UInt8>)]? {
+        guard case .success(let text) = poll.metrics else { return nil }
+        let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        var last = self.last[poll.target] ?? Last()
+        defer { self.last[poll.target] = Last(lines: lines, polls: last.polls + 1) }
+        guard last.lines.count == lines.count, last.polls % Self.keyframeDistance != 0 else {
+            if last.lines.count != lines.count { last.polls = 0 }
+            return nil
+        }
+        return lines.indices.compactMap { lines[$0] == last.lines[$0] ? nil : ($0, lines[$0]) }
+    }
+
+    private static func write(_ failure: PollFailure, _ name: StaticString, to object: inout JSONWriter) {
+        object.member(name, failure.reason)
+        if failure.isAnswer { object.member(name: "\(name)_is_answer", true) }
+    }
+
+    private static func write(_ changes: [(place: Int, line: ArraySlice<UInt8>)], to array: inout JSONWriter) {
+        for change in changes {
+            array.element(array: { pair in
+                pair.element(change.place)
+                pair.element(String(decoding: change.line, as: UTF8.self))
+            })
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import JSONLogging
+
+/// The first line of a recording.
+package struct RecordingHeader: Sendable, Equatable {
+    /// Of the format. A reader refuses versions that it does not know.
+    package static let formatVersion = 1
+
+    package var targets: [Target]
+    package var intervalSeconds: Double
+    /// Seconds since 1970.
+    package var startedAt: Double
+
+    package init(targets: [Target], intervalSeconds: Double, startedAt: Double) {
+        self.targets = targets
+        self.intervalSeconds = intervalSeconds
+        self.startedAt = startedAt
+    }
+
+    /// A line of JSON.
+    package var line: [UInt8] {
+        var writer = JSONWriter()
+        writer.object { header in
+            header.member("kvtop_recording", Self.formatVersion)
+            header.member("started_at", self.startedAt)
+            header.member("interval_seconds", self.intervalSeconds)
+            header.member(
+                "targets",
+                array: { array in
+                    for target in self.targets {
+                        array.element(object: { object in
+                            object.member("role", target.role.rawValue)
+                            object.member("name", target.name)
+                            object.member("url", target.url)
+                        })
+                    }
+                })
+        }
+        writer.newline()
+        return writer.bytes
+    }
+
+    /// - Throws: what is wrong with the line.
+    package init(parsing line: [UInt8]) throws(RecordingError) {
+        let tree: JSONTree
+        do { tree = try JSONTree(parsing: line) } catch {
+            throw RecordingError("this is no recording of kvtop: \(error)")
+        }
+        guard let version = tree["kvtop_recording"]?.int else {
+            throw RecordingError("this is no recording of kvtop: its first line is another one")
+        }
+        guard version == Self.formatVersion else {
+            throw RecordingError("the recording has format \(version), this kvtop reads \(Self.formatVersion)")
+        }
+        self.intervalSeconds = tree["interval_seconds"]?.double ?? 1
+        self.startedAt = tree["started_at"]?.double ?? 0
+        self.targets = (tree["targets"]?.elements ?? []).compactMap { entry in
+            guard let role = entry["role"]?.string.flatMap(Target.Role.init(rawValue:)),
+                let name = entry["name"]?.string, let url = entry["url"]?.string
+            else { return nil }
+            return Target(role: role, name: name, url: url)
+        }
+        guard !self.targets.isEmpty else { throw RecordingError("the recording names no targets") }
+    }
+}
+
+/// Why a recording cannot be read.
+package struct RecordingError: Error, Equatable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) {
+        self.description = description
+    }
+}

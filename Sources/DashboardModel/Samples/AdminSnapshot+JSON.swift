@@ -1,0 +1,103 @@
+extension AdminSnapshot {
+    /// Reads a document of `GET /admin`.
+    ///
+    /// - Throws: why it is no JSON document. Members that are missing or of another type are nil.
+    package init(parsing text: [UInt8]) throws(JSONTreeError) {
+        let tree = try JSONTree(parsing: text)
+        guard case .object = tree else { throw JSONTreeError(offset: 0, reason: "the document is no object") }
+        self.service = tree["service"]?.string
+        self.instance = tree["instance_id"]?.string
+        self.version = tree["version"]?.string
+        self.revision = tree["revision"]?.string
+        self.state = tree["state"]?.string
+        self.stateReason = tree["state_reason"]?.string
+        self.uptimeSeconds = tree["uptime_seconds"]?.double
+        self.processID = tree["process"]?["pid"]?.int
+        self.connections = tree["http"]?["connections"]?.double
+        self.connectionsLimit = tree["http"]?["connections_max"]?.double
+        self.checks = (tree["checks"]?.elements ?? []).prefix(32).map(Check.init)
+        self.store = tree["store"].map(Store.init)
+        self.log = tree["log"].map(Log.init)
+        self.replay = tree["replay"].map(Replay.init)
+        self.compaction = tree["compaction"].flatMap { $0 == .null ? nil : Compaction($0) }
+        self.upstreams = (tree["upstreams"]?.elements ?? []).prefix(16).map(Upstream.init)
+    }
+}
+
+extension AdminSnapshot.Check {
+    init(_ tree: JSONTree) {
+        self.name = tree["name"]?.string ?? "unnamed"
+        self.isOK = tree["status"]?.string == "ok"
+        self.message = tree["message"]?.string
+    }
+}
+
+extension AdminSnapshot.Store {
+    init(_ tree: JSONTree) {
+        self.keys = tree["keys"]?.double
+        self.keyBytes = tree["key_bytes"]?.double
+        self.valueBytes = tree["value_bytes"]?.double
+    }
+}
+
+extension AdminSnapshot.Log {
+    /// Segments that are kept of the list; ``segmentCount`` is of all.
+    private static let segmentLimit = 256
+
+    init(_ tree: JSONTree) {
+        self.path = tree["path"]?.string
+        self.sizeBytes = tree["size_bytes"]?.double
+        self.liveBytes = tree["live_bytes"]?.double
+        self.garbageRatio = tree["garbage_ratio"]?.double
+        self.syncPolicy = tree["fsync_policy"]?.string
+        self.syncIntervalSeconds = tree["fsync_interval_seconds"]?.double
+        self.warning = tree["warning"]?.string
+        self.lastError = tree["last_error"]?.string
+        self.pendingAppends = tree["pending_appends"]?.double
+        self.fileSystemBytes = tree["filesystem"]?["size_bytes"]?.double
+        self.fileSystemAvailableBytes = tree["filesystem"]?["available_bytes"]?.double
+        guard let segments = tree["segments"]?.elements else { return }
+        self.segmentCount = segments.count
+        self.segments = segments.suffix(Self.segmentLimit).map(AdminSnapshot.Segment.init)
+        if self.liveBytes == nil, !self.segments.isEmpty, self.segments.allSatisfy({ $0.liveBytes != nil }) {
+            self.liveBytes = self.segments.reduce(0) { $0 + ($1.liveBytes ?? 0) }
+        }
+        if self.garbageRatio == nil, let size = self.sizeBytes, let live = self.liveBytes, size > 0 {
+            self.garbageRatio = max(0, size - live) / size
+        }
+    }
+}
+
+extension AdminSnapshot.Segment {
+    init(_ tree: JSONTree) {
+        self.name = tree["name"]?.string ?? "unnamed"
+        self.sizeBytes = tree["size_bytes"]?.double
+        self.liveBytes = tree["live_bytes"]?.double
+        self.isSealed = tree["sealed"]?.bool
+    }
+}
+
+extension AdminSnapshot.Replay {
+    init(_ tree: JSONTree) {
+        self.state = tree["state"]?.string
+        self.progress = tree["progress_ratio"]?.double
+        self.etaSeconds = tree["eta_seconds"]?.double
+    }
+}
+
+extension AdminSnapshot.Upstream {
+    init(_ tree: JSONTree) {
+        self.name = tree["name"]?.string ?? "unnamed"
+        self.isUp = tree["up"]?.bool
+        self.lastSuccessAt = tree["last_success_at"]?.string
+        self.lastErrorAt = tree["last_error"]?["at"]?.string
+        self.lastErrorReason = tree["last_error"]?["reason"]?.string
+        self.lastErrorMessage = tree["last_error"]?["message"]?.string
+        self.connectionsActive = tree["connections"]?["active"]?.double
+        self.connectionsIdle = tree["connections"]?["idle"]?.double
+        self.connectionsLimit = tree["connections"]?["max"]?.double
+        self.requestsWaiting = tree["requests_waiting"]?.double
+        self.requestsInFlight = tree["requests_in_flight"]?.double
+        self.circuit = tree["circuit"]?["state"]?.string
+    }
+}

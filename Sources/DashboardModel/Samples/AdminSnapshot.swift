@@ -1,0 +1,87 @@
+/// What one `/admin` document said. Nil: the service does not report it.
+package struct AdminSnapshot: Sendable, Equatable {
+    package var service: String?
+    package var instance: String?
+    package var version: String?
+    package var revision: String?
+    /// `starting`, `replaying`, `ready`, `read_only`, `draining`, `stopping`.
+    package var state: String?
+    package var stateReason: String?
+    package var uptimeSeconds: Double?
+    package var processID: Int?
+    package var connections: Double?
+    package var connectionsLimit: Double?
+    package var checks: [Check] = []
+    package var store: Store?
+    package var log: Log?
+    package var replay: Replay?
+    package var compaction: Compaction?
+    package var upstreams: [Upstream] = []
+
+    package struct Check: Sendable, Equatable {
+        package var name: String
+        package var isOK: Bool
+        package var message: String?
+    }
+
+    package struct Store: Sendable, Equatable {
+        package var keys: Double?
+        package var keyBytes: Double?
+        package var valueBytes: Double?
+    }
+
+    package struct Log: Sendable, Equatable {
+        package var path: String?
+        package var sizeBytes: Double?
+        package var liveBytes: Double?
+        /// 0 to 1.
+        package var garbageRatio: Double?
+        package var syncPolicy: String?
+        package var syncIntervalSeconds: Double?
+        package var warning: String?
+        package var lastError: String?
+        package var pendingAppends: Double?
+        package var segmentCount: Int?
+        package var segments: [Segment] = []
+        package var fileSystemBytes: Double?
+        package var fileSystemAvailableBytes: Double?
+
+        /// What compaction would free; nil while the service does not report what is live.
+        package var garbageBytes: Double? {
+            if let size = self.sizeBytes, let live = self.liveBytes { return max(0, size - live) }
+            if let size = self.sizeBytes, let ratio = self.garbageRatio { return size * ratio }
+            return nil
+        }
+    }
+
+    package struct Segment: Sendable, Equatable {
+        package var name: String
+        package var sizeBytes: Double?
+        package var liveBytes: Double?
+        package var isSealed: Bool?
+    }
+
+    package struct Replay: Sendable, Equatable {
+        package var state: String?
+        package var progress: Double?
+        package var etaSeconds: Double?
+    }
+
+    package struct Upstream: Sendable, Equatable {
+        package var name: String
+        package var isUp: Bool?
+        package var lastSuccessAt: String?
+        package var lastErrorAt: String?
+        package var lastErrorReason: String?
+        package var lastErrorMessage: String?
+        package var connectionsActive: Double?
+        package var connectionsIdle: Double?
+        package var connectionsLimit: Double?
+        package var requestsWaiting: Double?
+        package var requestsInFlight: Double?
+        /// `closed`, `open`, `half_open`.
+        package var circuit: String?
+    }
+
+    package init() {}
+}

@@ -1,0 +1,75 @@
+/// The `compaction` member of kv-service's `/admin`. Nil: not reported.
+package struct Compaction: Sendable, Equatable {
+    package var isRunning: Bool?
+    /// Such as `idle`, `running`.
+    package var state: String?
+    /// What the run is doing now, in the service's words.
+    package var phase: String?
+    /// 0 to 1.
+    package var progress: Double?
+    package var bytesRead: Double?
+    package var bytesWritten: Double?
+    package var bytesTotal: Double?
+    package var etaSeconds: Double?
+    package var elapsedSeconds: Double?
+    package var runs: Double?
+    package var failures: Double?
+    /// The garbage ratio, 0 to 1, at which the next run starts by itself.
+    package var thresholdRatio: Double?
+    /// The log must have at least this size for that.
+    package var minimumBytes: Double?
+    /// The service's own words on what starts the next run.
+    package var nextTrigger: String?
+    package var last: Run?
+
+    package struct Run: Sendable, Equatable {
+        package var trigger: String?
+        package var result: String?
+        package var startedAt: String?
+        package var durationSeconds: Double?
+        package var bytesBefore: Double?
+        package var bytesAfter: Double?
+        package var error: String?
+
+        package var isOK: Bool { self.result == "ok" }
+
+        package var freedBytes: Double? {
+            guard let before = self.bytesBefore, let after = self.bytesAfter else { return nil }
+            return before - after
+        }
+    }
+
+    package init() {}
+
+    init(_ tree: JSONTree) {
+        self.state = tree["state"]?.string
+        self.isRunning = tree["running"]?.bool ?? self.state.map { $0 == "running" }
+        self.phase = tree["phase"]?.string
+        self.progress = (tree["progress_ratio"]?.double ?? tree["progress"]?.double).map { min(max($0, 0), 1) }
+        self.bytesRead = tree["bytes_read"]?.double
+        self.bytesWritten = tree["bytes_written"]?.double
+        self.bytesTotal = tree["bytes_total"]?.double
+        self.etaSeconds = tree["eta_seconds"]?.double
+        self.elapsedSeconds = tree["elapsed_seconds"]?.double ?? tree["duration_seconds"]?.double
+        self.runs = tree["runs_total"]?.double
+        self.failures = tree["failures_total"]?.double
+        self.thresholdRatio = tree["threshold_ratio"]?.double
+        self.minimumBytes = tree["min_bytes"]?.double
+        self.nextTrigger = tree["next_trigger"]?.string
+        self.last = tree["last"].flatMap(Run.init)
+    }
+}
+
+extension Compaction.Run {
+    /// Nil when no run has ended yet.
+    init?(_ tree: JSONTree) {
+        guard case .object = tree else { return nil }
+        self.trigger = tree["trigger"]?.string
+        self.result = tree["result"]?.string
+        self.startedAt = tree["started_at"]?.string
+        self.durationSeconds = tree["duration_seconds"]?.double
+        self.bytesBefore = tree["bytes_before"]?.double
+        self.bytesAfter = tree["bytes_after"]?.double
+        self.error = tree["error"]?.string
+    }
+}

@@ -1,0 +1,89 @@
+/// One line of the event list: what a service reports of itself at `/admin/events`, or what kvtop has seen.
+package struct DashboardEvent: Sendable, Equatable {
+    package enum Level: Int, Sendable, Comparable {
+        case info, warning, error
+
+        package static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
+
+        /// Of a service's word for it; what is unknown is information.
+        package init(word: String?) {
+            switch word {
+            case "warn", "warning": self = .warning
+            case "error", "critical", "fatal": self = .error
+            default: self = .info
+            }
+        }
+    }
+
+    /// Seconds since 1970.
+    package var at: Double
+    /// The name of the target, such as `kv` or `gw`.
+    package var source: String
+    package var level: Level
+    package var text: String
+
+    package init(at: Double, source: String, level: Level, text: String) {
+        self.at = at
+        self.source = source
+        self.level = level
+        self.text = text
+    }
+}
+
+/// An entry of a service's `/admin/events`.
+package struct ServiceEvent: Sendable, Equatable {
+    package var at: Double
+    package var level: DashboardEvent.Level
+    package var text: String
+
+    package init(at: Double, level: DashboardEvent.Level, text: String) {
+        self.at = at
+        self.level = level
+        self.text = text
+    }
+
+    /// Reads a document of `GET /admin/events`, `{"events":[{"at":"…","level":"…","event":"…","message":"…"}]}`.
+    ///
+    /// - Returns: oldest first, at most 256; entries without a time or a text are left out.
+    package static func list(parsing text: [UInt8]) throws(JSONTreeError) -> [ServiceEvent] {
+        let tree = try JSONTree(parsing: text)
+        let entries = (tree["events"]?.elements ?? tree.elements).compactMap { entry -> ServiceEvent? in
+            guard let at = (entry["at"]?.string ?? entry["time"]?.string).flatMap(InstantText.seconds) else {
+                return nil
+            }
+            let name = entry["event"]?.string ?? entry["name"]?.string ?? entry["kind"]?.string
+            let message = entry["message"]?.string
+            guard let text = [name, message].compactMap({ $0 }).nonEmptyJoined else { return nil }
+            return ServiceEvent(at: at, level: DashboardEvent.Level(word: entry["level"]?.string), text: text)
+        }
+        return Array(entries.sorted { $0.at < $1.at }.suffix(256))
+    }
+}
+
+extension [String] {
+    fileprivate var nonEmptyJoined: String? {
+        self.isEmpty ? nil : self.joined(separator: ": ")
+    }
+}
+
+/// RFC 3339 times.
+package enum InstantText {
+    /// Seconds since 1970 of a time in UTC such as `2026-11-22T21:58:14.123Z`; nil for anything else.
+    package static func seconds(_ text: String) -> Double? {
+        let bytes = Array(text.utf8)
+        guard bytes.count >= 20, bytes.last == UInt8(ascii: "Z"), bytes[10] == UInt8(ascii: "T") else { return nil }
+        func number(_ range: Range<Int>) -> Int? { Int(String(decoding: bytes[range], as: UTF8.self)) }
+        guard let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
+            let hour = number(11..<13), let minute = number(14..<16),
+            let second = Double(String(decoding: bytes[17..<(bytes.count - 1)], as: UTF8.self)),
+            (1...12).contains(month), (1...31).contains(day)
+        else { return nil }
+        // Days of the Gregorian calendar since 1970, years counted from March so that the leap day comes last.
+        let marchYear = month <= 2 ? year - 1 : year
+        let era = marchYear / 400
+        let yearOfEra = marchYear - era * 400
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        let days = era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+        return Double(days * 86_400 + hour * 3_600 + minute * 60) + second
+    }
+}

@@ -1,0 +1,44 @@
+/// The counters of one HTTP handler at one moment, all methods together.
+package struct HandlerCounts: Sendable, Equatable {
+    package var name: String
+    package var requests: Double = 0
+    /// Answers 400 to 499.
+    package var clientErrors: Double = 0
+    /// Answers 500 to 599.
+    package var serverErrors: Double = 0
+    /// In seconds.
+    package var durations = HistogramCounts()
+
+    package init(name: String) {
+        self.name = name
+    }
+
+    /// Whether it serves the store's data. The others answer probes, scrapes and this dashboard.
+    package var servesData: Bool { Self.servesData(self.name) }
+
+    package static func servesData(_ name: String) -> Bool {
+        name.hasPrefix("kv_") || name.hasPrefix("api_")
+    }
+
+    /// What came in after `earlier`. Nil when a counter fell: the two are of different runs of the service.
+    func minus(_ earlier: HandlerCounts) -> HandlerCounts? {
+        guard let durations = self.durations.minus(earlier.durations) else { return nil }
+        var difference = HandlerCounts(name: self.name)
+        difference.requests = self.requests - earlier.requests
+        difference.clientErrors = self.clientErrors - earlier.clientErrors
+        difference.serverErrors = self.serverErrors - earlier.serverErrors
+        difference.durations = durations
+        guard difference.requests >= 0, difference.clientErrors >= 0, difference.serverErrors >= 0 else { return nil }
+        return difference
+    }
+
+    /// Both together, under the name of this one.
+    func plus(_ other: HandlerCounts) -> HandlerCounts {
+        var total = self
+        total.requests += other.requests
+        total.clientErrors += other.clientErrors
+        total.serverErrors += other.serverErrors
+        total.durations = self.durations.plus(other.durations)
+        return total
+    }
+}

@@ -1,0 +1,101 @@
+/// The buckets of a histogram at one moment, or what came in between two moments.
+package struct HistogramCounts: Sendable, Equatable {
+    /// Upper bounds, ascending, the last one +Inf in every histogram that is whole.
+    package private(set) var bounds: [Double] = []
+    /// Observations up to each bound, so ascending too, as Prometheus writes them.
+    package private(set) var cumulative: [Double] = []
+    package var sum: Double = 0
+
+    package init() {}
+
+    package init(bounds: [Double], cumulative: [Double], sum: Double) {
+        precondition(bounds.count == cumulative.count, "a count for each bound")
+        self.bounds = bounds
+        self.cumulative = cumulative
+        self.sum = sum
+    }
+
+    /// Adds `count` to the bucket of a bound: buckets of several label sets add up to those of their union.
+    mutating func add(bound: Double, count: Double) {
+        // The lines of one histogram come in ascending order, so the place is mostly at the end.
+        var index = self.bounds.count
+        while index > 0, self.bounds[index - 1] >= bound { index -= 1 }
+        if index < self.bounds.count, self.bounds[index] == bound {
+            self.cumulative[index] += count
+        } else {
+            self.bounds.insert(bound, at: index)
+            self.cumulative.insert(count, at: index)
+        }
+    }
+
+    /// The number of observations; 0 without a bucket that takes all.
+    package var count: Double {
+        self.bounds.last == .infinity ? self.cumulative[self.cumulative.count - 1] : 0
+    }
+
+    /// The mean of the observations, nil when there are none.
+    package var mean: Double? {
+        self.count > 0 ? self.sum / self.count : nil
+    }
+
+    /// What was observed after `earlier`. Nil when the two cannot be of one run of one histogram: other bounds, or a
+    /// bucket that fell.
+    package func minus(_ earlier: HistogramCounts) -> HistogramCounts? {
+        guard self.bounds == earlier.bounds else { return nil }
+        var difference = self
+        for index in difference.cumulative.indices {
+            let count = difference.cumulative[index] - earlier.cumulative[index]
+            guard count >= 0 else { return nil }
+            difference.cumulative[index] = count
+        }
+        difference.sum -= earlier.sum
+        return difference
+    }
+
+    /// The observations of both. Where the bounds differ there is no such sum, and the larger of the two is taken.
+    package func plus(_ other: HistogramCounts) -> HistogramCounts {
+        if self.bounds.isEmpty { return other }
+        guard self.bounds == other.bounds else { return self.count >= other.count ? self : other }
+        var total = self
+        for index in total.cumulative.indices { total.cumulative[index] += other.cumulative[index] }
+        total.sum += other.sum
+        return total
+    }
+
+    /// The value that the part `part` of the observations does not exceed, estimated as `histogram_quantile` of
+    /// Prometheus does: linear within a bucket, the first one beginning at 0.
+    ///
+    /// Two things are told apart that Prometheus gives as numbers: no observations, and a quantile in the bucket without
+    /// an upper bound, of which only "above the highest bound" is known.
+    ///
+    /// - Parameter part: 0 to 1.
+    package func quantile(_ part: Double) -> QuantileEstimate {
+        guard self.count > 0, part >= 0, part <= 1 else { return .none }
+        let rank = part * self.count
+        guard let index = self.cumulative.firstIndex(where: { $0 >= rank && $0 > 0 }) else { return .none }
+        let upper = self.bounds[index]
+        let lower = index > 0 ? self.bounds[index - 1] : min(0, upper)
+        guard upper < .infinity else { return index > 0 ? .above(lower) : .none }
+        let below = index > 0 ? self.cumulative[index - 1] : 0
+        let inBucket = self.cumulative[index] - below
+        guard inBucket > 0 else { return .value(upper) }
+        return .value(lower + (upper - lower) * max(0, rank - below) / inBucket)
+    }
+}
+
+/// What the buckets tell of a quantile.
+package enum QuantileEstimate: Sendable, Equatable {
+    /// Nothing was observed.
+    case none
+    case value(Double)
+    /// Above the highest bound, which is given.
+    case above(Double)
+
+    /// A number to compare and to draw: the highest bound where more is not known.
+    package var atLeast: Double? {
+        switch self {
+        case .none: nil
+        case .value(let value), .above(let value): value
+        }
+    }
+}

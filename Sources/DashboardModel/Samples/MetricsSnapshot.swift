@@ -1,0 +1,150 @@
+/// What one scrape of `/metrics` said of what the dashboard shows. Nil: the service does not report it.
+package struct MetricsSnapshot: Sendable, Equatable {
+    /// By name, ascending.
+    package var handlers: [HandlerCounts] = []
+    package var requestsInFlight: Double?
+    package var connections: Double?
+    package var connectionsRejected: Double?
+
+    /// Seconds since 1970; another value means another process.
+    package var processStart: Double?
+    package var cpuSeconds: Double?
+    package var residentBytes: Double?
+    package var openDescriptors: Double?
+    package var descriptorLimit: Double?
+    package var threads: Double?
+
+    // kv-service
+    package var keys: Double?
+    package var appends: Double?
+    package var appendedBytes: Double?
+    package var logSizeBytes: Double?
+    package var logLiveBytes: Double?
+    package var logFailures: Double?
+    package var pendingAppends: Double?
+    package var writeDurations = HistogramCounts()
+    package var syncDurations = HistogramCounts()
+    package var commitDurations = HistogramCounts()
+    package var commitTransactions = HistogramCounts()
+
+    // api-gateway
+    package var upstreamRequests: Double?
+    package var upstreamRetries: Double?
+    package var upstreamFailures: Double?
+    package var upstreamTimeouts: Double?
+    package var overheadDurations = HistogramCounts()
+    package var upstreamDurations = HistogramCounts()
+
+    package init() {}
+
+    /// Reads a Prometheus text exposition. Families it does not know are passed over.
+    ///
+    /// - Throws: the first line that is not of the format, or that the text has no sample of a request counter: it is
+    ///   then no service of this kind.
+    package init(parsing text: [UInt8]) throws(ExpositionError) {
+        var reader = ExpositionReader(text, isWanted: Self.isWanted)
+        var handlers: [String: HandlerCounts] = [:]
+        var samples = 0
+        while let sample = try reader.next() {
+            samples += 1
+            if sample.name.hasPrefix("http_request") {
+                self.takeHTTP(sample, &handlers)
+            } else {
+                self.take(sample)
+            }
+        }
+        guard samples > 0 else { throw ExpositionError(line: 1, reason: "none of the metrics of a service is in it") }
+        self.handlers = handlers.values.sorted { $0.name < $1.name }
+    }
+
+    private mutating func takeHTTP(_ sample: ExpositionReader.Sample, _ handlers: inout [String: HandlerCounts]) {
+        switch sample.name {
+        case "http_requests_in_flight": self.requestsInFlight = sample.value
+        case "http_requests_total":
+            // As many handlers as a service has routes; a body with more is not from one.
+            let handler = sample["handler"]
+            guard handlers[handler] != nil || handlers.count < 64 else { return }
+            handlers[handler, default: HandlerCounts(name: handler)].add(
+                requests: sample.value, status: sample["status"])
+        case "http_request_duration_seconds_bucket":
+            guard let bound = ExpositionReader.bound(sample["le"]) else { return }
+            let handler = sample["handler"]
+            guard handlers[handler] != nil || handlers.count < 64 else { return }
+            handlers[handler, default: HandlerCounts(name: handler)].durations.add(bound: bound, count: sample.value)
+        case "http_request_duration_seconds_sum": handlers[sample["handler"]]?.durations.sum += sample.value
+        default: break
+        }
+    }
+
+    private mutating func take(_ sample: ExpositionReader.Sample) {
+        if let gauge = Self.numbers[sample.name] {
+            // Series of one family add up.
+            self[keyPath: gauge] = (self[keyPath: gauge] ?? 0) + sample.value
+            if sample.name == "gateway_upstream_failures_total", sample["reason"] == "timeout" {
+                self.upstreamTimeouts = (self.upstreamTimeouts ?? 0) + sample.value
+            }
+        } else if sample.name.hasSuffix("_bucket") {
+            let family = String(sample.name.dropLast(7))
+            guard let histogram = Self.histograms[family], let bound = ExpositionReader.bound(sample["le"]) else {
+                return
+            }
+            self[keyPath: histogram].add(bound: bound, count: sample.value)
+        } else if sample.name.hasSuffix("_sum") {
+            guard let histogram = Self.histograms[String(sample.name.dropLast(4))] else { return }
+            self[keyPath: histogram].sum += sample.value
+        }
+    }
+
+    private static func isWanted(_ name: String) -> Bool {
+        if self.numbers[name] != nil || self.httpNames.contains(name) { return true }
+        if name.hasSuffix("_bucket") { return self.histograms[String(name.dropLast(7))] != nil }
+        if name.hasSuffix("_sum") { return self.histograms[String(name.dropLast(4))] != nil }
+        return false
+    }
+
+    private static let httpNames: Set<String> = [
+        "http_requests_total", "http_requests_in_flight", "http_request_duration_seconds_bucket",
+        "http_request_duration_seconds_sum",
+    ]
+
+    private static let numbers: [String: any WritableKeyPath<MetricsSnapshot, Double?> & Sendable] = [
+        "http_connections": \.connections,
+        "http_connections_rejected_total": \.connectionsRejected,
+        "process_start_time_seconds": \.processStart,
+        "process_cpu_seconds_total": \.cpuSeconds,
+        "process_resident_memory_bytes": \.residentBytes,
+        "process_open_fds": \.openDescriptors,
+        "process_max_fds": \.descriptorLimit,
+        "process_threads": \.threads,
+        "kv_keys": \.keys,
+        "kv_log_appends_total": \.appends,
+        "kv_log_appended_bytes_total": \.appendedBytes,
+        "kv_log_size_bytes": \.logSizeBytes,
+        "kv_log_live_bytes": \.logLiveBytes,
+        "kv_log_failures_total": \.logFailures,
+        "kv_log_pending_appends": \.pendingAppends,
+        "gateway_upstream_requests_total": \.upstreamRequests,
+        "gateway_upstream_retries_total": \.upstreamRetries,
+        "gateway_upstream_failures_total": \.upstreamFailures,
+    ]
+
+    private static let histograms: [String: any WritableKeyPath<MetricsSnapshot, HistogramCounts> & Sendable] = [
+        "kv_log_write_duration_seconds": \.writeDurations,
+        "kv_log_fsync_duration_seconds": \.syncDurations,
+        "kv_log_commit_duration_seconds": \.commitDurations,
+        "kv_log_batch_records": \.commitTransactions,
+        "gateway_overhead_duration_seconds": \.overheadDurations,
+        "gateway_upstream_request_duration_seconds": \.upstreamDurations,
+    ]
+}
+
+extension HandlerCounts {
+    mutating func add(requests: Double, status: String) {
+        self.requests += requests
+        switch status.utf8.first {
+        case UInt8(ascii: "4"): self.clientErrors += requests
+        case UInt8(ascii: "5"): self.serverErrors += requests
+        default: break
+        }
+    }
+}

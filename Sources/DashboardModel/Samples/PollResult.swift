@@ -1,0 +1,135 @@
+/// One service that is polled.
+package struct Target: Sendable, Equatable {
+    package enum Role: String, Sendable {
+        case kvService = "kv"
+        case gateway
+    }
+
+    package var role: Role
+    /// Short, for the screen: `kv`, `kv2`, `gw`.
+    package var name: String
+    /// `http://host:port`, without a slash at the end.
+    package var url: String
+
+    package init(role: Role, name: String, url: String) {
+        self.role = role
+        self.name = name
+        self.url = url
+    }
+
+    /// The URL without its scheme.
+    package var address: String {
+        self.url.firstRange(of: "://").map { String(self.url[$0.upperBound...]) } ?? self.url
+    }
+}
+
+/// Why a document did not arrive, in words for the operator: `connection refused`, `HTTP 503`.
+package struct PollFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    package var reason: String
+    /// The service answered, but not what was asked for: it lives.
+    package var isAnswer: Bool
+
+    package init(_ reason: String, isAnswer: Bool = false) {
+        self.reason = reason
+        self.isAnswer = isAnswer
+    }
+
+    package var description: String { self.reason }
+}
+
+/// The bodies that one poll of one target brought, before they are read.
+package struct RawPoll: Sendable, Equatable {
+    /// The target's place in the list of targets.
+    package var target: Int
+    /// Monotonic seconds at which the answers were complete.
+    package var receivedAt: Double
+    /// Seconds since 1970 at the same moment.
+    package var wallTime: Double
+    /// Of the whole poll.
+    package var roundTripSeconds: Double
+    package var metrics: Result<[UInt8], PollFailure>
+    package var admin: Result<[UInt8], PollFailure>
+    /// Nil when `/admin/events` was not asked for, or is not there.
+    package var events: [UInt8]?
+
+    package init(
+        target: Int, receivedAt: Double, wallTime: Double, roundTripSeconds: Double,
+        metrics: Result<[UInt8], PollFailure>, admin: Result<[UInt8], PollFailure>, events: [UInt8]? = nil
+    ) {
+        self.target = target
+        self.receivedAt = receivedAt
+        self.wallTime = wallTime
+        self.roundTripSeconds = roundTripSeconds
+        self.metrics = metrics
+        self.admin = admin
+        self.events = events
+    }
+}
+
+/// One poll of one target, read.
+package struct PollResult: Sendable, Equatable {
+    package var target: Int
+    /// Monotonic seconds; rates are differences of counters over differences of these.
+    package var receivedAt: Double
+    /// Seconds since 1970, for showing.
+    package var wallTime: Double
+    package var roundTripSeconds: Double
+    package var metrics: Result<MetricsSnapshot, PollFailure>
+    package var admin: Result<AdminSnapshot, PollFailure>
+    package var events: [ServiceEvent]?
+
+    package init(
+        target: Int, receivedAt: Double, wallTime: Double, roundTripSeconds: Double = 0,
+        metrics: Result<MetricsSnapshot, PollFailure>, admin: Result<AdminSnapshot, PollFailure>,
+        events: [ServiceEvent]? = nil
+    ) {
+        self.target = target
+        self.receivedAt = receivedAt
+        self.wallTime = wallTime
+        self.roundTripSeconds = roundTripSeconds
+        self.metrics = metrics
+        self.admin = admin
+        self.events = events
+    }
+
+    /// Reads the bodies. Takes about a millisecond for the documents of a service; any thread.
+    package init(reading raw: RawPoll) {
+        self.init(
+            target: raw.target, receivedAt: raw.receivedAt, wallTime: raw.wallTime,
+            roundTripSeconds: raw.roundTripSeconds,
+            metrics: Self.read(raw.metrics, "/metrics") { bytes throws(ExpositionError) in
+                try MetricsSnapshot(parsing: bytes)
+            },
+            admin: Self.read(raw.admin, "/admin") { bytes throws(JSONTreeError) in
+                try AdminSnapshot(parsing: bytes)
+            },
+            events: raw.events.flatMap { try? ServiceEvent.list(parsing: $0) }
+        )
+    }
+
+    private static func read<Document, Failure: Error & CustomStringConvertible>(
+        _ body: Result<[UInt8], PollFailure>, _ path: String, _ parse: ([UInt8]) throws(Failure) -> Document
+    ) -> Result<Document, PollFailure> {
+        switch body {
+        case .failure(let failure): return .failure(failure)
+        case .success(let bytes):
+            do throws(Failure) {
+                return .success(try parse(bytes))
+            } catch {
+                return .failure(PollFailure("\(path): \(error)", isAnswer: true))
+            }
+        }
+    }
+
+    /// Whether any document arrived.
+    package var isAnswered: Bool {
+        (try? self.metrics.get()) != nil || (try? self.admin.get()) != nil
+    }
+
+    /// Why a document is missing; of two reasons that of `/metrics`.
+    package var failure: PollFailure? {
+        if case .failure(let failure) = self.metrics { return failure }
+        if case .failure(let failure) = self.admin { return failure }
+        return nil
+    }
+}

@@ -1,0 +1,58 @@
+/// All that kvtop knows: a value, so that a paused screen keeps its copy while the original goes on.
+package struct Dashboard: Sendable {
+    /// Events that are kept; the oldest go first.
+    package static let eventLimit = 256
+
+    package private(set) var targets: [TargetState]
+    /// Oldest first.
+    package private(set) var events: [DashboardEvent] = []
+    /// Events ever noted.
+    package private(set) var eventCount = 0
+    package var thresholds: Thresholds
+    /// Monotonic and wall-clock seconds, as of the newest poll or ``advance(now:wallTime:)``.
+    package private(set) var now: Double
+    package private(set) var wallTime: Double
+
+    package init(targets: [Target], now: Double, wallTime: Double, thresholds: Thresholds = Thresholds()) {
+        self.targets = targets.map { TargetState($0, wallTime: wallTime) }
+        self.now = now
+        self.wallTime = wallTime
+        self.thresholds = thresholds
+    }
+
+    /// Sets the clock. It never goes back.
+    package mutating func advance(now: Double, wallTime: Double) {
+        self.now = max(self.now, now)
+        self.wallTime = wallTime
+    }
+
+    /// Takes a poll. One of a target that does not exist is passed over.
+    package mutating func apply(_ result: PollResult) {
+        guard self.targets.indices.contains(result.target) else { return }
+        self.advance(now: result.receivedAt, wallTime: result.wallTime)
+        for event in self.targets[result.target].apply(result, self.thresholds) { self.note(event) }
+    }
+
+    /// Adds an event at its time.
+    package mutating func note(_ event: DashboardEvent) {
+        let index = self.events.lastIndex { $0.at <= event.at }.map { $0 + 1 } ?? 0
+        self.events.insert(event, at: index)
+        self.eventCount += 1
+        if self.events.count > Self.eventLimit { self.events.removeFirst() }
+    }
+
+    /// Begins the totals and peaks of the session anew.
+    package mutating func resetSession() {
+        for index in self.targets.indices { self.targets[index].session = SessionTotals(since: self.wallTime) }
+    }
+
+    package var kvServices: [TargetState] { self.targets.filter { $0.target.role == .kvService } }
+
+    package var gateways: [TargetState] { self.targets.filter { $0.target.role == .gateway } }
+
+    /// Figures and checks beyond their limits, and targets that are down.
+    package var alarmCount: Int { self.targets.reduce(0) { $0 + $1.alarmCount } }
+
+    /// Whether every target has been asked at least once.
+    package var isComplete: Bool { self.targets.allSatisfy { $0.session.polls > 0 } }
+}

@@ -1,0 +1,136 @@
+/// What was computed from the polls of one target: differences of counters and buckets over a stated window.
+package struct Figures: Sendable, Equatable {
+    /// Seconds between the two polls that the differences are of.
+    package var windowSeconds: Double
+    /// By name, ascending.
+    package var handlers: [HandlerFigures]
+    /// All handlers that serve data, their buckets added.
+    package var data: HandlerFigures
+    package var appendsRate: Double?
+    package var appendedBytesRate: Double?
+    package var syncRate: Double?
+    package var sync: HistogramCounts
+    package var syncLevel: AlarmLevel = .none
+    package var write: HistogramCounts
+    package var commit: HistogramCounts
+    /// Transactions in a group commit.
+    package var transactionsPerCommit: Double?
+    package var logFailures: Double?
+    package var upstreamRate: Double?
+    package var retryRate: Double?
+    package var failureRate: Double?
+    package var timeoutRate: Double?
+    package var overhead: HistogramCounts
+    /// Cores in use: 1 is one core.
+    package var cpu: Double?
+}
+
+/// One row of a table of handlers.
+package struct HandlerFigures: Sendable, Equatable {
+    package var name: String
+    package var counts: HandlerCounts
+    /// Requests per second.
+    package var rate: Double
+    package var errorLevel: AlarmLevel = .none
+    package var p99Level: AlarmLevel = .none
+
+    init(_ counts: HandlerCounts, seconds: Double) {
+        self.name = counts.name
+        self.counts = counts
+        self.rate = counts.requests / seconds
+    }
+
+    /// Server errors of all requests, 0 to 1; nil when there were none to be wrong.
+    package var errorRatio: Double? {
+        self.counts.requests > 0 ? self.counts.serverErrors / self.counts.requests : nil
+    }
+
+    /// Answers 400 to 499 of all requests, 0 to 1.
+    package var clientErrorRatio: Double? {
+        self.counts.requests > 0 ? self.counts.clientErrors / self.counts.requests : nil
+    }
+
+    package func quantile(_ part: Double) -> QuantileEstimate { self.counts.durations.quantile(part) }
+
+    package var level: AlarmLevel { max(self.errorLevel, self.p99Level) }
+
+    /// Several rows as one: counts and buckets are added, so its quantiles are those of all requests together.
+    package static func folded(_ rows: [HandlerFigures], name: String, seconds: Double) -> HandlerFigures {
+        var counts = HandlerCounts(name: name)
+        for row in rows { counts = counts.plus(row.counts) }
+        var folded = HandlerFigures(counts, seconds: max(seconds, .leastNormalMagnitude))
+        folded.errorLevel = rows.map(\.errorLevel).max() ?? .none
+        folded.p99Level = rows.map(\.p99Level).max() ?? .none
+        return folded
+    }
+}
+
+extension Figures {
+    /// The differences between two scrapes of one run of one service.
+    ///
+    /// - Returns: nil when no time lies between them, or when a counter fell: the service has begun anew, and what the
+    ///   later scrape says cannot be put against the earlier one.
+    package init?(from earlier: MetricsSnapshot, to later: MetricsSnapshot, seconds: Double) {
+        guard seconds > 0 else { return nil }
+        if let before = earlier.processStart, let now = later.processStart, before != now { return nil }
+        var handlers: [HandlerFigures] = []
+        let known = Dictionary(earlier.handlers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        for counts in later.handlers {
+            // A handler that was not there before had answered nothing.
+            let before = known[counts.name] ?? HandlerCounts(name: counts.name)
+            let comparable = known[counts.name] == nil ? counts : counts.minus(before)
+            guard let comparable else { return nil }
+            handlers.append(HandlerFigures(comparable, seconds: seconds))
+        }
+        guard let write = later.writeDurations.minus(earlier.writeDurations),
+            let sync = later.syncDurations.minus(earlier.syncDurations),
+            let commit = later.commitDurations.minus(earlier.commitDurations),
+            let batch = later.commitTransactions.minus(earlier.commitTransactions),
+            let overhead = later.overheadDurations.minus(earlier.overheadDurations)
+        else { return nil }
+        var fell = false
+        func difference(_ path: KeyPath<MetricsSnapshot, Double?>) -> Double? {
+            guard let before = earlier[keyPath: path], let now = later[keyPath: path] else { return nil }
+            fell = fell || now < before
+            return now - before
+        }
+        func rate(_ path: KeyPath<MetricsSnapshot, Double?>) -> Double? { difference(path).map { $0 / seconds } }
+        self.windowSeconds = seconds
+        self.handlers = handlers
+        self.data = .folded(handlers.filter { $0.counts.servesData }, name: "data total", seconds: seconds)
+        self.write = write
+        self.sync = sync
+        self.commit = commit
+        self.overhead = overhead
+        self.transactionsPerCommit = batch.mean
+        self.syncRate = sync.bounds.isEmpty ? nil : sync.count / seconds
+        self.appendsRate = rate(\.appends)
+        self.appendedBytesRate = rate(\.appendedBytes)
+        self.logFailures = difference(\.logFailures)
+        self.upstreamRate = rate(\.upstreamRequests)
+        self.retryRate = rate(\.upstreamRetries)
+        self.failureRate = rate(\.upstreamFailures)
+        self.timeoutRate = rate(\.upstreamTimeouts)
+        self.cpu = rate(\.cpuSeconds)
+        if fell { return nil }
+    }
+
+    /// Sets the levels of all figures, given those of the figures before.
+    mutating func judge(_ thresholds: Thresholds, before: Figures?) {
+        let levels = Dictionary(
+            (before?.handlers ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        for index in self.handlers.indices {
+            self.handlers[index].judge(thresholds, before: levels[self.handlers[index].name])
+        }
+        self.data.judge(thresholds, before: before?.data)
+        self.syncLevel = thresholds.syncP99.level(
+            of: self.sync.quantile(0.99).atLeast, before: before?.syncLevel ?? .none)
+    }
+}
+
+extension HandlerFigures {
+    fileprivate mutating func judge(_ thresholds: Thresholds, before: HandlerFigures?) {
+        self.errorLevel = thresholds.errorRatio.level(of: self.errorRatio, before: before?.errorLevel ?? .none)
+        self.p99Level = thresholds.p99.level(of: self.quantile(0.99).atLeast, before: before?.p99Level ?? .none)
+    }
+}

@@ -1,0 +1,27 @@
+package import DashboardModel
+
+/// What a service said to an action, for the operator.
+package struct ActionOutcome: Sendable, Equatable {
+    package var text: String
+    package var level: DashboardEvent.Level
+
+    package init(text: String, level: DashboardEvent.Level) {
+        self.text = text
+        self.level = level
+    }
+
+    /// Of an answer to `POST /admin/compact`: 202 with a run's id, 409 when one runs already, or a problem document,
+    /// whose own words are given. What the text may hold is shown safely by the screen.
+    package init(status: UInt, body: [UInt8]) {
+        let tree = try? JSONTree(parsing: body)
+        if (200..<300).contains(status) {
+            let run = tree?["run_id"] ?? tree?["id"] ?? tree?["run"]
+            let name = run?.string ?? run?.int.map { "\($0)" }
+            self.init(text: "compaction accepted\(name.map { ": run \($0)" } ?? "")", level: .info)
+            return
+        }
+        let words = [tree?["title"]?.string, tree?["detail"]?.string].compactMap { $0 }
+        let text = words.isEmpty ? String(decoding: body.prefix(200), as: UTF8.self) : words.joined(separator: ": ")
+        self.init(text: "compaction refused: HTTP \(status) \(text)", level: status == 409 ? .warning : .error)
+    }
+}

@@ -1,0 +1,121 @@
+package import DashboardModel
+import JSONLogging
+import Synchronization
+
+/// Plays a recording at its own pace, or at another. Any thread may call; what it plays is delivered in order.
+package final class RecordingPlayer: Sendable {
+    package enum Event: Sendable {
+        case poll(PollResult)
+        /// Seconds from the beginning.
+        case position(Double)
+        /// What follows is older than what was played: forget all.
+        case restart(now: Double, wallTime: Double)
+        case ended
+    }
+
+    /// As many polls are played for a jump as the graphs can show.
+    private static let polls = History.capacity
+
+    private struct Wish {
+        var speed: Double
+        var seek: Double?
+        var pause: Task<Void, Never>?
+    }
+
+    private let file: RecordingFile
+    private let wish: Mutex<Wish>
+    private let deliver: @Sendable (Event) -> Void
+
+    package init(file: RecordingFile, speed: Double, deliver: @escaping @Sendable (Event) -> Void) {
+        self.file = file
+        self.wish = Mutex(Wish(speed: speed))
+        self.deliver = deliver
+    }
+
+    /// 0 stops, at the place where it is.
+    package func setSpeed(_ speed: Double) {
+        self.wish.withLock { wish in
+            wish.speed = speed
+            wish.pause?.cancel()
+        }
+    }
+
+    /// By so many seconds forward or, negative, back.
+    package func seek(seconds: Double) {
+        self.wish.withLock { wish in
+            wish.seek = (wish.seek ?? 0) + seconds
+            wish.pause?.cancel()
+        }
+    }
+
+    /// Plays from `position`, in seconds from the beginning, until the task is cancelled.
+    package func play(from position: Double) async {
+        var decoder = RecordingDecoder()
+        var position = position
+        var next = self.jump(to: position, &decoder)
+        var last = Timestamp.monotonicNanoseconds()
+        var hasEnded = false
+        while !Task.isCancelled {
+            let (speed, seek) = self.wish.withLock { wish in
+                defer { wish.seek = nil }
+                return (wish.speed, wish.seek)
+            }
+            let now = Timestamp.monotonicNanoseconds()
+            position += Double(now - last) / 1e9 * speed
+            last = now
+            if let seek {
+                position = min(max(position + seek, 0), self.file.duration)
+                next = self.jump(to: position, &decoder)
+                hasEnded = false
+            }
+            while next < self.file.count, self.file.time(next) - self.file.begin <= position {
+                self.deliver(next, &decoder)
+                next += 1
+            }
+            position = min(position, self.file.duration)
+            self.deliver(.position(position))
+            if next == self.file.count, !hasEnded {
+                hasEnded = true
+                self.deliver(.ended)
+            }
+            await self.pause(speed: speed, position: position, next: next)
+        }
+    }
+
+    /// Until the next poll, a quarter of a second at most, or until something is wished.
+    private func pause(speed: Double, position: Double, next: Int) async {
+        var seconds = 0.25
+        if speed > 0, next < self.file.count {
+            seconds = min(seconds, max(0.001, (self.file.time(next) - self.file.begin - position) / speed))
+        } else {
+            seconds = 60
+        }
+        let pause = Task { [seconds] in _ = try? await Task.sleep(nanoseconds: UInt64(seconds * 1e9)) }
+        let isWished = self.wish.withLock { wish in
+            wish.pause = pause
+            return wish.seek != nil || wish.speed != speed
+        }
+        if isWished { pause.cancel() }
+        await withTaskCancellationHandler {
+            await pause.value
+        } onCancel: {
+            pause.cancel()
+        }
+    }
+
+    /// Begins anew with what the screen can show of the time up to `position`. Returns the next poll to play.
+    private func jump(to position: Double, _ decoder: inout RecordingDecoder) -> Int {
+        let next = self.file.index(after: self.file.begin + position)
+        let first = max(0, next - Self.polls * self.file.header.targets.count)
+        decoder = RecordingDecoder()
+        let wallTime = self.file.header.startedAt
+        self.deliver(.restart(now: self.file.time(first), wallTime: wallTime))
+        for index in first..<next { self.deliver(index, &decoder) }
+        return next
+    }
+
+    private func deliver(_ index: Int, _ decoder: inout RecordingDecoder) {
+        guard let poll = try? self.file.poll(index, &decoder) else { return }
+        self.deliver(.poll(PollResult(reading: poll)))
+    }
+}

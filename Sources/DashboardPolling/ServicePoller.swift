@@ -1,0 +1,167 @@
+import AsyncHTTPClient
+package import DashboardModel
+import JSONLogging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Synchronization
+
+/// Polls the targets, each on its own: a target that hangs holds up no other.
+///
+/// Any thread may call. Nothing here touches the terminal.
+package final class ServicePoller: Sendable {
+    /// A poll is given up after this long, or after one interval if that is shorter.
+    package static let longestTimeoutSeconds = 2.0
+    /// Of one document.
+    private static let bodyLimitBytes = 16 << 20
+    /// `/admin/events` is asked again after so many polls when it was not there.
+    private static let eventsRetryPolls = 60
+
+    private let targets: [Target]
+    private let token: String?
+    private let client: HTTPClient
+    private let deliver: @Sendable (RawPoll) -> Void
+    private let interval: Mutex<Double>
+    private let tasks = Mutex<[Task<Void, Never>]>([])
+    /// The pauses between polls, for ending them early.
+    private let pauses = Mutex<[Int: Task<Void, Never>]>([:])
+
+    /// - Parameters:
+    ///   - token: for actions, sent as a bearer token.
+    ///   - deliver: gets each poll, answered or not, on any thread.
+    package init(
+        targets: [Target], intervalSeconds: Double, token: String?, deliver: @escaping @Sendable (RawPoll) -> Void
+    ) {
+        var configuration = HTTPClient.Configuration()
+        configuration.httpVersion = .http1Only
+        configuration.redirectConfiguration = .disallow
+        configuration.timeout.connect = .seconds(2)
+        // A refused connection is an answer: it is told at once, and asked again at the next poll.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        self.client = HTTPClient(
+            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton),
+            configuration: configuration)
+        self.targets = targets
+        self.token = token
+        self.interval = Mutex(intervalSeconds)
+        self.deliver = deliver
+    }
+
+    /// Polls all targets until ``stop()``.
+    package func start() {
+        self.tasks.withLock { tasks in
+            tasks = self.targets.indices.map { index in Task { await self.run(index) } }
+        }
+    }
+
+    /// Polls all targets once.
+    package func pollOnce() async {
+        await withTaskGroup(of: Void.self) { group in
+            for index in self.targets.indices {
+                group.addTask { self.deliver(await self.poll(index, asksForEvents: true)) }
+            }
+        }
+    }
+
+    /// Ends the polling and closes the connections. To be called before the last reference goes; not from a task.
+    package func stop() {
+        for task in self.tasks.withLock({ $0 }) { task.cancel() }
+        try? self.client.syncShutdown()
+    }
+
+    /// From the next poll on, which comes at once.
+    package func setInterval(seconds: Double) {
+        self.interval.withLock { $0 = seconds }
+        self.pollNow()
+    }
+
+    /// Ends the pauses between polls.
+    package func pollNow() {
+        for pause in self.pauses.withLock({ $0.values.map { $0 } }) { pause.cancel() }
+    }
+
+    // MARK: Polling
+
+    private func run(_ index: Int) async {
+        var pollsWithoutEvents = Self.eventsRetryPolls
+        var due = Timestamp.monotonicNanoseconds()
+        while !Task.isCancelled {
+            let asks = pollsWithoutEvents >= Self.eventsRetryPolls
+            let poll = await self.poll(index, asksForEvents: asks)
+            if Task.isCancelled { return }
+            if asks {
+                pollsWithoutEvents = poll.events == nil ? 0 : Self.eventsRetryPolls
+            } else {
+                pollsWithoutEvents += 1
+            }
+            self.deliver(poll)
+            // At a fixed rate; what was missed meanwhile is not made up for.
+            let interval = UInt64(self.interval.withLock { $0 } * 1e9)
+            let now = Timestamp.monotonicNanoseconds()
+            due = max(due + interval, now)
+            if due - now > interval { due = now + interval }
+            await self.pause(index, nanoseconds: due - now)
+            if Timestamp.monotonicNanoseconds() + 1_000_000 < due { due = Timestamp.monotonicNanoseconds() }
+        }
+    }
+
+    private func pause(_ index: Int, nanoseconds: UInt64) async {
+        let pause = Task { _ = try? await Task.sleep(nanoseconds: nanoseconds) }
+        self.pauses.withLock { $0[index] = pause }
+        await withTaskCancellationHandler {
+            await pause.value
+        } onCancel: {
+            pause.cancel()
+        }
+    }
+
+    private func poll(_ index: Int, asksForEvents: Bool) async -> RawPoll {
+        let begin = Timestamp.monotonicNanoseconds()
+        let url = self.targets[index].url
+        async let metrics = self.get("\(url)/metrics")
+        async let admin = self.get("\(url)/admin")
+        async let events = asksForEvents ? self.get("\(url)/admin/events") : .failure(PollFailure("not asked for"))
+        let answers = await (metrics, admin, events)
+        let end = Timestamp.monotonicNanoseconds()
+        return RawPoll(
+            target: index, receivedAt: Double(end) / 1e9, wallTime: Double(Timestamp.wallClockNanoseconds()) / 1e9,
+            roundTripSeconds: Double(end - begin) / 1e9, metrics: answers.0, admin: answers.1,
+            events: try? answers.2.get())
+    }
+
+    private func get(_ url: String) async -> Result<[UInt8], PollFailure> {
+        let timeout = min(self.interval.withLock { $0 }, Self.longestTimeoutSeconds)
+        do {
+            let response = try await self.client.execute(
+                HTTPClientRequest(url: url), deadline: .now() + .nanoseconds(Int64(timeout * 1e9)))
+            let body = try await response.body.collect(upTo: Self.bodyLimitBytes)
+            guard response.status == .ok else {
+                return .failure(PollFailure("HTTP \(response.status.code)", isAnswer: true))
+            }
+            return .success(Array(body.readableBytesView))
+        } catch {
+            return .failure(PollFailure(ConnectionTrouble.text(error)))
+        }
+    }
+
+    // MARK: Actions
+
+    /// Asks a kv-service to compact: one `POST`, which is never repeated.
+    package func compact(target: Int) async -> ActionOutcome {
+        var request = HTTPClientRequest(url: "\(self.targets[target].url)/admin/compact")
+        request.method = .POST
+        // A connection of its own: one that was kept and has just been closed would leave open whether it was heard.
+        request.headers.add(name: "Connection", value: "close")
+        request.headers.add(name: "Content-Length", value: "0")
+        if let token = self.token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        do {
+            let response = try await self.client.execute(request, deadline: .now() + .seconds(10))
+            let body = try await response.body.collect(upTo: 65_536)
+            return ActionOutcome(status: response.status.code, body: Array(body.readableBytesView))
+        } catch {
+            return ActionOutcome(
+                text: "compaction: no answer, it may have been started or not: \(ConnectionTrouble.text(error))",
+                level: .error)
+        }
+    }
+}

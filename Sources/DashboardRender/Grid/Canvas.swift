@@ -1,0 +1,125 @@
+import DashboardModel
+
+/// A rectangle of the screen.
+package struct Area: Sendable, Equatable {
+    package var row: Int
+    package var column: Int
+    package var width: Int
+    package var height: Int
+
+    package init(row: Int, column: Int, width: Int, height: Int) {
+        self.row = row
+        self.column = column
+        self.width = width
+        self.height = height
+    }
+
+    var end: Int { self.column + self.width }
+
+    /// A line of it, and all below.
+    func from(line: Int) -> Area {
+        Area(row: self.row + line, column: self.column, width: self.width, height: max(0, self.height - line))
+    }
+
+    func contains(row: Int, column: Int) -> Bool {
+        row >= self.row && row < self.row + self.height && column >= self.column && column < self.end
+    }
+}
+
+/// A text with its tone, as a part of a line.
+struct Piece: Sendable {
+    var text: String
+    var tone: Tone
+
+    init(_ text: String, _ tone: Tone = .normal) {
+        self.text = text
+        self.tone = tone
+    }
+}
+
+/// A screen while it is drawn, with what all of its parts need to know.
+struct Canvas {
+    private(set) var screen: Screen
+    let dashboard: Dashboard
+    let view: ViewState
+    let capabilities: Capabilities
+    let glyphs: GlyphSet
+
+    init(_ dashboard: Dashboard, _ view: ViewState, columns: Int, rows: Int, _ capabilities: Capabilities) {
+        self.screen = Screen(columns: columns, rows: rows)
+        self.dashboard = dashboard
+        self.view = view
+        self.capabilities = capabilities
+        self.glyphs = .of(capabilities)
+    }
+
+    // MARK: Lines
+
+    /// Puts text into a line of an area, from the left; what is too long is cut and marked.
+    @discardableResult
+    mutating func put(_ text: String, _ tone: Tone = .normal, in area: Area, line: Int, at column: Int = 0) -> Int {
+        guard line >= 0, line < area.height else { return column }
+        var text = self.glyphs.text(text)
+        let room = area.width - column
+        if text.unicodeScalars.count > room, room > 1 {
+            text = String(String.UnicodeScalarView(text.unicodeScalars.prefix(room - 1))) + self.glyphs.cut
+        }
+        self.screen.put(text, tone, row: area.row + line, column: area.column + column, end: area.end)
+        return column + text.unicodeScalars.count
+    }
+
+    /// Puts parts one behind the other, with nothing between them.
+    @discardableResult
+    mutating func put(_ spans: [Piece], in area: Area, line: Int, at column: Int = 0) -> Int {
+        var place = column
+        for span in spans where place < area.width {
+            place = self.put(span.text, span.tone, in: area, line: line, at: place)
+        }
+        return place
+    }
+
+    /// Puts text so that its last character is left of `end`.
+    mutating func putRight(_ text: String, _ tone: Tone = .normal, in area: Area, line: Int, end: Int) {
+        let width = self.glyphs.text(text).unicodeScalars.count
+        self.put(text, tone, in: area, line: line, at: max(0, end - width))
+    }
+
+    mutating func fill(_ scalar: Unicode.Scalar, _ tone: Tone, in area: Area, line: Int, from: Int, to: Int) {
+        guard line >= 0, line < area.height else { return }
+        self.screen.fill(
+            scalar, tone, row: area.row + line, from: area.column + max(0, from), to: min(area.column + to, area.end))
+    }
+
+    mutating func set(_ cell: Cell, row: Int, column: Int) {
+        guard row >= 0, row < self.screen.rows, column >= 0, column < self.screen.columns else { return }
+        self.screen[row, column] = cell
+    }
+
+    mutating func tint(_ tone: Tone, row: Int, from: Int, to: Int) {
+        self.screen.tint(tone, row: row, from: from, to: to)
+    }
+
+    func width(_ text: String) -> Int { self.glyphs.text(text).unicodeScalars.count }
+
+    // MARK: Texts that depend on the view
+
+    func bytes(_ bytes: Double?) -> String { bytes.map { Quantity.bytes($0, self.view.units) } ?? "--" }
+
+    func rate(_ rate: Double?) -> String { rate.map { Quantity.rate($0, self.view.units) } ?? "--" }
+
+    func count(_ count: Double?) -> String { count.map { Quantity.count($0, self.view.units) } ?? "--" }
+
+    func bytesRate(_ rate: Double?) -> String { rate.map { "\(Quantity.bytes($0, self.view.units))/s" } ?? "--" }
+
+    /// A quantile: `-` for no observations, `>10.0s` for one above the highest bound.
+    func quantile(_ estimate: QuantileEstimate) -> String {
+        switch estimate {
+        case .none: "-"
+        case .value(let seconds): Quantity.duration(seconds)
+        case .above(let bound): ">\(Quantity.duration(bound))"
+        }
+    }
+
+    /// A time of day, `14:03:22`, in the view's time zone.
+    func timeOfDay(_ wallTime: Double) -> String { ClockText.timeOfDay(wallTime + self.view.utcOffsetSeconds) }
+}

@@ -1,0 +1,45 @@
+/// What a piece of the screen means; the theme says which colour and which attributes that is.
+package enum Tone: UInt8, Sendable, CaseIterable {
+    case normal
+    /// Labels, units, what is old.
+    case dim
+    /// The rules between panels, and the frames of graphs.
+    case frame
+    /// The title of a panel.
+    case title
+    /// The panel that has the focus, a key in the bar of keys.
+    case accent
+    case good
+    case warning
+    case critical
+    /// Lines and bars: the first, second and third of a graph.
+    case first, second, third
+    /// A selected row, a dialog's frame, the banner of a paused screen.
+    case selected
+}
+
+/// One character of the screen, always one column wide.
+package struct Cell: Sendable, Equatable {
+    package var scalar: Unicode.Scalar
+    package var tone: Tone
+
+    package init(_ scalar: Unicode.Scalar, _ tone: Tone = .normal) {
+        self.scalar = scalar
+        self.tone = tone
+    }
+
+    package static let blank = Cell(" ")
+}
+
+/// What the terminal can show.
+package struct Capabilities: Sendable, Equatable {
+    /// Else ASCII alone.
+    package var isUTF8: Bool
+    /// Else lines are told apart by attributes, and a graph shows one line.
+    package var hasColor: Bool
+
+    package init(isUTF8: Bool = true, hasColor: Bool = true) {
+        self.isUTF8 = isUTF8
+        self.hasColor = hasColor
+    }
+}

@@ -1,0 +1,47 @@
+/// The characters that the screen is drawn with: those of UTF-8 terminals, and their ASCII twins.
+struct GlyphSet: Sendable {
+    /// Between panels.
+    let rule: Unicode.Scalar
+    let divider: Unicode.Scalar
+    /// Eight heights of a sparkline, lowest first. The lowest is for nothing: a gap is a blank.
+    let levels: [Unicode.Scalar]
+    let bar: Unicode.Scalar
+    let barRest: Unicode.Scalar
+    let axis: Unicode.Scalar
+    let axisTick: Unicode.Scalar
+    let axisCorner: Unicode.Scalar
+    let axisLine: Unicode.Scalar
+    let micro: Unicode.Scalar
+    let atLeast: String
+    let cut: String
+    let isUTF8: Bool
+
+    static let utf8 = GlyphSet(
+        rule: "─", divider: "│", levels: Array("▁▂▃▄▅▆▇█".unicodeScalars), bar: "█", barRest: "░",
+        axis: "│", axisTick: "┤", axisCorner: "└", axisLine: "─", micro: "µ", atLeast: "≥", cut: "…", isUTF8: true)
+
+    static let ascii = GlyphSet(
+        rule: "-", divider: "|", levels: Array("_.:-=+*#".unicodeScalars), bar: "#", barRest: ".",
+        axis: "|", axisTick: "+", axisCorner: "+", axisLine: "-", micro: "u", atLeast: ">=", cut: "~", isUTF8: false)
+
+    static func of(_ capabilities: Capabilities) -> GlyphSet {
+        capabilities.isUTF8 ? .utf8 : .ascii
+    }
+
+    /// Text of the program or of a service for this set: what it cannot show is replaced, one character for one.
+    func text(_ text: String) -> String {
+        guard !self.isUTF8 else { return text }
+        var scalars = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "µ": scalars.append("u")
+            case "…": scalars.append("~")
+            case "≥": scalars.append(contentsOf: ">=".unicodeScalars)
+            case "─": scalars.append("-")
+            case "│": scalars.append("|")
+            default: scalars.append(scalar.isASCII ? scalar : "?")
+            }
+        }
+        return String(scalars)
+    }
+}

@@ -1,0 +1,32 @@
+/// A key or a click, as the terminal reports it.
+package enum Key: Sendable, Hashable {
+    /// Text, and control characters other than those below.
+    case character(Unicode.Scalar)
+    case up, down, left, right, pageUp, pageDown, home, end
+    case tab, backTab, enter, escape, backspace, f1
+    /// At a row and a column from 0.
+    case click(row: Int, column: Int)
+    case wheelUp, wheelDown
+
+    /// Ctrl and a letter.
+    package static func control(_ letter: Unicode.Scalar) -> Key {
+        .character(Unicode.Scalar(UInt8(letter.value & 0x1F)))
+    }
+}
+
+/// What the loop that owns the terminal has to do after a key.
+package enum Command: Sendable, Equatable {
+    case quit
+    case suspend
+    case repaint
+    case pollNow
+    case setInterval(seconds: Double)
+    /// Start a compaction of this target, by its place in the list of targets: one `POST`.
+    case compact(target: Int)
+    case writeSnapshot
+    case resetSession
+    /// By so many seconds of the recording.
+    case seek(seconds: Double)
+    /// So many times as fast as it was recorded.
+    case setReplaySpeed(Double)
+}

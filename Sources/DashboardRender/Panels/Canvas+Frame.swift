@@ -1,0 +1,190 @@
+import DashboardModel
+
+extension Canvas {
+    /// The first line: which targets answer, how many alarms, whether the screen is live, how often is polled, over
+    /// which window figures and graphs are, and the time.
+    mutating func drawStatusLine(liveNow: Double) {
+        let line = Area(row: 0, column: 0, width: self.screen.columns, height: 1)
+        var notes = self.statusNotes(liveNow: liveNow)
+        func width(_ pieces: [Piece], gap: Int) -> Int { pieces.reduce(0) { $0 + self.width($1.text) + gap } }
+        // What matters least is left out first: addresses, round trips, then notes from the right, the time last.
+        var detail = StatusDetail.addresses
+        var pieces = self.statusPieces(detail)
+        while width(pieces, gap: 0) + width(notes, gap: 2) > line.width {
+            if let less = detail.less {
+                detail = less
+                pieces = self.statusPieces(detail)
+            } else if notes.count > 1 {
+                notes.remove(at: notes.count > 2 ? notes.count - 2 : 1)
+            } else {
+                break
+            }
+        }
+        var column = max(0, line.width - width(notes, gap: 2) + 1)
+        self.put(pieces, in: Area(row: 0, column: 0, width: column, height: 1), line: 0)
+        for note in notes { column = self.put(note.text, note.tone, in: line, line: 0, at: column) + 2 }
+    }
+
+    private enum StatusDetail {
+        case addresses, roundTrips, states
+
+        var less: StatusDetail? {
+            switch self {
+            case .addresses: .roundTrips
+            case .roundTrips: .states
+            case .states: nil
+            }
+        }
+    }
+
+    private func statusPieces(_ detail: StatusDetail) -> [Piece] {
+        var pieces = self.screen.columns < 60 ? [] : [Piece(" kvtop ", .title)]
+        for target in self.dashboard.targets {
+            let address = detail == .addresses ? " \(target.target.address)" : ""
+            pieces.append(Piece(" \(target.target.name)\(address) "))
+            switch target.availability {
+            case .up:
+                pieces.append(Piece("UP", .good))
+                if detail != .states, let seconds = target.roundTripSeconds {
+                    pieces.append(Piece(" \(Quantity.duration(seconds))", .dim))
+                }
+            case .connecting: pieces.append(Piece("...", .dim))
+            case .stale: pieces.append(Piece("STALE", .warning))
+            case .down: pieces.append(Piece("DOWN", .critical))
+            }
+            pieces.append(Piece(" "))
+        }
+        let alarms = self.dashboard.alarmCount
+        if alarms > 0 { pieces.append(Piece(" \(alarms) alarm\(alarms == 1 ? "" : "s")", .warning)) }
+        return pieces
+    }
+
+    /// From the most to the least important, the time at the end.
+    private func statusNotes(liveNow: Double) -> [Piece] {
+        var notes: [Piece] = []
+        if let replay = self.view.replay {
+            let position = "\(Quantity.age(replay.position))/\(Quantity.age(replay.duration))"
+            notes.append(Piece("REPLAY \(position) x\(Self.plain(replay.speed))", .accent))
+            if replay.isPaused { notes.append(Piece("PAUSED", .selected)) }
+        }
+        if let paused = self.view.paused {
+            notes.append(Piece("PAUSED \(Quantity.age(liveNow - paused.since))", .selected))
+        } else if self.view.replay == nil {
+            notes.append(Piece("LIVE", .good))
+            notes.append(Piece("every \(Self.plain(self.view.intervalSeconds))s"))
+        }
+        if self.view.isReadOnly { notes.append(Piece("read-only", .dim)) }
+        let window = self.kvService?.figures?.windowSeconds ?? self.gateway?.figures?.windowSeconds
+        notes.append(Piece("figures \(window.map(Quantity.window) ?? "--")", .dim))
+        if self.screen.columns >= 100 {
+            notes.append(Piece("graphs \(Quantity.window(self.view.graphWindowSeconds))", .dim))
+        }
+        notes.append(Piece(self.timeOfDay(self.dashboard.wallTime)))
+        return notes
+    }
+
+    /// `0.25`, `1`: without a decimal that says nothing.
+    static func plain(_ number: Double) -> String {
+        let text = "\(number)"
+        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+    }
+
+    /// The last line: the filter while it is edited, a message, or the keys.
+    mutating func drawKeyBar(now: Double) {
+        let line = Area(row: self.screen.rows - 1, column: 0, width: self.screen.columns, height: 1)
+        if self.view.isEditingFilter {
+            let column = self.put(" filter handlers: \(self.view.filter)", .accent, in: line, line: 0)
+            self.put("_   Enter keeps it, Esc clears it", .dim, in: line, line: 0, at: column)
+            return
+        }
+        if let message = self.view.message, message.until > now {
+            self.put(" \(message.text)", message.level.tone, in: line, line: 0)
+            return
+        }
+        var column = 1
+        if !self.view.filter.isEmpty {
+            column = self.put("filter \(self.view.filter)  ", .accent, in: line, line: 0, at: column)
+        }
+        for binding in KeyTable.bindings {
+            guard let bar = binding.bar, (binding.isForReplay ?? (self.view.replay != nil)) == (self.view.replay != nil)
+            else { continue }
+            guard column + self.width(bar.key) + 1 + self.width(bar.word) <= line.width else { break }
+            column = self.put(bar.key, .accent, in: line, line: 0, at: column)
+            column = self.put(" \(bar.word)", .dim, in: line, line: 0, at: column) + 2
+        }
+    }
+
+    // MARK: Boxes over the panels
+
+    /// The keys, made from the table of keys, in as many columns as there is room for.
+    mutating func drawHelp() {
+        let entries = KeyTable.help
+        let keyWidth = (entries.map { $0.keys.count }.max() ?? 0) + 2
+        let width = min(self.screen.columns - 4, 78)
+        let height = min(self.screen.rows - 2, entries.count + 11)
+        let inside = self.box("keys", width: width, height: height)
+        let legend = [
+            "! is a warning, X is critical; by default from err% 1 and 5, p99 100 and",
+            "500 ms, fsync p99 10 and 50 ms, garbage 30 and 50 %, disk 80 and 95 %",
+            "-- is not known, - had no requests, >10.0s is beyond the buckets",
+            "data total: handlers kv_... or api_..., without probes and scrapes",
+            "rates, err% and quantiles are over the window of the first line",
+            "a dim figure is old: the newest poll did not bring it",
+        ]
+        var lines: [(String, String)] = entries.map { ($0.keys, $0.text) }
+        lines.append(("", ""))
+        lines += legend.map { ("", $0) }
+        let first = min(self.view.scroll, max(0, lines.count - inside.height))
+        for (index, entry) in lines.dropFirst(first).prefix(inside.height).enumerated() {
+            if entry.0.isEmpty {
+                self.put(entry.1, .dim, in: inside, line: index)
+            } else {
+                self.put(entry.0, .accent, in: inside, line: index)
+                self.put(entry.1, in: inside, line: index, at: keyWidth)
+            }
+        }
+        if first + inside.height < lines.count {
+            let more = " Down: \(lines.count - first - inside.height) more "
+            self.putRight(
+                more, .selected,
+                in: Area(row: inside.row + inside.height, column: inside.column, width: inside.width, height: 1),
+                line: 0, end: inside.width)
+        }
+    }
+
+    mutating func draw(_ dialog: ViewState.Dialog) {
+        guard case .compact(let index) = dialog, self.dashboard.targets.indices.contains(index) else { return }
+        let target = self.dashboard.targets[index].target
+        let inside = self.box("compact", width: min(self.screen.columns - 4, 62), height: 8)
+        self.put("Start a compaction of \(target.name)?", .title, in: inside, line: 0)
+        self.put("POST \(target.url)/admin/compact", in: inside, line: 2)
+        self.put("It reads the whole log and writes what is live anew.", .dim, in: inside, line: 3)
+        let column = self.put("[y]", .accent, in: inside, line: 5)
+        let next = self.put(" yes     ", in: inside, line: 5, at: column)
+        self.put("[N]", .accent, in: inside, line: 5, at: next)
+        self.put(" no (also Enter, Esc)", in: inside, line: 5, at: next + 3)
+    }
+
+    /// An empty box in the middle of the screen; its inside.
+    private mutating func box(_ title: String, width: Int, height: Int) -> Area {
+        let width = max(4, width)
+        let height = max(3, min(height, self.screen.rows - 2))
+        let area = Area(
+            row: (self.screen.rows - height) / 2, column: (self.screen.columns - width) / 2, width: width,
+            height: height)
+        for line in 0..<height { self.fill(" ", .normal, in: area, line: line, from: 0, to: width) }
+        self.fill(self.glyphs.rule, .selected, in: area, line: 0, from: 0, to: width)
+        self.fill(self.glyphs.rule, .selected, in: area, line: height - 1, from: 0, to: width)
+        for line in 1..<(height - 1) {
+            self.put("│", .selected, in: area, line: line, at: 0)
+            self.put("│", .selected, in: area, line: line, at: width - 1)
+        }
+        let corners = self.glyphs.isUTF8 ? ["┌", "┐", "└", "┘"] : ["+", "+", "+", "+"]
+        self.put(corners[0], .selected, in: area, line: 0, at: 0)
+        self.put(corners[1], .selected, in: area, line: 0, at: width - 1)
+        self.put(corners[2], .selected, in: area, line: height - 1, at: 0)
+        self.put(corners[3], .selected, in: area, line: height - 1, at: width - 1)
+        self.put(" \(title) ", .selected, in: area, line: 0, at: 2)
+        return Area(row: area.row + 1, column: area.column + 2, width: width - 4, height: height - 2)
+    }
+}

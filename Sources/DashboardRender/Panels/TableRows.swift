@@ -1,0 +1,70 @@
+package import DashboardModel
+
+/// The rows of a table of handlers: sorted, filtered, and folded to as many as there is room for.
+package enum TableRows {
+    /// Rows without folding: the handlers of the filter, and the total.
+    static func count(_ target: TargetState?, _ view: ViewState) -> Int {
+        let names = target?.metrics?.handlers.map(\.name) ?? []
+        return max(names.filter { self.isShown($0, view) }.count, 3) + 1
+    }
+
+    /// - Parameter limit: the rows there is room for, the total among them.
+    /// - Returns: handlers by the view's order, those that have no room as one row, and last the total of all handlers
+    ///   that serve data. A handler beyond a limit is folded last.
+    package static func rows(_ figures: Figures, _ view: ViewState, limit: Int) -> [HandlerFigures] {
+        var rows = figures.handlers.filter { self.isShown($0.name, view) }
+        rows.sort { self.comes($0, before: $1, view) }
+        if rows.count > limit - 1 {
+            let kept = self.kept(rows, count: max(0, limit - 2))
+            let folded = rows.filter { row in !kept.contains(row.name) }
+            rows.removeAll { !kept.contains($0.name) }
+            rows.append(.folded(folded, name: "+\(folded.count) others", seconds: figures.windowSeconds))
+        }
+        rows.append(figures.data)
+        return Array(rows.suffix(max(1, limit)))
+    }
+
+    /// The names of the rows that stay: those with an alarm before others, and else the first ones.
+    private static func kept(_ rows: [HandlerFigures], count: Int) -> Set<String> {
+        let alarming = rows.filter { $0.level > .none }
+        let others = rows.filter { $0.level == .none }
+        return Set((alarming + others).prefix(count).map(\.name))
+    }
+
+    static func isShown(_ name: String, _ view: ViewState) -> Bool {
+        if view.filter.isEmpty || view.filter == "!" { return true }
+        let inverts = view.filter.hasPrefix("!")
+        return name.contains(inverts ? String(view.filter.dropFirst()) : view.filter) != inverts
+    }
+
+    private static func comes(_ left: HandlerFigures, before right: HandlerFigures, _ view: ViewState) -> Bool {
+        let order = self.order(left, right, view.sort)
+        if order == 0 { return left.name < right.name }
+        return (order < 0) != view.isReversed
+    }
+
+    /// Negative when the left one comes first: names ascending, figures descending.
+    private static func order(_ left: HandlerFigures, _ right: HandlerFigures, _ column: ViewState.SortColumn) -> Int {
+        switch column {
+        case .standard: self.rank(left) - self.rank(right)
+        case .name: left.name < right.name ? -1 : left.name > right.name ? 1 : 0
+        case .rate: self.descending(left.rate, right.rate)
+        case .errors: self.descending(left.errorRatio ?? -1, right.errorRatio ?? -1)
+        case .p50: self.descending(left.quantile(0.5).atLeast ?? -1, right.quantile(0.5).atLeast ?? -1)
+        case .p95: self.descending(left.quantile(0.95).atLeast ?? -1, right.quantile(0.95).atLeast ?? -1)
+        case .p99: self.descending(left.quantile(0.99).atLeast ?? -1, right.quantile(0.99).atLeast ?? -1)
+        }
+    }
+
+    private static func descending(_ left: Double, _ right: Double) -> Int {
+        left > right ? -1 : left < right ? 1 : 0
+    }
+
+    /// The store's operations first, in the order of their fame; other data, then probes and documents.
+    private static func rank(_ row: HandlerFigures) -> Int {
+        for (index, suffix) in ["_set", "_get", "_delete"].enumerated() where row.name.hasSuffix(suffix) {
+            return row.counts.servesData ? index : 10
+        }
+        return row.counts.servesData ? 5 : 10
+    }
+}

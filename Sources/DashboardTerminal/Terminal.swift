@@ -1,0 +1,142 @@
+import CTerminal
+package import DashboardRender
+import Glibc
+
+/// The terminal, through ncurses.
+///
+/// Belongs to the thread that makes it: ncurses is not thread-safe. Not Sendable.
+package final class Terminal {
+    package let capabilities: Capabilities
+    private var shown: Screen?
+    private var theme: ViewState.Theme = .dark
+    private var palette: Palette
+    /// What the terminal's descriptor for keys is.
+    package let input: Int32
+
+    /// Takes the terminal.
+    ///
+    /// - Parameters:
+    ///   - wantsUTF8: nil to go by the locale.
+    /// - Throws: why the terminal cannot be used; it is then as it was.
+    package init(wantsUTF8: Bool?, wantsColor: Bool, wantsMouse: Bool, theme: ViewState.Theme) throws(TerminalError) {
+        guard isatty(STDOUT_FILENO) == 1 else {
+            throw TerminalError("standard output is no terminal; use --once or --batch")
+        }
+        // Keys come from the terminal also when standard input is a pipe.
+        self.input = isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : unsafe open("/dev/tty", O_RDWR | O_CLOEXEC)
+        guard self.input >= 0 else {
+            throw TerminalError("there is no terminal to read keys from; use --once or --batch")
+        }
+        let isUTF8 = ct_use_locale() == 1
+        var message = [CChar](repeating: 0, count: 256)
+        let result = unsafe ct_open(
+            self.input, STDOUT_FILENO, wantsColor ? 1 : 0, wantsMouse ? 1 : 0, &message, message.count)
+        guard result == 0 else {
+            let text = String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            throw TerminalError("\(text); use --once or --batch")
+        }
+        let colors = Int(ct_colors())
+        self.capabilities = Capabilities(isUTF8: wantsUTF8 ?? isUTF8, hasColor: wantsColor && colors >= 8)
+        self.theme = theme
+        self.palette = Palette(theme: theme, colors: colors)
+    }
+
+    /// Gives the terminal back as it was; any number of times.
+    package func close() {
+        ct_close()
+    }
+
+    /// From now on a crash of the process gives the terminal back first.
+    package func installCrashGuard() {
+        ct_install_crash_guard()
+    }
+
+    /// Columns and rows as they are now.
+    package var size: (columns: Int, rows: Int) {
+        var rows: Int32 = 0
+        var columns: Int32 = 0
+        unsafe ct_measure(&rows, &columns)
+        return (Int(columns), Int(rows))
+    }
+
+    /// Shows a screen: draws what differs from the one before.
+    package func show(_ screen: Screen, theme: ViewState.Theme) {
+        if theme != self.theme {
+            self.theme = theme
+            self.palette = Palette(theme: theme, colors: Int(ct_colors()))
+            self.shown = nil
+        }
+        for run in screen.runs(over: self.shown) {
+            let cells = run.cells.map { self.palette.cell($0) }
+            unsafe ct_put(Int32(run.row), Int32(run.column), cells, Int32(cells.count))
+        }
+        ct_flush()
+        self.shown = screen
+    }
+
+    /// Draws all of the next screen, whatever the terminal shows.
+    package func repaint() {
+        self.shown = nil
+        ct_repaint()
+    }
+
+    /// Stops the process and, when it goes on, takes the terminal again.
+    package func suspend() {
+        ct_suspend()
+        // Not SIGTSTP: that one is blocked, and read from a descriptor.
+        kill(getpid(), SIGSTOP)
+        ct_resume()
+        self.shown = nil
+    }
+
+    /// What was pressed since the last call.
+    package enum Input {
+        case key(Key)
+        /// The terminal is gone.
+        case end
+    }
+
+    package func nextInput() -> Input? {
+        var event = ct_event()
+        while true {
+            unsafe ct_next_event(&event)
+            switch Int(event.kind) {
+            case Int(CT_EVENT_NONE): return nil
+            case Int(CT_EVENT_END): return .end
+            default:
+                if let key = Self.key(event) { return .key(key) }
+            }
+        }
+    }
+
+    private static func key(_ event: ct_event) -> Key? {
+        switch Int(event.kind) {
+        case Int(CT_EVENT_CHARACTER):
+            switch event.code {
+            case 0x09: .tab
+            case 0x0A, 0x0D: .enter
+            case 0x1B: .escape
+            case 0x7F: .backspace
+            default: Unicode.Scalar(UInt32(bitPattern: event.code)).map { .character($0) }
+            }
+        case Int(CT_EVENT_MOUSE):
+            switch Int(event.code) {
+            case Int(CT_MOUSE_CLICK): .click(row: Int(event.row), column: Int(event.column))
+            case Int(CT_MOUSE_WHEEL_UP): .wheelUp
+            case Int(CT_MOUSE_WHEEL_DOWN): .wheelDown
+            default: nil
+            }
+        default: self.named[Int(event.code)]
+        }
+    }
+
+    private static let named: [Int: Key] = [
+        Int(CT_KEY_UP): .up, Int(CT_KEY_DOWN): .down, Int(CT_KEY_LEFT): .left, Int(CT_KEY_RIGHT): .right,
+        Int(CT_KEY_PAGE_UP): .pageUp, Int(CT_KEY_PAGE_DOWN): .pageDown, Int(CT_KEY_HOME): .home,
+        Int(CT_KEY_END): .end, Int(CT_KEY_BACK_TAB): .backTab, Int(CT_KEY_BACKSPACE): .backspace,
+        Int(CT_KEY_ENTER): .enter, Int(CT_KEY_F1): .f1,
+    ]
+}
+
+@available(*, unavailable)
+extension Terminal: Sendable {}

@@ -1,0 +1,193 @@
+package import DashboardModel
+package import DashboardRender
+import Glibc
+import JSONLogging
+
+/// The one thread of the screen: waits for keys, signals, messages and the clock together, and draws.
+///
+/// Belongs to the thread that makes it. Not Sendable.
+package final class TerminalLoop {
+    /// Why the loop ended.
+    package enum Ending: Equatable {
+        case quit
+        case signal(Int32)
+        /// The terminal went away.
+        case terminalGone
+    }
+
+    /// What the loop asks of the rest of the program; called on the loop's thread, and must not wait.
+    package struct Actions {
+        package var command: (Command) -> Void
+        /// Writes the screen and its numbers; the text to show.
+        package var writeSnapshot: (Screen, Dashboard) -> String
+
+        package init(
+            command: @escaping (Command) -> Void, writeSnapshot: @escaping (Screen, Dashboard) -> String
+        ) {
+            self.command = command
+            self.writeSnapshot = writeSnapshot
+        }
+    }
+
+    private let terminal: Terminal
+    private let mailbox: Mailbox
+    private let signals: SignalDescriptor
+    private let actions: Actions
+    private var dashboard: Dashboard
+    private var view: ViewState
+    private var ending: Ending?
+    private var needsDrawing = true
+    private var size: (columns: Int, rows: Int) = (0, 0)
+
+    package init(
+        terminal: Terminal, mailbox: Mailbox, signals: SignalDescriptor, dashboard: Dashboard, view: ViewState,
+        actions: Actions
+    ) {
+        self.terminal = terminal
+        self.mailbox = mailbox
+        self.signals = signals
+        self.dashboard = dashboard
+        self.view = view
+        self.actions = actions
+    }
+
+    /// Runs until the operator quits, a signal ends the program, or the terminal is gone.
+    package func run() -> Ending {
+        self.size = self.terminal.size
+        while true {
+            self.tick()
+            if self.needsDrawing { self.draw() }
+            if let ending = self.ending { return ending }
+            self.wait()
+        }
+    }
+
+    // MARK: Waiting
+
+    private func wait() {
+        var descriptors = [
+            pollfd(fd: self.terminal.input, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: self.signals.descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: self.mailbox.descriptor, events: Int16(POLLIN), revents: 0),
+        ]
+        guard unsafe poll(&descriptors, nfds_t(descriptors.count), self.millisecondsToNextSecond) >= 0 else { return }
+        let tty = Int32(descriptors[0].revents)
+        if tty & Int32(POLLHUP | POLLERR | POLLNVAL) != 0 {
+            self.ending = .terminalGone
+            return
+        }
+        if descriptors[1].revents != 0 { self.takeSignals() }
+        if tty & Int32(POLLIN) != 0 { self.takeKeys() }
+        if descriptors[2].revents != 0 { self.takeMessages() }
+    }
+
+    /// The clock on the screen changes with the second.
+    private var millisecondsToNextSecond: Int32 {
+        let nanoseconds = Timestamp.wallClockNanoseconds() % 1_000_000_000
+        return Int32((1_000_000_000 - nanoseconds) / 1_000_000) + 1
+    }
+
+    private func tick() {
+        guard self.view.replay == nil else { return }
+        let before = self.dashboard.wallTime
+        self.dashboard.advance(
+            now: Double(Timestamp.monotonicNanoseconds()) / 1e9,
+            wallTime: Double(Timestamp.wallClockNanoseconds()) / 1e9)
+        if Int(before) != Int(self.dashboard.wallTime) { self.needsDrawing = true }
+    }
+
+    // MARK: What comes in
+
+    private func takeSignals() {
+        while let signal = self.signals.next() {
+            switch signal {
+            case SIGWINCH:
+                self.size = self.terminal.size
+                self.terminal.repaint()
+                self.needsDrawing = true
+            case SIGTSTP: self.suspend()
+            case SIGCONT: self.needsDrawing = true
+            default:
+                self.ending = .signal(signal)
+                return
+            }
+        }
+    }
+
+    private func suspend() {
+        self.terminal.suspend()
+        self.size = self.terminal.size
+        self.needsDrawing = true
+    }
+
+    private func takeKeys() {
+        while self.ending == nil, let input = self.terminal.nextInput() {
+            switch input {
+            case .end: self.ending = .terminalGone
+            case .key(let key): self.take(key)
+            }
+        }
+        self.needsDrawing = true
+    }
+
+    private func take(_ key: Key) {
+        let layout = Renderer.layout(self.dashboard, self.view, columns: self.size.columns, rows: self.size.rows)
+        for command in self.view.handle(key, self.dashboard, layout: layout) {
+            switch command {
+            case .quit: self.ending = .quit
+            case .suspend: self.suspend()
+            case .repaint: self.terminal.repaint()
+            case .resetSession: self.dashboard.resetSession()
+            case .writeSnapshot:
+                let text = self.actions.writeSnapshot(self.screen, self.view.paused?.dashboard ?? self.dashboard)
+                self.view.show(text, now: self.dashboard.now)
+            case .compact(let target):
+                let name = self.dashboard.targets[target].target.name
+                self.view.show("asking \(name) to compact ...", now: self.dashboard.now)
+                self.actions.command(command)
+            case .pollNow, .setInterval, .seek, .setReplaySpeed: self.actions.command(command)
+            }
+        }
+    }
+
+    private func takeMessages() {
+        for message in self.mailbox.take() {
+            switch message {
+            case .poll(let result): self.dashboard.apply(result)
+            case .outcome(let text, let level, let source):
+                self.dashboard.note(
+                    DashboardEvent(at: self.dashboard.wallTime, source: source, level: level, text: text))
+                self.view.show("\(source) \(text)", level, now: self.dashboard.now, seconds: 8)
+            case .replay(let position): self.view.replay?.position = position
+            case .restart(let now, let wallTime):
+                self.dashboard = Dashboard(
+                    targets: self.dashboard.targets.map(\.target), now: now, wallTime: wallTime,
+                    thresholds: self.dashboard.thresholds)
+            case .replayEnded: self.view.show("the recording ends here", now: self.dashboard.now, seconds: 3_600)
+            }
+        }
+        self.needsDrawing = true
+    }
+
+    // MARK: Drawing
+
+    private var screen: Screen {
+        Renderer.screen(
+            self.dashboard, self.view, columns: self.size.columns, rows: self.size.rows, self.capabilities)
+    }
+
+    /// The theme without colours is a choice of the operator's; lines are then told apart as on a terminal without.
+    private var capabilities: Capabilities {
+        var capabilities = self.terminal.capabilities
+        if self.view.theme == .mono { capabilities.hasColor = false }
+        return capabilities
+    }
+
+    private func draw() {
+        self.needsDrawing = false
+        self.terminal.show(self.screen, theme: self.view.theme)
+    }
+}
+
+@available(*, unavailable)
+extension TerminalLoop: Sendable {}

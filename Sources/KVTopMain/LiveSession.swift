@@ -1,0 +1,111 @@
+import DashboardModel
+import DashboardPolling
+import DashboardRender
+import DashboardTerminal
+import Glibc
+import JSONLogging
+
+/// The live screen.
+struct LiveSession {
+    let settings: Settings
+
+    init(_ settings: Settings) {
+        self.settings = settings
+    }
+
+    func run() throws {
+        let settings = self.settings
+        let recorder = try settings.recordPath.map { path in
+            try Recorder.open(path, settings)
+        }
+        let mailbox = Mailbox()
+        let poller = ServicePoller(
+            targets: settings.targets, intervalSeconds: settings.intervalSeconds, token: settings.token
+        ) { poll in
+            if let recorder, !recorder.append(poll), let failure = recorder.failure {
+                mailbox.post(.outcome(text: "recording ended: \(failure)", level: .error, source: "kvtop"))
+                recorder.close()
+            }
+            mailbox.post(.poll(PollResult(reading: poll)))
+        }
+        let dashboard = Dashboard(
+            targets: settings.targets, now: Double(Timestamp.monotonicNanoseconds()) / 1e9,
+            wallTime: Double(Timestamp.wallClockNanoseconds()) / 1e9, thresholds: settings.thresholds)
+        let actions = TerminalLoop.Actions(
+            command: { Self.perform($0, poller, mailbox, settings.targets) }, writeSnapshot: SnapshotFiles.write)
+        defer {
+            poller.stop()
+            recorder?.close()
+        }
+        try ScreenSession(settings).run(mailbox, dashboard, actions) { poller.start() }
+    }
+
+    private static func perform(
+        _ command: Command, _ poller: ServicePoller, _ mailbox: Mailbox, _ targets: [Target]
+    ) {
+        switch command {
+        case .pollNow: poller.pollNow()
+        case .setInterval(let seconds): poller.setInterval(seconds: seconds)
+        case .compact(let index):
+            Task {
+                let outcome = await poller.compact(target: index)
+                mailbox.post(.outcome(text: outcome.text, level: outcome.level, source: targets[index].name))
+                poller.pollNow()
+            }
+        default: break
+        }
+    }
+}
+
+/// Takes the terminal, runs the loop, gives the terminal back and ends the process as the loop's ending says.
+struct ScreenSession {
+    let settings: Settings
+
+    init(_ settings: Settings) {
+        self.settings = settings
+    }
+
+    func run(
+        _ mailbox: Mailbox, _ dashboard: Dashboard, _ actions: TerminalLoop.Actions, start: () -> Void
+    ) throws {
+        let terminal: Terminal
+        do {
+            terminal = try Terminal(
+                wantsUTF8: self.settings.isASCII ? false : nil, wantsColor: self.settings.wantsColor,
+                wantsMouse: self.settings.wantsMouse, theme: self.settings.view.theme)
+        } catch {
+            StandardStream.error.write("kvtop: \(error)\n")
+            throw KVTopExit.terminalUnusable
+        }
+        terminal.installCrashGuard()
+        let errors = ErrorCapture()
+        let loop = TerminalLoop(
+            terminal: terminal, mailbox: mailbox, signals: SignalDescriptor(), dashboard: dashboard,
+            view: self.settings.view, actions: actions)
+        start()
+        let ending = loop.run()
+        terminal.close()
+        errors?.end()
+        switch ending {
+        case .quit: break
+        case .terminalGone: Glibc.exit(128 + SIGHUP)
+        case .signal(let number): Glibc.exit(128 + number)
+        }
+    }
+}
+
+enum Recorder {
+    /// - Throws: ``KVTopExit/file`` after telling why.
+    static func open(_ path: String, _ settings: Settings) throws -> RecordingWriter {
+        do {
+            return try RecordingWriter(
+                path: path,
+                header: RecordingHeader(
+                    targets: settings.targets, intervalSeconds: settings.intervalSeconds,
+                    startedAt: Double(Timestamp.wallClockNanoseconds()) / 1e9))
+        } catch {
+            StandardStream.error.write("kvtop: \(error)\n")
+            throw KVTopExit.file
+        }
+    }
+}

@@ -1,0 +1,81 @@
+import DashboardModel
+import DashboardPolling
+import DashboardRender
+import DashboardTerminal
+import Glibc
+
+/// `--replay`: the screens of a recording, live or printed.
+struct ReplaySession {
+    let settings: Settings
+
+    init(_ settings: Settings) {
+        self.settings = settings
+    }
+
+    func run() throws {
+        guard let path = self.settings.replayPath else { return }
+        do {
+            let file = try RecordingFile(path: path)
+            if self.settings.isReport { try self.printReports(file) } else { try self.show(file) }
+        } catch let error as RecordingError {
+            StandardStream.error.write("kvtop: \(error)\n")
+            throw KVTopExit.file
+        }
+    }
+
+    private func emptyDashboard(_ file: RecordingFile) -> Dashboard {
+        Dashboard(
+            targets: file.header.targets, now: file.begin, wallTime: file.header.startedAt,
+            thresholds: self.settings.thresholds)
+    }
+
+    /// `--once`: the screen of one moment; `--batch`: one of each poll of the first target.
+    private func printReports(_ file: RecordingFile) throws(RecordingError) {
+        SignalDescriptor.unblock()
+        unsafe setlocale(LC_CTYPE, "")
+        var settings = self.settings
+        settings.view.intervalSeconds = file.header.intervalSeconds
+        settings.view.replay = ViewState.Replay(position: 0, duration: file.duration, speed: 1)
+        var dashboard = self.emptyDashboard(file)
+        var decoder = RecordingDecoder()
+        let end = settings.seekSeconds.map { file.index(after: file.begin + $0) } ?? file.count
+        var printed = 0
+        for index in 0..<end {
+            guard let poll = try file.poll(index, &decoder) else { continue }
+            dashboard.apply(PollResult(reading: poll))
+            settings.view.replay?.position = file.time(index) - file.begin
+            guard !settings.isOnce, poll.target == 0 else { continue }
+            ReportSession.print(dashboard, settings, isLast: false)
+            printed += 1
+            if printed == settings.count { return }
+        }
+        if settings.isOnce { ReportSession.print(dashboard, settings, isLast: true) }
+    }
+
+    private func show(_ file: RecordingFile) throws {
+        var settings = self.settings
+        let position = min(max(settings.seekSeconds ?? 0, 0), file.duration)
+        settings.view.intervalSeconds = file.header.intervalSeconds
+        settings.view.replay = ViewState.Replay(position: position, duration: file.duration, speed: settings.speed)
+        let mailbox = Mailbox()
+        let player = RecordingPlayer(file: file, speed: settings.speed) { event in
+            switch event {
+            case .poll(let result): mailbox.post(.poll(result))
+            case .position(let position): mailbox.post(.replay(position: position))
+            case .restart(let now, let wallTime): mailbox.post(.restart(now: now, wallTime: wallTime))
+            case .ended: mailbox.post(.replayEnded)
+            }
+        }
+        let actions = TerminalLoop.Actions(
+            command: { command in
+                switch command {
+                case .seek(let seconds): player.seek(seconds: seconds)
+                case .setReplaySpeed(let speed): player.setSpeed(speed)
+                default: break
+                }
+            }, writeSnapshot: SnapshotFiles.write)
+        try ScreenSession(settings).run(mailbox, self.emptyDashboard(file), actions) {
+            Task { await player.play(from: position) }
+        }
+    }
+}

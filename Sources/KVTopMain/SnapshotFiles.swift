@@ -1,0 +1,30 @@
+import DashboardModel
+import DashboardRender
+import Glibc
+import JSONLogging
+
+/// The files of the key `w`.
+enum SnapshotFiles {
+    /// Writes `kvtop-YYYYmmdd-HHMMSS.txt` and `.json` into the current folder.
+    ///
+    /// - Returns: what to tell the operator.
+    static func write(_ screen: Screen, _ dashboard: Dashboard) -> String {
+        let stamp = Timestamp.rfc3339(secondsSince1970: dashboard.wallTime).prefix(19)
+            .filter { $0 != "-" && $0 != ":" }.map { $0 == "T" ? "-" : $0 }
+        let name = "kvtop-\(String(stamp))"
+        var writer = JSONWriter(reservingBytes: 16_384)
+        DashboardReport.write(dashboard, to: &writer)
+        let text = screen.lines.joined(separator: "\n") + "\n"
+        for (path, bytes) in [("\(name).txt", Array(text.utf8)), ("\(name).json", writer.bytes)] {
+            guard self.write(bytes, path) else { return "\(path) cannot be written" }
+        }
+        return "written: \(name).txt and \(name).json"
+    }
+
+    private static func write(_ bytes: [UInt8], _ path: String) -> Bool {
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return unsafe Glibc.write(descriptor, bytes, bytes.count) == bytes.count
+    }
+}

@@ -1,0 +1,54 @@
+import DashboardModel
+
+/// Situations that tests and golden screens begin from.
+enum Scenario {
+    static let refused = PollFailure("connection refused")
+
+    static func miss(_ target: Int, at: Double, wallTime: Double, _ failure: PollFailure = refused) -> PollResult {
+        PollResult(
+            target: target, receivedAt: at, wallTime: wallTime, metrics: .failure(failure), admin: .failure(failure))
+    }
+
+    /// The incident, whose kv-service then misses polls while the gateway answers on.
+    static func missed(polls: Int) -> Dashboard {
+        var dashboard = Incident.dashboard(seconds: 60)
+        for poll in 1...polls {
+            let at = dashboard.now.rounded(.down) + 1
+            dashboard.apply(self.miss(0, at: at, wallTime: Incident.end + Double(poll)))
+        }
+        return dashboard
+    }
+
+    /// Two services that answered twelve seconds long, and nobody asked them for data.
+    static func idle() -> Dashboard {
+        var dashboard = Dashboard(targets: Incident.targets, now: 1_000, wallTime: Incident.end - 12)
+        for second in 0...12 {
+            for target in 0...1 {
+                dashboard.apply(
+                    self.poll(target, at: 1_000 + Double(second), wallTime: Incident.end - 12 + Double(second), [:]))
+            }
+        }
+        return dashboard
+    }
+
+    /// A poll with these numbers of requests of each handler, all in the bucket of up to a millisecond.
+    static func poll(
+        _ target: Int, at: Double, wallTime: Double = Incident.end, _ requests: [String: Int], start: Double = 1,
+        extra: [(name: String, value: Double)] = []
+    ) -> PollResult {
+        let prefix = target == 0 ? "kv" : "api"
+        var all = ["\(prefix)_set": 0, "\(prefix)_get": 0, "\(prefix)_delete": 0, "admin": 0, "metrics": 0]
+        all.merge(requests) { _, given in given }
+        let metrics = FakeMetrics(
+            handlers: all.sorted { $0.key < $1.key }.map { name, count in
+                var buckets = Array(repeating: 0, count: FakeMetrics.bounds.count + 1)
+                buckets[5] = count
+                return FakeMetrics.Handler(name: name, statuses: [(200, count)], buckets: buckets)
+            }, numbers: [("process_start_time_seconds", start)] + extra)
+        let admin = target == 0 ? FakeAdmin.kv(0, .notReported) : FakeAdmin.gateway(0)
+        return PollResult(
+            reading: RawPoll(
+                target: target, receivedAt: at, wallTime: wallTime, roundTripSeconds: 0.002,
+                metrics: .success(metrics.text), admin: .success(Array(admin.utf8))))
+    }
+}
