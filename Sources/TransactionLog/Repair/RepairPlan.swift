@@ -64,7 +64,8 @@ package struct RepairPlan: Sendable {
         self.work = .truncate
         self.rewritesManifest = true
         self.forgetsEnd = inspection.lostEnd != nil
-        if let last = kept.last, last.damage != nil {
+        // A torn tail goes with the rest: a start would cut it.
+        if let last = kept.last, last.damage != nil || inspection.tornTail?.file == last.name.description {
             self.cut = Cut(name: last.name, offset: last.sizeBytes, fileBytes: last.fileBytes)
         }
         self.dropped =
