@@ -26,6 +26,7 @@ final class StoreGauges: Sendable {
     func register(in registry: MetricsRegistry, gate: ServiceGate) {
         self.registerStore(in: registry)
         self.registerLog(in: registry)
+        self.registerScrub(in: registry)
         registry.gauge("kv_read_only", help: "Whether writes are refused while reads go on.") {
             switch gate.state {
             case .readOnly, .failed: 1
@@ -67,18 +68,7 @@ final class StoreGauges: Sendable {
         ("kv_scrub_read_bytes_total", "Bytes that checks have read.", { Double($0.bytes) }),
     ]
 
-    private func registerLog(in registry: MetricsRegistry) {
-        self.gauge(
-            registry, "kv_log_size_bytes", help: "Bytes of the log that hold data: its segments and its snapshot."
-        ) {
-            Double($0.logSizeBytes)
-        }
-        self.gauge(registry, "kv_log_live_bytes", help: "Bytes of the log that are the newest record of their key.") {
-            Double($0.statistics.space.liveBytes)
-        }
-        self.gauge(registry, "kv_log_snapshot_bytes", help: "Bytes of the log's snapshot.") {
-            Double($0.statistics.space.snapshotBytes)
-        }
+    private func registerScrub(in registry: MetricsRegistry) {
         self.gauge(registry, "kv_scrub_progress_ratio", help: "How far the check of the log's files is, 0 to 1.") {
             $0.scrub.progress
         }
@@ -91,6 +81,20 @@ final class StoreGauges: Sendable {
         }
         for (name, help, read) in Self.scrubCounters {
             registry.counter(name, help: help, labels: []) { [holder] in holder.engine.map { read($0.scrub) } ?? 0 }
+        }
+    }
+
+    private func registerLog(in registry: MetricsRegistry) {
+        self.gauge(
+            registry, "kv_log_size_bytes", help: "Bytes of the log that hold data: its segments and its snapshot."
+        ) {
+            Double($0.logSizeBytes)
+        }
+        self.gauge(registry, "kv_log_live_bytes", help: "Bytes of the log that are the newest record of their key.") {
+            Double($0.statistics.space.liveBytes)
+        }
+        self.gauge(registry, "kv_log_snapshot_bytes", help: "Bytes of the log's snapshot.") {
+            Double($0.statistics.space.snapshotBytes)
         }
         for state in LogState.allCases {
             self.gauge(

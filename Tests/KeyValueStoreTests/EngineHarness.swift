@@ -64,6 +64,9 @@ final class TestSession {
         self.outstanding -= 1
     }
 
+    /// Sends what was queued.
+    func send() { self.session.flush() }
+
     /// Sends what was queued and waits until all of it is completed.
     func finish() throws {
         self.session.flush()

@@ -18,7 +18,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
     private let observer: (any LogObserver)?
     private let thread = Mutex<DedicatedThread?>(nil)
     /// Nil once the writer takes none any more.
-    private let tasks = Mutex<[WriterTask]?>([])
+    let tasks = Mutex<[WriterTask]?>([])
 
     init(
         chain: SegmentChain, report: RecoveryReport, configuration: LogConfiguration, client: Client,
@@ -74,7 +74,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
     }
 
     /// The state of the writer thread.
-    private struct Loop {
+    struct Loop {
         let writer: LogWriter
         var chain: SegmentChain
         var nextRevision: UInt64
@@ -244,7 +244,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
             self.writer.observer?.committed(timings)
         }
 
-        private mutating func rotate() -> CommitRefusal? {
+        mutating func rotate() -> CommitRefusal? {
             if self.chain.owesManifest {
                 do { try self.chain.writeManifest() } catch {
                     if !error.isOutOfSpace { return self.poison(.rotate, error, written: false) }
@@ -273,59 +273,6 @@ final class LogWriter<Client: CommitClient>: Sendable {
                 return nil
             } catch {
                 return self.poison(.rotate, error, written: false)
-            }
-        }
-
-        // MARK: - Tasks
-
-        private mutating func runTasks() {
-            let tasks = self.writer.tasks.withLock { tasks -> [WriterTask] in
-                defer { tasks = tasks.map { _ in [] } }
-                return tasks ?? []
-            }
-            for task in tasks {
-                if self.isPoisoned { task.fail(.notWriting) } else { self.run(task) }
-            }
-        }
-
-        private func endTasks() {
-            let tasks = self.writer.tasks.withLock { tasks -> [WriterTask] in
-                defer { tasks = nil }
-                return tasks ?? []
-            }
-            for task in tasks { task.fail(.notWriting) }
-        }
-
-        private mutating func run(_ task: WriterTask) {
-            switch task {
-            case .rotate(let reply):
-                let refusal = self.chain.isEmpty ? nil : self.rotate()
-                switch refusal {
-                case nil: reply.answer(.success(self.nextRevision - 1))
-                case .outOfSpace(let error)?: reply.answer(.failure(.system(error)))
-                default: reply.answer(.failure(.notWriting))
-                }
-            case .install(let part, let replaced, let reply):
-                do {
-                    try self.chain.install(part, replacing: replaced)
-                    let parts = self.chain.manifest.parts
-                    self.writer.statistics.changeSpace { $0.set(parts: parts) }
-                    reply.answer(.success(()))
-                } catch {
-                    reply.answer(.failure(.system(error)))
-                }
-            case .dropSegments(let revision, let replaced, let reply):
-                do {
-                    let dropped = try self.chain.dropSegments(upTo: revision, replacing: replaced)
-                    let parts = self.chain.manifest.parts
-                    self.writer.statistics.changeSpace { space in
-                        space.drop(upTo: revision)
-                        space.set(parts: parts)
-                    }
-                    reply.answer(.success(dropped))
-                } catch {
-                    reply.answer(.failure(.system(error)))
-                }
             }
         }
 

@@ -88,26 +88,32 @@ package struct Manifest: Equatable, Sendable {
 
     private static func hex(_ value: UInt32) -> String { String(hexadecimal(UInt64(value)).suffix(8)) }
 
-    /// - Throws: ``LogError/corrupt(_:)`` when the text is not exactly what ``encoded()`` writes.
-    package init(decoding bytes: [UInt8]) throws(LogError) {
-        func damaged(_ detail: String) -> LogError {
-            .corrupt(Corruption(file: Self.fileName, offset: 0, lastGoodRevision: 0, reason: .manifest(detail)))
-        }
+    private static func damaged(_ detail: String) -> LogError {
+        .corrupt(Corruption(file: Self.fileName, offset: 0, lastGoodRevision: 0, reason: .manifest(detail)))
+    }
+
+    /// The lines between the first one and the checksum, which have been checked.
+    private static func checkedLines(_ bytes: [UInt8]) throws(LogError) -> [Substring] {
         let text = String(decoding: bytes, as: UTF8.self)
         let trailerBytes = "crc32c 00000000\n".utf8.count
         guard bytes.count > trailerBytes,
             text.utf8.suffix(trailerBytes)
                 .elementsEqual("crc32c \(Self.hex(CRC32C.of(bytes, in: 0..<bytes.count - trailerBytes)))\n".utf8)
-        else { throw damaged("its checksum fails") }
+        else { throw Self.damaged("its checksum fails") }
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast(2)
-        guard let firstLine = lines.popFirst() else { throw damaged("it is empty") }
+        guard let firstLine = lines.popFirst() else { throw Self.damaged("it is empty") }
         if firstLine != Self.firstLine { throw .unsupported(file: Self.fileName, detail: String(firstLine)) }
+        return Array(lines)
+    }
+
+    /// - Throws: ``LogError/corrupt(_:)`` when the text is not exactly what ``encoded()`` writes.
+    package init(decoding bytes: [UInt8]) throws(LogError) {
         var storeID: StoreID?
         var generation: UInt64?
         var active: SegmentName?
         self.sealed = []
         self.imported = nil
-        for line in lines {
+        for line in try Self.checkedLines(bytes) {
             let words = line.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
             switch (words[0], words.count) {
             case ("store", 2): storeID = StoreID(words[1])
@@ -115,38 +121,38 @@ package struct Manifest: Equatable, Sendable {
             case ("active", 2): active = SegmentName(words[1])
             case ("closed", 5):
                 guard let last = UInt64(words[2]), let length = UInt64(words[4]) else {
-                    throw damaged("the line '\(line)' is malformed")
+                    throw Self.damaged("the line '\(line)' is malformed")
                 }
                 self.closed = Closed(lastRevision: last, lengthBytes: length)
             case ("imported", 3):
                 guard let length = UInt64(words[1]), let checksum = UInt32(words[2], radix: 16) else {
-                    throw damaged("the line '\(line)' is malformed")
+                    throw Self.damaged("the line '\(line)' is malformed")
                 }
                 self.imported = Imported(lengthBytes: length, checksum: checksum)
             case ("base", 8):
                 guard let sequence = UInt64(words[1]), let last = UInt64(words[3]), let length = UInt64(words[5]),
                     let checksum = UInt32(words[7], radix: 16)
-                else { throw damaged("the line '\(line)' is malformed") }
+                else { throw Self.damaged("the line '\(line)' is malformed") }
                 self.base = .init(
                     sequence: sequence, lastRevision: last, lengthBytes: length, sealChecksum: checksum)
             case ("part", 8):
                 guard let name = PartName(words[1]), let entries = UInt64(words[3]), let length = UInt64(words[5]),
                     let checksum = UInt32(words[7], radix: 16)
-                else { throw damaged("the line '\(line)' is malformed") }
+                else { throw Self.damaged("the line '\(line)' is malformed") }
                 self.parts.append(Part(name: name, entries: entries, lengthBytes: length, endChecksum: checksum))
             case ("sealed", 8):
                 guard let name = SegmentName(words[1]), let last = UInt64(words[3]), let length = UInt64(words[5]),
                     let checksum = UInt32(words[7], radix: 16)
-                else { throw damaged("the line '\(line)' is malformed") }
+                else { throw Self.damaged("the line '\(line)' is malformed") }
                 self.sealed.append(Sealed(name: name, lastRevision: last, lengthBytes: length, sealChecksum: checksum))
             default: throw .unsupported(file: Self.fileName, detail: "the line '\(line)' is unknown")
             }
         }
-        guard let storeID, let generation, let active else { throw damaged("a line is missing") }
+        guard let storeID, let generation, let active else { throw Self.damaged("a line is missing") }
         self.storeID = storeID
         self.generation = generation
         self.active = active
-        if self.encoded() != bytes { throw damaged("it is not as it was written") }
+        if self.encoded() != bytes { throw Self.damaged("it is not as it was written") }
     }
 
     package init(

@@ -1,0 +1,55 @@
+import Synchronization
+
+/// What others ask of the writer between two batches, as only it may change the chain of segments.
+extension LogWriter.Loop {
+    mutating func runTasks() {
+        let tasks = self.writer.tasks.withLock { tasks -> [WriterTask] in
+            defer { tasks = tasks.map { _ in [] } }
+            return tasks ?? []
+        }
+        for task in tasks {
+            if self.isPoisoned { task.fail(.notWriting) } else { self.run(task) }
+        }
+    }
+
+    func endTasks() {
+        let tasks = self.writer.tasks.withLock { tasks -> [WriterTask] in
+            defer { tasks = nil }
+            return tasks ?? []
+        }
+        for task in tasks { task.fail(.notWriting) }
+    }
+
+    private mutating func run(_ task: WriterTask) {
+        switch task {
+        case .rotate(let reply):
+            let refusal = self.chain.isEmpty ? nil : self.rotate()
+            switch refusal {
+            case nil: reply.answer(.success(self.nextRevision - 1))
+            case .outOfSpace(let error)?: reply.answer(.failure(.system(error)))
+            default: reply.answer(.failure(.notWriting))
+            }
+        case .install(let part, let replaced, let reply):
+            do {
+                try self.chain.install(part, replacing: replaced)
+                let parts = self.chain.manifest.parts
+                self.writer.statistics.changeSpace { $0.set(parts: parts) }
+                reply.answer(.success(()))
+            } catch {
+                reply.answer(.failure(.system(error)))
+            }
+        case .dropSegments(let revision, let replaced, let reply):
+            do {
+                let dropped = try self.chain.dropSegments(upTo: revision, replacing: replaced)
+                let parts = self.chain.manifest.parts
+                self.writer.statistics.changeSpace { space in
+                    space.drop(upTo: revision)
+                    space.set(parts: parts)
+                }
+                reply.answer(.success(dropped))
+            } catch {
+                reply.answer(.failure(.system(error)))
+            }
+        }
+    }
+}
