@@ -53,6 +53,8 @@ package struct LogConfiguration: Sendable {
     package var queueLimitBytes = 64 << 20
     /// Quiet time after which a heartbeat proves that the last commit was durable.
     package var heartbeatMilliseconds = 100
+    /// Time after which it is tried again to prepare a segment that could not be.
+    package var prepareRetryMilliseconds = 1_000
     package var compaction = CompactionPolicy()
     package var scrub = ScrubPolicy()
     /// Called with the name of each numbered step before it, for tests that end the process there.

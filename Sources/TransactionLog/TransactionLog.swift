@@ -35,12 +35,16 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
             self.report = recovery.report
             self.configuration = configuration
             self.fileSystem = fileSystem
+            let reserve = CompactionReserve(
+                fileSystem: fileSystem, paths: LogPaths(directory: configuration.directory),
+                bytes: CompactionRun<Client>.reserveBytes(configuration),
+                isWanted: configuration.compaction.keepsReserve)
             self.writer = LogWriter(
-                chain: chain, report: recovery.report, configuration: configuration, client: client,
+                chain: chain, report: recovery.report, configuration: configuration, reserve: reserve, client: client,
                 observer: observer)
             self.compactor = Compactor(
                 writer: self.writer, client: client, fileSystem: fileSystem, configuration: configuration,
-                report: recovery.report, lastKeys: recovery.lastKeys, observer: observer)
+                report: recovery.report, lastKeys: recovery.lastKeys, reserve: reserve, observer: observer)
             self.compactor.start()
             self.scrubber = Scrubber(
                 statistics: self.writer.statistics, fileSystem: fileSystem, configuration: configuration,

@@ -16,6 +16,18 @@ package struct LogSpace: Sendable, Equatable {
     package var sizeBytes: UInt64 { self.segmentBytes + self.snapshotBytes }
     package var liveBytes: UInt64 { self.segments.reduce(self.snapshotLiveBytes) { $0 + $1.liveBytes } }
     package var garbageBytes: UInt64 { self.sizeBytes - min(self.liveBytes, self.sizeBytes) }
+    /// Garbage in the snapshot that a compaction gives back: not what the parts themselves cost.
+    var reclaimableSnapshotBytes: UInt64 {
+        let costs = UInt64(self.parts.count * (SegmentHeader.byteCount + 2 * FrameHeader.byteCount))
+        return self.snapshotBytes - min(self.snapshotBytes, self.snapshotLiveBytes + costs)
+    }
+    /// What a compaction without the active segment gives back.
+    var reclaimableBytes: UInt64 {
+        self.segments.reduce(self.reclaimableSnapshotBytes) { sum, segment in
+            let costs = segment.liveBytes + UInt64(SegmentHeader.byteCount)
+            return segment.sealed ? sum + segment.sizeBytes - min(segment.sizeBytes, costs) : sum
+        }
+    }
     /// The part of the log that is garbage, 0 to 1.
     package var garbageRatio: Double {
         self.sizeBytes == 0 ? 0 : Double(self.garbageBytes) / Double(self.sizeBytes)

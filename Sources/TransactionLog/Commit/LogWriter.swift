@@ -21,8 +21,8 @@ final class LogWriter<Client: CommitClient>: Sendable {
     let tasks = Mutex<[WriterTask]?>([])
 
     init(
-        chain: SegmentChain, report: RecoveryReport, configuration: LogConfiguration, client: Client,
-        observer: (any LogObserver)?
+        chain: SegmentChain, report: RecoveryReport, configuration: LogConfiguration, reserve: CompactionReserve,
+        client: Client, observer: (any LogObserver)?
     ) {
         self.client = client
         self.configuration = configuration
@@ -30,7 +30,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
         self.queue = CommitQueue(limit: configuration.queueLimit, limitBytes: configuration.queueLimitBytes)
         let statistics = self.statistics
         self.preparer = SegmentPreparer(
-            fileSystem: chain.fileSystem, paths: chain.paths, sizeBytes: configuration.segmentBytes
+            fileSystem: chain.fileSystem, configuration: configuration, reserve: reserve
         ) { error in
             statistics.setNoSpace(error)
             observer?.spaceChanged(error)
@@ -61,6 +61,9 @@ final class LogWriter<Client: CommitClient>: Sendable {
         }
         if isTaken { self.queue.poke() } else { task.fail(.notWriting) }
     }
+
+    /// Tries now to prepare a segment, if one could not be.
+    func retryPreparing() { self.preparer.retry() }
 
     /// Takes no more commands, commits those that wait, marks the end and closes. Blocks until that is done.
     func stop() {
@@ -141,16 +144,9 @@ final class LogWriter<Client: CommitClient>: Sendable {
         /// Commits as many commands as one frame takes, and says where the next one begins.
         private mutating func commitFrame(from start: Int) -> Int {
             var timings = CommitTimings(takenAt: monotonicNanoseconds())
-            let (end, bytes) = self.frameEnd(from: start)
-            var commands = self.batch[start..<end]
-            if !self.hasRoom(for: bytes), !self.chain.isEmpty, let refusal = self.rotate() {
-                guard case .outOfSpace = refusal else {
-                    self.writer.client.refuse(commands, refusal)
-                    return end
-                }
-                commands = self.refuseWhatTakesSpace(commands, refusal)
-                if commands.isEmpty { return end }
-            }
+            let (whole, bytes) = self.frameEnd(from: start)
+            let (commands, end) = self.admit(self.batch[start..<whole], payloadBytes: bytes)
+            if commands.isEmpty { return end }
             self.frame.begin(firstRevision: self.nextRevision)
             for command in commands { self.writer.client.stage(command, into: &self.frame) }
             timings.commands = commands.count
@@ -178,33 +174,52 @@ final class LogWriter<Client: CommitClient>: Sendable {
             return (end, total)
         }
 
-        /// Whether the segment takes so much payload, whatever it is. When no further segment can be made, the last part of
-        /// this one is kept for what takes no space.
-        private func hasRoom(for payloadBytes: Int) -> Bool {
-            let kept = self.writer.statistics.noSpace == nil ? 0 : self.writer.configuration.segmentBytes / 16
-            return self.chain.fits(payloadBytes: payloadBytes + kept)
+        /// Makes room for commands with so much payload, in the active segment or in the next one. Refuses those for
+        /// which there is none: what adds to the store moves on only to a segment behind which another one is prepared.
+        /// - Returns: the others, and where those begin that were not looked at.
+        private mutating func admit(
+            _ commands: ArraySlice<Client.Command>, payloadBytes: Int
+        ) -> (ArraySlice<Client.Command>, end: Int) {
+            let exhaustion = self.writer.preparer.exhaustion
+            if exhaustion == nil, self.fits(payloadBytes) { return (commands, commands.endIndex) }
+            let refusal = exhaustion.map(CommitRefusal.outOfSpace) ?? self.rotate(leaving: 1)
+            guard let refusal else { return (commands, commands.endIndex) }
+            guard case .outOfSpace = refusal else {
+                self.writer.client.refuse(commands, refusal)
+                return ([], commands.endIndex)
+            }
+            return self.admitWhatFits(commands, mayAdd: exhaustion == nil, refusal)
         }
 
-        /// Without space for a further segment: refuses what adds to the store.
-        /// - Returns: what is left and fits into this segment.
-        private func refuseWhatTakesSpace(
-            _ commands: ArraySlice<Client.Command>, _ refusal: CommitRefusal
-        ) -> ArraySlice<Client.Command> {
+        private func fits(_ payloadBytes: Int) -> Bool {
+            self.chain.fits(payloadBytes: payloadBytes) || self.chain.isEmpty
+        }
+
+        /// - Parameter mayAdd: whether the active segment takes what adds to the store.
+        private mutating func admitWhatFits(
+            _ commands: ArraySlice<Client.Command>, mayAdd: Bool, _ refusal: CommitRefusal
+        ) -> (ArraySlice<Client.Command>, end: Int) {
             let client = self.writer.client
-            var kept: [Client.Command] = []
-            var refused: [Client.Command] = []
-            var bytes = 0
-            for command in commands {
+            var (kept, refused): ([Client.Command], [Client.Command]) = ([], [])
+            var (bytes, end) = (0, commands.startIndex)
+            while end < commands.endIndex {
+                let command = commands[end]
                 let more = client.payloadBytes(of: command)
-                if client.takesSpace(command) || !self.chain.fits(payloadBytes: bytes + more) {
-                    refused.append(command)
-                } else {
+                if client.takesSpace(command) ? mayAdd && self.fits(bytes + more) : self.fits(bytes + more) {
                     kept.append(command)
                     bytes += more
+                } else if client.takesSpace(command) {
+                    refused.append(command)
+                } else {
+                    // The last prepared segment is for this, in a frame of its own.
+                    if !kept.isEmpty { break }
+                    guard case .outOfSpace? = self.rotate(leaving: 0) else { break }
+                    refused.append(command)
                 }
+                end += 1
             }
             if !refused.isEmpty { client.refuse(refused[...], refusal) }
-            return kept[...]
+            return (kept[...], end)
         }
 
         /// Puts the staged frame onto the disk, as the sync mode says; nil when that is done.
@@ -244,7 +259,8 @@ final class LogWriter<Client: CommitClient>: Sendable {
             self.writer.observer?.committed(timings)
         }
 
-        mutating func rotate() -> CommitRefusal? {
+        /// - Parameter count: prepared segments that must stay behind the next one.
+        mutating func rotate(leaving count: Int) -> CommitRefusal? {
             if self.chain.owesManifest {
                 do { try self.chain.writeManifest() } catch {
                     if !error.isOutOfSpace { return self.poison(.rotate, error, written: false) }
@@ -253,7 +269,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
                 }
             }
             let prepared: PreparedSegment
-            do { prepared = try self.writer.preparer.take() } catch {
+            do { prepared = try self.writer.preparer.take(leaving: count) } catch {
                 self.writer.observer?.failed(stage: .prepare, error)
                 return .outOfSpace(error)
             }

@@ -1,20 +1,25 @@
 import Dispatch
 import Synchronization
 
-/// Makes the next segment's file ready in the background, so that moving on to it needs no long write and a full
-/// disk shows before anything depends on the space. Keeps one file ahead; when that could not be made, tries again
-/// every second.
+/// Makes the next segments' files ready in the background, so that moving on to one needs no long write and a full
+/// disk shows before anything depends on the space. When a file can't be made, it tries again after a while.
+///
+/// Two files are kept ahead. What adds to the store moves on only if one file stays behind: the last one is for what
+/// takes no space. Deletes go on there when the disk is full, and make the garbage from which space comes back.
 final class SegmentPreparer: Sendable {
     private struct State {
-        var ready: PreparedSegment?
+        /// Oldest first.
+        var ready: [PreparedSegment] = []
         /// Why the last try failed; nil after one that did not.
         var failure: SystemError?
         var isWorking = false
+        /// Whether ``take(leaving:)`` waits for the end of the try that is under way.
+        var isAwaited = false
         var isClosed = false
         var number = 0
     }
 
-    private static let retryNanoseconds: UInt64 = 1_000_000_000
+    private static let filesAhead = 2
 
     private let state = Mutex(State())
     private let work = DispatchSemaphore(value: 0)
@@ -22,54 +27,54 @@ final class SegmentPreparer: Sendable {
     private let fileSystem: any FileSystem
     private let paths: LogPaths
     private let sizeBytes: Int
+    private let retryMilliseconds: Int
+    private let reserve: CompactionReserve
     private let thread = Mutex<DedicatedThread?>(nil)
     /// Told on this thread when files can no longer be made, with the reason, and nil when they can again.
     private let onChange: @Sendable (SystemError?) -> Void
 
     init(
-        fileSystem: any FileSystem, paths: LogPaths, sizeBytes: Int,
+        fileSystem: any FileSystem, configuration: LogConfiguration, reserve: CompactionReserve,
         onChange: @escaping @Sendable (SystemError?) -> Void
     ) {
         self.fileSystem = fileSystem
-        self.paths = paths
-        self.sizeBytes = sizeBytes
+        self.paths = LogPaths(directory: configuration.directory)
+        self.sizeBytes = configuration.segmentBytes
+        self.retryMilliseconds = configuration.prepareRetryMilliseconds
+        self.reserve = reserve
         self.onChange = onChange
     }
 
     func start() {
-        self.thread.withLock { $0 = DedicatedThread.start(name: "log-prepare") { [self] in self.run() } }
-        self.begin()
-    }
-
-    private func begin() {
         self.state.withLock { $0.isWorking = true }
-        self.work.signal()
+        self.thread.withLock { $0 = DedicatedThread.start(name: "log-prepare") { [self] in self.run() } }
     }
 
-    /// The prepared file, waiting for the one in the making. A try that failed earlier is made again, as there may be
-    /// space now. Called by one thread.
-    /// - Throws: what kept the file from being made just now.
-    func take() throws(SystemError) -> PreparedSegment {
-        var mayTry = true
+    /// Tries again now, as there may be space.
+    func retry() { self.work.signal() }
+
+    /// Why no file is left and none can be made; nil while there is one, or hope.
+    var exhaustion: SystemError? { self.state.withLock { $0.ready.isEmpty ? $0.failure : nil } }
+
+    /// The oldest prepared file, if so many more stay behind it; waits for the one in the making. Called by one thread.
+    /// - Throws: what keeps further files from being made.
+    func take(leaving count: Int) throws(SystemError) -> PreparedSegment {
         while true {
-            let (ready, failure, isWorking) = self.state.withLock { state in
-                defer { state.ready = nil }
-                return (state.ready, state.failure, state.isWorking)
+            let found = self.state.withLock { state -> Result<PreparedSegment, SystemError>? in
+                if state.ready.count > count { return .success(state.ready.removeFirst()) }
+                if !state.isWorking, let failure = state.failure { return .failure(failure) }
+                state.isAwaited = true
+                return nil
             }
-            if let ready {
-                self.begin()
-                return ready
+            if let found {
+                self.work.signal()
+                return try found.get()
             }
-            if !isWorking {
-                if let failure, !mayTry { throw failure }
-                self.begin()
-            }
-            mayTry = false
             self.done.wait()
         }
     }
 
-    /// Ends the thread and removes a file that was not used. Called once.
+    /// Ends the thread and removes the files that were not used. Called once.
     func stop() {
         self.state.withLock { $0.isClosed = true }
         self.work.signal()
@@ -77,70 +82,65 @@ final class SegmentPreparer: Sendable {
             thread?.join()
             thread = nil
         }
-        if let unused = self.state.withLock({ $0.ready }) {
+        for unused in self.state.withLock({ $0.ready }) {
             unused.file.close()
             // If it stays, the next start removes it.
             do { try self.fileSystem.remove(unused.path) } catch {}
         }
     }
 
+    // MARK: - The thread
+
     private func run() {
         while true {
-            self.waitForWork()
-            let (number, isWanted) = self.state.withLock { state -> (Int?, Bool) in
-                if state.isClosed { return (nil, false) }
-                // A try of its own accord may have made the file that is asked for now.
-                state.isWorking = state.ready == nil
+            let (isClosed, work) = self.state.withLock { state -> (Bool, (number: Int, isFirst: Bool)?) in
+                state.isWorking = !state.isClosed && state.ready.count < Self.filesAhead
+                if !state.isWorking { return (state.isClosed, nil) }
                 state.number += 1
-                return (state.number, state.isWorking)
+                return (false, (state.number, state.ready.isEmpty))
             }
-            guard let number else { return }
-            if !isWanted {
-                self.done.signal()
+            if isClosed { return }
+            guard let work else {
+                self.work.wait()
                 continue
             }
-            let result: Result<PreparedSegment, SystemError>
-            do {
-                result = .success(
-                    try PreparedSegment.make(
-                        path: self.paths.prepared(number), in: self.paths.directory, sizeBytes: self.sizeBytes,
-                        fileSystem: self.fileSystem))
-            } catch {
-                result = .failure(error)
-            }
+            let result = self.make(work.number, isFirst: work.isFirst)
             self.note(result)
-            self.done.signal()
+            if case .failure = result { _ = self.work.wait(timeout: .now() + .milliseconds(self.retryMilliseconds)) }
         }
     }
 
-    /// Until a file is wanted, or a second after a try that failed.
-    private func waitForWork() {
-        let hasFailed = self.state.withLock { $0.failure != nil }
-        if hasFailed {
-            _ = self.work.wait(timeout: .now() + .nanoseconds(Int(Self.retryNanoseconds)))
-        } else {
-            self.work.wait()
+    private func make(_ number: Int, isFirst: Bool) -> Result<PreparedSegment, SystemError> {
+        do throws(SystemError) {
+            try self.reserve.check(forFileOf: self.sizeBytes, isFirst: isFirst)
+            return .success(
+                try PreparedSegment.make(
+                    path: self.paths.prepared(number), in: self.paths.directory, sizeBytes: self.sizeBytes,
+                    fileSystem: self.fileSystem))
+        } catch {
+            return .failure(error)
         }
     }
 
     private func note(_ result: Result<PreparedSegment, SystemError>) {
-        let changed = self.state.withLock { state -> Bool in
+        let (changed, isAwaited) = self.state.withLock { state -> (Bool, Bool) in
             let hadFailed = state.failure != nil
+            defer { state.isAwaited = false }
             state.isWorking = false
             switch result {
             case .success(let prepared):
-                state.ready = prepared
+                state.ready.append(prepared)
                 state.failure = nil
-                return hadFailed
-            case .failure(let error):
-                state.failure = error
-                return !hadFailed
+            case .failure(let error): state.failure = error
+            }
+            return (hadFailed != (state.failure != nil), state.isAwaited)
+        }
+        if changed {
+            switch result {
+            case .success: self.onChange(nil)
+            case .failure(let error): self.onChange(error)
             }
         }
-        if !changed { return }
-        switch result {
-        case .success: self.onChange(nil)
-        case .failure(let error): self.onChange(error)
-        }
+        if isAwaited { self.done.signal() }
     }
 }

@@ -21,15 +21,15 @@ package struct CompactionPolicy: Sendable, Equatable {
     /// What starts a compaction now, if anything does.
     ///
     /// - Parameters:
-    ///   - isOutOfSpace: no further segment can be made.
+    ///   - isOutOfSpace: no further segment can be made. Then it is worth the work to give back as much as one takes.
     ///   - replayBytesPerSecond: how fast the log is read back, as last measured.
     func trigger(
-        for space: LogSpace, isOutOfSpace: Bool = false, replayBytesPerSecond: Double
+        for space: LogSpace, isOutOfSpace: Bool = false, segmentBytes: Int = 0, replayBytesPerSecond: Double
     ) -> CompactionTrigger? {
         if !self.startsByItself { return nil }
         if space.sizeBytes >= self.minBytes, space.garbageRatio >= self.garbageRatio { return .garbage }
+        if isOutOfSpace, space.reclaimableBytes >= UInt64(segmentBytes) { return .noSpace }
         if space.garbageRatio < Self.worthwhileRatio { return nil }
-        if isOutOfSpace { return .noSpace }
         if self.maxBytes > 0, space.sizeBytes > self.maxBytes { return .size }
         let replaySeconds = Double(space.sizeBytes) / max(replayBytesPerSecond, 1)
         if space.sizeBytes >= self.minBytes, replaySeconds > self.maxReplaySeconds { return .replayTime }

@@ -1,39 +1,55 @@
 import Glibc
 import Synchronization
 
-/// A file of zeros that keeps the space for one part of a snapshot, so that a compaction can begin on a full disk and
-/// give back more than it takes. Used on the compactor's thread.
+/// A file of zeros that keeps the space for taking one segment into the snapshot, so that a compaction can begin on a
+/// full disk and give back more than it takes.
+///
+/// While its space is lent to compactions, nothing else is made of what they give back; afterwards the reserve comes
+/// first. Kept, lent and settled on the compactor's thread; asked by the one that prepares segments.
 final class CompactionReserve: Sendable {
+    private enum State {
+        case missing, kept, lent
+    }
+
+    let bytes: UInt64
     private let fileSystem: any FileSystem
     private let paths: LogPaths
-    private let bytes: Int
     private let isWanted: Bool
-    private let isThere = Mutex(false)
+    private let state = Mutex(State.missing)
     /// Monotonic nanoseconds before which the file is not tried to be made.
     private let retryAt = Mutex<UInt64>(0)
 
-    init(fileSystem: any FileSystem, paths: LogPaths, bytes: Int, isWanted: Bool) {
+    init(fileSystem: any FileSystem, paths: LogPaths, bytes: UInt64, isWanted: Bool) {
         self.fileSystem = fileSystem
         self.paths = paths
         self.bytes = bytes
         self.isWanted = isWanted
     }
 
-    /// Makes the file when it is missing and there is ample space. A failure is none of the log: it is tried again.
-    func keep(isOutOfSpace: Bool) {
-        let now = monotonicNanoseconds()
-        if !self.isWanted || isOutOfSpace || self.isThere.withLock({ $0 }) || now < self.retryAt.withLock({ $0 }) {
-            return
+    /// Whether a compaction may be using the space, or be about to.
+    var isLent: Bool { self.state.withLock { $0 == .lent } }
+
+    /// Bytes that ``lend()`` makes free.
+    var keptBytes: UInt64 { self.state.withLock { $0 == .kept } ? self.bytes : 0 }
+
+    /// Bytes that must be free beside everything else before the file can be made.
+    var missingBytes: UInt64 { self.isWanted && self.state.withLock({ $0 != .kept }) ? self.bytes : 0 }
+
+    /// Ends a loan, and makes the file when it is missing and there is space. A failure is none of the log: it is tried
+    /// again.
+    func settle() {
+        let isMissing = self.state.withLock { state -> Bool in
+            if state == .lent { state = .missing }
+            return state == .missing
         }
+        let now = monotonicNanoseconds()
+        if !self.isWanted || !isMissing || now < self.retryAt.withLock({ $0 }) { return }
         do throws(SystemError) {
-            if try self.fileSystem.capacity(self.paths.directory).availableBytes < 4 * UInt64(self.bytes) {
-                self.retryAt.withLock { $0 = now + 10_000_000_000 }
-                return
-            }
             try self.make()
-            self.isThere.withLock { $0 = true }
+            self.state.withLock { $0 = .kept }
         } catch {
-            self.retryAt.withLock { $0 = now + 60_000_000_000 }
+            // Looking again costs little; writing all of it in vain costs more.
+            self.retryAt.withLock { $0 = now + (error.call == "statvfs" ? 1_000_000_000 : 30_000_000_000) }
         }
     }
 
@@ -41,21 +57,37 @@ final class CompactionReserve: Sendable {
         do {
             let file = try self.fileSystem.open(self.paths.reserve, .read)
             defer { file.close() }
-            if try file.size() == UInt64(self.bytes) { return }
+            if try file.size() == self.bytes { return }
         } catch  where error.code == ENOENT {}
         try self.remove()
         let made = try PreparedSegment.make(
-            path: self.paths.reserve, in: self.paths.directory, sizeBytes: self.bytes, fileSystem: self.fileSystem)
+            path: self.paths.reserve, in: self.paths.directory, sizeBytes: Int(self.bytes), fileSystem: self.fileSystem)
         made.file.close()
     }
 
-    /// Gives the space back for the part that is about to be written.
-    func release() throws(SystemError) {
-        self.isThere.withLock { $0 = false }
+    /// Gives the space to a compaction, until ``settle()``.
+    func lend() throws(SystemError) {
+        self.state.withLock { $0 = .lent }
         try self.remove()
     }
 
     private func remove() throws(SystemError) {
         do { try self.fileSystem.remove(self.paths.reserve) } catch  where error.code == ENOENT {}
+    }
+
+    /// Whether a segment may be prepared.
+    /// - Parameter isFirst: no other is ready; the reserve comes before all others.
+    /// - Throws: `ENOSPC` when the space is for the reserve.
+    func check(forFileOf bytes: Int, isFirst: Bool) throws(SystemError) {
+        let isAllowed: Bool
+        if self.isLent {
+            isAllowed = false
+        } else if isFirst || self.missingBytes == 0 {
+            isAllowed = true
+        } else {
+            let available = try self.fileSystem.capacity(self.paths.directory).availableBytes
+            isAllowed = available >= UInt64(bytes) + self.missingBytes
+        }
+        if !isAllowed { throw SystemError(call: "statvfs", path: self.paths.directory, code: ENOSPC) }
     }
 }

@@ -7,10 +7,11 @@ import Synchronization
 /// holds the keys whose newest change is at or before the revision at which the run began; what was changed since is
 /// in the segments after it, which stay. As a start replays those over the parts, in order, it does not matter that
 /// the parts were written at different moments, nor that parts of two runs overlap: the last change of every key wins.
+/// With little space a run takes on only the oldest of the segments, as ``CompactionPlan`` says.
 ///
 /// The steps, with what a crash after each leaves, and what the start does about it:
 ///
-/// 1. Move on to the next segment. One more sealed segment: nothing to do.
+/// 1. Move on to the next segment, unless the active one is left out. One more sealed segment: nothing to do.
 /// 2. Write a part aside. A `.tmp` file: removed.
 /// 3. Synchronise it, read it back, give it its name. A part that no manifest lists: removed.
 /// 4. Commit the part: the manifest lists it, and no longer the older parts whose keys it covers. Older parts that no
@@ -35,6 +36,7 @@ struct CompactionRun<Client: CommitClient> {
     /// The last key of each part that the manifest lists.
     var lastKeys: [PartName: [UInt8]]
     let reserve: CompactionReserve
+    let leftovers: CompactionLeftovers
 
     private var throttle: CompactionThrottle
     private var installed: Set<PartName> = []
@@ -44,6 +46,9 @@ struct CompactionRun<Client: CommitClient> {
     private var reachedEnd = false
     private var keysKept: UInt64 = 0
     private var keysBefore: UInt64 = 0
+    /// Live bytes of what was taken on.
+    private var expectedBytes: UInt64 = 0
+    private var writtenBytes: UInt64 = 0
 
     /// Records looked at in one go: readers' garbage is kept for as long as that takes.
     private static var pageRecords: Int { 2_048 }
@@ -51,6 +56,7 @@ struct CompactionRun<Client: CommitClient> {
     init(
         number: UInt64, writer: LogWriter<Client>, client: Client, fileSystem: any FileSystem, paths: LogPaths,
         storeID: StoreID, configuration: LogConfiguration, lastKeys: [PartName: [UInt8]], reserve: CompactionReserve,
+        leftovers: CompactionLeftovers,
         nextPartNumber: @escaping () -> UInt32,
         report: @escaping (CompactionStatus.Phase, (inout CompactionStatus.Run) -> Void) -> Void,
         pause: @escaping (UInt64) -> Bool
@@ -64,6 +70,7 @@ struct CompactionRun<Client: CommitClient> {
         self.configuration = configuration
         self.lastKeys = lastKeys
         self.reserve = reserve
+        self.leftovers = leftovers
         self.nextPartNumber = nextPartNumber
         self.report = report
         self.pause = pause
@@ -87,8 +94,7 @@ struct CompactionRun<Client: CommitClient> {
     private mutating func steps() throws(CompactionFailure) -> UInt64 {
         let before = self.writer.statistics.space
         self.report(.rotate) { $0.bytesBefore = before.sizeBytes }
-        self.configuration.failPoint?("compaction:1")
-        let upTo = try self.seal(before)
+        let upTo = try self.takeOn()
         self.keysBefore = before.parts.reduce(0) { $0 + $1.entries }
         if let first = before.segments.first { self.keysBefore += upTo + 1 - first.name.firstRevision }
         while !self.reachedEnd { try self.writePart(upTo: upTo) }
@@ -103,15 +109,41 @@ struct CompactionRun<Client: CommitClient> {
         return self.keysBefore - min(self.keysKept, self.keysBefore)
     }
 
-    /// Puts all changes so far into sealed segments; where there is no space for a further one, those that are sealed
-    /// must do.
-    private func seal(_ space: LogSpace) throws(CompactionFailure) -> UInt64 {
+    /// Settles how much of the log this run takes on. All of it, if there is the space: then all changes so far go into
+    /// sealed segments.
+    /// - Returns: the last revision.
+    private mutating func takeOn() throws(CompactionFailure) -> UInt64 {
+        let plan = try self.plan(countsActive: self.writer.statistics.noSpace == nil)
+        self.expectedBytes = plan.liveBytes
+        if !plan.takesActive { return plan.upTo }
+        self.configuration.failPoint?("compaction:1")
         do { return try self.ask { .rotate($0) } } catch {
-            guard case .diskFull = error,
-                let last = space.segments.last(where: \.sealed)
-            else { throw error }
-            return last.lastRevision
+            // Without space for a further segment, those that are sealed must do.
+            guard case .diskFull = error else { throw error }
         }
+        let second = try self.plan(countsActive: false)
+        self.expectedBytes = second.liveBytes
+        return second.upTo
+    }
+
+    /// - Throws: when there is too little space even with the reserve.
+    private func plan(countsActive: Bool) throws(CompactionFailure) -> CompactionPlan {
+        let isOutOfSpace = self.writer.statistics.noSpace != nil
+        let plan = try CompactionPlan.largest(
+            for: self.writer.statistics.space,
+            availableBytes: try self.availableBytes() + (isOutOfSpace ? self.reserve.keptBytes : 0),
+            countsActive: countsActive, self.costs)
+        // On a full disk all that there is is for this.
+        if isOutOfSpace { try self.attempt { () throws(SystemError) in try self.reserve.lend() } }
+        return plan
+    }
+
+    /// A compaction is never what fills the disk: a segment stays free beside it. On a full disk there is no next segment
+    /// to think of; what is given back makes room for it.
+    private var costs: CompactionPlan.Costs {
+        .init(
+            partBytes: self.partBytes, overheadBytes: Self.overheadBytes(self.configuration),
+            spareBytes: self.writer.statistics.noSpace == nil ? UInt64(self.configuration.segmentBytes) : 0)
     }
 
     // MARK: - A part
@@ -128,13 +160,10 @@ struct CompactionRun<Client: CommitClient> {
         do {
             try self.fill(&part)
         } catch {
-            part.abandon()
+            self.abandon(part)
             throw error
         }
-        if part.entries == 0 && part.pendingBytes == 0 {
-            part.abandon()
-            return
-        }
+        if part.entries == 0 && part.pendingBytes == 0 { return self.abandon(part) }
         try self.complete(&part)
     }
 
@@ -175,18 +204,27 @@ struct CompactionRun<Client: CommitClient> {
         min(256 << 10, configuration.segmentBytes / 4)
     }
 
-    /// What one part takes at most, with its header, its last frame and the manifest.
-    static func reserveBytes(_ configuration: LogConfiguration) -> Int {
-        Self.partBytes(configuration) + 4 * SegmentHeader.byteCount + 2 * Self.frameBytes(configuration) + (256 << 10)
+    /// Headers of the parts that a segment fills, the last frame of each beyond its bound, and the manifest.
+    private static func overheadBytes(_ configuration: LogConfiguration) -> UInt64 {
+        UInt64(8 * SegmentHeader.byteCount + 6 * Self.frameBytes(configuration))
+    }
+
+    /// What it takes at most to take on one segment.
+    static func reserveBytes(_ configuration: LogConfiguration) -> UInt64 {
+        let costs = CompactionPlan.Costs(
+            partBytes: UInt64(Self.partBytes(configuration)), overheadBytes: Self.overheadBytes(configuration),
+            spareBytes: 0)
+        return costs.needed(segmentLiveBytes: UInt64(configuration.segmentBytes), partBytes: .max)
     }
 
     /// Reports, and waits as the throttle says.
     private mutating func advance(by bytes: Int) throws(CompactionFailure) {
+        self.writtenBytes += UInt64(bytes)
         let statistics = self.writer.statistics
         let wait = self.throttle.wrote(
             bytes, commitNanoseconds: statistics.commitNanoseconds.load(ordering: .relaxed),
             now: monotonicNanoseconds())
-        let live = statistics.space.liveBytes
+        let live = self.expectedBytes
         let (kept, rate) = (self.keysKept, self.throttle.rate)
         self.report(.snapshot) { run in
             run.bytesWritten += UInt64(bytes)
@@ -206,13 +244,16 @@ struct CompactionRun<Client: CommitClient> {
         let lastKey = part.lastKey
         let done: Manifest.Part
         do { done = try part.finish() } catch {
-            part.abandon()
+            self.abandon(part)
             throw CompactionFailure(error)
         }
         self.configuration.failPoint?("compaction:4")
         self.report(.commit) { _ in }
         let older = self.coveredParts()
-        try self.ask { .install(done, replacing: older, $0) }
+        do { try self.ask { .install(done, replacing: older, $0) } } catch {
+            self.leftovers.add(doubtful: done.name)
+            throw error
+        }
         self.installed.insert(done.name)
         self.lastKeys[done.name] = lastKey
         self.configuration.failPoint?("compaction:5")
@@ -238,8 +279,15 @@ struct CompactionRun<Client: CommitClient> {
         for name in parts { self.lastKeys[name] = nil }
         let files = parts.map(self.paths.part) + segments.map(self.paths.segment)
         try self.attempt { () throws(SystemError) in
-            for path in files { try self.fileSystem.remove(path) }
+            try self.leftovers.remove(files)
             try self.fileSystem.synchronizeDirectory(self.paths.directory)
+        }
+    }
+
+    /// Gives up a part.
+    private func abandon(_ part: PartWriter) {
+        do { try self.leftovers.remove([part.close()]) } catch {
+            // Tried again later; why the part was given up is what counts.
         }
     }
 
@@ -256,22 +304,11 @@ struct CompactionRun<Client: CommitClient> {
         }
     }
 
-    /// A part must fit, and the next segment with it: a compaction is never what fills the disk.
+    /// The next part must fit, whatever else has taken space since the run was planned.
     private func requireSpace() throws(CompactionFailure) {
-        let space = self.writer.statistics.space
-        // Without an older snapshot nothing is given back before the end.
-        let needed = space.parts.isEmpty ? space.liveBytes : min(self.partBytes, space.liveBytes)
-        // On a full disk there is no next segment to think of; what is given back makes room for it.
-        let isOutOfSpace = self.writer.statistics.noSpace != nil
-        // Beside the entries: headers, the last frame beyond the bound, and the manifest.
-        let overhead = UInt64(4 * SegmentHeader.byteCount + 2 * Self.frameBytes(self.configuration))
-        let wanted =
-            needed + needed / 10 + overhead + (isOutOfSpace ? 0 : UInt64(self.configuration.segmentBytes))
-        var available = try self.availableBytes()
-        if available < wanted, isOutOfSpace {
-            try self.attempt { () throws(SystemError) in try self.reserve.release() }
-            available = try self.availableBytes()
-        }
+        let wanted = self.costs.needed(
+            segmentLiveBytes: 0, partBytes: self.expectedBytes - min(self.expectedBytes, self.writtenBytes))
+        let available = try self.availableBytes()
         if available < wanted { throw .noSpace(neededBytes: wanted, availableBytes: available) }
     }
 

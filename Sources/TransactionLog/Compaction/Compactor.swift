@@ -24,12 +24,14 @@ final class Compactor<Client: CommitClient>: Sendable {
     private let configuration: LogConfiguration
     private let replayBytesPerSecond: Double
     private let reserve: CompactionReserve
+    private let leftovers: CompactionLeftovers
     private let observer: (any LogObserver)?
     private let thread = Mutex<DedicatedThread?>(nil)
 
     init(
         writer: LogWriter<Client>, client: Client, fileSystem: any FileSystem, configuration: LogConfiguration,
-        report: RecoveryReport, lastKeys: [PartName: [UInt8]], observer: (any LogObserver)?
+        report: RecoveryReport, lastKeys: [PartName: [UInt8]], reserve: CompactionReserve,
+        observer: (any LogObserver)?
     ) {
         self.writer = writer
         self.client = client
@@ -39,9 +41,8 @@ final class Compactor<Client: CommitClient>: Sendable {
         self.configuration = configuration
         self.observer = observer
         self.replayBytesPerSecond = report.replayBytesPerSecond
-        self.reserve = CompactionReserve(
-            fileSystem: fileSystem, paths: self.paths, bytes: CompactionRun<Client>.reserveBytes(configuration),
-            isWanted: configuration.compaction.keepsReserve)
+        self.reserve = reserve
+        self.leftovers = CompactionLeftovers(fileSystem: fileSystem, paths: self.paths)
         let lastNumber = report.space.parts.map(\.name.number).max() ?? 0
         self.state = Mutex(State(partNumber: lastNumber, lastKeys: lastKeys))
     }
@@ -78,10 +79,31 @@ final class Compactor<Client: CommitClient>: Sendable {
 
     private func loop() {
         while !self.state.withLock({ $0.isClosed }) {
-            self.reserve.keep(isOutOfSpace: self.writer.statistics.noSpace != nil)
-            if let trigger = self.due() { self.run(trigger) }
+            self.leftovers.clear(unlist: self.unlist)
+            if let trigger = self.due() {
+                self.run(trigger)
+                continue
+            }
+            let wasLent = self.reserve.isLent
+            self.reserve.settle()
+            if wasLent { self.writer.retryPreparing() }
             _ = self.wakeUp.wait(timeout: .now() + .milliseconds(200))
         }
+    }
+
+    private func unlist(_ parts: Set<PartName>) -> Bool {
+        let reply = WriterReply<[SegmentName]>()
+        self.writer.perform(.dropSegments(upTo: 0, replacing: parts, reply))
+        do { _ = try reply.wait() } catch { return false }
+        return true
+    }
+
+    /// Whether sets must wait for what a compaction gives back. While the reserve is lent nothing is made of it.
+    private var isOutOfSpace: Bool {
+        guard self.writer.statistics.noSpace != nil else { return false }
+        if !self.reserve.isLent { return true }
+        let wanted = self.reserve.bytes + 2 * UInt64(self.configuration.segmentBytes)
+        do { return try self.fileSystem.capacity(self.paths.directory).availableBytes < wanted } catch { return true }
     }
 
     /// What starts a run now.
@@ -93,7 +115,7 @@ final class Compactor<Client: CommitClient>: Sendable {
         if let asked { return asked }
         let statistics = self.writer.statistics
         let trigger = self.configuration.compaction.trigger(
-            for: statistics.space, isOutOfSpace: statistics.noSpace != nil,
+            for: statistics.space, isOutOfSpace: self.isOutOfSpace, segmentBytes: self.configuration.segmentBytes,
             replayBytesPerSecond: self.replayBytesPerSecond)
         return self.state.withLock { state in
             guard let trigger else {
@@ -118,6 +140,7 @@ final class Compactor<Client: CommitClient>: Sendable {
         var run = CompactionRun(
             number: number, writer: self.writer, client: self.client, fileSystem: self.fileSystem, paths: self.paths,
             storeID: self.storeID, configuration: self.configuration, lastKeys: lastKeys, reserve: self.reserve,
+            leftovers: self.leftovers,
             nextPartNumber: {
                 self.state.withLock { state in
                     state.partNumber += 1

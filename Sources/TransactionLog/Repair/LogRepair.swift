@@ -121,7 +121,7 @@ package struct LogRepair {
             }
             return try target.finish()
         } catch {
-            target.abandon()
+            do { try self.fileSystem.remove(target.close()) } catch {}
             throw error
         }
     }

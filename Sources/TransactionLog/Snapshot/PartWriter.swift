@@ -19,6 +19,7 @@ struct PartWriter {
     private var synchronized: UInt64 = 0
     private(set) var entries: UInt64 = 0
     private(set) var lastKey: [UInt8] = []
+    private var isNamed = false
 
     init(
         _ name: PartName, frameBytes: Int, storeID: StoreID, paths: LogPaths, fileSystem: any FileSystem
@@ -33,7 +34,8 @@ struct PartWriter {
             predecessor: .none)
         self.file = try fileSystem.open(paths.unfinished(name), .createNew)
         do { try self.file.writeAll(self.header.encoded(), at: 0) } catch {
-            self.abandon()
+            // If it stays, the next start removes it.
+            do { try fileSystem.remove(self.close()) } catch {}
             throw error
         }
         self.frame.begin(firstRevision: 0)
@@ -90,15 +92,17 @@ struct PartWriter {
         try reader.readAll { _, _ in }
         try systemCall { () throws(SystemError) in
             try self.fileSystem.rename(self.paths.unfinished(self.name), to: self.paths.part(self.name))
+            self.isNamed = true
             try self.fileSystem.synchronizeDirectory(self.paths.directory)
         }
         self.file.close()
         return part
     }
 
-    /// Gives up the part. What can't be removed now is at the next start.
-    func abandon() {
+    /// Lets go of a part that is given up.
+    /// - Returns: where its file is, which nothing lists.
+    func close() -> String {
         self.file.close()
-        do { try self.fileSystem.remove(self.paths.unfinished(self.name)) } catch {}
+        return self.isNamed ? self.paths.part(self.name) : self.paths.unfinished(self.name)
     }
 }

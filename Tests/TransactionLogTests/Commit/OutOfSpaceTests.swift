@@ -21,7 +21,7 @@ struct OutOfSpaceTests {
         let fileSystem = SimulatedFileSystem()
         let observer = RecordingObserver()
         let open = try OpenLog(fileSystem, Self.configuration, observer: observer)
-        #expect(fileSystem.wait(for: .fsync, path: ".prepared", count: 2))
+        #expect(fileSystem.wait(for: .fsync, path: ".prepared", count: 3))
         // The manifest's successor and no more.
         fileSystem.setCapacity(bytes: Self.usedBytes(fileSystem) + 1000)
         var acknowledged: [Transaction] = []
@@ -29,10 +29,19 @@ struct OutOfSpaceTests {
             let transaction = numbered(acknowledged.count + 1, valueBytes: Self.value)
             if case .committed? = open.commit(transaction) { acknowledged.append(transaction) } else { break }
         }
-        // Two segments of three were ready, and the end of the second is kept for deletes.
-        #expect(acknowledged.count == 5)
-        #expect(open.commit([.delete("key 1")]) == .committed(6))
-        acknowledged.append([.delete("key 1")])
+        // Three to a segment; two were prepared, and the last one is kept for deletes.
+        #expect(acknowledged.count == 6)
+        let segment = open.log.statistics.segments.last?.name
+        var more = true
+        while more, acknowledged.count < 1_000 {
+            let transaction = [Change.delete("key 1"), .delete(String(repeating: "k", count: 300))]
+            more = false
+            if case .committed? = open.commit(transaction) {
+                acknowledged.append(transaction)
+                more = true
+            }
+        }
+        #expect(acknowledged.count > 6 + 8 && open.log.statistics.segments.last?.name != segment)
         let content = open.log.statistics.segments.last.map { fileSystem.contents("\(storeDirectory)/\($0.name)") }
         for number in 100...103 {
             #expect(Self.isOutOfSpace(open.commit(numbered(number, valueBytes: Self.value))))
@@ -46,7 +55,7 @@ struct OutOfSpaceTests {
         #expect(open.log.statistics.state == .noSpace && observer.spaceChanges.map { $0?.code } == [ENOSPC])
         fileSystem.setCapacity(bytes: .max)
         // Nobody writes, and the log notices by itself.
-        #expect(fileSystem.wait(for: .fsync, path: ".prepared", count: 3))
+        #expect(fileSystem.wait(for: .fsync, path: ".prepared", count: 4))
         #expect(observer.waitForSpace())
         #expect(open.log.statistics.state == .ok && observer.spaceChanges.map { $0?.code } == [ENOSPC, nil])
         for _ in 0..<6 {
@@ -74,7 +83,7 @@ struct OutOfSpaceTests {
 
     @Test func `writes that still fit are taken when the next one does not`() throws {
         let fileSystem = SimulatedFileSystem()
-        fileSystem.inject(.error(ENOSPC), on: .write, path: ".prepared", skipping: 2, times: nil)
+        fileSystem.inject(.error(ENOSPC), on: .write, path: ".prepared", skipping: 3, times: nil)
         let open = try OpenLog(fileSystem, Self.configuration)
         let tickets = open.submit([
             numbered(1, valueBytes: Self.value), numbered(2, valueBytes: 3500), numbered(3, valueBytes: Self.value),
@@ -110,7 +119,7 @@ struct OutOfSpaceTests {
         #expect(recovered.report.segments.count == 3)
     }
 
-    @Test func `a store opens on a full disk and takes what fits into its segment`() throws {
+    @Test func `a store opens on a full disk and takes deletes alone`() throws {
         let fileSystem = SimulatedFileSystem()
         var open = try OpenLog(fileSystem, Self.configuration)
         open.commit(numbered(1, valueBytes: Self.value))
@@ -118,8 +127,12 @@ struct OutOfSpaceTests {
         fileSystem.setCapacity(bytes: Self.usedBytes(fileSystem))
         open = try OpenLog(fileSystem, Self.configuration)
         #expect(open.replayed == [numbered(1, valueBytes: Self.value)])
-        #expect(open.commit(numbered(2, valueBytes: Self.value)) == .committed(2))
-        #expect(Self.isOutOfSpace(open.commit(numbered(3, valueBytes: 3000))))
+        #expect(open.wait { $0.noSpace != nil })
+        #expect(Self.isOutOfSpace(open.commit(numbered(2, valueBytes: 1))))
+        #expect(open.commit([.delete("key 1")]) == .committed(2))
+        fileSystem.setCapacity(bytes: .max)
+        #expect(open.waitForSpace())
+        #expect(open.commit(numbered(3, valueBytes: 3000)) == .committed(3))
         open.log.close()
     }
 

@@ -216,10 +216,18 @@ struct CompactionPolicyTests {
         #expect(trigger(size: 2_000, live: 1_800) == nil)
         #expect(trigger(size: 2_001, live: 1_900) == nil, "almost nothing would be given back")
         policy.maxBytes = 0
-        #expect(
-            policy.trigger(for: self.space(size: 10, live: 9), isOutOfSpace: true, replayBytesPerSecond: 1) == .noSpace)
-        #expect(
-            policy.trigger(for: self.space(size: 100, live: 91), isOutOfSpace: true, replayBytesPerSecond: 1) == nil)
+        // On a full disk what a further segment takes is worth the work; the active segment's own garbage stays.
+        var full = self.space(size: 10_000, live: 3_000)
+        func triggerWhenFull() -> CompactionTrigger? {
+            policy.trigger(for: full, isOutOfSpace: true, segmentBytes: 2_904, replayBytesPerSecond: 1e9)
+        }
+        policy.minBytes = .max
+        #expect(triggerWhenFull() == nil)
+        full.updateActive(sizeBytes: 10_000, lastRevision: 9, sealed: true)
+        #expect(triggerWhenFull() == .noSpace)
+        full.apply(LiveChange(revision: 1, bytes: 1))
+        #expect(triggerWhenFull() == nil)
+        policy.minBytes = 1_000
         #expect(trigger(size: 2_001, live: 1_800, rate: 100) == .replayTime)
         #expect(trigger(size: 2_001, live: 1_800, rate: 1_000) == nil)
     }

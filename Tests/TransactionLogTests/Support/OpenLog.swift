@@ -1,3 +1,4 @@
+import Glibc
 import SimulatedStorage
 import Testing
 
@@ -43,4 +44,17 @@ struct OpenLog {
     /// Submits one and waits for what becomes of it.
     @discardableResult
     func commit(_ transaction: Transaction) -> Outcome? { self.submit([transaction])[0].wait() }
+
+    /// - Returns: false when there was no space for further segments within 30 seconds.
+    func waitForSpace() -> Bool { self.wait { $0.noSpace == nil } }
+
+    /// - Returns: false when it was not so within 30 seconds.
+    func wait(until condition: (LogStatistics) -> Bool) -> Bool {
+        let end = monotonicNanoseconds() + 30_000_000_000
+        while !condition(self.log.statistics) {
+            if monotonicNanoseconds() > end { return false }
+            usleep(200)
+        }
+        return true
+    }
 }

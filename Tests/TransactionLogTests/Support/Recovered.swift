@@ -11,6 +11,7 @@ func testConfiguration(segmentBytes: Int = 16_384, syncMode: SyncMode = .always)
     configuration.segmentBytes = segmentBytes
     configuration.syncMode = syncMode
     configuration.heartbeatMilliseconds = 1_000_000
+    configuration.prepareRetryMilliseconds = 2
     configuration.compaction.keepsReserve = false
     configuration.compaction.startsByItself = false
     return configuration

@@ -1,0 +1,70 @@
+import Glibc
+import Synchronization
+
+/// Files of compactions that a failed call has left: what could not be removed, and parts of which it can't be said
+/// whether the manifest on the disk lists them. Used on the compactor's thread.
+final class CompactionLeftovers: Sendable {
+    private struct State {
+        var files: Set<String> = []
+        var doubtful: Set<PartName> = []
+        /// Monotonic nanoseconds before which nothing is tried.
+        var retryAt: UInt64 = 0
+    }
+
+    private static let retryNanoseconds: UInt64 = 1_000_000_000
+
+    private let state = Mutex(State())
+    private let fileSystem: any FileSystem
+    private let paths: LogPaths
+
+    init(fileSystem: any FileSystem, paths: LogPaths) {
+        self.fileSystem = fileSystem
+        self.paths = paths
+    }
+
+    /// A part whose manifest could not be written, which may have reached the disk all the same.
+    func add(doubtful part: PartName) {
+        self.state.withLock { state in
+            state.doubtful.insert(part)
+            state.retryAt = monotonicNanoseconds() + Self.retryNanoseconds
+        }
+    }
+
+    /// Removes files that nothing lists. Those that can't be are tried again later.
+    /// - Throws: the first failure.
+    func remove(_ files: [String]) throws(SystemError) {
+        var failure: SystemError?
+        for file in files {
+            do { try self.fileSystem.remove(file) } catch {
+                if error.code == ENOENT { continue }
+                failure = failure ?? error
+                self.state.withLock { state in
+                    state.files.insert(file)
+                    state.retryAt = monotonicNanoseconds() + Self.retryNanoseconds
+                }
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Tries again what is due.
+    /// - Parameter unlist: writes a manifest that lists none of these parts, and says whether that was done.
+    func clear(now: UInt64 = monotonicNanoseconds(), unlist: (Set<PartName>) -> Bool) {
+        let (files, doubtful) = self.state.withLock { state -> ([String], Set<PartName>) in
+            if now < state.retryAt { return ([], []) }
+            defer { state = State() }
+            return (Array(state.files), state.doubtful)
+        }
+        do { try self.remove(files) } catch {
+            // Kept for the next time.
+        }
+        if doubtful.isEmpty { return }
+        if unlist(doubtful) {
+            do { try self.remove(doubtful.map(self.paths.part)) } catch {
+                // As above.
+            }
+        } else {
+            for part in doubtful { self.add(doubtful: part) }
+        }
+    }
+}
