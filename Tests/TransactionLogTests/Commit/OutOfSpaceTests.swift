@@ -41,7 +41,7 @@ struct OutOfSpaceTests {
                 more = true
             }
         }
-        #expect(acknowledged.count > 6 + 8 && open.log.statistics.segments.last?.name != segment)
+        #expect(acknowledged.count > 6 + 5 && open.log.statistics.segments.last?.name != segment)
         let content = open.log.statistics.segments.last.map { fileSystem.contents("\(storeDirectory)/\($0.name)") }
         for number in 100...103 {
             #expect(Self.isOutOfSpace(open.commit(numbered(number, valueBytes: Self.value))))
