@@ -113,7 +113,7 @@ struct CompactionRun<Client: CommitClient> {
     /// sealed segments.
     /// - Returns: the last revision.
     private mutating func takeOn() throws(CompactionFailure) -> UInt64 {
-        let plan = try self.plan(countsActive: self.writer.statistics.noSpace == nil)
+        let plan = try self.plan(countsActive: true)
         self.expectedBytes = plan.liveBytes
         if !plan.takesActive { return plan.upTo }
         self.configuration.failPoint?("compaction:1")
@@ -126,24 +126,31 @@ struct CompactionRun<Client: CommitClient> {
         return second.upTo
     }
 
-    /// - Throws: when there is too little space even with the reserve.
+    /// A compaction is never what fills the disk: a segment stays free beside it. Only where nothing can be done so, all
+    /// that there is is for it, with the reserve, and what it gives back makes room for the next segment.
+    /// - Throws: when there is too little space even then.
     private func plan(countsActive: Bool) throws(CompactionFailure) -> CompactionPlan {
-        let isOutOfSpace = self.writer.statistics.noSpace != nil
-        let plan = try CompactionPlan.largest(
-            for: self.writer.statistics.space,
-            availableBytes: try self.availableBytes() + (isOutOfSpace ? self.reserve.keptBytes : 0),
-            countsActive: countsActive, self.costs)
-        // On a full disk all that there is is for this.
-        if isOutOfSpace { try self.attempt { () throws(SystemError) in try self.reserve.lend() } }
+        let space = self.writer.statistics.space
+        if self.writer.statistics.noSpace == nil {
+            do throws(CompactionFailure) {
+                return try .largest(
+                    for: space, availableBytes: try self.availableBytes(), countsActive: countsActive, self.costs)
+            } catch {
+                guard case .noSpace = error, self.reserve.keptBytes > 0 else { throw error }
+            }
+        }
+        var costs = self.costs
+        costs.spareBytes = 0
+        let available = try self.availableBytes() + self.reserve.keptBytes
+        let plan = try CompactionPlan.largest(for: space, availableBytes: available, countsActive: false, costs)
+        try self.attempt { () throws(SystemError) in try self.reserve.lend() }
         return plan
     }
 
-    /// A compaction is never what fills the disk: a segment stays free beside it. On a full disk there is no next segment
-    /// to think of; what is given back makes room for it.
     private var costs: CompactionPlan.Costs {
         .init(
             partBytes: self.partBytes, overheadBytes: Self.overheadBytes(self.configuration),
-            spareBytes: self.writer.statistics.noSpace == nil ? UInt64(self.configuration.segmentBytes) : 0)
+            spareBytes: self.reserve.isLent ? 0 : UInt64(self.configuration.segmentBytes))
     }
 
     // MARK: - A part
