@@ -93,26 +93,26 @@ final class SegmentPreparer: Sendable {
 
     private func run() {
         while true {
-            let (isClosed, work) = self.state.withLock { state -> (Bool, (number: Int, isFirst: Bool)?) in
+            let (isClosed, number) = self.state.withLock { state -> (Bool, Int?) in
                 state.isWorking = !state.isClosed && state.ready.count < Self.filesAhead
                 if !state.isWorking { return (state.isClosed, nil) }
                 state.number += 1
-                return (false, (state.number, state.ready.isEmpty))
+                return (false, state.number)
             }
             if isClosed { return }
-            guard let work else {
+            guard let number else {
                 self.work.wait()
                 continue
             }
-            let result = self.make(work.number, isFirst: work.isFirst)
+            let result = self.make(number)
             self.note(result)
             if case .failure = result { _ = self.work.wait(timeout: .now() + .milliseconds(self.retryMilliseconds)) }
         }
     }
 
-    private func make(_ number: Int, isFirst: Bool) -> Result<PreparedSegment, SystemError> {
+    private func make(_ number: Int) -> Result<PreparedSegment, SystemError> {
         do throws(SystemError) {
-            try self.reserve.check(forFileOf: self.sizeBytes, isFirst: isFirst)
+            try self.reserve.check(forFileOf: self.sizeBytes)
             return .success(
                 try PreparedSegment.make(
                     path: self.paths.prepared(number), in: self.paths.directory, sizeBytes: self.sizeBytes,

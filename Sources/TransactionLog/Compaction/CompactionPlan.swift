@@ -12,18 +12,30 @@ struct CompactionPlan: Equatable {
     /// Live bytes that it writes.
     let liveBytes: UInt64
 
-    /// What there is beside the records.
+    /// What a run takes beside the live bytes.
     struct Costs {
         /// Bytes after which the next part is begun.
-        var partBytes: UInt64
-        /// Bytes for headers, what a part can have beyond its bound, and the manifest.
-        var overheadBytes: UInt64
+        let partBytes: UInt64
+        /// Bytes that a part can have beyond that: its last frame.
+        let frameBytes: UInt64
         /// Bytes that are to stay free.
         var spareBytes: UInt64
 
-        func needed(segmentLiveBytes: UInt64, partBytes: UInt64) -> UInt64 {
-            let records = segmentLiveBytes + min(self.partBytes, partBytes)
-            return records + records / 10 + self.overheadBytes + self.spareBytes
+        /// Header and end of a part.
+        private static var partCost: UInt64 { UInt64(SegmentHeader.byteCount + 2 * FrameHeader.byteCount) }
+        /// A manifest beside the one that it replaces.
+        private static var manifestBytes: UInt64 { 16_384 }
+
+        /// Bytes that must be free to write the next part, in place of one that is there still.
+        func neededForPart(_ liveBytes: UInt64) -> UInt64 {
+            let records = min(self.partBytes + self.frameBytes, liveBytes)
+            return records + records / 10 + Self.partCost + Self.manifestBytes + self.spareBytes
+        }
+
+        /// Bytes that must be free to write so many live bytes that are in segments, as parts of `liveBytes` in all.
+        func needed(segmentLiveBytes: UInt64, liveBytes: UInt64) -> UInt64 {
+            let parts = segmentLiveBytes / self.partBytes + 1
+            return segmentLiveBytes + segmentLiveBytes / 10 + parts * Self.partCost + self.neededForPart(liveBytes)
         }
     }
 
@@ -39,7 +51,7 @@ struct CompactionPlan: Equatable {
         var best: CompactionPlan?
         var smallest: UInt64?
         if space.reclaimableSnapshotBytes >= costs.partBytes, let first = space.segments.first {
-            let needed = costs.needed(segmentLiveBytes: 0, partBytes: space.snapshotBytes)
+            let needed = costs.neededForPart(space.snapshotLiveBytes)
             smallest = needed
             if needed <= availableBytes {
                 best = .init(
@@ -49,15 +61,15 @@ struct CompactionPlan: Equatable {
         }
         for segment in segments {
             segmentLive += segment.liveBytes
-            let needed = costs.needed(
-                segmentLiveBytes: segmentLive, partBytes: max(space.snapshotBytes, segmentLive))
+            let live = space.snapshotLiveBytes + segmentLive
+            let needed = costs.needed(segmentLiveBytes: segmentLive, liveBytes: live)
             if smallest == nil { smallest = needed }
             if needed > availableBytes { break }
             best = .init(
                 upTo: segment.lastRevision, takesActive: !segment.sealed, neededBytes: needed,
-                liveBytes: space.snapshotLiveBytes + segmentLive)
+                liveBytes: live)
         }
         if let best { return best }
-        throw .noSpace(neededBytes: smallest ?? costs.overheadBytes, availableBytes: availableBytes)
+        throw .noSpace(neededBytes: smallest ?? costs.neededForPart(0), availableBytes: availableBytes)
     }
 }

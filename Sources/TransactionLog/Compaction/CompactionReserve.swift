@@ -75,19 +75,15 @@ final class CompactionReserve: Sendable {
         do { try self.fileSystem.remove(self.paths.reserve) } catch  where error.code == ENOENT {}
     }
 
-    /// Whether a segment may be prepared.
-    /// - Parameter isFirst: no other is ready; the reserve comes before all others.
+    /// Whether a segment may be prepared: the reserve comes first, but on a disk that is small for it.
     /// - Throws: `ENOSPC` when the space is for the reserve.
-    func check(forFileOf bytes: Int, isFirst: Bool) throws(SystemError) {
-        let isAllowed: Bool
-        if self.isLent {
-            isAllowed = false
-        } else if isFirst || self.missingBytes == 0 {
-            isAllowed = true
-        } else {
-            let available = try self.fileSystem.capacity(self.paths.directory).availableBytes
-            isAllowed = available >= UInt64(bytes) + self.missingBytes
+    func check(forFileOf bytes: Int) throws(SystemError) {
+        if !self.isLent {
+            if self.missingBytes == 0 { return }
+            let capacity = try self.fileSystem.capacity(self.paths.directory)
+            if capacity.sizeBytes < 4 * self.bytes { return }
+            if capacity.availableBytes >= UInt64(bytes) + self.missingBytes { return }
         }
-        if !isAllowed { throw SystemError(call: "statvfs", path: self.paths.directory, code: ENOSPC) }
+        throw SystemError(call: "statvfs", path: self.paths.directory, code: ENOSPC)
     }
 }

@@ -149,7 +149,7 @@ struct CompactionRun<Client: CommitClient> {
 
     private var costs: CompactionPlan.Costs {
         .init(
-            partBytes: self.partBytes, overheadBytes: Self.overheadBytes(self.configuration),
+            partBytes: self.partBytes, frameBytes: UInt64(Self.frameBytes(self.configuration)),
             spareBytes: self.reserve.isLent ? 0 : UInt64(self.configuration.segmentBytes))
     }
 
@@ -211,17 +211,12 @@ struct CompactionRun<Client: CommitClient> {
         min(256 << 10, configuration.segmentBytes / 4)
     }
 
-    /// Headers of the parts that a segment fills, the last frame of each beyond its bound, and the manifest.
-    private static func overheadBytes(_ configuration: LogConfiguration) -> UInt64 {
-        UInt64(8 * SegmentHeader.byteCount + 6 * Self.frameBytes(configuration))
-    }
-
     /// What it takes at most to take on one segment.
     static func reserveBytes(_ configuration: LogConfiguration) -> UInt64 {
         let costs = CompactionPlan.Costs(
-            partBytes: UInt64(Self.partBytes(configuration)), overheadBytes: Self.overheadBytes(configuration),
+            partBytes: UInt64(Self.partBytes(configuration)), frameBytes: UInt64(Self.frameBytes(configuration)),
             spareBytes: 0)
-        return costs.needed(segmentLiveBytes: UInt64(configuration.segmentBytes), partBytes: .max)
+        return costs.needed(segmentLiveBytes: UInt64(configuration.segmentBytes), liveBytes: .max)
     }
 
     /// Reports, and waits as the throttle says.
@@ -313,8 +308,7 @@ struct CompactionRun<Client: CommitClient> {
 
     /// The next part must fit, whatever else has taken space since the run was planned.
     private func requireSpace() throws(CompactionFailure) {
-        let wanted = self.costs.needed(
-            segmentLiveBytes: 0, partBytes: self.expectedBytes - min(self.expectedBytes, self.writtenBytes))
+        let wanted = self.costs.neededForPart(self.expectedBytes - min(self.expectedBytes, self.writtenBytes))
         let available = try self.availableBytes()
         if available < wanted { throw .noSpace(neededBytes: wanted, availableBytes: available) }
     }

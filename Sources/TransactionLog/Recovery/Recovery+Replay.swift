@@ -160,9 +160,7 @@ extension Recovery {
                 resuming: manifest, file: segment.file, header: segment.content.header, offset: segment.content.end,
                 syncMode: self.configuration.syncMode, paths: self.paths, fileSystem: self.fileSystem)
             if segment.needsNewSegment {
-                let prepared = try PreparedSegment.make(
-                    path: self.paths.prepared(0), in: self.paths.directory,
-                    sizeBytes: self.configuration.segmentBytes, fileSystem: self.fileSystem)
+                let prepared = try self.prepareSegment()
                 let sealed: SegmentSummary
                 if let checksum = segment.content.sealChecksum {
                     sealed = try chain.advance(

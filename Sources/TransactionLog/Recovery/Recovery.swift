@@ -76,9 +76,7 @@ struct Recovery {
         let storeID = StoreID.random()
         self.report.storeID = storeID
         return try systemCall { () throws(SystemError) in
-            let prepared = try PreparedSegment.make(
-                path: self.paths.prepared(0), in: self.paths.directory,
-                sizeBytes: self.configuration.segmentBytes, fileSystem: self.fileSystem)
+            let prepared = try self.prepareSegment()
             let chain = try SegmentChain(
                 creating: storeID, firstRevision: 1, from: prepared, syncMode: self.configuration.syncMode,
                 paths: self.paths, fileSystem: self.fileSystem)

@@ -8,12 +8,15 @@ struct PreparedSegment: Sendable {
 
     private static let chunk = [UInt8](repeating: 0, count: 1 << 20)
 
+    /// Stays free for manifests, without which there is no moving on to the next segment.
+    private static func marginBytes(_ sizeBytes: Int) -> Int { min(1 << 20, max(8_192, sizeBytes / 4)) }
+
     /// Writes `sizeBytes` zeros and makes them durable; the folder's entry is made durable when the file gets its name.
     /// - Throws: also when the file system says that there is no room, before it is full for everyone else.
     static func make(
         path: String, in directory: String, sizeBytes: Int, fileSystem: any FileSystem
     ) throws(SystemError) -> PreparedSegment {
-        if try fileSystem.capacity(directory).availableBytes < UInt64(sizeBytes) {
+        if try fileSystem.capacity(directory).availableBytes < UInt64(sizeBytes + Self.marginBytes(sizeBytes)) {
             throw SystemError(call: "statvfs", path: directory, code: ENOSPC)
         }
         let file = try fileSystem.open(path, .createNew)
