@@ -46,7 +46,7 @@ package enum KeyTable {
         KeyBinding([.backTab], "", "", .previousPanel),
         KeyBinding(
             [.character("z"), .enter], "z Enter", "zoom the panel with the focus", bar: ("z", "zoom"), .zoom),
-        KeyBinding([.escape], "Esc", "back: close what is open, clear the filter, leave the zoom", .back),
+        KeyBinding([.escape], "Esc", "back: close, clear the filter, leave the zoom", .back),
         KeyBinding([.character("1")], "1", "view: overview", bar: ("1-5", "views"), .view(.overview)),
         KeyBinding([.character("2")], "2", "view: kv-service", .view(.kvService)),
         KeyBinding([.character("3")], "3", "view: gateway", .view(.gateway)),
