@@ -21,11 +21,9 @@ final class Tmux: Sendable {
         self.folder = folder
         self.socket = folder.file("tmux.sock")
         try FileText.write("set -g default-terminal \(term)\nset -g escape-time 0\n", to: folder.file("tmux.conf"))
-        var variables = [
-            "LANG": "C.UTF-8", "HOME": folder.path, "TERM": "xterm-256color",
-        ]
+        var variables = ["LANG": "C.UTF-8", "HOME": folder.path]
         variables.merge(environment) { _, given in given }
-        let assignments = variables.filter { $0.key != "TERM" }.map { "\($0.key)=\($0.value)" }.sorted()
+        let assignments = variables.map { "\($0.key)=\($0.value)" }.sorted()
         _ = try Self.run(
             folder,
             [
@@ -55,6 +53,9 @@ final class Tmux: Sendable {
         return child.output
     }
 
+    /// A file in the home folder of the shell.
+    func home(_ name: String) -> String { self.folder.file(name) }
+
     /// Types text as it is.
     func type(_ text: String) throws {
         _ = try Self.run(self.folder, ["-S", self.socket, "send-keys", "-l", text])
@@ -83,14 +84,27 @@ final class Tmux: Sendable {
 
     /// Alternate screen on, cursor shown, mouse reported: 1 or 0 each.
     func flags() throws -> String {
-        let text = try Self.run(
-            self.folder, ["-S", self.socket, "display-message", "-p", "#{alternate_on}#{cursor_flag}#{mouse_any_flag}"])
-        return text.filter(\.isNumber)
+        try self.number("#{alternate_on}#{cursor_flag}#{mouse_any_flag}")
+    }
+
+    private func number(_ format: String) throws -> String {
+        try Self.run(self.folder, ["-S", self.socket, "display-message", "-p", format]).filter(\.isNumber)
+    }
+
+    /// The process of this name that the shell has started.
+    func process(_ name: String) throws -> pid_t {
+        let shell = try self.number("#{pane_pid}")
+        return try Poll.until("the shell runs \(name)") {
+            let children = try FileText.text("/proc/\(shell)/task/\(shell)/children")
+            return children.split(separator: " ").compactMap { pid_t($0) }.first { pid in
+                (try? FileText.text("/proc/\(pid)/comm")) == "\(name)\n"
+            }
+        }
     }
 
     /// Waits until the screen is as `condition` wants it; the screen.
     @discardableResult
-    func wait(_ what: String, seconds: Double = 20, _ condition: (String) -> Bool) throws -> String {
+    func wait(_ what: String, seconds: Double = 30, _ condition: (String) -> Bool) throws -> String {
         var last = ""
         do {
             return try Poll.until(what, seconds: seconds) {
@@ -100,6 +114,14 @@ final class Tmux: Sendable {
         } catch let error as TimeoutError {
             throw TimeoutError(description: "\(error); the screen:\n\(last)")
         }
+    }
+
+    /// How long the screen takes to be as `condition` wants it after a key; the time of the tmux commands is in it.
+    func answerTime(_ key: String, _ condition: (String) -> Bool) throws -> Duration {
+        let begin = ContinuousClock.now
+        try self.press(key)
+        try self.wait("an answer to \(key)", condition)
+        return ContinuousClock.now - begin
     }
 
     /// Closes the terminal, as when a connection to it is lost.
