@@ -13,7 +13,7 @@ package struct Compaction: Sendable, Equatable {
     package var etaSeconds: Double?
     package var elapsedSeconds: Double?
     package var keysKept: Double?
-    /// Time that the run has waited so that commits keep theirs.
+    /// Time that the run was held back, to keep its rate and the time of commits.
     package var throttledSeconds: Double?
     /// Why no run can start, in the service's words.
     package var blockedBy: String?

@@ -96,7 +96,7 @@ extension Canvas {
         self.put(text, in: area, line: line, at: column)
     }
 
-    /// What the run that goes on, or the last one, did with keys, and how long it waited for commits.
+    /// What the run that goes on, or the last one, did with keys, and how long it was held back.
     private mutating func drawKeys(of compaction: Compaction?, in area: Area, line: Int) {
         let isRunning = compaction?.isRunning == true
         guard let compaction, isRunning || compaction.last != nil else { return }
@@ -104,7 +104,7 @@ extension Canvas {
         var text = " keys    kept \(self.count((isRunning ? compaction.keysKept : run?.keysKept)))"
         if !isRunning, let dropped = run?.keysDropped { text += "  dropped \(self.count(dropped))" }
         if let seconds = isRunning ? compaction.throttledSeconds : run?.throttledSeconds {
-            text += "  waited \(Quantity.duration(seconds)) for commits"
+            text += "  throttled \(Quantity.duration(seconds))"
         }
         self.put(text, in: area, line: line)
     }
