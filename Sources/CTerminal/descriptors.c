@@ -2,6 +2,7 @@
 
 #include "CTerminal.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -42,6 +43,12 @@ int ct_wake_descriptor(void) {
     return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 }
 
-int ct_memory_file(void) {
-    return memfd_create("kvtop", MFD_CLOEXEC);
+int ct_memory_file(long size) {
+    int file = memfd_create("kvtop", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (file < 0) return -1;
+    if (ftruncate(file, size) != 0 || fcntl(file, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) != 0) {
+        close(file);
+        return -1;
+    }
+    return file;
 }

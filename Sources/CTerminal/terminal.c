@@ -30,6 +30,10 @@ static struct termios saved_modes;
 static volatile sig_atomic_t is_guarding;
 static char restore_text[512];
 static size_t restore_length;
+static volatile sig_atomic_t has_crashed;
+// Standard error as it was, and the file that it goes to meanwhile; negative while it goes where it always goes.
+static volatile sig_atomic_t outer_errors = -1;
+static volatile sig_atomic_t captured_errors = -1;
 
 static void remember_restore(const char *capability) {
     const char *text = tigetstr(capability);
@@ -167,6 +171,8 @@ void ct_put(int row, int column, const ct_cell *cells, int count) {
 }
 
 void ct_flush(void) {
+    // Another thread has crashed and has given the terminal back.
+    if (has_crashed) return;
     // stdscr is clean after this, so that reading a key draws nothing by itself.
     wnoutrefresh(stdscr);
     doupdate();
@@ -246,32 +252,57 @@ void ct_resume(void) {
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT};
 enum { crash_signal_count = sizeof crash_signals / sizeof crash_signals[0] };
 static struct sigaction earlier_actions[crash_signal_count];
+static int wants_backtrace;
 
-// Runs on the thread that crashed. write and tcsetattr are safe in a signal handler; nothing else is called.
-static void restore_and_pass_on(int number, siginfo_t *info, void *context) {
-    if (is_guarding) {
+void ct_set_captured_errors(int outer, int captured) {
+    outer_errors = outer;
+    captured_errors = captured;
+}
+
+// What was said on standard error while the screen was up: the reason of a trap is the last of it.
+static void release_errors(void) {
+    if (outer_errors < 0) return;
+    dup2(outer_errors, STDERR_FILENO);
+    off_t end = lseek(captured_errors, 0, SEEK_CUR);
+    lseek(captured_errors, 0, SEEK_SET);
+    char chunk[1024];
+    while (end > 0) {
+        ssize_t count = read(captured_errors, chunk, end < (off_t)sizeof chunk ? (size_t)end : sizeof chunk);
+        if (count <= 0 || write(STDERR_FILENO, chunk, (size_t)count) < 0) break;
+        end -= count;
+    }
+}
+
+// Runs on the thread that crashed. Nothing is called that is not safe in a signal handler.
+static void restore_and_end(int number, siginfo_t *info, void *context) {
+    int was_guarding = is_guarding;
+    if (was_guarding) {
+        has_crashed = 1;
         is_guarding = 0;
         ssize_t ignored = write(output_descriptor, restore_text, restore_length);
         (void)ignored;
         tcsetattr(input_descriptor, TCSANOW, &saved_modes);
+        release_errors();
     }
     for (int index = 0; index < crash_signal_count; index++) {
         if (crash_signals[index] != number) continue;
         struct sigaction *earlier = &earlier_actions[index];
-        if (earlier->sa_flags & SA_SIGINFO) {
+        if ((earlier->sa_flags & SA_SIGINFO) && (wants_backtrace || !was_guarding)) {
             earlier->sa_sigaction(number, info, context);
-            return;
         }
-        // The default ends the process: put it back and let the instruction fault again.
-        sigaction(number, earlier, NULL);
-        raise(number);
     }
+    // Not left to the instruction to fault again: a signal that was sent has none, and the process would go on.
+    struct sigaction end = {0};
+    end.sa_handler = SIG_DFL;
+    sigaction(number, &end, NULL);
+    raise(number);
 }
 
 void ct_install_crash_guard(void) {
+    wants_backtrace = getenv("SWIFT_BACKTRACE") != NULL;
     struct sigaction action;
     memset(&action, 0, sizeof action);
-    action.sa_sigaction = restore_and_pass_on;
+    action.sa_sigaction = restore_and_end;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
     sigemptyset(&action.sa_mask);
     for (int index = 0; index < crash_signal_count; index++) {

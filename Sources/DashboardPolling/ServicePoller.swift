@@ -150,7 +150,7 @@ package final class ServicePoller: Sendable {
     package func compact(target: Int) async -> ActionOutcome {
         var request = HTTPClientRequest(url: "\(self.targets[target].url)/admin/compact")
         request.method = .POST
-        // A connection of its own: one that was kept and has just been closed would leave open whether it was heard.
+        // Not kept open afterwards: such a request is rare.
         request.headers.add(name: "Connection", value: "close")
         request.headers.add(name: "Content-Length", value: "0")
         if let token = self.token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }

@@ -41,8 +41,16 @@ struct KVTop: ParsableCommand {
         if self.recordings.replay != nil, self.recordings.record != nil {
             throw ValidationError("--record and --replay do not go together")
         }
-        if self.reports.json, !self.reports.once, !self.reports.batch {
-            throw ValidationError("--json needs --once or --batch")
+        if self.reports.json || self.reports.csv, !self.reports.once, !self.reports.batch {
+            throw ValidationError("--json and --csv need --once or --batch")
+        }
+        if self.reports.json, self.reports.csv { throw ValidationError("--json and --csv do not go together") }
+        if let count = self.reports.count, count < 1 { throw ValidationError("-n \(count): give 1 or more") }
+        guard (0.1...1_000).contains(self.recordings.speed) else {
+            throw ValidationError("--speed \(self.recordings.speed): give 0.1 to 1000")
+        }
+        if let seek = self.recordings.seek, !(seek >= 0 && seek < .infinity) {
+            throw ValidationError("--seek \(seek): give seconds from the beginning of the recording")
         }
         if self.reports.once, self.reports.batch { throw ValidationError("--once and --batch do not go together") }
     }
@@ -95,6 +103,9 @@ struct ReportOptions: ParsableArguments {
     @Flag(help: "Print JSON with raw numbers: one document, or with --batch one in each line.")
     var json = false
 
+    @Flag(help: "Print comma-separated values with raw numbers: a line for each handler.")
+    var csv = false
+
     @Option(
         name: [.customShort("n"), .long], help: ArgumentHelp("How many screens --batch prints.", valueName: "number"))
     var count: Int?
@@ -110,7 +121,7 @@ struct RecordingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Show what was recorded instead of polling.", valueName: "file"))
     var replay: String?
 
-    @Option(help: ArgumentHelp("How fast to replay: 0.5, 1, 2, 5, 10 or 60 times.", valueName: "factor"))
+    @Option(help: ArgumentHelp("How fast to replay, 0.1 to 1000 times as it was.", valueName: "factor"))
     var speed: Double = 1
 
     @Option(

@@ -45,11 +45,11 @@ struct ReplaySession {
             dashboard.apply(PollResult(reading: poll))
             settings.view.replay?.position = file.time(index) - file.begin
             guard !settings.isOnce, poll.target == 0 else { continue }
-            ReportSession.print(dashboard, settings, isLast: false)
             printed += 1
+            ReportSession.print(dashboard, settings, number: printed, isLast: false)
             if printed == settings.count { return }
         }
-        if settings.isOnce { ReportSession.print(dashboard, settings, isLast: true) }
+        if settings.isOnce { ReportSession.print(dashboard, settings, number: 1, isLast: true) }
     }
 
     private func show(_ file: RecordingFile) throws {

@@ -38,8 +38,8 @@ struct ReportSession {
             while printed < count {
                 _ = try? await Task.sleep(nanoseconds: UInt64(settings.intervalSeconds * 1e9))
                 await poller.pollOnce()
-                Self.print(shared.value, settings, isLast: printed + 1 == count)
                 printed += 1
+                Self.print(shared.value, settings, number: printed, isLast: printed == count)
             }
         }
         poller.stop()
@@ -47,18 +47,22 @@ struct ReportSession {
         if shared.value.targets.contains(where: { $0.availability != .up }) { throw KVTopExit.targetDown }
     }
 
-    /// A screen without its bar of keys, or a document.
-    static func print(_ dashboard: Dashboard, _ settings: Settings, isLast: Bool) {
-        if settings.isJSON {
+    /// The report with this number, from 1 on.
+    static func print(_ dashboard: Dashboard, _ settings: Settings, number: Int, isLast: Bool) {
+        switch settings.format {
+        case .json:
             var writer = JSONWriter(reservingBytes: 16_384)
             DashboardReport.write(dashboard, to: &writer)
             StandardStream.output.write(writer.bytes)
-            return
+        case .csv:
+            if number == 1 { StandardStream.output.write(DashboardTable.header) }
+            StandardStream.output.write(DashboardTable.lines(dashboard))
+        case .screen:
+            let size = settings.printSize
+            let screen = Renderer.screen(
+                dashboard, settings.view, columns: size.columns, rows: size.rows, settings.printCapabilities)
+            StandardStream.output.write(screen.lines.joined(separator: "\n") + (isLast ? "\n" : "\n\n"))
         }
-        let size = settings.printSize
-        let screen = Renderer.screen(
-            dashboard, settings.view, columns: size.columns, rows: size.rows, settings.printCapabilities)
-        StandardStream.output.write(screen.lines.joined(separator: "\n") + (isLast ? "\n" : "\n\n"))
     }
 }
 

@@ -13,7 +13,7 @@ struct Settings {
     var view = ViewState()
     var isReport: Bool
     var isOnce: Bool
-    var isJSON: Bool
+    var format: ReportFormat
     var count: Int?
     var size: (columns: Int, rows: Int)?
     var recordPath: String?
@@ -44,7 +44,7 @@ struct Settings {
         self.thresholds = file.thresholds
         self.isOnce = command.reports.once
         self.isReport = command.reports.once || command.reports.batch
-        self.isJSON = command.reports.json
+        self.format = command.reports.json ? .json : command.reports.csv ? .csv : .screen
         self.count = command.reports.count
         self.size = try command.reports.size.map(Self.size)
         self.recordPath = command.recordings.record
@@ -149,6 +149,11 @@ struct Settings {
         guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return (80, 24) }
         return (Int(size.ws_col), Int(size.ws_row))
     }
+}
+
+/// What `--once` and `--batch` print.
+enum ReportFormat {
+    case screen, json, csv
 }
 
 /// The file with the bearer token for actions.

@@ -101,8 +101,13 @@ void ct_suspend(void);
 void ct_resume(void);
 
 /// From now on a crash of the process (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT) first gives the terminal
-/// back, then goes on to whoever handled the signal before. Called after ct_open, once.
+/// back, then ends the process at once, by the same signal. Swift's backtracer, which asks questions on a terminal and
+/// can take minutes, runs in between only where SWIFT_BACKTRACE is set. Called after ct_open, once.
 void ct_install_crash_guard(void);
+
+/// Tells the crash guard that standard error goes to the file `captured` for now, and what it was before: a crash gives
+/// out what the file holds. Negative for both ends that.
+void ct_set_captured_errors(int outer, int captured);
 
 // Descriptors of Linux that Glibc's Swift module does not show. Any thread.
 
@@ -120,7 +125,7 @@ int ct_next_signal(int descriptor);
 /// A descriptor that is readable once `write` of a 64-bit number has woken it; it does not block.
 int ct_wake_descriptor(void);
 
-/// A file without a name, in memory.
-int ct_memory_file(void);
+/// A file without a name, in memory, that takes `size` bytes and no more. Negative when there is none.
+int ct_memory_file(long size);
 
 #endif

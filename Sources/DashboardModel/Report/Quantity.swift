@@ -68,6 +68,7 @@ package enum Quantity {
 
     /// The length of a window: `10s`, `5m`, `2m30s`, `1h`.
     package static func window(_ seconds: Double) -> String {
+        if seconds > 0, seconds < 0.95 { return "\(max(0.1, (seconds * 10).rounded() / 10))s" }
         let whole = Int(min(max(seconds.rounded(), 0), 1e9))
         if whole >= 3_600, whole.isMultiple(of: 3_600) { return "\(whole / 3_600)h" }
         if whole >= 60, whole.isMultiple(of: 60) { return "\(whole / 60)m" }

@@ -12,6 +12,11 @@ package struct Compaction: Sendable, Equatable {
     package var bytesTotal: Double?
     package var etaSeconds: Double?
     package var elapsedSeconds: Double?
+    package var keysKept: Double?
+    /// Time that the run was held back, to keep its rate and the time of commits.
+    package var throttledSeconds: Double?
+    /// Why no run can start, in the service's words.
+    package var blockedBy: String?
     package var runs: Double?
     package var failures: Double?
     /// The garbage ratio, 0 to 1, at which the next run starts by itself.
@@ -29,6 +34,9 @@ package struct Compaction: Sendable, Equatable {
         package var durationSeconds: Double?
         package var bytesBefore: Double?
         package var bytesAfter: Double?
+        package var keysKept: Double?
+        package var keysDropped: Double?
+        package var throttledSeconds: Double?
         package var error: String?
 
         package var isOK: Bool { self.result == "ok" }
@@ -46,15 +54,19 @@ package struct Compaction: Sendable, Equatable {
         self.isRunning = tree["running"]?.bool ?? self.state.map { $0 == "running" }
         self.phase = tree["phase"]?.string
         self.progress = (tree["progress_ratio"]?.double ?? tree["progress"]?.double).map { min(max($0, 0), 1) }
-        self.bytesRead = tree["bytes_read"]?.double
-        self.bytesWritten = tree["bytes_written"]?.double
+        let run = tree["run"] ?? .null
+        self.bytesRead = (run["bytes_read"] ?? tree["bytes_read"])?.double
+        self.bytesWritten = (run["bytes_written"] ?? tree["bytes_written"])?.double
         self.bytesTotal = tree["bytes_total"]?.double
-        self.etaSeconds = tree["eta_seconds"]?.double
+        self.etaSeconds = (run["eta_seconds"] ?? tree["eta_seconds"])?.double
         self.elapsedSeconds = tree["elapsed_seconds"]?.double ?? tree["duration_seconds"]?.double
+        self.keysKept = run["keys_kept"]?.double
+        self.throttledSeconds = run["throttled_seconds"]?.double
+        self.blockedBy = tree["blocked_by"]?.string
         self.runs = tree["runs_total"]?.double
         self.failures = tree["failures_total"]?.double
         self.thresholdRatio = tree["threshold_ratio"]?.double
-        self.minimumBytes = tree["min_bytes"]?.double
+        self.minimumBytes = (tree["minimum_bytes"] ?? tree["min_bytes"])?.double
         self.nextTrigger = tree["next_trigger"]?.string
         self.last = tree["last"].flatMap(Run.init)
     }
@@ -70,6 +82,9 @@ extension Compaction.Run {
         self.durationSeconds = tree["duration_seconds"]?.double
         self.bytesBefore = tree["bytes_before"]?.double
         self.bytesAfter = tree["bytes_after"]?.double
+        self.keysKept = tree["keys_kept"]?.double
+        self.keysDropped = tree["keys_dropped"]?.double
+        self.throttledSeconds = tree["throttled_seconds"]?.double
         self.error = tree["error"]?.string
     }
 }

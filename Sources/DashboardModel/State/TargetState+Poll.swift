@@ -92,6 +92,7 @@ extension TargetState {
             self.recent.removeFirst()
         }
         self.metrics = snapshot
+        self.handlerNames = snapshot.handlers.map(\.name)
         if let first = self.recent.first, self.recent.count > 1 {
             var figures = Figures(from: first.snapshot, to: snapshot, seconds: result.receivedAt - first.time)
             figures?.judge(thresholds, before: self.figures)
@@ -137,7 +138,7 @@ extension TargetState {
         self.adminMissedInARow = 0
         if let before = self.admin { told += self.changes(from: before, to: document, result) }
         self.admin = document
-        self.garbageLevel = thresholds.garbageRatio.level(of: self.garbageRatio, before: self.garbageLevel)
+        self.garbageLevel = thresholds.garbageRatio.level(of: self.garbageThatMatters, before: self.garbageLevel)
         self.diskLevel = thresholds.diskUse.level(of: self.diskUse, before: self.diskLevel)
     }
 

@@ -33,6 +33,8 @@ package struct TargetState: Sendable {
     /// The newest documents, nil when there are none or they are too old to show.
     package internal(set) var metrics: MetricsSnapshot?
     package internal(set) var admin: AdminSnapshot?
+    /// The handlers of the newest scrape there was, also when that is too old to show.
+    package internal(set) var handlerNames: [String] = []
     /// Nil until there are two scrapes of one run of the service.
     package internal(set) var figures: Figures?
     package internal(set) var history = History()
@@ -70,6 +72,13 @@ package struct TargetState: Sendable {
         if let ratio = self.admin?.log?.garbageRatio { return ratio }
         guard let size = self.logSizeBytes, let live = self.logLiveBytes, size > 0 else { return nil }
         return max(0, size - live) / size
+    }
+
+    /// The garbage ratio of a log that has the size from which a compaction starts by itself: a small one may be all
+    /// garbage, and nothing is wrong.
+    var garbageThatMatters: Double? {
+        if let size = self.logSizeBytes, let least = self.admin?.compaction?.minimumBytes, size < least { return nil }
+        return self.garbageRatio
     }
 
     /// Used part of the log's file system, 0 to 1.

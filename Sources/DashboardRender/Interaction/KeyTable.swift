@@ -4,7 +4,8 @@ package struct KeyBinding: Sendable {
         case quit, help, pause, faster, slower, widerWindow, narrowerWindow, nextPanel, previousPanel
         case lineUp, lineDown, pageUp, pageDown, first, last
         case zoom, back, view(ViewState.View), sort, reverse, filter, units, pollNow, resetSession
-        case snapshot, compact, theme, repaint, suspend, nextService, seekBack, seekForward
+        case snapshot, compact, theme, repaint, suspend, nextService
+        case seek(seconds: Double)
     }
 
     let keys: [Key]
@@ -46,7 +47,7 @@ package enum KeyTable {
         KeyBinding([.backTab], "", "", .previousPanel),
         KeyBinding(
             [.character("z"), .enter], "z Enter", "zoom the panel with the focus", bar: ("z", "zoom"), .zoom),
-        KeyBinding([.escape], "Esc", "back: close what is open, clear the filter, leave the zoom", .back),
+        KeyBinding([.escape], "Esc", "back: close, clear the filter, leave the zoom", .back),
         KeyBinding([.character("1")], "1", "view: overview", bar: ("1-5", "views"), .view(.overview)),
         KeyBinding([.character("2")], "2", "view: kv-service", .view(.kvService)),
         KeyBinding([.character("3")], "3", "view: gateway", .view(.gateway)),
@@ -78,9 +79,14 @@ package enum KeyTable {
             bar: ("w", "write"), .snapshot),
         KeyBinding([.character("t")], "t", "theme: dark, light, mono, high contrast", .theme),
         KeyBinding(
-            [.left], "Left Right", "in a replay: 10 seconds back, forward", bar: ("left/right", "seek"), .seekBack,
+            [.left], "Left Right", "in a replay: 10 seconds back, forward", bar: ("left/right", "seek"),
+            .seek(seconds: -10),
             isForReplay: true),
-        KeyBinding([.right], "", "", .seekForward, isForReplay: true),
+        KeyBinding([.right], "", "", .seek(seconds: 10), isForReplay: true),
+        KeyBinding(
+            [.character("<"), .character(",")], "< >", "in a replay: 5 minutes back, forward", .seek(seconds: -300),
+            isForReplay: true),
+        KeyBinding([.character(">"), .character(".")], "", "", .seek(seconds: 300), isForReplay: true),
         KeyBinding([.control("l")], "Ctrl-L", "draw the screen anew", .repaint),
         KeyBinding([.control("z")], "Ctrl-Z", "suspend; fg comes back", .suspend),
     ]

@@ -55,8 +55,7 @@ extension ViewState {
         case .pause: return self.pause(dashboard)
         case .faster: return self.changeSpeed(1)
         case .slower: return self.changeSpeed(-1)
-        case .seekBack: return [.seek(seconds: -10)]
-        case .seekForward: return [.seek(seconds: 10)]
+        case .seek(let seconds): return [.seek(seconds: seconds)]
         case .compact: self.askForCompaction(dashboard)
         default: self.changeView(action, dashboard)
         }

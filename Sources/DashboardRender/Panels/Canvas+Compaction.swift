@@ -14,6 +14,7 @@ extension Canvas {
         self.drawCompactionState(target, in: area, line: 1)
         self.drawLastRun(target, in: area, line: 2)
         self.drawNextTrigger(target, in: area, line: 3)
+        self.drawKeys(of: compaction, in: area, line: 4)
         if target.map({ $0.isAdminStale }) ?? false { self.dim(area, from: 1) }
     }
 
@@ -29,7 +30,9 @@ extension Canvas {
         guard compaction.isRunning == true else {
             let state = compaction.state ?? (compaction.isRunning == nil ? "state not reported" : "idle")
             let column = self.put(" compact \(state)", in: area, line: line)
-            if self.view.view == .overview, !self.dashboardIsWide {
+            if let reason = compaction.blockedBy {
+                self.put("   blocked by \(reason)", .warning, in: area, line: line, at: column)
+            } else if self.view.view == .overview, !self.dashboardIsWide {
                 self.put("   next \(self.nextTrigger(of: compaction, target))", .dim, in: area, line: line, at: column)
             }
             return
@@ -91,6 +94,19 @@ extension Canvas {
             if let failures = compaction.failures { text += " failed \(self.count(failures))" }
         }
         self.put(text, in: area, line: line, at: column)
+    }
+
+    /// What the run that goes on, or the last one, did with keys, and how long it was held back.
+    private mutating func drawKeys(of compaction: Compaction?, in area: Area, line: Int) {
+        let isRunning = compaction?.isRunning == true
+        guard let compaction, isRunning || compaction.last != nil else { return }
+        let run = compaction.last
+        var text = " keys    kept \(self.count((isRunning ? compaction.keysKept : run?.keysKept)))"
+        if !isRunning, let dropped = run?.keysDropped { text += "  dropped \(self.count(dropped))" }
+        if let seconds = isRunning ? compaction.throttledSeconds : run?.throttledSeconds {
+            text += "  throttled \(Quantity.duration(seconds))"
+        }
+        self.put(text, in: area, line: line)
     }
 
     private mutating func drawNextTrigger(_ target: TargetState?, in area: Area, line: Int) {

@@ -10,7 +10,7 @@ extension Canvas {
         // What matters least is left out first: addresses, round trips, then notes from the right, the time last.
         var detail = StatusDetail.addresses
         var pieces = self.statusPieces(detail)
-        while width(pieces, gap: 0) + width(notes, gap: 2) > line.width {
+        while self.statusWidth(detail) + width(notes, gap: 2) > line.width {
             if let less = detail.less {
                 detail = less
                 pieces = self.statusPieces(detail)
@@ -23,6 +23,15 @@ extension Canvas {
         var column = max(0, line.width - width(notes, gap: 2) + 1)
         self.put(pieces, in: Area(row: 0, column: 0, width: column, height: 1), line: 0)
         for note in notes { column = self.put(note.text, note.tone, in: line, line: 0, at: column) + 2 }
+    }
+
+    /// The room that the left part may need, whatever the states and times are: what is shown must not change with them.
+    private func statusWidth(_ detail: StatusDetail) -> Int {
+        let targets = self.dashboard.targets.reduce(0) { total, target in
+            let address = detail == .addresses ? 1 + self.width(target.target.address) : 0
+            return total + self.width(target.target.name) + address + (detail == .states ? 8 : 12)
+        }
+        return (self.screen.columns < 60 ? 0 : 7) + targets + 10
     }
 
     private enum StatusDetail {

@@ -35,7 +35,13 @@ extension Canvas {
         if target.map({ $0.isAdminStale }) ?? false { self.dim(area, from: 1) }
     }
 
-    var dashboardIsWide: Bool { self.screen.columns >= 160 }
+    /// Compaction then has a panel of its own.
+    var dashboardIsWide: Bool {
+        var content = Layout.Content()
+        content.hasKV = !self.dashboard.kvServices.isEmpty
+        content.hasGateway = !self.dashboard.gateways.isEmpty
+        return Layout.isWide(self.screen.columns, content)
+    }
 
     mutating func dim(_ area: Area, from line: Int) {
         for row in (area.row + line)..<max(area.row + line, area.row + area.height) {

@@ -114,15 +114,14 @@ extension Canvas {
         self.putRight("p95", tone(.p95), in: area, line: 1, end: columns.p95)
         self.putRight("p99", tone(.p99), in: area, line: 1, end: columns.p99)
         if let column = columns.total { self.putRight("requests", .dim, in: area, line: 1, end: column) }
-        let label = sparkWidth >= 22 ? "req/s, last \(sparkWidth) polls" : "last \(sparkWidth) polls"
+        let short = "last \(sparkWidth) polls"
+        let label = short.count + 7 <= sparkWidth ? "req/s, \(short)" : short
         if sparkWidth >= 13 { self.put(label, .dim, in: area, line: 1, at: columns.spark) }
     }
 
     /// Before two scrapes have come, and while the service is down: the names that are known, and `--`.
     private mutating func drawRowsWithoutFigures(_ target: TargetState, _ columns: TableColumns, in area: Area) {
-        let names = (target.metrics?.handlers.map(\.name) ?? []).filter(HandlerCounts.servesData)
-        let shown = names.isEmpty ? ["data total"] : names.prefix(max(0, area.height - 3)) + ["data total"]
-        for (index, name) in shown.enumerated() {
+        for (index, name) in TableRows.names(target, self.view, limit: area.height - 2).enumerated() {
             self.put(name, in: area, line: index + 2, at: 1)
             for end in [columns.rate, columns.errors, columns.p50, columns.p95, columns.p99] {
                 self.putRight("--", .dim, in: area, line: index + 2, end: end)

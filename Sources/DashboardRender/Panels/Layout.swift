@@ -37,6 +37,11 @@ package struct Layout: Sendable, Equatable {
     static let smallestColumns = 40
     static let smallestRows = 10
 
+    /// Two columns of panels, where there is something for each.
+    static func isWide(_ columns: Int, _ content: Content) -> Bool {
+        columns >= 160 && content.hasKV && content.hasGateway
+    }
+
     var panels: [Panel] = []
     /// The column of the line between two columns of panels, and the rows that it covers.
     var divider: (column: Int, from: Int, to: Int)?
@@ -54,7 +59,7 @@ package struct Layout: Sendable, Equatable {
         } else if columns < 80 || rows < 24 {
             self.panels = [Panel(kind: view == .events ? .events : .compact, area: body)]
         } else if view == .overview {
-            if columns >= 160 { self.layWide(body, content) } else { self.layNarrow(body, content) }
+            if Self.isWide(columns, content) { self.layWide(body, content) } else { self.layNarrow(body, content) }
         } else {
             self.lay(view, body, content)
         }
@@ -111,7 +116,7 @@ package struct Layout: Sendable, Equatable {
     private mutating func layWide(_ body: Area, _ content: Content) {
         let all = max(content.hasKV ? content.kvRows : 0, content.hasGateway ? content.gatewayRows : 0)
         var table = 2 + min(all, 5)
-        let log = 6
+        let log = 5
         let compaction = max(4, 1 + content.processLines)
         var events = 3
         var graph = 0
@@ -153,8 +158,8 @@ package struct Layout: Sendable, Equatable {
             self.panels.append(stack.take(.upstream, min(5, stack.left)))
             self.layGraphs(.rateGraph(isGateway: true), .latencyGraph(isGateway: true), &stack)
         case .log:
-            self.panels.append(stack.take(.log, 6))
-            self.panels.append(stack.take(.compaction, 4))
+            self.panels.append(stack.take(.log, 5))
+            self.panels.append(stack.take(.compaction, 5))
             let segments = max(4, min(stack.left - 12, 14))
             if stack.left - segments >= 6 {
                 let graph = min(stack.left - segments, 14)

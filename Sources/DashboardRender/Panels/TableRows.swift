@@ -2,10 +2,20 @@ package import DashboardModel
 
 /// The rows of a table of handlers: sorted, filtered, and folded to as many as there is room for.
 package enum TableRows {
-    /// Rows without folding: the handlers of the filter, and the total.
+    /// Rows that a table has at least, so that nothing moves when the first answer comes.
+    private static let least = 5
+
+    /// Rows without folding: the handlers of the filter, and the total. The same while a service is down.
     static func count(_ target: TargetState?, _ view: ViewState) -> Int {
-        let names = target?.metrics?.handlers.map(\.name) ?? []
-        return max(names.filter { self.isShown($0, view) }.count, 3) + 1
+        let names = target?.handlerNames ?? []
+        return max(names.filter { self.isShown($0, view) }.count + 1, self.least)
+    }
+
+    /// The names of the rows while there are no figures: in the order in which figures will stand.
+    static func names(_ target: TargetState, _ view: ViewState, limit: Int) -> [String] {
+        let names = target.handlerNames.filter { HandlerCounts.servesData($0) && self.isShown($0, view) }
+        let sorted = names.sorted { (self.rank($0), $0) < (self.rank($1), $1) }
+        return sorted.prefix(max(0, limit - 1)) + ["data total"]
     }
 
     /// - Parameter limit: the rows there is room for, the total among them.
@@ -46,7 +56,7 @@ package enum TableRows {
     /// Negative when the left one comes first: names ascending, figures descending.
     private static func order(_ left: HandlerFigures, _ right: HandlerFigures, _ column: ViewState.SortColumn) -> Int {
         switch column {
-        case .standard: self.rank(left) - self.rank(right)
+        case .standard: self.rank(left.name) - self.rank(right.name)
         case .name: left.name < right.name ? -1 : left.name > right.name ? 1 : 0
         case .rate: self.descending(left.rate, right.rate)
         case .errors: self.descending(left.errorRatio ?? -1, right.errorRatio ?? -1)
@@ -61,10 +71,8 @@ package enum TableRows {
     }
 
     /// The store's operations first, in the order of their fame; other data, then probes and documents.
-    private static func rank(_ row: HandlerFigures) -> Int {
-        for (index, suffix) in ["_set", "_get", "_delete"].enumerated() where row.name.hasSuffix(suffix) {
-            return row.counts.servesData ? index : 10
-        }
-        return row.counts.servesData ? 5 : 10
+    private static func rank(_ name: String) -> Int {
+        guard HandlerCounts.servesData(name) else { return 10 }
+        return ["_set", "_get", "_delete"].firstIndex { name.hasSuffix($0) } ?? 5
     }
 }

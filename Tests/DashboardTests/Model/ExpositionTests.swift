@@ -96,6 +96,22 @@ import Testing
         #expect(compaction.last == nil)
     }
 
+    @Test func `tells of a compaction as kv-service does`() throws {
+        let text = """
+            {"compaction":{"state":"running","running":true,"phase":"merging","progress_ratio":0.25,
+              "run":{"id":3,"trigger":"admin","bytes_read":5,"bytes_written":4,"keys_kept":7,"throttled_seconds":0.5,
+                "eta_seconds":null},
+              "last":{"id":2,"trigger":"auto","result":"error","error":"disk full","keys_kept":1,"keys_dropped":2},
+              "blocked_by":"no space","threshold_ratio":0.5,"minimum_bytes":1024}}
+            """
+        let compaction = try #require(try AdminSnapshot(parsing: Array(text.utf8)).compaction)
+        #expect(compaction.bytesRead == 5 && compaction.bytesWritten == 4 && compaction.keysKept == 7)
+        #expect(compaction.throttledSeconds == 0.5 && compaction.etaSeconds == nil)
+        #expect(compaction.blockedBy == "no space" && compaction.minimumBytes == 1024)
+        #expect(compaction.last?.isOK == false && compaction.last?.error == "disk full")
+        #expect(compaction.last?.keysDropped == 2)
+    }
+
     @Test(arguments: ["", "{", "[1", "nul", "{\"a\":}", "{\"a\" 1}", "1 2", "\"\u{1}\"", "{\"a\":01x}"])
     func `that is no JSON is refused`(_ text: String) {
         #expect(throws: JSONTreeError.self) { try JSONTree(parsing: Array(text.utf8)) }

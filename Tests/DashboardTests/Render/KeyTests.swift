@@ -131,6 +131,7 @@ import Testing
         view.replay = ViewState.Replay(position: 5, duration: 60, speed: 1)
         #expect(self.press(.left, in: &view) == [.seek(seconds: -10)])
         #expect(self.press(.right, in: &view) == [.seek(seconds: 10)])
+        #expect(self.press(.character("<"), .character(">"), in: &view) == [.seek(seconds: -300), .seek(seconds: 300)])
         #expect(self.press(.character("+"), in: &view) == [.setReplaySpeed(2)])
         #expect(self.press(.character(" "), in: &view) == [.setReplaySpeed(0)])
         #expect(self.press(.character("+"), in: &view).isEmpty)

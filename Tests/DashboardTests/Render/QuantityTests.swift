@@ -33,7 +33,9 @@ import Testing
         #expect(Quantity.age(value) == text)
     }
 
-    @Test(arguments: [(60.0, "1m"), (150, "2m30s"), (3_600, "1h"), (10.02, "10s")])
+    @Test(arguments: [
+        (60.0, "1m"), (150, "2m30s"), (3_600, "1h"), (10.02, "10s"), (0.25, "0.3s"), (0.01, "0.1s"), (0.99, "1s"),
+    ])
     func `of a window is shorter`(_ value: Double, _ text: String) {
         #expect(Quantity.window(value) == text)
     }

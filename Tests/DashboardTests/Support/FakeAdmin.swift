@@ -8,24 +8,29 @@ enum FakeAdmin {
         let member: String
         let last = """
             {"trigger":"auto","result":"ok","started_at":"2026-11-22T13:21:07.000Z","duration_seconds":22.1,
-             "bytes_before":4320000000,"bytes_after":3420000000,"error":null}
+             "bytes_before":4320000000,"bytes_after":3420000000,"keys_kept":1180233,"keys_dropped":702114,
+             "throttled_seconds":0.41,"error":null}
             """
         switch compaction {
         case .notReported: member = ""
         case .idle:
             member = """
                 ,"compaction":{"running":false,"state":"idle","phase":null,"progress_ratio":null,"last":\(last),
-                 "runs_total":31,"failures_total":0,"threshold_ratio":0.5,"min_bytes":67108864}
+                 "runs_total":31,"failures_total":0,"threshold_ratio":0.5,"minimum_bytes":67108864}
                 """
         case .running:
             // From the second 586 on: 64 % at the second 600.
             let isRunning = second >= 586
             let progress = min(1, max(0, Double(second - 586) * 0.0458))
+            let run = """
+                {"id":32,"trigger":"auto","bytes_read":\(Int(progress * 640e6)),
+                 "bytes_written":\(Int(progress * 184e6)),"keys_kept":\(Int(progress * 1e6)),
+                 "throttled_seconds":0.12,"eta_seconds":8}
+                """
             member = """
                 ,"compaction":{"running":\(isRunning),"phase":\(isRunning ? "\"merging\"" : "null"),
-                 "progress_ratio":\(isRunning ? "\(progress)" : "null"),"bytes_read":\(Int(progress * 640e6)),
-                 "bytes_written":\(Int(progress * 184e6)),"eta_seconds":\(isRunning ? 8 : 0),"last":\(last),
-                 "runs_total":31,"failures_total":0,"threshold_ratio":0.5,"min_bytes":67108864}
+                 "progress_ratio":\(isRunning ? "\(progress)" : "null"),"run":\(isRunning ? run : "null"),"last":\(last),
+                 "runs_total":31,"failures_total":0,"threshold_ratio":0.5,"minimum_bytes":67108864}
                 """
         }
         let log =

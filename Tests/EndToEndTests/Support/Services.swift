@@ -52,11 +52,12 @@ final class Services: Sendable {
     static func startGateway(
         in folder: TemporaryFolder,
         upstreamPort: UInt16,
-        _ arguments: [String] = []
+        _ arguments: [String] = [],
+        listen: String = "127.0.0.1:0"
     ) throws -> ServiceProcess {
         try ServiceProcess(
             .apiGateway,
-            ["--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:\(upstreamPort)"] + arguments,
+            ["--listen", listen, "--upstream", "http://127.0.0.1:\(upstreamPort)"] + arguments,
             output: folder.file("api-gateway-\(Self.nextNumber()).log")
         )
     }

@@ -16,6 +16,14 @@ final class Threads {
         self.join()
     }
 
+    /// Starts a thread that nobody waits for.
+    static func detach(_ run: @escaping @Sendable () -> Void) {
+        let threads = Threads()
+        threads.start(run)
+        for thread in threads.threads { pthread_detach(thread) }
+        threads.threads = []
+    }
+
     func start(_ run: @escaping @Sendable () -> Void) {
         var thread = pthread_t()
         let argument = Unmanaged.passRetained(Body(run)).toOpaque()

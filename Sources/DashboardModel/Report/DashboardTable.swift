@@ -1,0 +1,42 @@
+import JSONLogging
+
+/// The handlers of the dashboard as lines of comma-separated values (RFC 4180), for a spreadsheet: raw numbers in base
+/// units, nothing for what is not known, `+Inf` for a quantile that lies above the highest bound.
+package enum DashboardTable {
+    package static let header =
+        "at,target,availability,handler,window_seconds,requests,requests_per_second,error_ratio,client_error_ratio,"
+        + "p50_seconds,p95_seconds,p99_seconds\n"
+
+    /// A line for each handler of each target, and one for all that serve data; a target without figures has that one
+    /// alone.
+    package static func lines(_ dashboard: Dashboard) -> String {
+        let at = Timestamp.rfc3339(secondsSince1970: dashboard.wallTime)
+        return dashboard.targets.map { target in
+            let begin = "\(at),\(target.target.name),\(target.availability.rawValue)"
+            guard let figures = target.figures else { return "\(begin),data total,,,,,,,,\n" }
+            return (figures.handlers + [figures.data]).map { row in
+                let numbers = [
+                    figures.windowSeconds, row.counts.requests, row.rate, row.errorRatio, row.clientErrorRatio,
+                    self.number(row.quantile(0.5)), self.number(row.quantile(0.95)), self.number(row.quantile(0.99)),
+                ]
+                return "\(begin),\(self.quoted(row.name)),\(numbers.map(self.text).joined(separator: ","))\n"
+            }.joined()
+        }.joined()
+    }
+
+    private static func number(_ quantile: QuantileEstimate) -> Double? {
+        if case .above = quantile { return .infinity }
+        return quantile.atLeast
+    }
+
+    private static func text(_ number: Double?) -> String {
+        guard let number else { return "" }
+        return number == .infinity ? "+Inf" : "\(number)"
+    }
+
+    /// A label may hold anything.
+    private static func quoted(_ name: String) -> String {
+        guard name.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return name }
+        return "\"\(name.replacing("\"", with: "\"\""))\""
+    }
+}

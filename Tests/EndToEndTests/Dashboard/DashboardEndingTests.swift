@@ -1,0 +1,94 @@
+import Glibc
+import Testing
+
+extension EndToEnd {
+    @Suite("kvtop gives the terminal back", .enabled(if: Tmux.path != nil, "tmux is not installed"))
+    struct DashboardEndings {
+        /// The flags of ``Tmux/flags()`` while kvtop has the terminal, and while the shell has it.
+        private static let taken = "101"
+        private static let given = "010"
+
+        /// Ends a running kvtop in one way after the other and looks at what the terminal is then.
+        private func expectRestored(_ endings: [(name: String, code: Int32, end: (Tmux) throws -> Void)]) throws {
+            let service = try FakeKVService()
+            let terminal = try Tmux()
+            try terminal.enter("ulimit -c 0; stty -a > ~/before.txt")
+            for (name, code, end) in endings {
+                try terminal.enter("clear; \(Dashboard.command(kv: service.port)); echo \"$?=code\"")
+                try terminal.wait("kvtop is up") { $0.contains("kv UP") }
+                #expect(try terminal.flags() == Self.taken, "kvtop has the terminal")
+                try end(terminal)
+                let screen = try terminal.wait("\(name) ends kvtop") { $0.contains("\(code)=code") }
+                #expect(!screen.contains("GATEWAY") && !screen.contains("EVENTS"), "after \(name):\n\(screen)")
+                #expect(try terminal.flags() == Self.given, "after \(name)")
+                try terminal.enter("clear; stty -a > ~/after.txt; cmp ~/before.txt ~/after.txt && echo same as before")
+                try terminal.wait("the modes after \(name) are those before") { $0.contains("same as before\n") }
+            }
+        }
+
+        private static func signal(_ number: Int32) -> (Tmux) throws -> Void {
+            { terminal in kill(try terminal.process("kvtop"), number) }
+        }
+
+        @Test func `after q, Ctrl-C, TERM, HUP and QUIT`() throws {
+            try self.expectRestored([
+                ("q", 0, { try $0.type("q") }),
+                ("Ctrl-C", 130, { try $0.press("C-c") }),
+                ("Ctrl-\\", 131, { try $0.press("C-\\") }),
+                ("TERM", 143, Self.signal(SIGTERM)),
+                ("HUP", 129, Self.signal(SIGHUP)),
+                ("QUIT", 131, Self.signal(SIGQUIT)),
+            ])
+        }
+
+        /// A trap of Swift is SIGILL or SIGTRAP; a signal that is sent takes the same way as one of an instruction.
+        @Test func `after a crash, which ends it at once by the same signal`() throws {
+            try self.expectRestored([
+                ("SEGV", 139, Self.signal(SIGSEGV)),
+                ("ILL", 132, Self.signal(SIGILL)),
+                ("TRAP", 133, Self.signal(SIGTRAP)),
+                ("ABRT", 134, Self.signal(SIGABRT)),
+                ("BUS", 135, Self.signal(SIGBUS)),
+            ])
+        }
+
+        @Test func `around Ctrl-Z, and fg comes back to a whole screen`() throws {
+            let service = try FakeKVService()
+            let terminal = try Tmux()
+            try terminal.enter("stty -a > ~/before.txt")
+            try terminal.enter(Dashboard.command(kv: service.port))
+            for _ in 0..<2 {
+                try terminal.wait("kvtop is up") { $0.contains("kv UP") && $0.contains("EVENTS") }
+                try terminal.press("C-z")
+                try terminal.wait("the shell") { $0.contains("Stopped") }
+                #expect(try terminal.flags() == Self.given)
+                try terminal.enter("stty -a > ~/after.txt; cmp ~/before.txt ~/after.txt && echo same as before")
+                try terminal.wait("the modes are those before") { $0.contains("same as before\n") }
+                try terminal.enter("clear; fg")
+                let screen = try terminal.wait("kvtop again") { $0.contains("kv UP") && $0.contains("q quit") }
+                #expect(!screen.contains("Stopped") && !screen.contains("ready>"), "\(screen)")
+                #expect(try terminal.flags() == Self.taken)
+            }
+            // Keys are read one by one again, not by lines.
+            try terminal.type("q")
+            try terminal.wait("the shell") { $0.contains("ready>") }
+            #expect(try terminal.flags() == Self.given)
+        }
+
+        /// With the signal of the loss, and where that is ignored, as under `nohup`.
+        @Test(arguments: ["", "trap '' HUP; "])
+        func `and ends when the terminal goes away`(_ before: String) throws {
+            let service = try FakeKVService()
+            let terminal = try Tmux()
+            try terminal.enter(before + Dashboard.command(kv: service.port))
+            try terminal.wait("kvtop is up") { $0.contains("kv UP") }
+            let kvtop = try terminal.process("kvtop")
+            try terminal.hangUp()
+            _ = try Poll.until("kvtop has ended") {
+                // Whoever inherits it may take its time to reap it.
+                let state = try? FileText.text("/proc/\(kvtop)/stat")
+                return state.map { $0.contains(") Z ") } ?? true ? true : nil
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import Glibc
+import Synchronization
+import Testing
+
+extension EndToEnd {
+    @Suite("kvtop on a terminal", .enabled(if: Tmux.path != nil, "tmux is not installed"))
+    struct DashboardScreen {
+        @Test func `shows both services, answers keys and quits`() throws {
+            let services = try Services()
+            let terminal = try Tmux()
+            try terminal.enter(Dashboard.command(kv: services.kvPort, gateway: services.gatewayPort))
+            let client = try KeyValueClient(services, through: .apiGateway)
+            for number in 0..<50 { _ = try client.set([UInt8(number)], [1]) }
+            let screen = try terminal.wait("both are up, with figures") {
+                $0.contains("kv UP") && $0.contains("gw UP") && $0.contains("kv_set")
+                    && !$0.contains("data total       --")
+            }
+            #expect(screen.contains("KV 127.0.0.1:\(services.kvPort)"))
+            #expect(screen.contains("sync always"))
+            try terminal.press("2")
+            try terminal.wait("the view of kv-service") { $0.contains("livez") }
+            try terminal.type("?")
+            try terminal.wait("the help") { $0.contains("this help") }
+            try terminal.press("Escape")
+            try terminal.press("1")
+            try terminal.wait("the overview") { $0.contains("GATEWAY") }
+            try terminal.type("q")
+            try terminal.wait("the shell again") { $0.contains("ready>") && !$0.contains("GATEWAY") }
+        }
+
+        @Test func `resized redraws at once, both ways and fast, without leftovers`() throws {
+            let service = try FakeKVService()
+            let terminal = try Tmux(columns: 100, rows: 30)
+            try terminal.enter(Dashboard.command(kv: service.port))
+            try terminal.wait("kvtop is up") { $0.contains(" UP ") }
+            var times: [Duration] = []
+            for (columns, rows) in [(160, 45), (80, 24), (60, 15), (200, 60), (41, 11), (100, 30)] {
+                let begin = ContinuousClock.now
+                try terminal.resize(columns: columns, rows: rows)
+                try self.waitForWholeScreen(terminal, columns: columns, rows: rows)
+                times.append(ContinuousClock.now - begin)
+            }
+            // Of all, so that a busy machine does not fail it; two tmux commands and more are in each.
+            #expect(times.sorted()[times.count / 2] < .milliseconds(300), "\(times)")
+            for step in 0..<20 { try terminal.resize(columns: 60 + step * 5, rows: 50 - step) }
+            try self.waitForWholeScreen(terminal, columns: 155, rows: 31)
+
+            try terminal.resize(columns: 30, rows: 8)
+            try terminal.wait("what is needed") { $0.contains("need 40x10") && $0.contains("have 30x8") }
+            try terminal.type("q")
+            try terminal.wait("the shell") { $0.contains("ready>") }
+        }
+
+        /// The first line and the last are where they belong, and nothing of another size is left in between.
+        private func waitForWholeScreen(_ terminal: Tmux, columns: Int, rows: Int) throws {
+            try terminal.wait("a whole screen of \(columns)x\(rows)") { screen in
+                let lines = screen.split(separator: "\n", omittingEmptySubsequences: false)
+                return lines.count == rows + 1 && lines[0].contains(" UP") && lines[rows - 1].hasPrefix(" ? help")
+                    && lines.count { $0.contains("? help") } == 1 && lines.count { $0.contains("─ EVENTS ") } == 1
+                    && lines.count { $0.contains("LIVE") } == 1 && lines.allSatisfy { $0.count <= columns }
+            }
+        }
+
+        @Test func `paused freezes the screen and not the polling`() throws {
+            let service = try FakeKVService()
+            let terminal = try Tmux()
+            try terminal.enter(Dashboard.command(kv: service.port))
+            try terminal.wait("figures") { $0.contains("kv UP") && $0.contains("figures 1s") }
+            try terminal.type("p")
+            try terminal.wait("paused") { $0.contains("PAUSED") }
+            let frozen = try terminal.screen().split(separator: "\n").dropFirst().joined()
+            let requests = service.state.withLock { $0.requests }
+            _ = try Poll.until("polling goes on") {
+                service.state.withLock { $0.requests } > requests + 20 ? true : nil
+            }
+            #expect(try terminal.screen().split(separator: "\n").dropFirst().joined() == frozen)
+            try terminal.type("p")
+            let live = try terminal.wait("live") { $0.contains("LIVE") }
+            // A sparkline without a blank in it: what came in during the pause is there.
+            let row = try #require(live.split(separator: "\n").first { $0.contains("kv_get") })
+            let graph = row.suffix(22).drop { $0 == " " }
+            #expect(graph.count >= 5 && !graph.contains(" "), "\(row)")
+            try terminal.type("q")
+        }
+    }
+}
