@@ -119,6 +119,19 @@ def roomy_memory():
     return "/dev/shm" if state.f_bavail * state.f_frsize > 1 << 29 else None
 
 
+def attach_strace(system, service, *options):
+    """strace on all threads of a service from now on."""
+    tracer = Process(["strace", "-f", "-o", "/dev/null", "-p", str(service.pid), *options],
+                     system.file(f"strace-{service.pid}.log"))
+    def end():
+        # A tracee whose call is being delayed can end only once strace is gone.
+        if service.process.poll() is None:
+            os.kill(service.pid, signal.SIGKILL)
+        tracer.stop(signal.SIGKILL)
+    system.stack.callback(end)
+    wait_until(f"strace is attached: {tracer.text()}", lambda: "attached" in tracer.text())
+
+
 class System:
     """What a check runs, ended by `with`."""
 
