@@ -6,7 +6,8 @@ extension EndToEnd {
     @Suite("Rules, boards and alerts")
     struct Observability {
         /// The folder of the checks.
-        private static let folder = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
+        private static let folder =
+            #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
             + "/Observability"
 
         private static func isInstalled(_ name: String) -> Bool {
@@ -30,7 +31,7 @@ extension EndToEnd {
             try self.run("check-rules", [], seconds: 120)
         }
 
-        @Test(.enabled(if: Self.isInstalled("prometheus"), "prometheus is not installed"))
+        @Test(.enabled(if: Self.isInstalled("prometheus") && Self.isInstalled("strace"), "a tool is not installed"))
         func `every query of the boards finds data in a Prometheus that has scraped both services`() throws {
             try self.run("check-boards", [self.programs], seconds: 300)
         }
