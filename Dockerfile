@@ -28,10 +28,8 @@ FROM build-services AS build-kvtop
 RUN make build PRODUCTS=kvtop \
  && cp "$(make --silent show-bin-path)/kvtop" /out && strip --strip-debug /out/kvtop
 
+# It has libc and libstdc++, which is all that the services need.
 FROM debian:bookworm-slim AS runtime
-RUN apt-get update \
- && apt-get install --yes --no-install-recommends libstdc++6 \
- && rm -rf /var/lib/apt/lists/*
 ARG REVISION=unknown
 ENV TXLOG_KV_REVISION=$REVISION
 LABEL org.opencontainers.image.revision=$REVISION
@@ -64,7 +62,7 @@ LABEL org.opencontainers.image.title="txlog-kv kvtop"
 USER root
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates libncursesw6 ncurses-base zlib1g \
- && rm -rf /var/lib/apt/lists/*
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 USER 10001:10001
 COPY --from=build-kvtop /out/kvtop /usr/local/bin/
 ENV LANG=C.UTF-8
