@@ -53,8 +53,8 @@ def request(port, method, path, body=None, headers=None, timeout=10):
 
 
 def end_with_parent():
-    """In a child: the kernel kills it when this process dies, however it dies; and strace may attach to it without root,
-    where that takes the traced process's leave (PR_SET_PTRACER)."""
+    """In a child: the kernel kills it when this process dies, however it dies; and strace may attach to it without
+    root, where that takes the traced process's leave (PR_SET_PTRACER)."""
     library = ctypes.CDLL(None)
     library.prctl(1, signal.SIGKILL)
     library.prctl(0x59616D61, ctypes.c_ulong(2**64 - 1))
