@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 # What the product is built with. Exclusive access to variables is proven at compile time where it can be, and checked
 # at run time in debug builds, which the tests use; the release build leaves the run-time checks out.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc -enforce-exclusivity=unchecked
+PRODUCTS := kv-service api-gateway kvtop txlog
 SWIFT_SOURCES := Package.swift Sources Tests
 TOOLS := Tests/Tools
 
@@ -30,10 +31,13 @@ test: lint ## Set up what tests need, check the format, build, and pass every te
 .PHONY: build
 build: toolchain ## Build both services, kvtop and txlog for release
 	@$(TOOLS)/install-missing libncurses-dev
-	swift build $(RELEASE_FLAGS) --product kv-service
-	swift build $(RELEASE_FLAGS) --product api-gateway
-	swift build $(RELEASE_FLAGS) --product kvtop
-	swift build $(RELEASE_FLAGS) --product txlog
+	@for product in $(PRODUCTS); do \
+	    echo "swift build $(RELEASE_FLAGS) --product $$product" && \
+	    swift build $(RELEASE_FLAGS) --product "$$product" || exit; done
+
+.PHONY: show-bin-path
+show-bin-path:
+	@swift build $(RELEASE_FLAGS) --show-bin-path
 
 .PHONY: fmt
 fmt: toolchain ## Format all Swift sources in place
@@ -52,6 +56,16 @@ bench: build ## Measure both services beside Redis with fsync on every write
 load-packages: build ## Load every package description of apt through the gateway, with a kill -9 in the middle
 	@$(TOOLS)/install-missing python3
 	@$(TOOLS)/load-packages --binaries "$$(swift build $(RELEASE_FLAGS) --show-bin-path)"
+
+.PHONY: compose-up
+compose-up: ## Build the images and start both services, Prometheus and Grafana in containers
+	@$(TOOLS)/compose-secrets
+	REVISION=$$(git rev-parse --short HEAD) docker compose up --build --detach --wait
+	@echo "gateway http://127.0.0.1:8080, kv-service :8081, Prometheus :9090, Grafana http://127.0.0.1:3000"
+
+.PHONY: compose-down
+compose-down: ## Stop the containers; the data stays in their volumes
+	docker compose down
 
 .PHONY: clean
 clean: ## Remove what was built; ./data stays

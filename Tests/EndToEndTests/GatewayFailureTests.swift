@@ -87,5 +87,21 @@ extension EndToEnd {
             _ = try Poll.until("a connection is free") { try client.set([1], [1]).status == 200 ? true : nil }
             #expect(try client.getRaw([1]).body == [1])
         }
+
+        @Test func `the gateway reaches kv-service without any privileges, as in a container`() throws {
+            let kv = try Services(withGateway: false)
+            // Without root there are none to drop.
+            let wrapper = geteuid() == 0 ? ["/usr/bin/setpriv", "--bounding-set=-all", "--inh-caps=-all"] : []
+            let gateway = try ServiceProcess(
+                .apiGateway,
+                ["--listen", "127.0.0.1:0", "--upstream", "http://localhost:\(kv.kvPort)"],
+                output: kv.folder.file("api-gateway.log"),
+                wrapper: wrapper
+            )
+            let port = try gateway.waitForPort()
+            try gateway.waitUntilReady(port: port)
+            #expect(try KeyValueClient(port: port, through: .apiGateway).set([1], [1]).status == 200)
+            #expect(try FileText.text("/proc/\(gateway.child.pid)/status").contains("CapEff:\t0000000000000000\n"))
+        }
     }
 }

@@ -207,7 +207,6 @@ final class UpstreamPool {
         let maxBodyBytes = self.limits.maxBodyBytes
         let bootstrap = ClientBootstrap(group: self.eventLoop)
             .connectTimeout(.nanoseconds(Int64(self.limits.connectNanoseconds)))
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try UpstreamConnection(pool: pool.value, maxBodyBytes: maxBodyBytes).addHandlers(to: channel)

@@ -1,0 +1,69 @@
+# The images of kv-service, api-gateway and kvtop:
+#
+#   docker build --target kv-service -t txlog-kv/kv-service --build-arg REVISION=$(git rev-parse --short HEAD) .
+#
+# The programs hold the Swift runtime; the images below need only libc, libstdc++ and, for kvtop, ncurses.
+
+FROM swift:6.3.1-bookworm AS toolchain
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends make libncurses-dev \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /source
+# The packages are fetched anew only when the manifest has changed.
+COPY Package.swift Package.resolve[d] ./
+RUN swift package resolve
+# The test targets' folders too: a package whose manifest names folders that are not there does not load.
+COPY Makefile ./
+COPY Sources Sources
+COPY Tests Tests
+
+FROM toolchain AS build-services
+RUN make build PRODUCTS="kv-service api-gateway txlog" \
+ && mkdir /out /data && bin=$(make --silent show-bin-path) \
+ && cp "$bin/kv-service" "$bin/api-gateway" "$bin/txlog" /out \
+ && strip --strip-debug /out/*
+
+# On top of the services' objects; theirs do not wait for it.
+FROM build-services AS build-kvtop
+RUN make build PRODUCTS=kvtop \
+ && cp "$(make --silent show-bin-path)/kvtop" /out && strip --strip-debug /out/kvtop
+
+# It has libc and libstdc++, which is all that the services need.
+FROM debian:bookworm-slim AS runtime
+ARG REVISION=unknown
+ENV TXLOG_KV_REVISION=$REVISION
+LABEL org.opencontainers.image.revision=$REVISION
+# A number, so that orchestrators can tell that it is not root; no such user needs to exist.
+USER 10001:10001
+STOPSIGNAL SIGTERM
+
+# With txlog beside it, for a look into the data of a service that is stopped.
+FROM runtime AS kv-service
+LABEL org.opencontainers.image.title="txlog-kv kv-service"
+COPY --from=build-services /out/kv-service /out/txlog /usr/local/bin/
+COPY --from=build-services --chown=10001:10001 /data /data
+ENV KV_LISTEN=0.0.0.0:8081 KV_DATA_DIR=/data
+VOLUME ["/data"]
+EXPOSE 8081
+# A replay may take minutes; a failing check within the start period does not count.
+HEALTHCHECK --interval=5s --timeout=4s --start-period=10m --retries=3 CMD ["kv-service", "healthcheck"]
+ENTRYPOINT ["kv-service"]
+
+FROM runtime AS api-gateway
+LABEL org.opencontainers.image.title="txlog-kv api-gateway"
+COPY --from=build-services /out/api-gateway /usr/local/bin/
+ENV GATEWAY_LISTEN=0.0.0.0:8080 GATEWAY_UPSTREAM=http://kv-service:8081
+EXPOSE 8080
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["api-gateway", "healthcheck"]
+ENTRYPOINT ["api-gateway"]
+
+FROM runtime AS kvtop
+LABEL org.opencontainers.image.title="txlog-kv kvtop"
+USER root
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends ca-certificates libncursesw6 ncurses-base zlib1g \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
+USER 10001:10001
+COPY --from=build-kvtop /out/kvtop /usr/local/bin/
+ENV LANG=C.UTF-8
+ENTRYPOINT ["kvtop"]

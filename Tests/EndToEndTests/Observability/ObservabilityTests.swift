@@ -1,0 +1,44 @@
+import Glibc
+import Testing
+
+extension EndToEnd {
+    /// The checks of Tests/Observability, which run the programs, a real Prometheus and faults.
+    @Suite("Rules, boards and alerts")
+    struct Observability {
+        /// The folder of the checks.
+        private static let folder =
+            #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
+            + "/Observability"
+
+        private static func isInstalled(_ name: String) -> Bool {
+            String(cString: getenv("PATH")).split(separator: ":").contains { access("\($0)/\(name)", X_OK) == 0 }
+        }
+
+        private func run(_ check: String, _ arguments: [String], seconds: Double) throws {
+            let folder = try TemporaryFolder()
+            let child = try ChildProcess("\(Self.folder)/\(check)", arguments, output: folder.file("output"))
+            let ending = try child.waitForEnd(seconds: seconds)
+            #expect(ending == .exited(0), "\(check): \(ending)\n\(child.output)")
+            print(child.output)
+        }
+
+        private var programs: String {
+            ServiceProcess.Program.kvService.path.split(separator: "/").dropLast().map { "/\($0)" }.joined()
+        }
+
+        @Test(.enabled(if: Self.isInstalled("promtool"), "promtool is not installed"))
+        func `every rule is valid, and every alert has its tests and its section in the runbook`() throws {
+            try self.run("check-rules", [], seconds: 120)
+        }
+
+        @Test(.enabled(if: Self.isInstalled("prometheus") && Self.isInstalled("strace"), "a tool is not installed"))
+        func `every query of the boards finds data in a Prometheus that has scraped both services`() throws {
+            try self.run("check-boards", [self.programs], seconds: 300)
+        }
+
+        @Test(.enabled(if: Self.isInstalled("prometheus") && Self.isInstalled("strace"), "a tool is not installed"))
+        func `real faults raise the alerts that stand for them, and no others`() throws {
+            try self.run("check-alerts", [self.programs], seconds: 300)
+        }
+    }
+}
