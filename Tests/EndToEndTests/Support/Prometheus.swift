@@ -24,6 +24,8 @@ final class Prometheus {
             [
                 "--config.file=\(folder.file("prometheus.yml"))", "--storage.tsdb.path=\(folder.file("tsdb"))",
                 "--web.listen-address=127.0.0.1:\(self.port)", "--enable-feature=\(features.joined(separator: ","))",
+                // Only then it says why a scrape failed.
+                "--log.level=debug",
             ],
             output: folder.file("prometheus.log")
         )
@@ -42,7 +44,8 @@ final class Prometheus {
                     return nil
                 }
                 last = answer.text
-                return try answer.json.members["data"].flatMap(look)
+                // While it starts it answers 503 with a text.
+                return answer.status == 200 ? try answer.json.members["data"].flatMap(look) : nil
             }
         } catch {
             throw TimeoutError(description: "\(error); the last: \(last); its log:\n\(self.process.output)")
