@@ -48,7 +48,9 @@ final class Prometheus {
                 return answer.status == 200 ? try answer.json.members["data"].flatMap(look) : nil
             }
         } catch {
-            throw TimeoutError(description: "\(error); the last: \(last); its log:\n\(self.process.output)")
+            let targets = try HTTPConnection(port: self.port).request("GET", "/api/v1/targets").text
+            throw TimeoutError(
+                description: "\(error); the last: \(last); its targets: \(targets); its log:\n\(self.process.output)")
         }
     }
 
