@@ -6,7 +6,7 @@
 
 FROM swift:6.3.1-bookworm AS toolchain
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends make libncurses-dev \
+ && apt-get install --yes --no-install-recommends make libncurses-dev zlib1g-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 # The packages are fetched anew only when the manifest has changed.

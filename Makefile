@@ -24,13 +24,13 @@ run: build ## Build for release, start both services with data under ./data, wat
 
 .PHONY: test
 test: lint ## Set up what tests need, check the format, build, and pass every test
-	@$(TOOLS)/install-missing curl python3 strace prometheus tmux libncurses-dev
+	@$(TOOLS)/install-missing curl python3 strace prometheus tmux libncurses-dev python3-prometheus-client python3-protobuf zlib1g-dev
 	swift build --build-tests
 	swift test --skip-build --no-parallel
 
 .PHONY: build
 build: toolchain ## Build both services, kvtop and txlog for release
-	@$(TOOLS)/install-missing libncurses-dev
+	@$(TOOLS)/install-missing libncurses-dev zlib1g-dev
 	@for product in $(PRODUCTS); do \
 	    echo "swift build $(RELEASE_FLAGS) --product $$product" && \
 	    swift build $(RELEASE_FLAGS) --product "$$product" || exit; done

@@ -23,6 +23,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -35,7 +36,12 @@ let package = Package(
         .target(name: "KeyValueStore", dependencies: ["TransactionLog"], swiftSettings: memorySafe),
 
         // Observability.
-        .target(name: "PrometheusMetrics", swiftSettings: memorySafe),
+        .target(
+            name: "PrometheusMetrics",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: memorySafe
+        ),
+        .target(name: "CGzip", linkerSettings: [.linkedLibrary("z")]),
         .target(
             name: "JSONLogging",
             dependencies: [.product(name: "Logging", package: "swift-log")],
@@ -46,9 +52,11 @@ let package = Package(
         .target(
             name: "ServiceKit",
             dependencies: [
+                "CGzip",
                 "JSONLogging",
                 "PrometheusMetrics",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -156,7 +164,11 @@ let package = Package(
             dependencies: ["KeyValueStore", "SimulatedStorage", "TransactionLog"],
             swiftSettings: strict
         ),
-        .testTarget(name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics"], swiftSettings: strict),
+        .testTarget(
+            name: "PrometheusMetricsTests",
+            dependencies: ["PrometheusMetrics", .product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "JSONLoggingTests",
             dependencies: ["JSONLogging", .product(name: "Logging", package: "swift-log")],

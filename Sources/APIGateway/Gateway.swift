@@ -12,6 +12,12 @@ final class Gateway: Sendable {
         ("api_set", [.POST, .PUT]), ("api_get", [.GET, .HEAD]), ("api_delete", [.DELETE]),
     ]
 
+    /// Codes of the problems that are not the client's, for the metrics.
+    private static let failureReasons = [
+        "circuit_open", "draining", "internal_error", "overloaded", "starting", "upstream_invalid", "upstream_reset",
+        "upstream_timeout", "upstream_unreachable",
+    ]
+
     private let runtime: ServiceRuntime
     private let monitor: UpstreamMonitor
     private let keyValueLimits: KeyValueLimits
@@ -38,7 +44,8 @@ final class Gateway: Sendable {
         )
         self.monitor = monitor
         self.admin = GatewayAdmin(monitor: monitor, timeoutNanoseconds: self.timeoutNanoseconds)
-        for check in monitor.checks { runtime.gate.add(check) }
+        for check in monitor.checks { runtime.add(check) }
+        runtime.httpMetrics.beginFailures(of: Self.handlers.map(\.handler), reasons: Self.failureReasons)
     }
 
     /// The data routes of one event loop, and the pool behind them.

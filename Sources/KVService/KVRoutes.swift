@@ -11,6 +11,11 @@ struct KVRoutes {
         ("kv_set", [.POST, .PUT]), ("kv_get", [.GET, .HEAD]), ("kv_delete", [.DELETE]),
     ]
 
+    /// Codes of the problems that are not the client's, for the metrics.
+    static let failureReasons = [
+        "disk_full", "draining", "internal_error", "overloaded", "segment_unavailable", "starting", "store_failed",
+    ]
+
     let store: LoopStore
     let limits: KeyValueLimits
     let metrics: StoreMetrics
@@ -56,14 +61,15 @@ struct KVRoutes {
         guard let session = self.store.session else { return responder.fail(Self.starting) }
         let metrics = self.metrics
         session.get(key) { outcome in
+            let trace = responder.request.trace.mark(atNanoseconds: Timestamp.wallClockNanoseconds())
             switch outcome {
             case .value(let bytes, let version):
-                metrics.record(.get, .ok, since: request.receivedAtNanoseconds)
+                metrics.record(.get, .ok, since: request.receivedAtNanoseconds, in: trace)
                 let value = unsafe ByteBuffer(bytes: bytes)
                 responder.respond(
                     KeyValueAnswer.value(value, version: version, as: ValueRepresentation(accept: request.headers)))
             case .missing:
-                metrics.record(.get, .missing, since: request.receivedAtNanoseconds)
+                metrics.record(.get, .missing, since: request.receivedAtNanoseconds, in: trace)
                 responder.fail(KeyValueAnswer.keyNotFound)
             }
         }
@@ -88,18 +94,21 @@ struct KVRoutes {
     ) {
         var outcome = RequestOutcome()
         var response: HTTPResponse
+        let trace = responder.request.trace.mark(atNanoseconds: Timestamp.wallClockNanoseconds())
         switch result.outcome {
         case .set(let version, _):
-            self.metrics.record(operation, .ok, since: request.receivedAtNanoseconds)
+            self.metrics.record(operation, .ok, since: request.receivedAtNanoseconds, in: trace)
             response = KeyValueAnswer.set(version: version, message: "value set")
         case .deleted(let version, let existed):
-            self.metrics.record(operation, existed ? .ok : .missing, since: request.receivedAtNanoseconds)
+            self.metrics.record(
+                operation, existed ? .ok : .missing, since: request.receivedAtNanoseconds, in: trace)
             response = KeyValueAnswer.deleted(existed, version: version, message: "key deleted")
         case .refused(let refusal):
-            self.metrics.record(operation, .refused, since: request.receivedAtNanoseconds)
+            self.metrics.record(operation, .refused, since: request.receivedAtNanoseconds, in: trace)
             return responder.fail(Self.problem(refusal))
         }
         let timings = result.timings
+        self.metrics.exemplify(timings, in: trace)
         outcome.measures.add("queue_ms", .nanoseconds(timings.queue))
         outcome.measures.add("write_ms", .nanoseconds(timings.write))
         outcome.measures.add("fsync_ms", .nanoseconds(timings.fsync))

@@ -29,7 +29,8 @@ final class KVService: Sendable {
             onSpaceChange: reporter.spaceChanged, onCompaction: { $0.log(to: logger) }, onScrub: reporter.scrubbed)
         self.gauges.register(in: runtime.registry, gate: gate)
         self.admin = KVAdmin(gauges: self.gauges, metrics: self.metrics, settings: settings)
-        gate.add(.init(name: "log_writable") { [holder] in holder.engine?.statistics.failure.map { "\($0)" } })
+        runtime.add(.init(name: "log_writable") { [holder] in holder.engine?.statistics.failure.map { "\($0)" } })
+        runtime.httpMetrics.beginFailures(of: KVRoutes.handlers.map(\.handler), reasons: KVRoutes.failureReasons)
         gate.reportReplay { [replay = self.gauges.replay] in
             let progress = replay.progress
             return .init(

@@ -20,6 +20,7 @@ final class StoreMetrics: LogObserver {
     let batchTransactions: Histogram
     private let commitDurations: Histogram
     private let rotationDurations: Histogram
+    private let corruptions: Counter
     private let operations: [[Counter]]
     private let durations: [Histogram]
     private let appends: [Counter]
@@ -48,13 +49,17 @@ final class StoreMetrics: LogObserver {
         self.onScrub = onScrub
         self.compactions = CompactionMetrics(registry: registry, holder: holder)
         self.writeDurations = registry.histogram(
-            "kv_log_write_duration_seconds", help: "Time of the one write of a group commit.")
+            "kv_log_write_duration_seconds", help: "Time of the one write of a group commit.",
+            isNative: true)
         self.syncDurations = registry.histogram(
-            "kv_log_fsync_duration_seconds", help: "Time of an fdatasync of the log.")
+            "kv_log_fsync_duration_seconds", help: "Time of an fdatasync of the log.", isNative: true)
         self.commitDurations = registry.histogram(
-            "kv_log_commit_duration_seconds", help: "Time from taking a group of writes to their being applied.")
+            "kv_log_commit_duration_seconds", help: "Time from taking a group of writes to their being applied.",
+            isNative: true)
         self.rotationDurations = registry.histogram(
             "kv_log_rotation_duration_seconds", help: "Time of moving on to the next segment.")
+        self.corruptions = registry.counter(
+            "kv_log_corruptions_total", help: "Damaged places found in the log's files while the service runs.")
         self.batchTransactions = registry.histogram(
             "kv_log_batch_records", help: "Transactions in one group commit.",
             bounds: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024])
@@ -87,10 +92,10 @@ final class StoreMetrics: LogObserver {
     }
 
     /// - Parameter since: monotonic nanoseconds.
-    func record(_ operation: Operation, _ result: Result, since: UInt64) {
+    func record(_ operation: Operation, _ result: Result, since: UInt64, in trace: TraceMark) {
         self.operations[operation.rawValue][result.rawValue].increment()
         let now = Timestamp.monotonicNanoseconds()
-        self.durations[operation.rawValue].observe(nanoseconds: now - min(since, now))
+        self.durations[operation.rawValue].observe(nanoseconds: now - min(since, now), in: trace)
         if result == .ok {
             switch operation {
             case .set: self.appends[0].increment()
@@ -98,6 +103,13 @@ final class StoreMetrics: LogObserver {
             case .get: break
             }
         }
+    }
+
+    /// Says in which trace a write waited for a group commit; its write and its sync are counted by the log's writer.
+    func exemplify(_ timings: WriteTimings, in trace: TraceMark) {
+        self.writeDurations.exemplify(nanoseconds: timings.write, in: trace)
+        // None is 0: a write that no sync followed.
+        if timings.fsync > 0 { self.syncDurations.exemplify(nanoseconds: timings.fsync, in: trace) }
     }
 
     // MARK: - LogObserver
@@ -123,7 +135,12 @@ final class StoreMetrics: LogObserver {
         self.onCompaction(.started(number: number, trigger: trigger, space: space))
     }
 
-    func scrubbed(_ pass: ScrubStatus.Pass) { self.onScrub(pass) }
+    func scrubbed(_ pass: ScrubStatus.Pass) {
+        self.corruptions.increment(by: pass.findings.count)
+        self.onScrub(pass)
+    }
+
+    func compactionPaused(nanoseconds: UInt64) { self.compactions.paused(nanoseconds: nanoseconds) }
 
     func compactionEnded(_ outcome: CompactionStatus.Outcome) {
         self.compactions.ended(outcome)

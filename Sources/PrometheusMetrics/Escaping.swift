@@ -5,7 +5,7 @@ enum Escaping {
         self.append(text, escapingQuote: false, to: &bytes)
     }
 
-    /// `\`, the line feed and `"`.
+    /// `\`, the line feed and `"`, as OpenMetrics has it in help too.
     static func appendLabelValue(_ text: String, to bytes: inout [UInt8]) {
         self.append(text, escapingQuote: true, to: &bytes)
     }

@@ -5,7 +5,11 @@ struct Family {
     private let labelNames: [[UInt8]]
     private let kind: MetricKind
     /// The lines `HELP` and `TYPE`.
-    private let header: [UInt8]
+    private let textHeader: [UInt8]
+    /// The lines `TYPE`, `UNIT` and `HELP`.
+    private let openMetricsHeader: [UInt8]
+    /// The fields before the metrics.
+    private let protobufHeader: [UInt8]
     /// In the order of their labels.
     private var series: [Series] = []
     /// By the text of the labels.
@@ -16,36 +20,77 @@ struct Family {
         self.help = help
         self.labelNames = labelNames
         self.kind = kind
-        var header: [UInt8] = []
-        header += "# HELP ".utf8
-        header += name
-        header += " ".utf8
-        Escaping.appendHelp(help, to: &header)
-        header += "\n# TYPE ".utf8
-        header += name
-        header += " \(kind.typeName)\n".utf8
-        self.header = header
+        let unit = MetricUnit.unit(ofName: kind.openMetricsName(name))
+        self.textHeader = Self.textHeader(name, help, kind)
+        self.openMetricsHeader = Self.openMetricsHeader(name, help, kind, unit)
+        self.protobufHeader = ProtobufWriter.familyHeader(name: name, help: help, kind: kind, unit: unit)
     }
 
     func accepts(help: String, labels: LabelSet, kind: MetricKind) -> Bool {
         self.help.utf8.elementsEqual(help.utf8) && self.labelNames == labels.names && self.kind == kind
     }
 
-    /// The series' instrument, made if the series is new. Nil when there are too many.
-    mutating func register(_ labels: LabelSet, make: () -> Instrument) -> Registration? {
-        if let known = self.instruments[labels.text] { return Registration(instrument: known, isNew: false) }
-        guard self.series.count < MetricsRegistry.seriesLimit else { return nil }
+    /// The series' instrument, made if the series is new.
+    mutating func register(_ labels: LabelSet, make: () -> Instrument) -> Registration {
+        if let known = self.instruments[labels.text] { return .made(known) }
+        guard self.series.count < MetricsRegistry.seriesLimit else { return .tooMany }
         let instrument = make()
         self.instruments[labels.text] = instrument
         let index = self.series.firstIndex { labels.precedes($0.labels) } ?? self.series.count
         self.series.insert(Series(name: self.name, labels: labels, instrument: instrument), at: index)
-        return Registration(instrument: instrument, isNew: true)
+        return .made(instrument)
     }
 
-    func render(into text: inout [UInt8]) {
-        text += self.header
-        for series in self.series {
-            series.render(into: &text)
+    func render(_ format: ExpositionFormat, into bytes: inout [UInt8]) {
+        switch format {
+        case .text:
+            bytes += self.textHeader
+            for series in self.series { series.render(withExemplars: false, into: &bytes) }
+        case .openMetrics:
+            bytes += self.openMetricsHeader
+            for series in self.series { series.render(withExemplars: true, into: &bytes) }
+        case .protobuf:
+            var message = ProtobufWriter(self.protobufHeader)
+            for series in self.series { series.encode(into: &message) }
+            ProtobufWriter.appendDelimited(message, to: &bytes)
         }
+    }
+
+    private static func textHeader(_ name: [UInt8], _ help: String, _ kind: MetricKind) -> [UInt8] {
+        var header = Array("# HELP ".utf8) + name
+        header.append(UInt8(ascii: " "))
+        Escaping.appendHelp(help, to: &header)
+        header += "\n# TYPE ".utf8
+        header += name
+        header += " \(kind.typeName)\n".utf8
+        return header
+    }
+
+    private static func openMetricsHeader(
+        _ name: [UInt8], _ help: String, _ kind: MetricKind, _ unit: String?
+    ) -> [UInt8] {
+        let family = kind.openMetricsName(name)
+        var header = Array("# TYPE ".utf8) + family
+        header += " \(kind.openMetricsTypeName(name))\n".utf8
+        if let unit {
+            header += "# UNIT ".utf8
+            header += family
+            header += " \(unit)\n".utf8
+        }
+        header += "# HELP ".utf8
+        header += family
+        header.append(UInt8(ascii: " "))
+        Escaping.appendLabelValue(help, to: &header)
+        header.append(UInt8(ascii: "\n"))
+        return header
+    }
+}
+
+/// The units of OpenMetrics that this program's names end in.
+enum MetricUnit {
+    private static let known = ["seconds", "bytes", "ratio"]
+
+    static func unit(ofName name: [UInt8]) -> String? {
+        self.known.first { name.ends(with: Array("_\($0)".utf8)) }
     }
 }

@@ -2,27 +2,28 @@
 struct FamilyTable {
     /// In the order of their names.
     private(set) var sorted: [Family] = []
-    /// Names of samples: a family's own, and `_bucket`, `_sum` and `_count` of histograms. No two families share one.
+    /// Names of samples: a family's own in each format, and with every suffix that OpenMetrics gives to its type. No two
+    /// families share one.
     private var sampleNames: Set<[UInt8]> = []
 
-    /// The series' instrument, made if the series is new. Nil when the registration isn't possible.
+    /// The series' instrument, made if the series is new.
     mutating func register(
         name: String,
         help: String,
         labels: MetricsRegistry.Labels,
         kind: MetricKind,
         make: () -> Instrument
-    ) -> Registration? {
-        guard let labels = LabelSet(labels, forHistogram: kind.isHistogram) else { return nil }
+    ) -> Registration {
+        guard let labels = LabelSet(labels, forHistogram: kind.isHistogram) else { return .conflict }
         let nameBytes = Array(name.utf8)
         let index = self.insertionIndex(nameBytes)
         if index < self.sorted.count, self.sorted[index].name == nameBytes {
-            guard self.sorted[index].accepts(help: help, labels: labels, kind: kind) else { return nil }
+            guard self.sorted[index].accepts(help: help, labels: labels, kind: kind) else { return .conflict }
             return self.sorted[index].register(labels, make: make)
         }
-        guard MetricName.isValid(nameBytes), kind.hasValidBounds else { return nil }
+        guard MetricName.isValid(nameBytes), kind.hasValidBounds else { return .conflict }
         let samples = kind.sampleNames(nameBytes)
-        guard self.sampleNames.isDisjoint(with: samples) else { return nil }
+        guard self.sampleNames.isDisjoint(with: samples) else { return .conflict }
         self.sampleNames.formUnion(samples)
         var family = Family(name: nameBytes, help: help, labelNames: labels.names, kind: kind)
         let registration = family.register(labels, make: make)
@@ -51,18 +52,19 @@ extension MetricKind {
     }
 
     fileprivate var hasValidBounds: Bool {
-        guard case .histogram(let bounds) = self else { return true }
+        guard case .histogram(let bounds, _) = self else { return true }
         return !bounds.isEmpty && bounds.allSatisfy(\.isFinite)
             && zip(bounds, bounds.dropFirst()).allSatisfy { $0 < $1 }
     }
 
     fileprivate func sampleNames(_ name: [UInt8]) -> Set<[UInt8]> {
-        var names: Set = [name]
-        if self.isHistogram {
-            for suffix in ["_bucket", "_sum", "_count"] {
-                names.insert(name + suffix.utf8)
+        let suffixes: [String] =
+            switch self {
+            case .histogram: ["_bucket", "_sum", "_count", "_created"]
+            case .counter: ["_total", "_created"]
+            case .gauge: []
             }
-        }
-        return names
+        let family = self.openMetricsName(name)
+        return Set([name, family] + suffixes.map { family + $0.utf8 })
     }
 }

@@ -1,7 +1,8 @@
 /// Counts of observations by size: how many were at or below each bound, how many there were, and their sum.
 ///
 /// Any thread may observe at any time; no call waits. An observation is one atomic addition to its bucket and one to
-/// the sum; the counts are cumulated when they are read.
+/// the sum; the counts are cumulated when they are read. A histogram with a native form counts in bins that are finer
+/// than its buckets, for the same price, and both forms are made of them when they are read.
 package final class Histogram: Sendable {
     /// 20 µs to 10 s, in seconds: the bounds of every duration.
     package static let durationBounds: [Double] = [
@@ -14,22 +15,37 @@ package final class Histogram: Sendable {
 
     /// The bounds in nanoseconds, for observations that come as such.
     private let boundsNanoseconds: [UInt64]
-    /// A column for each bucket, then the two parts of the sum, then the maximum.
+    /// The bins of the native form; nil without one.
+    private let grid: BinGrid?
+    private let exemplars: ExemplarSlots
+    /// A column for each bin, then the two parts of the sum, then the maximum.
     private let table: AtomicTable
+    private let binCount: Int
 
-    private var nanosecondsColumn: Int { self.bounds.count + 1 }
-    private var sumColumn: Int { self.bounds.count + 2 }
-    private var maximumColumn: Int { self.bounds.count + 3 }
+    private var nanosecondsColumn: Int { self.binCount }
+    private var sumColumn: Int { self.binCount + 1 }
+    private var maximumColumn: Int { self.binCount + 2 }
 
-    /// - Parameter bounds: ascending and finite; with others, observations are counted in some bucket.
-    init(bounds: [Double]) {
+    /// - Parameters:
+    ///   - bounds: ascending and finite; with others, observations are counted in some bucket.
+    ///   - isNative: whether there is a native form beside the buckets. It takes 2 kB for each row of the table.
+    init(bounds: [Double], isNative: Bool = false) {
         self.bounds = bounds
         self.boundsNanoseconds = bounds.map { bound in
             let nanoseconds = (bound * 1e9).rounded()
             return nanoseconds <= 0 ? 0 : nanoseconds < 0x1p64 ? UInt64(nanoseconds) : .max
         }
-        self.table = AtomicTable(columnCount: bounds.count + 4)
+        if isNative {
+            self.grid = bounds == Self.durationBounds ? .durations : BinGrid(classicBounds: bounds)
+        } else {
+            self.grid = nil
+        }
+        self.binCount = self.grid?.count ?? bounds.count + 1
+        self.exemplars = ExemplarSlots(count: bounds.count + 1)
+        self.table = AtomicTable(columnCount: self.binCount + 3)
     }
+
+    // MARK: - Observing
 
     /// - Parameter value: in the histogram's unit, seconds for durations. NaN is left out.
     package func observe(_ value: Double) {
@@ -37,28 +53,43 @@ package final class Histogram: Sendable {
         let row = self.table.currentRow
         self.table.raiseDouble(to: value, row: row, column: self.maximumColumn)
         self.table.addDouble(value, row: row, column: self.sumColumn)
-        self.table.publishOne(row: row, column: Self.bucket(of: value, in: self.bounds))
+        self.table.publishOne(row: row, column: self.grid?.bin(of: value) ?? Self.bucket(of: value, in: self.bounds))
     }
 
     /// A duration, for a histogram in seconds. The sum of such observations is exact.
     package func observe(nanoseconds: UInt64) {
+        _ = self.count(nanoseconds: nanoseconds)
+    }
+
+    /// As ``observe(nanoseconds:)``, and the observation may become the exemplar of its bucket.
+    package func observe(nanoseconds: UInt64, in trace: TraceMark) {
+        let bucket = self.count(nanoseconds: nanoseconds)
+        self.exemplars.offer(Exemplar(trace: trace, value: Double(nanoseconds) / 1e9), bucket: bucket)
+    }
+
+    /// Says in which trace an observation was made that another part of the program has counted, or will.
+    package func exemplify(nanoseconds: UInt64, in trace: TraceMark) {
+        self.exemplars.offer(
+            Exemplar(trace: trace, value: Double(nanoseconds) / 1e9),
+            bucket: Self.bucket(of: nanoseconds, in: self.boundsNanoseconds)
+        )
+    }
+
+    /// - Returns: the bucket.
+    private func count(nanoseconds: UInt64) -> Int {
         let row = self.table.currentRow
-        self.table.raiseDouble(to: Double(nanoseconds) / 1e9, row: row, column: self.maximumColumn)
+        // A quotient that is rounded correctly is the bound itself for the duration that is written like the bound.
+        let seconds = Double(nanoseconds) / 1e9
+        self.table.raiseDouble(to: seconds, row: row, column: self.maximumColumn)
         self.table.add(nanoseconds, row: row, column: self.nanosecondsColumn)
-        self.table.publishOne(row: row, column: Self.bucket(of: nanoseconds, in: self.boundsNanoseconds))
-    }
-
-    /// The counts so far. What is counted is in the sum as well; the sum may already hold what comes next.
-    package func snapshot() -> HistogramSnapshot {
-        let counts = (0...self.bounds.count).map { self.table.sumPublished(column: $0) }
-        let nanoseconds = self.table.sum(column: self.nanosecondsColumn)
-        let sum = Double(nanoseconds) / 1e9 + self.table.sumDouble(column: self.sumColumn)
-        return HistogramSnapshot(bounds: self.bounds, counts: counts, sum: sum)
-    }
-
-    /// The largest observation since the last call, 0 if there was none above 0. For one reader only.
-    func takeMaximum() -> Double {
-        self.table.takeMaximumDouble(column: self.maximumColumn)
+        guard let grid = self.grid else {
+            let bucket = Self.bucket(of: nanoseconds, in: self.boundsNanoseconds)
+            self.table.publishOne(row: row, column: bucket)
+            return bucket
+        }
+        let bin = grid.bin(of: seconds)
+        self.table.publishOne(row: row, column: bin)
+        return grid.classicBuckets[bin]
     }
 
     /// The first bucket whose bound isn't below the value. From the low end: most durations are in the first few.
@@ -69,4 +100,51 @@ package final class Histogram: Sendable {
         }
         return index
     }
+
+    // MARK: - Reading
+
+    /// The counts so far. What is counted is in the sum as well; the sum may already hold what comes next.
+    package func snapshot() -> HistogramSnapshot {
+        self.snapshot(counts: self.binCounts())
+    }
+
+    /// The counts so far in both forms, made of the same numbers, and the exemplars by bucket.
+    func detail() -> HistogramDetail {
+        let counts = self.binCounts()
+        return HistogramDetail(
+            classic: self.snapshot(counts: counts),
+            native: self.grid?.native(counts),
+            exemplars: self.exemplarsByBucket()
+        )
+    }
+
+    /// One for each bucket that has one.
+    func exemplarsByBucket() -> [Exemplar?] {
+        (0...self.bounds.count).map { self.exemplars.read(bucket: $0) }
+    }
+
+    private func snapshot(counts: [UInt64]) -> HistogramSnapshot {
+        let nanoseconds = self.table.sum(column: self.nanosecondsColumn)
+        let sum = Double(nanoseconds) / 1e9 + self.table.sumDouble(column: self.sumColumn)
+        let classic = self.grid?.classic(counts, bucketCount: self.bounds.count + 1) ?? counts
+        return HistogramSnapshot(bounds: self.bounds, counts: classic, sum: sum)
+    }
+
+    private func binCounts() -> [UInt64] {
+        (0..<self.binCount).map { self.table.sumPublished(column: $0) }
+    }
+
+    /// The largest observation since the last call, 0 if there was none above 0. For one reader only.
+    func takeMaximum() -> Double {
+        self.table.takeMaximumDouble(column: self.maximumColumn)
+    }
+}
+
+/// All that a histogram tells.
+struct HistogramDetail {
+    var classic: HistogramSnapshot
+    /// Nil for a histogram without a native form.
+    var native: NativeBuckets?
+    /// By classic bucket.
+    var exemplars: [Exemplar?]
 }

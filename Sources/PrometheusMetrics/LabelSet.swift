@@ -1,7 +1,7 @@
 /// The labels of one series, in the order of their names: the same set is the same series however it was written.
 struct LabelSet {
     let names: [[UInt8]]
-    private let values: [[UInt8]]
+    let values: [[UInt8]]
     /// `a="b",c="d"`, escaped; empty without labels.
     let text: [UInt8]
 

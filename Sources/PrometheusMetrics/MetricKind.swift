@@ -2,7 +2,8 @@
 enum MetricKind: Equatable {
     case counter
     case gauge
-    case histogram(bounds: [Double])
+    /// - Parameter isNative: whether there is a native form as well.
+    case histogram(bounds: [Double], isNative: Bool)
 
     /// As the `TYPE` line spells it.
     var typeName: String {
@@ -12,6 +13,26 @@ enum MetricKind: Equatable {
         case .histogram: "histogram"
         }
     }
+
+    /// The suffix of a counter's samples, which OpenMetrics does not count to the name of the family.
+    static let counterSuffix = Array("_total".utf8)
+
+    /// The name of the family in OpenMetrics: a counter's without `_total`.
+    func openMetricsName(_ name: [UInt8]) -> [UInt8] {
+        self == .counter && name.ends(with: Self.counterSuffix)
+            ? Array(name.dropLast(Self.counterSuffix.count)) : name
+    }
+
+    /// As OpenMetrics spells it, which has no counters without `_total`.
+    func openMetricsTypeName(_ name: [UInt8]) -> String {
+        self == .counter && !name.ends(with: Self.counterSuffix) ? "unknown" : self.typeName
+    }
+}
+
+extension [UInt8] {
+    func ends(with suffix: [UInt8]) -> Bool {
+        self.count >= suffix.count && self.suffix(suffix.count).elementsEqual(suffix)
+    }
 }
 
 /// Where the value of a series comes from.
@@ -19,12 +40,15 @@ enum Instrument: Sendable {
     case counter(Counter)
     case gauge(Gauge)
     case histogram(Histogram)
-    case read(@Sendable () -> Double)
+    case read(isCounter: Bool, @Sendable () -> Double)
 }
 
-/// What came of a registration that was possible.
-struct Registration {
-    let instrument: Instrument
-    /// Whether the series wasn't known before.
-    let isNew: Bool
+/// What came of a registration.
+enum Registration {
+    /// The series is known or has been made.
+    case made(Instrument)
+    /// It contradicts an earlier one, or the format.
+    case conflict
+    /// The family has ``MetricsRegistry/seriesLimit`` series.
+    case tooMany
 }

@@ -10,6 +10,13 @@ enum MetricName {
         self.isIdentifier(name) { _ in false } && !name.starts(with: "__".utf8)
     }
 
+    /// A name or label name made of any text: what the format doesn't allow becomes `_`.
+    static func mended(_ text: String) -> String {
+        var name = text.utf8.map { self.isLetter($0) || self.isDigit($0) ? $0 : UInt8(ascii: "_") }
+        if name.first.map(self.isDigit) ?? true { name.insert(UInt8(ascii: "_"), at: 0) }
+        return String(decoding: name, as: UTF8.self)
+    }
+
     private static func isIdentifier(_ name: [UInt8], alsoTaking isExtra: (UInt8) -> Bool) -> Bool {
         guard let first = name.first, !isDigit(first) else { return false }
         return name.allSatisfy { self.isLetter($0) || self.isDigit($0) || $0 == UInt8(ascii: "_") || isExtra($0) }

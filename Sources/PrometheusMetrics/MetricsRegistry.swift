@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The metrics of a process and their text for Prometheus (exposition format 0.0.4).
+/// The metrics of a process, and what Prometheus reads of them in each ``ExpositionFormat``.
 ///
 /// Metrics are registered once, at the start or when a series first occurs, and the handles kept; recording through a
 /// handle takes no lock. Families are rendered in the order of their names, the series of a family in the order of
@@ -10,10 +10,13 @@ import Synchronization
 /// counted in `metrics_registration_conflicts_total`, and the handle returned works but isn't shown. Such are:
 /// - a name or label name that the format doesn't allow, a label twice, `le` on a histogram;
 /// - a known name with another type, help, set of label names or bounds;
-/// - a name that is a histogram's `_bucket`, `_sum` or `_count`;
+/// - a name that another family's samples have in one of the formats, such as a histogram's `_count`, or a counter's
+///   name without `_total`;
 /// - bounds that don't ascend or aren't finite;
-/// - a known series that is read at the scrape, registered again;
-/// - more than ``seriesLimit`` series of one family.
+/// - a known series that is read at the scrape, registered again.
+///
+/// The same goes for more than ``seriesLimit`` series of one family, which are counted in
+/// `metrics_series_overflow_total`.
 ///
 /// All methods may be called on any thread.
 package final class MetricsRegistry: Sendable {
@@ -21,7 +24,6 @@ package final class MetricsRegistry: Sendable {
 
     /// The most series of one family. Label values are few and known; one that grows without end is a defect.
     package static let seriesLimit = 1_000
-    package static let textContentType: StaticString = "text/plain; version=0.0.4; charset=utf-8"
 
     private struct State {
         var families = FamilyTable()
@@ -29,50 +31,68 @@ package final class MetricsRegistry: Sendable {
     }
 
     private let state = Mutex(State())
-    private let conflicts: Counter
+    private let conflicts = Counter()
+    private let overflows = Counter()
 
     package init() {
-        let conflicts = Counter()
-        self.conflicts = conflicts
-        _ = self.register(
-            "metrics_registration_conflicts_total",
-            help: "Registrations of metrics that contradict an earlier one or the format; their series are not shown.",
-            labels: [],
-            kind: .counter,
-            make: { .counter(conflicts) }
-        )
+        let own = [
+            (
+                "metrics_registration_conflicts_total", self.conflicts,
+                "Registrations of metrics that contradict an earlier one or the format; their series are not shown."
+            ),
+            (
+                "metrics_series_overflow_total", self.overflows,
+                "Registrations of series beyond the limit of a family; what they count is not shown."
+            ),
+        ]
+        for (name, counter, help) in own {
+            _ = self.register(name, help: help, labels: [], kind: .counter, make: { .counter(counter) })
+        }
     }
 
     /// The counter of this name and these labels, which begins at 0 and is made if it is new.
     /// - Parameter name: with the suffix `_total`.
     package func counter(_ name: String, help: String, labels: Labels = []) -> Counter {
-        let registration = self.register(name, help: help, labels: labels, kind: .counter) { .counter(Counter()) }
-        if case .counter(let counter)? = registration?.instrument { return counter }
-        self.conflicts.increment()
+        let instrument = self.register(name, help: help, labels: labels, kind: .counter) { .counter(Counter()) }
+        switch instrument {
+        case .counter(let counter)?: return counter
+        case nil: break
+        default: self.conflicts.increment()
+        }
         return Counter()
     }
 
     /// The gauge of this name and these labels, which begins at 0 and is made if it is new.
     package func gauge(_ name: String, help: String, labels: Labels = []) -> Gauge {
-        let registration = self.register(name, help: help, labels: labels, kind: .gauge) { .gauge(Gauge()) }
-        if case .gauge(let gauge)? = registration?.instrument { return gauge }
-        self.conflicts.increment()
+        let instrument = self.register(name, help: help, labels: labels, kind: .gauge) { .gauge(Gauge()) }
+        switch instrument {
+        case .gauge(let gauge)?: return gauge
+        case nil: break
+        default: self.conflicts.increment()
+        }
         return Gauge()
     }
 
     /// The histogram of this name and these labels, which is made if it is new.
-    /// - Parameter bounds: upper bounds of the buckets, ascending and finite; the bucket for all else is added.
+    /// - Parameters:
+    ///   - bounds: upper bounds of the buckets, ascending and finite; the bucket for all else is added.
+    ///   - isNative: whether the protobuf form has a native histogram beside the buckets.
     package func histogram(
         _ name: String,
         help: String,
         labels: Labels = [],
-        bounds: [Double] = Histogram.durationBounds
+        bounds: [Double] = Histogram.durationBounds,
+        isNative: Bool = false
     ) -> Histogram {
-        let registration = self.register(name, help: help, labels: labels, kind: .histogram(bounds: bounds)) {
-            .histogram(Histogram(bounds: bounds))
+        let kind = MetricKind.histogram(bounds: bounds, isNative: isNative)
+        let instrument = self.register(name, help: help, labels: labels, kind: kind) {
+            .histogram(Histogram(bounds: bounds, isNative: isNative))
         }
-        if case .histogram(let histogram)? = registration?.instrument { return histogram }
-        self.conflicts.increment()
+        switch instrument {
+        case .histogram(let histogram)?: return histogram
+        case nil: break
+        default: self.conflicts.increment()
+        }
         return Histogram(bounds: bounds)
     }
 
@@ -104,21 +124,22 @@ package final class MetricsRegistry: Sendable {
         self.state.withLock { $0.hooks.append(hook) }
     }
 
-    /// Appends the text of all metrics. Recording goes on meanwhile; no lock is held but to see what is registered.
-    package func render(into text: inout [UInt8]) {
+    /// Appends all metrics in a format. Recording goes on meanwhile; no lock is held but to see what is registered.
+    package func render(_ format: ExpositionFormat = .text, into bytes: inout [UInt8]) {
         for hook in self.state.withLock({ $0.hooks }) {
             hook()
         }
         for family in self.state.withLock({ $0.families.sorted }) {
-            family.render(into: &text)
+            family.render(format, into: &bytes)
         }
+        if format == .openMetrics { bytes += "# EOF\n".utf8 }
     }
 
-    package func render() -> [UInt8] {
-        var text: [UInt8] = []
-        text.reserveCapacity(64 << 10)
-        self.render(into: &text)
-        return text
+    package func render(_ format: ExpositionFormat = .text) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(64 << 10)
+        self.render(format, into: &bytes)
+        return bytes
     }
 
     private func register(
@@ -128,23 +149,30 @@ package final class MetricsRegistry: Sendable {
         kind: MetricKind,
         read: @escaping @Sendable () -> Double
     ) {
-        let registration = self.register(name, help: help, labels: labels, kind: kind) { .read(read) }
-        guard let registration, registration.isNew else {
-            self.conflicts.increment()
-            return
+        var isNew = false
+        let instrument = self.register(name, help: help, labels: labels, kind: kind) {
+            isNew = true
+            return .read(isCounter: kind == .counter, read)
         }
+        if instrument != nil, !isNew { self.conflicts.increment() }
     }
 
-    /// Returns nil for a conflict.
+    /// Returns nil, and counts it, when the series can't be shown.
     private func register(
         _ name: String,
         help: String,
         labels: Labels,
         kind: MetricKind,
         make: () -> Instrument
-    ) -> Registration? {
-        self.state.withLock { state in
+    ) -> Instrument? {
+        let registration = self.state.withLock { state in
             state.families.register(name: name, help: help, labels: labels, kind: kind, make: make)
         }
+        switch registration {
+        case .made(let instrument): return instrument
+        case .conflict: self.conflicts.increment()
+        case .tooMany: self.overflows.increment()
+        }
+        return nil
     }
 }

@@ -10,6 +10,7 @@ final class ProcessFiles: @unchecked Sendable {
     static let shared = ProcessFiles()
 
     private let statDescriptor: Int32
+    private let networkDescriptor: Int32
     private let descriptorDirectory: OpaquePointer?
     private let lock = Mutex<Void>(())
     private let bootTimeSeconds: Double
@@ -18,6 +19,7 @@ final class ProcessFiles: @unchecked Sendable {
 
     private init() {
         self.statDescriptor = unsafe open("/proc/self/stat", O_RDONLY | O_CLOEXEC)
+        self.networkDescriptor = unsafe open("/proc/self/net/netstat", O_RDONLY | O_CLOEXEC)
         unsafe self.descriptorDirectory = opendir("/proc/self/fd")
         self.ticksPerSecond = Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
         self.pageBytes = UInt64(max(1, sysconf(Int32(_SC_PAGESIZE))))
@@ -31,6 +33,7 @@ final class ProcessFiles: @unchecked Sendable {
         sample.virtualMemoryMaxBytes = Self.limit(__rlimit_resource_t(RLIMIT_AS.rawValue))
         sample.openFDs = self.countDescriptors()
         self.readStat(into: &sample)
+        self.readNetwork(into: &sample)
         return sample
     }
 
@@ -49,6 +52,22 @@ final class ProcessFiles: @unchecked Sendable {
         sample.startTimeSeconds = self.bootTimeSeconds + Double(field(22)) / self.ticksPerSecond
         sample.virtualMemoryBytes = field(23)
         sample.residentMemoryBytes = field(24) * self.pageBytes
+    }
+
+    /// Each group of figures is a line of names and a line of values, both beginning with the group's name.
+    private func readNetwork(into sample: inout ProcessSample) {
+        let lines = Self.read(self.networkDescriptor, limit: 64 << 10).split(separator: UInt8(ascii: "\n"))
+            .filter { $0.starts(with: "IpExt:".utf8) }
+            .map { $0.split(separator: UInt8(ascii: " ")) }
+        guard lines.count == 2 else { return }
+        func figure(_ name: StaticString) -> UInt64 {
+            guard let index = lines[0].firstIndex(where: { String(decoding: $0, as: UTF8.self) == name.description }),
+                lines[1].indices.contains(index)
+            else { return 0 }
+            return UInt64(String(decoding: lines[1][index], as: UTF8.self)) ?? 0
+        }
+        sample.networkReceivedBytes = figure("InOctets")
+        sample.networkSentBytes = figure("OutOctets")
     }
 
     private func countDescriptors() -> Int {

@@ -12,6 +12,16 @@ package enum ProcessMetrics {
             help: "Total user and system CPU time spent in seconds.",
             read: { box.value.cpuSeconds }
         )
+        registry.counter(
+            "process_network_receive_bytes_total",
+            help: "Number of bytes received over IPv4 in the process's network namespace.",
+            read: { Double(box.value.networkReceivedBytes) }
+        )
+        registry.counter(
+            "process_network_transmit_bytes_total",
+            help: "Number of bytes sent over IPv4 in the process's network namespace.",
+            read: { Double(box.value.networkSentBytes) }
+        )
         func gauge(_ name: String, _ help: String, _ read: @escaping @Sendable (ProcessSample) -> Double) {
             registry.gauge(name, help: help, read: { read(box.value) })
         }

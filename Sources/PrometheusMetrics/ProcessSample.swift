@@ -14,5 +14,9 @@ package struct ProcessSample: Sendable, Equatable {
     /// Seconds since 1970.
     package var startTimeSeconds = 0.0
 
+    /// Bytes of IP packets, of all processes in this one's network namespace.
+    package var networkReceivedBytes: UInt64 = 0
+    package var networkSentBytes: UInt64 = 0
+
     package init() {}
 }

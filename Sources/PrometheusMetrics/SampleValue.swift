@@ -24,6 +24,14 @@ enum SampleValue {
         }
     }
 
+    /// A bucket's bound: always with a fraction or an exponent, as OpenMetrics wants it and as Prometheus stores what it
+    /// reads in the protobuf form, so that a series has the same labels in whatever form it was read.
+    static func boundText(_ bound: Double) -> String {
+        let text = self.text(bound)
+        return text.utf8.allSatisfy { $0 == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            ? text + ".0" : text
+    }
+
     static func text(_ value: Double) -> String {
         var text: [UInt8] = []
         self.append(value, to: &text)

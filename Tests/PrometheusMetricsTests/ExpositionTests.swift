@@ -36,8 +36,8 @@ import Testing
             # TYPE http_request_duration_seconds histogram
             http_request_duration_seconds_bucket{handler="kv_get",method="GET",le="2e-05"} 1
             http_request_duration_seconds_bucket{handler="kv_get",method="GET",le="0.01"} 1
-            http_request_duration_seconds_bucket{handler="kv_get",method="GET",le="1"} 2
-            http_request_duration_seconds_bucket{handler="kv_get",method="GET",le="10"} 2
+            http_request_duration_seconds_bucket{handler="kv_get",method="GET",le="1.0"} 2
+            http_request_duration_seconds_bucket{handler="kv_get",method="GET",le="10.0"} 2
             http_request_duration_seconds_bucket{handler="kv_get",method="GET",le="+Inf"} 3
             http_request_duration_seconds_sum{handler="kv_get",method="GET"} 11.25002
             http_request_duration_seconds_count{handler="kv_get",method="GET"} 3
@@ -54,6 +54,9 @@ import Testing
             # HELP metrics_registration_conflicts_total Registrations of metrics that contradict an earlier one or the format; their series are not shown.
             # TYPE metrics_registration_conflicts_total counter
             metrics_registration_conflicts_total 0
+            # HELP metrics_series_overflow_total Registrations of series beyond the limit of a family; what they count is not shown.
+            # TYPE metrics_series_overflow_total counter
+            metrics_series_overflow_total 0
 
             """#
         #expect(self.text(registry) == expected)
@@ -96,7 +99,7 @@ import Testing
         #expect(
             buckets.compactMap { $0.labels["le"] } == [
                 "2e-05", "5e-05", "0.0001", "0.0002", "0.0005", "0.001", "0.002", "0.005", "0.01", "0.02", "0.05",
-                "0.1", "0.2", "0.5", "1", "2", "5", "10", "+Inf",
+                "0.1", "0.2", "0.5", "1.0", "2.0", "5.0", "10.0", "+Inf",
             ]
         )
     }
@@ -127,7 +130,9 @@ import Testing
             }
             let exposition = try Exposition(registry.render())
             #expect(
-                exposition.families.map(\.name) == (expected.keys + ["metrics_registration_conflicts_total"]).sorted())
+                exposition.families.map(\.name)
+                    == (expected.keys + ["metrics_registration_conflicts_total", "metrics_series_overflow_total"])
+                    .sorted())
             #expect(exposition.value("metrics_registration_conflicts_total") == "0")
             for (name, content) in expected {
                 let family = try #require(exposition[name])

@@ -10,16 +10,27 @@ import Testing
         let families = try Exposition(registry.render()).families.filter { $0.name.hasPrefix("process_") }
         #expect(
             families.map(\.name) == [
-                "process_cpu_seconds_total", "process_max_fds", "process_open_fds", "process_resident_memory_bytes",
+                "process_cpu_seconds_total", "process_max_fds", "process_network_receive_bytes_total",
+                "process_network_transmit_bytes_total", "process_open_fds", "process_resident_memory_bytes",
                 "process_start_time_seconds", "process_threads", "process_virtual_memory_bytes",
                 "process_virtual_memory_max_bytes",
             ]
         )
         for family in families {
-            #expect(family.type == (family.name == "process_cpu_seconds_total" ? "counter" : "gauge"))
+            #expect(family.type == (family.name.hasSuffix("_total") ? "counter" : "gauge"))
             let value = try #require(family.samples.first.flatMap { Double($0.value) })
-            #expect(value > 0 || family.name == "process_cpu_seconds_total", "\(family.name) is \(value)")
+            // A process that just began, in a network of its own, has used no time and sent nothing.
+            #expect(value > 0 || family.name.hasSuffix("_total"), "\(family.name) is \(value)")
         }
+    }
+
+    @Test func `tell what goes over the network`() throws {
+        let before = ProcessMetrics.sample()
+        let pair = try LoopbackDatagram()
+        try pair.send(bytes: 10_000)
+        let after = ProcessMetrics.sample()
+        #expect(after.networkSentBytes >= before.networkSentBytes + 10_000)
+        #expect(after.networkReceivedBytes >= before.networkReceivedBytes + 10_000)
     }
 
     @Test func `agree with what the system says`() throws {

@@ -33,7 +33,8 @@ struct UpstreamMetrics: Sendable {
             registry.histogram(
                 "gateway_upstream_request_duration_seconds",
                 help: "Time from writing a request to the upstream to its whole answer.",
-                labels: [("upstream", upstream), ("operation", operation.label)]
+                labels: [("upstream", upstream), ("operation", operation.label)],
+                isNative: true
             )
         }
         self.failures = Dictionary(
@@ -68,10 +69,10 @@ struct UpstreamMetrics: Sendable {
         self.allDurations = MetricsRegistry().histogram("all", help: "")
     }
 
-    func answered(_ operation: UpstreamOperation, status: Int, nanoseconds: UInt64) {
+    func answered(_ operation: UpstreamOperation, status: Int, nanoseconds: UInt64, trace: TraceMark) {
         let index = Self.statuses.firstIndex(of: status) ?? Self.statuses.count
         self.requests[operation.rawValue][index].increment()
-        self.durations[operation.rawValue].observe(nanoseconds: nanoseconds)
+        self.durations[operation.rawValue].observe(nanoseconds: nanoseconds, in: trace)
         self.allDurations.observe(nanoseconds: nanoseconds)
     }
 

@@ -67,7 +67,8 @@ final class UpstreamMonitor: Sendable {
         self.metrics.answered(
             exchange.operation,
             status: response.head.status,
-            nanoseconds: exchange.upstreamNanoseconds
+            nanoseconds: exchange.upstreamNanoseconds,
+            trace: exchange.identity.trace.mark(atNanoseconds: Timestamp.wallClockNanoseconds())
         )
     }
 

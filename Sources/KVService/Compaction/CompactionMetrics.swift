@@ -8,12 +8,16 @@ final class CompactionMetrics: Sendable {
     private static let durationBounds: [Double] = [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300]
 
     private let durations: Histogram
+    private let pauses: Histogram
     private let runs: [CompactionTrigger: (ok: Counter, error: Counter)]
 
     init(registry: MetricsRegistry, holder: EngineHolder) {
         self.durations = registry.histogram(
             "kv_compaction_duration_seconds", help: "Time of a compaction from its start to its end.",
             bounds: Self.durationBounds)
+        self.pauses = registry.histogram(
+            "kv_compaction_pause_duration_seconds",
+            help: "Time in which the log's writer did a step of a compaction, and writes waited.")
         self.runs = Dictionary(
             uniqueKeysWithValues: CompactionTrigger.allCases.map { trigger in
                 func counter(_ result: String) -> Counter {
@@ -50,6 +54,9 @@ final class CompactionMetrics: Sendable {
             Double($0.lastSuccessAt ?? 0) / 1e9
         }
     }
+
+    /// The log's writer did something for a compaction.
+    func paused(nanoseconds: UInt64) { self.pauses.observe(nanoseconds: nanoseconds) }
 
     func ended(_ outcome: CompactionStatus.Outcome) {
         self.durations.observe(Double(outcome.durationNanoseconds) / 1e9)

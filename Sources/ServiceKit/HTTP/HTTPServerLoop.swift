@@ -176,6 +176,7 @@ final class HTTPServerLoop {
             method: request.method,
             status: status,
             durationNanoseconds: duration,
+            trace: request.identity.trace.mark(atNanoseconds: now &+ self.wallClockOffset),
             requestBytes: request.bodyBytes,
             responseBytes: responseBytes,
             failure: outcome.failure

@@ -1,4 +1,5 @@
 package import NIOCore
+package import PrometheusMetrics
 
 /// W3C Trace Context (https://www.w3.org/TR/trace-context/): the ids that tie one request together across services.
 ///
@@ -20,6 +21,13 @@ package struct TraceContext: Sendable, Equatable {
     package var spanID: String { HexDigits.text(self.span) }
     /// The caller's span, nil when the trace began here.
     package var parentSpanID: String? { self.parentSpan == 0 ? nil : HexDigits.text(self.parentSpan) }
+
+    /// What an exemplar tells of this trace.
+    ///
+    /// - Parameter atNanoseconds: wall clock, nanoseconds since 1970.
+    package func mark(atNanoseconds: UInt64) -> TraceMark {
+        TraceMark(traceHigh: self.traceHigh, traceLow: self.traceLow, atNanoseconds: atNanoseconds)
+    }
 
     init(traceHigh: UInt64, traceLow: UInt64, span: UInt64, parentSpan: UInt64, flags: UInt8, state: String?) {
         self.traceHigh = traceHigh

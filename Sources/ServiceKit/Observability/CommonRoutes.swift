@@ -1,6 +1,5 @@
 import JSONLogging
 import NIOHTTP1
-package import PrometheusMetrics
 
 /// The routes that both services have: health, readiness and metrics.
 package enum CommonRoutes {
@@ -35,29 +34,9 @@ package enum CommonRoutes {
         ]
     }
 
-    /// `GET /metrics`: everything in the registry, in Prometheus's text format 0.0.4.
-    package static func metrics(registry: MetricsRegistry) -> [Route] {
-        [
-            Route(
-                path: "/metrics",
-                handler: "metrics",
-                kind: .probe,
-                actions: [
-                    (
-                        .GET,
-                        { _, responder in
-                            responder.respond(
-                                HTTPResponse(
-                                    status: .ok,
-                                    contentType: MetricsRegistry.textContentType,
-                                    body: .bytes(registry.render())
-                                )
-                            )
-                        }
-                    )
-                ]
-            )
-        ]
+    /// `GET /metrics`.
+    package static func metrics(_ scrape: MetricsScrape) -> [Route] {
+        [Route(path: "/metrics", handler: "metrics", kind: .probe, actions: [(.GET, scrape.answer)])]
     }
 
     private static func aliveDocument() -> HTTPResponse {

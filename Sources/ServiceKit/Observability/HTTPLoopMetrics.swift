@@ -48,6 +48,7 @@ final class HTTPLoopMetrics {
         method: HTTPMethodLabel,
         status: UInt,
         durationNanoseconds: UInt64,
+        trace: TraceMark,
         requestBytes: Int,
         responseBytes: Int,
         failure: String?
@@ -62,7 +63,7 @@ final class HTTPLoopMetrics {
         if self.handles[index].durations == nil {
             self.handles[index].durations = self.metrics.durations(handler: common.handler, method: method.name)
         }
-        self.handles[index].durations?.observe(nanoseconds: durationNanoseconds)
+        self.handles[index].durations?.observe(nanoseconds: durationNanoseconds, in: trace)
         if let failure { self.failureCounter(handler, failure).increment() }
     }
 

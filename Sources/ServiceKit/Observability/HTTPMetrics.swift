@@ -123,8 +123,18 @@ package final class HTTPMetrics: Sendable {
         self.registry.histogram(
             "http_request_duration_seconds",
             help: "Time from a request's first byte to its answer being handed to the socket.",
-            labels: [("handler", handler), ("method", method.description)]
+            labels: [("handler", handler), ("method", method.description)],
+            isNative: true
         )
+    }
+
+    /// Lets the series of failures of these handlers begin at 0, so that the first one shows as an increase.
+    ///
+    /// - Parameter reasons: codes of problems.
+    package func beginFailures(of handlers: [String], reasons: [String]) {
+        for handler in handlers {
+            for reason in reasons { _ = self.failureCounter(handler: handler, reason: reason) }
+        }
     }
 
     func failureCounter(handler: String, reason: String) -> Counter {

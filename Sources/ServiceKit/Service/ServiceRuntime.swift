@@ -28,11 +28,14 @@ package final class ServiceRuntime: Sendable {
     package let httpMetrics: HTTPMetrics
     package let gate: ServiceGate
     package let group: MultiThreadedEventLoopGroup
+    /// Of the names of the metrics that only this service has.
+    let metricPrefix: String
     /// Names this run of the process: 16 hex digits.
     package let instanceID: String
     package let startedAtNanoseconds = Timestamp.wallClockNanoseconds()
     private let output: LogOutput
     private let accessLog: AccessLog
+    private let scrape: MetricsScrape
 
     /// Prepares the process: takes over standard output for the log, and starts the event loops.
     ///
@@ -45,6 +48,7 @@ package final class ServiceRuntime: Sendable {
     ) {
         ProcessSetup.prepare()
         self.name = name
+        self.metricPrefix = metricPrefix
         self.gate = ServiceGate(service: name)
         self.settings = settings
         self.common = common
@@ -54,6 +58,7 @@ package final class ServiceRuntime: Sendable {
         self.output = output
         self.logLevel = logLevel
         self.registry = registry
+        self.scrape = MetricsScrape(registry: registry)
         let lines = Dictionary(
             uniqueKeysWithValues: Logger.Level.allCases.map { level in
                 (
@@ -79,6 +84,7 @@ package final class ServiceRuntime: Sendable {
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: loops == 0 ? System.coreCount : loops)
         self.instanceID = String(UInt64.random(in: 1 << 60 ... .max), radix: 16)
         self.registerMetrics(prefix: metricPrefix)
+        LibraryMetrics.bootstrap(registry)
     }
 
     private func registerMetrics(prefix: String) {
@@ -154,10 +160,10 @@ package final class ServiceRuntime: Sendable {
         routes: @escaping @Sendable (any EventLoop) -> [Route], admin: @escaping @Sendable (any EventLoop) -> [Route]
     ) async throws(HTTPServerError) -> [HTTPServer] {
         let gate = self.gate
-        let registry = self.registry
+        let scrape = self.scrape
         let adminAddress = self.settings[self.common.adminListen]
         let adminRoutes: @Sendable (any EventLoop) -> [Route] = {
-            CommonRoutes.metrics(registry: registry) + admin($0)
+            CommonRoutes.metrics(scrape) + admin($0)
         }
         let main = self.server(self.settings[self.common.listen]) { loop in
             CommonRoutes.health(gate: gate) + routes(loop) + (adminAddress == nil ? adminRoutes(loop) : [])

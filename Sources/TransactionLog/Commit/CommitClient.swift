@@ -57,6 +57,8 @@ package protocol LogObserver: AnyObject, Sendable {
     func committed(_ timings: CommitTimings)
     func synchronised(nanoseconds: UInt64)
     func rotated(nanoseconds: UInt64)
+    /// A step of a compaction that only the writer may do took so long, and writes waited for it.
+    func compactionPaused(nanoseconds: UInt64)
     func failed(stage: LogFailureStage, _ error: SystemError)
     /// From the thread that prepares segments: none can be made any more, and why; or, with nil, they can again.
     func spaceChanged(_ error: SystemError?)

@@ -8,7 +8,13 @@ extension LogWriter.Loop {
             return tasks ?? []
         }
         for task in tasks {
-            if self.isPoisoned { task.fail(.notWriting) } else { self.run(task) }
+            if self.isPoisoned {
+                task.fail(.notWriting)
+                continue
+            }
+            let began = monotonicNanoseconds()
+            self.run(task)
+            self.writer.observer?.compactionPaused(nanoseconds: monotonicNanoseconds() - began)
         }
     }
 

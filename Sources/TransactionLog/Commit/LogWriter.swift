@@ -15,7 +15,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
     private let client: Client
     private let configuration: LogConfiguration
     private let preparer: SegmentPreparer
-    private let observer: (any LogObserver)?
+    let observer: (any LogObserver)?
     private let thread = Mutex<DedicatedThread?>(nil)
     /// Nil once the writer takes none any more.
     let tasks = Mutex<[WriterTask]?>([])

@@ -21,10 +21,14 @@ enum FileText {
     }
 
     static func write(_ text: String, to path: String) throws {
+        try self.write(bytes: Array(text.utf8), to: path)
+    }
+
+    static func write(bytes: [UInt8], to path: String) throws {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw SystemCallError(call: "open \(path)", code: errno) }
         defer { close(descriptor) }
-        guard Glibc.write(descriptor, text, text.utf8.count) == text.utf8.count else {
+        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else {
             throw SystemCallError(call: "write \(path)", code: errno)
         }
     }

@@ -48,6 +48,7 @@ final class RecordingObserver: LogObserver {
     func committed(_ timings: CommitTimings) { self.commitCount.withLock { $0 += 1 } }
     func synchronised(nanoseconds: UInt64) { self.syncs.signal() }
     func rotated(nanoseconds: UInt64) { self.rotationCount.withLock { $0 += 1 } }
+    func compactionPaused(nanoseconds: UInt64) {}
     func scrubbed(_ pass: ScrubStatus.Pass) {
         self.passList.withLock { $0.append(pass) }
         self.scrubEnds.signal()

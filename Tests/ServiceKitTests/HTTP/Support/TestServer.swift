@@ -32,6 +32,7 @@ final class TestServer: Sendable {
         let gate = ServiceGate(service: "test")
         gate.set(state)
         let registry = MetricsRegistry()
+        let scrape = MetricsScrape(registry: registry)
         let handlers: [(handler: String, methods: [HTTPMethod])] = [
             ("get", [.GET]), ("body", [.POST]), ("write", [.POST]), ("held", [.GET]), ("large", [.GET]),
             ("health", [.GET]), ("livez", [.GET]), ("readyz", [.GET]), ("metrics", [.GET]), ("more", [.GET]),
@@ -55,7 +56,7 @@ final class TestServer: Sendable {
             accessLog: accessLog,
             gate: gate
         ) { eventLoop in
-            TestRoutes.routes(held: held) + CommonRoutes.health(gate: gate) + CommonRoutes.metrics(registry: registry)
+            TestRoutes.routes(held: held) + CommonRoutes.health(gate: gate) + CommonRoutes.metrics(scrape)
                 + moreRoutes(eventLoop)
         }
         let address = try await server.start()

@@ -1,0 +1,105 @@
+package import CoreMetrics
+
+/// What libraries report through `swift-metrics`, in a registry: bootstrap the process with it once.
+///
+/// Labels become names that Prometheus takes: `http.client.requests` is `http_client_requests_total` as a counter,
+/// `…_seconds` as a timer. A library that asks for one name with two sets of dimensions, or with a name of this program's
+/// own, gets a handler that works but isn't shown, and the registry counts it. Dimensions are bounded by
+/// ``MetricsRegistry/seriesLimit``.
+///
+/// Handlers are the registry's and live as long as it does: a library that makes and destroys one for each of its
+/// connections goes on with the same series.
+package struct PrometheusMetricsFactory: MetricsFactory {
+    /// Bounds of recorders, whose unit nobody knows: powers of four from 1 to 16,777,216.
+    package static let recorderBounds: [Double] = (0...12).map { Double(1 << (2 * $0)) }
+    private static let help = "Reported by a library through swift-metrics."
+
+    private let registry: MetricsRegistry
+
+    package init(registry: MetricsRegistry) {
+        self.registry = registry
+    }
+
+    package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
+        CounterOfLibrary(
+            counter: self.registry.counter(
+                Self.name(label, suffix: "_total"), help: Self.help, labels: Self.labels(dimensions)))
+    }
+
+    package func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
+        GaugeOfLibrary(gauge: self.gauge(label, dimensions))
+    }
+
+    package func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
+        guard aggregate else { return GaugeOfLibrary(gauge: self.gauge(label, dimensions)) }
+        return RecorderOfLibrary(
+            histogram: self.registry.histogram(
+                Self.name(label), help: Self.help, labels: Self.labels(dimensions), bounds: Self.recorderBounds))
+    }
+
+    package func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
+        TimerOfLibrary(
+            histogram: self.registry.histogram(
+                Self.name(label, suffix: "_seconds"), help: Self.help, labels: Self.labels(dimensions)))
+    }
+
+    package func destroyCounter(_ handler: any CounterHandler) {}
+    package func destroyMeter(_ handler: any MeterHandler) {}
+    package func destroyRecorder(_ handler: any RecorderHandler) {}
+    package func destroyTimer(_ handler: any TimerHandler) {}
+
+    private func gauge(_ label: String, _ dimensions: [(String, String)]) -> Gauge {
+        self.registry.gauge(Self.name(label), help: Self.help, labels: Self.labels(dimensions))
+    }
+
+    private static func name(_ label: String, suffix: String = "") -> String {
+        let name = MetricName.mended(label)
+        return name.hasSuffix(suffix) ? name : name + suffix
+    }
+
+    private static func labels(_ dimensions: [(String, String)]) -> MetricsRegistry.Labels {
+        dimensions.map { (name: MetricName.mended($0.0), value: $0.1) }
+    }
+}
+
+private final class CounterOfLibrary: CounterHandler {
+    private let counter: Counter
+
+    init(counter: Counter) { self.counter = counter }
+
+    func increment(by amount: Int64) { self.counter.increment(by: Int(amount)) }
+    /// A counter of Prometheus falls at a restart only: it goes on.
+    func reset() {}
+}
+
+private final class GaugeOfLibrary: MeterHandler, RecorderHandler {
+    private let gauge: Gauge
+
+    init(gauge: Gauge) { self.gauge = gauge }
+
+    func set(_ value: Int64) { self.gauge.set(Double(value)) }
+    func set(_ value: Double) { self.gauge.set(value) }
+    func increment(by amount: Double) { self.gauge.add(amount) }
+    func decrement(by amount: Double) { self.gauge.add(-amount) }
+    func record(_ value: Int64) { self.gauge.set(Double(value)) }
+    func record(_ value: Double) { self.gauge.set(value) }
+}
+
+private final class RecorderOfLibrary: RecorderHandler {
+    private let histogram: Histogram
+
+    init(histogram: Histogram) { self.histogram = histogram }
+
+    func record(_ value: Int64) { self.histogram.observe(Double(value)) }
+    func record(_ value: Double) { self.histogram.observe(value) }
+}
+
+private final class TimerOfLibrary: TimerHandler {
+    private let histogram: Histogram
+
+    init(histogram: Histogram) { self.histogram = histogram }
+
+    func recordNanoseconds(_ duration: Int64) {
+        self.histogram.observe(nanoseconds: UInt64(clamping: duration))
+    }
+}
