@@ -136,7 +136,7 @@ extension EndToEnd {
             _ = try services.stop()
         }
 
-        @Test(arguments: ["hang", "status 503 86400", "down"])
+        @Test(arguments: ["hang", "slow 8", "status 503 86400", "down"])
         func `a collector that takes nothing delays no request, and its spans are counted`(mode: String) throws {
             let collector = try Collector(mode: mode == "down" ? "ok" : mode)
             let endpoint = mode == "down" ? "http://127.0.0.1:\(try FreePort.find())" : collector.endpoint
