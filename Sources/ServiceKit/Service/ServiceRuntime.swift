@@ -207,7 +207,8 @@ package final class ServiceRuntime: Sendable {
         }
         self.gate.set(.stopping)
         try await stop()
-        self.tracer?.stop(timeout: deadline - .now)
+        // Not to the last moment: that the collector takes nothing must not make the stop a failure.
+        self.tracer?.stop(timeout: (deadline - .now) / 2)
         if cut > 0 { throw ServiceFailure(.failure, "\(cut) requests were cut off") }
     }
 }

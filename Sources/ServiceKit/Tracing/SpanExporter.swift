@@ -115,7 +115,7 @@ final class SpanExporter: Sendable {
         while true {
             let now = Timestamp.monotonicNanoseconds()
             let stop = self.queue.deadline
-            // What the stop leaves behind is counted there.
+            // What is left behind from the stop on is counted there.
             if let stop, now >= stop { return }
             switch self.transport(body, min(now + self.limits.requestNanoseconds, stop ?? .max)) {
             case .taken(let rejected, let reason):
@@ -129,12 +129,12 @@ final class SpanExporter: Sendable {
                 return self.drop(spans, .rejected)
             case .tryAgain(let reason, let afterSeconds):
                 health.failed(reason)
-                guard self.queue.deadline == nil else { return self.drop(spans, .shutdown) }
+                if self.queue.deadline != nil { return }
                 let failedAt = Timestamp.monotonicNanoseconds()
                 guard failedAt < giveUp else { return self.drop(spans, .exportFailed) }
                 self.queue.pause(untilMonotonicNanoseconds: failedAt + self.pause(&delay, afterSeconds))
                 // A collector that wants to be left alone is, even at the stop.
-                if afterSeconds != nil, self.queue.deadline != nil { return self.drop(spans, .shutdown) }
+                if afterSeconds != nil, self.queue.deadline != nil { return }
             }
         }
     }

@@ -30,5 +30,28 @@ extension EndToEnd {
                 }
             }
         }
+
+        @Test func `a write's line has where its time went, in both services`() throws {
+            let services = try Services()
+            #expect(try KeyValueClient(services, through: .apiGateway).set([1], [1]).status == 200)
+            _ = try services.stop()
+            let kv = try #require(services.kv.log.first { $0.string("handler") == "kv_set" })
+            let stages = try ["queue_ms", "write_ms", "fsync_ms", "apply_ms"].map {
+                try #require(kv.number($0), "\($0)")
+            }
+            let duration = try #require(kv.number("duration_ms"))
+            // Each is rounded to a microsecond.
+            #expect(stages.reduce(0, +) <= duration + 0.004 && stages.reduce(0, +) > 0)
+            #expect(kv.integer("batch_writes") == 1)
+            let gateway = try #require(services.gateway?.log.first { $0.string("handler") == "api_set" })
+            let upstream = try #require(gateway.number("upstream_ms"))
+            let overhead = try #require(gateway.number("overhead_ms"))
+            let wait = try #require(gateway.number("wait_ms"))
+            #expect(upstream >= duration && wait <= overhead + 0.001)
+            #expect(upstream + overhead <= (gateway.number("duration_ms") ?? 0) + 0.002)
+            #expect(gateway.integer("attempts") == 1 && gateway.integer("upstream_status") == 200)
+            #expect(gateway.string("trace_id") == kv.string("trace_id"))
+            #expect(gateway.string("request_id") == kv.string("request_id"))
+        }
     }
 }

@@ -97,15 +97,16 @@ private struct Recorder: LogHandler {
     @Test func `spans go in batches that tear no request`() async throws {
         let harness = Harness({
             $0.batchSpans = 5
-            $0.gatherNanoseconds = 500_000_000
+            $0.gatherNanoseconds = 60_000_000_000
         }) { _, _ in .taken(rejected: 0, reason: "") }
-        for _ in 0..<4 { harness.exporter.submit(.sample(children: [Self.stage])) }
-        try await harness.eventually { harness.metrics.exported.value == 8 }
-        #expect(harness.spans == [4, 4])
+        // Two requests of three spans are more than a batch: they do not wait any longer, and go apart.
+        for _ in 0..<2 { harness.exporter.submit(.sample(children: [Self.stage, Self.stage])) }
+        try await harness.eventually { harness.metrics.exported.value == 6 }
+        #expect(harness.spans == [3, 3])
         #expect(harness.exporter.queue.count == 0)
         // A request with more spans than a batch holds goes alone.
         harness.exporter.submit(.sample(children: Array(repeating: Self.stage, count: 9)))
-        try await harness.eventually { harness.metrics.exported.value == 18 }
+        try await harness.eventually { harness.metrics.exported.value == 16 }
         #expect(harness.spans.last == 10)
     }
 
