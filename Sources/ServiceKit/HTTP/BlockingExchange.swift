@@ -5,7 +5,8 @@ import JSONLogging
 /// line, and the exporter of spans. One request each, so there is no pool, and no kept connection whose end a request
 /// could meet; clients with more to ask have the gateway's upstream pool.
 ///
-/// A client library would do it too, but brings TLS and doubles the size of the services for two requests a second.
+/// A client library would do it too, but brings a TLS implementation into services that speak none, for two requests a
+/// second.
 struct BlockingExchange {
     /// What failed, and the `errno` that says why.
     struct Failure: Error {

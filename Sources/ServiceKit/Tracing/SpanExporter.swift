@@ -10,9 +10,9 @@ import PrometheusMetrics
 /// when exporting begins to fail and when it works again, not each failure.
 final class SpanExporter: Sendable {
     struct Limits: Sendable {
-        /// Spans that may wait: about 10 MB at most.
+        /// Spans that may wait. What clients chose in them is cut, so that a full queue takes some 10 MB at most.
         var queueSpans = 8_192
-        /// Spans in one request to the collector: about 1 MB.
+        /// Spans in one request to the collector, which has 0.5 MB then if they are of writes.
         var batchSpans = 1_024
         /// How long spans wait for company.
         var gatherNanoseconds: UInt64 = 1_000_000_000

@@ -83,11 +83,10 @@ extension EndToEnd {
             #expect(try services.gateway?.stop() == .exited(0))
             let spans = try collector.spans()
             #expect(!collector.text.contains("private"))
-            let missing = spans.filter {
-                $0.integer("http.response.status_code") == 404 && $0.text("http.route") != nil
-            }
             // To a server a missing key is no error, to its client it is.
-            #expect(!missing.isEmpty && missing.allSatisfy { $0.isError == ($0.kind == 3) })
+            let missing = spans.filter { $0.integer("http.response.status_code") == 404 }
+            #expect(Set(missing.map(\.kind)) == [2, 3] && missing.allSatisfy { $0.isError == ($0.kind == 3) })
+            #expect(missing.filter { $0.kind == 3 }.allSatisfy { $0.text("error.type") == "404" })
             let unrouted = spans.filter { $0.name == "GET" }
             #expect(!unrouted.isEmpty && unrouted.allSatisfy { $0.text("url.path") == nil })
             let failed = try #require(spans.first { $0.kind == 2 && $0.isError })
