@@ -1,7 +1,7 @@
 import Glibc
 
 /// A thread of its own, outside of Swift's concurrency: it may block.
-final class DetachedThread {
+package final class DetachedThread {
     private let name: StaticString
     private let body: @Sendable () -> Void
 
@@ -13,7 +13,7 @@ final class DetachedThread {
     /// Runs `body` on a new thread that takes no signals: they go to the threads that expect them, and a write to a
     /// closed pipe is an error code there, not the end of the process.
     /// - Parameter name: at most 15 bytes, for `top -H` and debuggers.
-    static func start(name: StaticString, _ body: @escaping @Sendable () -> Void) {
+    package static func start(name: StaticString, _ body: @escaping @Sendable () -> Void) {
         // The new thread begins with the mask of the one that makes it, so that no signal can come in between.
         var all = sigset_t()
         var before = sigset_t()

@@ -7,11 +7,11 @@ import Glibc
 ///
 /// `@unchecked Sendable`, `@safe`: the two POSIX objects are made to be shared, live as long as this one and never move.
 @safe
-final class ThreadLock: @unchecked Sendable {
+package final class ThreadLock: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-    init() {
+    package init() {
         unsafe self.mutex.initialize(to: pthread_mutex_t())
         unsafe self.condition.initialize(to: pthread_cond_t())
         unsafe Self.check(pthread_mutex_init(self.mutex, nil))
@@ -29,26 +29,26 @@ final class ThreadLock: @unchecked Sendable {
         unsafe self.mutex.deallocate()
     }
 
-    func lock() {
+    package func lock() {
         unsafe Self.check(pthread_mutex_lock(self.mutex))
     }
 
-    func unlock() {
+    package func unlock() {
         unsafe Self.check(pthread_mutex_unlock(self.mutex))
     }
 
     /// Wakes every thread that waits.
-    func broadcast() {
+    package func broadcast() {
         unsafe Self.check(pthread_cond_broadcast(self.condition))
     }
 
     /// Gives the lock away until woken, which may happen without a reason.
-    func wait() {
+    package func wait() {
         unsafe Self.check(pthread_cond_wait(self.condition, self.mutex))
     }
 
     /// As ``wait()``, at most until the deadline. Returns false once it has passed.
-    func wait(untilMonotonicNanoseconds deadline: UInt64) -> Bool {
+    package func wait(untilMonotonicNanoseconds deadline: UInt64) -> Bool {
         var time = timespec(
             tv_sec: Int(deadline / 1_000_000_000),
             tv_nsec: Int(deadline % 1_000_000_000)

@@ -113,6 +113,8 @@ struct KVRoutes {
         outcome.measures.add("write_ms", .nanoseconds(timings.write))
         outcome.measures.add("fsync_ms", .nanoseconds(timings.fsync))
         outcome.measures.add("apply_ms", .nanoseconds(timings.apply))
+        outcome.measures.add("batch_writes", .count(timings.batchWrites))
+        if responder.request.isRecorded { outcome.spans = timings.spans }
         if request.wantsTiming {
             response.headers.append(("Server-Timing", timings.serverTiming))
         }
@@ -149,13 +151,5 @@ struct KVRoutes {
                 detail: "The log cannot be written and takes no writes until kv-service is restarted: \(error)",
                 applied: written ? .unknown : .no)
         }
-    }
-}
-
-extension WriteTimings {
-    /// The value of `Server-Timing`: milliseconds per stage.
-    fileprivate var serverTiming: String {
-        [("queue", self.queue), ("write", self.write), ("fsync", self.fsync), ("apply", self.apply)]
-            .map { "\($0.0);dur=\(Double($0.1 / 1_000) / 1_000)" }.joined(separator: ", ")
     }
 }

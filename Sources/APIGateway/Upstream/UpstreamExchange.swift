@@ -16,11 +16,21 @@ final class UpstreamExchange {
     private var completion: ((UpstreamExchange, Result<UpstreamResponse, UpstreamFailure>) -> Void)?
 
     /// Attempts begun: requests written, and connections that were waited for in vain.
-    var attempts = 0
-    /// Monotonic nanoseconds at which the attempt under way was written.
+    private(set) var attempts = 0
+    /// What the attempt under way tells kv-service of the trace: each attempt is a span of its own.
+    private(set) var attemptTrace: TraceContext
+    /// Monotonic nanoseconds at which the attempt under way began.
+    private var attemptBeganAtNanoseconds: UInt64 = 0
+    /// Monotonic nanoseconds at which the attempt under way was written; 0 before that.
     var sentAtNanoseconds: UInt64 = 0
     /// Time from writing a request to its end, over all attempts.
-    var upstreamNanoseconds: UInt64 = 0
+    private(set) var upstreamNanoseconds: UInt64 = 0
+    /// Time that was waited for connections, over all attempts.
+    private(set) var waitNanoseconds: UInt64 = 0
+    /// The status of kv-service's answer, once there is one.
+    private(set) var upstreamStatus: Int?
+    /// The attempts, if the request is recorded.
+    private(set) var spans: [ChildSpan] = []
     /// The connection that carries it.
     unowned(safe) var connection: UpstreamConnection?
 
@@ -42,9 +52,40 @@ final class UpstreamExchange {
         self.key = key
         self.value = value
         self.identity = identity
+        self.attemptTrace = identity.trace
         self.wantsTiming = wantsTiming
         self.deadlineNanoseconds = deadlineNanoseconds
         self.completion = completion
+    }
+
+    /// Begins an attempt.
+    ///
+    /// - Parameter span: the id of the attempt's span.
+    func beginAttempt(span: UInt64, now: UInt64) {
+        self.attempts += 1
+        self.attemptTrace = self.identity.trace.child(span: span)
+        self.attemptBeganAtNanoseconds = now
+    }
+
+    /// Ends the attempt under way with a status or a failure.
+    func endAttempt(status: Int?, failure: UpstreamFailure?, upstream: UpstreamAddress, now: UInt64) {
+        let wasSent = self.sentAtNanoseconds != 0
+        if wasSent { self.upstreamNanoseconds += now - self.sentAtNanoseconds }
+        self.waitNanoseconds += (wasSent ? self.sentAtNanoseconds : now) - self.attemptBeganAtNanoseconds
+        self.upstreamStatus = status
+        if self.identity.isRecorded {
+            let attempt = UpstreamAttempt(
+                number: self.attempts,
+                span: self.attemptTrace.span,
+                beganAt: self.attemptBeganAtNanoseconds,
+                sentAt: wasSent ? self.sentAtNanoseconds : nil,
+                endedAt: now,
+                status: status,
+                failure: failure
+            )
+            self.spans += attempt.spans(operation: self.operation, upstream: upstream)
+        }
+        self.sentAtNanoseconds = 0
     }
 
     /// Ends the exchange. To be called once.

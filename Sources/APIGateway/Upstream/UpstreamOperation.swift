@@ -21,4 +21,22 @@ enum UpstreamOperation: Int, CaseIterable, Sendable {
         case .get, .probe: false
         }
     }
+
+    var method: String {
+        switch self {
+        case .get, .probe: "GET"
+        case .set: "POST"
+        case .delete: "DELETE"
+        }
+    }
+
+    /// Where kv-service has it.
+    var path: String {
+        switch self {
+        case .get: "/kv/get"
+        case .set: "/kv/set"
+        case .delete: "/kv/delete"
+        case .probe: "/readyz"
+        }
+    }
 }

@@ -16,6 +16,7 @@ final class UpstreamPool {
     private let encoder: UpstreamRequestEncoder
     private var machine: UpstreamPoolStateMachine<UpstreamConnection, UpstreamExchange>
     private var retryPolicy: RetryPolicy
+    private var identities = RequestIdentityGenerator()
     private lazy var inFlight = DeadlineSweeper(eventLoop: self.eventLoop) { [unowned self] in self.timedOut($0) }
     private lazy var waiting = DeadlineSweeper(eventLoop: self.eventLoop) { [unowned self] in self.waitedTooLong($0) }
     private var idleSweep: RepeatedTask?
@@ -64,8 +65,8 @@ final class UpstreamPool {
     // MARK: Attempts
 
     private func attempt(_ exchange: UpstreamExchange) {
-        exchange.attempts += 1
         let now = Timestamp.monotonicNanoseconds()
+        exchange.beginAttempt(span: self.identities.spanID(), now: now)
         if let retryAfterSeconds = self.monitor.refusal(of: exchange.operation, now: now) {
             self.attemptFailed(exchange, .circuitOpen(retryAfterSeconds: retryAfterSeconds))
             return
@@ -100,7 +101,7 @@ final class UpstreamPool {
     /// The answer to `exchange` has come. Its connection is still in use until it is released.
     func completed(_ exchange: UpstreamExchange, with response: UpstreamResponse) {
         self.inFlight.remove(exchange)
-        self.endAttempt(exchange)
+        self.endAttempt(exchange, status: response.head.status)
         self.monitor.answered(exchange, response)
         exchange.complete(.success(response))
     }
@@ -113,7 +114,7 @@ final class UpstreamPool {
 
     /// An attempt came to nothing; the exchange is in no list any more.
     private func attemptFailed(_ exchange: UpstreamExchange, _ failure: UpstreamFailure) {
-        self.endAttempt(exchange)
+        self.endAttempt(exchange, failure: failure)
         self.monitor.failed(exchange, failure)
         // The next probe comes soon enough, and must not meet the last one.
         guard exchange.operation != .probe, !self.isShutDown else {
@@ -140,10 +141,9 @@ final class UpstreamPool {
         }
     }
 
-    private func endAttempt(_ exchange: UpstreamExchange) {
-        guard exchange.sentAtNanoseconds != 0 else { return }
-        exchange.upstreamNanoseconds += Timestamp.monotonicNanoseconds() - exchange.sentAtNanoseconds
-        exchange.sentAtNanoseconds = 0
+    private func endAttempt(_ exchange: UpstreamExchange, status: Int? = nil, failure: UpstreamFailure? = nil) {
+        let now = Timestamp.monotonicNanoseconds()
+        exchange.endAttempt(status: status, failure: failure, upstream: self.address, now: now)
     }
 
     // MARK: Deadlines

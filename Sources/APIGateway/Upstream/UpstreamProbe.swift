@@ -12,6 +12,7 @@ final class UpstreamProbe {
     private let monitor: UpstreamMonitor
     private let logger: Logger
     private var number: UInt64 = 0
+    private var identities = RequestIdentityGenerator()
     /// Probes that failed since the start.
     private var failures = 0
     /// What the log was told last; nil for nothing.
@@ -45,7 +46,7 @@ final class UpstreamProbe {
             operation: .probe,
             key: [],
             value: ByteBuffer(),
-            identity: RequestIdentity(id: "gateway-probe-\(self.number)", trace: Self.newTrace()),
+            identity: RequestIdentity(id: "gateway-probe-\(self.number)", trace: self.identities.beginTrace()),
             wantsTiming: false,
             deadlineNanoseconds: Timestamp.monotonicNanoseconds() + Self.periodNanoseconds
         ) { exchange, result in
@@ -100,18 +101,6 @@ final class UpstreamProbe {
                 "upstream": "\(self.monitor.address)", "reason": "\(failure.label)", "detail": "\(failure.message)",
             ]
         )
-    }
-
-    private static func newTrace() -> TraceContext {
-        func hexDigits(_ value: UInt64) -> String {
-            let digits = String(value, radix: 16)
-            return String(repeating: "0", count: 16 - digits.utf8.count) + digits
-        }
-        func identifier() -> String { hexDigits(UInt64.random(in: 1 ... .max)) }
-        guard let trace = TraceContext(traceID: identifier() + identifier(), spanID: identifier()) else {
-            preconditionFailure("ids of hex digits that are not all 0 were refused")
-        }
-        return trace
     }
 }
 

@@ -35,7 +35,7 @@ struct UpstreamRequestEncoder {
         }
         buffer.writeStaticString("X-Request-Id: ")
         buffer.writeString(exchange.identity.id)
-        self.encode(exchange.identity.trace, into: &buffer)
+        self.encode(exchange.attemptTrace, into: &buffer)
         buffer.writeStaticString("\r\nX-Request-Timeout-Ms: ")
         buffer.writeString(String(max(1, remainingMilliseconds)))
         buffer.writeStaticString(exchange.wantsTiming ? "\r\nX-Request-Timing: 1\r\n\r\n" : "\r\n\r\n")
@@ -55,7 +55,7 @@ struct UpstreamRequestEncoder {
         }
     }
 
-    /// This service's span is the parent of the one that kv-service makes.
+    /// The attempt's span is the parent of the one that kv-service makes.
     private func encode(_ trace: TraceContext, into buffer: inout ByteBuffer) {
         buffer.writeStaticString("\r\ntraceparent: ")
         trace.writeTraceparent(to: &buffer)
@@ -69,12 +69,7 @@ struct UpstreamRequestEncoder {
 
 extension UpstreamOperation {
     fileprivate var requestStart: String {
-        switch self {
-        case .get: "GET /kv/get?key="
-        case .set: "POST /kv/set?key="
-        case .delete: "DELETE /kv/delete?key="
-        case .probe: "GET /readyz"
-        }
+        "\(self.method) \(self.path)\(self == .probe ? "" : "?key=")"
     }
 
     fileprivate var fields: String {

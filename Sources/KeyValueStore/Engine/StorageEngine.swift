@@ -47,10 +47,17 @@ package struct WriteResult: Sendable, Equatable {
     package var timings: WriteTimings
 }
 
-/// Nanoseconds that a write spent in each stage. All of a group commit's writes share `write`, `fsync` and `apply`.
+/// Where the time of a write went, stage by stage. All writes of a group commit share `write`, `fsync` and `apply`.
 package struct WriteTimings: Sendable, Equatable {
+    // Nanoseconds spent in each stage.
     package var queue: UInt64 = 0
     package var write: UInt64 = 0
     package var fsync: UInt64 = 0
     package var apply: UInt64 = 0
+    // Monotonic nanoseconds at which stages began; `fsync` follows `write` at once. 0 for a stage that did not happen.
+    package var queuedAt: UInt64 = 0
+    package var writeBeganAt: UInt64 = 0
+    package var applyBeganAt: UInt64 = 0
+    /// Writes in the group commit, this one included; 0 when there was none.
+    package var batchWrites = 0
 }

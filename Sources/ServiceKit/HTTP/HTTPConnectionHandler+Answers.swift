@@ -22,7 +22,14 @@ extension HTTPConnectionHandler {
                 )
             }
         }
-        self.loop.record(request, response, outcome, from: self.client(of: request), now: now)
+        self.loop.record(
+            request,
+            response,
+            outcome,
+            from: self.client(of: request),
+            peer: self.remoteAddress,
+            now: now
+        )
         self.endInFlight()
         switch self.machine.answered(closes: closes, now: now) {
         case .nextRequest: break

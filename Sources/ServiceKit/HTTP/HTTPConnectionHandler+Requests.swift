@@ -20,7 +20,7 @@ extension HTTPConnectionHandler {
         let request = RequestUnderWay(
             head,
             userAgent: fields.userAgent,
-            identity: self.loop.identity(fields),
+            identity: self.loop.identity(fields, isProbe: admission.entry?.isProbe == true),
             receivedAtNanoseconds: self.now,
             admission: admission
         )

@@ -26,6 +26,7 @@ package final class HTTPServer: Sendable {
     private let limits: Limits
     private let metrics: HTTPMetrics
     private let accessLog: AccessLog
+    private let tracer: Tracer?
     private let gate: ServiceGate
     private let makeRoutes: @Sendable (any EventLoop) -> [Route]
 
@@ -37,6 +38,7 @@ package final class HTTPServer: Sendable {
     /// - Parameters:
     ///   - port: 0 takes any free port; ``start()`` returns it.
     ///   - metrics: shared by all listeners of the service.
+    ///   - tracer: takes the spans of sampled requests; without one no trace that begins here is sampled.
     ///   - routes: called once on each event loop by ``start()``; what it returns is confined to that loop. Every
     ///     handler in it should be known to `metrics`; others are counted as `other`.
     package init(
@@ -45,6 +47,7 @@ package final class HTTPServer: Sendable {
         limits: Limits = Limits(),
         metrics: HTTPMetrics,
         accessLog: AccessLog,
+        tracer: Tracer? = nil,
         gate: ServiceGate,
         routes: @escaping @Sendable (any EventLoop) -> [Route]
     ) {
@@ -54,6 +57,7 @@ package final class HTTPServer: Sendable {
         self.limits = limits
         self.metrics = metrics
         self.accessLog = accessLog
+        self.tracer = tracer
         self.gate = gate
         self.makeRoutes = routes
     }
@@ -147,6 +151,7 @@ package final class HTTPServer: Sendable {
             limits: self.limits,
             metrics: self.metrics,
             accessLog: self.accessLog,
+            tracer: self.tracer,
             gate: self.gate,
             routes: self.makeRoutes(eventLoop)
         )

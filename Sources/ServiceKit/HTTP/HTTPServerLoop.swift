@@ -21,6 +21,7 @@ final class HTTPServerLoop {
 
     private let eventLoop: any EventLoop
     private let accessLog: AccessLog
+    private let tracer: Tracer?
     private var accessLine: AccessLineEncoder
     private var identities = RequestIdentityGenerator()
     private var connections: [HTTPConnectionHandler] = []
@@ -34,6 +35,7 @@ final class HTTPServerLoop {
         limits: HTTPServer.Limits,
         metrics: HTTPMetrics,
         accessLog: AccessLog,
+        tracer: Tracer? = nil,
         gate: ServiceGate,
         routes: [Route]
     ) {
@@ -43,6 +45,7 @@ final class HTTPServerLoop {
         self.writeTimeoutNanoseconds = HTTPServer.Limits.nanoseconds(limits.writeTimeout)
         self.metrics = metrics.makeView()
         self.accessLog = accessLog
+        self.tracer = tracer
         self.accessLine = AccessLineEncoder(service: accessLog.service)
         self.gate = gate
         self.routes = RouteTable(routes, metricsIndex: metrics.handlerIndex)
@@ -136,7 +139,9 @@ final class HTTPServerLoop {
     // MARK: Requests
 
     /// The ids of a request: the client's where it sent valid ones.
-    func identity(_ fields: HeadFields) -> RequestIdentity {
+    ///
+    /// - Parameter isProbe: a probe or a scrape; no trace begins with these.
+    func identity(_ fields: HeadFields, isProbe: Bool) -> RequestIdentity {
         let id: String
         if let sent = fields.requestID, (1...128).contains(sent.utf8.count),
             sent.utf8.allSatisfy(ASCII.isIdentifierCharacter)
@@ -145,25 +150,32 @@ final class HTTPServerLoop {
         } else {
             id = self.identities.requestID()
         }
+        let trace: TraceContext
         if let received = fields.trace {
             let state = fields.tracestate.flatMap(TraceContext.acceptedState)
-            return RequestIdentity(id: id, trace: self.identities.continueTrace(received, state: state))
+            trace = self.identities.continueTrace(received, state: state)
+        } else {
+            trace = self.identities.beginTrace(sampler: isProbe ? nil : self.tracer?.sampler)
         }
-        return RequestIdentity(id: id, trace: self.identities.beginTrace())
+        return RequestIdentity(id: id, trace: trace, isRecorded: self.tracer != nil && trace.isSampled)
     }
 
     func newIdentity() -> RequestIdentity {
-        RequestIdentity(id: self.identities.requestID(), trace: self.identities.beginTrace())
+        let trace = self.identities.beginTrace(sampler: self.tracer?.sampler)
+        return RequestIdentity(id: self.identities.requestID(), trace: trace, isRecorded: trace.isSampled)
     }
 
-    /// Counts and logs an answered request.
+    /// Counts and logs an answered request, and hands its spans over.
     ///
-    /// - Parameter client: the piece of the access line about the client.
+    /// - Parameters:
+    ///   - client: the piece of the access line about the client.
+    ///   - peer: the client's address, as in that piece.
     func record(
         _ request: RequestUnderWay,
         _ response: HTTPResponse,
         _ outcome: RequestOutcome,
         from client: @autoclosure () -> [UInt8],
+        peer: String,
         now: UInt64
     ) {
         let entry = request.admission.entry
@@ -181,6 +193,18 @@ final class HTTPServerLoop {
             responseBytes: responseBytes,
             failure: outcome.failure
         )
+        if request.identity.isRecorded, let tracer = self.tracer {
+            tracer.record(
+                RequestSpans(
+                    request,
+                    status: status,
+                    outcome,
+                    peer: peer,
+                    endedAt: now,
+                    wallClockOffset: self.wallClockOffset
+                )
+            )
+        }
         let isProbe = entry?.isProbe == true
         guard self.accessLog.wants(status: status, isProbe: isProbe) else { return }
         let answer = AccessLineEncoder.Answer(

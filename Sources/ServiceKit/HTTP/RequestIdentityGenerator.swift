@@ -2,10 +2,10 @@
 ///
 /// The numbers come from SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014) with a
 /// seed from the system. They name things; nothing secret may be made of them.
-struct RequestIdentityGenerator {
+package struct RequestIdentityGenerator {
     private var state: UInt64
 
-    init() {
+    package init() {
         var system = SystemRandomNumberGenerator()
         self.state = system.next()
     }
@@ -44,14 +44,23 @@ struct RequestIdentityGenerator {
         }
     }
 
+    /// The id of a span: not 0.
+    package mutating func spanID() -> UInt64 {
+        self.next() | 1
+    }
+
     /// A trace that begins here.
-    mutating func beginTrace() -> TraceContext {
-        TraceContext(
-            traceHigh: self.next() | 1,
-            traceLow: self.next(),
-            span: self.next() | 1,
+    ///
+    /// - Parameter sampler: decides whether its spans are wanted; without one they are not.
+    package mutating func beginTrace(sampler: TraceSampler? = nil) -> TraceContext {
+        let high = self.next() | 1
+        let low = self.next()
+        return TraceContext(
+            traceHigh: high,
+            traceLow: low,
+            span: self.spanID(),
             parentSpan: 0,
-            flags: 0,
+            flags: sampler?.takes(traceLow: low) == true ? 1 : 0,
             state: nil
         )
     }
@@ -61,7 +70,7 @@ struct RequestIdentityGenerator {
         TraceContext(
             traceHigh: received.traceHigh,
             traceLow: received.traceLow,
-            span: self.next() | 1,
+            span: self.spanID(),
             parentSpan: received.parentSpan,
             flags: received.flags,
             state: state

@@ -66,10 +66,13 @@ extension Responder: Sendable {}
 package struct RequestIdentity: Sendable {
     package let id: String
     package let trace: TraceContext
+    /// Whether the request's spans are exported, so that an action gathers them in ``RequestOutcome/spans``.
+    package let isRecorded: Bool
 
-    package init(id: String, trace: TraceContext) {
+    package init(id: String, trace: TraceContext, isRecorded: Bool = false) {
         self.id = id
         self.trace = trace
+        self.isRecorded = isRecorded
     }
 }
 
@@ -81,6 +84,8 @@ package struct RequestOutcome: Sendable {
     package var closesConnection = false
     /// Further members of the access line, in order, such as `queue_ms`, `upstream_ms`, `attempts`.
     package var measures = RequestMeasures()
+    /// What was done within the request, for its trace; left empty when the request is not recorded.
+    package var spans: [ChildSpan] = []
 
     package init() {}
 

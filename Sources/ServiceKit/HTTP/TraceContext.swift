@@ -7,9 +7,10 @@ package import PrometheusMetrics
 package struct TraceContext: Sendable, Equatable {
     private let traceHigh: UInt64
     private let traceLow: UInt64
-    private let span: UInt64
+    /// This service's own span; not 0.
+    package let span: UInt64
     /// 0 when the trace began here: a caller's span is never 0.
-    private let parentSpan: UInt64
+    let parentSpan: UInt64
     /// The flags byte; bit 0 is `sampled`. Bits that version 00 doesn't define are 0.
     package let flags: UInt8
     /// `tracestate` as received, passed on unchanged; nil when the trace began here.
@@ -28,6 +29,9 @@ package struct TraceContext: Sendable, Equatable {
     package func mark(atNanoseconds: UInt64) -> TraceMark {
         TraceMark(traceHigh: self.traceHigh, traceLow: self.traceLow, atNanoseconds: atNanoseconds)
     }
+
+    /// Whether the spans of this trace are wanted, as decided where it began.
+    package var isSampled: Bool { self.flags & 1 != 0 }
 
     init(traceHigh: UInt64, traceLow: UInt64, span: UInt64, parentSpan: UInt64, flags: UInt8, state: String?) {
         self.traceHigh = traceHigh
@@ -52,6 +56,20 @@ package struct TraceContext: Sendable, Equatable {
             parent = value
         }
         self.init(traceHigh: high, traceLow: low, span: span, parentSpan: parent, flags: flags, state: state)
+    }
+
+    /// The same trace seen from a span within this one, such as one attempt of an upstream request.
+    ///
+    /// - Parameter span: not 0.
+    package func child(span: UInt64) -> TraceContext {
+        TraceContext(
+            traceHigh: self.traceHigh,
+            traceLow: self.traceLow,
+            span: span,
+            parentSpan: self.span,
+            flags: self.flags,
+            state: self.state
+        )
     }
 
     /// The value of the `traceparent` header for requests that this service makes on behalf of this one: 55 characters.

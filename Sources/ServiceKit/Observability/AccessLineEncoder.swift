@@ -126,15 +126,18 @@ struct AccessLineEncoder {
 
     /// A text as a JSON string, cut at a length in bytes that splits no character.
     private static func append(text: String, to bytes: inout [UInt8]) {
-        var shown = text[...]
-        if text.utf8.count > self.shownBytes {
-            var end = text.utf8.index(text.startIndex, offsetBy: self.shownBytes)
-            while text.utf8[end] & 0xC0 == 0x80 { end = text.utf8.index(before: end) }
-            shown = text[..<end]
-        }
+        let shown = self.shown(text)
         var writer = JSONWriter(reservingBytes: 2 * shown.utf8.count + 2)
-        writer.array { $0.element(String(shown)) }
+        writer.array { $0.element(shown) }
         bytes.append(contentsOf: writer.bytes.dropFirst().dropLast())
+    }
+
+    /// What is shown of a text that a client chose: its first ``shownBytes``, splitting no character.
+    static func shown(_ text: String) -> String {
+        guard text.utf8.count > self.shownBytes else { return text }
+        var end = text.utf8.index(text.startIndex, offsetBy: self.shownBytes)
+        while text.utf8[end] & 0xC0 == 0x80 { end = text.utf8.index(before: end) }
+        return String(text[..<end])
     }
 
     private mutating func append(_ measure: RequestMeasures.Measure) {

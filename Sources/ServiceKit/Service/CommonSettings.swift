@@ -20,6 +20,13 @@ package struct CommonSettings: Sendable {
         "shutdown-timeout", .duration(in: .milliseconds(1) ... .seconds(3600)), default: "10s",
         help: "Longest time for the graceful stop")
 
+    package let otlpEndpoint = Setting<OTLPEndpoint?>(
+        optional: "otlp-endpoint", .otlpEndpoint,
+        help: "Collector that takes spans over OTLP/HTTP as JSON, http://host:4318; without one none are made")
+    package let traceSampleRatio = Setting(
+        "trace-sample-ratio", .ratio(in: 0...1), default: "1",
+        help: "Part of the traces begun here that is exported to --otlp-endpoint; callers decide on theirs")
+
     /// - Parameter listen: the default address.
     package init(listen: String) {
         self.listen = Setting(
@@ -32,7 +39,10 @@ package struct CommonSettings: Sendable {
     /// All of them, in the order of help; `others` come after the addresses.
     package func list(with others: [any SettingDefinition]) -> [any SettingDefinition] {
         [self.listen, self.adminListen, self.adminTokenFile] + others
-            + [self.maxConnections, self.eventLoops, self.logLevel, self.shutdownTimeout]
+            + [
+                self.maxConnections, self.eventLoops, self.logLevel, self.otlpEndpoint, self.traceSampleRatio,
+                self.shutdownTimeout,
+            ]
     }
 }
 

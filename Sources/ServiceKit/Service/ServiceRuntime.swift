@@ -36,6 +36,8 @@ package final class ServiceRuntime: Sendable {
     private let output: LogOutput
     private let accessLog: AccessLog
     private let scrape: MetricsScrape
+    /// Nil without `--otlp-endpoint`.
+    private let tracer: Tracer?
 
     /// Prepares the process: takes over standard output for the log, and starts the event loops.
     ///
@@ -82,7 +84,14 @@ package final class ServiceRuntime: Sendable {
             nowNanoseconds: Timestamp.monotonicNanoseconds())
         let loops = settings[common.eventLoops]
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: loops == 0 ? System.coreCount : loops)
-        self.instanceID = String(UInt64.random(in: 1 << 60 ... .max), radix: 16)
+        let instanceID = String(UInt64.random(in: 1 << 60 ... .max), radix: 16)
+        self.instanceID = instanceID
+        let (traceMetrics, logger) = (TraceMetrics(registry: registry), self.logger)
+        self.tracer = settings[common.otlpEndpoint].map { endpoint in
+            Tracer(
+                endpoint: endpoint, sampleRatio: settings[common.traceSampleRatio], service: name,
+                instanceID: instanceID, metrics: traceMetrics, registry: registry, logger: logger)
+        }
         self.registerMetrics(prefix: metricPrefix)
         LibraryMetrics.bootstrap(registry)
     }
@@ -188,7 +197,7 @@ package final class ServiceRuntime: Sendable {
         limits.connections = self.settings[self.common.maxConnections]
         return HTTPServer(
             group: self.group, address: address, limits: limits, metrics: self.httpMetrics,
-            accessLog: self.accessLog, gate: self.gate, routes: routes)
+            accessLog: self.accessLog, tracer: self.tracer, gate: self.gate, routes: routes)
     }
 
     private func drain(
@@ -204,6 +213,8 @@ package final class ServiceRuntime: Sendable {
         }
         self.gate.set(.stopping)
         try await stop()
+        // Not to the last moment: that the collector takes nothing must not make the stop a failure.
+        self.tracer?.stop(timeout: (deadline - .now) / 2)
         if cut > 0 { throw ServiceFailure(.failure, "\(cut) requests were cut off") }
     }
 }

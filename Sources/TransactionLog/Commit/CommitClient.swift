@@ -42,6 +42,8 @@ package enum CommitRefusal: Error, Equatable, Sendable {
 package struct CommitTimings: Sendable, Equatable {
     /// When the batch was taken from the queue.
     package var takenAt: UInt64 = 0
+    /// When the write began; 0 when there was nothing to write.
+    package var writeBeganAt: UInt64 = 0
     package var writeNanoseconds: UInt64 = 0
     /// 0 when this commit was not followed by a sync.
     package var syncNanoseconds: UInt64 = 0

@@ -228,6 +228,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
             let began = monotonicNanoseconds()
             do { try self.chain.append(&self.frame, kind: .data) } catch { return self.poison(.write, error) }
             let wrote = monotonicNanoseconds()
+            timings.writeBeganAt = began
             timings.writeNanoseconds = wrote - began
             timings.frameBytes = Int(self.chain.offset - offset)
             if self.chain.syncMode == .always {

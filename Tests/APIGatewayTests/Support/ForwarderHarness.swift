@@ -15,6 +15,7 @@ struct GatewayAnswer: Sendable {
     let headers: [String: String]
     let body: [UInt8]
     let measures: [String: RequestMeasures.Value]
+    let spans: [ChildSpan]
 
     var text: String { String(decoding: self.body, as: UTF8.self) }
     var code: String? { self.string("code") }
@@ -162,6 +163,11 @@ final class ForwarderHarness: Sendable {
         state: "vendor=1"
     )!
 
+    /// The `traceparent` of a span within ``trace``.
+    static var childOfTrace: Regex<(Substring, span: Substring)> {
+        /00-0af7651916cd43dd8448eb211c80319c-(?<span>[0-9a-f]{16})-01/
+    }
+
     func perform(
         _ method: HTTPMethod,
         query: String?,
@@ -183,7 +189,7 @@ final class ForwarderHarness: Sendable {
                     peerIsLoopback: true
                 )
                 let responder = Responder(
-                    request: RequestIdentity(id: request.id, trace: request.trace),
+                    request: RequestIdentity(id: request.id, trace: request.trace, isRecorded: true),
                     eventLoop: self.eventLoop
                 ) { response, outcome in
                     continuation.resume(returning: GatewayAnswer(response, outcome))
@@ -206,6 +212,7 @@ extension GatewayAnswer {
         var measures: [String: RequestMeasures.Value] = [:]
         outcome.measures.forEach { measures[$0.name.description] = $0.value }
         self.measures = measures
+        self.spans = outcome.spans
     }
 }
 

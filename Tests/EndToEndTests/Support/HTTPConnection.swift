@@ -83,6 +83,22 @@ final class HTTPConnection {
         }
     }
 
+    /// Sends bytes as they are, ends the sending half, and reads all that the server answers.
+    func exchangeToEnd(_ bytes: [UInt8]) throws -> [UInt8] {
+        // A server that refuses early may close before all is sent; what it answered is there all the same.
+        try? self.send(bytes)
+        shutdown(self.descriptor, Int32(SHUT_WR))
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = recv(self.descriptor, &chunk, chunk.count, 0)
+            if count == 0 || (count < 0 && errno == ECONNRESET) { break }
+            guard count > 0 else { throw SystemCallError(call: "recv", code: errno) }
+            self.unread += chunk[..<count]
+        }
+        defer { self.unread = [] }
+        return self.unread
+    }
+
     /// Whether the server closes the connection without sending more.
     func isClosedByServer() throws -> Bool {
         var byte: UInt8 = 0

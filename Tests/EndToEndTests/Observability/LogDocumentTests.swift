@@ -1,0 +1,57 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("Docs/Logs.md")
+    struct LogDocument {
+        @Test func `has every message and every member that both services wrote`() throws {
+            let file = URL(fileURLWithPath: RepositoryTool.path("")).deletingLastPathComponent()
+                .deletingLastPathComponent().appendingPathComponent("Docs/Logs.md").path
+            let document = try FileText.text(file)
+            let services = try Services()
+            for front in Front.allCases {
+                let client = try KeyValueClient(services, through: front)
+                #expect(try client.set([1], [1]).status == 200)
+                #expect(try client.get([2]).status == 404)
+                #expect(try client.delete([1]).status == 200)
+            }
+            let started = try HTTPConnection(port: services.kvPort).request("POST", "/admin/compact")
+            #expect(started.status == 202)
+            try services.kv.waitForLog("compaction done")
+            _ = try services.stop()
+            for service in [services.kv, try #require(services.gateway)] {
+                let lines = service.log
+                #expect(lines.count > 5)
+                for line in lines {
+                    for name in line.members.keys {
+                        #expect(document.contains("`\(name)`"), "\(line.string("message") ?? ""): \(name)")
+                    }
+                    #expect(document.contains("`\(line.string("message") ?? "")`"))
+                }
+            }
+        }
+
+        @Test func `a write's line has where its time went, in both services`() throws {
+            let services = try Services()
+            #expect(try KeyValueClient(services, through: .apiGateway).set([1], [1]).status == 200)
+            _ = try services.stop()
+            let kv = try #require(services.kv.log.first { $0.string("handler") == "kv_set" })
+            let stages = try ["queue_ms", "write_ms", "fsync_ms", "apply_ms"].map {
+                try #require(kv.number($0), "\($0)")
+            }
+            let duration = try #require(kv.number("duration_ms"))
+            // Each is rounded to a microsecond.
+            #expect(stages.reduce(0, +) <= duration + 0.004 && stages.reduce(0, +) > 0)
+            #expect(kv.integer("batch_writes") == 1)
+            let gateway = try #require(services.gateway?.log.first { $0.string("handler") == "api_set" })
+            let upstream = try #require(gateway.number("upstream_ms"))
+            let overhead = try #require(gateway.number("overhead_ms"))
+            let wait = try #require(gateway.number("wait_ms"))
+            #expect(upstream >= duration && wait <= overhead + 0.001)
+            #expect(upstream + overhead <= (gateway.number("duration_ms") ?? 0) + 0.002)
+            #expect(gateway.integer("attempts") == 1 && gateway.integer("upstream_status") == 200)
+            #expect(gateway.string("trace_id") == kv.string("trace_id"))
+            #expect(gateway.string("request_id") == kv.string("request_id"))
+        }
+    }
+}
