@@ -104,6 +104,7 @@ struct KVRoutes {
         outcome.measures.add("write_ms", .nanoseconds(timings.write))
         outcome.measures.add("fsync_ms", .nanoseconds(timings.fsync))
         outcome.measures.add("apply_ms", .nanoseconds(timings.apply))
+        outcome.measures.add("batch_writes", .count(timings.batchWrites))
         if request.wantsTiming {
             response.headers.append(("Server-Timing", timings.serverTiming))
         }

@@ -100,6 +100,11 @@ final class StoreMetrics: LogObserver {
         }
     }
 
+    /// Failed steps of the log since the start, by stage.
+    var failureCounts: [(stage: LogFailureStage, count: UInt64)] {
+        LogFailureStage.allCases.map { ($0, self.failures[$0]?.value ?? 0) }
+    }
+
     // MARK: - LogObserver
 
     func committed(_ timings: CommitTimings) {

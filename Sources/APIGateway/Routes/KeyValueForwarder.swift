@@ -81,6 +81,7 @@ final class KeyValueForwarder {
         let overheadNanoseconds = totalNanoseconds - min(totalNanoseconds, exchange.upstreamNanoseconds)
         self.monitor.metrics.overhead.observe(nanoseconds: overheadNanoseconds)
         var outcome = RequestOutcome()
+        outcome.measures.add("wait_ms", .nanoseconds(exchange.waitNanoseconds))
         outcome.measures.add("upstream_ms", .nanoseconds(exchange.upstreamNanoseconds))
         outcome.measures.add("overhead_ms", .nanoseconds(overheadNanoseconds))
         outcome.measures.add("attempts", .count(exchange.attempts))

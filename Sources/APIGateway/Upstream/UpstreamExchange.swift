@@ -19,6 +19,10 @@ final class UpstreamExchange {
     var attempts = 0
     /// Monotonic nanoseconds at which the attempt under way was written.
     var sentAtNanoseconds: UInt64 = 0
+    /// Monotonic nanoseconds at which the wait for a connection under way began; 0 while there is none.
+    var waitsSinceNanoseconds: UInt64 = 0
+    /// Time waited for a connection, over all attempts.
+    var waitNanoseconds: UInt64 = 0
     /// Time from writing a request to its end, over all attempts.
     var upstreamNanoseconds: UInt64 = 0
     /// The connection that carries it.

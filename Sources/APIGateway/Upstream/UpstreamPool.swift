@@ -79,6 +79,7 @@ final class UpstreamPool {
             self.send(exchange, on: connection, now: now)
         case .wait(let open):
             let expiresAt = min(now + self.limits.waitNanoseconds, exchange.deadlineNanoseconds)
+            exchange.waitsSinceNanoseconds = now
             self.waiting.insert(exchange, expiresAtNanoseconds: expiresAt, now: now)
             if open { self.openConnection() }
         case .refuse:
@@ -87,6 +88,7 @@ final class UpstreamPool {
     }
 
     private func send(_ exchange: UpstreamExchange, on connection: UpstreamConnection, now: UInt64) {
+        self.endWait(exchange, now: now)
         exchange.sentAtNanoseconds = now
         self.inFlight.insert(exchange, expiresAtNanoseconds: exchange.deadlineNanoseconds, now: now)
         guard !connection.send(exchange, encoder: self.encoder, now: now) else { return }
@@ -140,7 +142,14 @@ final class UpstreamPool {
         }
     }
 
+    private func endWait(_ exchange: UpstreamExchange, now: UInt64) {
+        guard exchange.waitsSinceNanoseconds != 0 else { return }
+        exchange.waitNanoseconds += now - min(exchange.waitsSinceNanoseconds, now)
+        exchange.waitsSinceNanoseconds = 0
+    }
+
     private func endAttempt(_ exchange: UpstreamExchange) {
+        if exchange.waitsSinceNanoseconds != 0 { self.endWait(exchange, now: Timestamp.monotonicNanoseconds()) }
         guard exchange.sentAtNanoseconds != 0 else { return }
         exchange.upstreamNanoseconds += Timestamp.monotonicNanoseconds() - exchange.sentAtNanoseconds
         exchange.sentAtNanoseconds = 0

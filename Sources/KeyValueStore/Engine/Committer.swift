@@ -100,7 +100,8 @@ final class Committer: CommitClient, @unchecked Sendable {
         for staged in self.staged {
             let timings = WriteTimings(
                 queue: batch.takenAt - min(staged.command.submittedAt, batch.takenAt),
-                write: batch.writeNanoseconds, fsync: batch.syncNanoseconds, apply: applied)
+                write: batch.writeNanoseconds, fsync: batch.syncNanoseconds, apply: applied,
+                batchWrites: self.staged.count)
             self.post(WriteResult(outcome: staged.outcome, timings: timings), to: staged.command)
         }
         self.finishBatch()

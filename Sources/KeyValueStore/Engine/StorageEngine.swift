@@ -53,4 +53,6 @@ package struct WriteTimings: Sendable, Equatable {
     package var write: UInt64 = 0
     package var fsync: UInt64 = 0
     package var apply: UInt64 = 0
+    /// Writes in the group commit, this one included; 0 when there was none.
+    package var batchWrites = 0
 }

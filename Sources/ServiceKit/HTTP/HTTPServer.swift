@@ -25,6 +25,7 @@ package final class HTTPServer: Sendable {
     private let port: Int
     private let limits: Limits
     private let metrics: HTTPMetrics
+    private let slowRequests: SlowRequests
     private let accessLog: AccessLog
     private let gate: ServiceGate
     private let makeRoutes: @Sendable (any EventLoop) -> [Route]
@@ -37,6 +38,7 @@ package final class HTTPServer: Sendable {
     /// - Parameters:
     ///   - port: 0 takes any free port; ``start()`` returns it.
     ///   - metrics: shared by all listeners of the service.
+    ///   - slowRequests: likewise, with the handlers of `metrics`.
     ///   - routes: called once on each event loop by ``start()``; what it returns is confined to that loop. Every
     ///     handler in it should be known to `metrics`; others are counted as `other`.
     package init(
@@ -44,6 +46,7 @@ package final class HTTPServer: Sendable {
         address: ListenAddress,
         limits: Limits = Limits(),
         metrics: HTTPMetrics,
+        slowRequests: SlowRequests,
         accessLog: AccessLog,
         gate: ServiceGate,
         routes: @escaping @Sendable (any EventLoop) -> [Route]
@@ -53,6 +56,7 @@ package final class HTTPServer: Sendable {
         self.port = Int(address.port)
         self.limits = limits
         self.metrics = metrics
+        self.slowRequests = slowRequests
         self.accessLog = accessLog
         self.gate = gate
         self.makeRoutes = routes
@@ -146,6 +150,7 @@ package final class HTTPServer: Sendable {
             eventLoop: eventLoop,
             limits: self.limits,
             metrics: self.metrics,
+            slowRequests: self.slowRequests,
             accessLog: self.accessLog,
             gate: self.gate,
             routes: self.makeRoutes(eventLoop)

@@ -15,6 +15,7 @@ final class HTTPServerLoop {
     let writeTimeoutNanoseconds: UInt64
     let gate: ServiceGate
     let metrics: HTTPLoopMetrics
+    private let slowRequests: SlowRequestsView
     let routes: RouteTable
     private(set) var encoder = ResponseEncoder()
     private(set) var isDraining = false
@@ -33,6 +34,7 @@ final class HTTPServerLoop {
         eventLoop: any EventLoop,
         limits: HTTPServer.Limits,
         metrics: HTTPMetrics,
+        slowRequests: SlowRequests,
         accessLog: AccessLog,
         gate: ServiceGate,
         routes: [Route]
@@ -42,6 +44,7 @@ final class HTTPServerLoop {
         self.timeouts = limits.timeouts
         self.writeTimeoutNanoseconds = HTTPServer.Limits.nanoseconds(limits.writeTimeout)
         self.metrics = metrics.makeView()
+        self.slowRequests = slowRequests.makeView()
         self.accessLog = accessLog
         self.accessLine = AccessLineEncoder(service: accessLog.service)
         self.gate = gate
@@ -85,6 +88,7 @@ final class HTTPServerLoop {
     private func sweep(now: UInt64) {
         self.refreshClocks(now: now)
         self.metrics.metrics.rotateWindows(nowNanoseconds: now)
+        self.slowRequests.rotate(nowNanoseconds: now)
         // From the end, for a connection that closes is replaced by the last one.
         var index = self.connections.count - 1
         while index >= 0 {
@@ -180,6 +184,13 @@ final class HTTPServerLoop {
             responseBytes: responseBytes,
             failure: outcome.failure
         )
+        if self.slowRequests.isSlow(handler: handler, durationNanoseconds: duration) {
+            self.slowRequests.note(
+                SlowRequest(
+                    request, status: status, outcome, handler: handler,
+                    startedAtNanoseconds: request.receivedAtNanoseconds &+ self.wallClockOffset,
+                    durationNanoseconds: duration, responseBytes: responseBytes))
+        }
         let isProbe = entry?.isProbe == true
         guard self.accessLog.wants(status: status, isProbe: isProbe) else { return }
         let answer = AccessLineEncoder.Answer(
