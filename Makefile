@@ -23,7 +23,7 @@ run: build ## Build for release, start both services with data under ./data, wat
 
 .PHONY: test
 test: lint ## Set up what tests need, check the format, build, and pass every test
-	@$(TOOLS)/install-missing curl python3 strace prometheus tmux libncurses-dev
+	@$(TOOLS)/install-missing curl python3 python3-jsonschema strace prometheus tmux libncurses-dev
 	swift build --build-tests
 	swift test --skip-build --no-parallel
 
