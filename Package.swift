@@ -190,7 +190,7 @@ let package = Package(
         .testTarget(
             name: "KVServiceTests",
             dependencies: [
-                "KVService", "KeyValueStore", "ServiceKit", "TransactionLog",
+                "KVService", "KeyValueStore", "PrometheusMetrics", "ServiceKit", "TransactionLog",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],

@@ -40,7 +40,8 @@ final class Gateway: Sendable {
         let monitor = UpstreamMonitor(
             name: "kv-service",
             address: settings[GatewaySettings.upstream],
-            registry: runtime.registry
+            registry: runtime.registry,
+            events: runtime.events
         )
         self.monitor = monitor
         self.admin = GatewayAdmin(monitor: monitor, timeoutNanoseconds: self.timeoutNanoseconds)
@@ -90,9 +91,9 @@ final class Gateway: Sendable {
     func start() async {
         self.runtime.gate.set(.ready)
         guard let pool = self.pools.withLock({ $0.first }) else { return }
-        let (monitor, logger, admin) = (self.monitor, self.runtime.logger, self.admin)
+        let (monitor, events, admin) = (self.monitor, self.runtime.events, self.admin)
         pool.eventLoop.execute {
-            let probe = UpstreamProbe(pool: pool.value, monitor: monitor, logger: logger)
+            let probe = UpstreamProbe(pool: pool.value, monitor: monitor, events: events)
             probe.start(on: pool.eventLoop)
             pool.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(10), delay: .seconds(10)) { _ in
                 admin.rotateWindows()

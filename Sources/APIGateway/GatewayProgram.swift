@@ -19,7 +19,8 @@ package enum GatewayProgram: ServiceProgram {
             metricPrefix: "gateway",
             settings: settings,
             common: GatewaySettings.common,
-            handlers: Gateway.handlers
+            handlers: Gateway.handlers,
+            eventKinds: EventKind.ofGateway
         )
         let authorization: AdminAuthorization
         do throws(ServiceFailure) {

@@ -97,6 +97,12 @@ package struct JSONLogHandler: LogHandler {
 }
 
 extension JSONWriter {
+    /// An object of metadata, in the order of its names, with numbers and Booleans as in log lines.
+    package mutating func member(_ name: StaticString, metadata: Logger.Metadata) {
+        self.beginMember(name)
+        self.append(metadata: .dictionary(metadata))
+    }
+
     fileprivate mutating func member(name: String, metadata value: Logger.MetadataValue) {
         self.beginMember(name)
         self.append(metadata: value)

@@ -63,7 +63,12 @@ final class KVAdmin: Sendable {
         log.member("fsync_policy", mode.policyName)
         log.member("fsync_interval_seconds", mode.intervalSeconds)
         log.member("warning", mode.warning)
-        if let engine { Self.writePosition(&log, engine) }
+        Self.writePosition(&log, engine)
+        log.member(
+            "failures",
+            object: { failures in
+                for (stage, count) in self.metrics.failureCounts { failures.member(name: stage.rawValue, count) }
+            })
         log.member("write_seconds", object: { $0.writeQuantiles(self.writeWindow.quantiles(nowNanoseconds: now)) })
         log.member("fsync_seconds", object: { $0.writeQuantiles(self.syncWindow.quantiles(nowNanoseconds: now)) })
         log.member("batch_records_mean", self.metrics.batchTransactions.snapshot().mean)
@@ -79,18 +84,19 @@ final class KVAdmin: Sendable {
             })
     }
 
-    private static func writePosition(_ log: inout JSONWriter, _ engine: EmbeddedEngine) {
-        let statistics = engine.statistics
-        let lastSync = statistics.lastSyncNanoseconds.load(ordering: .relaxed)
-        log.member("records", statistics.lastRevision.load(ordering: .relaxed))
-        log.member("last_sequence", statistics.lastRevision.load(ordering: .relaxed))
-        log.member("durable_sequence", statistics.durableRevision.load(ordering: .relaxed))
-        log.member("pending_appends", engine.pendingWrites)
-        log.member("appended_bytes_total", statistics.appendedBytes.load(ordering: .relaxed))
+    /// Null, where there is no telling before the log has been replayed.
+    private static func writePosition(_ log: inout JSONWriter, _ engine: EmbeddedEngine?) {
+        let statistics = engine?.statistics
+        let lastSync = statistics?.lastSyncNanoseconds.load(ordering: .relaxed) ?? 0
+        log.member("records", statistics?.lastRevision.load(ordering: .relaxed))
+        log.member("last_sequence", statistics?.lastRevision.load(ordering: .relaxed))
+        log.member("durable_sequence", statistics?.durableRevision.load(ordering: .relaxed))
+        log.member("pending_appends", engine?.pendingWrites)
+        log.member("appended_bytes_total", statistics?.appendedBytes.load(ordering: .relaxed))
         log.member("last_fsync_at", lastSync == 0 ? nil : Timestamp.rfc3339(nanosecondsSince1970: lastSync))
-        log.member("last_error", statistics.failure.map { "\($0)" })
-        log.member("truncated_bytes", engine.report.tornTail?.bytes ?? 0)
-        log.member("lost_revisions", engine.report.lostEnd?.revisions ?? 0)
+        log.member("last_error", (statistics?.failure ?? statistics?.noSpace).map { "\($0)" })
+        log.member("truncated_bytes", engine.map { $0.report.tornTail?.bytes ?? 0 })
+        log.member("lost_revisions", engine.map { $0.report.lostEnd?.revisions ?? 0 })
     }
 
     private static func writeScrub(_ scrub: inout JSONWriter, _ status: ScrubStatus) {

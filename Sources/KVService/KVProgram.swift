@@ -15,7 +15,7 @@ package enum KVProgram: ServiceProgram {
     package static func serve(_ settings: ResolvedSettings) async -> ServiceExit {
         let runtime = ServiceRuntime(
             name: Self.name, metricPrefix: "kv", settings: settings, common: KVSettings.common,
-            handlers: KVRoutes.handlers)
+            handlers: KVRoutes.handlers, eventKinds: EventKind.ofKVService)
         let authorization: AdminAuthorization
         do { authorization = try AdminAuthorization(tokenFile: settings[KVSettings.common.adminTokenFile]) } catch {
             return await runtime.refuse(error)

@@ -21,13 +21,13 @@ final class KVService: Sendable {
         self.gauges = StoreGauges(holder: self.holder)
         self.limits = KeyValueLimits(
             maxKeyBytes: settings[KVSettings.maxKeyBytes], maxValueBytes: settings[KVSettings.maxValueBytes])
-        let (gate, logger) = (runtime.gate, runtime.logger)
-        let reporter = LogFailureReporter(gate: gate, logger: logger)
+        let (gate, events) = (runtime.gate, runtime.events)
+        let reporter = LogFailureReporter(gate: gate, logger: runtime.logger, events: events)
         self.metrics = StoreMetrics(
             registry: runtime.registry, holder: self.holder,
             onFailure: { stage, error in reporter.report(stage, error, now: monotonicNanoseconds()) },
-            onSpaceChange: reporter.spaceChanged, onCompaction: { $0.log(to: logger) }, onScrub: reporter.scrubbed)
-        self.gauges.register(in: runtime.registry, gate: gate)
+            onSpaceChange: reporter.spaceChanged, onCompaction: { events.tell($0) }, onScrub: { events.tell($0) })
+        self.gauges.register(in: runtime.registry)
         self.admin = KVAdmin(gauges: self.gauges, metrics: self.metrics, settings: settings)
         runtime.add(.init(name: "log_writable") { [holder] in holder.engine?.statistics.failure.map { "\($0)" } })
         runtime.httpMetrics.beginFailures(of: KVRoutes.handlers.map(\.handler), reasons: KVRoutes.failureReasons)
@@ -66,10 +66,13 @@ final class KVService: Sendable {
         self.runtime.gate.set(.replaying)
         let engine = try await self.open(configuration)
         self.holder.set(engine)
-        self.logReplay(engine.report)
+        self.runtime.events.tell(engine.report, keys: engine.figures.keys)
+        for name in engine.report.unknownFiles {
+            self.runtime.logger.warning(
+                "file in the data folder is not the log's; it is left alone", metadata: ["file": "\(name)"])
+        }
         self.watchCapacity()
         self.runtime.gate.set(.ready)
-        self.runtime.logger.notice("ready", metadata: ["keys": "\(engine.figures.keys)"])
     }
 
     /// Opens the engine on a thread of its own, as that blocks for as long as the replay takes.
@@ -94,45 +97,6 @@ final class KVService: Sendable {
             self.runtime.gate.set(.failed(reason: "\(error)"))
             throw ServiceFailure(error, directory: configuration.directory)
         }
-    }
-
-    private func logReplay(_ report: RecoveryReport) {
-        let logger = self.runtime.logger
-        if let imported = report.imported {
-            logger.notice(
-                "imported kv.log of the Go system",
-                metadata: [
-                    "operations": "\(imported.operations)", "bytes": "\(imported.bytes)",
-                    "torn_bytes": "\(imported.tornBytes)",
-                ])
-        }
-        if let tail = report.tornTail {
-            logger.warning(
-                "the log ended in an unfinished frame: cut, and its bytes kept aside",
-                metadata: [
-                    "file": "\(tail.file)", "offset": "\(tail.offset)", "bytes": "\(tail.bytes)",
-                    "kept_as": "\(tail.quarantined)",
-                ])
-        }
-        if let lost = report.lostEnd {
-            logger.error(
-                "the log ends before the place where it was closed: acknowledged writes are missing, restore a backup",
-                metadata: [
-                    "file": "\(lost.file)", "offset": "\(lost.offset)", "closed_offset": "\(lost.closedOffset)",
-                    "revision": "\(lost.lastRevision)", "closed_revision": "\(lost.closedLastRevision)",
-                ])
-        }
-        for name in report.unknownFiles {
-            logger.warning("file in the data folder is not the log's; it is left alone", metadata: ["file": "\(name)"])
-        }
-        logger.notice(
-            "log replayed",
-            metadata: [
-                "revision": "\(report.lastRevision)", "operations": "\(report.operations)",
-                "segments": "\(report.segments.count)", "bytes": "\(report.bytesRead)",
-                "duration_ms": "\(report.durationNanoseconds / 1_000_000)",
-                "clean_shutdown": "\(report.wasCleanShutdown)", "store_id": "\(report.storeID)",
-            ])
     }
 
     /// Reads the free space every few seconds, off the event loops, for as long as the process runs.

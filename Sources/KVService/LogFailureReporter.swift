@@ -3,19 +3,23 @@ import ServiceKit
 import Synchronization
 import TransactionLog
 
-/// Tells operators of the log's failures. To be called on the log's writer thread.
+/// Tells operators of the log's failures.
 final class LogFailureReporter: Sendable {
     /// A warning that would repeat itself is written once in this time.
     static let repeatNanoseconds: UInt64 = 10_000_000_000
 
     private let gate: ServiceGate
     private let logger: Logger
+    private let events: EventJournal
     /// When the last warning was written: monotonic nanoseconds, 0 for never.
     private let warnedAtNanoseconds = Atomic<UInt64>(0)
+    /// Whether it was for want of space that no segment could be made last.
+    private let diskWasFull = Atomic<Bool>(false)
 
-    init(gate: ServiceGate, logger: Logger) {
+    init(gate: ServiceGate, logger: Logger, events: EventJournal) {
         self.gate = gate
         self.logger = logger
+        self.events = events
     }
 
     /// - Parameter now: monotonic nanoseconds.
@@ -25,10 +29,10 @@ final class LogFailureReporter: Sendable {
             return
         }
         guard stage == .prepare else {
+            self.events.tell(
+                .logFailed, .critical, "the log has failed: writes are refused until a restart",
+                ["stage": "\(stage.rawValue)", "error": "\(error)"])
             self.gate.set(.failed(reason: "the log cannot be written: \(error)"))
-            self.logger.critical(
-                "the log has failed: writes are refused until a restart",
-                metadata: ["stage": "\(stage.rawValue)", "error": "\(error)"])
             return
         }
         // Each write that is refused for want of space comes here.
@@ -41,29 +45,30 @@ final class LogFailureReporter: Sendable {
     /// No further segment can be made, and why; or, with nil, they can again. On the thread that makes them.
     func spaceChanged(_ error: SystemError?) {
         guard let error else {
-            self.logger.notice("there is space for the log's next segment again")
+            if self.diskWasFull.load(ordering: .relaxed) {
+                self.events.tell(.diskSpaceBack, .notice, "there is space for the log's next segment again")
+            } else {
+                self.events.tell(.segmentAvailable, .notice, "the log's next segment could be made ready")
+            }
             return
         }
-        self.logger.error(
-            """
-            no space for the log's next segment: sets are refused once the active one is full; reads and deletes go \
-            on, and sets do as soon as there is space
-            """,
-            metadata: ["error": "\(error)"])
-    }
-
-    /// On the scrubber's thread.
-    func scrubbed(_ pass: ScrubStatus.Pass) {
-        for finding in pass.findings {
-            self.logger.critical(
-                "a file of the log is damaged; the next start would be refused: restore a backup, or compact now",
-                metadata: ["finding": "\(finding)"])
+        self.diskWasFull.store(error.isOutOfSpace, ordering: .relaxed)
+        if error.isOutOfSpace {
+            self.events.tell(
+                .diskFull, .error,
+                """
+                no space for the log's next segment: sets are refused once the active one is full; reads and deletes \
+                go on, and sets do as soon as there is space
+                """,
+                ["error": "\(error)"])
+        } else {
+            self.events.tell(
+                .segmentUnavailable, .error,
+                """
+                the log's next segment cannot be made ready: sets are refused once the active one is full; it is \
+                tried again each second
+                """,
+                ["error": "\(error)"])
         }
-        self.logger.notice(
-            "log scrubbed",
-            metadata: [
-                "files": "\(pass.files)", "bytes": "\(pass.bytes)", "findings": "\(pass.findings.count)",
-                "duration_ms": "\(pass.durationNanoseconds / 1_000_000)",
-            ])
     }
 }

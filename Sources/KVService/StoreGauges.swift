@@ -1,6 +1,5 @@
 import KeyValueStore
 import PrometheusMetrics
-import ServiceKit
 import Synchronization
 import TransactionLog
 
@@ -23,16 +22,10 @@ final class StoreGauges: Sendable {
         self.capacityState.withLock { $0 = capacity }
     }
 
-    func register(in registry: MetricsRegistry, gate: ServiceGate) {
+    func register(in registry: MetricsRegistry) {
         self.registerStore(in: registry)
         self.registerLog(in: registry)
         self.registerScrub(in: registry)
-        registry.gauge("kv_read_only", help: "Whether writes are refused while reads go on.") {
-            switch gate.state {
-            case .readOnly, .failed: 1
-            default: 0
-            }
-        }
         registry.gauge("kv_replay_duration_seconds", help: "Time that the replay at the start took, or takes so far.") {
             [replay] in replay.durationSeconds
         }

@@ -112,6 +112,11 @@ final class StoreMetrics: LogObserver {
         if timings.fsync > 0 { self.syncDurations.exemplify(nanoseconds: timings.fsync, in: trace) }
     }
 
+    /// Failed steps of the log since the start, by stage.
+    var failureCounts: [(stage: LogFailureStage, count: UInt64)] {
+        LogFailureStage.allCases.map { ($0, self.failures[$0]?.value ?? 0) }
+    }
+
     // MARK: - LogObserver
 
     func committed(_ timings: CommitTimings) {

@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import PrometheusMetrics
 import ServiceKit
 import Synchronization
 import Testing
@@ -32,7 +33,7 @@ struct LogFailureTests {
         for _ in 1...2 { reporter.report(stage, Self.full, now: 1) }
         #expect(lines.texts.count == 2)
         #expect(lines.texts.allSatisfy { $0 == "critical the log has failed: writes are refused until a restart" })
-        #expect(gate.state.reason?.contains("the log cannot be written") == true)
+        #expect(gate.described.reason?.contains("the log cannot be written") == true)
         #expect(!gate.isReady)
     }
 
@@ -59,7 +60,9 @@ struct LogFailureTests {
         let gate = ServiceGate(service: "kv-service")
         gate.set(.ready)
         let logger = Logger(label: "test") { _ in Recorder(lines: lines) }
-        return (lines, LogFailureReporter(gate: gate, logger: logger), gate)
+        let events = EventJournal(
+            registry: MetricsRegistry(), metricPrefix: "kv", kinds: EventKind.ofKVService, logger: logger)
+        return (lines, LogFailureReporter(gate: gate, logger: logger, events: events), gate)
     }
 
     private final class Lines: Sendable {

@@ -1,4 +1,5 @@
 import JSONLogging
+import Logging
 import PrometheusMetrics
 import ServiceKit
 import Synchronization
@@ -23,6 +24,7 @@ final class UpstreamMonitor: Sendable {
     private let lastError = Mutex<LastError?>(nil)
     /// The breaker, and when it opened: wall clock, nanoseconds since 1970.
     private let breaker: Mutex<(machine: CircuitBreaker, openedAtNanoseconds: UInt64?)>
+    private let events: EventJournal
     /// Whether ``breaker`` is as at its start, so that nobody needs to lock it: nearly always.
     private let breakerIsAtRest = Atomic<Bool>(true)
     /// Monotonic nanoseconds, 0 for never.
@@ -35,11 +37,13 @@ final class UpstreamMonitor: Sendable {
         name: String,
         address: UpstreamAddress,
         registry: MetricsRegistry,
+        events: EventJournal,
         breakerLimits: CircuitBreaker.Limits = CircuitBreaker.Limits()
     ) {
         self.name = name
         self.address = address
         self.metrics = UpstreamMetrics(registry: registry, upstream: name)
+        self.events = events
         self.breaker = Mutex((CircuitBreaker(limits: breakerLimits), nil))
         self.registerGauges(registry)
     }
@@ -77,11 +81,22 @@ final class UpstreamMonitor: Sendable {
         self.lastSuccess.store(Timestamp.monotonicNanoseconds(), ordering: .relaxed)
         if self.failedProbes.load(ordering: .relaxed) > 0 { self.failedProbes.store(0, ordering: .relaxed) }
         guard !self.breakerIsAtRest.load(ordering: .relaxed) else { return }
-        self.breaker.withLock { breaker in
+        let openedAt = self.breaker.withLock { breaker in
+            let openedAt = breaker.openedAtNanoseconds
             breaker.machine.succeeded()
             breaker.openedAtNanoseconds = nil
             self.breakerIsAtRest.store(true, ordering: .relaxed)
+            return openedAt
         }
+        guard let openedAt else { return }
+        let now = Timestamp.wallClockNanoseconds()
+        self.events.tell(
+            .circuitClosed, .notice, "\(self.name) answers again: the circuit is closed",
+            [
+                "upstream": "\(self.name)",
+                "open_seconds": .stringConvertible(Double(now - min(openedAt, now)) / 1e9),
+            ]
+        )
     }
 
     /// An answer came whole, but it is not one that kv-service gives.
@@ -119,13 +134,18 @@ final class UpstreamMonitor: Sendable {
         }
         let error = LastError(atNanoseconds: Timestamp.wallClockNanoseconds(), failure: failure)
         self.lastError.withLock { $0 = error }
-        self.breaker.withLock { breaker in
+        let hasOpened = self.breaker.withLock { breaker in
             self.breakerIsAtRest.store(false, ordering: .relaxed)
             breaker.machine.failed(now: Timestamp.monotonicNanoseconds(), jitter: Double.random(in: 0...1))
-            if breaker.machine.state != .closed, breaker.openedAtNanoseconds == nil {
-                breaker.openedAtNanoseconds = error.atNanoseconds
-            }
+            guard breaker.machine.state != .closed, breaker.openedAtNanoseconds == nil else { return false }
+            breaker.openedAtNanoseconds = error.atNanoseconds
+            return true
         }
+        guard hasOpened else { return }
+        self.events.tell(
+            .circuitOpened, .error, "\(self.name) failed repeatedly: the circuit is open, requests are refused",
+            ["upstream": "\(self.name)", "reason": "\(failure.label)", "detail": "\(failure.message)"]
+        )
     }
 
     // MARK: What the probe tells

@@ -10,19 +10,23 @@ final class UpstreamProbe {
 
     private let pool: UpstreamPool
     private let monitor: UpstreamMonitor
-    private let logger: Logger
+    private let events: EventJournal
     private var number: UInt64 = 0
     private var identities = RequestIdentityGenerator()
     /// Probes that failed since the start.
     private var failures = 0
-    /// What the log was told last; nil for nothing.
-    private var toldReachable: Bool?
+    private enum Finding {
+        case ready, notReady, lost
+    }
+
+    /// What was told last; nil for nothing.
+    private var told: Finding?
     private var task: RepeatedTask?
 
-    init(pool: UpstreamPool, monitor: UpstreamMonitor, logger: Logger) {
+    init(pool: UpstreamPool, monitor: UpstreamMonitor, events: EventJournal) {
         self.pool = pool
         self.monitor = monitor
-        self.logger = logger
+        self.events = events
     }
 
     /// Probes now and from now on.
@@ -63,7 +67,7 @@ final class UpstreamProbe {
                     throw .protocolError("status \(response.head.status) to /readyz that kv-service does not give")
                 }
                 self.monitor.probed(isReady: isReady)
-                self.succeeded()
+                self.succeeded(isReady: isReady)
             } catch {
                 self.monitor.answeredWithNonsense(exchange, error)
                 throw error
@@ -73,11 +77,21 @@ final class UpstreamProbe {
         }
     }
 
-    /// Ready or not, it is there.
-    private func succeeded() {
-        guard self.toldReachable != true else { return }
-        self.toldReachable = true
-        self.logger.notice("kv-service can be reached", metadata: ["upstream": "\(self.monitor.address)"])
+    private func succeeded(isReady: Bool) {
+        let finding = isReady ? Finding.ready : .notReady
+        guard self.told != finding else { return }
+        self.told = finding
+        if isReady {
+            self.events.tell(
+                .upstreamBack, .notice, "kv-service can be reached",
+                ["upstream": "\(self.monitor.address)"]
+            )
+        } else {
+            self.events.tell(
+                .upstreamNotReady, .warning, "kv-service can be reached, and says that it is not ready",
+                ["upstream": "\(self.monitor.address)"]
+            )
+        }
     }
 
     private func failed(_ failure: UpstreamFailure) {
@@ -92,12 +106,12 @@ final class UpstreamProbe {
         self.failures += 1
         // One failure may be a blip, and both services may just have been started together.
         guard self.failures >= UpstreamMonitor.failedProbesToUnready, !self.monitor.isReachable,
-            self.toldReachable != false
+            self.told != .lost
         else { return }
-        self.toldReachable = false
-        self.logger.warning(
-            "kv-service cannot be reached",
-            metadata: [
+        self.told = .lost
+        self.events.tell(
+            .upstreamLost, .warning, "kv-service cannot be reached",
+            [
                 "upstream": "\(self.monitor.address)", "reason": "\(failure.label)", "detail": "\(failure.message)",
             ]
         )

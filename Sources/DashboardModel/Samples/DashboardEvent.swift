@@ -32,37 +32,55 @@ package struct DashboardEvent: Sendable, Equatable {
 
 /// An entry of a service's `/admin/events`.
 package struct ServiceEvent: Sendable, Equatable {
+    /// Names the run of the service's process; numbers begin again with each.
+    package var instance: String
+    /// Counts the events of this run from 1.
+    package var number: Int
     package var at: Double
     package var level: DashboardEvent.Level
     package var text: String
 
-    package init(at: Double, level: DashboardEvent.Level, text: String) {
+    package init(instance: String, number: Int, at: Double, level: DashboardEvent.Level, text: String) {
+        self.instance = instance
+        self.number = number
         self.at = at
         self.level = level
         self.text = text
     }
 
-    /// Reads a document of `GET /admin/events`, `{"events":[{"at":"…","level":"…","event":"…","message":"…"}]}`.
+    /// Reads a document of `GET /admin/events`.
     ///
-    /// - Returns: oldest first, at most 256; entries without a time or a text are left out.
+    /// - Returns: oldest first, at most 256; entries without a number, a time or a message are left out.
     package static func list(parsing text: [UInt8]) throws(JSONTreeError) -> [ServiceEvent] {
         let tree = try JSONTree(parsing: text)
-        let entries = (tree["events"]?.elements ?? tree.elements).compactMap { entry -> ServiceEvent? in
-            guard let at = (entry["at"]?.string ?? entry["time"]?.string).flatMap(InstantText.seconds) else {
-                return nil
-            }
-            let name = entry["event"]?.string ?? entry["name"]?.string ?? entry["kind"]?.string
-            let message = entry["message"]?.string
-            guard let text = [name, message].compactMap({ $0 }).nonEmptyJoined else { return nil }
-            return ServiceEvent(at: at, level: DashboardEvent.Level(word: entry["level"]?.string), text: text)
+        let instance = tree["instance_id"]?.string ?? ""
+        let entries = (tree["events"]?.elements ?? []).compactMap { entry -> ServiceEvent? in
+            guard let number = entry["number"]?.int, let at = entry["time"]?.string.flatMap(InstantText.seconds),
+                let message = entry["message"]?.string
+            else { return nil }
+            return ServiceEvent(
+                instance: instance, number: number, at: at,
+                level: DashboardEvent.Level(word: entry["severity"]?.string),
+                text: message + Self.addition(kind: entry["kind"]?.string, entry["details"] ?? .null))
         }
-        return Array(entries.sorted { $0.at < $1.at }.suffix(256))
+        return Array(entries.sorted { $0.number < $1.number }.suffix(256))
     }
-}
 
-extension [String] {
-    fileprivate var nonEmptyJoined: String? {
-        self.isEmpty ? nil : self.joined(separator: ": ")
+    /// What the details add to the message on one line.
+    private static func addition(kind: String?, _ details: JSONTree) -> String {
+        if kind == "compaction_ended", details["result"]?.string == "ok",
+            let seconds = details["duration_seconds"]?.double, let before = details["bytes_before"]?.double,
+            let after = details["bytes_after"]?.double
+        {
+            return " in \(Quantity.duration(seconds)), \(Quantity.bytes(before - after, .si)) freed"
+        }
+        if kind == "log_level_changed", let from = details["from"]?.string, let to = details["to"]?.string {
+            return ": \(from), now \(to)"
+        }
+        for name in ["detail", "error", "finding", "reason", "file"] {
+            if let text = details[name]?.string { return ": \(text)" }
+        }
+        return ""
     }
 }
 

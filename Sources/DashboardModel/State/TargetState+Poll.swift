@@ -145,10 +145,13 @@ extension TargetState {
     private mutating func takeEvents(_ result: PollResult, _ told: inout [DashboardEvent]) {
         guard let events = result.events else { return }
         self.reportsEvents = true
-        for event in events where event.at > self.newestEventAt {
+        for event in events {
+            // Numbers begin again when the service was restarted.
+            if event.instance != self.newestEvent.instance { self.newestEvent = (event.instance, 0) }
+            guard event.number > self.newestEvent.number else { continue }
+            self.newestEvent.number = event.number
             told.append(
                 DashboardEvent(at: event.at, source: self.target.name, level: event.level, text: event.text))
         }
-        self.newestEventAt = max(self.newestEventAt, events.last?.at ?? 0)
     }
 }

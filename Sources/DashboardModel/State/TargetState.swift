@@ -46,8 +46,8 @@ package struct TargetState: Sendable {
 
     /// The scrapes that the window of ``figures`` reaches over, oldest first.
     var recent: [(time: Double, snapshot: MetricsSnapshot)] = []
-    /// The newest time of an event of the service that was taken over.
-    var newestEventAt = 0.0
+    /// The newest event of the service that was taken over.
+    var newestEvent = (instance: "", number: 0)
 
     init(_ target: Target, wallTime: Double) {
         self.target = target

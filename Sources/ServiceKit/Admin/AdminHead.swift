@@ -3,21 +3,30 @@ package import PrometheusMetrics
 
 /// The parts of `GET /admin` that both services have.
 extension ServiceRuntime {
-    /// `schema_version`, who this is, its state and its times, `process` and `http`. Reads `/proc`, some tens of
-    /// microseconds.
-    package func writeAdminHead(to document: inout JSONWriter) {
-        let now = Timestamp.wallClockNanoseconds()
+    /// What every document of this service begins with.
+    func writeDocumentHead(to document: inout JSONWriter) {
         document.member("schema_version", 1)
         document.member("service", self.name)
         document.member("instance_id", self.instanceID)
+        document.memberTimestamp("now", nanosecondsSince1970: Timestamp.wallClockNanoseconds())
+    }
+
+    /// Who this is, its state and its times, what operators have switched, `process` and `http`. Reads `/proc`, some
+    /// tens of microseconds.
+    func writeAdminHead(to document: inout JSONWriter) {
+        let now = Timestamp.wallClockNanoseconds()
+        let (state, reason) = self.gate.described
+        self.writeDocumentHead(to: &document)
         document.member("version", BuildInfo.version)
         document.member("revision", BuildInfo.revision)
         document.member("swift_version", BuildInfo.swiftVersion)
-        document.member("state", self.gate.state.name.description)
-        document.member("state_reason", self.gate.state.reason)
-        document.memberTimestamp("now", nanosecondsSince1970: now)
+        document.member("build_type", BuildInfo.buildType)
+        document.member("state", state)
+        document.member("state_reason", reason)
         document.memberTimestamp("started_at", nanosecondsSince1970: self.startedAtNanoseconds)
         document.member("uptime_seconds", Double(now - min(now, self.startedAtNanoseconds)) / 1e9)
+        self.gate.writeSwitches(to: &document)
+        document.member("log_level", object: self.logLevelControl.write)
         document.member("process", object: Self.writeProcess)
         document.member("http", object: self.writeHTTP)
     }

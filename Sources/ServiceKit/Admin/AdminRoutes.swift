@@ -4,41 +4,76 @@ import NIOHTTP1
 
 /// `/admin` and what lies below it. Reading never changes anything; actions ask ``AdminAuthorization``.
 extension ServiceRuntime {
+    /// What a request to one of these routes is answered; a problem is answered as such.
+    typealias AdminAnswer = @Sendable (HTTPRequest) throws(Problem) -> HTTPResponse
+
+    /// The documents below `/admin`, as `links` in `/admin` names them.
+    private static let links: [(name: StaticString, path: String)] = [
+        ("config", "/admin/config"), ("events", "/admin/events"), ("slow", "/admin/slow"),
+        ("log_level", "/admin/log-level"), ("read_only", "/admin/read-only"), ("drain", "/admin/drain"),
+        ("metrics", "/metrics"), ("readiness", "/readyz"),
+    ]
+
     /// - Parameter document: writes the members of `GET /admin` behind the common head.
     package func adminRoutes(
         authorization: AdminAuthorization, document: @escaping @Sendable (inout JSONWriter) -> Void
     ) -> [Route] {
-        [
-            Self.route(
-                "/admin", [(.GET, { _, responder in responder.respond(.json(.ok, self.adminDocument(document))) })]),
-            Self.route(
-                "/admin/config",
-                [(.GET, { _, responder in responder.respond(.json(.ok, self.configurationDocument())) })]),
-            Self.route(
-                "/admin/log-level",
-                [
-                    (.GET, { _, responder in responder.respond(.json(.ok, self.logLevelDocument())) }),
-                    (.POST, { request, responder in self.setLogLevel(request, responder, authorization) }),
-                ],
-                bodyLimitBytes: 1_024),
+        let logLevel: AdminAnswer = { request throws(Problem) in try self.setLogLevel(request) }
+        let readOnly: AdminAnswer = { request throws(Problem) in try self.setReadOnly(request) }
+        let drain: AdminAnswer = { request throws(Problem) in try self.setDrain(request) }
+        return [
+            Self.adminRoute("/admin", get: { _ in .json(.ok, self.adminDocument(document)) }),
+            Self.adminRoute("/admin/config", get: { _ in .json(.ok, self.configurationDocument()) }),
+            Self.adminRoute(
+                "/admin/events", takesQuery: true,
+                get: { request throws(Problem) in .json(.ok, try self.eventsDocument(request)) }),
+            Self.adminRoute(
+                "/admin/slow", takesQuery: true,
+                get: { request throws(Problem) in .json(.ok, try self.slowDocument(request)) }),
+            Self.adminRoute(
+                "/admin/log-level", get: { _ in self.logLevelDocument() }, post: logLevel, authorization),
+            Self.adminRoute(
+                "/admin/read-only", get: { _ in self.readOnlyDocument() }, post: readOnly, authorization),
+            Self.adminRoute("/admin/drain", get: { _ in self.drainDocument() }, post: drain, authorization),
         ]
     }
 
-    /// A route whose actions take no query parameters: one that went unnoticed may have been meant to matter.
-    private static func route(
-        _ path: String, _ actions: [(method: HTTPMethod, action: Route.Action)], bodyLimitBytes: Int = 0
+    private static func adminRoute(
+        _ path: String, takesQuery: Bool = false, get: @escaping AdminAnswer, post: AdminAnswer? = nil,
+        _ authorization: AdminAuthorization? = nil
     ) -> Route {
-        Route(
-            path: path, handler: "admin", kind: .admin, bodyLimitBytes: bodyLimitBytes,
-            actions: actions.map { method, action in
-                let strict: Route.Action = { request, responder in
-                    do throws(Problem) { _ = try QueryParameters(request.query, allowed: []) } catch {
-                        return responder.fail(error)
+        var actions: [(method: HTTPMethod, action: Route.Action)] = [
+            (
+                .GET,
+                { request, responder in
+                    Self.answer(responder) { () throws(Problem) in
+                        // One that went unnoticed may have been meant to matter.
+                        if !takesQuery { _ = try QueryParameters(request.query, allowed: []) }
+                        return try get(request)
                     }
-                    action(request, responder)
                 }
-                return (method, strict)
-            })
+            )
+        ]
+        if let post, let authorization {
+            actions.append(
+                (
+                    .POST,
+                    { request, responder in
+                        Self.answer(responder) { () throws(Problem) in
+                            try authorization.check(request)
+                            _ = try QueryParameters(request.query, allowed: [])
+                            return try post(request)
+                        }
+                    }
+                ))
+        }
+        return Route(
+            path: path, handler: "admin", kind: .admin, bodyLimitBytes: post == nil ? 0 : ActionBody.limitBytes,
+            actions: actions)
+    }
+
+    private static func answer(_ responder: Responder, _ body: () throws(Problem) -> HTTPResponse) {
+        do throws(Problem) { responder.respond(try body()) } catch { responder.fail(error) }
     }
 
     private func adminDocument(_ members: (inout JSONWriter) -> Void) -> [UInt8] {
@@ -47,6 +82,8 @@ extension ServiceRuntime {
             self.writeAdminHead(to: &object)
             members(&object)
             self.gate.writeChecks(to: &object)
+            object.member(
+                "links", object: { links in for (name, path) in Self.links { links.member(name, path) } })
         }
         writer.newline()
         return writer.bytes
@@ -57,42 +94,5 @@ extension ServiceRuntime {
         let level = self.logLevel.value
         let isChanged = level != self.settings[self.common.logLevel]
         return self.settings.document(changed: isChanged ? [self.common.logLevel.name: level.rawValue] : [:])
-    }
-
-    private func logLevelDocument() -> [UInt8] {
-        var writer = JSONWriter()
-        writer.object { $0.member("level", self.logLevel.value.rawValue) }
-        writer.newline()
-        return writer.bytes
-    }
-
-    private func setLogLevel(_ request: HTTPRequest, _ responder: Responder, _ authorization: AdminAuthorization) {
-        do throws(Problem) {
-            try authorization.check(request)
-            let level = try Self.logLevel(in: request)
-            self.logger.notice(
-                "log level changed",
-                metadata: ["from": "\(self.logLevel.value)", "to": "\(level)", "request_id": "\(request.id)"])
-            self.logLevel.value = level
-            responder.respond(.json(.ok, self.logLevelDocument()))
-        } catch {
-            responder.fail(error)
-        }
-    }
-
-    private static func logLevel(in request: HTTPRequest) throws(Problem) -> Logger.Level {
-        let object: FlatJSONObject
-        do { object = try FlatJSONObject(parsing: request.body) } catch {
-            throw Problem(
-                .badRequest, code: "not_json", detail: "The body is not JSON: \(error.reason) at byte \(error.offset).")
-        }
-        guard object.names == ["level"], case .string(let text)? = object["level"],
-            let level = Logger.Level(rawValue: String(decoding: text, as: UTF8.self))
-        else {
-            let words = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-            throw Problem(
-                .badRequest, code: "bad_json", detail: "Send {\"level\":…} with one of \(words), and nothing else.")
-        }
-        return level
     }
 }

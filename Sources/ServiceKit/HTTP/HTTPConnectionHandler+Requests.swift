@@ -59,6 +59,7 @@ extension HTTPConnectionHandler {
     func requestDidEnd() {
         self.machine.requestCompleted()
         guard let request = self.request, let context = self.context else { return }
+        request.completed(atNanoseconds: self.now)
         switch request.admission.verdict {
         case .act(let action, _):
             let responder = Responder(request: request.identity, connection: self, eventLoop: context.eventLoop)

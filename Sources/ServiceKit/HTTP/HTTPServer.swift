@@ -25,6 +25,7 @@ package final class HTTPServer: Sendable {
     private let port: Int
     private let limits: Limits
     private let metrics: HTTPMetrics
+    private let slowRequests: SlowRequests
     private let accessLog: AccessLog
     private let tracer: Tracer?
     private let gate: ServiceGate
@@ -39,6 +40,7 @@ package final class HTTPServer: Sendable {
     ///   - port: 0 takes any free port; ``start()`` returns it.
     ///   - metrics: shared by all listeners of the service.
     ///   - tracer: takes the spans of sampled requests; without one no trace that begins here is sampled.
+    ///   - slowRequests: likewise, with the handlers of `metrics`.
     ///   - routes: called once on each event loop by ``start()``; what it returns is confined to that loop. Every
     ///     handler in it should be known to `metrics`; others are counted as `other`.
     package init(
@@ -46,6 +48,7 @@ package final class HTTPServer: Sendable {
         address: ListenAddress,
         limits: Limits = Limits(),
         metrics: HTTPMetrics,
+        slowRequests: SlowRequests,
         accessLog: AccessLog,
         tracer: Tracer? = nil,
         gate: ServiceGate,
@@ -56,6 +59,7 @@ package final class HTTPServer: Sendable {
         self.port = Int(address.port)
         self.limits = limits
         self.metrics = metrics
+        self.slowRequests = slowRequests
         self.accessLog = accessLog
         self.tracer = tracer
         self.gate = gate
@@ -150,6 +154,7 @@ package final class HTTPServer: Sendable {
             eventLoop: eventLoop,
             limits: self.limits,
             metrics: self.metrics,
+            slowRequests: self.slowRequests,
             accessLog: self.accessLog,
             tracer: self.tracer,
             gate: self.gate,

@@ -15,6 +15,7 @@ final class HTTPServerLoop {
     let writeTimeoutNanoseconds: UInt64
     let gate: ServiceGate
     let metrics: HTTPLoopMetrics
+    private let slowRequests: SlowRequestsView
     let routes: RouteTable
     private(set) var encoder = ResponseEncoder()
     private(set) var isDraining = false
@@ -34,6 +35,7 @@ final class HTTPServerLoop {
         eventLoop: any EventLoop,
         limits: HTTPServer.Limits,
         metrics: HTTPMetrics,
+        slowRequests: SlowRequests,
         accessLog: AccessLog,
         tracer: Tracer? = nil,
         gate: ServiceGate,
@@ -44,6 +46,7 @@ final class HTTPServerLoop {
         self.timeouts = limits.timeouts
         self.writeTimeoutNanoseconds = HTTPServer.Limits.nanoseconds(limits.writeTimeout)
         self.metrics = metrics.makeView()
+        self.slowRequests = slowRequests.makeView()
         self.accessLog = accessLog
         self.tracer = tracer
         self.accessLine = AccessLineEncoder(service: accessLog.service)
@@ -88,6 +91,7 @@ final class HTTPServerLoop {
     private func sweep(now: UInt64) {
         self.refreshClocks(now: now)
         self.metrics.metrics.rotateWindows(nowNanoseconds: now)
+        self.slowRequests.rotate(nowNanoseconds: now)
         // From the end, for a connection that closes is replaced by the last one.
         var index = self.connections.count - 1
         while index >= 0 {
@@ -204,6 +208,13 @@ final class HTTPServerLoop {
                     wallClockOffset: self.wallClockOffset
                 )
             )
+        }
+        if self.slowRequests.isSlow(handler: handler, durationNanoseconds: duration) {
+            self.slowRequests.note(
+                SlowRequest(
+                    request, status: status, outcome, handler: handler,
+                    startedAtNanoseconds: request.receivedAtNanoseconds &+ self.wallClockOffset,
+                    durationNanoseconds: duration, responseBytes: responseBytes))
         }
         let isProbe = entry?.isProbe == true
         guard self.accessLog.wants(status: status, isProbe: isProbe) else { return }

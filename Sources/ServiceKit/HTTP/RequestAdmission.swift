@@ -85,7 +85,7 @@ struct RequestAdmission {
         guard let action = entry.action(for: method) else {
             return method == .options ? .describe(allow: entry.allow) : .refuse(.methodNotAllowed(allow: entry.allow))
         }
-        if entry.isData, let problem = gate.refusal() { return .refuse(problem) }
+        if entry.isData, let problem = gate.refusal(isWrite: entry.isWrite) { return .refuse(problem) }
         return .act(action, limit: entry.bodyLimitBytes)
     }
 

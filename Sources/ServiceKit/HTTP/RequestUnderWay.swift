@@ -7,6 +7,8 @@ final class RequestUnderWay {
     let userAgent: String
     let identity: RequestIdentity
     let receivedAtNanoseconds: UInt64
+    /// Monotonic nanoseconds at which its last byte was read; until then as for the first.
+    private(set) var completedAtNanoseconds: UInt64
     let admission: RequestAdmission
     private var headers: HeaderFields
     private var body = ByteBuffer()
@@ -27,6 +29,7 @@ final class RequestUnderWay {
         self.userAgent = userAgent
         self.identity = identity
         self.receivedAtNanoseconds = receivedAtNanoseconds
+        self.completedAtNanoseconds = receivedAtNanoseconds
         self.admission = admission
     }
 
@@ -38,6 +41,7 @@ final class RequestUnderWay {
         self.userAgent = ""
         self.identity = identity
         self.receivedAtNanoseconds = receivedAtNanoseconds
+        self.completedAtNanoseconds = receivedAtNanoseconds
         self.admission = RequestAdmission(refusing: problem)
     }
 
@@ -53,6 +57,10 @@ final class RequestUnderWay {
 
     /// Every refusal of a write happens before anything is written.
     var appliedByRefusal: Problem.Applied? { self.admission.entry?.isWrite == true ? .no : nil }
+
+    func completed(atNanoseconds now: UInt64) {
+        self.completedAtNanoseconds = now
+    }
 
     func count(_ piece: ByteBuffer) {
         self.bodyBytes += piece.readableBytes

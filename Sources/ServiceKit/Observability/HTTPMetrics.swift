@@ -107,6 +107,9 @@ package final class HTTPMetrics: Sendable {
         return HTTPLoopMetrics(metrics: self, counters: counters)
     }
 
+    /// In the order of ``handlerIndex(_:)``.
+    var handlerNames: [String] { self.handlers.map(\.handler) }
+
     func handlerIndex(_ handler: String) -> Int {
         self.handlers.firstIndex { $0.handler == handler } ?? self.handlers.count - 1
     }

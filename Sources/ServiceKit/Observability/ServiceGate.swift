@@ -1,4 +1,4 @@
-package import JSONLogging
+import JSONLogging
 import NIOHTTP1
 import Synchronization
 
@@ -12,55 +12,33 @@ package final class ServiceGate: Sendable {
         /// The log is being read.
         case replaying
         case ready
-        /// Reads are served; writes are refused by the service itself, for this reason.
-        case readOnly(reason: String)
         /// The service can't do its work until it is restarted, for this reason. Reads may still be served.
         case failed(reason: String)
-        /// Requests under way are finished, new ones are refused.
+        /// The process stops: requests under way are finished, new ones are refused.
         case draining
         /// No request is left; data is being brought to rest.
         case stopping
-
-        /// As in `/readyz`, `/admin` and log lines.
-        package var name: StaticString {
-            switch self {
-            case .starting: "starting"
-            case .replaying: "replaying"
-            case .ready: "ready"
-            case .readOnly: "read_only"
-            case .failed: "failed"
-            case .draining: "draining"
-            case .stopping: "stopping"
-            }
-        }
-
-        /// Why the service is not ready, for a person; nil when there is nothing to add to the name.
-        package var reason: String? {
-            switch self {
-            case .readOnly(let reason), .failed(let reason): reason
-            case .starting, .replaying, .ready, .draining, .stopping: nil
-            }
-        }
-
-        fileprivate var serving: Serving {
-            switch self {
-            case .ready, .readOnly, .failed: .open
-            case .starting, .replaying: .notYet
-            case .draining, .stopping: .noLonger
-            }
-        }
     }
 
-    /// Whether data routes are taken, in one word that an event loop can read for every request.
-    fileprivate enum Serving: UInt8 {
-        case open, notYet, noLonger
+    /// What an operator has switched on until it is switched off, or the process ends.
+    package struct OperatorSwitch: Sendable, Equatable {
+        /// The operator's own words.
+        package var reason: String?
+        /// Wall clock, nanoseconds since 1970.
+        package var sinceNanoseconds: UInt64
+    }
+
+    /// Which data routes are taken, in one word that an event loop can read for every request.
+    enum Serving: UInt8 {
+        case open, readsOnly, notYet, noLonger
     }
 
     /// One thing that must hold for the service to be ready.
     package struct Check: Sendable {
         /// snake_case, such as `log_writable`.
         package let name: String
-        /// Nil while it holds, else what is wrong. Called from event loops: it must not block.
+        /// Nil while it holds, else what is wrong. Called from event loops and under a lock of the gate: it must not
+        /// block, nor ask the gate.
         package let failure: @Sendable () -> String?
 
         package init(name: String, failure: @escaping @Sendable () -> String?) {
@@ -86,14 +64,35 @@ package final class ServiceGate: Sendable {
         }
     }
 
-    private struct Guarded {
+    struct Guarded {
         var state = State.starting
+        var readOnly: OperatorSwitch?
+        var drain: OperatorSwitch?
         var checks: [Check] = []
         var replayProgress: (@Sendable () -> ReplayProgress)?
+        /// Told of each change of readiness.
+        var listener: (@Sendable (_ notReadyReason: String?) -> Void)?
+
+        var serving: Serving {
+            switch self.state {
+            case .ready, .failed: self.readOnly == nil ? .open : .readsOnly
+            case .starting, .replaying: .notYet
+            case .draining, .stopping: .noLonger
+            }
+        }
     }
 
-    private let service: String
-    private let guarded = Mutex(Guarded())
+    /// What the looks at the checks have found so far.
+    struct Watched {
+        /// Nil before the first look.
+        var isReady: Bool?
+        /// By check: whether it fails, and since when, in nanoseconds since 1970.
+        var checks: [(isFailing: Bool, sinceNanoseconds: UInt64)] = []
+    }
+
+    let service: String
+    let guarded = Mutex(Guarded())
+    let watched = Mutex(Watched())
     private let serving = Atomic(Serving.notYet.rawValue)
 
     /// - Parameter service: the name of the service in the document of `/readyz`.
@@ -108,7 +107,7 @@ package final class ServiceGate: Sendable {
     /// - Returns: the state before, nil if the change was not made.
     @discardableResult
     package func set(_ state: State) -> State? {
-        self.guarded.withLock { guarded in
+        let before: State? = self.change { guarded in
             switch (guarded.state, state) {
             case (.stopping, _): return nil
             case (.draining, .stopping): break
@@ -117,9 +116,10 @@ package final class ServiceGate: Sendable {
             }
             let before = guarded.state
             guarded.state = state
-            self.serving.store(state.serving.rawValue, ordering: .releasing)
             return before
         }
+        if before != nil { self.look() }
+        return before
     }
 
     /// Adds something that must hold for the service to be ready.
@@ -132,16 +132,22 @@ package final class ServiceGate: Sendable {
         self.guarded.withLock { $0.replayProgress = progress }
     }
 
-    /// Whether the service can do all of its work: state `ready` and every check holds.
-    package var isReady: Bool {
-        let guarded = self.guarded.withLock { $0 }
-        return guarded.state == .ready && guarded.checks.allSatisfy { $0.failure() == nil }
+    /// Whether the service can do all of its work, and nobody has taken it out of service.
+    package var isReady: Bool { self.guarded.withLock { $0 }.notReadyReason() == nil }
+
+    /// Whether reads are taken while writes are refused, by an operator's wish or because the log has failed.
+    package var refusesWritesOnly: Bool {
+        self.guarded.withLock { guarded in
+            if case .failed = guarded.state { return true }
+            return guarded.serving == .readsOnly
+        }
     }
 
     /// The answer to a request on a data route, nil when it is to be taken. Costs one atomic load.
-    func refusal() -> Problem? {
+    func refusal(isWrite: Bool) -> Problem? {
         switch Serving(rawValue: self.serving.load(ordering: .acquiring)) ?? .notYet {
         case .open: nil
+        case .readsOnly: isWrite ? self.readOnlyProblem : nil
         case .notYet:
             Problem(
                 .serviceUnavailable,
@@ -158,55 +164,13 @@ package final class ServiceGate: Sendable {
             )
         }
     }
-}
 
-extension ServiceGate {
-    /// The document of `/readyz`, and whether it says that the service is ready.
-    package func readiness() -> (isReady: Bool, document: [UInt8]) {
-        let guarded = self.guarded.withLock { $0 }
-        let results = guarded.checks.map { (name: $0.name, failure: $0.failure()) }
-        let isReady = guarded.state == .ready && results.allSatisfy { $0.failure == nil }
-        var writer = JSONWriter()
-        writer.object { document in
-            document.member("status", isReady ? "ok" : "unavailable")
-            document.member("service", self.service)
-            document.member("state", guarded.state.name.description)
-            if let reason = guarded.state.reason { document.member("reason", reason) }
-            document.member("time", Timestamp.nowRFC3339())
-            Self.write(results, to: &document)
-            if guarded.state == .replaying, let progress = guarded.replayProgress?() {
-                document.member(
-                    "replay",
-                    object: { replay in
-                        replay.member("bytes_read", progress.bytesRead)
-                        replay.member("bytes_total", progress.bytesTotal)
-                        replay.member("records", progress.records)
-                        replay.member("progress_ratio", progress.ratio)
-                    }
-                )
-            }
+    /// Changes what decides whether requests are taken; the change holds for every request that comes after it.
+    func change<Result>(_ body: (inout Guarded) -> Result) -> Result {
+        self.guarded.withLock { guarded in
+            let result = body(&guarded)
+            self.serving.store(guarded.serving.rawValue, ordering: .releasing)
+            return result
         }
-        return (isReady, writer.bytes)
-    }
-
-    /// Appends the member `checks`, as in `/readyz` and `/admin`.
-    package func writeChecks(to writer: inout JSONWriter) {
-        let checks = self.guarded.withLock { $0.checks }
-        Self.write(checks.map { (name: $0.name, failure: $0.failure()) }, to: &writer)
-    }
-
-    private static func write(_ results: [(name: String, failure: String?)], to writer: inout JSONWriter) {
-        writer.member(
-            "checks",
-            array: { checks in
-                for result in results {
-                    checks.element(object: { check in
-                        check.member("name", result.name)
-                        check.member("status", result.failure == nil ? "ok" : "failing")
-                        check.member("message", result.failure)
-                    })
-                }
-            }
-        )
     }
 }

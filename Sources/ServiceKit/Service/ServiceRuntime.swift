@@ -27,6 +27,9 @@ package final class ServiceRuntime: Sendable {
     package let registry: MetricsRegistry
     package let httpMetrics: HTTPMetrics
     package let gate: ServiceGate
+    package let events: EventJournal
+    let logLevelControl: LogLevelControl
+    let slowRequests: SlowRequests
     package let group: MultiThreadedEventLoopGroup
     /// Of the names of the metrics that only this service has.
     let metricPrefix: String
@@ -42,11 +45,12 @@ package final class ServiceRuntime: Sendable {
     /// Prepares the process: takes over standard output for the log, and starts the event loops.
     ///
     /// - Parameters:
-    ///   - metricPrefix: of `<prefix>_build_info` and `<prefix>_ready`.
+    ///   - metricPrefix: of `<prefix>_build_info`, `<prefix>_ready` and what else both services have.
     ///   - handlers: the data routes' handlers with their methods, for the metrics.
+    ///   - eventKinds: the kinds of events that only this service tells.
     package init(
         name: String, metricPrefix: String, settings: ResolvedSettings, common: CommonSettings,
-        handlers: [(handler: String, methods: [HTTPMethod])]
+        handlers: [(handler: String, methods: [HTTPMethod])], eventKinds: [EventKind]
     ) {
         ProcessSetup.prepare()
         self.name = name
@@ -70,10 +74,13 @@ package final class ServiceRuntime: Sendable {
                         labels: [("level", level.rawValue)])
                 )
             })
-        self.logger = Logger(label: name) { _ in
+        let logger = Logger(label: name) { _ in
             JSONLogHandler(
                 service: name, output: output, level: logLevel, onMessage: { lines[$0]?.increment() })
         }
+        self.logger = logger
+        self.events = EventJournal(
+            registry: registry, metricPrefix: metricPrefix, kinds: eventKinds, logger: logger)
         self.accessLog = AccessLog(output: output, service: name, level: logLevel)
         self.httpMetrics = HTTPMetrics(
             registry: registry,
@@ -82,18 +89,40 @@ package final class ServiceRuntime: Sendable {
                 ("admin", [.GET, .POST]),
             ],
             nowNanoseconds: Timestamp.monotonicNanoseconds())
+        self.slowRequests = SlowRequests(
+            handlers: self.httpMetrics.handlerNames, nowNanoseconds: Timestamp.monotonicNanoseconds())
         let loops = settings[common.eventLoops]
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: loops == 0 ? System.coreCount : loops)
         let instanceID = String(UInt64.random(in: 1 << 60 ... .max), radix: 16)
         self.instanceID = instanceID
-        let (traceMetrics, logger) = (TraceMetrics(registry: registry), self.logger)
+        let traceMetrics = TraceMetrics(registry: registry)
         self.tracer = settings[common.otlpEndpoint].map { endpoint in
             Tracer(
                 endpoint: endpoint, sampleRatio: settings[common.traceSampleRatio], service: name,
                 instanceID: instanceID, metrics: traceMetrics, registry: registry, logger: logger)
         }
+        self.logLevelControl = LogLevelControl(
+            logLevel, configured: settings[common.logLevel], eventLoop: self.group.next(), events: self.events)
         self.registerMetrics(prefix: metricPrefix)
         LibraryMetrics.bootstrap(registry)
+        self.watchReadiness()
+    }
+
+    /// Tells of the start, and of each change of readiness.
+    private func watchReadiness() {
+        let (gate, events) = (self.gate, self.events)
+        events.tell(
+            .started, .notice, "\(self.name) started",
+            [
+                "version": "\(BuildInfo.version)", "revision": "\(BuildInfo.revision)",
+                "pid": .stringConvertible(ProcessMetrics.sample().pid), "instance_id": "\(self.instanceID)",
+            ], isLogged: false)
+        gate.onReadinessChange { reason in
+            guard let reason else { return events.tell(.ready, .notice, "ready") }
+            // Of the stop the log and the event of the shutdown tell.
+            if gate.state == .draining || gate.state == .stopping { return }
+            events.tell(.notReady, .warning, "not ready", ["reason": "\(reason)"])
+        }
     }
 
     private func registerMetrics(prefix: String) {
@@ -112,6 +141,13 @@ package final class ServiceRuntime: Sendable {
         self.registry.gauge("\(prefix)_ready", help: "Whether /readyz says that the service can do all of its work.") {
             gate.isReady ? 1 : 0
         }
+        self.registry.gauge(
+            "\(prefix)_read_only",
+            help: "Whether writes are refused while reads go on: by an operator's wish, or because the log has failed."
+        ) { gate.refusesWritesOnly ? 1 : 0 }
+        self.registry.gauge(
+            "\(prefix)_draining", help: "Whether an operator has taken the service out of readiness."
+        ) { gate.drain == nil ? 0 : 1 }
         self.registry.counter(
             "log_messages_dropped_total", help: "Log lines dropped because standard output took them too slowly.",
             labels: []
@@ -140,6 +176,10 @@ package final class ServiceRuntime: Sendable {
             self.logger.critical("cannot listen", metadata: ["error": "\(error)"])
             return .unavailable
         }
+        let gate = self.gate
+        let interval = TimeAmount.milliseconds(ServiceGate.lookIntervalMilliseconds)
+        let watch = self.group.next().scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in gate.look() }
+        defer { watch.cancel() }
         let (results, continuation) = AsyncStream<ServiceExit>.makeStream()
         Task {
             do throws(ServiceFailure) { try await start() } catch {
@@ -186,7 +226,7 @@ package final class ServiceRuntime: Sendable {
         }
         metadata["version"] = "\(BuildInfo.version)"
         metadata["pid"] = "\(ProcessMetrics.sample().pid)"
-        self.logger.notice("listening", metadata: metadata)
+        self.events.tell(.listening, .notice, "listening", metadata)
         return servers
     }
 
@@ -197,12 +237,14 @@ package final class ServiceRuntime: Sendable {
         limits.connections = self.settings[self.common.maxConnections]
         return HTTPServer(
             group: self.group, address: address, limits: limits, metrics: self.httpMetrics,
-            accessLog: self.accessLog, tracer: self.tracer, gate: self.gate, routes: routes)
+            slowRequests: self.slowRequests, accessLog: self.accessLog, tracer: self.tracer, gate: self.gate,
+            routes: routes)
     }
 
     private func drain(
         _ servers: [HTTPServer], deadline: ContinuousClock.Instant, stop: @Sendable () async throws -> Void
     ) async throws {
+        self.events.tell(.shutdownStarted, .notice, "shutdown started", isLogged: false)
         self.gate.set(.draining)
         for server in servers { server.beginDrain() }
         var cut = 0

@@ -46,6 +46,7 @@ final class ForwarderHarness: Sendable {
     let gate = ServiceGate(service: "api-gateway")
     /// What the probe writes to the log.
     let logRecorder = LogRecorder()
+    let events: EventJournal
     let monitor: UpstreamMonitor
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let eventLoop: any EventLoop
@@ -58,6 +59,14 @@ final class ForwarderHarness: Sendable {
         breakerFailures: Int = 1000,
         breakerOpenNanoseconds: UInt64 = 1_000_000_000
     ) async throws {
+        let logRecorder = self.logRecorder
+        let events = EventJournal(
+            registry: self.registry,
+            metricPrefix: "gateway",
+            kinds: EventKind.ofGateway,
+            logger: Logger(label: "test") { _ in logRecorder.handler() }
+        )
+        self.events = events
         let address = try #require(UpstreamAddress("http://127.0.0.1:\(port)"))
         var breakerLimits = CircuitBreaker.Limits()
         breakerLimits.failuresToOpen = breakerFailures
@@ -66,12 +75,12 @@ final class ForwarderHarness: Sendable {
             name: "kv-service",
             address: address,
             registry: self.registry,
+            events: self.events,
             breakerLimits: breakerLimits
         )
         self.monitor = monitor
         for check in monitor.checks { self.gate.add(check) }
         self.gate.set(.ready)
-        let logRecorder = self.logRecorder
         let eventLoop = self.group.next()
         self.eventLoop = eventLoop
         self.parts = try await eventLoop.submit {
@@ -85,7 +94,7 @@ final class ForwarderHarness: Sendable {
             let probe = UpstreamProbe(
                 pool: pool,
                 monitor: monitor,
-                logger: Logger(label: "test") { _ in logRecorder.handler() }
+                events: events
             )
             return NIOLoopBound((pool, forwarder, probe), eventLoop: eventLoop)
         }.get()

@@ -117,13 +117,50 @@ import Testing
         var dashboard = self.dashboard()
         var poll = Scenario.poll(0, at: 1, [:])
         poll.events = [
-            ServiceEvent(at: 5, level: .warning, text: "one"), ServiceEvent(at: 6, level: .info, text: "two"),
+            ServiceEvent(instance: "a", number: 1, at: 5, level: .warning, text: "one"),
+            ServiceEvent(instance: "a", number: 2, at: 6, level: .info, text: "two"),
         ]
         dashboard.apply(poll)
-        poll.events?.append(ServiceEvent(at: 7, level: .info, text: "three"))
+        // At the same millisecond as the one before.
+        poll.events?.append(ServiceEvent(instance: "a", number: 3, at: 6, level: .info, text: "three"))
         poll.receivedAt = 2
         dashboard.apply(poll)
         #expect(dashboard.events.map(\.text) == ["one", "two", "three", "answers at 127.0.0.1:8081"])
+        // Restarted, with its clock set back meanwhile.
+        poll.events = [ServiceEvent(instance: "b", number: 1, at: 4, level: .info, text: "four")]
+        for receivedAt in [3.0, 4.0] {
+            poll.receivedAt = receivedAt
+            dashboard.apply(poll)
+        }
+        #expect(dashboard.events.map(\.text).sorted() == ["answers at 127.0.0.1:8081", "four", "one", "three", "two"])
+    }
+
+    @Test func `reads the events as services write them`() throws {
+        let text = #"""
+            {"schema_version":1,"service":"kv-service","instance_id":"7af0baa88b73eede","now":"2026-11-23T05:00:09.000Z",
+             "last_number":6,"missed":0,"events":[
+             {"number":3,"time":"2026-11-23T05:00:01.250Z","kind":"ready","severity":"info","message":"ready","details":{}},
+             {"number":2,"time":"2026-11-23T05:00:01.000Z","kind":"disk_full","severity":"error","message":"no space",
+              "details":{"error":"pwrite: No space left on device"}},
+             {"number":4,"time":"2026-11-23T05:00:02.000Z","kind":"compaction_ended","severity":"info",
+              "message":"compaction done","details":{"run_id":1,"trigger":"admin","result":"ok","duration_seconds":22.1,
+              "bytes_before":4320000000,"bytes_after":3420000000}},
+             {"number":5,"time":"2026-11-23T05:00:03.000Z","kind":"log_level_changed","severity":"warning",
+              "message":"log level changed","details":{"from":"info","to":"debug","request_id":"r"}},
+             {"number":6,"time":"2026-11-23T05:00:04.000Z","kind":"scrub_finding","severity":"critical","message":"damaged",
+              "details":{"finding":"a file"}},
+             {"kind":"without a number"}]}
+            """#
+        let events = try ServiceEvent.list(parsing: Array(text.utf8))
+        #expect(events.map(\.number) == [2, 3, 4, 5, 6])
+        #expect(events.allSatisfy { $0.instance == "7af0baa88b73eede" })
+        #expect(
+            events.map(\.text) == [
+                "no space: pwrite: No space left on device", "ready", "compaction done in 22.1s, 900M freed",
+                "log level changed: info, now debug", "damaged: a file",
+            ])
+        #expect(events.map(\.level) == [.error, .info, .info, .warning, .error])
+        #expect(events[1].at - events[0].at == 0.25)
     }
 
     @Test func `keeps a bounded number of events`() {

@@ -39,7 +39,7 @@ extension EndToEnd {
         /// Under a load of reads, so that a zero or a negative rate is always wrong.
         @Test func `shows a kv-service that hangs, is killed and restarted as what it is, and answers keys`() throws {
             let services = try Services()
-            let load = Load(port: services.kvPort)
+            let load = BackgroundLoad(port: services.kvPort)
             defer { load.stop() }
             let terminal = try Tmux()
             try terminal.enter(
@@ -116,7 +116,7 @@ private struct Watch {
 }
 
 /// Some hundred reads per second, from whichever kv-service listens.
-private final class Load: Sendable {
+private final class BackgroundLoad: Sendable {
     private let isOver = Mutex(false)
 
     init(port: UInt16) {

@@ -35,6 +35,7 @@ import Testing
                 eventLoop: channel.embeddedEventLoop,
                 limits: limits,
                 metrics: metrics,
+                slowRequests: SlowRequests(handlers: metrics.handlerNames, nowNanoseconds: 0),
                 accessLog: AccessLog(output: output, service: "test", level: SharedLogLevel(.info)),
                 gate: gate,
                 routes: [

@@ -149,7 +149,7 @@ import Testing
         await server.stop()
     }
 
-    @Test(arguments: [ServiceGate.State.ready, .readOnly(reason: "full"), .failed(reason: "disk")])
+    @Test(arguments: [ServiceGate.State.ready, .failed(reason: "disk")])
     func `data routes are taken while reads can be served`(state: ServiceGate.State) async throws {
         let server = try await TestServer.start(state: state)
         let answer = try await server.exchange(

@@ -361,6 +361,7 @@ import Testing
             group: TestServer.group,
             address: ListenAddress(host: "127.0.0.1", port: UInt16(first.port)),
             metrics: first.metrics,
+            slowRequests: first.slowRequests,
             accessLog: first.accessLog,
             gate: first.gate
         ) { _ in [] }

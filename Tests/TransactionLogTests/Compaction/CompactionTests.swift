@@ -152,7 +152,7 @@ struct CompactionTests {
         for number in 0..<60 { open.commit(numbered(number, valueBytes: 300)) }
         #expect(try Self.compact(open, observer).error == nil)
         let used = fileSystem.files.reduce(0) { $0 + fileSystem.contents($1)!.count }
-        fileSystem.setCapacity(bytes: used + 12_000)
+        fileSystem.setCapacity(bytes: used + 40_000)
         var number = 0
         while case .committed? = open.commit(numbered(number % 60, valueBytes: 300)) { number += 1 }
         #expect(number > 20 && open.log.statistics.state == .noSpace)

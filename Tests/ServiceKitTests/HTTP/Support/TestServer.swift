@@ -5,8 +5,9 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import PrometheusMetrics
-import ServiceKit
 import Synchronization
+
+@testable import ServiceKit
 
 /// A real server on a free port, with routes for the tests and its access lines in a file.
 final class TestServer: Sendable {
@@ -15,6 +16,7 @@ final class TestServer: Sendable {
     let server: HTTPServer
     let gate: ServiceGate
     let metrics: HTTPMetrics
+    let slowRequests: SlowRequests
     let registry: MetricsRegistry
     let port: Int
     let held: HeldRequests
@@ -42,6 +44,8 @@ final class TestServer: Sendable {
             routes: handlers,
             nowNanoseconds: Timestamp.monotonicNanoseconds()
         )
+        let slowRequests = SlowRequests(
+            handlers: metrics.handlerNames, nowNanoseconds: Timestamp.monotonicNanoseconds())
         let logPath = "/tmp/servicekit-tests-\(getpid())-\(UInt64.random(in: 0 ..< .max)).log"
         let descriptor = open(logPath, O_CREAT | O_RDWR | O_TRUNC, 0o600)
         precondition(descriptor >= 0, "the test's log file can't be made")
@@ -53,6 +57,7 @@ final class TestServer: Sendable {
             address: ListenAddress(host: "127.0.0.1", port: 0),
             limits: limits,
             metrics: metrics,
+            slowRequests: slowRequests,
             accessLog: accessLog,
             gate: gate
         ) { eventLoop in
@@ -60,13 +65,15 @@ final class TestServer: Sendable {
                 + moreRoutes(eventLoop)
         }
         let address = try await server.start()
-        return TestServer(server, gate, metrics, registry, Int(address.port), held, accessLog, log, logPath)
+        return TestServer(
+            server, gate, metrics, slowRequests, registry, Int(address.port), held, accessLog, log, logPath)
     }
 
     private init(
         _ server: HTTPServer,
         _ gate: ServiceGate,
         _ metrics: HTTPMetrics,
+        _ slowRequests: SlowRequests,
         _ registry: MetricsRegistry,
         _ port: Int,
         _ held: HeldRequests,
@@ -77,6 +84,7 @@ final class TestServer: Sendable {
         self.server = server
         self.gate = gate
         self.metrics = metrics
+        self.slowRequests = slowRequests
         self.registry = registry
         self.port = port
         self.held = held

@@ -1,0 +1,43 @@
+import JSONLogging
+import NIOHTTP1
+import Synchronization
+
+/// What operators switch: read-only, and out of readiness. Neither outlives the process.
+extension ServiceGate {
+    package var readOnly: OperatorSwitch? { self.guarded.withLock { $0.readOnly } }
+    package var drain: OperatorSwitch? { self.guarded.withLock { $0.drain } }
+
+    /// Refuses writes from now on, or takes them again. Those that were taken before are still carried out.
+    ///
+    /// - Returns: whether that changed anything.
+    func setReadOnly(_ isOn: Bool, reason: String?) -> Bool { self.turn(\.readOnly, isOn, reason) }
+
+    /// Has `/readyz` say that the service is not ready, while every request is served; or takes that back.
+    ///
+    /// - Returns: whether that changed anything.
+    func setDrain(_ isOn: Bool, reason: String?) -> Bool { self.turn(\.drain, isOn, reason) }
+
+    private func turn(
+        _ which: WritableKeyPath<Guarded, OperatorSwitch?>, _ isOn: Bool, _ reason: String?
+    ) -> Bool {
+        let now = Timestamp.wallClockNanoseconds()
+        return self.change { guarded in
+            let before = guarded[keyPath: which]
+            if !isOn {
+                guarded[keyPath: which] = nil
+            } else if before?.reason != reason || before == nil {
+                let since = before?.sinceNanoseconds ?? now
+                guarded[keyPath: which] = OperatorSwitch(reason: reason, sinceNanoseconds: since)
+            }
+            return guarded[keyPath: which] != before
+        }
+    }
+
+    var readOnlyProblem: Problem {
+        let reason = self.readOnly?.reason.map { ": \($0)" } ?? ""
+        return Problem(
+            .serviceUnavailable, code: "read_only",
+            detail: "An operator has made the service read-only\(reason). Reads go on.",
+            headers: [("Retry-After", "10")])
+    }
+}
