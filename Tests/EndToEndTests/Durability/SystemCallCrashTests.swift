@@ -47,9 +47,16 @@ extension EndToEnd {
                     let count = min(total, Self.killsPerKind)
                     for index in 0..<count {
                         // The first, the last, and some between.
-                        let number = count == 1 ? 1 : 1 + index * (total - 1) / (count - 1)
-                        let killed = try self.kill(
+                        var number = count == 1 ? 1 : 1 + index * (total - 1) / (count - 1)
+                        var killed = try self.kill(
                             thread, kind.calls, number, folder, load, seed: generator.next())
+                        if !killed, number > 1 {
+                            // How many calls a run makes depends on how many writes go into a group.
+                            try self.recover(folder, load, Comment("\(thread), \(kind.name) not reached"))
+                            number = number * 2 / 3
+                            killed = try self.kill(
+                                thread, kind.calls, number, folder, load, seed: generator.next())
+                        }
                         tally.note("\(thread) \(kind.name)", number, killed: killed)
                         try self.recover(folder, load, Comment("\(thread), \(kind.name) \(number)"))
                     }
