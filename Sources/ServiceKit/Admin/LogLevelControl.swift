@@ -48,13 +48,14 @@ final class LogLevelControl: Sendable {
                     self.expire(change)
                 }
             }
-            let from = self.level.value
-            self.level.value = level
-            return (from, guarded.untilNanoseconds)
+            return (self.level.value, guarded.untilNanoseconds)
         }
+        // The line is written under the more talkative of the two levels.
+        if level < from { self.level.value = level }
         var details: Logger.Metadata = ["from": "\(from)", "to": "\(level)", "request_id": "\(requestID)"]
         if let until { details["until"] = "\(Timestamp.rfc3339(nanosecondsSince1970: until))" }
         self.events.tell(.logLevelChanged, .notice, "log level changed", details)
+        self.level.value = level
     }
 
     private func expire(_ change: Int) {

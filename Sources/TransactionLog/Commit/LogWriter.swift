@@ -15,6 +15,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
     private let client: Client
     private let configuration: LogConfiguration
     private let preparer: SegmentPreparer
+    let reserve: CompactionReserve
     let observer: (any LogObserver)?
     private let thread = Mutex<DedicatedThread?>(nil)
     /// Nil once the writer takes none any more.
@@ -27,6 +28,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
         self.client = client
         self.configuration = configuration
         self.observer = observer
+        self.reserve = reserve
         self.queue = CommitQueue(limit: configuration.queueLimit, limitBytes: configuration.queueLimitBytes)
         let statistics = self.statistics
         self.preparer = SegmentPreparer(
@@ -263,7 +265,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
         /// - Parameter count: prepared segments that must stay behind the next one.
         mutating func rotate(leaving count: Int) -> CommitRefusal? {
             if self.chain.owesManifest {
-                do { try self.chain.writeManifest() } catch {
+                do { try self.makeUpForManifest() } catch {
                     if !error.isOutOfSpace { return self.poison(.rotate, error, written: false) }
                     self.writer.observer?.failed(stage: .prepare, error)
                     return .outOfSpace(error)
@@ -290,6 +292,16 @@ final class LogWriter<Client: CommitClient>: Sendable {
                 return nil
             } catch {
                 return self.poison(.rotate, error, written: false)
+            }
+        }
+
+        /// Writes the manifest of the move before, on a full disk with the space that is kept for compactions.
+        private mutating func makeUpForManifest() throws(SystemError) {
+            do { try self.chain.writeManifest() } catch {
+                let reserve = self.writer.reserve
+                if !error.isOutOfSpace || reserve.keptBytes == 0 { throw error }
+                try reserve.lend()
+                try self.chain.writeManifest()
             }
         }
 

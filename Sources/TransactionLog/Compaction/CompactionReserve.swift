@@ -5,7 +5,7 @@ import Synchronization
 /// full disk and give back more than it takes.
 ///
 /// While its space is lent to compactions, nothing else is made of what they give back; afterwards the reserve comes
-/// first. Kept, lent and settled on the compactor's thread; asked by the one that prepares segments.
+/// first. Settled on the compactor's thread; lent on that and, for a manifest, on the writer's.
 final class CompactionReserve: Sendable {
     private enum State {
         case missing, kept, lent

@@ -131,18 +131,25 @@ struct CompactionRun<Client: CommitClient> {
     /// - Throws: when there is too little space even then.
     private func plan(countsActive: Bool) throws(CompactionFailure) -> CompactionPlan {
         let space = self.writer.statistics.space
+        var refusal: CompactionFailure?
         if self.writer.statistics.noSpace == nil {
             do throws(CompactionFailure) {
                 return try .largest(
                     for: space, availableBytes: try self.availableBytes(), countsActive: countsActive, self.costs)
             } catch {
                 guard case .noSpace = error, self.reserve.keptBytes > 0 else { throw error }
+                refusal = error
             }
         }
         var costs = self.costs
         costs.spareBytes = 0
         let available = try self.availableBytes() + self.reserve.keptBytes
-        let plan = try CompactionPlan.largest(for: space, availableBytes: available, countsActive: false, costs)
+        let plan: CompactionPlan
+        do throws(CompactionFailure) {
+            plan = try .largest(for: space, availableBytes: available, countsActive: false, costs)
+        } catch {
+            throw refusal ?? error
+        }
         try self.attempt { () throws(SystemError) in try self.reserve.lend() }
         return plan
     }

@@ -63,6 +63,15 @@ extension EndToEnd {
             let services = try Services()
             let client = try KeyValueClient(services, through: front)
             let port = front == .kvService ? services.kvPort : services.gatewayPort
+            // Readiness is looked at four times a second, and told when it has changed.
+            func kinds() throws -> [String] {
+                try AdminDocuments.events(port).compactMap { $0.string("kind") }
+                    .filter { ["ready", "not_ready", "drain_on", "drain_off"].contains($0) }
+            }
+            func wait(for kind: String) throws {
+                _ = try Poll.until("the last change is \(kind)") { try kinds().last == kind ? true : nil }
+            }
+            try wait(for: "ready")
             #expect(
                 try AdminDocuments.post(port, "/admin/drain", #"{"enabled":true,"reason":"upgrade"}"#).status == 200)
             let ready = try HTTPConnection(port: port).request("GET", "/readyz")
@@ -71,10 +80,11 @@ extension EndToEnd {
             #expect(try ready.json.string("reason")?.hasSuffix("upgrade") == true)
             #expect(try client.set([1], [1]).status == 200, "requests are served, also on old connections")
             #expect(try self.metric(port, "\(front == .kvService ? "kv" : "gateway")_draining 1"))
+            try wait(for: "not_ready")
             #expect(try AdminDocuments.post(port, "/admin/drain", #"{"enabled":false}"#).status == 200)
             #expect(try HTTPConnection(port: port).request("GET", "/readyz").status == 200)
-            let kinds = try AdminDocuments.events(port).compactMap { $0.string("kind") }
-            #expect(kinds.suffix(4) == ["drain_on", "not_ready", "drain_off", "ready"])
+            try wait(for: "ready")
+            #expect(try kinds().suffix(4) == ["drain_on", "not_ready", "drain_off", "ready"])
             #expect(try services.stop() == [.exited(0), .exited(0)])
         }
 
