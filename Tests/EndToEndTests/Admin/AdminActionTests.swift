@@ -219,7 +219,7 @@ extension EndToEnd {
 
         @Test func `a slow disk is found in the fsync stage, and on the gateway in the wait for kv-service`() throws {
             let folder = try TemporaryFolder()
-            let delay = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync"]
+            let delay = ["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync"]
             let kv = try Services.startKV(
                 in: folder, wrapper: ["/usr/bin/strace"] + delay + ["-e", "inject=fdatasync:delay_enter=20000"])
             let kvPort = try kv.waitForPort()

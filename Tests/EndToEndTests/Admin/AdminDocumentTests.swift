@@ -73,7 +73,7 @@ extension EndToEnd {
             // Each read of the log takes 1.5 s.
             let log = LogFolder(path: folder.file("kv"))
             let files = log.names.filter { $0.hasSuffix(".log") }.flatMap { ["-P", "\(log.path)/\($0)"] }
-            let options = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=pread64"] + files
+            let options = ["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=pread64"] + files
             let slow = try Services.startKV(
                 in: folder, wrapper: ["/usr/bin/strace"] + options + ["-e", "inject=pread64:delay_enter=1500000"])
             let port = try slow.waitForPort()
@@ -110,7 +110,7 @@ extension EndToEnd {
             let fails = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=40+"]
             let again = try Services.startKV(
                 in: services.folder, listen: "127.0.0.1:\(services.kvPort)",
-                wrapper: ["/usr/bin/strace", "-f", "-qq", "-o", "/dev/null"] + fails)
+                wrapper: ["/usr/bin/strace", "-D", "-f", "-qq", "-o", "/dev/null"] + fails)
             let port = try again.waitForPort()
             _ = try AdminDocuments.event("ready", port)
             let cut = try AdminDocuments.event("torn_tail_cut", port)
