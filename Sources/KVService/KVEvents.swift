@@ -8,6 +8,7 @@ extension EventKind {
     static let logImported = EventKind("log_imported")
     static let tornTailCut = EventKind("torn_tail_cut")
     static let revisionsLost = EventKind("revisions_lost")
+    static let segmentCut = EventKind("segment_cut")
     static let logFailed = EventKind("log_failed")
     static let diskFull = EventKind("disk_full")
     static let diskSpaceBack = EventKind("disk_space_back")
@@ -19,8 +20,8 @@ extension EventKind {
     static let scrubEnded = EventKind("scrub_ended")
 
     static let ofKVService = [
-        replayEnded, logImported, tornTailCut, revisionsLost, logFailed, diskFull, diskSpaceBack,
-        segmentUnavailable, segmentAvailable, compactionStarted, compactionEnded, scrubFinding, scrubEnded,
+        replayEnded, logImported, tornTailCut, revisionsLost, segmentCut, logFailed, diskFull,
+        diskSpaceBack, segmentUnavailable, segmentAvailable, compactionStarted, compactionEnded, scrubFinding, scrubEnded,
     ]
 }
 
@@ -61,6 +62,15 @@ extension EventJournal {
                     "file": "\(lost.file)", "offset": .number(lost.offset), "closed_offset": .number(lost.closedOffset),
                     "revision": .number(lost.lastRevision), "closed_revision": .number(lost.closedLastRevision),
                     "revisions": .number(lost.revisions),
+                ])
+        }
+        if let cut = report.cutFile {
+            self.tell(
+                .segmentCut, .error,
+                "the last segment is shorter than it was made: acknowledged writes may be missing, restore a backup",
+                [
+                    "file": "\(cut.file)", "size_bytes": .number(cut.fileBytes),
+                    "made_bytes": .number(cut.preparedBytes), "revision": .number(cut.lastRevision),
                 ])
         }
         self.tell(

@@ -1,3 +1,5 @@
+import Glibc
+
 /// When a write is acknowledged.
 package enum SyncMode: Equatable, Sendable, CustomStringConvertible {
     /// After `fdatasync` returned for its bytes.
@@ -55,6 +57,8 @@ package struct LogConfiguration: Sendable {
     package var heartbeatMilliseconds = 100
     /// Time after which it is tried again to prepare a segment that could not be.
     package var prepareRetryMilliseconds = 1_000
+    /// Threads that check files at the start ahead of the replay, which takes one core itself.
+    package var verifyingThreads = max(0, sysconf(Int32(_SC_NPROCESSORS_ONLN)) - 1)
     package var compaction = CompactionPolicy()
     package var scrub = ScrubPolicy()
     /// Called with the name of each numbered step before it, for tests that end the process there.

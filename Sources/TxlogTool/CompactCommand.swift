@@ -22,12 +22,21 @@ struct CompactCommand: ParsableCommand {
         if !before.damage.isEmpty {
             throw ToolFailure(.corruption, "the log is damaged, see: \(ToolCommand.verify(directory))")
         }
-        let outcome = try OfflineEngine.use(
-            directory, command: "compact", segmentBytes: before.usualSegmentBytes, Self.compact)
+        let (outcome, left) = try OfflineEngine.use(
+            directory, command: "compact", segmentBytes: before.usualSegmentBytes
+        ) { engine in
+            let outcome = try Self.compact(engine)
+            return (outcome, engine.statistics.space.segments.count(where: \.sealed))
+        }
         if let error = outcome.error { throw ToolFailure(.inputOutput, "not compacted: \(error)") }
         Output.standard.write(
             "Compacted from \(outcome.bytesBefore) to \(outcome.bytesAfter) bytes: \(outcome.keysKept) keys kept, "
                 + "\(outcome.keysDropped) changes dropped, in \(outcome.durationNanoseconds / 1_000_000) ms.\n")
+        if left > 0 {
+            Output.standard.write(
+                "There was space to take on the oldest segments only: \(left) are as they were. Call it again, or make "
+                    + "more space first.\n")
+        }
     }
 
     private static func compact(_ engine: EmbeddedEngine) throws -> CompactionStatus.Outcome {

@@ -10,7 +10,7 @@ struct ExportCommand: ParsableCommand {
         discussion: """
             A line is {"key":…,"value":…,"version":…}; keys and values that are not UTF-8 are in base64 as "key_b64" \
             and "value_b64". Changes nothing in the folder. A damaged log is not exported; 'txlog dump' shows what of \
-            it can be read.
+            it can be read. Exit codes as for 'verify': behind a torn tail, 2, nothing is missing that was acknowledged.
             """)
 
     @OptionGroup var folder: FolderArgument
@@ -22,7 +22,7 @@ struct ExportCommand: ParsableCommand {
 
     func run() throws {
         let directory = self.folder.directory
-        let records = try LockedFolder.read(directory) {
+        let inspection = try LockedFolder.read(directory) {
             let image = try LockedFolder.image(directory)
             if image.inspection.isDamaged {
                 throw ToolFailure(
@@ -33,9 +33,18 @@ struct ExportCommand: ParsableCommand {
             let output = try self.output.map { path throws(ToolFailure) in try Output(creating: path) }
             Self.write(image, to: output ?? .standard)
             try output?.synchronize()
-            return image.figures.keys
+            if let path = self.output {
+                Output.error.write("txlog: \(image.figures.keys) records written to \(path)\n")
+            }
+            return image.inspection
         }
-        if let output { Output.error.write("txlog: \(records) records written to \(output)\n") }
+        if let tail = inspection.tornTail {
+            Output.error.write(
+                "txlog: the log ends in a write that never finished, \(tail.bytes) bytes in \(tail.file): all that was "
+                    + "acknowledged is exported\n")
+        }
+        Output.standard.flush()
+        throw ExitCode(ToolStatus(inspection).rawValue)
     }
 
     private static func write(_ image: StoreImage, to output: Output) {

@@ -29,23 +29,50 @@ struct ImportSource {
             if format == .kvLog { throw ToolFailure(.usage, "a kv.log is read from a file, not from standard input") }
             return
         }
+        if try !Self.isRegular(path) {
+            self.totalBytes = 0
+            self.reader = .ndjson(try Self.stream(path))
+            if format == .kvLog { throw ToolFailure(.usage, "a kv.log is read from a file, and \(path) is none") }
+            return
+        }
         let (file, size, first) = try Self.open(path)
         self.totalBytes = size
         switch format ?? (first == UInt8(ascii: "s") || first == UInt8(ascii: "d") ? .kvLog : .ndjson) {
         case .kvLog: self.reader = .goLog(GoLogReader(file: file, fileBytes: size))
         case .ndjson:
             file.close()
-            let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
-            if descriptor < 0 {
-                throw ToolFailure(.inputOutput, "\(SystemError(call: "open", path: path, code: errno))")
-            }
-            self.reader = .ndjson(NDJSONReader(descriptor: descriptor, path: path))
+            self.reader = .ndjson(try Self.stream(path))
         }
     }
 
+    /// Pipes are read too, as a shell makes them of `<(zcat export.gz)`.
+    private static func isRegular(_ path: String) throws -> Bool {
+        var status = stat()
+        if unsafe stat(path, &status) != 0 {
+            throw ToolFailure(.inputOutput, "\(SystemError(call: "stat", path: path, code: errno))")
+        }
+        if status.st_mode & S_IFMT == S_IFDIR {
+            throw ToolFailure(.inputOutput, "\(SystemError(call: "open", path: path, code: EISDIR))")
+        }
+        return status.st_mode & S_IFMT == S_IFREG
+    }
+
+    private static func stream(_ path: String) throws -> NDJSONReader {
+        let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        if descriptor < 0 {
+            throw ToolFailure(.inputOutput, "\(SystemError(call: "open", path: path, code: errno))")
+        }
+        return NDJSONReader(descriptor: descriptor, path: path)
+    }
+
+    /// Links are followed here: the file is none of a log's folder.
     private static func open(_ path: String) throws -> (any File, UInt64, UInt8?) {
         do throws(SystemError) {
-            let file = try PosixFileSystem().open(path, .read)
+            guard let target = unsafe realpath(path, nil) else {
+                throw SystemError(call: "open", path: path, code: errno)
+            }
+            defer { unsafe free(target) }
+            let file = try PosixFileSystem().open(unsafe String(cString: target), .read)
             var first: [UInt8] = []
             _ = try file.read(1, at: 0, into: &first)
             return (file, try file.size(), first.first)

@@ -49,9 +49,7 @@ struct RepairCommand: ParsableCommand {
             Output.standard.write("Nothing was changed. To do it without being asked, add --yes.\n")
             throw ExitCode(ToolStatus(inspection).rawValue)
         }
-        let repair = LogRepair(plan, directory: directory)
-        try repair.copyAside(to: aside)
-        if plan.work == .cutTornTail { _ = try repair.cutTornTail() } else { try repair.truncate() }
+        try Self.carryOut(plan, directory, aside)
         let after = try LockedFolder.inspect(directory, progress: "verifying")
         if ToolStatus(after) == .corruption {
             throw ToolFailure(
@@ -62,6 +60,25 @@ struct RepairCommand: ParsableCommand {
         Output.standard.write(
             "Done: a start accepts the folder and goes on after revision \(after.lastRevision). The files as they "
                 + "were are in \(aside)\n")
+    }
+
+    private static func carryOut(_ plan: RepairPlan, _ directory: String, _ aside: String) throws {
+        let repair = LogRepair(plan, directory: directory)
+        do throws(LogError) { try repair.copyAside(to: aside) } catch {
+            guard case .system(let cause) = error else { throw error }
+            let place = cause.isOutOfSpace ? "on a disk with space for the copies" : "for the copies"
+            throw ToolFailure(
+                .inputOutput, "\(cause). Nothing of the log was changed. Name another folder \(place) with --aside.")
+        }
+        do throws(LogError) {
+            if plan.work == .cutTornTail { _ = try repair.cutTornTail() } else { try repair.truncate() }
+        } catch {
+            guard case .system(let cause) = error else { throw error }
+            throw ToolFailure(
+                .inputOutput,
+                "\(cause). The repair is not finished: call it again once that is mended. The files as they were are in "
+                    + "\(aside)")
+        }
     }
 
     private static func askWhetherToGoOn() -> Bool {
@@ -95,9 +112,12 @@ struct RepairReport {
         if plan.work == .cutTornTail {
             lines.append("  cut the torn tail, of which nothing was acknowledged, and begin a new segment")
         }
-        if let cut = plan.cut {
+        if let cut = plan.cut, plan.filledBytes == nil {
             lines.append(
                 "  end \(cut.name) at offset \(cut.offset): \(cut.fileBytes - min(cut.offset, cut.fileBytes)) bytes go")
+        }
+        if let cut = plan.cut, let bytes = plan.filledBytes {
+            lines.append("  fill \(cut.name) with zeros from offset \(cut.offset) to the \(bytes) bytes it was made with")
         }
         for name in plan.dropped { lines.append("  remove \(name)") }
         for part in plan.damagedParts {

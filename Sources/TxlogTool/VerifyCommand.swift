@@ -49,6 +49,11 @@ struct VerifyReport {
                 "damage: \(lost.file) ends at offset \(lost.offset) and was closed at \(lost.closedOffset): the "
                     + "revisions after \(lost.lastRevision) up to \(lost.closedLastRevision) are missing")
         }
+        if let cut = found.cutFile {
+            lines.append(
+                "damage: \(cut.file) has \(cut.fileBytes) bytes and was made with \(cut.preparedBytes): what followed "
+                    + "revision \(cut.lastRevision), if anything did, is missing")
+        }
         if let tail = found.tornTail {
             lines.append(
                 "torn tail: \(tail.file) at offset \(tail.offset), \(tail.bytes) bytes of a write that never finished")
@@ -73,7 +78,7 @@ struct VerifyReport {
             "A start accepts the folder: it cuts the torn tail, of which nothing was acknowledged. "
                 + "To do that now: \(ToolCommand.repair(self.directory))"
         case .corruption where self.inspection.damage.isEmpty:
-            "A start accepts the folder, but acknowledged writes are missing. Restore a backup; "
+            "A start accepts the folder, but acknowledged writes are missing, or may be. Restore a backup; "
                 + "what can be done without one is shown by: \(ToolCommand.repair(self.directory))"
         case .corruption:
             "A start refuses the folder. Restore a backup; what can be done without one is shown by: "
@@ -114,6 +119,16 @@ struct VerifyReport {
                         member.member("closed_offset", lost.closedOffset)
                         member.member("last_revision", lost.lastRevision)
                         member.member("closed_last_revision", lost.closedLastRevision)
+                    })
+            }
+            if let cut = found.cutFile {
+                object.member(
+                    "cut_file",
+                    object: { member in
+                        member.member("file", cut.file)
+                        member.member("size_bytes", cut.fileBytes)
+                        member.member("made_bytes", cut.preparedBytes)
+                        member.member("last_revision", cut.lastRevision)
                     })
             }
             if let tail = found.tornTail {

@@ -13,6 +13,10 @@ final class SimulatedFile: File {
         self.fileSystem = fileSystem
     }
 
+    func renamed(to path: String) -> any File {
+        SimulatedFile(path: SimulatedDisk.normalized(path), inode: self.inode, fileSystem: self.fileSystem)
+    }
+
     private func fail(_ effect: FaultEffect?, _ call: String) throws(SystemError) {
         if case .error(let code) = effect { throw SystemError(call: call, path: self.path, code: code) }
     }

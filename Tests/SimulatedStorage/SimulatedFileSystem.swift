@@ -113,8 +113,12 @@ package final class SimulatedFileSystem: FileSystem {
         try self.perform(.remove, at: path) { disk throws(SystemError) in try disk.remove(path) }
     }
 
-    package func synchronizeDirectory(_ path: String) throws(SystemError) {
-        let path = SimulatedDisk.normalized(path)
+    /// No call of its own: a folder that cannot be opened fails at its sync.
+    package func openDirectory(_ path: String) throws(SystemError) -> any Directory {
+        SimulatedDirectory(path: SimulatedDisk.normalized(path), fileSystem: self)
+    }
+
+    fileprivate func synchronizeDirectory(at path: String) throws(SystemError) {
         try self.perform(.directorySync, at: path) { disk throws(SystemError) in try disk.synchronizeDirectory(path) }
     }
 
@@ -170,6 +174,18 @@ extension SimulatedFileSystem.State {
         for gate in self.gates { gate.open() }
         for watcher in self.watchers { watcher.signal() }
     }
+}
+
+private final class SimulatedDirectory: Directory {
+    private let path: String
+    private let fileSystem: SimulatedFileSystem
+
+    init(path: String, fileSystem: SimulatedFileSystem) {
+        self.path = path
+        self.fileSystem = fileSystem
+    }
+
+    func synchronize() throws(SystemError) { try self.fileSystem.synchronizeDirectory(at: self.path) }
 }
 
 private final class SimulatedLock: DirectoryLock {

@@ -81,7 +81,9 @@ struct TxlogRepairTests {
         #expect(verify.status == 2, "\(verify.output)")
         #expect(try Tool("stat", store.path).status == 2)
         #expect(try Tool("dump", store.path).status == 2)
-        #expect(try Tool("export", store.path).status == 0)
+        let export = try Tool("export", store.path)
+        #expect(export.status == 2 && export.error.contains("all that was acknowledged is exported"))
+        #expect(export.output.split(separator: "\n").count == MadeStore.keys)
         #expect(store.folder.state == before)
         let shown = try Tool("repair", store.path)
         #expect(shown.status == 2 && shown.output.contains("Nothing was changed"))
@@ -91,6 +93,38 @@ struct TxlogRepairTests {
         #expect(try Tool("verify", store.path).status == 0)
         let (values, lastRevision) = try store.open()
         #expect(values.count == MadeStore.keys && lastRevision == UInt64(MadeStore.keys))
+    }
+
+    @Test func `copies that cannot be made leave everything as it was`() throws {
+        let store = try MadeStore()
+        try Damage.flippedBit.apply(to: store)
+        let before = store.folder.state
+        let aside = TemporaryFolder()
+        _ = FileManager.default.createFile(atPath: aside.file(try store.files(".log")[2]), contents: Data("mine".utf8))
+        let repair = try Tool("repair", store.path, "--yes", "--accept-data-loss", "--aside", aside.path)
+        #expect(repair.status == 4, "\(repair.output)")
+        #expect(repair.error.contains("File exists") && repair.error.contains("Nothing of the log was changed"))
+        #expect(repair.error.contains("--aside"))
+        #expect(store.folder.state.filter { $0.key != "LOCK" } == before.filter { $0.key != "LOCK" })
+        // No half of the copies, and what was there before.
+        #expect(try FileManager.default.contentsOfDirectory(atPath: aside.path) == [try store.files(".log")[2]])
+        #expect(FileManager.default.contents(atPath: aside.file(try store.files(".log")[2])) == Data("mine".utf8))
+    }
+
+    @Test func `a last segment that was cut after a crash is told, and filled up again`() throws {
+        let store = try MadeStore(closed: false)
+        let last = try #require(try store.files(".log").last)
+        let file = try #require(FileHandle(forWritingAtPath: store.folder.file(last)))
+        try file.truncate(atOffset: store.end - 30)
+        let verify = try Tool("verify", store.path)
+        #expect(verify.status == 3 && verify.output.contains("was made with 16384"), "\(verify.output)")
+        let found = try Tool("verify", store.path, "--json").json()
+        #expect((found["cut_file"] as? [String: Any])?["made_bytes"] as? Int == 16_384)
+        let repair = try Tool("repair", store.path, "--yes", "--accept-data-loss")
+        #expect(repair.status == 0 && repair.output.contains("fill \(last) with zeros"), "\(repair.output)\(repair.error)")
+        let again = try Tool("verify", store.path)
+        #expect(again.status == 0, "\(again.output)\(again.error)")
+        #expect(try store.open().values.count == MadeStore.keys - 10)
     }
 
     @Test func `a log that was cut after its clean stop is told`() throws {

@@ -266,7 +266,9 @@ final class LogWriter<Client: CommitClient>: Sendable {
         mutating func rotate(leaving count: Int) -> CommitRefusal? {
             if self.chain.owesManifest {
                 do { try self.makeUpForManifest() } catch {
-                    if !error.isOutOfSpace { return self.poison(.rotate, error, written: false) }
+                    if !error.isOutOfSpace && !error.isOutOfDescriptors {
+                        return self.poison(.rotate, error, written: false)
+                    }
                     self.writer.observer?.failed(stage: .prepare, error)
                     return .outOfSpace(error)
                 }

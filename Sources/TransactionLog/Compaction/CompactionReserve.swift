@@ -53,12 +53,28 @@ final class CompactionReserve: Sendable {
         }
     }
 
-    private func make() throws(SystemError) {
+    /// Takes over the file that an earlier process has left, so that the first compaction can count on it.
+    func find() {
+        if !self.isWanted { return }
+        do throws(SystemError) {
+            if try self.isThere() { self.state.withLock { $0 = .kept } }
+        } catch {
+            // It is looked for again when it is to be made.
+        }
+    }
+
+    private func isThere() throws(SystemError) -> Bool {
         do {
             let file = try self.fileSystem.open(self.paths.reserve, .read)
             defer { file.close() }
-            if try file.size() == self.bytes { return }
-        } catch  where error.code == ENOENT {}
+            return try file.size() == self.bytes
+        } catch  where error.code == ENOENT {
+            return false
+        }
+    }
+
+    private func make() throws(SystemError) {
+        if try self.isThere() { return }
         try self.remove()
         let made = try PreparedSegment.make(
             path: self.paths.reserve, in: self.paths.directory, sizeBytes: Int(self.bytes), fileSystem: self.fileSystem)

@@ -78,6 +78,7 @@ final class Compactor<Client: CommitClient>: Sendable {
     // MARK: - The thread
 
     private func loop() {
+        self.reserve.find()
         while !self.state.withLock({ $0.isClosed }) {
             self.leftovers.clear(unlist: self.unlist)
             if let trigger = self.due() {

@@ -14,8 +14,8 @@ package protocol FileSystem: Sendable {
     func rename(_ from: String, to: String) throws(SystemError)
     /// Durable only after ``synchronizeDirectory(_:)``.
     func remove(_ path: String) throws(SystemError)
-    /// Makes the folder's entries durable.
-    func synchronizeDirectory(_ path: String) throws(SystemError)
+    /// Holds a folder open, so that its entries can be made durable when there are no more descriptors.
+    func openDirectory(_ path: String) throws(SystemError) -> any Directory
     /// Takes the exclusive lock of a folder through the file at `path`, which then holds `owner`; the lock ends with
     /// the process or when the value returned is let go.
     func lock(_ path: String, owner: String) throws(DirectoryLockError) -> any DirectoryLock
@@ -34,6 +34,12 @@ package enum FileOpenMode: Sendable {
     case createNew
 }
 
+/// An open folder, until the value is let go of. Calls may come from any thread.
+package protocol Directory: AnyObject, Sendable {
+    /// Makes the folder's entries durable.
+    func synchronize() throws(SystemError)
+}
+
 /// One open file. Calls may come from any thread; the log keeps each file on one thread at a time.
 package protocol File: AnyObject, Sendable {
     var path: String { get }
@@ -50,6 +56,9 @@ package protocol File: AnyObject, Sendable {
     /// Lets go of what the system has cached of the file and needs no writing: reads then show what the device holds.
     /// After a sync that failed that is not the same; the cache keeps the bytes that were lost.
     func forgetCache() throws(SystemError)
+    /// The same open file with the name that it has got, for errors. Takes the place of this one, which must be neither
+    /// used nor closed afterwards.
+    func renamed(to path: String) -> any File
     /// Releases the descriptor. The file must not be used afterwards.
     func close()
 }
@@ -84,6 +93,11 @@ extension File {
 }
 
 extension FileSystem {
+    /// Makes the folder's entries durable.
+    package func synchronizeDirectory(_ path: String) throws(SystemError) {
+        try self.openDirectory(path).synchronize()
+    }
+
     /// The whole of a small file, or its first `limitBytes`.
     func readFile(_ path: String, limitBytes: Int) throws(SystemError) -> [UInt8] {
         let file = try self.open(path, .read)
@@ -116,7 +130,8 @@ extension FileSystem {
 
     /// Puts `bytes` at `path` so that after a crash either the old or the new content is there, whole:
     /// write aside, `fsync`, rename, `fsync` of the folder.
-    func replaceFile(_ path: String, in directory: String, with bytes: [UInt8]) throws(SystemError) {
+    /// - Parameter directory: the folder that holds it.
+    func replaceFile(_ path: String, in directory: any Directory, with bytes: [UInt8]) throws(SystemError) {
         let aside = path + ".tmp"
         do { try self.remove(aside) } catch  where error.code == ENOENT {}
         let file = try self.open(aside, .createNew)
@@ -124,7 +139,7 @@ extension FileSystem {
         try file.writeAll(bytes, at: 0)
         try file.synchronize()
         try self.rename(aside, to: path)
-        try self.synchronizeDirectory(directory)
+        try directory.synchronize()
     }
 }
 

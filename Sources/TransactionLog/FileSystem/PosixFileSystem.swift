@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 
 /// The file system of the machine. Files are 0600, folders 0700, descriptors close on `exec`, symbolic links are not
-/// followed for files, and calls interrupted by a signal are made again.
+/// followed for files, what is no regular file is refused, and calls interrupted by a signal are made again.
 package struct PosixFileSystem: FileSystem {
     package init() {}
 
@@ -35,9 +35,21 @@ package struct PosixFileSystem: FileSystem {
             case .readWrite: O_RDWR
             case .createNew: O_RDWR | O_CREAT | O_EXCL
             }
-        let descriptor = retryingInterrupted { unsafe Glibc.open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0o600) }
+        return try self.openRegular(path, flags)
+    }
+
+    /// `O_NONBLOCK` means nothing to a regular file; without it a FIFO of that name would be waited for.
+    private func openRegular(_ path: String, _ flags: Int32) throws(SystemError) -> PosixFile {
+        let descriptor = retryingInterrupted {
+            unsafe Glibc.open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+        }
         if descriptor < 0 { throw SystemError(call: "open", path: path, code: errno) }
-        return PosixFile(path: path, descriptor: descriptor)
+        let file = PosixFile(path: path, descriptor: descriptor)
+        do { try file.requireRegular() } catch {
+            file.close()
+            throw error
+        }
+        return file
     }
 
     package func rename(_ from: String, to: String) throws(SystemError) {
@@ -48,20 +60,16 @@ package struct PosixFileSystem: FileSystem {
         if unsafe unlink(path) != 0 { throw SystemError(call: "unlink", path: path, code: errno) }
     }
 
-    package func synchronizeDirectory(_ path: String) throws(SystemError) {
+    package func openDirectory(_ path: String) throws(SystemError) -> any Directory {
         let descriptor = retryingInterrupted { unsafe Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         if descriptor < 0 { throw SystemError(call: "open", path: path, code: errno) }
-        defer { _ = Glibc.close(descriptor) }
-        if retryingInterrupted({ fsync(descriptor) }) != 0 { throw SystemError(call: "fsync", path: path, code: errno) }
+        return PosixDirectory(path: path, descriptor: descriptor)
     }
 
     package func lock(_ path: String, owner: String) throws(DirectoryLockError) -> any DirectoryLock {
-        let descriptor = retryingInterrupted {
-            unsafe Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        }
-        if descriptor < 0 { throw .system(SystemError(call: "open", path: path, code: errno)) }
-        let file = PosixFile(path: path, descriptor: descriptor)
-        try self.hold(file, descriptor, LOCK_EX)
+        let file: PosixFile
+        do { file = try self.openRegular(path, O_RDWR | O_CREAT) } catch { throw .system(error) }
+        try self.hold(file, LOCK_EX)
         do {
             try file.truncate(to: 0)
             try file.writeAll(Array(owner.utf8), at: 0)
@@ -73,19 +81,18 @@ package struct PosixFileSystem: FileSystem {
     }
 
     package func lockForReading(_ path: String) throws(DirectoryLockError) -> (any DirectoryLock)? {
-        let descriptor = retryingInterrupted { unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) }
-        if descriptor < 0 {
-            if errno == ENOENT { return nil }
-            throw .system(SystemError(call: "open", path: path, code: errno))
+        let file: PosixFile
+        do { file = try self.openRegular(path, O_RDONLY) } catch {
+            if error.isNotFound { return nil }
+            throw .system(error)
         }
-        let file = PosixFile(path: path, descriptor: descriptor)
-        try self.hold(file, descriptor, LOCK_SH)
+        try self.hold(file, LOCK_SH)
         return PosixDirectoryLock(file: file)
     }
 
     /// Takes the lock or closes the file.
-    private func hold(_ file: PosixFile, _ descriptor: Int32, _ operation: Int32) throws(DirectoryLockError) {
-        if retryingInterrupted({ flock(descriptor, operation | LOCK_NB) }) == 0 { return }
+    private func hold(_ file: PosixFile, _ operation: Int32) throws(DirectoryLockError) {
+        if retryingInterrupted({ flock(file.descriptor, operation | LOCK_NB) }) == 0 { return }
         let code = errno
         defer { file.close() }
         if code != EWOULDBLOCK { throw .system(SystemError(call: "flock", path: file.path, code: code)) }
@@ -127,8 +134,8 @@ private final class PosixDirectoryLock: DirectoryLock {
     }
 }
 
-private final class PosixFile: File {
-    let path: String
+private final class PosixDirectory: Directory {
+    private let path: String
     private let descriptor: Int32
 
     init(path: String, descriptor: Int32) {
@@ -136,7 +143,37 @@ private final class PosixFile: File {
         self.descriptor = descriptor
     }
 
+    deinit { _ = Glibc.close(self.descriptor) }
+
+    func synchronize() throws(SystemError) {
+        if retryingInterrupted({ fsync(self.descriptor) }) != 0 {
+            throw SystemError(call: "fsync", path: self.path, code: errno)
+        }
+    }
+}
+
+private final class PosixFile: File {
+    let path: String
+    fileprivate let descriptor: Int32
+
+    init(path: String, descriptor: Int32) {
+        self.path = path
+        self.descriptor = descriptor
+    }
+
     private func failure(_ call: String) -> SystemError { SystemError(call: call, path: self.path, code: errno) }
+
+    func renamed(to path: String) -> any File { PosixFile(path: path, descriptor: self.descriptor) }
+
+    fileprivate func requireRegular() throws(SystemError) {
+        var status = stat()
+        if unsafe fstat(self.descriptor, &status) != 0 { throw self.failure("fstat") }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: return
+        case S_IFDIR: throw SystemError(call: "open", path: self.path, code: EISDIR)
+        default: throw SystemError(call: "open, which finds no regular file,", path: self.path, code: EINVAL)
+        }
+    }
 
     func size() throws(SystemError) -> UInt64 {
         var status = stat()

@@ -15,6 +15,10 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
     /// Whether the device, the quota or the file size limit leaves no room.
     package var isOutOfSpace: Bool { self.code == ENOSPC || self.code == EDQUOT || self.code == EFBIG }
 
+    /// Whether the process or the machine has no descriptor or no memory left for the call, which has changed nothing.
+    /// Others give theirs back, so that a later try can succeed.
+    var isOutOfDescriptors: Bool { self.code == EMFILE || self.code == ENFILE || self.code == ENOMEM }
+
     static let shortWrite = "pwrite (short)"
     /// A call that wrote a part of what it was given, as the last one before a full disk does.
     var isShortWrite: Bool { self.call == Self.shortWrite }

@@ -65,6 +65,9 @@ package struct Manifest: Equatable, Sendable {
     package var closed: Closed?
     package var imported: Imported?
 
+    /// Older parts first: where two hold a key, the later one has its later state.
+    var partsInOrder: [Part] { self.parts.sorted { $0.name < $1.name } }
+
     package func encoded() -> [UInt8] {
         var text = "\(Self.firstLine)\nstore \(self.storeID)\ngeneration \(self.generation)\n"
         if self.base != .none {

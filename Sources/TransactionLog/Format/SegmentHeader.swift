@@ -14,7 +14,9 @@
 ///         72     8  predecessor: last revision
 ///         80     8  predecessor: length in bytes, seal included
 ///         88     4  predecessor: header checksum of its seal frame
-///         92  4000  zero
+///         92     4  zero
+///         96     8  prepared length: bytes that the file had, durably, before it got its name; 0 where nobody says
+///        104  3988  zero
 ///       4092     4  CRC-32C of bytes 0 to 4091
 package struct SegmentHeader: Equatable, Sendable {
     package static let byteCount = 4096
@@ -44,6 +46,8 @@ package struct SegmentHeader: Equatable, Sendable {
     package var syncModeCode: UInt32
     package var createdNanoseconds: UInt64
     package var predecessor: Predecessor
+    /// A file that has fewer bytes than this has been cut. 0 when it is not known, as of parts and older segments.
+    package var preparedBytes: UInt64 = 0
 
     package func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
@@ -62,6 +66,8 @@ package struct SegmentHeader: Equatable, Sendable {
         bytes.appendLittleEndian(self.predecessor.lastRevision)
         bytes.appendLittleEndian(self.predecessor.lengthBytes)
         bytes.appendLittleEndian(self.predecessor.sealChecksum)
+        bytes.appendLittleEndian(UInt32(0))
+        bytes.appendLittleEndian(self.preparedBytes)
         bytes.append(contentsOf: [UInt8](repeating: 0, count: Self.byteCount - 4 - bytes.count))
         bytes.appendLittleEndian(CRC32C.of(bytes))
         return bytes
@@ -101,6 +107,7 @@ package struct SegmentHeader: Equatable, Sendable {
             lengthBytes: bytes.loadLittleEndian(UInt64.self, at: 80),
             sealChecksum: bytes.loadLittleEndian(UInt32.self, at: 88)
         )
+        self.preparedBytes = bytes.loadLittleEndian(UInt64.self, at: 96)
     }
 
     package init(
@@ -111,7 +118,8 @@ package struct SegmentHeader: Equatable, Sendable {
         salt: UInt32,
         syncModeCode: UInt32,
         createdNanoseconds: UInt64,
-        predecessor: Predecessor
+        predecessor: Predecessor,
+        preparedBytes: UInt64 = 0
     ) {
         self.kind = kind
         self.storeID = storeID
@@ -121,5 +129,6 @@ package struct SegmentHeader: Equatable, Sendable {
         self.syncModeCode = syncModeCode
         self.createdNanoseconds = createdNanoseconds
         self.predecessor = predecessor
+        self.preparedBytes = preparedBytes
     }
 }

@@ -64,6 +64,8 @@ package struct LogInspection: Sendable {
     package internal(set) var tornTail: TornTail?
     /// The log was cut after its clean stop. A start tells, and goes on.
     package internal(set) var lostEnd: RecoveryReport.LostEnd?
+    /// The last segment is shorter than it was made. A start tells, and goes on.
+    package internal(set) var cutFile: RecoveryReport.CutFile?
     package internal(set) var wasCleanShutdown = false
     /// Segments that are none of this log.
     package internal(set) var unexpectedSegments: [SegmentName] = []
@@ -77,7 +79,9 @@ package struct LogInspection: Sendable {
 
     package var firstRevision: UInt64 { self.segments.first?.name.firstRevision ?? 1 }
     package var lastRevision: UInt64 { self.segments.map(\.lastRevision).max() ?? 0 }
-    package var isDamaged: Bool { !self.damage.isEmpty || self.unsupported != nil || self.lostEnd != nil }
+    package var isDamaged: Bool {
+        !self.damage.isEmpty || self.unsupported != nil || self.lostEnd != nil || self.cutFile != nil
+    }
 
     /// The size that the next segment is to have: that of the ones that are there, or the default.
     package var usualSegmentBytes: Int {

@@ -81,7 +81,7 @@ package struct LogInspector {
         self.result.leftovers += presence.unlistedParts.map(\.description)
         try self.inspect(
             names, sealed: manifest.sealed,
-            parts: manifest.parts.sorted { $0.name < $1.name }.map { ($0.name, $0) }, base: manifest.base,
+            parts: manifest.partsInOrder.map { ($0.name, $0) }, base: manifest.base,
             active: manifest.active)
     }
 
@@ -105,6 +105,7 @@ package struct LogInspector {
             let found = self.result.segments.last?.sealed
             if let content {
                 self.result.wasCleanShutdown = content.lastKind == .cleanShutdown
+                if isLast { self.result.cutFile = .init(content, name) }
                 if name == active {
                     self.result.lostEnd = .init(content, name, self.result.manifest?.closed)
                 }

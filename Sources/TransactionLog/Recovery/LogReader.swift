@@ -21,6 +21,7 @@ struct LogReader {
     /// A segment that has been read to its end.
     struct Segment {
         var header: SegmentHeader
+        var fileBytes: UInt64
         /// Offset after the last good frame, and the checksum of that frame's header if it is a seal.
         var end: UInt64
         var sealChecksum: UInt32?
@@ -86,7 +87,7 @@ struct LogReader {
             if !more { break }
         }
         var segment = Segment(
-            header: header, end: scan.offset, sealChecksum: scan.sealChecksum, nextRevision: scan.nextRevision,
+            header: header, fileBytes: size, end: scan.offset, sealChecksum: scan.sealChecksum, nextRevision: scan.nextRevision,
             operations: scan.operations, lastKind: scan.lastKind, tornBytes: 0)
         if isLast {
             segment.tornBytes = try self.tornBytes(&scan, name)
@@ -100,6 +101,12 @@ struct LogReader {
     static func sealed(_ segment: Segment, _ name: SegmentName, sealChecksum: UInt32) -> Manifest.Sealed {
         Manifest.Sealed(
             name: name, lastRevision: segment.nextRevision - 1, lengthBytes: segment.end, sealChecksum: sealChecksum)
+    }
+
+    /// - Throws: ``LogError/corrupt(_:)`` unless the segment is the one that the manifest lists.
+    static func compare(_ found: Manifest.Sealed, with listed: Manifest.Sealed) throws(LogError) {
+        if found == listed { return }
+        throw Self.damage(found.name, at: found.lengthBytes, after: found.lastRevision, .endsOtherwise)
     }
 
     static func damage(

@@ -12,27 +12,29 @@ extension Recovery {
                 segment: SegmentSummary(
                     name: name, sizeBytes: 0, lastRevision: name.firstRevision - 1, sealed: name != names.last))
         }
-        try self.loadSnapshot(manifest)
+        let verification = EarlyVerification(manifest, self.reader)
+        verification.start(threads: self.configuration.verifyingThreads)
+        defer { verification.stop() }
+        try self.loadSnapshot(manifest, verification)
         var predecessor = manifest.base
         self.report.lastRevision = predecessor.lastRevision
         for (index, name) in names.enumerated() {
             let isLast = index == names.count - 1
+            try verification.enter(manifest.parts.count + index)
             let known = manifest.sealed.first { $0.name == name }
             let segment = try self.replay(name, storeID: manifest.storeID, predecessor: predecessor, isLast: isLast)
             self.report.space.update(
                 at: index, sizeBytes: segment.content.end, lastRevision: segment.content.nextRevision - 1,
                 sealed: !isLast)
-            self.compare(segment, name, with: manifest)
+            if name == manifest.active { self.report.lostEnd = .init(segment.content, name, manifest.closed) }
             if isLast { return try self.resume(segment, manifest, isListed: manifest == listed) }
             guard let sealChecksum = segment.content.sealChecksum else {
                 preconditionFailure("only the last is not sealed")
             }
             let sealed = LogReader.sealed(segment.content, name, sealChecksum: sealChecksum)
-            if let known, known != sealed {
-                throw LogReader.damage(
-                    name, at: sealed.lengthBytes, after: sealed.lastRevision, .endsOtherwise)
-            }
-            if known == nil {
+            if let known {
+                try LogReader.compare(sealed, with: known)
+            } else {
                 manifest.sealed.append(sealed)
                 manifest.active = names[index + 1]
                 manifest.closed = nil
@@ -56,11 +58,11 @@ extension Recovery {
 
     // MARK: - The snapshot
 
-    /// Gives the entries of all parts, older parts first: where two hold a key, the later one has its later state.
-    private mutating func loadSnapshot(_ manifest: Manifest) throws(LogError) {
+    private mutating func loadSnapshot(_ manifest: Manifest, _ verification: EarlyVerification) throws(LogError) {
         self.report.space.set(parts: manifest.parts)
         let apply = self.apply
-        for part in manifest.parts.sorted(by: { $0.name < $1.name }) {
+        for (index, part) in manifest.partsInOrder.enumerated() {
+            try verification.enter(index)
             let file = try self.reader.open(part.name)
             defer { file.close() }
             var reader = try PartReader(part, storeID: manifest.storeID, file: file)
@@ -137,17 +139,13 @@ extension Recovery {
             })
         self.report.operations += content.operations
         self.report.wasCleanShutdown = content.lastKind == .cleanShutdown
+        if isLast { self.report.cutFile = .init(content, name) }
         if content.tornBytes > 0 { try self.cut(name, file, from: content.end, bytes: content.tornBytes) }
         // A header says how much of a tail can be torn; with another sync mode it would not be true.
         let hasOtherMode = header.syncModeCode != self.configuration.syncMode.code
         return ReplayedSegment(
             file: file, content: content,
             needsNewSegment: isLast && (content.sealChecksum != nil || content.tornBytes > 0 || hasOtherMode))
-    }
-
-    /// Looks whether the segment that was active at the last clean stop still reaches as far.
-    private mutating func compare(_ segment: ReplayedSegment, _ name: SegmentName, with manifest: Manifest) {
-        if name == manifest.active { self.report.lostEnd = .init(segment.content, name, manifest.closed) }
     }
 
     // MARK: - Going on

@@ -31,6 +31,25 @@ package struct RecoveryReport: Sendable, Equatable {
         package var revisions: UInt64 { self.closedLastRevision - min(self.lastRevision, self.closedLastRevision) }
     }
 
+    /// The last segment's file has fewer bytes than it was made with, which no crash leaves: somebody has cut it, or it
+    /// is half of a copy. What it held behind the cut, zeros or acknowledged writes, nobody can tell.
+    package struct CutFile: Sendable, Equatable {
+        package var file: String
+        package var fileBytes: UInt64
+        package var preparedBytes: UInt64
+        /// The newest change that is there.
+        package var lastRevision: UInt64
+
+        /// - Returns: nil unless the file is shorter than its header says.
+        init?(_ segment: LogReader.Segment, _ name: SegmentName) {
+            if segment.fileBytes >= segment.header.preparedBytes { return nil }
+            self.file = name.description
+            self.fileBytes = segment.fileBytes
+            self.preparedBytes = segment.header.preparedBytes
+            self.lastRevision = segment.nextRevision - 1
+        }
+    }
+
     package var storeID: StoreID
     package var lastRevision: UInt64 = 0
     package var space = LogSpace()
@@ -48,6 +67,7 @@ package struct RecoveryReport: Sendable, Equatable {
     }
     package var tornTail: TornTail?
     package var lostEnd: LostEnd?
+    package var cutFile: CutFile?
     /// Whether the last process closed the store in good order.
     package var wasCleanShutdown = false
     /// Set when this start took over a `kv.log` of the Go system.

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Gives up what is damaged in a log, so that a start accepts the rest. The caller holds the folder's lock. Blocks.
 ///
 /// The steps, with what a crash after each leaves:
@@ -22,15 +24,25 @@ package struct LogRepair {
 
     /// Step 1. Also to be done before a torn tail is cut.
     /// - Parameter aside: a folder that is not there yet.
+    /// - Throws: then no copy stays in it.
     package func copyAside(to aside: String) throws(LogError) {
-        try systemCall { () throws(SystemError) in
+        var copies: [String] = []
+        do throws(SystemError) {
             try self.fileSystem.createDirectories(aside)
             for name in self.plan.affectedFiles {
                 let file = try self.fileSystem.open(self.paths.path(name), .read)
                 defer { file.close() }
+                copies.append("\(aside)/\(name)")
                 try file.copy(from: 0, bytes: try file.size(), to: "\(aside)/\(name)", self.fileSystem)
             }
             try self.fileSystem.synchronizeDirectory(aside)
+        } catch {
+            // A file that was there before is none of ours.
+            for path in copies where error.code != EEXIST || path != error.path {
+                // What fails here too is said by the first failure; the copies are of no more use than before.
+                do { try self.fileSystem.remove(path) } catch {}
+            }
+            throw .system(error)
         }
     }
 
@@ -69,7 +81,8 @@ package struct LogRepair {
         manifest.base = base
         manifest.parts = parts
         try systemCall { () throws(SystemError) in
-            try self.fileSystem.replaceFile(self.paths.manifest, in: self.paths.directory, with: manifest.encoded())
+            let directory = try self.fileSystem.openDirectory(self.paths.directory)
+            try self.fileSystem.replaceFile(self.paths.manifest, in: directory, with: manifest.encoded())
         }
         let listed = Set(parts.map(\.name))
         let removed =
@@ -144,8 +157,8 @@ package struct LogRepair {
             salt: .random(in: .min ... .max), syncModeCode: SyncMode.always.code,
             createdNanoseconds: wallClockNanoseconds(), predecessor: base)
         try systemCall { () throws(SystemError) in
-            try self.fileSystem.replaceFile(
-                self.paths.segment(name), in: self.paths.directory, with: header.encoded())
+            let directory = try self.fileSystem.openDirectory(self.paths.directory)
+            try self.fileSystem.replaceFile(self.paths.segment(name), in: directory, with: header.encoded())
         }
         return name
     }

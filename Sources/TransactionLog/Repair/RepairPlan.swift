@@ -38,6 +38,8 @@ package struct RepairPlan: Sendable {
     package private(set) var rewritesManifest = false
     /// The clean stop noted an end that the log no longer reaches; the note goes.
     package private(set) var forgetsEnd = false
+    /// Bytes with which the last segment was made and which are filled up with zeros again.
+    package var filledBytes: UInt64? { self.inspection.cutFile?.preparedBytes }
     /// Names of the files that are changed or removed, and copied aside before that.
     package private(set) var affectedFiles: [String] = []
 
@@ -67,6 +69,9 @@ package struct RepairPlan: Sendable {
         // A torn tail goes with the rest: a start would cut it.
         if let last = kept.last, last.damage != nil || inspection.tornTail?.file == last.name.description {
             self.cut = Cut(name: last.name, offset: last.sizeBytes, fileBytes: last.fileBytes)
+        }
+        if let last = kept.last, let made = inspection.cutFile?.preparedBytes {
+            self.cut = Cut(name: last.name, offset: last.sizeBytes, fileBytes: made)
         }
         self.dropped =
             inspection.segments.dropFirst(kept.count).filter { $0.fileBytes > 0 }.map(\.name)

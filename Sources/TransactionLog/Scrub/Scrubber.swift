@@ -14,8 +14,7 @@ final class Scrubber: Sendable {
     private let state = Mutex(State())
     private let wakeUp = DispatchSemaphore(value: 0)
     private let statistics: LogStatistics
-    private let fileSystem: any FileSystem
-    private let paths: LogPaths
+    private let reader: LogReader
     private let storeID: StoreID
     private let policy: ScrubPolicy
     private let observer: (any LogObserver)?
@@ -26,8 +25,7 @@ final class Scrubber: Sendable {
         observer: (any LogObserver)?
     ) {
         self.statistics = statistics
-        self.fileSystem = fileSystem
-        self.paths = LogPaths(directory: configuration.directory)
+        self.reader = LogReader(fileSystem: fileSystem, paths: LogPaths(directory: configuration.directory))
         self.policy = configuration.scrub
         self.storeID = storeID
         self.observer = observer
@@ -83,12 +81,12 @@ final class Scrubber: Sendable {
         let began = monotonicNanoseconds()
         self.state.withLock { $0.status.running = .init(startedAt: wallClockNanoseconds()) }
         for part in space.parts {
-            self.check(self.paths.part(part.name), total) { (file) throws(LogError) in
-                try self.check(part, file, total)
+            self.check(self.reader.paths.part(part.name)) { (file) throws(LogError) in
+                try self.reader.verify(part.listed, file, storeID: self.storeID) { self.pace($0, total) }
             }
         }
         for segment in segments {
-            self.check(self.paths.segment(segment.name), total) { (file) throws(LogError) in
+            self.check(self.reader.paths.segment(segment.name)) { (file) throws(LogError) in
                 try self.check(segment, file, total)
             }
         }
@@ -108,12 +106,12 @@ final class Scrubber: Sendable {
     // MARK: - Files
 
     /// Checks one file. One that a compaction has removed meanwhile is none of the log's any more.
-    private func check(_ path: String, _ total: UInt64, _ body: (any File) throws(LogError) -> Void) {
+    private func check(_ path: String, _ body: (any File) throws(LogError) -> Void) {
         if self.state.withLock({ $0.isClosed }) { return }
         var finding: String?
         do throws(LogError) {
             let file = try systemCall { () throws(SystemError) in
-                let file = try self.fileSystem.open(path, .read)
+                let file = try self.reader.fileSystem.open(path, .read)
                 // What the device holds counts, not what the system remembers of it.
                 try file.forgetCache()
                 return file
@@ -130,34 +128,14 @@ final class Scrubber: Sendable {
         }
     }
 
-    private func check(_ part: PartSummary, _ file: any File, _ total: UInt64) throws(LogError) {
-        var reader = try PartReader(part.listed, storeID: self.storeID, file: file)
-        var offset: UInt64 = 0
-        while try reader.advance({ _, _ in }) {
-            if !self.pace(reader.offset - offset, total) { return }
-            offset = reader.offset
-        }
-    }
-
     private func check(_ segment: SegmentSummary, _ file: any File, _ total: UInt64) throws(LogError) {
-        let name = segment.name.description
-        var bytes: [UInt8] = []
-        let size = try systemCall { () throws(SystemError) in
-            _ = try file.read(SegmentHeader.byteCount, at: 0, into: &bytes)
-            return try file.size()
+        let found = try self.reader.verify(segment.name, file, storeID: self.storeID, predecessor: nil) { bytes in
+            self.pace(bytes, total)
         }
-        let header = try SegmentHeader(decoding: bytes, file: name, lastGoodRevision: segment.name.firstRevision)
-        var scan = SegmentScan(reader: SegmentReader(file: file, fileBytes: size, salt: header.salt), header: header)
-        var offset: UInt64 = 0
-        while try systemCall({ () throws(SystemError) in try scan.advance { _, _ in } }) {
-            if !self.pace(scan.offset - offset, total) { return }
-            offset = scan.offset
-        }
-        if scan.sealChecksum != nil, scan.nextRevision - 1 == segment.lastRevision { return }
-        throw .corrupt(
-            Corruption(
-                file: name, offset: scan.offset, lastGoodRevision: scan.nextRevision - 1,
-                reason: scan.fault.map { .durableFrame($0) } ?? .segmentNotSealed))
+        guard let found, found.lastRevision != segment.lastRevision else { return }
+        throw LogReader.damage(
+            segment.name, at: found.lengthBytes, after: found.lastRevision,
+            .predecessor("it was sealed after revision \(segment.lastRevision)"))
     }
 
     /// Counts what was read, and waits so that it is not too much.

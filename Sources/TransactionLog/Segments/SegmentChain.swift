@@ -10,11 +10,15 @@ import Glibc
 /// 3. The prepared file gets its name: as 2 or as 4, whichever reached the disk.
 /// 4. The folder is synchronised: a segment that the manifest does not list yet; the start takes it, as it is the
 ///    next in sequence and names the old one as its predecessor.
-/// 5. The manifest is replaced. If there is no space for that, appends go on, as after a crash the start would go on
-///    from 4; but the next move waits until it is made up for.
+/// 5. The manifest is replaced. If there is no space for that, or no descriptor, appends go on, as after a crash the
+///    start would go on from 4; but the next move waits until it is made up for.
+///
+/// No other step opens a file: a process that has run out of descriptors still commits.
 struct SegmentChain {
     let fileSystem: any FileSystem
     let paths: LogPaths
+    /// The log's folder.
+    private let directory: any Directory
     let syncMode: SyncMode
     private(set) var manifest: Manifest
     private(set) var file: any File
@@ -54,18 +58,20 @@ struct SegmentChain {
     ) throws(SystemError) {
         self.fileSystem = fileSystem
         self.paths = paths
+        self.directory = try fileSystem.openDirectory(paths.directory)
         self.syncMode = syncMode
         self.writesManifest = writesManifest
+        self.fileBytes = try prepared.file.size()
         self.header = SegmentHeader(
             storeID: storeID, sequence: 1, firstRevision: firstRevision, salt: .random(in: .min ... .max),
-            syncModeCode: syncMode.code, createdNanoseconds: wallClockNanoseconds(), predecessor: .none)
+            syncModeCode: syncMode.code, createdNanoseconds: wallClockNanoseconds(), predecessor: .none,
+            preparedBytes: self.fileBytes)
         self.manifest = Manifest(
             storeID: storeID, generation: 0, sealed: [],
             active: SegmentName(sequence: 1, firstRevision: firstRevision))
         self.file = prepared.file
         self.offset = UInt64(SegmentHeader.byteCount)
         self.durableLength = self.offset
-        self.fileBytes = try prepared.file.size()
         try self.install(prepared)
         if writesManifest { try self.writeManifest() }
     }
@@ -77,6 +83,7 @@ struct SegmentChain {
     ) throws(SystemError) {
         self.fileSystem = fileSystem
         self.paths = paths
+        self.directory = try fileSystem.openDirectory(paths.directory)
         self.syncMode = syncMode
         self.writesManifest = true
         self.manifest = manifest
@@ -121,15 +128,15 @@ struct SegmentChain {
         let old = Manifest.Sealed(
             name: self.name, lastRevision: nextRevision - 1, lengthBytes: self.offset, sealChecksum: sealChecksum)
         self.file.close()
+        self.fileBytes = try prepared.file.size()
         self.header = SegmentHeader(
             storeID: self.header.storeID, sequence: self.header.sequence + 1, firstRevision: nextRevision,
             salt: .random(in: .min ... .max), syncModeCode: self.syncMode.code,
-            createdNanoseconds: wallClockNanoseconds(),
-            predecessor: old.asPredecessor)
+            createdNanoseconds: wallClockNanoseconds(), predecessor: old.asPredecessor,
+            preparedBytes: self.fileBytes)
         self.file = prepared.file
         self.offset = UInt64(SegmentHeader.byteCount)
         self.durableLength = self.offset
-        self.fileBytes = try prepared.file.size()
         try self.install(prepared)  // 2 to 4
         self.manifest.sealed.append(old)
         self.manifest.active = self.name
@@ -147,11 +154,8 @@ struct SegmentChain {
         self.failPoint?("rotation:3")
         try self.fileSystem.rename(prepared.path, to: path)
         self.failPoint?("rotation:4")
-        try self.fileSystem.synchronizeDirectory(self.paths.directory)
-        // Under its name, so that errors name the segment.
-        let named = try self.fileSystem.open(path, .readWrite)
-        self.file.close()
-        self.file = named
+        self.file = self.file.renamed(to: path)
+        try self.directory.synchronize()
     }
 
     /// Notes what the store began with; written with the next manifest.
@@ -199,16 +203,17 @@ struct SegmentChain {
 
     func close() { self.file.close() }
 
-    /// Writes the manifest, now or when there is space.
+    /// Writes the manifest, now or when that is possible.
     mutating func listSegments() throws(SystemError) {
-        do { try self.writeManifest() } catch  where error.isOutOfSpace { self.owesManifest = true }
+        do { try self.writeManifest() } catch  where error.isOutOfSpace || error.isOutOfDescriptors {
+            self.owesManifest = true
+        }
     }
 
     /// - Throws: then the old manifest is still there, or it cannot be said which of the two is.
     mutating func writeManifest() throws(SystemError) {
         self.manifest.generation += 1
-        try self.fileSystem.replaceFile(
-            self.paths.manifest, in: self.paths.directory, with: self.manifest.encoded())
+        try self.fileSystem.replaceFile(self.paths.manifest, in: self.directory, with: self.manifest.encoded())
         self.owesManifest = false
     }
 }

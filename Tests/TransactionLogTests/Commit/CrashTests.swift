@@ -32,6 +32,7 @@ struct CrashTests {
                     let recovered = try Recovered(crashed, workload.configuration)
                     crashes += 1
                     if recovered.report.tornTail != nil { torn += 1 }
+                    #expect(recovered.report.cutFile == nil, where_)
                     let count = recovered.transactions.count
                     #expect(count >= run.acknowledged, where_)
                     #expect(recovered.transactions == Array(transactions.prefix(count)), where_)

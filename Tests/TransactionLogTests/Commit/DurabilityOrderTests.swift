@@ -82,7 +82,7 @@ struct DurabilityOrderTests {
             steps == [
                 "capacity kv", "open new", "write new", "fsync new",
                 "write old", "fdatasync old",
-                "write new", "fdatasync new", "rename new", "directorySync kv", "open \(maker.chain.name)",
+                "write new", "fdatasync new", "rename new", "directorySync kv",
                 "remove MANIFEST.tmp", "open MANIFEST.tmp", "write MANIFEST.tmp", "fsync MANIFEST.tmp",
                 "rename MANIFEST.tmp", "directorySync kv",
             ])

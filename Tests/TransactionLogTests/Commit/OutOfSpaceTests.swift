@@ -119,6 +119,35 @@ struct OutOfSpaceTests {
         #expect(recovered.report.segments.count == 3)
     }
 
+    @Test func `a process that runs out of descriptors goes on with what is prepared, and by itself once it has some`(
+    ) throws {
+        let fileSystem = SimulatedFileSystem()
+        let open = try OpenLog(fileSystem, Self.configuration)
+        #expect(fileSystem.wait(for: .fsync, path: ".prepared", count: 3))
+        fileSystem.inject(.error(EMFILE), on: .open, times: nil)
+        var committed = 0
+        var refusal: SystemError?
+        while refusal == nil, committed < 100 {
+            switch open.commit(numbered(committed + 1, valueBytes: Self.value)) {
+            case .committed?: committed += 1
+            case .refused(.outOfSpace(let error))?: refusal = error
+            case let other: Issue.record("\(other.map { "\($0)" } ?? "a commit hangs")")
+            }
+        }
+        // Three to a segment: the active one, and one more for which the manifest is owed.
+        #expect(committed == 6)
+        #expect(refusal?.code == EMFILE)
+        #expect(open.log.statistics.failure == nil)
+        fileSystem.clearFaults()
+        #expect(open.waitForSpace())
+        for number in 7...12 {
+            #expect(open.commit(numbered(number, valueBytes: Self.value)) == .committed(UInt64(number)))
+        }
+        open.log.close()
+        let recovered = try Recovered(fileSystem.crash(seed: 0), Self.configuration)
+        #expect(recovered.transactions == (1...12).map { numbered($0, valueBytes: Self.value) })
+    }
+
     @Test func `a store opens on a full disk and takes deletes alone`() throws {
         let fileSystem = SimulatedFileSystem()
         var open = try OpenLog(fileSystem, Self.configuration)

@@ -96,6 +96,7 @@ struct CompactionCrashTests {
                     let recovered = try RecoveredState(crashed, workload.configuration)
                     crashes += 1
                     if recovered.report.snapshotEntries > 0 { withParts += 1 }
+                    #expect(recovered.report.cutFile == nil, place)
                     let count = Int(recovered.report.lastRevision)
                     #expect(count >= acknowledged, place)
                     #expect(recovered.records == workload.records(after: count), place)

@@ -115,6 +115,26 @@ struct PosixFileSystemTests {
         #expect(throws: DirectoryLockError.self) { try self.fileSystem.lock(self.path("link"), owner: "me") }
     }
 
+    @Test(.timeLimit(.minutes(1))) func `what is no regular file is refused, and never waited for`() throws {
+        let (fifo, folder) = (self.path("fifo"), self.path("folder"))
+        #expect(unsafe mkfifo(fifo, 0o600) == 0)
+        try self.fileSystem.createDirectory(folder)
+        for mode in [FileOpenMode.read, .readWrite] {
+            let error = #expect(throws: SystemError.self) { try self.fileSystem.open(fifo, mode) }
+            #expect(error?.description == "open, which finds no regular file, \(fifo): Invalid argument (errno 22)")
+        }
+        #expect(throws: SystemError(call: "open", path: folder, code: EISDIR)) {
+            try self.fileSystem.open(folder, .read)
+        }
+        #expect(throws: DirectoryLockError.self) { try self.fileSystem.lock(fifo, owner: "me") }
+        #expect(throws: DirectoryLockError.self) { try self.fileSystem.lockForReading(fifo) }
+        let configuration = self.configuration()
+        try OpenLog(self.fileSystem, configuration).log.close()
+        try self.fileSystem.remove("\(configuration.directory)/MANIFEST")
+        #expect(unsafe mkfifo("\(configuration.directory)/MANIFEST", 0o600) == 0)
+        #expect(throws: LogError.self) { try OpenLog(self.fileSystem, configuration) }
+    }
+
     @Test func `errors say what was tried, where and why`() throws {
         let path = self.path("absent")
         let error = SystemError(call: "open", path: path, code: ENOENT)

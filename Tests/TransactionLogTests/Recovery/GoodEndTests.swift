@@ -75,6 +75,31 @@ struct GoodEndTests {
         }
     }
 
+    @Test func `a last segment that was cut after a crash is told, wherever that was`() throws {
+        var maker = try LogMaker()
+        for number in 1...5 { try maker.write(numbered(number)) }
+        let content = try #require(maker.fileSystem.contents(maker.segmentPath))
+        #expect(try Recovered(maker.fileSystem.kill()).report.cutFile == nil)
+        let lengths = Array(SegmentHeader.byteCount...Int(maker.chain.offset)) + [content.count - 1]
+        for length in lengths {
+            let cut = maker.fileSystem.kill()
+            cut.cut(maker.segmentPath, to: length)
+            let recovered = try Recovered(cut)
+            #expect(recovered.transactions == Array(maker.transactions.prefix(recovered.transactions.count)))
+            let told = try #require(recovered.report.cutFile, "nothing was said of a cut at \(length)")
+            #expect(told.file == maker.chain.name.description)
+            #expect(told.fileBytes == UInt64(length) && told.preparedBytes == UInt64(content.count))
+            #expect(told.lastRevision == UInt64(recovered.transactions.count))
+        }
+    }
+
+    @Test func `a segment that grew beyond what was prepared has not been cut`() throws {
+        var maker = try LogMaker()
+        try maker.write(numbered(1, valueBytes: 100_000))
+        #expect(maker.fileSystem.contents(maker.segmentPath)!.count > 100_000)
+        #expect(try Recovered(maker.fileSystem.kill()).report.cutFile == nil)
+    }
+
     @Test func `what follows a clean stop is not missed, and the next segment begins anew`() throws {
         let fileSystem = SimulatedFileSystem()
         for number in 1...3 {

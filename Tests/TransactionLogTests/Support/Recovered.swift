@@ -5,12 +5,13 @@ import Testing
 
 let storeDirectory = "/data/kv"
 
-/// Small segments and no heartbeat that depends on the clock.
+/// Small segments, no heartbeat that depends on the clock, and a start that makes its calls in the same order each time.
 func testConfiguration(segmentBytes: Int = 16_384, syncMode: SyncMode = .always) -> LogConfiguration {
     var configuration = LogConfiguration(directory: storeDirectory, owner: "test")
     configuration.segmentBytes = segmentBytes
     configuration.syncMode = syncMode
     configuration.heartbeatMilliseconds = 1_000_000
+    configuration.verifyingThreads = 0
     configuration.prepareRetryMilliseconds = 2
     configuration.compaction.keepsReserve = false
     configuration.compaction.startsByItself = false

@@ -1,0 +1,146 @@
+import Glibc
+import SimulatedStorage
+import Testing
+
+@testable import TransactionLog
+
+@Suite("Recovery: files are verified ahead of the replay")
+struct EarlyVerificationTests {
+    /// A snapshot of several parts, six sealed segments after it and an active one.
+    private static func log() throws -> (fileSystem: SimulatedFileSystem, manifest: Manifest) {
+        let fileSystem = SimulatedFileSystem()
+        let observer = RecordingObserver()
+        let open = try OpenLog(fileSystem, CompactionTests.configuration(), observer: observer, keepsHistory: false)
+        for number in 0..<60 { open.commit(numbered(number, valueBytes: 300)) }
+        #expect(try CompactionTests.compact(open, observer).error == nil)
+        for number in 60..<160 { open.commit(numbered(number, valueBytes: 300)) }
+        open.log.close()
+        let manifest = try Manifest(decoding: fileSystem.contents("\(storeDirectory)/MANIFEST")!)
+        #expect(manifest.parts.count > 2 && manifest.sealed.count > 5)
+        return (fileSystem, manifest)
+    }
+
+    private static func verification(_ fileSystem: SimulatedFileSystem, _ manifest: Manifest) -> EarlyVerification {
+        .init(manifest, LogReader(fileSystem: fileSystem, paths: LogPaths(directory: storeDirectory)))
+    }
+
+    /// What a replay hears that is at its second file.
+    private static func finding(_ fileSystem: SimulatedFileSystem, _ manifest: Manifest, threads: Int) -> LogError? {
+        let verification = Self.verification(fileSystem, manifest)
+        verification.start(threads: threads)
+        defer { verification.stop() }
+        do { try verification.enter(0) } catch { return error }
+        // A thread has taken the second file; the replay goes on to it and no further.
+        if !fileSystem.wait(for: .read, path: manifest.partsInOrder[1].name.description, count: 1) { return nil }
+        let end = monotonicNanoseconds() + 30_000_000_000
+        while monotonicNanoseconds() < end {
+            do { try verification.enter(1) } catch { return error }
+            usleep(200)
+        }
+        return nil
+    }
+
+    private static func flip(_ fileSystem: SimulatedFileSystem, _ name: String, at part: Double) {
+        let path = "\(storeDirectory)/\(name)"
+        let bytes = fileSystem.contents(path)!
+        let used = bytes.lastIndex { $0 != 0 }! + 1
+        let offset = SegmentHeader.byteCount + Int(Double(used - SegmentHeader.byteCount - 1) * part)
+        fileSystem.patch(path, at: offset, [bytes[offset] ^ 0x10])
+    }
+
+    @Test(arguments: [1, 4])
+    func `damage anywhere is found before the replay comes to it, and told as the replay tells it`(
+        threads: Int
+    ) throws {
+        let (whole, manifest) = try Self.log()
+        let names = manifest.partsInOrder.dropFirst(2).map(\.name.description) + manifest.sealed.map(\.name.description)
+        for name in names {
+            for part in [0, 0.5, 1] {
+                let fileSystem = whole.kill()
+                Self.flip(fileSystem, name, at: part)
+                let found = try #require(Self.finding(fileSystem, manifest, threads: threads), "\(name) \(part)")
+                guard case .corrupt(let early) = found else {
+                    Issue.record("\(name) \(part): \(found)")
+                    continue
+                }
+                #expect(early.file == name)
+                var inOrder: Corruption?
+                do { _ = try RecoveredState(fileSystem.kill(), CompactionTests.configuration()) } catch {
+                    if case .corrupt(let corruption) = error { inOrder = corruption }
+                }
+                #expect(early == inOrder, "\(name) \(part)")
+            }
+        }
+    }
+
+    @Test func `of two damages the first in the order of the log is told`() throws {
+        let (fileSystem, manifest) = try Self.log()
+        // The second file takes longest to read, as its reads are held back until the later one has been read.
+        let (first, second) = (manifest.sealed[1].name.description, manifest.sealed[4].name.description)
+        Self.flip(fileSystem, first, at: 1)
+        Self.flip(fileSystem, second, at: 0)
+        let gate = fileSystem.gate(on: .read, path: first)
+        let verification = Self.verification(fileSystem, manifest)
+        verification.start(threads: 2)
+        defer { verification.stop() }
+        #expect(gate.waitForArrival())
+        #expect(fileSystem.wait(for: .read, path: manifest.sealed[5].name.description, count: 1))
+        // The later damage is known by now; what is before it is not.
+        try verification.enter(0)
+        try verification.enter(1)
+        gate.open()
+        var told: LogError?
+        let end = monotonicNanoseconds() + 30_000_000_000
+        while told == nil, monotonicNanoseconds() < end {
+            do { try verification.enter(1) } catch { told = error }
+        }
+        guard case .corrupt(let corruption)? = told else {
+            Issue.record("\(told.map { "\($0)" } ?? "nothing was told")")
+            return
+        }
+        #expect(corruption.file == first)
+    }
+
+    @Test func `a start ends at damage before it has replayed what is in front of it`() throws {
+        let (fileSystem, manifest) = try Self.log()
+        Self.flip(fileSystem, manifest.sealed.last!.name.description, at: 0.5)
+        var configuration = CompactionTests.configuration()
+        configuration.verifyingThreads = 2
+        var applied = 0
+        var recovery = Recovery(
+            fileSystem: fileSystem, configuration: configuration, progress: { _ in },
+            apply: { _, _ in
+                applied += 1
+                if applied == 1 { #expect(Self.waitForThreads()) }
+                return nil
+            })
+        #expect(throws: LogError.self) { _ = try recovery.run() }
+        #expect(applied < 100, "\(applied) of 160 records were replayed")
+    }
+
+    /// Waits until the threads that verify have ended, as there is nothing left to read.
+    private static func waitForThreads() -> Bool {
+        let end = monotonicNanoseconds() + 30_000_000_000
+        while monotonicNanoseconds() < end {
+            let tasks = (try? PosixFileSystem().list("/proc/self/task")) ?? []
+            let names = tasks.map { (try? PosixFileSystem().readFile("/proc/self/task/\($0)/comm", limitBytes: 16)) ?? [] }
+            if !names.contains(Array("log-verify\n".utf8)) { return true }
+            usleep(1_000)
+        }
+        return false
+    }
+
+    @Test func `what is whole is found whole, and a call that fails is left to the replay`() throws {
+        let (fileSystem, manifest) = try Self.log()
+        fileSystem.inject(.error(EIO), on: .read, path: manifest.sealed[2].name.description, times: nil)
+        let verification = Self.verification(fileSystem, manifest)
+        verification.start(threads: 3)
+        #expect(fileSystem.wait(for: .read, path: manifest.sealed.last!.name.description, count: 2))
+        verification.stop()
+        for index in 0...manifest.parts.count + manifest.sealed.count + 1 { try verification.enter(index) }
+        fileSystem.clearFaults()
+        var configuration = CompactionTests.configuration()
+        configuration.verifyingThreads = 3
+        #expect(try RecoveredState(fileSystem, configuration).records.count == 160)
+    }
+}
