@@ -82,7 +82,10 @@ struct EarlyVerificationTests {
         let gate = fileSystem.gate(on: .read, path: first)
         let verification = Self.verification(fileSystem, manifest)
         verification.start(threads: 2)
-        defer { verification.stop() }
+        defer {
+            gate.open()
+            verification.stop()
+        }
         #expect(gate.waitForArrival())
         #expect(fileSystem.wait(for: .read, path: manifest.sealed[5].name.description, count: 1))
         // The later damage is known by now; what is before it is not.
