@@ -131,7 +131,9 @@ struct OutOfSpaceTests {
             switch open.commit(numbered(committed + 1, valueBytes: Self.value)) {
             case .committed?: committed += 1
             case .refused(.outOfSpace(let error))?: refusal = error
-            case let other: Issue.record("\(other.map { "\($0)" } ?? "a commit hangs")")
+            case let other:
+                Issue.record("\(other.map { "\($0)" } ?? "a commit hangs")")
+                return open.log.close()
             }
         }
         // Three to a segment: the active one, and one more for which the manifest is owed.
