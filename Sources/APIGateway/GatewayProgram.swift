@@ -20,7 +20,8 @@ package enum GatewayProgram: ServiceProgram {
             settings: settings,
             common: GatewaySettings.common,
             handlers: Gateway.handlers,
-            eventKinds: EventKind.ofGateway
+            eventKinds: EventKind.ofGateway,
+            ownFiles: { loops in 24 + loops * (4 + UpstreamLimits().pool.maxConnections) }
         )
         let authorization: AdminAuthorization
         do throws(ServiceFailure) {

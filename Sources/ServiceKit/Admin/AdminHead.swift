@@ -44,7 +44,7 @@ extension ServiceRuntime {
     private func writeHTTP(_ http: inout JSONWriter) {
         let routes = self.httpMetrics.summaries(nowNanoseconds: Timestamp.monotonicNanoseconds())
         http.member("connections", self.httpMetrics.connections)
-        http.member("connections_max", self.settings[self.common.maxConnections])
+        http.member("connections_max", self.connectionLimit.connections)
         http.member("requests_in_flight", self.httpMetrics.requestsInFlight)
         http.member("requests_total", routes.reduce(0) { $0 + $1.requests })
         http.member("errors_5xx_total", routes.reduce(0) { $0 + $1.errors })

@@ -36,6 +36,7 @@ package final class ServiceRuntime: Sendable {
     /// Names this run of the process: 16 hex digits.
     package let instanceID: String
     package let startedAtNanoseconds = Timestamp.wallClockNanoseconds()
+    let connectionLimit: ConnectionLimit
     private let output: LogOutput
     private let accessLog: AccessLog
     private let scrape: MetricsScrape
@@ -48,11 +49,16 @@ package final class ServiceRuntime: Sendable {
     ///   - metricPrefix: of `<prefix>_build_info`, `<prefix>_ready` and what else both services have.
     ///   - handlers: the data routes' handlers with their methods, for the metrics.
     ///   - eventKinds: the kinds of events that only this service tells.
+    ///   - ownFiles: files and sockets that it needs beside its clients' connections, for so many event loops.
     package init(
         name: String, metricPrefix: String, settings: ResolvedSettings, common: CommonSettings,
-        handlers: [(handler: String, methods: [HTTPMethod])], eventKinds: [EventKind]
+        handlers: [(handler: String, methods: [HTTPMethod])], eventKinds: [EventKind], ownFiles: (Int) -> Int
     ) {
-        ProcessSetup.prepare()
+        let openFiles = ProcessSetup.prepare()
+        let loops = settings[common.eventLoops] == 0 ? System.coreCount : settings[common.eventLoops]
+        self.connectionLimit = ConnectionLimit(
+            wanted: settings[common.maxConnections], openFiles: openFiles, ownFiles: ownFiles(loops),
+            listeners: settings[common.adminListen] == nil ? 1 : 2)
         self.name = name
         self.metricPrefix = metricPrefix
         self.gate = ServiceGate(service: name)
@@ -91,8 +97,7 @@ package final class ServiceRuntime: Sendable {
             nowNanoseconds: Timestamp.monotonicNanoseconds())
         self.slowRequests = SlowRequests(
             handlers: self.httpMetrics.handlerNames, nowNanoseconds: Timestamp.monotonicNanoseconds())
-        let loops = settings[common.eventLoops]
-        self.group = MultiThreadedEventLoopGroup(numberOfThreads: loops == 0 ? System.coreCount : loops)
+        self.group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         let instanceID = String(UInt64.random(in: 1 << 60 ... .max), radix: 16)
         self.instanceID = instanceID
         let traceMetrics = TraceMetrics(registry: registry)
@@ -127,7 +132,7 @@ package final class ServiceRuntime: Sendable {
 
     private func registerMetrics(prefix: String) {
         self.registry.gauge("http_connections_max", help: "Client connections that are taken at one time.")
-            .set(Double(self.settings[self.common.maxConnections]))
+            .set(Double(self.connectionLimit.connections))
         let gate = self.gate
         let output = self.output
         ProcessMetrics.register(in: self.registry)
@@ -226,6 +231,15 @@ package final class ServiceRuntime: Sendable {
         }
         metadata["version"] = "\(BuildInfo.version)"
         metadata["pid"] = "\(ProcessMetrics.sample().pid)"
+        if self.connectionLimit.isLowered {
+            self.logger.warning(
+                "fewer connections are taken than max-connections says, as the process may have too few open files",
+                metadata: [
+                    "connections": .stringConvertible(self.connectionLimit.connections),
+                    "max_connections": .stringConvertible(self.settings[self.common.maxConnections]),
+                    "max_fds": .stringConvertible(ProcessMetrics.sample().maxFDs),
+                ])
+        }
         self.events.tell(.listening, .notice, "listening", metadata)
         return servers
     }
@@ -234,7 +248,8 @@ package final class ServiceRuntime: Sendable {
         _ address: ListenAddress, routes: @escaping @Sendable (any EventLoop) -> [Route]
     ) -> HTTPServer {
         var limits = HTTPServer.Limits()
-        limits.connections = self.settings[self.common.maxConnections]
+        limits.connections = self.connectionLimit.connections
+        limits.rejectedConnections = self.connectionLimit.rejectedConnections
         return HTTPServer(
             group: self.group, address: address, limits: limits, metrics: self.httpMetrics,
             slowRequests: self.slowRequests, accessLog: self.accessLog, tracer: self.tracer, gate: self.gate,

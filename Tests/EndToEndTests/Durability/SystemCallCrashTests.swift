@@ -16,8 +16,8 @@ extension EndToEnd {
             ("fsync", "fsync"), ("openat", "openat"), ("ftruncate", "ftruncate"),
         ]
         private static let threads = ["log-writer", "log-compact", "log-prepare"]
-        /// Kills of a kind per thread, spread evenly over its calls.
-        private static let killsPerKind = 3
+        /// Kills of a kind per thread, spread evenly over its calls; at each of them when there are as many.
+        private static var killsPerKind: Int { Cycles.count("TXLOG_KV_SYSTEM_CALL_KILLS", else: 3) }
 
         private struct Tally {
             /// By thread and kind: calls of the whole run, and those that were killed.
