@@ -142,6 +142,7 @@ final class KVAdmin: Sendable {
         replay.member("records", progress.transactions)
         replay.member("progress_ratio", state.ratio)
         replay.member("duration_seconds", state.durationSeconds)
+        replay.member("bytes_per_second", state.bytesPerSecond)
         replay.member("eta_seconds", state.etaSeconds)
     }
 }

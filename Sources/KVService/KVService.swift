@@ -34,7 +34,8 @@ final class KVService: Sendable {
         gate.reportReplay { [replay = self.gauges.replay] in
             let progress = replay.progress
             return .init(
-                bytesRead: progress.bytesRead, bytesTotal: progress.bytesTotal, records: progress.transactions)
+                bytesRead: progress.bytesRead, bytesTotal: progress.bytesTotal, records: progress.transactions,
+                bytesPerSecond: replay.bytesPerSecond, etaSeconds: replay.etaSeconds)
         }
     }
 
@@ -78,13 +79,14 @@ final class KVService: Sendable {
     /// Opens the engine on a thread of its own, as that blocks for as long as the replay takes.
     private func open(_ configuration: LogConfiguration) async throws(ServiceFailure) -> EmbeddedEngine {
         let replay = self.gauges.replay
-        let metrics = self.metrics
+        let (metrics, logger) = (self.metrics, self.runtime.logger)
         replay.begin()
         let result: Result<EmbeddedEngine, LogError> = await withCheckedContinuation { continuation in
             DedicatedThread.start(name: "log-replay") {
+                let lines = ReplayLogLines(replay, logger)
                 do throws(LogError) {
                     let engine = try EmbeddedEngine(
-                        opening: configuration, observer: metrics, progress: replay.update)
+                        opening: configuration, observer: metrics, progress: lines.update)
                     replay.end(.done)
                     continuation.resume(returning: .success(engine))
                 } catch {

@@ -55,6 +55,12 @@ final class ReplayState: Sendable {
         }
     }
 
+    /// The pace so far, or of the whole replay; nil while nothing was read.
+    var bytesPerSecond: Double? {
+        let (read, elapsed) = (self.progress.bytesRead, self.durationSeconds)
+        return read > 0 && elapsed > 0 ? Double(read) / elapsed : nil
+    }
+
     /// Seconds that are left at the pace so far; nil while nothing can be said.
     var etaSeconds: Double? {
         let (phase, ratio, elapsed) = (self.phase, self.ratio, self.durationSeconds)

@@ -29,6 +29,15 @@ final class StoreGauges: Sendable {
         registry.gauge("kv_replay_duration_seconds", help: "Time that the replay at the start took, or takes so far.") {
             [replay] in replay.durationSeconds
         }
+        registry.gauge("kv_replay_read_bytes", help: "Bytes that the replay has read.") {
+            [replay] in Double(replay.progress.bytesRead)
+        }
+        registry.gauge("kv_replay_size_bytes", help: "Bytes that the replay has to read.") {
+            [replay] in Double(replay.progress.bytesTotal)
+        }
+        registry.gauge(
+            "kv_replay_eta_seconds", help: "Time that the replay still takes at its pace so far; NaN while unknown."
+        ) { [replay] in replay.etaSeconds ?? .nan }
         registry.gauge("kv_replay_records", help: "Transactions that the replay has read.") {
             [replay] in Double(replay.progress.transactions)
         }

@@ -107,6 +107,8 @@ extension ServiceGate {
                         replay.member("bytes_total", progress.bytesTotal)
                         replay.member("records", progress.records)
                         replay.member("progress_ratio", progress.ratio)
+                        replay.member("bytes_per_second", progress.bytesPerSecond)
+                        replay.member("eta_seconds", progress.etaSeconds)
                     }
                 )
             }

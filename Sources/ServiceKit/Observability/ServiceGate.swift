@@ -47,16 +47,24 @@ package final class ServiceGate: Sendable {
         }
     }
 
-    /// The part of the replay that is done, from 0 to 1, and what has been read so far.
+    /// The part of the replay that is done, from 0 to 1, what has been read so far, and how fast.
     package struct ReplayProgress: Sendable {
         package var bytesRead: UInt64
         package var bytesTotal: UInt64
         package var records: UInt64
+        /// Nil while nothing can be said, as of the seconds that are left.
+        package var bytesPerSecond: Double?
+        package var etaSeconds: Double?
 
-        package init(bytesRead: UInt64, bytesTotal: UInt64, records: UInt64) {
+        package init(
+            bytesRead: UInt64, bytesTotal: UInt64, records: UInt64, bytesPerSecond: Double? = nil,
+            etaSeconds: Double? = nil
+        ) {
             self.bytesRead = bytesRead
             self.bytesTotal = bytesTotal
             self.records = records
+            self.bytesPerSecond = bytesPerSecond
+            self.etaSeconds = etaSeconds
         }
 
         package var ratio: Double {

@@ -36,7 +36,7 @@ import Testing
         let gate = ServiceGate(service: "test")
         gate.add(ServiceGate.Check(name: "log_writable") { "no \"space\"" })
         gate.add(ServiceGate.Check(name: "upstream") { nil })
-        gate.reportReplay { ServiceGate.ReplayProgress(bytesRead: 25, bytesTotal: 100, records: 7) }
+        gate.reportReplay { .init(bytesRead: 25, bytesTotal: 100, records: 7, bytesPerSecond: 50, etaSeconds: 1.5) }
         gate.set(.replaying)
         let replaying = String(decoding: gate.readiness().document, as: UTF8.self)
         #expect(replaying.hasPrefix(#"{"status":"unavailable","service":"test","state":"replaying","time":""#))
@@ -45,7 +45,8 @@ import Testing
             checks.hasSuffix(
                 #""checks":[{"name":"log_writable","status":"failing","message":"no \"space\""},"#
                     + #"{"name":"upstream","status":"ok","message":null}],"#
-                    + #""replay":{"bytes_read":25,"bytes_total":100,"records":7,"progress_ratio":0.25}}"#
+                    + #""replay":{"bytes_read":25,"bytes_total":100,"records":7,"progress_ratio":0.25,"#
+                    + #""bytes_per_second":50,"eta_seconds":1.5}}"#
             )
         )
         #expect(checks.utf8.count + 2 * #""since":"2026-01-01T00:00:00.000Z","#.utf8.count == replaying.utf8.count)
