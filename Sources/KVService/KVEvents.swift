@@ -21,7 +21,8 @@ extension EventKind {
 
     static let ofKVService = [
         replayEnded, logImported, tornTailCut, revisionsLost, segmentCut, logFailed, diskFull,
-        diskSpaceBack, segmentUnavailable, segmentAvailable, compactionStarted, compactionEnded, scrubFinding, scrubEnded,
+        diskSpaceBack, segmentUnavailable, segmentAvailable, compactionStarted, compactionEnded, scrubFinding,
+        scrubEnded,
     ]
 }
 

@@ -22,8 +22,10 @@ final class ReplayLogLines {
         if now < self.nextAt { return }
         self.nextAt = now + self.intervalNanoseconds
         var metadata: Logger.Metadata = [
-            "bytes_read": .stringConvertible(progress.bytesRead), "bytes_total": .stringConvertible(progress.bytesTotal),
-            "records": .stringConvertible(progress.transactions), "progress_ratio": .stringConvertible(self.state.ratio),
+            "bytes_read": .stringConvertible(progress.bytesRead),
+            "bytes_total": .stringConvertible(progress.bytesTotal),
+            "records": .stringConvertible(progress.transactions),
+            "progress_ratio": .stringConvertible(self.state.ratio),
         ]
         metadata["bytes_per_second"] = self.state.bytesPerSecond.map { .stringConvertible($0) }
         metadata["eta_seconds"] = self.state.etaSeconds.map { .stringConvertible($0) }

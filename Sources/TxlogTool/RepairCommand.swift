@@ -117,7 +117,8 @@ struct RepairReport {
                 "  end \(cut.name) at offset \(cut.offset): \(cut.fileBytes - min(cut.offset, cut.fileBytes)) bytes go")
         }
         if let cut = plan.cut, let bytes = plan.filledBytes {
-            lines.append("  fill \(cut.name) with zeros from offset \(cut.offset) to the \(bytes) bytes it was made with")
+            lines.append(
+                "  fill \(cut.name) with zeros from offset \(cut.offset) to the \(bytes) bytes it was made with")
         }
         for name in plan.dropped { lines.append("  remove \(name)") }
         for part in plan.damagedParts {

@@ -95,9 +95,18 @@ struct ReplayStateTests {
     private final class Lines: LogHandler, Sendable {
         private let kept = Mutex<[(message: String, metadata: [String: String])]>([])
         var told: [(message: String, metadata: [String: String])] { self.kept.withLock { $0 } }
-        var metadata: Logger.Metadata { get { [:] } set {} }
-        var logLevel: Logger.Level { get { .trace } set {} }
-        subscript(metadataKey key: String) -> Logger.MetadataValue? { get { nil } set {} }
+        var metadata: Logger.Metadata {
+            get { [:] }
+            set {}
+        }
+        var logLevel: Logger.Level {
+            get { .trace }
+            set {}
+        }
+        subscript(metadataKey key: String) -> Logger.MetadataValue? {
+            get { nil }
+            set {}
+        }
 
         func log(event: LogEvent) {
             let metadata = (event.metadata ?? [:]).mapValues { "\($0)" }

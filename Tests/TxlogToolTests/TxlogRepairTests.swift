@@ -121,7 +121,8 @@ struct TxlogRepairTests {
         let found = try Tool("verify", store.path, "--json").json()
         #expect((found["cut_file"] as? [String: Any])?["made_bytes"] as? Int == 16_384)
         let repair = try Tool("repair", store.path, "--yes", "--accept-data-loss")
-        #expect(repair.status == 0 && repair.output.contains("fill \(last) with zeros"), "\(repair.output)\(repair.error)")
+        #expect(
+            repair.status == 0 && repair.output.contains("fill \(last) with zeros"), "\(repair.output)\(repair.error)")
         let again = try Tool("verify", store.path)
         #expect(again.status == 0, "\(again.output)\(again.error)")
         #expect(try store.open().values.count == MadeStore.keys - 10)

@@ -87,7 +87,8 @@ struct LogReader {
             if !more { break }
         }
         var segment = Segment(
-            header: header, fileBytes: size, end: scan.offset, sealChecksum: scan.sealChecksum, nextRevision: scan.nextRevision,
+            header: header, fileBytes: size, end: scan.offset, sealChecksum: scan.sealChecksum,
+            nextRevision: scan.nextRevision,
             operations: scan.operations, lastKind: scan.lastKind, tornBytes: 0)
         if isLast {
             segment.tornBytes = try self.tornBytes(&scan, name)

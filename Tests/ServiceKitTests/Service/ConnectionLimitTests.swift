@@ -4,7 +4,9 @@ import Testing
 
 @Suite("Connections that a listener takes")
 struct ConnectionLimitTests {
-    private static func limit(_ wanted: Int, openFiles: UInt64, ownFiles: Int = 50, listeners: Int = 1) -> ConnectionLimit {
+    private static func limit(_ wanted: Int, openFiles: UInt64, ownFiles: Int = 50, listeners: Int = 1)
+        -> ConnectionLimit
+    {
         .init(wanted: wanted, openFiles: openFiles, ownFiles: ownFiles, listeners: listeners)
     }
 

@@ -119,8 +119,9 @@ struct OutOfSpaceTests {
         #expect(recovered.report.segments.count == 3)
     }
 
-    @Test func `a process that runs out of descriptors goes on with what is prepared, and by itself once it has some`(
-    ) throws {
+    @Test func `a process that runs out of descriptors goes on with what is prepared, and by itself once it has some`()
+        throws
+    {
         let fileSystem = SimulatedFileSystem()
         let open = try OpenLog(fileSystem, Self.configuration)
         #expect(fileSystem.wait(for: .fsync, path: ".prepared", count: 3))

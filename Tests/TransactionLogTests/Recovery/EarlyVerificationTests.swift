@@ -126,11 +126,19 @@ struct EarlyVerificationTests {
         let end = monotonicNanoseconds() + 30_000_000_000
         while monotonicNanoseconds() < end {
             let tasks = (try? PosixFileSystem().list("/proc/self/task")) ?? []
-            let names = tasks.map { (try? PosixFileSystem().readFile("/proc/self/task/\($0)/comm", limitBytes: 16)) ?? [] }
-            if !names.contains(Array("log-verify\n".utf8)) { return true }
+            if !tasks.contains(where: { Self.name(ofTask: $0) == "log-verify\n" }) { return true }
             usleep(1_000)
         }
         return false
+    }
+
+    private static func name(ofTask task: String) -> String {
+        var bytes: [UInt8] = []
+        guard let file = try? PosixFileSystem().open("/proc/self/task/\(task)/comm", .read) else { return "" }
+        defer { file.close() }
+        // The file says that it is empty.
+        _ = try? file.read(16, at: 0, into: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     @Test func `what is whole is found whole, and a call that fails is left to the replay`() throws {
