@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import Testing
 
@@ -115,9 +116,25 @@ struct PosixFileSystemTests {
         #expect(throws: DirectoryLockError.self) { try self.fileSystem.lock(self.path("link"), owner: "me") }
     }
 
-    @Test(.timeLimit(.minutes(1))) func `what is no regular file is refused, and never waited for`() throws {
+    /// Whether an attempt to read a FIFO that nobody writes to ends by itself.
+    private func returns(fromOpening fifo: String) -> Bool {
+        let ended = DispatchSemaphore(value: 0)
+        let opener = DedicatedThread.start(name: "opener") {
+            do { try PosixFileSystem().open(fifo, .read).close() } catch {}
+            ended.signal()
+        }
+        let isOver = ended.wait(timeout: .now() + .seconds(10)) == .success
+        // A writer, for one that waits.
+        let descriptor = unsafe open(fifo, O_RDWR | O_CLOEXEC)
+        opener.join()
+        close(descriptor)
+        return isOver
+    }
+
+    @Test func `what is no regular file is refused, and never waited for`() throws {
         let (fifo, folder) = (self.path("fifo"), self.path("folder"))
         #expect(unsafe mkfifo(fifo, 0o600) == 0)
+        try #require(self.returns(fromOpening: fifo))
         try self.fileSystem.createDirectory(folder)
         for mode in [FileOpenMode.read, .readWrite] {
             let error = #expect(throws: SystemError.self) { try self.fileSystem.open(fifo, mode) }
