@@ -1,3 +1,4 @@
+import JSONLogging
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -101,7 +102,7 @@ final class Gateway: Sendable {
         }
         self.runtime.logger.notice(
             "forwarding",
-            metadata: ["upstream": "\(monitor.address)", "timeout_ms": "\(self.timeoutNanoseconds / 1_000_000)"]
+            metadata: ["upstream": "\(monitor.address)", "timeout_ms": .number(self.timeoutNanoseconds / 1_000_000)]
         )
     }
 

@@ -1,4 +1,5 @@
 import Glibc
+import JSONLogging
 import KeyValueStore
 import Logging
 import NIOCore
@@ -127,8 +128,8 @@ final class KVService: Sendable {
         self.runtime.logger.notice(
             "log closed",
             metadata: [
-                "revision": "\(engine.statistics.lastRevision.load(ordering: .acquiring))",
-                "durable_revision": "\(engine.statistics.durableRevision.load(ordering: .acquiring))",
+                "revision": .number(engine.statistics.lastRevision.load(ordering: .acquiring)),
+                "durable_revision": .number(engine.statistics.durableRevision.load(ordering: .acquiring)),
                 "result": "\(engine.statistics.failure.map { "failed: \($0)" } ?? "clean")",
             ])
     }
