@@ -31,6 +31,13 @@ final class KVService: Sendable {
         self.gauges.register(in: runtime.registry)
         self.admin = KVAdmin(gauges: self.gauges, metrics: self.metrics, settings: settings)
         runtime.add(.init(name: "log_writable") { [holder] in holder.engine?.statistics.failure.map { "\($0)" } })
+        runtime.add(
+            .init(name: "log_space", severity: .warning) { [holder] in
+                holder.engine?.statistics.noSpace.map {
+                    "no further segment can be made: sets are refused once the active one is full, reads and deletes "
+                        + "go on: \($0)"
+                }
+            })
         runtime.httpMetrics.beginFailures(of: KVRoutes.handlers.map(\.handler), reasons: KVRoutes.failureReasons)
         gate.reportReplay { [replay = self.gauges.replay] in
             let progress = replay.progress
