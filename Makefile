@@ -25,7 +25,7 @@ run: build ## Build for release, start both services with data under ./data, wat
 .PHONY: test
 test: lint ## Set up what tests need, check the format, build, and pass every test
 	@$(TOOLS)/install-missing curl python3 python3-jsonschema python3-prometheus-client python3-protobuf strace prometheus tmux \
-	    libncurses-dev zlib1g-dev
+	    wrk libncurses-dev zlib1g-dev
 	swift build --build-tests
 	swift test --skip-build --no-parallel
 
@@ -62,7 +62,8 @@ load-packages: build ## Load every package description of apt through the gatewa
 compose-up: ## Build the images and start both services, Prometheus and Grafana in containers
 	@$(TOOLS)/compose-secrets
 	REVISION=$$(git rev-parse --short HEAD) docker compose up --build --detach --wait
-	@echo "gateway http://127.0.0.1:8080, kv-service :8081, Prometheus :9090, Grafana http://127.0.0.1:3000"
+	@echo "gateway http://127.0.0.1:$${GATEWAY_PORT:-8080}, kv-service :$${KV_PORT:-8081}," \
+	    "Prometheus :$${PROMETHEUS_PORT:-9090}, Grafana http://127.0.0.1:$${GRAFANA_PORT:-3000}"
 
 .PHONY: compose-down
 compose-down: ## Stop the containers; the data stays in their volumes

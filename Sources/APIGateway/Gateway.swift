@@ -1,3 +1,4 @@
+import JSONLogging
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -12,10 +13,10 @@ final class Gateway: Sendable {
         ("api_set", [.POST, .PUT]), ("api_get", [.GET, .HEAD]), ("api_delete", [.DELETE]),
     ]
 
-    /// Codes of the problems that are not the client's, for the metrics.
+    /// Codes of the problems that are not the client's, for the metrics; those of kv-service that are passed on too.
     private static let failureReasons = [
-        "circuit_open", "draining", "internal_error", "overloaded", "starting", "upstream_invalid", "upstream_reset",
-        "upstream_timeout", "upstream_unreachable",
+        "circuit_open", "disk_full", "draining", "internal_error", "overloaded", "read_only", "segment_unavailable",
+        "starting", "store_failed", "upstream_invalid", "upstream_reset", "upstream_timeout", "upstream_unreachable",
     ]
 
     private let runtime: ServiceRuntime
@@ -101,7 +102,7 @@ final class Gateway: Sendable {
         }
         self.runtime.logger.notice(
             "forwarding",
-            metadata: ["upstream": "\(monitor.address)", "timeout_ms": "\(self.timeoutNanoseconds / 1_000_000)"]
+            metadata: ["upstream": "\(monitor.address)", "timeout_ms": .number(self.timeoutNanoseconds / 1_000_000)]
         )
     }
 

@@ -38,7 +38,8 @@ final class GatewayAdmin: Sendable {
         let metrics = self.monitor.metrics
         upstream.member("name", self.monitor.name)
         upstream.member("base_url", self.monitor.address.description)
-        upstream.member("up", self.monitor.isReady)
+        upstream.member("up", self.monitor.isServing)
+        upstream.member("ready", self.monitor.isReady)
         upstream.member("reachable", self.monitor.isReachable)
         upstream.member(
             "last_success_at",

@@ -1,3 +1,4 @@
+import JSONLogging
 import Logging
 import ServiceKit
 import TransactionLog
@@ -24,16 +25,6 @@ extension EventKind {
         diskSpaceBack, segmentUnavailable, segmentAvailable, compactionStarted, compactionEnded, scrubFinding,
         scrubEnded,
     ]
-}
-
-extension Logger.MetadataValue {
-    /// A number that stays one in log lines and documents.
-    static func number(_ value: some BinaryInteger & Sendable & CustomStringConvertible) -> Self {
-        .stringConvertible(value)
-    }
-
-    /// Nanoseconds as seconds.
-    static func seconds(nanoseconds: UInt64) -> Self { .stringConvertible(Double(nanoseconds) / 1e9) }
 }
 
 extension EventJournal {

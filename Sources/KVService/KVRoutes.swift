@@ -13,7 +13,8 @@ struct KVRoutes {
 
     /// Codes of the problems that are not the client's, for the metrics.
     static let failureReasons = [
-        "disk_full", "draining", "internal_error", "overloaded", "segment_unavailable", "starting", "store_failed",
+        "disk_full", "draining", "internal_error", "overloaded", "read_only", "segment_unavailable", "starting",
+        "store_failed",
     ]
 
     let store: LoopStore

@@ -1,4 +1,5 @@
 import Glibc
+import JSONLogging
 import KeyValueStore
 import Logging
 import NIOCore
@@ -30,6 +31,13 @@ final class KVService: Sendable {
         self.gauges.register(in: runtime.registry)
         self.admin = KVAdmin(gauges: self.gauges, metrics: self.metrics, settings: settings)
         runtime.add(.init(name: "log_writable") { [holder] in holder.engine?.statistics.failure.map { "\($0)" } })
+        runtime.add(
+            .init(name: "log_space", severity: .warning) { [holder] in
+                holder.engine?.statistics.noSpace.map {
+                    "no further segment can be made: sets are refused once the active one is full, reads and deletes "
+                        + "go on: \($0)"
+                }
+            })
         runtime.httpMetrics.beginFailures(of: KVRoutes.handlers.map(\.handler), reasons: KVRoutes.failureReasons)
         gate.reportReplay { [replay = self.gauges.replay] in
             let progress = replay.progress
@@ -127,8 +135,8 @@ final class KVService: Sendable {
         self.runtime.logger.notice(
             "log closed",
             metadata: [
-                "revision": "\(engine.statistics.lastRevision.load(ordering: .acquiring))",
-                "durable_revision": "\(engine.statistics.durableRevision.load(ordering: .acquiring))",
+                "revision": .number(engine.statistics.lastRevision.load(ordering: .acquiring)),
+                "durable_revision": .number(engine.statistics.durableRevision.load(ordering: .acquiring)),
                 "result": "\(engine.statistics.failure.map { "failed: \($0)" } ?? "clean")",
             ])
     }

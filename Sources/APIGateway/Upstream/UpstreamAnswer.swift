@@ -9,8 +9,8 @@ enum UpstreamAnswer {
     case stored(version: UInt64)
     /// The version is there if the key was.
     case deleted(Bool, version: UInt64?)
-    /// To a probe: whether kv-service can do all of its work.
-    case readiness(Bool)
+    /// To a probe.
+    case readiness(UpstreamReadiness)
     /// kv-service took the request for what it was and refused it; the problem is passed on to the client.
     case refused(Problem)
 
@@ -40,11 +40,10 @@ enum UpstreamAnswer {
             self = .deleted(wasThere, version: version)
         case (200, .probe), (503, .probe):
             if response.head.precedesRequest {
-                self = .readiness(false)
+                self = .readiness(UpstreamReadiness(isReady: false, isServing: nil))
                 return
             }
-            try Self.checkReadiness(response)
-            self = .readiness(response.head.status == 200)
+            self = .readiness(try Self.readiness(response))
         case (404, .get):
             // Any server says 404 to a path it does not have: only kv-service can say that it lacks the key.
             let problem = try Self.problem(response, to: operation)
@@ -75,7 +74,7 @@ enum UpstreamAnswer {
     }
 
     /// Another server may have a page for every path, and the gateway itself has a `/readyz` of the same form.
-    private static func checkReadiness(_ response: UpstreamResponse) throws(UpstreamFailure) {
+    private static func readiness(_ response: UpstreamResponse) throws(UpstreamFailure) -> UpstreamReadiness {
         guard response.head.mediaType == .json,
             let document = try? FlatJSONObject(parsing: response.body, skipsNestedValues: true),
             case .string(let service)? = document["service"]
@@ -83,6 +82,12 @@ enum UpstreamAnswer {
         guard service.elementsEqual("kv-service".utf8) else {
             throw .protocolError("another service: \(String(decoding: service.prefix(64), as: UTF8.self))")
         }
+        let isReady = response.head.status == 200
+        guard case .string(let serving)? = document["serving"] else {
+            // One that does not say it serves when it is ready.
+            return UpstreamReadiness(isReady: isReady, isServing: isReady)
+        }
+        return UpstreamReadiness(isReady: isReady, isServing: !serving.elementsEqual("none".utf8))
     }
 
     private static func version(

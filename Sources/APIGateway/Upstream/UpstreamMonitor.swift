@@ -7,7 +7,8 @@ import Synchronization
 /// What all event loops know together about kv-service: whether it answers, what failed last, the circuit breaker, and
 /// the metrics. Any thread.
 final class UpstreamMonitor: Sendable {
-    /// Probes in a row that reached nothing before the gateway says that it is not ready.
+    /// Probes in a row that reached nothing, or a kv-service that takes no requests, before the gateway says that it is
+    /// not ready.
     static let failedProbesToUnready = 3
 
     struct LastError: Sendable {
@@ -31,7 +32,11 @@ final class UpstreamMonitor: Sendable {
     private let lastSuccess = Atomic<UInt64>(0)
     /// In a row; at the start as many as it takes to be unready, for nothing has been reached yet.
     private let failedProbes = Atomic<Int>(UpstreamMonitor.failedProbesToUnready)
-    private let isUp = Atomic<Bool>(false)
+    /// What the last probe found.
+    private let upstreamServes = Atomic<Bool>(false)
+    private let upstreamIsReady = Atomic<Bool>(false)
+    /// Probes in a row that reached a kv-service which takes no requests.
+    private let idleProbes = Atomic<Int>(0)
 
     init(
         name: String,
@@ -94,7 +99,7 @@ final class UpstreamMonitor: Sendable {
             .circuitClosed, .notice, "\(self.name) answers again: the circuit is closed",
             [
                 "upstream": "\(self.name)",
-                "open_seconds": .stringConvertible(Double(now - min(openedAt, now)) / 1e9),
+                "open_seconds": .seconds(nanoseconds: now - min(openedAt, now)),
             ]
         )
     }
@@ -151,25 +156,36 @@ final class UpstreamMonitor: Sendable {
     // MARK: What the probe tells
 
     /// kv-service answered a probe.
-    func probed(isReady: Bool) {
-        self.isUp.store(isReady, ordering: .relaxed)
+    func probed(_ readiness: UpstreamReadiness) {
+        self.upstreamServes.store(readiness.isServing == true, ordering: .relaxed)
+        if readiness.isServing == false {
+            self.idleProbes.add(1, ordering: .relaxed)
+        } else {
+            self.idleProbes.store(0, ordering: .relaxed)
+        }
+        self.upstreamIsReady.store(readiness.isReady, ordering: .relaxed)
         self.answeredAsItShould()
     }
 
     /// No answer of kv-service came to a probe.
     func probeFailed() {
-        self.isUp.store(false, ordering: .relaxed)
+        self.upstreamServes.store(false, ordering: .relaxed)
+        self.upstreamIsReady.store(false, ordering: .relaxed)
         self.failedProbes.add(1, ordering: .relaxed)
     }
 
     // MARK: What documents and metrics say
 
-    /// What must hold for the gateway to be ready. Both are read at the moment of asking, so that `/readyz` says what the
+    /// What must hold for the gateway to be ready. All are read at the moment of asking, so that `/readyz` says what the
     /// next request will meet.
     var checks: [ServiceGate.Check] {
         [
             .init(name: "upstream_reachable") {
                 self.isReachable ? nil : "\(self.name) cannot be reached at \(self.address)"
+            },
+            .init(name: "upstream_serving") {
+                self.idleProbes.load(ordering: .relaxed) < Self.failedProbesToUnready
+                    ? nil : "\(self.name) answers, and says that it takes no requests: it starts or stops"
             },
             .init(name: "upstream_circuit") {
                 self.circuit.state == .closed
@@ -180,8 +196,10 @@ final class UpstreamMonitor: Sendable {
 
     /// Whether kv-service was reached by one of the last probes, or by a request since.
     var isReachable: Bool { self.failedProbes.load(ordering: .relaxed) < Self.failedProbesToUnready }
+    /// Whether kv-service said at the last probe that it takes requests, reads at least.
+    var isServing: Bool { self.upstreamServes.load(ordering: .relaxed) }
     /// Whether kv-service said at the last probe that it is ready.
-    var isReady: Bool { self.isUp.load(ordering: .relaxed) }
+    var isReady: Bool { self.upstreamIsReady.load(ordering: .relaxed) }
     var lastFailure: LastError? { self.lastError.withLock { $0 } }
     var circuit: (state: CircuitBreaker.State, openedAtNanoseconds: UInt64?) {
         self.breaker.withLock { ($0.machine.state, $0.openedAtNanoseconds) }
@@ -225,6 +243,11 @@ final class UpstreamMonitor: Sendable {
         }
         registry.gauge(
             "gateway_upstream_up",
+            help: "Whether the upstream said at the last probe, at most a second ago, that it takes requests.",
+            labels: labels
+        ) { self.isServing ? 1 : 0 }
+        registry.gauge(
+            "gateway_upstream_ready",
             help: "Whether the upstream said at the last probe, at most a second ago, that it is ready.",
             labels: labels
         ) { self.isReady ? 1 : 0 }

@@ -15,8 +15,9 @@ final class UpstreamProbe {
     private var identities = RequestIdentityGenerator()
     /// Probes that failed since the start.
     private var failures = 0
-    private enum Finding {
-        case ready, notReady, lost
+    private enum Finding: Equatable {
+        case answered(UpstreamReadiness)
+        case lost
     }
 
     /// What was told last; nil for nothing.
@@ -63,11 +64,11 @@ final class UpstreamProbe {
         do throws(UpstreamFailure) {
             let response = try result.get()
             do throws(UpstreamFailure) {
-                guard case .readiness(let isReady) = try UpstreamAnswer(response, to: .probe) else {
+                guard case .readiness(let readiness) = try UpstreamAnswer(response, to: .probe) else {
                     throw .protocolError("status \(response.head.status) to /readyz that kv-service does not give")
                 }
-                self.monitor.probed(isReady: isReady)
-                self.succeeded(isReady: isReady)
+                self.monitor.probed(readiness)
+                self.succeeded(readiness)
             } catch {
                 self.monitor.answeredWithNonsense(exchange, error)
                 throw error
@@ -77,11 +78,10 @@ final class UpstreamProbe {
         }
     }
 
-    private func succeeded(isReady: Bool) {
-        let finding = isReady ? Finding.ready : .notReady
-        guard self.told != finding else { return }
-        self.told = finding
-        if isReady {
+    private func succeeded(_ readiness: UpstreamReadiness) {
+        guard self.told != .answered(readiness) else { return }
+        self.told = .answered(readiness)
+        if readiness.isReady {
             self.events.tell(
                 .upstreamBack, .notice, "kv-service can be reached",
                 ["upstream": "\(self.monitor.address)"]
@@ -89,7 +89,10 @@ final class UpstreamProbe {
         } else {
             self.events.tell(
                 .upstreamNotReady, .warning, "kv-service can be reached, and says that it is not ready",
-                ["upstream": "\(self.monitor.address)"]
+                [
+                    "upstream": "\(self.monitor.address)",
+                    "serves": .stringConvertible(readiness.isServing == true),
+                ]
             )
         }
     }

@@ -16,6 +16,8 @@ struct CompactionAdmin: Sendable {
     private func compact(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
             try self.authorization.check(request)
+            // One that went unnoticed may have been meant to matter.
+            _ = try QueryParameters(request.query, allowed: [])
             guard let engine = self.holder.engine else {
                 throw Problem(
                     .serviceUnavailable, code: "starting",

@@ -32,11 +32,12 @@ final class LogLevelControl: Sendable {
         self.events = events
     }
 
-    /// Sets the level at once; what was set before for a time is over.
+    /// Sets the level at once; what was set before for a time is over. Told unless level and time stay as they were.
     ///
     /// - Parameter duration: nil for as long as the process runs.
     func set(_ level: Logger.Level, for duration: Duration?, requestID: String) {
-        let (from, until) = self.guarded.withLock { guarded -> (Logger.Level, UInt64?) in
+        let (from, until, hadTime) = self.guarded.withLock { guarded -> (Logger.Level, UInt64?, Bool) in
+            let hadTime = guarded.untilNanoseconds != nil
             guarded.expiry?.cancel()
             guarded.expiry = nil
             guarded.changes += 1
@@ -48,8 +49,9 @@ final class LogLevelControl: Sendable {
                     self.expire(change)
                 }
             }
-            return (self.level.value, guarded.untilNanoseconds)
+            return (self.level.value, guarded.untilNanoseconds, hadTime)
         }
+        guard level != from || until != nil || hadTime else { return }
         // The line is written under the more talkative of the two levels.
         if level < from { self.level.value = level }
         var details: Logger.Metadata = ["from": "\(from)", "to": "\(level)", "request_id": "\(requestID)"]
@@ -67,7 +69,7 @@ final class LogLevelControl: Sendable {
             self.level.value = self.configured
             return from
         }
-        guard let from else { return }
+        guard let from, from != self.configured else { return }
         self.events.tell(
             .logLevelChanged, .notice, "log level changed back, its time is over",
             ["from": "\(from)", "to": "\(self.configured)"])

@@ -1,4 +1,5 @@
 import Glibc
+import JSONLogging
 package import Logging
 import Synchronization
 import UnixSignals
@@ -82,11 +83,11 @@ package final class Lifecycle: Sendable {
         let started = clock.now
         self.logger.info(
             "shutdown started",
-            metadata: ["signal": "\(signal.name)", "timeout_ms": "\(Self.milliseconds(timeout))"]
+            metadata: ["signal": "\(signal.name)", "timeout_ms": .number(Self.milliseconds(timeout))]
         )
         let result = await Self.race(drain, until: started + timeout, clock: clock)
         var metadata: Logger.Metadata = [
-            "result": "\(result.name)", "duration_ms": "\(Self.milliseconds(clock.now - started))",
+            "result": "\(result.name)", "duration_ms": .number(Self.milliseconds(clock.now - started)),
         ]
         switch result {
         case .clean:

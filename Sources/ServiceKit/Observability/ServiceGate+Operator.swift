@@ -9,11 +9,13 @@ extension ServiceGate {
 
     /// Refuses writes from now on, or takes them again. Those that were taken before are still carried out.
     ///
+    /// - Parameter reason: nil keeps the one that was given before, if it is on.
     /// - Returns: whether that changed anything.
     func setReadOnly(_ isOn: Bool, reason: String?) -> Bool { self.turn(\.readOnly, isOn, reason) }
 
     /// Has `/readyz` say that the service is not ready, while every request is served; or takes that back.
     ///
+    /// - Parameter reason: nil keeps the one that was given before, if it is on.
     /// - Returns: whether that changed anything.
     func setDrain(_ isOn: Bool, reason: String?) -> Bool { self.turn(\.drain, isOn, reason) }
 
@@ -25,9 +27,10 @@ extension ServiceGate {
             let before = guarded[keyPath: which]
             if !isOn {
                 guarded[keyPath: which] = nil
-            } else if before?.reason != reason || before == nil {
-                let since = before?.sinceNanoseconds ?? now
-                guarded[keyPath: which] = OperatorSwitch(reason: reason, sinceNanoseconds: since)
+            } else {
+                // Asked for again without a word it stays what it was asked for.
+                guarded[keyPath: which] = OperatorSwitch(
+                    reason: reason ?? before?.reason, sinceNanoseconds: before?.sinceNanoseconds ?? now)
             }
             return guarded[keyPath: which] != before
         }

@@ -16,6 +16,16 @@ extension ServiceGate.Guarded {
         }
     }
 
+    /// Which requests of clients are carried out, whether the service is ready or not: in `/readyz`, for programs.
+    var servingName: StaticString {
+        if case .failed = self.state { return self.hasServed ? "reads" : "none" }
+        return switch self.serving {
+        case .open: "all"
+        case .readsOnly: "reads"
+        case .notYet, .noLonger: "none"
+        }
+    }
+
     /// What there is to add to the name, for a person.
     var stateReason: String? {
         func words(_ what: String, _ operatorSwitch: ServiceGate.OperatorSwitch?) -> String? {
@@ -37,7 +47,7 @@ extension ServiceGate.Guarded {
         guard self.state == .ready, self.drain == nil else {
             return self.stateReason ?? self.stateName.description
         }
-        for check in self.checks {
+        for check in self.checks where check.severity == .failure {
             if let failure = check.failure() { return "\(check.name): \(failure)" }
         }
         return nil
@@ -96,6 +106,7 @@ extension ServiceGate {
             document.member("status", isReady ? "ok" : "unavailable")
             document.member("service", self.service)
             document.member("state", guarded.stateName.description)
+            document.member("serving", guarded.servingName.description)
             if let reason = guarded.stateReason { document.member("reason", reason) }
             document.member("time", Timestamp.nowRFC3339())
             self.write(guarded.checks, to: &document)
@@ -129,9 +140,10 @@ extension ServiceGate {
             array: { array in
                 for (index, check) in checks.enumerated() {
                     let failure = check.failure()
+                    let failing = check.severity == .failure ? "failing" : "warning"
                     array.element(object: { object in
                         object.member("name", check.name)
-                        object.member("status", failure == nil ? "ok" : "failing")
+                        object.member("status", failure == nil ? "ok" : failing)
                         if index < watched.count {
                             object.memberTimestamp("since", nanosecondsSince1970: watched[index].sinceNanoseconds)
                         } else {

@@ -33,16 +33,26 @@ package final class ServiceGate: Sendable {
         case open, readsOnly, notYet, noLonger
     }
 
-    /// One thing that must hold for the service to be ready.
+    /// What a check that fails means.
+    package enum Severity: Sendable {
+        /// The service is not ready.
+        case failure
+        /// The service is ready: most of its work goes on, and taking it out would end that too.
+        case warning
+    }
+
+    /// One thing that should hold.
     package struct Check: Sendable {
         /// snake_case, such as `log_writable`.
         package let name: String
+        package let severity: Severity
         /// Nil while it holds, else what is wrong. Called from event loops and under a lock of the gate: it must not
         /// block, nor ask the gate.
         package let failure: @Sendable () -> String?
 
-        package init(name: String, failure: @escaping @Sendable () -> String?) {
+        package init(name: String, severity: Severity = .failure, failure: @escaping @Sendable () -> String?) {
             self.name = name
+            self.severity = severity
             self.failure = failure
         }
     }
@@ -73,7 +83,11 @@ package final class ServiceGate: Sendable {
     }
 
     struct Guarded {
-        var state = State.starting
+        var state = State.starting {
+            didSet { if self.state == .ready { self.hasServed = true } }
+        }
+        /// Whether the service was ever in the state `ready`: one that failed before that has nothing to read from.
+        var hasServed = false
         var readOnly: OperatorSwitch?
         var drain: OperatorSwitch?
         var checks: [Check] = []
@@ -130,7 +144,7 @@ package final class ServiceGate: Sendable {
         return before
     }
 
-    /// Adds something that must hold for the service to be ready.
+    /// Adds something that should hold, for the service to be ready or for a person to know.
     package func add(_ check: Check) {
         self.guarded.withLock { $0.checks.append(check) }
     }

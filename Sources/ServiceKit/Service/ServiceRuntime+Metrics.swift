@@ -3,7 +3,7 @@ import PrometheusMetrics
 import Synchronization
 
 extension ServiceRuntime {
-    /// Adds something that must hold for the service to be ready, and shows it as `<prefix>_health_check_status`.
+    /// Adds something that should hold, and shows it as `<prefix>_health_check_status`.
     package func add(_ check: ServiceGate.Check) {
         self.gate.add(check)
         self.registry.gauge(

@@ -120,7 +120,7 @@ package final class ServiceRuntime: Sendable {
             .started, .notice, "\(self.name) started",
             [
                 "version": "\(BuildInfo.version)", "revision": "\(BuildInfo.revision)",
-                "pid": .stringConvertible(ProcessMetrics.sample().pid), "instance_id": "\(self.instanceID)",
+                "pid": .number(ProcessMetrics.sample().pid), "instance_id": "\(self.instanceID)",
             ], isLogged: false)
         gate.onReadinessChange { reason in
             guard let reason else { return events.tell(.ready, .notice, "ready") }
@@ -230,7 +230,7 @@ package final class ServiceRuntime: Sendable {
             servers.append(server)
         }
         metadata["version"] = "\(BuildInfo.version)"
-        metadata["pid"] = "\(ProcessMetrics.sample().pid)"
+        metadata["pid"] = .number(ProcessMetrics.sample().pid)
         if self.connectionLimit.isLowered {
             self.logger.warning(
                 "fewer connections are taken than max-connections says, as the process may have too few open files",

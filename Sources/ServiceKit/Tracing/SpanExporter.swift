@@ -80,7 +80,7 @@ final class SpanExporter: Sendable {
         self.metrics.dropped(left, .shutdown)
         self.logger.warning(
             "spans were not exported before the stop",
-            metadata: ["endpoint": "\(self.endpoint)", "spans": "\(left)"]
+            metadata: ["endpoint": "\(self.endpoint)", "spans": .number(left)]
         )
     }
 

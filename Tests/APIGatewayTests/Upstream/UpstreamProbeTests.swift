@@ -24,6 +24,46 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("503 Service Unavailable", "draining", "all"), ("503 Service Unavailable", "failed", "reads"),
+        ("200 OK", "read_only", "reads"), ("200 OK", "ready", "all"), ("503 Service Unavailable", "replaying", "none"),
+        ("503 Service Unavailable", "stopping", "none"),
+    ])
+    func `knows apart whether kv-service takes requests and whether it is ready`(
+        status: String, state: String, serving: String
+    ) async throws {
+        let document = FakeAnswer.json(
+            #"{"status":"x","service":"kv-service","state":"\#(state)","serving":"\#(serving)","checks":[]}"#,
+            status: status)
+        try await withGateway(upstream: FakeUpstream { _ in document }) { gateway in
+            for _ in 1...2 { try await gateway.probe() }
+            #expect(gateway.monitor.isServing == (serving != "none"))
+            #expect(gateway.monitor.isReady == (status == "200 OK"))
+            #expect(gateway.monitor.isReachable)
+            #expect(gateway.gate.isReady, "two probes may be a blip")
+            try await gateway.probe()
+            #expect(gateway.gate.isReady == (serving != "none"))
+        }
+    }
+
+    @Test func `says again that the gateway is ready with the first kv-service that takes requests`() async throws {
+        let idle = #"{"status":"x","service":"kv-service","state":"replaying","serving":"none","checks":[]}"#
+        let upstream = FakeUpstream { request in
+            request.number <= 4 ? FakeAnswer.json(idle, status: "503 Service Unavailable") : FakeAnswer.ready
+        }
+        try await withGateway(upstream: upstream) { gateway in
+            for _ in 1...4 { try await gateway.probe() }
+            #expect(!gateway.gate.isReady)
+            #expect(
+                gateway.logRecorder.lines.map(\.text) == [
+                    "warning kv-service can be reached, and says that it is not ready"
+                ])
+            #expect(gateway.logRecorder.lines.first?.metadata["serves"] == "false")
+            try await gateway.probe()
+            #expect(gateway.gate.isReady && gateway.monitor.isServing)
+        }
+    }
+
     @Test func `does not take the gateway itself for kv-service`() async throws {
         let document = self.readinessDocument(of: "api-gateway")
         try await withGateway(upstream: FakeUpstream { _ in document }) { gateway in
@@ -64,6 +104,8 @@ import Testing
             try await gateway.probe()
             #expect(gateway.monitor.isReachable)
             #expect(!gateway.monitor.isReady)
+            for _ in 1...3 { try await gateway.probe() }
+            #expect(gateway.gate.isReady)
         }
     }
 

@@ -113,6 +113,12 @@ extension EndToEnd {
                 all.map { $0.object("details").string("to") } == ["debug", "info", "debug", "trace", "error", "info"])
         }
 
+        /// Each with the code of the problem.
+        private static let badQueries = [
+            ("x=1", "unknown_parameter"), ("enabled=true", "unknown_parameter"), ("x", "bad_query"),
+            ("%zz=1", "bad_query"), ("&", "bad_query"),
+        ]
+
         @Test func `misuse is refused, and changes nothing`() throws {
             let services = try Services()
             for port in [services.kvPort, services.gatewayPort] {
@@ -143,6 +149,29 @@ extension EndToEnd {
                     }
                     #expect(try status("{\"reason\":\"" + String(repeating: "x", count: 2_000) + "\"}") == 413)
                 }
+                for path in ["/admin/read-only", "/admin/drain", "/admin/log-level", "/admin/compact"] {
+                    if path == "/admin/compact" && port == services.gatewayPort { continue }
+                    let body =
+                        switch path {
+                        case "/admin/log-level": #"{"level":"debug"}"#
+                        case "/admin/compact": ""
+                        default: #"{"enabled":true}"#
+                        }
+                    for (query, code) in Self.badQueries {
+                        let answer = try HTTPConnection(port: port).request(
+                            "POST", "\(path)?\(query)", body: Array(body.utf8))
+                        #expect(answer.status == 400, "\(path)?\(query)")
+                        #expect(answer["Content-Type"] == "application/problem+json")
+                        #expect(try answer.json.string("code") == code, "\(path)?\(query)")
+                    }
+                }
+                for path in ["/admin", "/admin/config", "/admin/read-only", "/admin/drain", "/admin/log-level"] {
+                    for (query, code) in Self.badQueries {
+                        let answer = try HTTPConnection(port: port).request("GET", "\(path)?\(query)")
+                        #expect(answer.status == 400, "\(path)?\(query)")
+                        #expect(try answer.json.string("code") == code, "\(path)?\(query)")
+                    }
+                }
                 for query in [
                     "limit=0", "limit=513", "limit=x", "limit=", "handler=none", "other=1", "limit=1&limit=2",
                 ] {
@@ -158,7 +187,8 @@ extension EndToEnd {
                 #expect(document.string("state") == "ready")
                 #expect(document.object("log_level").string("level") == "info")
                 let kinds = try AdminDocuments.events(port).compactMap { $0.string("kind") }
-                #expect(!kinds.contains { $0.contains("level") || $0.contains("drain") || $0.contains("only") })
+                let words = ["level", "drain", "only", "compaction"]
+                #expect(!kinds.contains { kind in words.contains { kind.contains($0) } })
             }
         }
 

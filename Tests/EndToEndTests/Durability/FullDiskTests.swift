@@ -40,6 +40,8 @@ extension EndToEnd {
                 try self.check(client, store, every: 16, place)
                 #expect(try client.getRaw(Store.key(store.next)).status == 404, place)
                 #expect(try HTTPConnection(port: port).request("GET", "/livez").status == 200, place)
+                // With garbage in the log a compaction may have made space by now.
+                if case .larger = freeing { try self.expectWarning(port, place) }
                 #expect(service.child.endingIfEnded() == nil, place)
                 var freed = ContinuousClock.now
                 switch freeing {
@@ -49,6 +51,9 @@ extension EndToEnd {
                 try self.waitForSet(client, store.next, place)
                 slowest = max(slowest, .now - freed)
                 store.add()
+                _ = try Poll.until("\(place.rawValue): the warning ends") {
+                    try self.space(port, "/readyz").string("status") == "ok" ? true : nil
+                }
                 if case .larger = freeing {
                     _ = try self.delete(client, &store, keeping: 4, place)
                     #expect(try Compaction.run(port) == nil, place)
@@ -68,6 +73,27 @@ extension EndToEnd {
             print(
                 "full disks, \(freeing): filled and freed \(done) of \(cycles) times, \(store.next - 1) sets were taken,",
                 "\(store.values.count) keys are left, sets went on after at most \(slowest / .milliseconds(1)) ms")
+        }
+
+        /// The check of the space, as a document has it.
+        private func space(_ port: UInt16, _ path: String) throws -> JSONObject {
+            try #require(
+                try AdminDocuments.get(port, path).objects("checks").first { $0.string("name") == "log_space" })
+        }
+
+        /// The service is ready, as reads and deletes go on, and says what is wrong.
+        private func expectWarning(_ port: UInt16, _ place: Comment) throws {
+            let readiness = try HTTPConnection(port: port).request("GET", "/readyz")
+            let document = try readiness.json
+            #expect(readiness.status == 200 && document.string("status") == "ok", place)
+            for path in ["/readyz", "/admin"] {
+                let check = try self.space(port, path)
+                #expect(check.string("status") == "warning", "\(place.rawValue): \(path)")
+                #expect(check.string("message")?.contains("No space left on device") == true, place)
+            }
+            let metrics = try HTTPConnection(port: port).request("GET", "/metrics").text
+            #expect(metrics.contains("\nkv_health_check_status{check=\"log_space\"} 0\n"), place)
+            #expect(metrics.contains("\nkv_ready 1\n"), place)
         }
 
         private struct Store {

@@ -77,6 +77,7 @@ extension EndToEnd {
                     services.kvPort,
                     [
                         #"http_request_failures_total{handler="kv_set",reason="disk_full"}"#,
+                        #"http_request_failures_total{handler="kv_set",reason="read_only"}"#,
                         #"kv_log_failures_total{stage="fsync"}"#, "kv_log_corruptions_total",
                         #"kv_compactions_total{result="error",trigger="admin"}"#, "metrics_series_overflow_total",
                         #"kv_log_state{state="failed"}"#, "kv_compaction_pause_duration_seconds_count",
@@ -86,6 +87,8 @@ extension EndToEnd {
                     services.gatewayPort,
                     [
                         #"http_request_failures_total{handler="api_get",reason="upstream_timeout"}"#,
+                        #"http_request_failures_total{handler="api_set",reason="disk_full"}"#,
+                        #"http_request_failures_total{handler="api_set",reason="read_only"}"#,
                         #"gateway_upstream_failures_total{reason="timeout",upstream="kv-service"}"#,
                         #"gateway_upstream_requests_total{operation="set",status="507",upstream="kv-service"}"#,
                     ]

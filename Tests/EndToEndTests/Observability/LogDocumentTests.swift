@@ -31,6 +31,38 @@ extension EndToEnd {
             }
         }
 
+        /// What would have to be converted before it can be compared or added.
+        @Test func `numbers are numbers in every line`() throws {
+            let folder = try TemporaryFolder()
+            // A collector that is not there: what it did not get is told at the stop.
+            let endpoint = ["--otlp-endpoint", "http://127.0.0.1:\(try FreePort.find())"]
+            let services = try Services(folder: folder, kvArguments: endpoint, gatewayArguments: endpoint)
+            #expect(try KeyValueClient(services, through: .apiGateway).set([1], [1]).status == 200)
+            let started = try HTTPConnection(port: services.kvPort).request("POST", "/admin/compact")
+            #expect(started.status == 202)
+            try services.kv.waitForLog("compaction done")
+            _ = try services.stop()
+            let lines = services.kv.log + (services.gateway?.log ?? [])
+            for (message, names) in [
+                ("listening", ["pid"]), ("shutdown started", ["timeout_ms"]), ("shutdown finished", ["duration_ms"]),
+                ("log closed", ["revision", "durable_revision"]), ("forwarding", ["timeout_ms"]),
+                ("spans were not exported before the stop", ["spans"]),
+                ("log replayed", ["revision", "operations", "segments", "bytes", "keys", "duration_seconds"]),
+                ("compaction done", ["run_id", "bytes_before", "duration_seconds"]),
+            ] {
+                let line = try #require(lines.first { $0.string("message") == message }, "no line '\(message)'")
+                for name in names { #expect(line.number(name) != nil, "\(message): \(name)") }
+            }
+            // Names of what is text though it may look like a number.
+            let texts: Set = ["request_id", "trace_id", "span_id", "store_id", "version"]
+            for line in lines {
+                for (name, value) in line.members where !texts.contains(name) {
+                    guard let text = value as? String else { continue }
+                    #expect(Double(text) == nil, "\(line.string("message") ?? ""): \(name) is the text \(text)")
+                }
+            }
+        }
+
         @Test func `a write's line has where its time went, in both services`() throws {
             let services = try Services()
             #expect(try KeyValueClient(services, through: .apiGateway).set([1], [1]).status == 200)

@@ -36,6 +36,11 @@ extension EndToEnd {
             try self.run("check-boards", [self.programs], seconds: 300)
         }
 
+        @Test(.enabled(if: Self.isInstalled("prometheus") && Self.isInstalled("wrk"), "a tool is not installed"))
+        func `rates and p99 in Prometheus are those that wrk measures at the same requests`() throws {
+            try self.run("check-figures", [self.programs], seconds: 180)
+        }
+
         @Test(.enabled(if: Self.isInstalled("prometheus") && Self.isInstalled("strace"), "a tool is not installed"))
         func `real faults raise the alerts that stand for them, and no others`() throws {
             try self.run("check-alerts", [self.programs], seconds: 300)

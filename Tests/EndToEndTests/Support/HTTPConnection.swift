@@ -63,7 +63,7 @@ final class HTTPConnection {
         }
     }
 
-    /// Reads one answer: its head, and a body of `Content-Length` bytes.
+    /// Reads one answer: its head, and a body of `Content-Length` bytes, or one in chunks as other servers send them.
     func receive(answersHead: Bool = false) throws -> HTTPAnswer {
         while true {
             let end = try self.headEnd()
@@ -72,14 +72,35 @@ final class HTTPConnection {
             var answer = try HTTPAnswer(head: head)
             if answer.status == 100 { continue }
             if !answersHead && answer.status != 204 && answer.status != 304 {
-                guard let length = answer["Content-Length"].flatMap({ Int($0) }) else {
-                    throw MalformedAnswer(reason: "no Content-Length in: \(head)")
+                if answer["Transfer-Encoding"] == "chunked" {
+                    answer.body = try self.chunkedBody()
+                } else if let length = answer["Content-Length"].flatMap({ Int($0) }) {
+                    answer.body = try self.take(length)
+                } else {
+                    throw MalformedAnswer(reason: "neither Content-Length nor chunks in: \(head)")
                 }
-                while self.unread.count < length { try self.receiveMore() }
-                answer.body = Array(self.unread[..<length])
-                self.unread.removeFirst(length)
             }
             return answer
+        }
+    }
+
+    private func take(_ count: Int) throws -> [UInt8] {
+        while self.unread.count < count { try self.receiveMore() }
+        defer { self.unread.removeFirst(count) }
+        return Array(self.unread[..<count])
+    }
+
+    /// Without trailers.
+    private func chunkedBody() throws -> [UInt8] {
+        var body: [UInt8] = []
+        while true {
+            var line: [UInt8] = []
+            while line.suffix(2) != [13, 10] { line += try self.take(1) }
+            let text = String(decoding: line.dropLast(2), as: UTF8.self)
+            guard let size = Int(text, radix: 16), size >= 0 else { throw MalformedAnswer(reason: "chunk: \(text)") }
+            body += try self.take(size)
+            guard try self.take(2) == [13, 10] else { throw MalformedAnswer(reason: "no end of a chunk") }
+            if size == 0 { return body }
         }
     }
 

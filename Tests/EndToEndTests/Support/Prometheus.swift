@@ -40,9 +40,9 @@ final class Prometheus {
         var last = "no answer"
         do {
             return try Poll.until("Prometheus's answer to \(path)", seconds: 60) {
-                guard let answer = try? HTTPConnection(port: self.port).request("GET", "/api/v1\(path)") else {
-                    return nil
-                }
+                // Until it listens; any other failure is one of the test.
+                guard let connection = try? HTTPConnection(port: self.port) else { return nil }
+                let answer = try connection.request("GET", "/api/v1\(path)")
                 last = answer.text
                 // While it starts it answers 503 with a text.
                 return answer.status == 200 ? try answer.json.members["data"].flatMap(look) : nil

@@ -39,7 +39,9 @@ import Testing
         gate.reportReplay { .init(bytesRead: 25, bytesTotal: 100, records: 7, bytesPerSecond: 50, etaSeconds: 1.5) }
         gate.set(.replaying)
         let replaying = String(decoding: gate.readiness().document, as: UTF8.self)
-        #expect(replaying.hasPrefix(#"{"status":"unavailable","service":"test","state":"replaying","time":""#))
+        #expect(
+            replaying.hasPrefix(
+                #"{"status":"unavailable","service":"test","state":"replaying","serving":"none","time":""#))
         let checks = replaying.replacing(/"since":"[-0-9T:.]{23}Z",/, with: "")
         #expect(
             checks.hasSuffix(
@@ -54,8 +56,12 @@ import Testing
         let failed = String(decoding: gate.readiness().document, as: UTF8.self)
         #expect(
             failed.hasPrefix(
-                #"{"status":"unavailable","service":"test","state":"failed","reason":"disk full","time":""#))
+                #"{"status":"unavailable","service":"test","state":"failed","serving":"none","#
+                    + #""reason":"disk full","time":""#))
         #expect(!failed.contains("replay"))
+        gate.set(.ready)
+        gate.set(.failed(reason: "disk full"))
+        #expect(String(decoding: gate.readiness().document, as: UTF8.self).contains(#""serving":"reads""#))
     }
 
     @Test(arguments: [(0, 0, 1.0), (0, 10, 0.0), (20, 10, 1.0), (5, 10, 0.5)] as [(UInt64, UInt64, Double)])
@@ -86,7 +92,7 @@ import Testing
         #expect(gate.isReady && gate.readiness().isReady && gate.refusesWritesOnly)
         #expect(
             Self.document(gate).hasPrefix(
-                #"{"status":"ok","service":"test","state":"read_only","#
+                #"{"status":"ok","service":"test","state":"read_only","serving":"reads","#
                     + #""reason":"read-only by an operator's wish, writes are refused: a \"move\"","#))
         #expect(!gate.setReadOnly(true, reason: "a \"move\""), "nothing has changed")
         #expect(gate.setReadOnly(false, reason: nil))
@@ -101,9 +107,31 @@ import Testing
         #expect(gate.refusal(isWrite: true) == nil && gate.refusal(isWrite: false) == nil)
         #expect(
             Self.document(gate).hasPrefix(
-                #"{"status":"unavailable","service":"test","state":"draining","#
+                #"{"status":"unavailable","service":"test","state":"draining","serving":"all","#
                     + #""reason":"draining by an operator's wish, requests are served","#))
         #expect(gate.setDrain(false, reason: nil) && gate.isReady)
+    }
+
+    @Test func `what is so already is no change, and keeps its words unless there are new ones`() {
+        let gate = Self.readyGate()
+        #expect(!gate.setReadOnly(false, reason: nil))
+        #expect(gate.setReadOnly(true, reason: "a"))
+        let since = gate.readOnly?.sinceNanoseconds
+        #expect(!gate.setReadOnly(true, reason: "a") && !gate.setReadOnly(true, reason: nil))
+        #expect(gate.readOnly?.reason == "a")
+        #expect(gate.setReadOnly(true, reason: "b"))
+        #expect(gate.readOnly?.reason == "b" && gate.readOnly?.sinceNanoseconds == since)
+        #expect(gate.setReadOnly(false, reason: "c") && !gate.setReadOnly(false, reason: "d"))
+    }
+
+    @Test func `a warning is told, and takes nothing away`() throws {
+        let gate = Self.readyGate()
+        gate.add(.init(name: "log_space", severity: .warning) { "no space" })
+        #expect(gate.isReady && gate.readiness().isReady)
+        let text = Self.document(gate)
+        #expect(text.hasPrefix(#"{"status":"ok","service":"test","state":"ready","serving":"all","time":""#))
+        #expect(text.contains(#"{"name":"log_space","status":"warning","since":""#))
+        #expect(text.hasSuffix(#"Z","message":"no space"}]}"#))
     }
 
     @Test func `a switch never opens what a state has closed`() {
