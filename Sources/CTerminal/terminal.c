@@ -24,6 +24,7 @@ static FILE *output_file;
 static int input_descriptor = -1;
 static int output_descriptor = -1;
 static int is_color;
+static int has_alternate_screen;
 
 // What the crash guard needs, made ready while all is well: a handler of a crash may call nothing of ncurses.
 static struct termios saved_modes;
@@ -35,13 +36,21 @@ static volatile sig_atomic_t has_crashed;
 static volatile sig_atomic_t outer_errors = -1;
 static volatile sig_atomic_t captured_errors = -1;
 
-static void remember_restore(const char *capability) {
+static int has_capability(const char *capability) {
     const char *text = tigetstr(capability);
-    if (text == NULL || text == (char *)-1) return;
-    size_t length = strlen(text);
-    if (restore_length + length > sizeof restore_text) return;
-    memcpy(restore_text + restore_length, text, length);
-    restore_length += length;
+    return text != NULL && text != (char *)-1 && *text != 0;
+}
+
+// Adds the text of a capability without the delays in it, `$<50>`: only ncurses waits, the terminal would show them.
+static void remember_restore(const char *capability) {
+    if (!has_capability(capability)) return;
+    for (const char *text = tigetstr(capability); *text != 0; text++) {
+        if (text[0] == '$' && text[1] == '<' && strchr(text, '>') != NULL) {
+            text = strchr(text, '>');
+        } else if (restore_length < sizeof restore_text) {
+            restore_text[restore_length++] = *text;
+        }
+    }
 }
 
 int ct_use_locale(void) {
@@ -100,6 +109,8 @@ int ct_open(int input, int output, int want_color, int want_mouse, char *message
     remember_restore("sgr0");
     remember_restore("rmkx");
     remember_restore("cnorm");
+    has_alternate_screen = has_capability("rmcup");
+    if (has_alternate_screen) remember_restore("clear");
     remember_restore("rmcup");
 
     set_escdelay(25);
@@ -123,10 +134,26 @@ int ct_open(int input, int output, int want_color, int want_mouse, char *message
     return 0;
 }
 
+// A terminal whose window has grown meanwhile may keep rows of the alternate screen when the main one comes back: tmux
+// makes up for the rows that the main screen did not have with them. So nothing is left there to be kept. Where there is
+// no alternate screen, the last figures stay to be read, above an empty line for the prompt.
+static void leave_screen(void) {
+    if (!has_crashed) {
+        if (has_alternate_screen) {
+            clear();
+        } else {
+            move(LINES - 1, 0);
+            clrtoeol();
+        }
+        refresh();
+    }
+    endwin();
+}
+
 void ct_close(void) {
     if (screen == NULL) return;
     mousemask(0, NULL);
-    endwin();
+    leave_screen();
     is_guarding = 0;
     delscreen(screen);
     screen = NULL;
@@ -237,7 +264,7 @@ void ct_next_event(ct_event *event) {
 }
 
 void ct_suspend(void) {
-    endwin();
+    leave_screen();
     is_guarding = 0;
 }
 

@@ -11,6 +11,8 @@ package final class RecordingPlayer: Sendable {
         /// What follows is older than what was played: forget all.
         case restart(now: Double, wallTime: Double)
         case ended
+        /// A line that cannot be read, once each.
+        case damaged(String)
     }
 
     /// As many polls are played for a jump as the graphs can show.
@@ -20,6 +22,8 @@ package final class RecordingPlayer: Sendable {
         var speed: Double
         var seek: Double?
         var pause: Task<Void, Never>?
+        /// The polls that were told to be damaged.
+        var damaged: Set<Int> = []
     }
 
     private let file: RecordingFile
@@ -115,7 +119,12 @@ package final class RecordingPlayer: Sendable {
     }
 
     private func deliver(_ index: Int, _ decoder: inout RecordingDecoder) {
-        guard let poll = try? self.file.poll(index, &decoder) else { return }
-        self.deliver(.poll(PollResult(reading: poll)))
+        do throws(RecordingError) {
+            guard let poll = try self.file.poll(index, &decoder) else { return }
+            self.deliver(.poll(PollResult(reading: poll)))
+        } catch {
+            guard self.wish.withLock({ $0.damaged.insert(index).inserted }) else { return }
+            self.deliver(.damaged("\(error)"))
+        }
     }
 }

@@ -118,15 +118,22 @@ package final class ServicePoller: Sendable {
     private func poll(_ index: Int, asksForEvents: Bool) async -> RawPoll {
         let begin = Timestamp.monotonicNanoseconds()
         let url = self.targets[index].url
-        async let metrics = self.get("\(url)/metrics")
+        async let metrics = self.getTimed("\(url)/metrics")
         async let admin = self.get("\(url)/admin")
         async let events = asksForEvents ? self.get("\(url)/admin/events") : .failure(PollFailure("not asked for"))
         let answers = await (metrics, admin, events)
         let end = Timestamp.monotonicNanoseconds()
+        // Rates are of the scrape: how long the other documents take must not move its time.
         return RawPoll(
-            target: index, receivedAt: Double(end) / 1e9, wallTime: Double(Timestamp.wallClockNanoseconds()) / 1e9,
-            roundTripSeconds: Double(end - begin) / 1e9, metrics: answers.0, admin: answers.1,
-            events: try? answers.2.get())
+            target: index, receivedAt: Double(answers.0.receivedAt) / 1e9,
+            wallTime: Double(Timestamp.wallClockNanoseconds()) / 1e9, roundTripSeconds: Double(end - begin) / 1e9,
+            metrics: answers.0.body, admin: answers.1, events: try? answers.2.get())
+    }
+
+    /// A document, and when it was complete in monotonic nanoseconds.
+    private func getTimed(_ url: String) async -> (body: Result<[UInt8], PollFailure>, receivedAt: UInt64) {
+        let body = await self.get(url)
+        return (body, Timestamp.monotonicNanoseconds())
     }
 
     private func get(_ url: String) async -> Result<[UInt8], PollFailure> {

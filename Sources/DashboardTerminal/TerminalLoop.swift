@@ -29,6 +29,9 @@ package final class TerminalLoop {
         }
     }
 
+    /// Stands in the last line until the replay goes back.
+    private static let endText = "the recording ends here"
+
     private let terminal: Terminal
     private let mailbox: Mailbox
     private let signals: SignalDescriptor
@@ -88,10 +91,20 @@ package final class TerminalLoop {
     }
 
     private func tick() {
-        guard self.view.replay == nil else { return }
+        let monotonic = Double(Timestamp.monotonicNanoseconds()) / 1e9
+        if self.view.replay != nil {
+            // A replay draws when something comes; only a message goes away by itself.
+            if let message = self.view.message, let before = self.view.replayClock,
+                before < message.until, monotonic >= message.until
+            {
+                self.needsDrawing = true
+            }
+            self.view.replayClock = monotonic
+            return
+        }
         let before = self.dashboard.wallTime
         self.dashboard.advance(
-            now: Double(Timestamp.monotonicNanoseconds()) / 1e9,
+            now: monotonic,
             wallTime: Double(Timestamp.wallClockNanoseconds()) / 1e9)
         if Int(before) != Int(self.dashboard.wallTime) { self.needsDrawing = true }
     }
@@ -140,10 +153,10 @@ package final class TerminalLoop {
             case .resetSession: self.dashboard.resetSession()
             case .writeSnapshot:
                 let text = self.actions.writeSnapshot(self.screen, self.view.paused?.dashboard ?? self.dashboard)
-                self.view.show(text, now: self.dashboard.now)
+                self.view.show(text, now: self.messageTime)
             case .compact(let target):
                 let name = self.dashboard.targets[target].target.name
-                self.view.show("asking \(name) to compact ...", now: self.dashboard.now)
+                self.view.show("asking \(name) to compact ...", now: self.messageTime)
                 self.actions.command(command)
             case .pollNow, .setInterval, .seek, .setReplaySpeed: self.actions.command(command)
             }
@@ -157,19 +170,23 @@ package final class TerminalLoop {
             case .outcome(let text, let level, let source):
                 self.dashboard.note(
                     DashboardEvent(at: self.dashboard.wallTime, source: source, level: level, text: text))
-                self.view.show("\(source) \(text)", level, now: self.dashboard.now, seconds: 8)
+                self.view.show("\(source) \(text)", level, now: self.messageTime, seconds: 8)
             case .replay(let position): self.view.replay?.position = position
             case .restart(let now, let wallTime):
+                if self.view.message?.text == Self.endText { self.view.message = nil }
                 self.dashboard = Dashboard(
                     targets: self.dashboard.targets.map(\.target), now: now, wallTime: wallTime,
                     thresholds: self.dashboard.thresholds)
-            case .replayEnded: self.view.show("the recording ends here", now: self.dashboard.now, seconds: 3_600)
+            case .replayEnded: self.view.show(Self.endText, now: self.messageTime, seconds: 3_600)
             }
         }
         self.needsDrawing = true
     }
 
     // MARK: Drawing
+
+    /// What messages go by; see ``ViewState/replayClock``.
+    private var messageTime: Double { self.view.replayClock ?? self.dashboard.now }
 
     private var screen: Screen {
         Renderer.screen(

@@ -30,6 +30,8 @@ struct ReplaySession {
     }
 
     /// `--once`: the screen of one moment; `--batch`: one of each poll of the first target.
+    ///
+    /// - Throws: which lines could not be read, after all has been printed.
     private func printReports(_ file: RecordingFile) throws(RecordingError) {
         SignalDescriptor.unblock()
         unsafe setlocale(LC_CTYPE, "")
@@ -40,16 +42,25 @@ struct ReplaySession {
         var decoder = RecordingDecoder()
         let end = settings.seekSeconds.map { file.index(after: file.begin + $0) } ?? file.count
         var printed = 0
+        var damage = file.damage
         for index in 0..<end {
-            guard let poll = try file.poll(index, &decoder) else { continue }
+            let poll: RawPoll?
+            do throws(RecordingError) {
+                poll = try file.poll(index, &decoder)
+            } catch {
+                damage.note("\(error)")
+                continue
+            }
+            guard let poll else { continue }
             dashboard.apply(PollResult(reading: poll))
             settings.view.replay?.position = file.time(index) - file.begin
             guard !settings.isOnce, poll.target == 0 else { continue }
             printed += 1
             ReportSession.print(dashboard, settings, number: printed, isLast: false)
-            if printed == settings.count { return }
+            if printed == settings.count { break }
         }
         if settings.isOnce { ReportSession.print(dashboard, settings, number: 1, isLast: true) }
+        if let text = damage.text { throw RecordingError(text) }
     }
 
     private func show(_ file: RecordingFile) throws {
@@ -64,8 +75,10 @@ struct ReplaySession {
             case .position(let position): mailbox.post(.replay(position: position))
             case .restart(let now, let wallTime): mailbox.post(.restart(now: now, wallTime: wallTime))
             case .ended: mailbox.post(.replayEnded)
+            case .damaged(let text): mailbox.post(.outcome(text: text, level: .warning, source: "kvtop"))
             }
         }
+        if let text = file.damage.text { mailbox.post(.outcome(text: text, level: .warning, source: "kvtop")) }
         let actions = TerminalLoop.Actions(
             command: { command in
                 switch command {

@@ -5,15 +5,20 @@ package struct RecordingDecoder: Sendable {
 
     package init() {}
 
+    /// Changes that come next are of texts that were not read: they wait for a whole one.
+    package mutating func forget() {
+        self.lines = [:]
+    }
+
     /// The poll of a line. A line of changes whose whole text was not read before, as after seeking, is nil.
     ///
     /// - Throws: what is wrong with the line.
     package mutating func poll(parsing line: [UInt8]) throws(RecordingError) -> RawPoll? {
         let tree: JSONTree
-        do { tree = try JSONTree(parsing: line) } catch { throw RecordingError("a line of the recording: \(error)") }
+        do { tree = try JSONTree(parsing: line) } catch { throw RecordingError("\(error)") }
         guard let target = tree["target"]?.int, let receivedAt = tree["monotonic"]?.double,
             let wallTime = tree["at"]?.double
-        else { throw RecordingError("a line of the recording has no target or no time") }
+        else { throw RecordingError("a poll without a target or a time") }
         let metrics: Result<[UInt8], PollFailure>
         if let failure = Self.failure(tree, "metrics_error") {
             metrics = .failure(failure)
@@ -60,6 +65,6 @@ package struct RecordingDecoder: Sendable {
         let prefix = Array("{\"monotonic\":".utf8)
         guard line.starts(with: prefix) else { return nil }
         let digits = line.dropFirst(prefix.count).prefix { $0 != UInt8(ascii: ",") }
-        return Double(String(decoding: digits, as: UTF8.self))
+        return Double(String(decoding: digits, as: UTF8.self)).flatMap { $0.isFinite ? $0 : nil }
     }
 }

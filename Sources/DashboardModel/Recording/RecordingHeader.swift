@@ -63,6 +63,28 @@ package struct RecordingHeader: Sendable, Equatable {
     }
 }
 
+/// The lines of a recording that cannot be read, while others can.
+package struct RecordingDamage: Equatable, Sendable {
+    package private(set) var lines = 0
+    private var first = ""
+
+    package init() {}
+
+    package mutating func note(_ reason: String) {
+        if self.lines == 0 { self.first = reason }
+        self.lines += 1
+    }
+
+    /// For the operator; nil when there are none.
+    package var text: String? {
+        switch self.lines {
+        case 0: nil
+        case 1: self.first
+        default: "\(self.lines) lines cannot be read; the first: \(self.first)"
+        }
+    }
+}
+
 /// Why a recording cannot be read.
 package struct RecordingError: Error, Equatable, CustomStringConvertible {
     package let description: String

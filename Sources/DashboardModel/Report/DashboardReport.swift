@@ -37,6 +37,16 @@ package enum DashboardReport {
         object.member("availability", target.availability.rawValue)
         object.member("failure", target.failure?.reason)
         object.member("state", target.admin?.state)
+        object.member(
+            "conditions",
+            array: { array in
+                for condition in target.conditions {
+                    array.element(object: { object in
+                        object.member("level", condition.level.name)
+                        object.member("text", condition.text)
+                    })
+                }
+            })
         object.member("version", target.admin?.version)
         object.member("uptime_seconds", target.admin?.uptimeSeconds)
         object.member("round_trip_seconds", target.roundTripSeconds)
@@ -101,6 +111,10 @@ package enum DashboardReport {
                 log.member("live_bytes", target.logLiveBytes)
                 log.member("garbage_ratio", target.garbageRatio)
                 log.member("segments", target.admin?.log?.segmentCount)
+                log.member("snapshot_bytes", target.admin?.log?.snapshot?.sizeBytes)
+                log.member("snapshot_parts", target.admin?.log?.snapshot?.parts)
+                log.member("snapshot_revision", target.admin?.log?.snapshot?.revision)
+                log.member("state", target.admin?.log?.state)
                 log.member("fsync_policy", target.admin?.log?.syncPolicy)
                 log.member("appends_per_second", target.figures?.appendsRate)
                 log.member("appended_bytes_per_second", target.figures?.appendedBytesRate)
@@ -117,6 +131,7 @@ package enum DashboardReport {
         object.member(
             "compaction",
             object: { object in
+                object.member("state", compaction.state)
                 object.member("running", compaction.isRunning)
                 object.member("phase", compaction.phase)
                 object.member("progress_ratio", compaction.progress)
@@ -124,6 +139,7 @@ package enum DashboardReport {
                 object.member("bytes_written", compaction.bytesWritten)
                 object.member("eta_seconds", compaction.etaSeconds)
                 object.member("runs_total", compaction.runs)
+                object.member("consecutive_failures", compaction.consecutiveFailures)
                 object.member("last_result", compaction.last?.result)
                 object.member("last_started_at", compaction.last?.startedAt)
                 object.member("last_freed_bytes", compaction.last?.freedBytes)

@@ -11,6 +11,8 @@ extension AdminSnapshot {
         self.revision = tree["revision"]?.string
         self.state = tree["state"]?.string
         self.stateReason = tree["state_reason"]?.string
+        self.isReadOnly = tree["read_only"]?["enabled"]?.bool
+        self.isDraining = tree["drain"]?["enabled"]?.bool
         self.uptimeSeconds = tree["uptime_seconds"]?.double
         self.processID = tree["process"]?["pid"]?.int
         self.connections = tree["http"]?["connections"]?.double
@@ -46,6 +48,7 @@ extension AdminSnapshot.Log {
 
     init(_ tree: JSONTree) {
         self.path = tree["path"]?.string
+        self.state = tree["state"]?.string
         self.sizeBytes = tree["size_bytes"]?.double
         self.liveBytes = tree["live_bytes"]?.double
         self.garbageRatio = tree["garbage_ratio"]?.double
@@ -53,9 +56,12 @@ extension AdminSnapshot.Log {
         self.syncIntervalSeconds = tree["fsync_interval_seconds"]?.double
         self.warning = tree["warning"]?.string
         self.lastError = tree["last_error"]?.string
+        self.lostRevisions = tree["lost_revisions"]?.double
+        self.damagedFiles = tree["scrub"]?["findings_total"]?.double
         self.pendingAppends = tree["pending_appends"]?.double
         self.fileSystemBytes = tree["filesystem"]?["size_bytes"]?.double
         self.fileSystemAvailableBytes = tree["filesystem"]?["available_bytes"]?.double
+        self.snapshot = AdminSnapshot.LogSnapshot(tree)
         guard let segments = tree["segments"]?.elements else { return }
         self.segmentCount = segments.count
         self.segments = segments.suffix(Self.segmentLimit).map(AdminSnapshot.Segment.init)
@@ -65,6 +71,18 @@ extension AdminSnapshot.Log {
         if self.garbageRatio == nil, let size = self.sizeBytes, let live = self.liveBytes, size > 0 {
             self.garbageRatio = max(0, size - live) / size
         }
+    }
+}
+
+extension AdminSnapshot.LogSnapshot {
+    /// Of the `log` member. Nil when it does not tell of snapshots.
+    init?(_ log: JSONTree) {
+        guard let parts = log["snapshot_parts"]?.double else { return nil }
+        self.parts = parts
+        self.sizeBytes = log["snapshot_bytes"]?.double
+        self.liveBytes = log["snapshot_live_bytes"]?.double
+        let next = log["segments"]?.elements.first?["first_revision"]?.double
+        self.revision = parts > 0 ? next.map { max(0, $0 - 1) } : nil
     }
 }
 

@@ -4,9 +4,12 @@ package struct AdminSnapshot: Sendable, Equatable {
     package var instance: String?
     package var version: String?
     package var revision: String?
-    /// `starting`, `replaying`, `ready`, `read_only`, `draining`, `stopping`.
+    /// `starting`, `replaying`, `ready`, `read_only`, `failed`, `draining`, `stopping`.
     package var state: String?
     package var stateReason: String?
+    /// What operators have switched on.
+    package var isReadOnly: Bool?
+    package var isDraining: Bool?
     package var uptimeSeconds: Double?
     package var processID: Int?
     package var connections: Double?
@@ -32,6 +35,8 @@ package struct AdminSnapshot: Sendable, Equatable {
 
     package struct Log: Sendable, Equatable {
         package var path: String?
+        /// `ok`, `no_space`, `failed`.
+        package var state: String?
         package var sizeBytes: Double?
         package var liveBytes: Double?
         /// 0 to 1.
@@ -40,7 +45,12 @@ package struct AdminSnapshot: Sendable, Equatable {
         package var syncIntervalSeconds: Double?
         package var warning: String?
         package var lastError: String?
+        /// Acknowledged changes that the start did not find.
+        package var lostRevisions: Double?
+        /// Damaged files that checks of the log have found.
+        package var damagedFiles: Double?
         package var pendingAppends: Double?
+        package var snapshot: LogSnapshot?
         package var segmentCount: Int?
         package var segments: [Segment] = []
         package var fileSystemBytes: Double?
@@ -52,6 +62,15 @@ package struct AdminSnapshot: Sendable, Equatable {
             if let size = self.sizeBytes, let ratio = self.garbageRatio { return size * ratio }
             return nil
         }
+    }
+
+    /// The snapshot of the log, as far as the service reports it. Without parts there is none yet.
+    package struct LogSnapshot: Sendable, Equatable {
+        package var sizeBytes: Double?
+        package var liveBytes: Double?
+        package var parts: Double?
+        /// The newest change that it holds: it stands for all before the first segment.
+        package var revision: Double?
     }
 
     package struct Segment: Sendable, Equatable {

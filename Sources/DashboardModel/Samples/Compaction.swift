@@ -1,7 +1,7 @@
 /// The `compaction` member of kv-service's `/admin`. Nil: not reported.
 package struct Compaction: Sendable, Equatable {
     package var isRunning: Bool?
-    /// Such as `idle`, `running`.
+    /// `idle`, `running`, `backing_off` after a failure, `blocked`.
     package var state: String?
     /// What the run is doing now, in the service's words.
     package var phase: String?
@@ -19,6 +19,11 @@ package struct Compaction: Sendable, Equatable {
     package var blockedBy: String?
     package var runs: Double?
     package var failures: Double?
+    /// Since the last run that did not fail.
+    package var consecutiveFailures: Double?
+    /// Nothing starts by itself before this.
+    package var retryAt: String?
+    package var lastSuccessAt: String?
     /// The garbage ratio, 0 to 1, at which the next run starts by itself.
     package var thresholdRatio: Double?
     /// The log must have at least this size for that.
@@ -45,6 +50,11 @@ package struct Compaction: Sendable, Equatable {
             guard let before = self.bytesBefore, let after = self.bytesAfter else { return nil }
             return before - after
         }
+
+        /// `990M freed`, `1.00k more`: a log that is small, or is written to meanwhile, may be larger afterwards.
+        package static func freedText(_ bytes: Double, _ units: Quantity.Units = .si) -> String {
+            bytes >= 0 ? "\(Quantity.bytes(bytes, units)) freed" : "\(Quantity.bytes(-bytes, units)) more"
+        }
     }
 
     package init() {}
@@ -65,6 +75,9 @@ package struct Compaction: Sendable, Equatable {
         self.blockedBy = tree["blocked_by"]?.string
         self.runs = tree["runs_total"]?.double
         self.failures = tree["failures_total"]?.double
+        self.consecutiveFailures = tree["consecutive_failures"]?.double
+        self.retryAt = tree["retry_at"]?.string
+        self.lastSuccessAt = tree["last_success_at"]?.string
         self.thresholdRatio = tree["threshold_ratio"]?.double
         self.minimumBytes = (tree["minimum_bytes"] ?? tree["min_bytes"])?.double
         self.nextTrigger = tree["next_trigger"]?.string

@@ -72,7 +72,7 @@ package struct ServiceEvent: Sendable, Equatable {
             let seconds = details["duration_seconds"]?.double, let before = details["bytes_before"]?.double,
             let after = details["bytes_after"]?.double
         {
-            return " in \(Quantity.duration(seconds)), \(Quantity.bytes(before - after, .si)) freed"
+            return " in \(Quantity.duration(seconds)), \(Compaction.Run.freedText(before - after))"
         }
         if kind == "log_level_changed", let from = details["from"]?.string, let to = details["to"]?.string {
             return ": \(from), now \(to)"

@@ -41,7 +41,7 @@ package struct PollFailure: Error, Sendable, Equatable, CustomStringConvertible 
 package struct RawPoll: Sendable, Equatable {
     /// The target's place in the list of targets.
     package var target: Int
-    /// Monotonic seconds at which the answers were complete.
+    /// Monotonic seconds at which the scrape was complete, or its failure known.
     package var receivedAt: Double
     /// Seconds since 1970 at the same moment.
     package var wallTime: Double

@@ -50,8 +50,14 @@ package struct Dashboard: Sendable {
 
     package var gateways: [TargetState] { self.targets.filter { $0.target.role == .gateway } }
 
-    /// Figures and checks beyond their limits, and targets that are down.
+    /// Figures beyond their limits, conditions, and targets that are down.
     package var alarmCount: Int { self.targets.reduce(0) { $0 + $1.alarmCount } }
+
+    /// What all services have of such things, the worst first, each with the name of its service.
+    package var conditions: [(service: String, condition: Condition)] {
+        let all = self.targets.flatMap { target in target.conditions.map { (target.target.name, $0) } }
+        return all.filter { $0.1.level == .critical } + all.filter { $0.1.level != .critical }
+    }
 
     /// Whether every target has been asked at least once.
     package var isComplete: Bool { self.targets.allSatisfy { $0.session.polls > 0 } }

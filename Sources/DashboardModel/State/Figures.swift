@@ -130,7 +130,9 @@ extension Figures {
 
 extension HandlerFigures {
     fileprivate mutating func judge(_ thresholds: Thresholds, before: HandlerFigures?) {
-        self.errorLevel = thresholds.errorRatio.level(of: self.errorRatio, before: before?.errorLevel ?? .none)
+        // `/readyz` answers 503 while a service is not ready: that is no failure, and a condition tells of it.
+        let errors = self.name == "readyz" ? nil : self.errorRatio
+        self.errorLevel = thresholds.errorRatio.level(of: errors, before: before?.errorLevel ?? .none)
         self.p99Level = thresholds.p99.level(of: self.quantile(0.99).atLeast, before: before?.p99Level ?? .none)
     }
 }

@@ -68,7 +68,7 @@ extension TargetState {
         }
         var text = "compaction done"
         if let seconds = run.durationSeconds { text += " in \(Quantity.duration(seconds))" }
-        if let freed = run.freedBytes { text += ", \(Quantity.bytes(freed, .si)) freed" }
+        if let freed = run.freedBytes { text += ", \(Compaction.Run.freedText(freed))" }
         return text
     }
 }

@@ -89,15 +89,14 @@ package struct TargetState: Sendable {
         return 1 - free / size
     }
 
-    /// How many of its figures and checks are beyond their limits.
+    /// How many of its figures are beyond their limits, and its conditions.
     package var alarmCount: Int {
         guard self.availability == .up || self.availability == .stale else {
             return self.availability == .down ? 1 : 0
         }
         let handlers = self.figures?.handlers.filter { $0.level > .none }.count ?? 0
-        let levels = [self.figures?.syncLevel ?? .none, self.garbageLevel, self.diskLevel]
-        let checks = self.admin?.checks.filter { !$0.isOK }.count ?? 0
-        return handlers + levels.filter { $0 > .none }.count + checks + (self.admin?.log?.warning == nil ? 0 : 1)
+        let levels = [self.figures?.syncLevel ?? .none, self.garbageLevel]
+        return handlers + levels.filter { $0 > .none }.count + self.conditions.count
     }
 }
 

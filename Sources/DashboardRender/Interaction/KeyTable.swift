@@ -6,6 +6,10 @@ package struct KeyBinding: Sendable {
         case zoom, back, view(ViewState.View), sort, reverse, filter, units, pollNow, resetSession
         case snapshot, compact, theme, repaint, suspend, nextService
         case seek(seconds: Double)
+
+        var isWiderWindow: Bool {
+            if case .widerWindow = self { true } else { false }
+        }
     }
 
     let keys: [Key]

@@ -50,7 +50,7 @@ extension ViewState {
         case .pollNow: return [.pollNow]
         case .snapshot: return [.writeSnapshot]
         case .resetSession:
-            self.show("totals and peaks begin anew", now: dashboard.now)
+            self.show("totals and peaks begin anew", now: self.messageTime(dashboard))
             return [.resetSession]
         case .pause: return self.pause(dashboard)
         case .faster: return self.changeSpeed(1)
@@ -79,18 +79,42 @@ extension ViewState {
         case .pageDown: self.scroll += 10
         case .first: self.scroll = 0
         case .last: self.scroll = .max / 2
-        case .sort: self.sort = Self.next(self.sort, in: SortColumn.allCases)
-        case .reverse: self.isReversed.toggle()
         case .filter: self.isEditingFilter = true
-        case .units: self.units = Self.next(self.units, in: Quantity.Units.allCases)
-        case .theme: self.theme = Self.next(self.theme, in: Theme.allCases)
-        case .widerWindow: self.graphWindowSeconds = Self.step(self.graphWindowSeconds, 1, in: Self.graphWindows)
-        case .narrowerWindow: self.graphWindowSeconds = Self.step(self.graphWindowSeconds, -1, in: Self.graphWindows)
         case .nextService:
             let count = dashboard.kvServices.count
             if count > 1 { self.kvIndex = (self.kvIndex + 1) % count }
-        default: break
+        default: self.changeLook(action, dashboard)
         }
+    }
+
+    /// Each such key says what it has chosen: most of it shows nowhere else on a small screen.
+    private mutating func changeLook(_ action: KeyBinding.Action, _ dashboard: Dashboard) {
+        let text: String
+        switch action {
+        case .sort:
+            self.sort = Self.next(self.sort, in: SortColumn.allCases)
+            text = self.orderText
+        case .reverse:
+            self.isReversed.toggle()
+            text = self.orderText
+        case .units:
+            self.units = Self.next(self.units, in: Quantity.Units.allCases)
+            text = "units: \(self.units.label)"
+        case .theme:
+            self.theme = Self.next(self.theme, in: Theme.allCases)
+            text = "theme: \(self.theme.rawValue)"
+        case .widerWindow, .narrowerWindow:
+            let step = action.isWiderWindow ? 1 : -1
+            self.graphWindowSeconds = Self.step(self.graphWindowSeconds, step, in: Self.graphWindows)
+            text = "graphs over \(Quantity.window(self.graphWindowSeconds))"
+        default: return
+        }
+        self.show(text, now: self.messageTime(dashboard), seconds: 3)
+    }
+
+    private var orderText: String {
+        let column = self.sort == .standard ? "as usual" : "by \(self.sort.label)"
+        return "handlers \(column)\(self.isReversed ? ", reversed" : "")"
     }
 
     private mutating func go(to view: View) {
@@ -151,11 +175,12 @@ extension ViewState {
     private mutating func askForCompaction(_ dashboard: Dashboard) {
         let services = dashboard.targets.indices.filter { dashboard.targets[$0].target.role == .kvService }
         guard !services.isEmpty else {
-            self.show("there is no kv-service to compact", .warning, now: dashboard.now)
+            self.show("there is no kv-service to compact", .warning, now: self.messageTime(dashboard))
             return
         }
         if self.isReadOnly {
-            self.show("kvtop runs with --read-only: it starts no compaction", .warning, now: dashboard.now)
+            self.show(
+                "kvtop runs with --read-only: it starts no compaction", .warning, now: self.messageTime(dashboard))
             return
         }
         self.dialog = .compact(target: services[min(self.kvIndex, services.count - 1)])
@@ -172,7 +197,7 @@ extension ViewState {
         case .control("c"): return [.quit]
         case .character("n"), .character("N"), .enter, .escape, .character("q"):
             self.dialog = nil
-            self.show("nothing was started", now: dashboard.now, seconds: 3)
+            self.show("nothing was started", now: self.messageTime(dashboard), seconds: 3)
         default: break
         }
         return []

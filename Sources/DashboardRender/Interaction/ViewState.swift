@@ -21,6 +21,14 @@ package struct ViewState: Sendable {
         /// As the table is without a choice: the store's operations first, by name.
         case standard = "default"
         case name, rate, errors, p50, p95, p99
+
+        var label: String {
+            switch self {
+            case .rate: "req/s"
+            case .errors: "err%"
+            default: self.rawValue
+            }
+        }
     }
 
     package enum Theme: String, Sendable, CaseIterable {
@@ -80,6 +88,8 @@ package struct ViewState: Sendable {
     package var message: Message?
     package var isReadOnly = false
     package var replay: Replay?
+    /// Monotonic seconds that messages go by in a replay, whose own time runs at another speed or stands still.
+    package var replayClock: Double?
     /// Added to times for showing them.
     package var utcOffsetSeconds = 0.0
     /// What was on the screen when it was paused, and when, in monotonic seconds.
@@ -96,6 +106,9 @@ package struct ViewState: Sendable {
     {
         self.message = Message(text: text, level: level, until: now + seconds)
     }
+
+    /// The time that messages go by.
+    func messageTime(_ dashboard: Dashboard) -> Double { self.replayClock ?? dashboard.now }
 
     /// Which view the panels on the screen belong to: that of the focus on the overview.
     var focusedView: View { self.view == .overview ? self.focus : self.view }

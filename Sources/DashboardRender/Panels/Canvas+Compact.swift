@@ -37,7 +37,9 @@ extension Canvas {
         let tone: Tone
         let word: String
         switch target.availability {
-        case .up: (word, tone) = ("up", .good)
+        case .up:
+            let condition = target.conditions.first
+            (word, tone) = (condition?.text ?? "up", condition?.level.tone ?? .good)
         case .connecting: (word, tone) = ("...", .dim)
         case .stale: (word, tone) = ("STALE", .warning)
         case .down: (word, tone) = ("DOWN", .critical)

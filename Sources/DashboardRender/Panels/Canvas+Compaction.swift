@@ -29,11 +29,25 @@ extension Canvas {
         }
         guard compaction.isRunning == true else {
             let state = compaction.state ?? (compaction.isRunning == nil ? "state not reported" : "idle")
-            let column = self.put(" compact \(state)", in: area, line: line)
-            if let reason = compaction.blockedBy {
+            let failures = compaction.consecutiveFailures ?? 0
+            let tone: Tone = state == "backing_off" || state == "blocked" || failures > 0 ? .warning : .normal
+            let column = self.put(
+                [Piece(" compact "), Piece(state.replacing("_", with: " "), tone)], in: area, line: line)
+            if state == "backing_off" || failures > 0 {
+                let short = "   \(self.count(failures)) failed"
+                var text = "\(short) in a row"
+                if let at = compaction.retryAt.flatMap(InstantText.seconds) {
+                    text += ", none by itself before \(self.timeOfDay(at))"
+                }
+                let hasRoom = column + self.width(text) <= area.width
+                self.put(hasRoom ? text : short, .warning, in: area, line: line, at: column)
+            } else if let reason = compaction.blockedBy {
                 self.put("   blocked by \(reason)", .warning, in: area, line: line, at: column)
             } else if self.view.view == .overview, !self.dashboardIsWide {
-                self.put("   next \(self.nextTrigger(of: compaction, target))", .dim, in: area, line: line, at: column)
+                let next = [true, false].map { "   next \(self.nextTrigger(of: compaction, target, withNow: $0))" }
+                if let text = next.first(where: { column + self.width($0) <= area.width }) {
+                    self.put(text, .dim, in: area, line: line, at: column)
+                }
             }
             return
         }
@@ -73,7 +87,7 @@ extension Canvas {
             return
         }
         guard let run = compaction.last else {
-            self.put(" last    no run yet", .dim, in: area, line: line)
+            self.put(" last    no run yet\(self.snapshotNote(target, in: area))", .dim, in: area, line: line)
             return
         }
         var text = ""
@@ -83,17 +97,28 @@ extension Canvas {
         column = self.put(result, run.isOK ? .good : .critical, in: area, line: line, at: column)
         text = ""
         if let seconds = run.durationSeconds { text += " in \(Quantity.duration(seconds))" }
-        if let freed = run.freedBytes { text += "  freed \(self.bytes(freed))" }
+        if let freed = run.freedBytes { text += "  \(Compaction.Run.freedText(freed, self.view.units))" }
         if area.width >= 100 || self.dashboardIsWide, let before = run.bytesBefore, let after = run.bytesAfter {
             text += " (\(self.bytes(before)) to \(self.bytes(after)))"
         }
-        if let trigger = run.trigger { text += "  trigger \(trigger)" }
+        let snapshot = run.isOK ? self.snapshotNote(target, in: area) : ""
+        text += snapshot
+        if snapshot.isEmpty, let trigger = run.trigger { text += "  trigger \(trigger)" }
         if let error = run.error { text += "  \(error)" }
         if self.view.view == .overview, !self.dashboardIsWide {
             if let runs = compaction.runs { text += "  runs \(self.count(runs))" }
             if let failures = compaction.failures { text += " failed \(self.count(failures))" }
         }
         self.put(text, in: area, line: line, at: column)
+    }
+
+    /// The snapshot that a run made, where the panel of the log has no line for it.
+    private func snapshotNote(_ target: TargetState?, in area: Area) -> String {
+        guard self.view.view == .overview, !self.dashboardIsWide, area.height <= 4,
+            let snapshot = target?.admin?.log?.snapshot,
+            let parts = snapshot.parts, parts > 0
+        else { return "" }
+        return "  snapshot \(self.bytes(snapshot.sizeBytes))"
     }
 
     /// What the run that goes on, or the last one, did with keys, and how long it was held back.
@@ -118,12 +143,12 @@ extension Canvas {
     }
 
     /// What starts the next run, and how far the log is from it.
-    private func nextTrigger(of compaction: Compaction, _ target: TargetState?) -> String {
+    private func nextTrigger(of compaction: Compaction, _ target: TargetState?, withNow: Bool = true) -> String {
         if let text = compaction.nextTrigger { return text }
         guard let threshold = compaction.thresholdRatio else { return "trigger not reported" }
         var text = "at garbage \(Quantity.wholePercent(threshold))"
         if let bytes = compaction.minimumBytes { text += " and size \(self.bytes(bytes))" }
-        if let ratio = target?.garbageRatio { text += " (now \(Quantity.percent(ratio))%)" }
+        if withNow, let ratio = target?.garbageRatio { text += " (now \(Quantity.percent(ratio))%)" }
         return text
     }
 

@@ -1,28 +1,63 @@
 import DashboardModel
 
 extension Canvas {
-    /// The first line: which targets answer, how many alarms, whether the screen is live, how often is polled, over
-    /// which window figures and graphs are, and the time.
+    /// The first line: which targets answer, how many alarms and the worst by name, whether the screen is live, how often
+    /// is polled, over which window figures and graphs are, and the time.
     mutating func drawStatusLine(liveNow: Double) {
         let line = Area(row: 0, column: 0, width: self.screen.columns, height: 1)
         var notes = self.statusNotes(liveNow: liveNow)
-        func width(_ pieces: [Piece], gap: Int) -> Int { pieces.reduce(0) { $0 + self.width($1.text) + gap } }
-        // What matters least is left out first: addresses, round trips, then notes from the right, the time last.
+        var notesWidth: Int { notes.reduce(0) { $0 + self.width($1.piece.text) + 2 } }
+        let conditions = self.conditionPieces
+        var named = min(2, conditions.count)
+        var namedWidth: Int { conditions.prefix(named).reduce(0) { $0 + self.width($1.text) } }
+        // What matters least is left out first: addresses, round trips, then notes, but rather the second condition than
+        // the time.
         var detail = StatusDetail.addresses
-        var pieces = self.statusPieces(detail)
-        while self.statusWidth(detail) + width(notes, gap: 2) > line.width {
+        while self.statusWidth(detail) + namedWidth + notesWidth > line.width {
             if let less = detail.less {
                 detail = less
-                pieces = self.statusPieces(detail)
-            } else if notes.count > 1 {
-                notes.remove(at: notes.count > 2 ? notes.count - 2 : 1)
+            } else if notes.count > 1, let least = notes.indices.min(by: { notes[$0].rank < notes[$1].rank }),
+                named < 2 || notes[least].rank < Self.timeRank
+            {
+                notes.remove(at: least)
+            } else if named > 1 {
+                named = 1
             } else {
                 break
             }
         }
-        var column = max(0, line.width - width(notes, gap: 2) + 1)
-        self.put(pieces, in: Area(row: 0, column: 0, width: column, height: 1), line: 0)
-        for note in notes { column = self.put(note.text, note.tone, in: line, line: 0, at: column) + 2 }
+        var column = max(0, line.width - notesWidth + 1)
+        var pieces = self.statusPieces(detail)
+        let room = max(0, column - 2)
+        pieces += self.alarmPieces(conditions, room: room - pieces.reduce(0) { $0 + self.width($1.text) })
+        self.put(pieces, in: Area(row: 0, column: 0, width: room, height: 1), line: 0)
+        for note in notes { column = self.put(note.piece.text, note.piece.tone, in: line, line: 0, at: column) + 2 }
+    }
+
+    /// `: kv no space`, `, read-only`: the name of a service stands once for conditions that follow each other.
+    private var conditionPieces: [Piece] {
+        var before: String?
+        return self.dashboard.conditions.map { service, condition in
+            let name = service == before ? "" : "\(service) "
+            defer { before = service }
+            return Piece("\(before == nil ? ":" : ",") \(name)\(condition.text)", condition.level.tone ?? .warning)
+        }
+    }
+
+    /// How many alarms, and the conditions among them by name, as many as there is room for. The first one is rather cut
+    /// than left out, unless nothing of it would be read.
+    private func alarmPieces(_ conditions: [Piece], room: Int) -> [Piece] {
+        let alarms = self.dashboard.alarmCount
+        guard alarms > 0 else { return [] }
+        var pieces = [Piece(" \(alarms) alarm\(alarms == 1 ? "" : "s")", conditions.first?.tone ?? .warning)]
+        var used = self.width(pieces[0].text)
+        for (index, condition) in conditions.enumerated() {
+            let width = self.width(condition.text)
+            guard used + width <= room || (index == 0 && used + 15 <= room) else { break }
+            pieces.append(condition)
+            used += width
+        }
+        return pieces
     }
 
     /// The room that the left part may need, whatever the states and times are: what is shown must not change with them.
@@ -63,32 +98,41 @@ extension Canvas {
             }
             pieces.append(Piece(" "))
         }
-        let alarms = self.dashboard.alarmCount
-        if alarms > 0 { pieces.append(Piece(" \(alarms) alarm\(alarms == 1 ? "" : "s")", .warning)) }
         return pieces
     }
 
-    /// From the most to the least important, the time at the end.
-    private func statusNotes(liveNow: Double) -> [Piece] {
-        var notes: [Piece] = []
+    /// A text on the right of the first line. Where there is no room, those of the lowest rank are left out first.
+    private struct StatusNote {
+        var piece: Piece
+        var rank: Int
+    }
+
+    private static let timeRank = 4
+
+    private func statusNotes(liveNow: Double) -> [StatusNote] {
+        var notes: [StatusNote] = []
+        func add(_ text: String, _ tone: Tone, rank: Int) {
+            notes.append(StatusNote(piece: Piece(text, tone), rank: rank))
+        }
         if let replay = self.view.replay {
             let position = "\(Quantity.age(replay.position))/\(Quantity.age(replay.duration))"
-            notes.append(Piece("REPLAY \(position) x\(Self.plain(replay.speed))", .accent))
-            if replay.isPaused { notes.append(Piece("PAUSED", .selected)) }
+            add("REPLAY \(position) x\(Self.plain(replay.speed))", .accent, rank: 6)
+            if replay.isPaused { add("PAUSED", .selected, rank: 5) }
         }
         if let paused = self.view.paused {
-            notes.append(Piece("PAUSED \(Quantity.age(liveNow - paused.since))", .selected))
+            add("PAUSED \(Quantity.age(liveNow - paused.since))", .selected, rank: 6)
         } else if self.view.replay == nil {
-            notes.append(Piece("LIVE", .good))
-            notes.append(Piece("every \(Self.plain(self.view.intervalSeconds))s"))
+            add("LIVE", .good, rank: 6)
+            add("every \(Self.plain(self.view.intervalSeconds))s", .normal, rank: 1)
         }
-        if self.view.isReadOnly { notes.append(Piece("read-only", .dim)) }
+        // Of kvtop, which starts nothing then; a service that is read-only is an alarm.
+        if self.view.isReadOnly { add("watch only", .dim, rank: 2) }
         let window = self.kvService?.figures?.windowSeconds ?? self.gateway?.figures?.windowSeconds
-        notes.append(Piece("figures \(window.map(Quantity.window) ?? "--")", .dim))
+        add("figures \(window.map(Quantity.window) ?? "--")", .dim, rank: 3)
         if self.screen.columns >= 100 {
-            notes.append(Piece("graphs \(Quantity.window(self.view.graphWindowSeconds))", .dim))
+            add("graphs \(Quantity.window(self.view.graphWindowSeconds))", .dim, rank: 0)
         }
-        notes.append(Piece(self.timeOfDay(self.dashboard.wallTime)))
+        add(self.timeOfDay(self.dashboard.wallTime), .normal, rank: Self.timeRank)
         return notes
     }
 

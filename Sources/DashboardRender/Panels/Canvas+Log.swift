@@ -20,6 +20,11 @@ extension Canvas {
             let tone: Tone = policy == "always" ? .normal : .warning
             title.append(Piece("  sync \(policy)\(policy == "always" ? "" : "!")", tone))
         }
+        switch log?.state {
+        case "no_space"?: title.append(Piece("  NO SPACE", .critical))
+        case "failed"?: title.append(Piece("  FAILED", .critical))
+        default: break
+        }
         self.rule(title, notes: notes, in: area, isFocused: self.view.focusedView == .log)
         var line = 1
         self.drawSize(target, in: area, line: line)
@@ -31,7 +36,8 @@ extension Canvas {
         }
         self.drawWritePath(target, in: area, line: line)
         self.drawDisk(target, in: area, line: line + 1)
-        self.drawLogTrouble(target, in: area, line: line + 2)
+        self.drawFiles(target, in: area, line: line + 2)
+        self.drawLogTrouble(target, in: area, line: line + 3)
         if target.map({ $0.isAdminStale }) ?? false { self.dim(area, from: 1) }
     }
 
@@ -55,7 +61,7 @@ extension Canvas {
             return
         }
         let segments = target?.admin?.log?.segmentCount
-        let count = segments.map { " in \($0) segment\($0 == 1 ? "" : "s")" } ?? ""
+        let count = segments.map { ", \($0) segment\($0 == 1 ? "" : "s")" } ?? ""
         var column = self.put(" size    \(self.bytes(size))\(count)", in: area, line: line)
         guard let ratio = target?.garbageRatio else {
             self.put("   live and garbage not reported", .dim, in: area, line: line, at: column)
@@ -92,13 +98,39 @@ extension Canvas {
         }
         var text = " disk    "
         if let free = log.fileSystemAvailableBytes, let size = log.fileSystemBytes {
-            text += "\(self.bytes(free)) free of \(self.bytes(size))\(target?.diskLevel.mark ?? "")"
+            text += "\(self.bytes(free)) free of \(self.bytes(size))\(target?.diskLevel.mark.map { " \($0)" } ?? "")"
         } else {
             text += "space not reported"
         }
         if let pending = log.pendingAppends { text += "  waiting writes \(self.count(pending))" }
         if let path = log.path { text += "  \(path)" }
         self.put(text, target?.diskLevel.tone ?? .normal, in: area, line: line)
+    }
+
+    /// The snapshot: its size, up to which change it goes, and how old it is.
+    private mutating func drawFiles(_ target: TargetState?, in area: Area, line: Int) {
+        guard let log = target?.admin?.log else {
+            self.put(" files   --", .dim, in: area, line: line)
+            return
+        }
+        guard let snapshot = log.snapshot, let parts = snapshot.parts else {
+            self.put(" files   snapshot not reported", .dim, in: area, line: line)
+            return
+        }
+        guard parts > 0 else {
+            self.put(" files   no snapshot yet: a compaction makes one", in: area, line: line)
+            return
+        }
+        var text = " files   snapshot \(self.bytes(snapshot.sizeBytes)) in \(self.count(parts)) part"
+        text += parts == 1 ? "" : "s"
+        if let revision = snapshot.revision { text += "  to revision \(self.count(revision))" }
+        // Only of those that were made since the service began is it known when.
+        if let at = target?.admin?.compaction?.lastSuccessAt.flatMap(InstantText.seconds) {
+            text += "  \(Quantity.age(self.dashboard.wallTime - at)) old"
+        }
+        let live = "  live \(self.bytes(snapshot.liveBytes))"
+        if self.width(text) + self.width(live) < area.width { text += live }
+        self.put(text, in: area, line: line)
     }
 
     /// The log's warning, its last error, or checks that fail; nothing when all is well.

@@ -94,7 +94,8 @@ extension Canvas {
         case .up:
             var pieces: [Piece] = []
             if let state = target.admin?.state, state != "ready" {
-                pieces.append(Piece("  \(state)", .warning))
+                pieces.append(
+                    Piece("  \(state.replacing("_", with: "-"))", state == "failed" ? .critical : .warning))
                 if let progress = target.admin?.replay?.progress, state == "replaying" {
                     pieces.append(Piece(" \(Quantity.wholePercent(progress))", .warning))
                 }

@@ -83,7 +83,7 @@ package struct Layout: Sendable, Equatable {
             spare -= taken
             return taken
         }
-        if content.hasKV { log += take(2, all: true) }
+        if content.hasKV { log += take(3, all: true) }
         if content.hasGateway { upstream += take(1) }
         process += take(1 + content.processLines, all: true)
         events += take(2)
@@ -116,7 +116,7 @@ package struct Layout: Sendable, Equatable {
     private mutating func layWide(_ body: Area, _ content: Content) {
         let all = max(content.hasKV ? content.kvRows : 0, content.hasGateway ? content.gatewayRows : 0)
         var table = 2 + min(all, 5)
-        let log = 5
+        let log = 6
         let compaction = max(4, 1 + content.processLines)
         var events = 3
         var graph = 0
@@ -158,7 +158,7 @@ package struct Layout: Sendable, Equatable {
             self.panels.append(stack.take(.upstream, min(5, stack.left)))
             self.layGraphs(.rateGraph(isGateway: true), .latencyGraph(isGateway: true), &stack)
         case .log:
-            self.panels.append(stack.take(.log, 5))
+            self.panels.append(stack.take(.log, 6))
             self.panels.append(stack.take(.compaction, 5))
             let segments = max(4, min(stack.left - 12, 14))
             if stack.left - segments >= 6 {

@@ -16,7 +16,7 @@ package enum Renderer {
         canvas.drawStatusLine(liveNow: dashboard.now)
         if let divider = layout.divider { canvas.divider(column: divider.column, from: divider.from, to: divider.to) }
         for panel in layout.panels where panel.area.height > 0 { canvas.draw(panel) }
-        canvas.drawKeyBar(now: dashboard.now)
+        canvas.drawKeyBar(now: view.messageTime(dashboard))
         if view.isHelpShown { canvas.drawHelp() }
         if let dialog = view.dialog { canvas.draw(dialog) }
         return canvas.screen
@@ -78,14 +78,14 @@ extension Canvas {
 extension Graph {
     static func rate(_ isGateway: Bool, _ view: ViewState) -> Graph {
         Graph(
-            title: "\(isGateway ? "gateway" : "kv") req/s of data total",
+            title: "\(isGateway ? "gateway" : "kv") req/s", explanation: "of data total",
             lines: [GraphLine(series: .rate, name: "req/s", tone: .first, mark: "#")],
             text: { Quantity.rate($0, view.units == .raw ? .si : view.units) })
     }
 
     static func latency(_ isGateway: Bool) -> Graph {
         Graph(
-            title: "\(isGateway ? "gateway" : "kv") latency",
+            title: "\(isGateway ? "gateway" : "kv") latency", explanation: "(log scale)",
             lines: [
                 GraphLine(series: .p50, name: "p50", tone: .first, mark: "."),
                 GraphLine(series: .p95, name: "p95", tone: .second, mark: "+"),
@@ -103,7 +103,8 @@ extension Graph {
 
     static var sync: Graph {
         Graph(
-            title: "fsync", lines: [GraphLine(series: .syncP99, name: "p99", tone: .third, mark: "#")],
+            title: "fsync", explanation: "(log scale)",
+            lines: [GraphLine(series: .syncP99, name: "p99", tone: .third, mark: "#")],
             isLogarithmic: true, text: { Quantity.duration($0) })
     }
 }

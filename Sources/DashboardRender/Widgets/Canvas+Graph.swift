@@ -12,6 +12,8 @@ struct GraphLine {
 /// What a graph shows.
 struct Graph {
     var title: String
+    /// Left out where there is no room.
+    var explanation: String?
     var lines: [GraphLine]
     /// Log scale for durations, else from 0, the area below the line filled.
     var isLogarithmic = false
@@ -19,6 +21,8 @@ struct Graph {
 }
 
 extension Canvas {
+    /// Width of a note in a rule with the spaces about it, such as that of the highest value.
+    private static let noteWidth = 20
     /// Width of the labels beside the axis.
     private static let labelWidth = 7
 
@@ -42,19 +46,26 @@ extension Canvas {
         }
         let known = values.flatMap { $0.compactMap { $0 } }
         let scale = graph.isLogarithmic ? AxisScale.decades(known) : AxisScale.linear(known)
-        var title = [Piece(graph.title, .title)]
-        if lines.count > 1 || graph.isLogarithmic {
-            title += lines.map { Piece(" \($0.name)", self.capabilities.hasColor ? $0.tone : .normal) }
-        }
-        if graph.isLogarithmic { title.append(Piece(" (log scale)", .dim)) }
         let note = known.max().map { Piece("max \(graph.text($0))", .dim) } ?? Piece("no data yet", .dim)
-        self.rule(title, notes: [note], in: area)
+        self.rule(self.title(of: graph, lines, in: area), notes: [note], in: area)
         self.axis(scale, in: area, plotHeight: plot.height, windowSeconds: window, graph.text)
         if self.capabilities.isUTF8 {
             self.drawDots(lines, values, scale, in: plot)
         } else {
             self.drawMarks(lines, values, scale, in: plot)
         }
+    }
+
+    /// With what explains it where there is room for that and for a note beside it.
+    private func title(of graph: Graph, _ lines: [GraphLine], in area: Area) -> [Piece] {
+        var title = [Piece(graph.title, .title)]
+        if lines.count > 1 || graph.isLogarithmic {
+            title += lines.map { Piece(" \($0.name)", self.capabilities.hasColor ? $0.tone : .normal) }
+        }
+        guard let explanation = graph.explanation else { return title }
+        let width = title.reduce(0) { $0 + self.width($1.text) } + self.width(explanation) + 1
+        if width + Self.noteWidth <= area.width { title.append(Piece(" \(explanation)", .dim)) }
+        return title
     }
 
     private mutating func axis(

@@ -96,6 +96,40 @@ import Testing
         #expect(try RecordingFile(path: path).count == 5)
     }
 
+    /// In the middle of a line, as after a crash of a disk, or by someone who means harm.
+    @Test(arguments: [
+        "garbage", #"{"monotonic":nan,"target":0,"at":1}"#, #"{"monotonic":1e999,"target":0,"at":1}"#,
+        #"{"monotonic":2,"target":0,"at":1}"#, #"{"monotonic":2,"target":9,"at":1,"metrics_error":"x"}"#,
+        #"{"monotonic":2,"target":-1,"at":1,"metrics_error":"x"}"#,
+        #"{"monotonic":2,"target":0,"at":1,"metrics_changes":[[999999,"x"]]}"#, #"{"monotonic":2,"#,
+    ])
+    func `with a damaged line is read from the next whole scrape on, and the line is told`(_ damaged: String) throws {
+        let path = self.path()
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var encoder = RecordingEncoder()
+        var bytes = Self.header.line
+        let polls = Self.polls(70)
+        for poll in polls.prefix(2) { bytes += encoder.line(poll) }
+        bytes += Array("\(damaged)\n".utf8)
+        for poll in polls.dropFirst(2) { bytes += encoder.line(poll) }
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        let file = try RecordingFile(path: path)
+        var decoder = RecordingDecoder()
+        var damage = file.damage
+        var read: [RawPoll] = []
+        for index in 0..<file.count {
+            do { if let poll = try file.poll(index, &decoder) { read.append(poll) } } catch { damage.note("\(error)") }
+        }
+        // What the line changed is not known: no changes are put upon the text before it.
+        // The 61st scrape of each target is a whole one; target 0 has missed a poll before that.
+        let expected = polls.filter {
+            $0.receivedAt < 1 || $0.receivedAt >= ($0.target == 0 ? 61 : 60) || (try? $0.metrics.get()) == nil
+        }
+        #expect(read == expected, "\(read.map { "\($0.target) at \($0.receivedAt)" })")
+        #expect(damage.lines == 1)
+        #expect(damage.text?.hasPrefix("\(path), line 4: ") == true, "\(damage)")
+    }
+
     @Test func `is played from the middle with what came before, and back`() async throws {
         let path = self.path()
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -110,7 +144,7 @@ import Testing
                 current.withLock { $0 = Dashboard(targets: Incident.targets, now: now, wallTime: wallTime) }
             case .poll(let result): current.withLock { $0.apply(result) }
             case .position: seen.withLock { $0.append(current.withLock { $0 }) }
-            case .ended: break
+            case .ended, .damaged: break
             }
         }
         let task = Task { await player.play(from: 100) }

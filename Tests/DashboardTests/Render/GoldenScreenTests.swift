@@ -81,4 +81,21 @@ import Testing
             self.screen(Incident.dashboard(seconds: 30, compaction: .idle), Self.sizes[0]),
             "compaction-idle-80x24-utf8")
     }
+
+    /// What needs an operator, named in the first line; details where they belong.
+    @Test(arguments: [Size(columns: 80, rows: 24), Size(columns: 160, rows: 45), Size(columns: 40, rows: 10)])
+    func `of a kv-service that is read-only, cannot compact and has no space`(_ size: Size) throws {
+        let dashboard = Scenario.incident([
+            (#""state":"ready""#, #""state":"read_only""#),
+            (#""read_only":{"enabled":false}"#, #""read_only":{"enabled":true}"#),
+            (#""state":"ok""#, #""state":"no_space""#),
+            (#""last_error":null"#, #""last_error":"no space left on device""#),
+            (#""state":"idle""#, #""state":"backing_off""#),
+            (
+                #""consecutive_failures":0,"retry_at":null"#,
+                #""consecutive_failures":2,"retry_at":"2026-11-22T14:08:00Z""#
+            ),
+        ])
+        try Golden.check(self.screen(dashboard, size), "conditions-\(size.testDescription)-utf8")
+    }
 }

@@ -16,7 +16,8 @@ enum FakeAdmin {
         case .idle:
             member = """
                 ,"compaction":{"running":false,"state":"idle","phase":null,"progress_ratio":null,"last":\(last),
-                 "runs_total":31,"failures_total":0,"threshold_ratio":0.5,"minimum_bytes":67108864}
+                 "runs_total":31,"failures_total":0,"consecutive_failures":0,"retry_at":null,
+                 "last_success_at":"2026-11-22T13:21:29.100Z","blocked_by":null,"threshold_ratio":0.5,"minimum_bytes":67108864}
                 """
         case .running:
             // From the second 586 on: 64 % at the second 600.
@@ -30,19 +31,23 @@ enum FakeAdmin {
             member = """
                 ,"compaction":{"running":\(isRunning),"phase":\(isRunning ? "\"merging\"" : "null"),
                  "progress_ratio":\(isRunning ? "\(progress)" : "null"),"run":\(isRunning ? run : "null"),"last":\(last),
-                 "runs_total":31,"failures_total":0,"threshold_ratio":0.5,"minimum_bytes":67108864}
+                 "runs_total":31,"failures_total":0,"consecutive_failures":0,"retry_at":null,
+                 "last_success_at":"2026-11-22T13:21:29.100Z","blocked_by":null,"threshold_ratio":0.5,"minimum_bytes":67108864}
                 """
         }
         let log =
             compaction == .notReported
             ? #""size_bytes":4384"#
-            : #""size_bytes":3420000000,"live_bytes":2430000000,"garbage_ratio":0.2895"#
+            : #""size_bytes":3420000000,"live_bytes":2430000000,"garbage_ratio":0.2895,"snapshot_bytes":1204000000,"#
+                + #""snapshot_live_bytes":1180000000,"snapshot_parts":2"#
         return """
             {"schema_version":1,"service":"kv-service","instance_id":"7af0baa88b73eede","version":"0.1.0",
              "state":"ready","state_reason":null,"uptime_seconds":\(270_000 - 600 + second),"process":{"pid":4121},
+             "read_only":{"enabled":false},"drain":{"enabled":false},
              "http":{"connections":64,"connections_max":10000},
              "store":{"keys":1203441,"key_bytes":19000000,"value_bytes":2400000000},
-             "log":{"path":"/var/lib/kv",\(log),"fsync_policy":"always","warning":null,"last_error":null,
+             "log":{"path":"/var/lib/kv","state":"ok",\(log),"fsync_policy":"always","warning":null,"last_error":null,
+               "lost_revisions":0,"scrub":{"findings_total":0},
                "pending_appends":3,"segments":[\(self.segments(compaction))],
                "filesystem":{"size_bytes":100000000000,"available_bytes":41000000000}}
              \(member),"checks":[{"name":"log_writable","status":"ok","message":null}]}
@@ -57,7 +62,7 @@ enum FakeAdmin {
                 compaction == .notReported
                 ? "" : ",\"live_bytes\":\(number == count ? 79_000_000 : 90_000_000 + number * 11_000_000)"
             return """
-                {"name":"\(name)","size_bytes":\(number == count ? 84_000_000 : 256_000_000)\(live),
+                {"name":"\(name)","first_revision":\(100_000 + number * 731),"size_bytes":\(number == count ? 84_000_000 : 256_000_000)\(live),
                  "sealed":\(number != count)}
                 """
         }.joined(separator: ",")

@@ -18,9 +18,10 @@ enum Incident {
     }
 
     /// A dashboard after the seconds from `first` on, polled each second. The polls of the seconds 420 to 424 are missed.
-    static func dashboard(from first: Int = 0, seconds: Int = 600, compaction: FakeAdmin.Compaction = .running)
-        -> Dashboard
-    {
+    static func dashboard(
+        from first: Int = 0, seconds: Int = 600, compaction: FakeAdmin.Compaction = .running,
+        kvAdmin change: (String) -> String = { $0 }
+    ) -> Dashboard {
         let start = self.end - Double(seconds)
         var dashboard = Dashboard(targets: self.targets, now: 1_000 + Double(first), wallTime: start + Double(first))
         var sets = 1_000_000
@@ -34,7 +35,7 @@ enum Incident {
                     PollResult(
                         reading: self.poll(
                             target, second, at: at, wallTime: start + Double(second), sets: sets, gets: gets,
-                            compaction: compaction)))
+                            compaction: compaction, change)))
             }
         }
         dashboard.advance(now: 1_000 + Double(seconds) + 0.4, wallTime: self.end)
@@ -43,7 +44,7 @@ enum Incident {
 
     private static func poll(
         _ target: Int, _ second: Int, at: Double, wallTime: Double, sets: Int, gets: Int,
-        compaction: FakeAdmin.Compaction
+        compaction: FakeAdmin.Compaction, _ change: (String) -> String
     ) -> RawPoll {
         if (420..<425).contains(second), target == 0 {
             let failure = PollFailure("connection refused")
@@ -52,7 +53,7 @@ enum Incident {
                 admin: .failure(failure))
         }
         let metrics = target == 0 ? self.kvMetrics(second, sets, gets) : self.gatewayMetrics(second, sets, gets)
-        let admin = target == 0 ? FakeAdmin.kv(second, compaction) : FakeAdmin.gateway(second)
+        let admin = target == 0 ? change(FakeAdmin.kv(second, compaction)) : FakeAdmin.gateway(second)
         return RawPoll(
             target: target, receivedAt: at, wallTime: wallTime, roundTripSeconds: target == 0 ? 0.002 : 0.0031,
             metrics: .success(metrics.text), admin: .success(Array(admin.utf8)))

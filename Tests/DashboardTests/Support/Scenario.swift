@@ -19,6 +19,16 @@ enum Scenario {
         return dashboard
     }
 
+    /// The incident, in which `/admin` of kv-service says other things.
+    static func incident(_ changes: [(text: String, becomes: String)]) -> Dashboard {
+        Incident.dashboard(seconds: 30, compaction: .idle) { document in
+            changes.reduce(document) { text, change in
+                precondition(text.contains(change.text), "\(change.text) is not in the document")
+                return text.replacing(change.text, with: change.becomes)
+            }
+        }
+    }
+
     /// Two services that answered twelve seconds long, and nobody asked them for data.
     static func idle() -> Dashboard {
         var dashboard = Dashboard(targets: Incident.targets, now: 1_000, wallTime: Incident.end - 12)
@@ -34,7 +44,7 @@ enum Scenario {
     /// A poll with these numbers of requests of each handler, all in the bucket of up to a millisecond.
     static func poll(
         _ target: Int, at: Double, wallTime: Double = Incident.end, _ requests: [String: Int], start: Double = 1,
-        extra: [(name: String, value: Double)] = []
+        extra: [(name: String, value: Double)] = [], admin given: String? = nil
     ) -> PollResult {
         let prefix = target == 0 ? "kv" : "api"
         var all = ["\(prefix)_set": 0, "\(prefix)_get": 0, "\(prefix)_delete": 0, "admin": 0, "metrics": 0]
@@ -45,7 +55,7 @@ enum Scenario {
                 buckets[5] = count
                 return FakeMetrics.Handler(name: name, statuses: [(200, count)], buckets: buckets)
             }, numbers: [("process_start_time_seconds", start)] + extra)
-        let admin = target == 0 ? FakeAdmin.kv(0, .notReported) : FakeAdmin.gateway(0)
+        let admin = given ?? (target == 0 ? FakeAdmin.kv(0, .notReported) : FakeAdmin.gateway(0))
         return PollResult(
             reading: RawPoll(
                 target: target, receivedAt: at, wallTime: wallTime, roundTripSeconds: 0.002,

@@ -31,7 +31,7 @@ extension EndToEnd {
                 $0.hasRun = true
             }
             try terminal.wait("the result") {
-                $0.contains("compact idle") && $0.contains("ok in 22.1s  freed 900M") && $0.contains("compaction done")
+                $0.contains("compact idle") && $0.contains("ok in 22.1s  900M freed") && $0.contains("compaction done")
             }
             #expect(service.state.withLock { $0.compactions } == 1)
             try terminal.type("q")

@@ -52,6 +52,29 @@ extension EndToEnd {
             ])
         }
 
+        /// tmux keeps rows of the alternate screen when the main one has fewer than the window has by now.
+        @Test func `after the window has grown, without a trace of its screen`() throws {
+            let service = try FakeKVService()
+            for (name, what, end): (String, String, (Tmux) throws -> Void) in [
+                ("q", "0=code", { try $0.type("q") }),
+                ("SEGV", "139=code", Self.signal(SIGSEGV)),
+                ("Ctrl-Z", "Stopped", { try $0.press("C-z") }),
+            ] {
+                let terminal = try Tmux()
+                try terminal.enter("ulimit -c 0; echo before kvtop")
+                try terminal.enter("\(Dashboard.command(kv: service.port)); echo \"$?=code\"")
+                try terminal.wait("kvtop is up") { $0.contains("kv UP") }
+                try terminal.resize(columns: 160, rows: 45)
+                try terminal.wait("kvtop has grown") { $0.contains("EVENTS") && $0.contains("[ ] window") }
+                try end(terminal)
+                let screen = try terminal.wait("\(name) gives the terminal back") { $0.contains(what) }
+                #expect(screen.contains("before kvtop"), "after \(name):\n\(screen)")
+                for word in ["handler", "LOG", "EVENTS", "kvtop watching", "─", "│"] {
+                    #expect(!screen.contains(word), "\(word) after \(name):\n\(screen)")
+                }
+            }
+        }
+
         @Test func `around Ctrl-Z, and fg comes back to a whole screen`() throws {
             let service = try FakeKVService()
             let terminal = try Tmux()

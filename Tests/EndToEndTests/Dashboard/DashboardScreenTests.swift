@@ -28,6 +28,32 @@ extension EndToEnd {
             try terminal.wait("the shell again") { $0.contains("ready>") && !$0.contains("GATEWAY") }
         }
 
+        @Test func `a service that is made read-only, then drained, is an alarm by name in the first line`() throws {
+            let services = try Services()
+            let terminal = try Tmux()
+            try terminal.enter(Dashboard.command(kv: services.kvPort, gateway: services.gatewayPort))
+            try terminal.wait("both are up") { $0.contains("kv UP") && $0.contains("gw UP") }
+            func first(_ screen: String) -> Substring { screen.prefix { $0 != "\n" } }
+            let connection = try HTTPConnection(port: services.kvPort)
+            for (path, name) in [("read-only", "kv read-only"), ("drain", "draining")] {
+                _ = try connection.request(
+                    "POST", "/admin/\(path)", headers: [("Content-Type", "application/json")],
+                    body: Array(#"{"enabled":true}"#.utf8))
+                try terminal.wait("\(name) in the first line") {
+                    first($0).contains("alarm") && first($0).contains(name) && first($0).contains("LIVE")
+                }
+            }
+            for path in ["read-only", "drain"] {
+                _ = try connection.request(
+                    "POST", "/admin/\(path)", headers: [("Content-Type", "application/json")],
+                    body: Array(#"{"enabled":false}"#.utf8))
+            }
+            try terminal.wait("no such alarm any more") {
+                !first($0).contains("read-only") && !first($0).contains("draining")
+            }
+            try terminal.type("q")
+        }
+
         @Test func `resized redraws at once, both ways and fast, without leftovers`() throws {
             let service = try FakeKVService()
             let terminal = try Tmux(columns: 100, rows: 30)
@@ -59,6 +85,36 @@ extension EndToEnd {
                     && lines.count { $0.contains("? help") } == 1 && lines.count { $0.contains("─ EVENTS ") } == 1
                     && lines.count { $0.contains("LIVE") } == 1 && lines.allSatisfy { $0.count <= columns }
             }
+        }
+
+        @Test func `a recording is shown on the terminal, stopped, and sought in both directions`() throws {
+            let service = try FakeKVService()
+            let folder = try TemporaryFolder()
+            let recording = folder.file("recording")
+            let recorded = try Dashboard.run(
+                [
+                    "--kv", "http://127.0.0.1:\(service.port)", "--gateway", "none", "--interval", "250ms", "--batch",
+                    "-n", "9",
+                    "--record", recording,
+                ], folder: folder)
+            #expect(recorded.ending == .exited(0))
+            let terminal = try Tmux()
+            try terminal.enter("\(Dashboard.program) --replay \(recording) --speed 0.1")
+            try terminal.wait("the beginning") { $0.contains("REPLAY 0s/2s x0.1") && $0.contains("kv UP") }
+            try terminal.press("Right")
+            try terminal.wait("the end") { $0.contains("REPLAY 2s/2s") && $0.contains("the recording ends here") }
+            try terminal.press("Left")
+            try terminal.wait("the beginning again") { $0.contains("REPLAY 0s/2s") && $0.contains("? help") }
+            try terminal.press("Space")
+            try terminal.wait("it stands") { $0.contains("PAUSED") }
+            try terminal.type("c")
+            try terminal.type("t")
+            let screen = try terminal.wait("an answer to t, and none to c") { $0.contains("theme: light") }
+            #expect(!screen.contains("Start a compaction"))
+            // Its own time stands still; messages go away all the same.
+            try terminal.wait("no message") { !$0.contains("theme: light") && $0.contains("? help") }
+            try terminal.type("q")
+            try terminal.wait("the shell") { $0.contains("ready>") }
         }
 
         @Test func `paused freezes the screen and not the polling`() throws {

@@ -39,7 +39,10 @@ extension EndToEnd {
             let screen = try terminal.wait("up") { $0.contains("kv UP") && $0.contains("q quit") }
             #expect(screen.unicodeScalars.allSatisfy { $0.isASCII })
             try terminal.type("q")
-            try terminal.wait("the end") { $0.contains("0=code") }
+            // It has no other screen to go back to: the figures stay, and the prompt has a line of its own.
+            let after = try terminal.wait("the end") { $0.contains("0=code") }
+            #expect(after.contains("data total"))
+            #expect(after.split(separator: "\n").contains("0=code"), "\(after)")
         }
     }
 }

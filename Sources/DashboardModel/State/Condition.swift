@@ -1,0 +1,94 @@
+/// Something about a service that an operator must see at once, whatever its figures are: that it refuses writes, that
+/// its log has failed, that it can lose what it acknowledges. The first line of the screen names it.
+package struct Condition: Sendable, Equatable {
+    package var level: AlarmLevel
+    /// A few words, without the name of the service: `read-only`, `no space`.
+    package var text: String
+
+    init(_ level: AlarmLevel, _ text: String) {
+        self.level = level
+        self.text = text
+    }
+}
+
+extension TargetState {
+    /// What the newest `/admin` document says of such things, the worst first. Empty while the service is down: nothing
+    /// is known of it then.
+    package var conditions: [Condition] {
+        guard self.availability == .up || self.availability == .stale, let admin = self.admin else { return [] }
+        var found = Self.conditions(ofState: admin)
+        if let log = admin.log { found += self.conditions(of: log) }
+        if let compaction = admin.compaction { found += Self.conditions(of: compaction) }
+        found += Self.conditions(ofUpstreamAndChecks: admin)
+        return found.filter { $0.level == .critical } + found.filter { $0.level != .critical }
+    }
+
+    /// An operator may have switched both on, while `state` has room for one.
+    private static func conditions(ofState admin: AdminSnapshot) -> [Condition] {
+        var found: [Condition] = []
+        if admin.isReadOnly == true || admin.state == "read_only" { found.append(Condition(.warning, "read-only")) }
+        if admin.isDraining == true || admin.state == "draining" { found.append(Condition(.warning, "draining")) }
+        switch admin.state {
+        case nil, "ready", "read_only", "draining": break
+        case "failed"?: if admin.log?.state != "failed" { found.append(Condition(.critical, "failed")) }
+        case "replaying"?:
+            let progress = admin.replay?.progress.map { " \(Quantity.wholePercent($0))" } ?? ""
+            found.append(Condition(.warning, "replaying\(progress)"))
+        case let state?: found.append(Condition(.warning, state.replacing("_", with: "-")))
+        }
+        return found
+    }
+
+    private func conditions(of log: AdminSnapshot.Log) -> [Condition] {
+        var found: [Condition] = []
+        switch log.state {
+        case "failed"?: found.append(Condition(.critical, "log failed"))
+        case "no_space"?: found.append(Condition(.critical, "no space"))
+        default: break
+        }
+        if let lost = log.lostRevisions, lost > 0 {
+            found.append(Condition(.critical, "\(Quantity.count(lost)) change\(lost == 1 ? "" : "s") lost"))
+        }
+        if let damaged = log.damagedFiles, damaged > 0 {
+            found.append(Condition(.critical, "\(Quantity.count(damaged)) damaged file\(damaged == 1 ? "" : "s")"))
+        }
+        if let use = self.diskUse, self.diskLevel > .none {
+            found.append(Condition(self.diskLevel, "disk \(Quantity.wholePercent(use)) used"))
+        }
+        if let policy = log.syncPolicy, policy != "always" {
+            found.append(Condition(.warning, "sync \(policy)"))
+        } else if log.warning != nil {
+            found.append(Condition(.warning, "log warning"))
+        }
+        return found
+    }
+
+    private static func conditions(of compaction: Compaction) -> [Condition] {
+        if compaction.state == "blocked" { return [Condition(.warning, "compaction blocked")] }
+        let failures = compaction.consecutiveFailures ?? 0
+        guard failures > 0 || compaction.state == "backing_off" else { return [] }
+        return [
+            Condition(.warning, failures > 1 ? "\(Quantity.count(failures)) compactions failed" : "compaction failed")
+        ]
+    }
+
+    /// A check that fails for what the log's state says already is not told twice. The gateway's check holds while
+    /// kv-service is drained by an operator, though its probes say that it is not ready.
+    private static func conditions(ofUpstreamAndChecks admin: AdminSnapshot) -> [Condition] {
+        var found = admin.checks.filter { !$0.isOK }.compactMap { check -> Condition? in
+            switch check.name {
+            case "log_writable":
+                return admin.log?.state == "failed" ? nil : Condition(.critical, "log not writable")
+            case "upstream_reachable": return Condition(.critical, "upstream not ready")
+            case "upstream_circuit": return Condition(.critical, "circuit open")
+            default: return Condition(.critical, "\(check.name) fails")
+            }
+        }
+        if admin.upstreams.contains(where: { $0.isUp == false }),
+            !admin.checks.contains(where: { $0.name == "upstream_reachable" && !$0.isOK })
+        {
+            found.append(Condition(.warning, "upstream not ready"))
+        }
+        return found
+    }
+}
