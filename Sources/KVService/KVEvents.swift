@@ -98,7 +98,7 @@ extension EventJournal {
             if let error = outcome.error {
                 details["error"] = "\(error)"
                 self.tell(
-                    .compactionEnded, .warning, "compaction failed; the log is whole and goes on", details)
+                    .compactionEnded, .warning, "compaction failed; nothing is lost by it", details)
             } else {
                 self.tell(.compactionEnded, .notice, "compaction done", details)
             }

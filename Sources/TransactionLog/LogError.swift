@@ -80,7 +80,7 @@ extension Corruption.Reason: CustomStringConvertible {
         case .predecessor(let detail): "the segment does not continue the one before it: \(detail)"
         case .missingSegment(let sequence): "segment \(sequence) is missing"
         case .unexpectedSegment(let sequence): "segment \(sequence) does not belong to this log"
-        case .manifestMissing: "there are segments with data but no MANIFEST"
+        case .manifestMissing: "there are segments with data, or parts of a snapshot, but no MANIFEST"
         case .manifest(let detail): "the MANIFEST is damaged: \(detail)"
         case .durableFrame(let fault): "a frame that had been durable is damaged: \(fault)"
         case .tailTooLarge(let bytes): "\(bytes) bytes follow the last frame, more than one write can have left"

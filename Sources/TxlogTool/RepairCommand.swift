@@ -128,11 +128,19 @@ struct RepairReport {
         }
         if plan.forgetsEnd { lines.append("  forget where the clean stop ended the log") }
         if plan.rewritesManifest { lines.append("  rewrite the MANIFEST") }
+        if let upTo = plan.lostSnapshotUpTo {
+            lines.append(
+                "Lost: the snapshot, of which nothing is there: every key that was set up to revision \(upTo) and not "
+                    + "changed since.")
+        }
+        if !plan.damagedParts.isEmpty && plan.lostRevisions == nil {
+            lines.append("Lost: keys of the snapshot, as said above; no change after revision \(plan.lastRevision).")
+        }
         if let lost = plan.lostRevisions {
             lines.append(
                 "Lost: revisions \(lost.lowerBound) to \(lost.upperBound), and what the damaged bytes may have held "
                     + "after that. The store would go on after revision \(plan.lastRevision).")
-        } else if plan.work == .truncate {
+        } else if plan.work == .truncate, plan.damagedParts.isEmpty, plan.lostSnapshotUpTo == nil {
             lines.append("The store would go on after revision \(plan.lastRevision); what is known to follow: nothing.")
         }
         return lines.joined(separator: "\n") + "\n"

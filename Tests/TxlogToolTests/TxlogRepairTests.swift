@@ -6,13 +6,23 @@ import TransactionLog
 @Suite("txlog repairs a folder")
 struct TxlogRepairTests {
     enum Damage: String, CaseIterable {
-        case flippedBit, missingSegment, foreignSegment, damagedHeader, cutPart, manifest, missingManifest
+        case flippedBit, missingSegment, emptySegment, shortSegment, foreignSegment, damagedHeader, cutPart
+        case manifest, missingManifest, onlySnapshot
 
         func apply(to store: MadeStore) throws {
             let segments = try store.files(".log")
             switch self {
             case .flippedBit: try store.patch(segments[1], at: 5_000, [0xFF])
             case .missingSegment: try FileManager.default.removeItem(atPath: store.folder.file(segments[2]))
+            case .emptySegment, .shortSegment:
+                let file = try #require(FileHandle(forWritingAtPath: store.folder.file(segments[2])))
+                try file.truncate(atOffset: self == .emptySegment ? 0 : 9_001)
+            case .onlySnapshot:
+                // As half a copy of a folder can be.
+                #expect(try Tool("compact", store.path).status == 0)
+                for name in try store.files(".log") + ["MANIFEST"] {
+                    try FileManager.default.removeItem(atPath: store.folder.file(name))
+                }
             case .foreignSegment:
                 let other = try MadeStore()
                 try FileManager.default.removeItem(atPath: store.folder.file(segments[1]))
@@ -64,7 +74,7 @@ struct TxlogRepairTests {
             #expect(value == MadeStore.value(number))
         }
         switch damage {
-        case .manifest, .missingManifest: #expect(values.count == MadeStore.keys)
+        case .manifest, .missingManifest, .onlySnapshot: #expect(values.count == MadeStore.keys)
         case .cutPart: #expect(values.count > MadeStore.keys / 4 && values.count < MadeStore.keys)
         case .damagedHeader: #expect(values.isEmpty && lastRevision == 0)
         default:
@@ -131,13 +141,25 @@ struct TxlogRepairTests {
     @Test func `a log that was cut after its clean stop is told`() throws {
         let store = try MadeStore()
         let last = try #require(try store.files(".log").last)
-        try store.patch(last, at: Int(store.end) - 48, Array(repeating: 0, count: 48))
+        try store.patch(last, at: Int(store.end) - 2_000, Array(repeating: 0, count: 2_000))
         let verify = try Tool("verify", store.path)
         #expect(verify.status == 3 && verify.output.contains("was closed at"), "\(verify.output)")
         let repair = try Tool("repair", store.path, "--yes", "--accept-data-loss")
         #expect(repair.status == 0, "\(repair.output)\(repair.error)")
         let again = try Tool("verify", store.path)
         #expect(again.status == 0, "\(again.output)\(again.error)")
+    }
+
+    @Test func `of a snapshot that is gone with its manifest a repair says what is lost`() throws {
+        let store = try MadeStore()
+        #expect(try Tool("compact", store.path).status == 0)
+        for name in try store.files(".snapshot") + ["MANIFEST"] {
+            try FileManager.default.removeItem(atPath: store.folder.file(name))
+        }
+        let shown = try Tool("repair", store.path)
+        #expect(shown.status == 3 && shown.output.contains("every key that was set up to revision \(MadeStore.keys)"))
+        #expect(try Tool("repair", store.path, "--yes", "--accept-data-loss").status == 0)
+        #expect(try Tool("verify", store.path).status == 0)
     }
 
     @Test func `a whole folder needs no repair`() throws {

@@ -23,6 +23,11 @@ struct CompactionAdmin: Sendable {
                     .serviceUnavailable, code: "starting",
                     detail: "The store is not open yet; /readyz says how far it is.", headers: [("Retry-After", "1")])
             }
+            if let failure = engine.statistics.failure {
+                throw Problem(
+                    .serviceUnavailable, code: "store_failed",
+                    detail: "The log has failed and takes no more writes until a restart: \(failure)")
+            }
             guard let number = engine.compact() else {
                 throw Problem(
                     .conflict, code: "compaction_running",

@@ -46,7 +46,8 @@ final class CompactionReserve: Sendable {
         if !self.isWanted || !isMissing || now < self.retryAt.withLock({ $0 }) { return }
         do throws(SystemError) {
             try self.make()
-            self.state.withLock { $0 = .kept }
+            // The writer can have lent it meanwhile, for a manifest.
+            self.state.withLock { if $0 == .missing { $0 = .kept } }
         } catch {
             // Looking again costs little; writing all of it in vain costs more.
             self.retryAt.withLock { $0 = now + (error.call == "statvfs" ? 1_000_000_000 : 30_000_000_000) }

@@ -40,7 +40,8 @@ struct CompactionRun<Client: CommitClient> {
 
     private var throttle: CompactionThrottle
     private var installed: Set<PartName> = []
-    private var replacedAny = false
+    /// Whether what this run has written is the only copy of something, as files that it replaced may be gone.
+    private var isNeeded = false
     /// All records with keys up to this one have been looked at.
     private var covered: [UInt8]?
     private var reachedEnd = false
@@ -86,7 +87,7 @@ struct CompactionRun<Client: CommitClient> {
         do {
             return try self.steps()
         } catch {
-            if !self.replacedAny { self.withdraw() }
+            if !self.isNeeded { self.withdraw() }
             throw error
         }
     }
@@ -102,6 +103,7 @@ struct CompactionRun<Client: CommitClient> {
         self.report(.commit) { _ in }
         let older = Set(self.lastKeys.keys).subtracting(self.installed)
         let segments = try self.ask { .dropSegments(upTo: upTo, replacing: older, $0) }
+        self.isNeeded = true
         self.configuration.failPoint?("compaction:7")
         self.report(.delete) { _ in }
         try self.remove(older, segments)
@@ -284,7 +286,7 @@ struct CompactionRun<Client: CommitClient> {
         _ parts: Set<PartName>, _ segments: [SegmentName]
     ) throws(CompactionFailure) {
         if parts.isEmpty && segments.isEmpty { return }
-        if !parts.isEmpty { self.replacedAny = true }
+        self.isNeeded = true
         for name in parts { self.lastKeys[name] = nil }
         let files = parts.map(self.paths.part) + segments.map(self.paths.segment)
         try self.attempt { () throws(SystemError) in
@@ -300,7 +302,8 @@ struct CompactionRun<Client: CommitClient> {
         }
     }
 
-    /// Gives back what a run has written that failed before it replaced anything.
+    /// Gives back what a run has written that failed before it replaced anything: before step 5 of its first part with
+    /// older ones, or before step 6 is done.
     private mutating func withdraw() {
         if self.installed.isEmpty { return }
         do {

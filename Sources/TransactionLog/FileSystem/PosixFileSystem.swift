@@ -171,7 +171,7 @@ private final class PosixFile: File {
         switch status.st_mode & S_IFMT {
         case S_IFREG: return
         case S_IFDIR: throw SystemError(call: "open", path: self.path, code: EISDIR)
-        default: throw SystemError(call: "open, which finds no regular file,", path: self.path, code: EINVAL)
+        default: throw .notRegular(self.path)
         }
     }
 

@@ -25,7 +25,18 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
 
     package var isNotFound: Bool { self.code == ENOENT }
 
-    package var description: String { "\(self.call) \(self.path): \(Self.message(self.code)) (errno \(self.code))" }
+    /// What `open` says of a FIFO, a socket or a device under the name of a file.
+    static func notRegular(_ path: String) -> SystemError { SystemError(call: "open", path: path, code: EINVAL) }
+
+    package var description: String {
+        let message =
+            switch (self.call, self.code) {
+            case ("open", EINVAL): "it is no regular file"
+            case ("open", ELOOP): "it is a symbolic link, and none is followed here"
+            default: Self.message(self.code)
+            }
+        return "\(self.call) \(self.path): \(message) (errno \(self.code))"
+    }
 
     static func message(_ code: Int32) -> String {
         unsafe strerror(code).map { unsafe String(cString: $0) } ?? "unknown error"

@@ -16,6 +16,8 @@ package struct LogInspection: Sendable {
         package internal(set) var header: SegmentHeader?
         /// Bytes of header and good frames.
         package internal(set) var sizeBytes: UInt64 = 0
+        /// Whether there is a file of that name.
+        package internal(set) var isThere = false
         package internal(set) var fileBytes: UInt64 = 0
         /// The newest revision up to ``sizeBytes``; one less than the first when there is none.
         package internal(set) var lastRevision: UInt64
@@ -38,6 +40,7 @@ package struct LogInspection: Sendable {
         package internal(set) var entries: UInt64 = 0
         /// Entries that the manifest says it has.
         package internal(set) var listedEntries: UInt64?
+        package internal(set) var isThere = false
         package internal(set) var fileBytes: UInt64 = 0
         /// The part as a manifest lists it, when it is whole.
         package internal(set) var found: Manifest.Part?

@@ -56,19 +56,33 @@ package struct LogInspector {
         }
         let rest = folder.contiguousSegments
         self.result.leftovers += folder.segments.filter { !rest.contains($0) }.map(\.description)
-        guard let first = rest.first else { return }
         // What the files say of themselves.
         var base: SegmentHeader.Predecessor?
-        do throws(LogError) {
-            let file = try self.reader.open(first)
-            defer { file.close() }
-            let header = try self.reader.header(of: file, first, lastGoodRevision: 0)
+        if let first = rest.first, let header = try self.header({ reader throws(LogError) in try reader.open(first) }) {
             self.result.storeID = header.storeID
             base = header.predecessor
-        } catch {
-            if case .system = error { throw error }
+        }
+        for part in folder.parts where self.result.storeID == nil {
+            let header = try self.header(as: .part) { reader throws(LogError) in try reader.open(part) }
+            self.result.storeID = header?.storeID
         }
         try self.inspect(rest, sealed: [], parts: folder.parts.map { ($0, nil) }, base: base, active: nil)
+    }
+
+    /// - Returns: nil when it is damaged.
+    private func header(
+        as kind: SegmentHeader.Kind = .segment, _ open: (LogReader) throws(LogError) -> any File
+    ) throws(LogError) -> SegmentHeader? {
+        do throws(LogError) {
+            let file = try open(self.reader)
+            defer { file.close() }
+            var bytes: [UInt8] = []
+            _ = try systemCall { () throws(SystemError) in try file.read(SegmentHeader.byteCount, at: 0, into: &bytes) }
+            return try SegmentHeader(decoding: bytes, as: kind, file: file.path, lastGoodRevision: 0)
+        } catch {
+            if case .system = error { throw error }
+            return nil
+        }
     }
 
     private mutating func inspect(_ manifest: Manifest, _ folder: LogFolder) throws(LogError) {
@@ -130,6 +144,7 @@ package struct LogInspector {
         do throws(LogError) {
             let file = try self.reader.open(name)
             defer { file.close() }
+            part.isThere = true
             part.fileBytes = try systemCall { () throws(SystemError) in try file.size() }
             // All that is good is wanted, so what the manifest says is compared at the end.
             var content = try PartReader(name, listed: nil, storeID: storeID, file: file)
@@ -166,6 +181,7 @@ package struct LogInspector {
         do throws(LogError) {
             let file = try self.reader.open(name)
             defer { file.close() }
+            segment.isThere = true
             segment.fileBytes = try systemCall { () throws(SystemError) in try file.size() }
             let header = try self.reader.header(of: file, name, lastGoodRevision: predecessor?.lastRevision ?? 0)
             try self.reader.check(header, name, self.result.storeID ?? header.storeID, predecessor)

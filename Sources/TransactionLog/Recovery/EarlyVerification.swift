@@ -103,14 +103,15 @@ final class EarlyVerification: Sendable {
         }
     }
 
-    private func outcome(of job: Job) -> Outcome {
+    /// - Returns: nil when that could not be found out: then the replay does, before anything behind it is told.
+    private func outcome(of job: Job) -> Outcome? {
         do throws(LogError) {
             try self.verify(job)
             return .sound
         } catch {
             switch error {
             case .corrupt, .unsupported: return .damaged(error)
-            case .system, .locked: return .sound
+            case .system, .locked: return nil
             }
         }
     }

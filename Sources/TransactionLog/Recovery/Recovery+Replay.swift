@@ -6,7 +6,7 @@ extension Recovery {
         self.report.storeID = manifest.storeID
         let names = folder.segmentNames(of: manifest)
         try self.checkPresence(folder.presence(of: names, manifest))
-        self.bytesTotal = try self.totalBytes(names) + manifest.parts.reduce(0) { $0 + $1.lengthBytes }
+        self.bytesTotal = try self.totalBytes(names, manifest) + manifest.parts.reduce(0) { $0 + $1.lengthBytes }
         for name in names {
             self.report.space.begin(
                 segment: SegmentSummary(
@@ -91,9 +91,11 @@ extension Recovery {
 
     // MARK: - A segment
 
-    private func totalBytes(_ names: [SegmentName]) throws(LogError) -> UInt64 {
-        var total: UInt64 = 0
-        for name in names {
+    /// Bytes of frames, as far as they are known: of the last segment all of its file.
+    private func totalBytes(_ names: [SegmentName], _ manifest: Manifest) throws(LogError) -> UInt64 {
+        var total = manifest.sealed.reduce(0) { $0 + $1.lengthBytes }
+        let sealed = Set(manifest.sealed.map(\.name.sequence))
+        for name in names where !sealed.contains(name.sequence) {
             total += try systemCall { () throws(SystemError) in
                 let file = try self.fileSystem.open(self.paths.segment(name), .read)
                 defer { file.close() }
@@ -143,9 +145,11 @@ extension Recovery {
         if content.tornBytes > 0 { try self.cut(name, file, from: content.end, bytes: content.tornBytes) }
         // A header says how much of a tail can be torn; with another sync mode it would not be true.
         let hasOtherMode = header.syncModeCode != self.configuration.syncMode.code
+        // What follows a cut is to be told from what was before it.
+        let isCut = isLast && self.report.cutFile != nil
         return ReplayedSegment(
             file: file, content: content,
-            needsNewSegment: isLast && (content.sealChecksum != nil || content.tornBytes > 0 || hasOtherMode))
+            needsNewSegment: isLast && (content.sealChecksum != nil || content.tornBytes > 0 || hasOtherMode || isCut))
     }
 
     // MARK: - Going on

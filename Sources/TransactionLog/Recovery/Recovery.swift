@@ -59,7 +59,9 @@ struct Recovery {
 
     /// A folder without a manifest: a new store, or one whose creation or import was interrupted.
     private mutating func begin(_ folder: LogFolder) throws(LogError) -> SegmentChain {
-        if try !self.reader.areLeftovers(folder) { throw .corrupt(.manifestMissing) }
+        // There is a manifest before there are parts.
+        let isBeginning = folder.parts.isEmpty ? try self.reader.areLeftovers(folder) : false
+        if !isBeginning { throw .corrupt(.manifestMissing) }
         for name in folder.segments {
             try systemCall { () throws(SystemError) in try self.fileSystem.remove(self.paths.segment(name)) }
         }

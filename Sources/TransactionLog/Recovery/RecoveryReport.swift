@@ -18,9 +18,12 @@ package struct RecoveryReport: Sendable, Equatable {
         package var lastRevision: UInt64
         package var closedLastRevision: UInt64
 
-        /// - Returns: nil unless the segment that was active at the clean stop ends before the place noted then.
+        /// - Returns: nil unless the segment that was active at the clean stop ends before the place noted then, and
+        ///   changes are missing: its last frame says only that the stop was clean.
         init?(_ segment: LogReader.Segment, _ name: SegmentName, _ closed: Manifest.Closed?) {
-            guard let closed, segment.end < closed.lengthBytes else { return nil }
+            guard let closed, segment.end < closed.lengthBytes, segment.nextRevision - 1 < closed.lastRevision else {
+                return nil
+            }
             self.file = name.description
             self.offset = segment.end
             self.closedOffset = closed.lengthBytes

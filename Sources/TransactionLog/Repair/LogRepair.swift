@@ -87,7 +87,7 @@ package struct LogRepair {
         let listed = Set(parts.map(\.name))
         let removed =
             self.plan.dropped.filter { $0 != active }.map(self.paths.segment)
-            + self.plan.inspection.parts.filter { $0.fileBytes > 0 && !listed.contains($0.name) }
+            + self.plan.inspection.parts.filter { $0.isThere && !listed.contains($0.name) }
             .map { self.paths.part($0.name) }
         try systemCall { () throws(SystemError) in
             for path in removed { try self.fileSystem.remove(path) }

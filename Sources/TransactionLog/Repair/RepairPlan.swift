@@ -38,8 +38,10 @@ package struct RepairPlan: Sendable {
     package private(set) var rewritesManifest = false
     /// The clean stop noted an end that the log no longer reaches; the note goes.
     package private(set) var forgetsEnd = false
-    /// Bytes with which the last segment was made and which are filled up with zeros again.
-    package var filledBytes: UInt64? { self.inspection.cutFile?.preparedBytes }
+    /// Bytes with which the segment that becomes the last one was made, where it is filled up with zeros again.
+    package private(set) var filledBytes: UInt64?
+    /// The revision up to which a snapshot is missing altogether, with no manifest that could say what was in it.
+    package private(set) var lostSnapshotUpTo: UInt64?
     /// Names of the files that are changed or removed, and copied aside before that.
     package private(set) var affectedFiles: [String] = []
 
@@ -67,14 +69,23 @@ package struct RepairPlan: Sendable {
         self.rewritesManifest = true
         self.forgetsEnd = inspection.lostEnd != nil
         // A torn tail goes with the rest: a start would cut it.
-        if let last = kept.last, last.damage != nil || inspection.tornTail?.file == last.name.description {
-            self.cut = Cut(name: last.name, offset: last.sizeBytes, fileBytes: last.fileBytes)
+        // One that was shortened is filled up again.
+        if let last = kept.last, let header = last.header,
+            last.damage != nil || inspection.tornTail?.file == last.name.description
+                || last.fileBytes < header.preparedBytes
+        {
+            self.cut = Cut(
+                name: last.name, offset: last.sizeBytes, fileBytes: max(last.fileBytes, header.preparedBytes))
+            if last.fileBytes < header.preparedBytes { self.filledBytes = header.preparedBytes }
         }
-        if let last = kept.last, let made = inspection.cutFile?.preparedBytes {
-            self.cut = Cut(name: last.name, offset: last.sizeBytes, fileBytes: made)
+        // Without a manifest, what the first segment continues is in the snapshot, or nowhere.
+        if inspection.manifest == nil, let base = kept.first?.header?.predecessor.lastRevision,
+            base > inspection.parts.map(\.name.upTo).max() ?? 0
+        {
+            self.lostSnapshotUpTo = base
         }
         self.dropped =
-            inspection.segments.dropFirst(kept.count).filter { $0.fileBytes > 0 }.map(\.name)
+            inspection.segments.dropFirst(kept.count).filter(\.isThere).map(\.name)
             + inspection.unexpectedSegments
         self.damagedParts = inspection.parts.filter { $0.damage != nil }.map { part in
             DamagedPart(
@@ -86,7 +97,7 @@ package struct RepairPlan: Sendable {
         self.affectedFiles =
             (inspection.manifest == nil && inspection.damage.contains(.manifestMissing) ? [] : [Manifest.fileName])
             + (self.cut.map { [$0.name.description] } ?? []) + self.dropped.map(\.description)
-            + inspection.parts.filter { $0.damage != nil && $0.fileBytes > 0 }.map(\.name.description)
+            + inspection.parts.filter { $0.damage != nil && $0.isThere }.map(\.name.description)
     }
 
     /// The newest change that anything in the folder tells of.

@@ -95,7 +95,7 @@ struct FailureTests {
     @Test(
         arguments: [
             (.write, ".log", 0), (.fdatasync, ".log", 0), (.write, "segment-1.", 0), (.fdatasync, "segment-1.", 0),
-            (.rename, "segment-1.", 0), (.directorySync, "", 0), (.open, ".log", 0), (.open, "MANIFEST", 0),
+            (.rename, "segment-1.", 0), (.directorySync, "", 0), (.open, "MANIFEST", 0),
             (.write, "MANIFEST", 0),
             (.fsync, "MANIFEST", 0), (.rename, "MANIFEST", 0), (.directorySync, "", 1),
         ] as [(SimulatedCall.Kind, String, Int)])

@@ -94,6 +94,13 @@ struct FaultSweepTests {
                 if outcome.error != nil {
                     tally.failedCompactions += 1
                     #expect(open.log.compaction.consecutiveFailures > 0, place)
+                    // What it leaves on the disk is all that there is, before anything else is done.
+                    if possible == nil {
+                        for crashed in [fileSystem.kill(), fileSystem.crash(seed: UInt64(number))] {
+                            let recovered = try RecoveredState(crashed, workload.configuration)
+                            #expect(recovered.records == certain, place)
+                        }
+                    }
                 }
             }
             switch open.commit(transaction) {
@@ -160,6 +167,10 @@ struct FaultSweepTests {
         case .partNameNotDurable: fileSystem.inject(.error(EIO), on: .directorySync, skipping: 2)
         }
         #expect(try CompactionTests.compact(open, observer).error?.contains("errno 5") == true)
+        for crashed in [fileSystem.kill(), fileSystem.crash(seed: 1)] {
+            let recovered = try RecoveredState(crashed, CompactionTests.configuration())
+            #expect(recovered.records == open.client.records)
+        }
         #expect(try CompactionTests.compact(open, observer).error == nil)
         #expect(fileSystem.wait(for: .remove, path: leftover.path, count: 1))
         let manifest = try Manifest(decoding: fileSystem.contents("\(storeDirectory)/MANIFEST")!)

@@ -26,6 +26,26 @@ struct SegmentSetTests {
         #expect(corruption.file == names[index].description)
     }
 
+    @Test func `a snapshot without a manifest is refused, with segments or without, and nothing of it goes`() throws {
+        let fileSystem = SimulatedFileSystem()
+        let observer = RecordingObserver()
+        let open = try OpenLog(fileSystem, CompactionTests.configuration(), observer: observer, keepsHistory: false)
+        for number in 0..<60 { open.commit(numbered(number, valueBytes: 300)) }
+        #expect(try CompactionTests.compact(open, observer).error == nil)
+        open.log.close()
+        fileSystem.delete(Self.manifestPath)
+        for withSegments in [true, false] {
+            if !withSegments {
+                for path in fileSystem.files where path.hasSuffix(".log") { fileSystem.delete(path) }
+            }
+            let before = fileSystem.files
+            #expect(before.contains { $0.hasSuffix(".snapshot") })
+            let corruption = try #require(Recovered.corruption(fileSystem))
+            #expect(corruption.reason == .manifestMissing)
+            #expect(fileSystem.files == before)
+        }
+    }
+
     @Test(arguments: 0..<3) func `two segments that were swapped are noticed`(index: Int) throws {
         let (maker, names) = try Self.log()
         let fileSystem = maker.fileSystem.kill()
