@@ -104,7 +104,10 @@ struct StartFailureTests {
     @Test("about damage of its own: the commands to look closer, and a backup")
     func damaged() {
         let message = Self.message(.manifestMissing)
-        #expect(message.contains("kv.log at offset 12, after revision 2: there are segments with data but no MANIFEST"))
+        #expect(
+            message.contains(
+                "kv.log at offset 12, after revision 2: there are segments with data, or parts of a snapshot, but no MANIFEST"
+            ))
         #expect(message.contains("txlog verify data/kv") && message.contains("txlog repair data/kv"))
         #expect(message.contains("backup"))
     }
