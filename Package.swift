@@ -32,7 +32,8 @@ let package = Package(
     targets: [
         // The log and the store behind it: no HTTP, no metrics library, no event loop.
         .target(name: "CChecksum"),
-        .target(name: "TransactionLog", dependencies: ["CChecksum"], swiftSettings: memorySafe),
+        .target(name: "CFileSystem"),
+        .target(name: "TransactionLog", dependencies: ["CChecksum", "CFileSystem"], swiftSettings: memorySafe),
         .target(name: "KeyValueStore", dependencies: ["TransactionLog"], swiftSettings: memorySafe),
 
         // Observability.

@@ -81,6 +81,8 @@ final class KVAdmin: Sendable {
             object: { object in
                 object.member("size_bytes", capacity?.sizeBytes)
                 object.member("available_bytes", capacity?.availableBytes)
+                object.member("available_inodes", capacity?.availableInodes)
+                object.member("overwrites", engine?.statistics.overwrites?.rawValue)
             })
     }
 

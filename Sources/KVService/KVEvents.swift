@@ -15,6 +15,7 @@ extension EventKind {
     static let diskSpaceBack = EventKind("disk_space_back")
     static let segmentUnavailable = EventKind("segment_unavailable")
     static let segmentAvailable = EventKind("segment_available")
+    static let overwritesNeedSpace = EventKind("overwrites_need_space")
     static let compactionStarted = EventKind("compaction_started")
     static let compactionEnded = EventKind("compaction_ended")
     static let scrubFinding = EventKind("scrub_finding")
@@ -22,7 +23,8 @@ extension EventKind {
 
     static let ofKVService = [
         replayEnded, logImported, tornTailCut, revisionsLost, segmentCut, logFailed, diskFull,
-        diskSpaceBack, segmentUnavailable, segmentAvailable, compactionStarted, compactionEnded, scrubFinding,
+        diskSpaceBack, segmentUnavailable, segmentAvailable, overwritesNeedSpace, compactionStarted, compactionEnded,
+        scrubFinding,
         scrubEnded,
     ]
 }

@@ -27,7 +27,8 @@ final class KVService: Sendable {
         self.metrics = StoreMetrics(
             registry: runtime.registry, holder: self.holder,
             onFailure: { stage, error in reporter.report(stage, error, now: monotonicNanoseconds()) },
-            onSpaceChange: reporter.spaceChanged, onCompaction: { events.tell($0) }, onScrub: { events.tell($0) })
+            onSpaceChange: reporter.spaceChanged, onPlacement: reporter.overwritesFound,
+            onCompaction: { events.tell($0) }, onScrub: { events.tell($0) })
         self.gauges.register(in: runtime.registry)
         self.admin = KVAdmin(gauges: self.gauges, metrics: self.metrics, settings: settings)
         runtime.add(.init(name: "log_writable") { [holder] in holder.engine?.statistics.failure.map { "\($0)" } })

@@ -42,7 +42,26 @@ final class LogFailureReporter: Sendable {
         self.logger.warning("no space is ready for the log's next segment", metadata: ["error": "\(error)"])
     }
 
-    /// No further segment can be made, and why; or, with nil, they can again. On the thread that makes them.
+    /// Where overwrites go. On the thread that makes segments, once, unless it changes.
+    func overwritesFound(_ placement: OverwritePlacement) {
+        let reason =
+            switch placement {
+            case .inPlace: nil as String?
+            case .copyOnWrite: "the file system writes a copy first"
+            case .unknown: "the file system does not say where files lie"
+            }
+        guard let reason else { return }
+        self.events.tell(
+            .overwritesNeedSpace, .warning,
+            """
+            overwrites may need free space here, as \(reason): on a full disk deletes can be refused like sets, with \
+            507 and nothing applied, until there is space
+            """,
+            ["overwrites": "\(placement.rawValue)"])
+    }
+
+    /// No further segment can be made, or none written, and why; or, with nil, they can again. On the thread that makes
+    /// them, or the writer's.
     func spaceChanged(_ error: SystemError?) {
         guard let error else {
             if self.diskWasFull.load(ordering: .relaxed) {

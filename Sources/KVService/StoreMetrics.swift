@@ -29,22 +29,26 @@ final class StoreMetrics: LogObserver {
     private let onScrub: @Sendable (ScrubStatus.Pass) -> Void
     private let onCompaction: @Sendable (CompactionEvent) -> Void
     private let onSpaceChange: @Sendable (SystemError?) -> Void
+    private let onPlacement: @Sendable (OverwritePlacement) -> Void
     private let onFailure: @Sendable (LogFailureStage, SystemError) -> Void
 
     /// - Parameters:
     ///   - onFailure: called on the writer thread.
-    ///   - onSpaceChange: called on the thread that prepares segments.
+    ///   - onSpaceChange: called on the thread that prepares segments, or the writer's.
+    ///   - onPlacement: called on the thread that prepares segments.
     ///   - onCompaction: called on the compactor's thread.
     ///   - onScrub: called on the scrubber's thread.
     init(
         registry: MetricsRegistry, holder: EngineHolder,
         onFailure: @escaping @Sendable (LogFailureStage, SystemError) -> Void,
         onSpaceChange: @escaping @Sendable (SystemError?) -> Void,
+        onPlacement: @escaping @Sendable (OverwritePlacement) -> Void,
         onCompaction: @escaping @Sendable (CompactionEvent) -> Void,
         onScrub: @escaping @Sendable (ScrubStatus.Pass) -> Void
     ) {
         self.onFailure = onFailure
         self.onSpaceChange = onSpaceChange
+        self.onPlacement = onPlacement
         self.onCompaction = onCompaction
         self.onScrub = onScrub
         self.compactions = CompactionMetrics(registry: registry, holder: holder)
@@ -135,6 +139,7 @@ final class StoreMetrics: LogObserver {
     }
 
     func spaceChanged(_ error: SystemError?) { self.onSpaceChange(error) }
+    func overwritesFound(_ placement: OverwritePlacement) { self.onPlacement(placement) }
 
     func compactionStarted(number: UInt64, trigger: CompactionTrigger, space: LogSpace) {
         self.onCompaction(.started(number: number, trigger: trigger, space: space))

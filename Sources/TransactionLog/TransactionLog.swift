@@ -39,9 +39,11 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
                 fileSystem: fileSystem, paths: LogPaths(directory: configuration.directory),
                 bytes: CompactionRun<Client>.reserveBytes(configuration),
                 isWanted: configuration.compaction.keepsReserve)
+            // Before anything else is made of the space that there is.
+            reserve.find()
             self.writer = LogWriter(
-                chain: chain, report: recovery.report, configuration: configuration, reserve: reserve, client: client,
-                observer: observer)
+                chain: chain, prepared: recovery.prepared, report: recovery.report, configuration: configuration,
+                reserve: reserve, client: client, observer: observer)
             self.compactor = Compactor(
                 writer: self.writer, client: client, fileSystem: fileSystem, configuration: configuration,
                 report: recovery.report, lastKeys: recovery.lastKeys, reserve: reserve, observer: observer)
@@ -59,6 +61,9 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
     package var statistics: LogStatistics { self.writer.statistics }
     /// Commands that wait for the writer.
     package var pendingCommands: Int { self.writer.pendingCommands }
+
+    /// Files that are ready to become the next segments.
+    package var preparedSegments: Int { self.writer.preparer.readyCount }
 
     /// Hands commands to the writer thread, all or none. Never waits for the disk.
     /// - Returns: why they were refused, or nil: then the client hears of each of them.

@@ -112,6 +112,9 @@ struct SimulatedDisk: Sendable {
         }
     }
 
+    /// Files and folders, the root aside.
+    var usedInodes: Int { self.entries.count - 1 }
+
     // MARK: - For tests
 
     var files: [String] {

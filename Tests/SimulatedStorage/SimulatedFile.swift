@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import TransactionLog
 
 /// An open file of the simulated file system. It outlives its name, as on Linux.
@@ -47,7 +48,7 @@ final class SimulatedFile: File {
             try self.fail(effect, "pwrite")
             var count = bytes.count
             if case .shortWrite(let limit) = effect { count = min(count, limit) }
-            let growth = Int(offset) + count - state.disk[self.inode].cached.count
+            let growth = state.copiesOnWrite ? count : Int(offset) + count - state.disk[self.inode].cached.count
             if growth > 0, state.capacityBytes < Int.max {
                 let room = max(0, state.capacityBytes - state.disk.usedBytes)
                 if growth > room { count -= growth - room }
@@ -56,6 +57,10 @@ final class SimulatedFile: File {
             state.disk[self.inode].write(bytes[..<count], at: Int(offset))
             return count
         }
+    }
+
+    func overwritePlacement(_ count: Int) throws(SystemError) -> OverwritePlacement {
+        self.fileSystem.state.withLock { $0.copiesOnWrite } ? .copyOnWrite : .inPlace
     }
 
     private func synchronize(_ kind: SimulatedCall.Kind) throws(SystemError) {

@@ -24,6 +24,12 @@ extension SimulatedFileSystem {
     /// Room for all files; a write that needs more fails with `ENOSPC` or stops short.
     package func setCapacity(bytes: Int) { self.state.withLock { $0.capacityBytes = bytes } }
 
+    /// Limits the files and folders that there can be.
+    package func setCapacity(inodes: Int?) { self.state.withLock { $0.capacityInodes = inodes } }
+
+    /// Makes each write need free space, wherever it goes.
+    package func setCopiesOnWrite(_ copies: Bool) { self.state.withLock { $0.copiesOnWrite = copies } }
+
     // MARK: - Faults
 
     /// Makes calls fail.
@@ -69,15 +75,31 @@ extension SimulatedFileSystem {
     /// Waits until so many calls of a kind on a path have succeeded, or the process has died.
     /// - Returns: false when neither happened within 30 seconds.
     package func wait(for kind: SimulatedCall.Kind, path: String, count: Int) -> Bool {
+        self.wait { calls in
+            count <= calls.count { $0.kind == kind && $0.errorCode == 0 && $0.path.contains(path) }
+        }
+    }
+
+    /// Waits until so many segments have been prepared, the first one included, and their names are durable; or the
+    /// process has died.
+    /// - Returns: false when neither happened within 30 seconds.
+    package func waitForPrepared(_ count: Int) -> Bool {
+        self.wait { calls in
+            var (named, durable) = (0, 0)
+            for call in calls where call.errorCode == 0 {
+                if call.kind == .rename && call.path.hasSuffix(".prepared") { named += 1 }
+                if call.kind == .directorySync { durable = named }
+            }
+            return durable >= count
+        }
+    }
+
+    private func wait(until isDone: ([SimulatedCall]) -> Bool) -> Bool {
         let watcher = DispatchSemaphore(value: 0)
         self.state.withLock { $0.watchers.append(watcher) }
         defer { self.state.withLock { $0.watchers.removeAll { $0 === watcher } } }
         while true {
-            let done = self.state.withLock { state in
-                state.isDead
-                    || count
-                        <= state.calls.count { $0.kind == kind && $0.errorCode == 0 && $0.path.contains(path) }
-            }
+            let done = self.state.withLock { $0.isDead || isDone($0.calls) }
             if done { return true }
             if watcher.wait(timeout: .now() + .seconds(30)) == .timedOut { return false }
         }

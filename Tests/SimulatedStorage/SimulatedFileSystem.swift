@@ -22,30 +22,39 @@ package final class SimulatedFileSystem: FileSystem {
         /// Signalled whenever a call has been made.
         var watchers: [DispatchSemaphore] = []
         var capacityBytes = Int.max
+        /// Files and folders that there can be.
+        var capacityInodes: Int?
+        /// Whether each write needs as much free space as it has bytes, wherever it goes.
+        var copiesOnWrite = false
+
+        var availableInodes: UInt64? {
+            self.capacityInodes.map { UInt64(max(0, $0 - self.disk.usedInodes)) }
+        }
     }
 
     let state: Mutex<State>
 
     package init() { self.state = Mutex(State()) }
 
-    private init(disk: SimulatedDisk, capacityBytes: Int) {
+    /// What is the same after a crash.
+    private init(_ before: borrowing State, disk: SimulatedDisk) {
         var state = State()
         state.disk = disk
-        state.capacityBytes = capacityBytes
+        state.capacityBytes = before.capacityBytes
+        state.capacityInodes = before.capacityInodes
+        state.copiesOnWrite = before.copiesOnWrite
         self.state = Mutex(state)
     }
 
     /// What a power cut now leaves on the device, as a new file system without locks or faults.
     package func crash(seed: UInt64) -> SimulatedFileSystem {
         var generator = SeededGenerator(seed: seed)
-        let (disk, capacity) = self.state.withLock { ($0.disk.crashed(using: &generator), $0.capacityBytes) }
-        return SimulatedFileSystem(disk: disk, capacityBytes: capacity)
+        return self.state.withLock { SimulatedFileSystem($0, disk: $0.disk.crashed(using: &generator)) }
     }
 
     /// What the end of the process alone leaves: all that was written, synchronised or not, without locks or faults.
     package func kill() -> SimulatedFileSystem {
-        let (disk, capacity) = self.state.withLock { ($0.disk, $0.capacityBytes) }
-        return SimulatedFileSystem(disk: disk, capacityBytes: capacity)
+        self.state.withLock { SimulatedFileSystem($0, disk: $0.disk) }
     }
 
     /// Makes one call: waits at its gate, counts it, fails it if it is to fail, and carries it out.
@@ -98,7 +107,13 @@ package final class SimulatedFileSystem: FileSystem {
 
     package func open(_ path: String, _ mode: FileOpenMode) throws(SystemError) -> any File {
         let path = SimulatedDisk.normalized(path)
-        let inode = try self.perform(.open, at: path) { disk throws(SystemError) in try disk.open(path, mode) }
+        let inode = try self.perform(.open, path) { state, effect throws(SystemError) -> Int in
+            if case .error(let code) = effect { throw SystemError(call: "open", path: path, code: code) }
+            if mode == .createNew, state.availableInodes == 0 {
+                throw SystemError(call: "open", path: path, code: ENOSPC)
+            }
+            return try state.disk.open(path, mode)
+        }
         return SimulatedFile(path: path, inode: inode, fileSystem: self)
     }
 
@@ -152,7 +167,8 @@ package final class SimulatedFileSystem: FileSystem {
             if case .error(let code) = effect { throw SystemError(call: "capacity", path: path, code: code) }
             return FileSystemCapacity(
                 sizeBytes: UInt64(state.capacityBytes),
-                availableBytes: UInt64(max(0, state.capacityBytes - state.disk.usedBytes)))
+                availableBytes: UInt64(max(0, state.capacityBytes - state.disk.usedBytes)),
+                availableInodes: state.availableInodes)
         }
     }
 }

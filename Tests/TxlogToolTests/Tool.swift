@@ -57,6 +57,12 @@ final class TemporaryFolder {
 
     func file(_ name: String) -> String { "\(self.path)/\(name)" }
 
+    /// Whether it is a file of zeros that waits to become a segment.
+    func isPrepared(_ name: String) -> Bool {
+        let bytes = FileManager.default.contents(atPath: self.file(name))
+        return name.hasSuffix(".log") && bytes?.prefix(4_096).allSatisfy { $0 == 0 } == true
+    }
+
     /// Everything that a command could change.
     var state: [String: String] {
         var state: [String: String] = [:]
@@ -101,7 +107,7 @@ struct MadeStore {
         if closed { engine.close() }
         self.end = engine.statistics.space.segments.last!.sizeBytes
         for name in try FileManager.default.contentsOfDirectory(atPath: made.path)
-        where name != "LOCK" && !name.hasSuffix(".prepared") {
+        where name != "LOCK" && name != "MANIFEST.tmp" && !name.hasSuffix(".prepared") && !made.isPrepared(name) {
             try FileManager.default.copyItem(atPath: made.file(name), toPath: self.folder.file(name))
         }
         if !closed { engine.close() }

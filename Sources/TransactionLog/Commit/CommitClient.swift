@@ -62,8 +62,11 @@ package protocol LogObserver: AnyObject, Sendable {
     /// A step of a compaction that only the writer may do took so long, and writes waited for it.
     func compactionPaused(nanoseconds: UInt64)
     func failed(stage: LogFailureStage, _ error: SystemError)
-    /// From the thread that prepares segments: none can be made any more, and why; or, with nil, they can again.
+    /// From the thread that prepares segments, or the writer's: none can be made or written any more, and why; or, with
+    /// nil, they can again.
     func spaceChanged(_ error: SystemError?)
+    /// From the thread that prepares segments, when it has found out, and should that change.
+    func overwritesFound(_ placement: OverwritePlacement)
     /// These two come from the compactor's thread.
     func compactionStarted(number: UInt64, trigger: CompactionTrigger, space: LogSpace)
     func compactionEnded(_ outcome: CompactionStatus.Outcome)

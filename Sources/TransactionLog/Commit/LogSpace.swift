@@ -21,11 +21,13 @@ package struct LogSpace: Sendable, Equatable {
         let costs = UInt64(self.parts.count * (SegmentHeader.byteCount + 2 * FrameHeader.byteCount))
         return self.snapshotBytes - min(self.snapshotBytes, self.snapshotLiveBytes + costs)
     }
-    /// What a compaction without the active segment gives back.
-    var reclaimableBytes: UInt64 {
+    /// What a compaction gives back.
+    /// - Parameter countsActive: whether it takes on the active segment as well.
+    func reclaimableBytes(countsActive: Bool) -> UInt64 {
         self.segments.reduce(self.reclaimableSnapshotBytes) { sum, segment in
+            if !segment.sealed && !countsActive { return sum }
             let costs = segment.liveBytes + UInt64(SegmentHeader.byteCount)
-            return segment.sealed ? sum + segment.sizeBytes - min(segment.sizeBytes, costs) : sum
+            return sum + segment.sizeBytes - min(segment.sizeBytes, costs)
         }
     }
     /// The part of the log that is garbage, 0 to 1.

@@ -11,7 +11,8 @@ package final class LogStatistics: Sendable {
     /// Nanoseconds since 1970; 0 before the first.
     package let lastSyncNanoseconds = Atomic<UInt64>(0)
     private let spaceState = Mutex(LogSpace())
-    private let noSpaceState = Mutex<SystemError?>(nil)
+    private let noSpaceState = Mutex<[SpaceUser: SystemError]>([:])
+    private let overwritesState = Mutex<OverwritePlacement?>(nil)
     private let failureState = Mutex<SystemError?>(nil)
 
     init() {}
@@ -35,10 +36,36 @@ package final class LogStatistics: Sendable {
 
     func changeSpace(_ body: (inout LogSpace) -> Void) { self.spaceState.withLock { body(&$0) } }
 
-    /// Why no further segment can be made, nil when one can.
-    package var noSpace: SystemError? { self.noSpaceState.withLock { $0 } }
+    /// Who has found no space.
+    enum SpaceUser {
+        /// No further segment can be made.
+        case preparer
+        /// Not even an overwrite of what is prepared succeeds.
+        case writer
+    }
 
-    func setNoSpace(_ error: SystemError?) { self.noSpaceState.withLock { $0 = error } }
+    /// Why no further segment can be made or none written, nil when they can.
+    package var noSpace: SystemError? { self.noSpaceState.withLock { $0[.writer] ?? $0[.preparer] } }
+
+    /// - Returns: whether it is another state than before.
+    func setNoSpace(_ error: SystemError?, of user: SpaceUser) -> Bool {
+        self.noSpaceState.withLock { state in
+            let wasEmpty = state.isEmpty
+            state[user] = error
+            return wasEmpty != state.isEmpty
+        }
+    }
+
+    /// Where overwrites go in the log's folder; nil until it has been tried.
+    package var overwrites: OverwritePlacement? { self.overwritesState.withLock { $0 } }
+
+    /// - Returns: whether that is news.
+    func note(_ placement: OverwritePlacement) -> Bool {
+        self.overwritesState.withLock { state in
+            defer { state = placement }
+            return state != placement
+        }
+    }
 
     package var state: LogState {
         if self.failure != nil { return .failed }

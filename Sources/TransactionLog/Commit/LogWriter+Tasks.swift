@@ -28,8 +28,8 @@ extension LogWriter.Loop {
 
     private mutating func run(_ task: WriterTask) {
         switch task {
-        case .rotate(let reply):
-            let refusal = self.chain.isEmpty ? nil : self.rotate(leaving: 1)
+        case .rotate(let count, let reply):
+            let refusal = self.chain.isEmpty ? nil : self.rotate(leaving: count)
             switch refusal {
             case nil: reply.answer(.success(self.nextRevision - 1))
             case .outOfSpace(let error)?: reply.answer(.failure(.system(error)))

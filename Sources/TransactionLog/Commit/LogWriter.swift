@@ -14,7 +14,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
     private let queue: CommitQueue<Client.Command>
     private let client: Client
     private let configuration: LogConfiguration
-    private let preparer: SegmentPreparer
+    let preparer: SegmentPreparer
     let reserve: CompactionReserve
     let observer: (any LogObserver)?
     private let thread = Mutex<DedicatedThread?>(nil)
@@ -22,8 +22,8 @@ final class LogWriter<Client: CommitClient>: Sendable {
     let tasks = Mutex<[WriterTask]?>([])
 
     init(
-        chain: SegmentChain, report: RecoveryReport, configuration: LogConfiguration, reserve: CompactionReserve,
-        client: Client, observer: (any LogObserver)?
+        chain: SegmentChain, prepared: [PreparedSegment], report: RecoveryReport, configuration: LogConfiguration,
+        reserve: CompactionReserve, client: Client, observer: (any LogObserver)?
     ) {
         self.client = client
         self.configuration = configuration
@@ -32,11 +32,12 @@ final class LogWriter<Client: CommitClient>: Sendable {
         self.queue = CommitQueue(limit: configuration.queueLimit, limitBytes: configuration.queueLimitBytes)
         let statistics = self.statistics
         self.preparer = SegmentPreparer(
-            fileSystem: chain.fileSystem, configuration: configuration, reserve: reserve
-        ) { error in
-            statistics.setNoSpace(error)
-            observer?.spaceChanged(error)
-        }
+            fileSystem: chain.fileSystem, configuration: configuration, reserve: reserve, prepared: prepared,
+            after: chain.name.sequence,
+            onPlacement: { placement in
+                if statistics.note(placement) { observer?.overwritesFound(placement) }
+            },
+            onChange: { Self.changeSpace(of: .preparer, $0, statistics, observer) })
         self.statistics.lastRevision.store(report.lastRevision, ordering: .relaxed)
         self.statistics.durableRevision.store(report.lastRevision, ordering: .relaxed)
         self.statistics.changeSpace { $0 = report.space }
@@ -64,8 +65,17 @@ final class LogWriter<Client: CommitClient>: Sendable {
         if isTaken { self.queue.poke() } else { task.fail(.notWriting) }
     }
 
-    /// Tries now to prepare a segment, if one could not be.
-    func retryPreparing() { self.preparer.retry() }
+    /// Notes that the writer or the preparer has found no space, and why; or, with nil, that it has some again.
+    private func changeSpace(of user: LogStatistics.SpaceUser, _ error: SystemError?) {
+        Self.changeSpace(of: user, error, self.statistics, self.observer)
+    }
+
+    private static func changeSpace(
+        of user: LogStatistics.SpaceUser, _ error: SystemError?, _ statistics: LogStatistics,
+        _ observer: (any LogObserver)?
+    ) {
+        if statistics.setNoSpace(error, of: user) { observer?.spaceChanged(statistics.noSpace) }
+    }
 
     /// Takes no more commands, commits those that wait, marks the end and closes. Blocks until that is done.
     func stop() {
@@ -90,6 +100,8 @@ final class LogWriter<Client: CommitClient>: Sendable {
         /// Whether a heartbeat is due once it is quiet.
         var owesHeartbeat = false
         var isPoisoned = false
+        /// Whether the last overwrite found no space, which file systems need that copy on write.
+        private var missesSpace = false
 
         init(writer: LogWriter, chain: SegmentChain, nextRevision: UInt64) {
             self.writer = writer
@@ -123,6 +135,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
             if case .interval(let milliseconds) = self.chain.syncMode, let since = self.unsyncedSince {
                 return DispatchTime(uptimeNanoseconds: since + UInt64(milliseconds) * 1_000_000)
             }
+            if self.missesSpace { return .now() + .milliseconds(self.writer.configuration.prepareRetryMilliseconds) }
             if self.owesHeartbeat {
                 return .now() + .milliseconds(self.writer.configuration.heartbeatMilliseconds)
             }
@@ -228,19 +241,41 @@ final class LogWriter<Client: CommitClient>: Sendable {
         private mutating func write(_ timings: inout CommitTimings) -> CommitRefusal? {
             let offset = self.chain.offset
             let began = monotonicNanoseconds()
-            do { try self.chain.append(&self.frame, kind: .data) } catch { return self.poison(.write, error) }
+            do { try self.chain.append(&self.frame, kind: .data) } catch {
+                return self.endOrTakeBack(.write, error, from: offset)
+            }
             let wrote = monotonicNanoseconds()
             timings.writeBeganAt = began
             timings.writeNanoseconds = wrote - began
             timings.frameBytes = Int(self.chain.offset - offset)
             if self.chain.syncMode == .always {
-                do { try self.chain.synchronize() } catch { return self.poison(.fsync, error) }
+                do { try self.chain.synchronize() } catch {
+                    return self.endOrTakeBack(.fsync, error, from: offset)
+                }
                 timings.syncNanoseconds = monotonicNanoseconds() - wrote
                 self.noteSync(timings.syncNanoseconds)
             } else if self.unsyncedSince == nil {
                 self.unsyncedSince = wrote
             }
+            self.noteSpace(nil)
             return nil
+        }
+
+        /// A frame could not be written or synchronised. Where that was for lack of space and the frame can be taken
+        /// back, nothing of it is in the log, which goes on as soon as there is space. Else it ends here.
+        private mutating func endOrTakeBack(
+            _ stage: LogFailureStage, _ error: SystemError, from offset: UInt64
+        ) -> CommitRefusal {
+            if !self.chain.takeBack(error, from: offset) { return self.poison(stage, error) }
+            self.noteSpace(error)
+            return .outOfSpace(error)
+        }
+
+        /// - Parameter error: why an overwrite found no space, or nil once one has.
+        private mutating func noteSpace(_ error: SystemError?) {
+            if error == nil && !self.missesSpace { return }
+            self.missesSpace = error != nil
+            self.writer.changeSpace(of: .writer, error)
         }
 
         private mutating func publish(_ timings: CommitTimings) {
@@ -282,6 +317,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
             do {
                 let sealed = try self.chain.rotate(to: prepared, nextRevision: self.nextRevision)
                 self.unsyncedSince = nil
+                self.noteSpace(nil)
                 self.writer.statistics.changeSpace { space in
                     space.updateActive(sizeBytes: sealed.sizeBytes, lastRevision: sealed.lastRevision, sealed: true)
                     space.begin(
@@ -293,7 +329,10 @@ final class LogWriter<Client: CommitClient>: Sendable {
                 self.writer.observer?.rotated(nanoseconds: monotonicNanoseconds() - began)
                 return nil
             } catch {
-                return self.poison(.rotate, error, written: false)
+                if !error.isOutOfSpace || self.chain.isInDoubt { return self.poison(.rotate, error, written: false) }
+                self.writer.preparer.giveBack(prepared)
+                self.noteSpace(error)
+                return .outOfSpace(error)
             }
         }
 
@@ -310,7 +349,11 @@ final class LogWriter<Client: CommitClient>: Sendable {
         // MARK: - Between batches
 
         private mutating func onQuiet() {
-            if self.owesHeartbeat && self.unsyncedSince == nil { self.writeControlFrame(.heartbeat) }
+            if self.missesSpace && !self.chain.fitsControlFrame {
+                _ = self.rotate(leaving: 1)
+            } else if (self.owesHeartbeat || self.missesSpace) && self.unsyncedSince == nil {
+                self.writeControlFrame(.heartbeat)
+            }
         }
 
         private mutating func synchroniseIfDue() {
@@ -333,10 +376,11 @@ final class LogWriter<Client: CommitClient>: Sendable {
         private mutating func writeControlFrame(_ kind: FrameHeader.Kind) {
             self.owesHeartbeat = false
             if self.isPoisoned { return }
+            let offset = self.chain.offset
             if self.chain.fitsControlFrame {
                 self.frame.begin(firstRevision: self.nextRevision)
                 do { try self.chain.append(&self.frame, kind: kind) } catch {
-                    _ = self.poison(.write, error)
+                    _ = self.endOrTakeBack(.write, error, from: offset)
                     return
                 }
             } else if self.unsyncedSince == nil {
@@ -344,10 +388,11 @@ final class LogWriter<Client: CommitClient>: Sendable {
             }
             let began = monotonicNanoseconds()
             do { try self.chain.synchronize() } catch {
-                _ = self.poison(.fsync, error)
+                _ = self.endOrTakeBack(.fsync, error, from: offset)
                 return
             }
             self.unsyncedSince = nil
+            self.noteSpace(nil)
             self.noteSync(monotonicNanoseconds() - began)
             self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
             self.writer.statistics.changeSpace {

@@ -1,29 +1,43 @@
 import Dispatch
+import Glibc
 import Synchronization
 
 /// Makes the next segments' files ready in the background, so that moving on to one needs no long write and a full
 /// disk shows before anything depends on the space. When a file can't be made, it tries again after a while.
 ///
 /// Two files are kept ahead. What adds to the store moves on only if one file stays behind: the last one is for what
-/// takes no space. Deletes go on there when the disk is full, and make the garbage from which space comes back.
+/// takes no space. Deletes go on there when the disk is full, and make the garbage from which space comes back. Files
+/// that were not used stay for the next start, which so needs no space.
 final class SegmentPreparer: Sendable {
     private struct State {
-        /// Oldest first.
-        var ready: [PreparedSegment] = []
+        /// Oldest first; they follow each other in sequence.
+        var ready: [PreparedSegment]
+        /// Of the next file.
+        var sequence: UInt64
         /// Why the last try failed; nil after one that did not.
         var failure: SystemError?
         var isWorking = false
         /// Whether ``take(leaving:)`` waits for the end of the try that is under way.
         var isAwaited = false
+        /// Whether ``giveUp()`` does.
+        var isGivenUp = false
         var isClosed = false
-        var number = 0
+
+        /// Work has ended.
+        mutating func rest() -> Awaiting {
+            defer { (self.isWorking, self.isAwaited) = (false, false) }
+            return Awaiting(writer: self.isAwaited, compactor: self.isWorking && self.isGivenUp)
+        }
     }
 
     private static let filesAhead = 2
+    /// Bytes that are written once more to see where an overwrite goes.
+    private static let probeBytes = SegmentHeader.byteCount
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let work = DispatchSemaphore(value: 0)
     private let done = DispatchSemaphore(value: 0)
+    private let idle = DispatchSemaphore(value: 0)
     private let fileSystem: any FileSystem
     private let paths: LogPaths
     private let sizeBytes: Int
@@ -32,9 +46,16 @@ final class SegmentPreparer: Sendable {
     private let thread = Mutex<DedicatedThread?>(nil)
     /// Told on this thread when files can no longer be made, with the reason, and nil when they can again.
     private let onChange: @Sendable (SystemError?) -> Void
+    /// Told on this thread where overwrites go, of each file.
+    private let onPlacement: @Sendable (OverwritePlacement) -> Void
 
+    /// - Parameters:
+    ///   - prepared: files that an earlier process has left, oldest first.
+    ///   - sequence: of the active segment.
     init(
         fileSystem: any FileSystem, configuration: LogConfiguration, reserve: CompactionReserve,
+        prepared: [PreparedSegment], after sequence: UInt64,
+        onPlacement: @escaping @Sendable (OverwritePlacement) -> Void,
         onChange: @escaping @Sendable (SystemError?) -> Void
     ) {
         self.fileSystem = fileSystem
@@ -43,6 +64,8 @@ final class SegmentPreparer: Sendable {
         self.retryMilliseconds = configuration.prepareRetryMilliseconds
         self.reserve = reserve
         self.onChange = onChange
+        self.onPlacement = onPlacement
+        self.state = Mutex(State(ready: prepared, sequence: sequence + UInt64(prepared.count) + 1))
     }
 
     func start() {
@@ -55,6 +78,9 @@ final class SegmentPreparer: Sendable {
 
     /// Why no file is left and none can be made; nil while there is one, or hope.
     var exhaustion: SystemError? { self.state.withLock { $0.ready.isEmpty ? $0.failure : nil } }
+
+    /// How many files are ready now.
+    var readyCount: Int { self.state.withLock { $0.ready.count } }
 
     /// The oldest prepared file, if so many more stay behind it; waits for the one in the making. Called by one thread.
     /// - Throws: what keeps further files from being made.
@@ -74,7 +100,37 @@ final class SegmentPreparer: Sendable {
         }
     }
 
-    /// Ends the thread and removes the files that were not used. Called once.
+    /// Takes back the file that ``take(leaving:)`` gave last, as it could not be used.
+    func giveBack(_ prepared: PreparedSegment) { self.state.withLock { $0.ready.insert(prepared, at: 0) } }
+
+    /// Gives the space of all prepared files to a compaction, which has no other, until ``resume()``. Blocks while a file
+    /// is being made, for a piece of it.
+    /// - Throws: the first failure to remove one; its space is not free then.
+    func giveUp() throws(SystemError) {
+        let isWorking = self.state.withLock { state in
+            state.isGivenUp = true
+            // Until then there is none for the writer either, which must not wait for it.
+            state.failure = state.failure ?? SystemError(call: "statvfs", path: self.paths.directory, code: ENOSPC)
+            return state.isWorking
+        }
+        if isWorking { self.idle.wait() }
+        while let last = self.state.withLock({ state -> PreparedSegment? in
+            guard let last = state.ready.popLast() else { return nil }
+            state.sequence = last.name.sequence
+            return last
+        }) {
+            last.file.close()
+            try self.fileSystem.remove(self.paths.segment(last.name))
+        }
+    }
+
+    /// Prepares files again.
+    func resume() {
+        self.state.withLock { $0.isGivenUp = false }
+        self.work.signal()
+    }
+
+    /// Ends the thread, after the piece that it is at. Called once, when nobody takes files any more.
     func stop() {
         self.state.withLock { $0.isClosed = true }
         self.work.signal()
@@ -82,65 +138,101 @@ final class SegmentPreparer: Sendable {
             thread?.join()
             thread = nil
         }
-        for unused in self.state.withLock({ $0.ready }) {
-            unused.file.close()
-            // If it stays, the next start removes it.
-            do { try self.fileSystem.remove(unused.path) } catch {}
-        }
+        for unused in self.state.withLock({ $0.ready }) { unused.file.close() }
     }
 
     // MARK: - The thread
 
     private func run() {
-        while true {
-            let (isClosed, number) = self.state.withLock { state -> (Bool, Int?) in
-                state.isWorking = !state.isClosed && state.ready.count < Self.filesAhead
-                if !state.isWorking { return (state.isClosed, nil) }
-                state.number += 1
-                return (false, state.number)
+        self.probeFound()
+        while let next = self.next() {
+            switch next {
+            case .nothing: self.work.wait()
+            case .file(let name):
+                let result = self.make(name)
+                self.note(result)
+                if case .failure = result {
+                    _ = self.work.wait(timeout: .now() + .milliseconds(self.retryMilliseconds))
+                }
             }
-            if isClosed { return }
-            guard let number else {
-                self.work.wait()
-                continue
-            }
-            let result = self.make(number)
-            self.note(result)
-            if case .failure = result { _ = self.work.wait(timeout: .now() + .milliseconds(self.retryMilliseconds)) }
         }
     }
 
-    private func make(_ number: Int) -> Result<PreparedSegment, SystemError> {
+    private enum Next {
+        case nothing
+        case file(SegmentFileName)
+    }
+
+    /// What there is to do; nil at the end.
+    private func next() -> Next? {
+        let (next, awaiting) = self.state.withLock { state -> (Next?, Awaiting) in
+            if state.isClosed { return (nil, state.rest()) }
+            if state.isGivenUp || state.ready.count >= Self.filesAhead { return (.nothing, state.rest()) }
+            state.isWorking = true
+            return (.file(SegmentFileName(sequence: state.sequence)), Awaiting())
+        }
+        self.wake(awaiting)
+        return next
+    }
+
+    /// Who waits for the end of the work.
+    private struct Awaiting {
+        var writer = false
+        var compactor = false
+    }
+
+    private func wake(_ awaiting: Awaiting) {
+        if awaiting.writer { self.done.signal() }
+        if awaiting.compactor { self.idle.signal() }
+    }
+
+    /// Where overwrites go is seen from a file of an earlier process already.
+    private func probeFound() {
+        let first = self.state.withLock { $0.ready.first }
+        guard let first else { return }
+        do throws(SystemError) { try self.probe(first) } catch {
+            // The file is as it was; it is found out with the next one.
+        }
+    }
+
+    private func probe(_ prepared: PreparedSegment) throws(SystemError) {
+        do {
+            self.onPlacement(try prepared.file.overwritePlacement(Self.probeBytes))
+        } catch {
+            // An overwrite that finds no space is none in place.
+            if !error.isOutOfSpace { throw error }
+            self.onPlacement(.copyOnWrite)
+        }
+    }
+
+    private func make(_ name: SegmentFileName) -> Result<PreparedSegment, SystemError> {
         do throws(SystemError) {
             try self.reserve.check(forFileOf: self.sizeBytes)
-            return .success(
-                try PreparedSegment.make(
-                    path: self.paths.prepared(number), in: self.paths.directory, sizeBytes: self.sizeBytes,
-                    fileSystem: self.fileSystem))
+            let prepared = try PreparedSegment.make(
+                name, sizeBytes: self.sizeBytes, paths: self.paths, fileSystem: self.fileSystem,
+                isCancelled: { self.state.withLock { $0.isClosed || $0.isGivenUp } })
+            try self.probe(prepared)
+            return .success(prepared)
         } catch {
             return .failure(error)
         }
     }
 
     private func note(_ result: Result<PreparedSegment, SystemError>) {
-        let (changed, isAwaited) = self.state.withLock { state -> (Bool, Bool) in
+        let (change, awaiting) = self.state.withLock { state -> (SystemError??, Awaiting) in
             let hadFailed = state.failure != nil
-            defer { state.isAwaited = false }
-            state.isWorking = false
             switch result {
             case .success(let prepared):
                 state.ready.append(prepared)
+                state.sequence += 1
                 state.failure = nil
-            case .failure(let error): state.failure = error
+            case .failure(let error):
+                if error.code != ECANCELED { state.failure = error }
             }
-            return (hadFailed != (state.failure != nil), state.isAwaited)
+            let hasChanged = hadFailed != (state.failure != nil)
+            return (hasChanged ? .some(state.failure) : nil, state.rest())
         }
-        if changed {
-            switch result {
-            case .success: self.onChange(nil)
-            case .failure(let error): self.onChange(error)
-            }
-        }
-        if isAwaited { self.done.signal() }
+        if let change { self.onChange(change) }
+        self.wake(awaiting)
     }
 }

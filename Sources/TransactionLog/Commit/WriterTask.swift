@@ -3,8 +3,9 @@ import Synchronization
 
 /// Work on the log's files that only its writer may do, as it owns the chain of segments: done between two batches.
 enum WriterTask: Sendable {
-    /// Moves on to the next segment, so that all changes so far are in sealed ones. Answers with the newest revision.
-    case rotate(WriterReply<UInt64>)
+    /// Moves on to the next segment, so that all changes so far are in sealed ones, if so many prepared ones stay behind
+    /// it. Answers with the newest revision.
+    case rotate(leaving: Int, WriterReply<UInt64>)
     /// Commit point of a part of the snapshot.
     case install(Manifest.Part, replacing: Set<PartName>, WriterReply<Void>)
     /// Commit point of a compaction. Answers with the segments that are listed no longer.
@@ -12,7 +13,7 @@ enum WriterTask: Sendable {
 
     func fail(_ failure: WriterTaskFailure) {
         switch self {
-        case .rotate(let reply): reply.answer(.failure(failure))
+        case .rotate(_, let reply): reply.answer(.failure(failure))
         case .install(_, _, let reply): reply.answer(.failure(failure))
         case .dropSegments(_, _, let reply): reply.answer(.failure(failure))
         }

@@ -15,20 +15,26 @@ package struct CompactionPolicy: Sendable, Equatable {
     package var keepsReserve = true
     /// Garbage below this part of the log starts no compaction by itself, whatever the bounds say.
     static let worthwhileRatio = 0.1
+    /// Garbage that is worth a compaction when there is no space.
+    static func worthwhileBytes(_ segmentBytes: Int) -> UInt64 { UInt64(segmentBytes / 4) }
 
     package init() {}
 
     /// What starts a compaction now, if anything does.
     ///
     /// - Parameters:
-    ///   - isOutOfSpace: no further segment can be made. Then it is worth the work to give back as much as one takes.
+    ///   - isOutOfSpace: no further segment can be made. Then it is worth the work to give back a part of one.
+    ///   - canSeal: whether there is a file to go on in, so that the active segment can be taken on.
     ///   - replayBytesPerSecond: how fast the log is read back, as last measured.
     func trigger(
-        for space: LogSpace, isOutOfSpace: Bool = false, segmentBytes: Int = 0, replayBytesPerSecond: Double
+        for space: LogSpace, isOutOfSpace: Bool = false, canSeal: Bool = false, segmentBytes: Int = 0,
+        replayBytesPerSecond: Double
     ) -> CompactionTrigger? {
         if !self.startsByItself { return nil }
         if space.sizeBytes >= self.minBytes, space.garbageRatio >= self.garbageRatio { return .garbage }
-        if isOutOfSpace, space.reclaimableBytes >= UInt64(segmentBytes) { return .noSpace }
+        if isOutOfSpace, space.reclaimableBytes(countsActive: canSeal) >= Self.worthwhileBytes(segmentBytes) {
+            return .noSpace
+        }
         if space.garbageRatio < Self.worthwhileRatio { return nil }
         if self.maxBytes > 0, space.sizeBytes > self.maxBytes { return .size }
         let replaySeconds = Double(space.sizeBytes) / max(replayBytesPerSecond, 1)

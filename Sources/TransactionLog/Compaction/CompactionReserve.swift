@@ -37,7 +37,8 @@ final class CompactionReserve: Sendable {
 
     /// Ends a loan, and makes the file when it is missing and there is space. A failure is none of the log: it is tried
     /// again.
-    func settle() {
+    /// - Parameter isCancelled: asked between pieces of the file; then nothing is left of it.
+    func settle(isCancelled: () -> Bool) {
         let isMissing = self.state.withLock { state -> Bool in
             if state == .lent { state = .missing }
             return state == .missing
@@ -45,12 +46,12 @@ final class CompactionReserve: Sendable {
         let now = monotonicNanoseconds()
         if !self.isWanted || !isMissing || now < self.retryAt.withLock({ $0 }) { return }
         do throws(SystemError) {
-            try self.make()
+            try self.make(isCancelled)
             // The writer can have lent it meanwhile, for a manifest.
             self.state.withLock { if $0 == .missing { $0 = .kept } }
         } catch {
             // Looking again costs little; writing all of it in vain costs more.
-            self.retryAt.withLock { $0 = now + (error.call == "statvfs" ? 1_000_000_000 : 30_000_000_000) }
+            self.retryAt.withLock { $0 = now + (error.shortage != nil ? 1_000_000_000 : 30_000_000_000) }
         }
     }
 
@@ -74,12 +75,12 @@ final class CompactionReserve: Sendable {
         }
     }
 
-    private func make() throws(SystemError) {
+    private func make(_ isCancelled: () -> Bool) throws(SystemError) {
         if try self.isThere() { return }
-        try self.remove()
-        let made = try PreparedSegment.make(
-            path: self.paths.reserve, in: self.paths.directory, sizeBytes: Int(self.bytes), fileSystem: self.fileSystem)
-        made.file.close()
+        let file = try PreparedSegment.zeros(
+            at: self.paths.reserve, in: self.paths.directory, sizeBytes: Int(self.bytes), fileSystem: self.fileSystem,
+            isCancelled: isCancelled)
+        file.close()
     }
 
     /// Gives the space to a compaction, until ``settle()``.
@@ -92,15 +93,20 @@ final class CompactionReserve: Sendable {
         do { try self.fileSystem.remove(self.paths.reserve) } catch  where error.code == ENOENT {}
     }
 
-    /// Whether a segment may be prepared: the reserve comes first, but on a disk that is small for it.
+    /// Whether a segment may be prepared: the reserve comes first, but on a disk that has no room for it beside the
+    /// active segment and one that is prepared.
     /// - Throws: `ENOSPC` when the space is for the reserve.
     func check(forFileOf bytes: Int) throws(SystemError) {
+        let missing = self.isLent ? self.bytes : self.missingBytes
+        if missing == 0 { return }
+        let capacity = try self.fileSystem.capacity(self.paths.directory)
         if !self.isLent {
-            if self.missingBytes == 0 { return }
-            let capacity = try self.fileSystem.capacity(self.paths.directory)
-            if capacity.sizeBytes < 4 * self.bytes { return }
-            if capacity.availableBytes >= UInt64(bytes) + self.missingBytes { return }
+            if capacity.sizeBytes < self.bytes + 2 * UInt64(bytes) { return }
+            if capacity.availableBytes >= UInt64(bytes) + missing { return }
         }
-        throw SystemError(call: "statvfs", path: self.paths.directory, code: ENOSPC)
+        throw SystemError(
+            .bytes(
+                neededBytes: UInt64(bytes) + missing, availableBytes: capacity.availableBytes, reservedBytes: missing),
+            path: self.paths.directory)
     }
 }

@@ -38,6 +38,8 @@ struct CompactionRun<Client: CommitClient> {
     let reserve: CompactionReserve
     let leftovers: CompactionLeftovers
 
+    /// Bytes of frames after which the next part is begun.
+    private var partBytes: UInt64
     private var throttle: CompactionThrottle
     private var installed: Set<PartName> = []
     /// Whether what this run has written is the only copy of something, as files that it replaced may be gone.
@@ -75,6 +77,7 @@ struct CompactionRun<Client: CommitClient> {
         self.nextPartNumber = nextPartNumber
         self.report = report
         self.pause = pause
+        self.partBytes = UInt64(Self.partBytes(configuration))
         self.throttle = CompactionThrottle(
             bytesPerSecond: configuration.compaction.bytesPerSecond,
             commitNanoseconds: writer.statistics.commitNanoseconds.load(ordering: .relaxed),
@@ -115,11 +118,14 @@ struct CompactionRun<Client: CommitClient> {
     /// sealed segments.
     /// - Returns: the last revision.
     private mutating func takeOn() throws(CompactionFailure) -> UInt64 {
-        let plan = try self.plan(countsActive: true)
+        let hasNoSpace = self.writer.statistics.noSpace != nil
+        let plan = try self.plan(countsActive: !hasNoSpace || self.needsActive)
         self.expectedBytes = plan.liveBytes
+        try self.fitParts()
         if !plan.takesActive { return plan.upTo }
         self.configuration.failPoint?("compaction:1")
-        do { return try self.ask { .rotate($0) } } catch {
+        // Without space the last prepared segment is taken: what this run gives back makes another one.
+        do { return try self.ask { .rotate(leaving: hasNoSpace ? 0 : 1, $0) } } catch {
             // Without space for a further segment, those that are sealed must do.
             guard case .diskFull = error else { throw error }
         }
@@ -128,8 +134,16 @@ struct CompactionRun<Client: CommitClient> {
         return second.upTo
     }
 
+    /// Whether what can be given back is in the active segment, and that can be sealed.
+    private var needsActive: Bool {
+        self.writer.preparer.readyCount > 0
+            && self.writer.statistics.space.reclaimableBytes(countsActive: false)
+                < CompactionPolicy.worthwhileBytes(self.configuration.segmentBytes)
+    }
+
     /// A compaction is never what fills the disk: a segment stays free beside it. Only where nothing can be done so, all
-    /// that there is is for it, with the reserve, and what it gives back makes room for the next segment.
+    /// that there is is for it, with the reserve, and what it gives back makes room for the next segment. Where even
+    /// that is too little, prepared segments are given up as well, until it has ended.
     /// - Throws: when there is too little space even then.
     private func plan(countsActive: Bool) throws(CompactionFailure) -> CompactionPlan {
         let space = self.writer.statistics.space
@@ -146,14 +160,33 @@ struct CompactionRun<Client: CommitClient> {
         var costs = self.costs
         costs.spareBytes = 0
         let available = try self.availableBytes() + self.reserve.keptBytes
+        let countsActive = countsActive && refusal == nil
         let plan: CompactionPlan
         do throws(CompactionFailure) {
-            plan = try .largest(for: space, availableBytes: available, countsActive: false, costs)
+            plan = try .largest(for: space, availableBytes: available, countsActive: countsActive, costs)
         } catch {
-            throw refusal ?? error
+            guard case .noSpace = error else { throw error }
+            let held = UInt64(self.writer.preparer.readyCount * self.configuration.segmentBytes)
+            do throws(CompactionFailure) {
+                plan = try .largest(for: space, availableBytes: available + held, countsActive: false, costs)
+            } catch let other {
+                throw refusal ?? other
+            }
+            try self.attempt { () throws(SystemError) in
+                try self.reserve.lend()
+                try self.writer.preparer.giveUp()
+            }
+            return plan
         }
         try self.attempt { () throws(SystemError) in try self.reserve.lend() }
         return plan
+    }
+
+    /// Makes parts larger where the file system has too few inodes left for as many as there would be.
+    private mutating func fitParts() throws(CompactionFailure) {
+        guard let inodes = try self.capacity().availableInodes else { return }
+        if inodes == 0 { throw .diskFull(SystemError(.inodes, path: self.paths.directory)) }
+        self.partBytes = max(self.partBytes, self.expectedBytes / inodes + 1)
     }
 
     private var costs: CompactionPlan.Costs {
@@ -207,9 +240,6 @@ struct CompactionRun<Client: CommitClient> {
             }
         }
     }
-
-    /// Bytes of frames after which the next part is begun.
-    private var partBytes: UInt64 { UInt64(Self.partBytes(self.configuration)) }
 
     /// Small beside a segment: a part is what is there twice while it is replaced.
     private static func partBytes(_ configuration: LogConfiguration) -> Int {
@@ -323,10 +353,10 @@ struct CompactionRun<Client: CommitClient> {
         if available < wanted { throw .noSpace(neededBytes: wanted, availableBytes: available) }
     }
 
-    private func availableBytes() throws(CompactionFailure) -> UInt64 {
-        try self.attempt { () throws(SystemError) in
-            try self.fileSystem.capacity(self.paths.directory).availableBytes
-        }
+    private func availableBytes() throws(CompactionFailure) -> UInt64 { try self.capacity().availableBytes }
+
+    private func capacity() throws(CompactionFailure) -> FileSystemCapacity {
+        try self.attempt { () throws(SystemError) in try self.fileSystem.capacity(self.paths.directory) }
     }
 
     // MARK: - Calls

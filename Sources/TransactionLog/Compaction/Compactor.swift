@@ -78,7 +78,6 @@ final class Compactor<Client: CommitClient>: Sendable {
     // MARK: - The thread
 
     private func loop() {
-        self.reserve.find()
         while !self.state.withLock({ $0.isClosed }) {
             self.leftovers.clear(unlist: self.unlist)
             if let trigger = self.due() {
@@ -86,8 +85,8 @@ final class Compactor<Client: CommitClient>: Sendable {
                 continue
             }
             let wasLent = self.reserve.isLent
-            self.reserve.settle()
-            if wasLent { self.writer.retryPreparing() }
+            self.reserve.settle { self.state.withLock { $0.isClosed } }
+            if wasLent { self.writer.preparer.resume() }
             _ = self.wakeUp.wait(timeout: .now() + .milliseconds(200))
         }
     }
@@ -116,8 +115,8 @@ final class Compactor<Client: CommitClient>: Sendable {
         if let asked { return asked }
         let statistics = self.writer.statistics
         let trigger = self.configuration.compaction.trigger(
-            for: statistics.space, isOutOfSpace: self.isOutOfSpace, segmentBytes: self.configuration.segmentBytes,
-            replayBytesPerSecond: self.replayBytesPerSecond)
+            for: statistics.space, isOutOfSpace: self.isOutOfSpace, canSeal: self.writer.preparer.readyCount > 0,
+            segmentBytes: self.configuration.segmentBytes, replayBytesPerSecond: self.replayBytesPerSecond)
         return self.state.withLock { state in
             guard let trigger else {
                 if state.status.state == .blocked { state.status.state = .idle }

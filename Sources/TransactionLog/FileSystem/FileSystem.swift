@@ -23,7 +23,7 @@ package protocol FileSystem: Sendable {
     /// write its name into the lock file, and several can read at a time.
     /// - Returns: nil when there is no lock file, as in a copy: no process has ever held the folder.
     func lockForReading(_ path: String) throws(DirectoryLockError) -> (any DirectoryLock)?
-    /// Bytes of the file system that holds `path`.
+    /// Bytes and inodes of the file system that holds `path`.
     func capacity(_ path: String) throws(SystemError) -> FileSystemCapacity
 }
 
@@ -53,6 +53,8 @@ package protocol File: AnyObject, Sendable {
     /// `fsync`: the bytes and all metadata.
     func synchronize() throws(SystemError)
     func truncate(to size: UInt64) throws(SystemError)
+    /// Finds out by trying where overwrites of this file go: writes its first `count` bytes, which are zero, once more.
+    func overwritePlacement(_ count: Int) throws(SystemError) -> OverwritePlacement
     /// Lets go of what the system has cached of the file and needs no writing: reads then show what the device holds.
     /// After a sync that failed that is not the same; the cache keeps the bytes that were lost.
     func forgetCache() throws(SystemError)
@@ -77,11 +79,23 @@ package enum DirectoryLockError: Error {
 package struct FileSystemCapacity: Sendable, Equatable {
     package let sizeBytes: UInt64
     package let availableBytes: UInt64
+    /// Files that can still be made; nil where the file system sets no number.
+    package let availableInodes: UInt64?
 
-    package init(sizeBytes: UInt64, availableBytes: UInt64) {
+    package init(sizeBytes: UInt64, availableBytes: UInt64, availableInodes: UInt64? = nil) {
         self.sizeBytes = sizeBytes
         self.availableBytes = availableBytes
+        self.availableInodes = availableInodes
     }
+}
+
+/// Where an overwrite of a file goes, which decides what a full disk can promise: in place it needs no space.
+package enum OverwritePlacement: String, Sendable, CaseIterable {
+    case inPlace = "in_place"
+    /// The file system writes a new copy first.
+    case copyOnWrite = "copy_on_write"
+    /// It does not say where a file lies.
+    case unknown
 }
 
 extension File {
@@ -130,16 +144,35 @@ extension FileSystem {
 
     /// Puts `bytes` at `path` so that after a crash either the old or the new content is there, whole:
     /// write aside, `fsync`, rename, `fsync` of the folder.
-    /// - Parameter directory: the folder that holds it.
-    func replaceFile(_ path: String, in directory: any Directory, with bytes: [UInt8]) throws(SystemError) {
-        let aside = path + ".tmp"
-        do { try self.remove(aside) } catch  where error.code == ENOENT {}
-        let file = try self.open(aside, .createNew)
+    /// - Parameters:
+    ///   - directory: the folder that holds it.
+    ///   - keepsAside: whether the file aside is made anew afterwards, so that the next time needs no space.
+    func replaceFile(
+        _ path: String, in directory: any Directory, with bytes: [UInt8], keepsAside: Bool = false
+    ) throws(SystemError) {
+        let aside = path + LogPaths.unfinishedSuffix
+        let file = try self.openOrCreate(aside)
         defer { file.close() }
         try file.writeAll(bytes, at: 0)
+        try file.truncate(to: UInt64(bytes.count))
         try file.synchronize()
         try self.rename(aside, to: path)
         try directory.synchronize()
+        if !keepsAside { return }
+        do {
+            let next = try self.open(aside, .createNew)
+            defer { next.close() }
+            try next.writeAll([UInt8](repeating: 0, count: bytes.count + 4_096), at: 0)
+        } catch  where error.isOutOfSpace || error.isShortWrite || error.isOutOfDescriptors {
+            // Made by the next call then, if it can be.
+        }
+    }
+
+    private func openOrCreate(_ path: String) throws(SystemError) -> any File {
+        do { return try self.open(path, .readWrite) } catch {
+            if !error.isNotFound { throw error }
+            return try self.open(path, .createNew)
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+import CFileSystem
 import Glibc
 import Synchronization
 
@@ -35,7 +36,15 @@ package struct PosixFileSystem: FileSystem {
             case .readWrite: O_RDWR
             case .createNew: O_RDWR | O_CREAT | O_EXCL
             }
-        return try self.openRegular(path, flags)
+        let file = try self.openRegular(path, flags)
+        if mode == .createNew {
+            let code = kv_disable_copy_on_write(file.descriptor)
+            if code != 0 {
+                file.close()
+                throw SystemError(call: "ioctl", path: path, code: code)
+            }
+        }
+        return file
     }
 
     /// `O_NONBLOCK` means nothing to a regular file; without it a FIFO of that name would be waited for.
@@ -106,7 +115,8 @@ package struct PosixFileSystem: FileSystem {
         if unsafe statvfs(path, &status) != 0 { throw SystemError(call: "statvfs", path: path, code: errno) }
         return FileSystemCapacity(
             sizeBytes: UInt64(status.f_blocks) * UInt64(status.f_frsize),
-            availableBytes: UInt64(status.f_bavail) * UInt64(status.f_frsize)
+            availableBytes: UInt64(status.f_bavail) * UInt64(status.f_frsize),
+            availableInodes: status.f_files == 0 ? nil : UInt64(status.f_favail)
         )
     }
 }
@@ -218,6 +228,16 @@ private final class PosixFile: File {
 
     func truncate(to size: UInt64) throws(SystemError) {
         if retryingInterrupted({ ftruncate(self.descriptor, off_t(size)) }) != 0 { throw self.failure("ftruncate") }
+    }
+
+    func overwritePlacement(_ count: Int) throws(SystemError) -> OverwritePlacement {
+        var (before, after): (UInt64, UInt64) = (0, 0)
+        let isKnown = unsafe kv_physical_offset(self.descriptor, &before) == 0
+        if !isKnown { return FileSystemType.isMemory(self.descriptor) ? .inPlace : .unknown }
+        try self.writeAll([UInt8](repeating: 0, count: count), at: 0)
+        try self.synchronizeData()
+        if unsafe kv_physical_offset(self.descriptor, &after) != 0 { return .unknown }
+        return before == after ? .inPlace : .copyOnWrite
     }
 
     func forgetCache() throws(SystemError) {

@@ -5,12 +5,26 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
     package let call: String
     package let path: String
     package let code: Int32
+    /// What there was too little of, where that was seen before a call was made.
+    package let shortage: SpaceShortage?
 
     package init(call: String, path: String, code: Int32) {
         self.call = call
         self.path = path
         self.code = code
+        self.shortage = nil
     }
+
+    /// `ENOSPC` before any call has failed.
+    init(_ shortage: SpaceShortage, path: String) {
+        self.call = "statvfs"
+        self.path = path
+        self.code = ENOSPC
+        self.shortage = shortage
+    }
+
+    /// Work that was given up because the log is closing. Its file is removed.
+    static func cancelled(_ path: String) -> SystemError { SystemError(call: "close", path: path, code: ECANCELED) }
 
     /// Whether the device, the quota or the file size limit leaves no room.
     package var isOutOfSpace: Bool { self.code == ENOSPC || self.code == EDQUOT || self.code == EFBIG }
@@ -29,6 +43,7 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
     static func notRegular(_ path: String) -> SystemError { SystemError(call: "open", path: path, code: EINVAL) }
 
     package var description: String {
+        if let shortage { return "\(shortage), in \(self.path)" }
         let message =
             switch (self.call, self.code) {
             case ("open", EINVAL): "it is no regular file"
@@ -40,5 +55,23 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
 
     static func message(_ code: Int32) -> String {
         unsafe strerror(code).map { unsafe String(cString: $0) } ?? "unknown error"
+    }
+}
+
+/// What a file that is to be prepared lacks.
+package enum SpaceShortage: Equatable, Sendable, CustomStringConvertible {
+    /// - Parameters:
+    ///   - neededBytes: for the file, and what must stay free beside it.
+    ///   - reservedBytes: of these, what is kept free for manifests and compactions.
+    case bytes(neededBytes: UInt64, availableBytes: UInt64, reservedBytes: UInt64)
+    case inodes
+
+    package var description: String {
+        switch self {
+        case .bytes(let needed, let available, let reserved):
+            "No space left on device: \(needed) bytes are needed, \(reserved) of them as a reserve, "
+                + "and \(available) are free"
+        case .inodes: "No inodes left on device: the file system takes no further file, whatever space is free"
+        }
     }
 }

@@ -1,12 +1,12 @@
 /// What belongs to the store: the small text file `MANIFEST`, replaced as a whole when a segment is added.
 ///
-///     txlog-kv manifest 1
+///     txlog-kv manifest 2
 ///     store 0b7f6a52-3c1d-4e8f-9a20-5d1c7e4f8b63
 ///     generation 2
 ///     base 1 last 1000000 length 67108104 seal 9f3c01aa
 ///     part 00000000000f4240-00000001.snapshot entries 52000 length 9437696 end 17c0ffee
-///     sealed 0000000000000002-00000000000f4241.log last 2000000 length 67108211 seal 5b0e6d21
-///     active 0000000000000003-00000000001e8481.log
+///     sealed 0000000000000002.log last 2000000 length 67108211 seal 5b0e6d21
+///     active 0000000000000003.log
 ///     closed last 1200345 length 9437264
 ///     imported 1834 5e0f3b21
 ///     crc32c 4c1d90ef
@@ -14,6 +14,9 @@
 /// `base` (optional) is the last segment that a compaction has replaced; every change up to it that still counts is in
 /// the parts of the snapshot, or was changed again in a later segment. Before the first compaction has ended there may
 /// be parts without a base.
+///
+/// A segment begins at the revision after the last one of the segment before it. Version 1 knows only the names that say
+/// it themselves; a manifest in which all names do is written as version 1.
 ///
 /// The last line is the CRC-32C of all bytes before it. `closed` (optional) says where the active segment ended when the
 /// store was last closed in good order: later frames may follow, earlier ones can only be missing. `imported` (optional) is the length and checksum of the
@@ -53,7 +56,7 @@ package struct Manifest: Equatable, Sendable {
 
     package static let fileName = "MANIFEST"
     static let limitBytes = 64 << 20
-    private static let firstLine = "txlog-kv manifest 1"
+    private static let firstLines = ["txlog-kv manifest 1", "txlog-kv manifest 2"]
 
     package var storeID: StoreID
     package var generation: UInt64
@@ -68,8 +71,14 @@ package struct Manifest: Equatable, Sendable {
     /// Older parts first: where two hold a key, the later one has its later state.
     var partsInOrder: [Part] { self.parts.sorted { $0.name < $1.name } }
 
+    /// The first line of this manifest.
+    private var firstLine: String {
+        let names = self.sealed.map(\.name) + [self.active]
+        return Self.firstLines[names.allSatisfy { $0.file.firstRevision != nil } ? 0 : 1]
+    }
+
     package func encoded() -> [UInt8] {
-        var text = "\(Self.firstLine)\nstore \(self.storeID)\ngeneration \(self.generation)\n"
+        var text = "\(self.firstLine)\nstore \(self.storeID)\ngeneration \(self.generation)\n"
         if self.base != .none {
             text += "base \(self.base.sequence) last \(self.base.lastRevision) length \(self.base.lengthBytes)"
             text += " seal \(Self.hex(self.base.sealChecksum))\n"
@@ -105,7 +114,9 @@ package struct Manifest: Equatable, Sendable {
         else { throw Self.damaged("its checksum fails") }
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast(2)
         guard let firstLine = lines.popFirst() else { throw Self.damaged("it is empty") }
-        if firstLine != Self.firstLine { throw .unsupported(file: Self.fileName, detail: String(firstLine)) }
+        if !Self.firstLines.contains(String(firstLine)) {
+            throw .unsupported(file: Self.fileName, detail: String(firstLine))
+        }
         return Array(lines)
     }
 
@@ -113,7 +124,9 @@ package struct Manifest: Equatable, Sendable {
     package init(decoding bytes: [UInt8]) throws(LogError) {
         var storeID: StoreID?
         var generation: UInt64?
-        var active: SegmentName?
+        var active: SegmentFileName?
+        /// Of the segment before the one whose line comes next.
+        var lastRevision: UInt64 = 0
         self.sealed = []
         self.imported = nil
         for line in try Self.checkedLines(bytes) {
@@ -121,7 +134,7 @@ package struct Manifest: Equatable, Sendable {
             switch (words[0], words.count) {
             case ("store", 2): storeID = StoreID(words[1])
             case ("generation", 2): generation = UInt64(words[1])
-            case ("active", 2): active = SegmentName(words[1])
+            case ("active", 2): active = SegmentFileName(words[1])
             case ("closed", 5):
                 guard let last = UInt64(words[2]), let length = UInt64(words[4]) else {
                     throw Self.damaged("the line '\(line)' is malformed")
@@ -138,23 +151,28 @@ package struct Manifest: Equatable, Sendable {
                 else { throw Self.damaged("the line '\(line)' is malformed") }
                 self.base = .init(
                     sequence: sequence, lastRevision: last, lengthBytes: length, sealChecksum: checksum)
+                lastRevision = last
             case ("part", 8):
                 guard let name = PartName(words[1]), let entries = UInt64(words[3]), let length = UInt64(words[5]),
                     let checksum = UInt32(words[7], radix: 16)
                 else { throw Self.damaged("the line '\(line)' is malformed") }
                 self.parts.append(Part(name: name, entries: entries, lengthBytes: length, endChecksum: checksum))
             case ("sealed", 8):
-                guard let name = SegmentName(words[1]), let last = UInt64(words[3]), let length = UInt64(words[5]),
+                guard let file = SegmentFileName(words[1]), let last = UInt64(words[3]), let length = UInt64(words[5]),
                     let checksum = UInt32(words[7], radix: 16)
                 else { throw Self.damaged("the line '\(line)' is malformed") }
-                self.sealed.append(Sealed(name: name, lastRevision: last, lengthBytes: length, sealChecksum: checksum))
+                self.sealed.append(
+                    Sealed(
+                        name: SegmentName(file, firstRevision: lastRevision &+ 1), lastRevision: last,
+                        lengthBytes: length, sealChecksum: checksum))
+                lastRevision = last
             default: throw .unsupported(file: Self.fileName, detail: "the line '\(line)' is unknown")
             }
         }
         guard let storeID, let generation, let active else { throw Self.damaged("a line is missing") }
         self.storeID = storeID
         self.generation = generation
-        self.active = active
+        self.active = SegmentName(active, firstRevision: lastRevision &+ 1)
         if self.encoded() != bytes { throw Self.damaged("it is not as it was written") }
     }
 

@@ -1,24 +1,55 @@
-/// A segment's file name: sequence and first revision, 16 hex digits each, so that names sort as the log runs.
+/// The name of a segment's file: the sequence of the segment, 16 hex digits, so that names sort as the log runs.
+///
+///     0000000000000002.log
+///
+/// Everything else is in the file's header, so that a file has its name before it is known where its segment begins.
+/// Stores of format 1 have the first revision in it too, and keep those names:
 ///
 ///     0000000000000002-00000000000f4241.log
-package struct SegmentName: Equatable, Sendable, CustomStringConvertible {
+package struct SegmentFileName: Equatable, Hashable, Sendable, CustomStringConvertible {
     package let sequence: UInt64
-    package let firstRevision: UInt64
+    /// Only in names of format 1.
+    package let firstRevision: UInt64?
 
-    package init(sequence: UInt64, firstRevision: UInt64) {
+    package init(sequence: UInt64, firstRevision: UInt64? = nil) {
         self.sequence = sequence
         self.firstRevision = firstRevision
     }
 
     package init?(_ name: String) {
-        guard name.utf8.count == 37, name.hasSuffix(".log") else { return nil }
-        let parts = name.dropLast(4).split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 2, parts.allSatisfy({ $0.utf8.count == 16 }),
-            let sequence = UInt64(parts[0], radix: 16), let firstRevision = UInt64(parts[1], radix: 16)
+        guard name.hasSuffix(Self.suffix) else { return nil }
+        let numbers = name.dropLast(Self.suffix.count).split(separator: "-", omittingEmptySubsequences: false)
+        guard numbers.count <= 2, numbers.allSatisfy({ $0.utf8.count == 16 }),
+            let sequence = UInt64(numbers[0], radix: 16)
         else { return nil }
-        self.init(sequence: sequence, firstRevision: firstRevision)
+        self.init(sequence: sequence, firstRevision: numbers.count == 2 ? UInt64(numbers[1], radix: 16) : nil)
         if self.description != name { return nil }
     }
 
-    package var description: String { "\(hexadecimal(self.sequence))-\(hexadecimal(self.firstRevision)).log" }
+    private static let suffix = ".log"
+
+    package var description: String {
+        let revision = self.firstRevision.map { "-\(hexadecimal($0))" } ?? ""
+        return "\(hexadecimal(self.sequence))\(revision)\(Self.suffix)"
+    }
+}
+
+/// A segment: its file's name, and the first revision that it can hold.
+package struct SegmentName: Equatable, Sendable, CustomStringConvertible {
+    package let file: SegmentFileName
+    package let firstRevision: UInt64
+
+    package var sequence: UInt64 { self.file.sequence }
+
+    package init(_ file: SegmentFileName, firstRevision: UInt64) {
+        self.file = file
+        self.firstRevision = file.firstRevision ?? firstRevision
+    }
+
+    package init(sequence: UInt64, firstRevision: UInt64) {
+        self.init(SegmentFileName(sequence: sequence), firstRevision: firstRevision)
+    }
+
+    /// The file's name.
+    package var description: String { "\(self.file)" }
 }

@@ -22,7 +22,6 @@ struct GoLogImporter {
         var chain = try self.firstSegment()
         var frame = FrameBuilder()
         frame.begin(firstRevision: 1)
-        var prepared = 1
         while let record = try records.next() {
             unsafe records.withBytes(of: record) { key, value in
                 frame.beginTransaction()
@@ -30,10 +29,10 @@ struct GoLogImporter {
                 frame.endTransaction()
             }
             if frame.payloadBytes >= self.configuration.frameTargetBytes / 2 {
-                try self.write(&frame, to: &chain, &prepared)
+                try self.write(&frame, to: &chain)
             }
         }
-        if !frame.isEmpty { try self.write(&frame, to: &chain, &prepared) }
+        if !frame.isEmpty { try self.write(&frame, to: &chain) }
         let imported = Manifest.Imported(lengthBytes: size, checksum: records.checksum.value)
         chain.manifest(imported: imported)
         try systemCall { () throws(SystemError) in try chain.writeManifest() }
@@ -73,26 +72,26 @@ struct GoLogImporter {
     private func firstSegment() throws(LogError) -> SegmentChain {
         try systemCall { () throws(SystemError) in
             try SegmentChain(
-                creating: .random(), firstRevision: 1, from: self.prepare(0), syncMode: self.configuration.syncMode,
+                creating: .random(), firstRevision: 1, from: self.prepare(1), syncMode: self.configuration.syncMode,
                 paths: self.paths, fileSystem: self.fileSystem, writesManifest: false)
         }
     }
 
-    private func prepare(_ number: Int) throws(SystemError) -> PreparedSegment {
+    private func prepare(_ sequence: UInt64) throws(SystemError) -> PreparedSegment {
         try PreparedSegment.make(
-            path: self.paths.prepared(number), in: self.paths.directory,
-            sizeBytes: self.configuration.segmentBytes, fileSystem: self.fileSystem)
+            SegmentFileName(sequence: sequence), sizeBytes: self.configuration.segmentBytes, paths: self.paths,
+            fileSystem: self.fileSystem)
     }
 
     private func write(
-        _ frame: inout FrameBuilder, to chain: inout SegmentChain, _ prepared: inout Int
+        _ frame: inout FrameBuilder, to chain: inout SegmentChain
     ) throws(LogError) {
         do {
             let next = frame.nextRevision
             if !chain.fits(payloadBytes: frame.payloadBytes) {
                 _ = try chain.rotate(
-                    to: self.prepare(prepared), nextRevision: next - UInt64(frame.transactionCount))
-                prepared += 1
+                    to: self.prepare(chain.name.sequence + 1),
+                    nextRevision: next - UInt64(frame.transactionCount))
             }
             try chain.append(&frame, kind: .data)
             try chain.synchronize()

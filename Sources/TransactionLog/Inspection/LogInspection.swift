@@ -74,6 +74,8 @@ package struct LogInspection: Sendable {
     package internal(set) var unexpectedSegments: [SegmentName] = []
     /// Files that the next start removes: work that a crash has cut short, and what a snapshot has replaced.
     package internal(set) var leftovers: [String] = []
+    /// Files of zeros that wait to become the next segments.
+    package internal(set) var prepared: [String] = []
     /// Files that are not the log's.
     package internal(set) var unknownFiles: [String] = []
     /// Bytes and live bytes of each file; the live ones only where the inspector was told what is replaced.

@@ -23,7 +23,7 @@ package struct LogInspector {
 
     /// - Throws: ``LogError/system(_:)`` alone: a call failed, so that nothing can be said. Damage is in the result.
     package mutating func run() throws(LogError) -> LogInspection {
-        let folder = try self.reader.survey()
+        var folder = try self.reader.survey()
         self.result.leftovers = folder.unfinished
         self.result.unknownFiles = folder.unknown
         do {
@@ -32,6 +32,8 @@ package struct LogInspector {
             try self.note(error)
             if self.result.unsupported != nil { return self.result }
         }
+        try self.reader.tellSegments(in: &folder, self.result.manifest)
+        self.result.prepared = folder.prepared.map(\.description)
         if let manifest = self.result.manifest {
             if folder.hasImport { self.result.unknownFiles.append(LogPaths.importName) }
             try self.inspect(manifest, folder)
@@ -49,7 +51,8 @@ package struct LogInspector {
             }
             if areLeftovers && folder.parts.isEmpty {
                 self.result.state = folder.hasImport ? .importPending : .empty
-                self.result.leftovers += folder.segments.map(\.description)
+                self.result.leftovers += folder.segmentFiles.map(\.description)
+                self.result.prepared = []
                 return
             }
             self.result.damage.append(.manifestMissing)

@@ -1,7 +1,11 @@
-/// What a data folder holds, told by the names in it alone.
+/// What a data folder holds, told by the names in it and, where a name does not say it, by the files' headers.
 struct LogFolder {
-    /// In the order of their names, which is that of the log.
+    /// Files with the name of a segment, in the order of their names, which is that of the log.
+    private(set) var segmentFiles: [SegmentFileName] = []
+    /// Those that are one, once ``LogReader/tellSegments(in:_:)`` has looked.
     var segments: [SegmentName] = []
+    /// The others, which are prepared: zeros that wait to become the next segments.
+    var prepared: [SegmentFileName] = []
     var parts: [PartName] = []
     var hasManifest = false
     var hasImport = false
@@ -12,8 +16,8 @@ struct LogFolder {
 
     init(names: [String]) {
         for name in names.sorted() {
-            if let segment = SegmentName(name) {
-                self.segments.append(segment)
+            if let segment = SegmentFileName(name) {
+                self.segmentFiles.append(segment)
             } else if let part = PartName(name) {
                 self.parts.append(part)
             } else if name == Manifest.fileName {
@@ -22,21 +26,23 @@ struct LogFolder {
                 self.hasImport = true
             } else if Self.isUnfinished(name) {
                 self.unfinished.append(name)
-            } else if ![LogPaths.lockName, LogPaths.quarantineName, LogPaths.importedName, LogPaths.reserveName]
-                .contains(name)
-            {
+            } else if !Self.otherNames.contains(name) {
                 self.unknown.append(name)
             }
         }
     }
 
+    private static let otherNames = [
+        LogPaths.lockName, LogPaths.quarantineName, LogPaths.importedName, LogPaths.reserveName,
+        LogPaths.nextManifestName,
+    ]
+
     private static func isUnfinished(_ name: String) -> Bool {
-        name.hasSuffix(LogPaths.preparedSuffix) || name == Manifest.fileName + LogPaths.unfinishedSuffix
-            || name.hasSuffix(PartName.suffix + LogPaths.unfinishedSuffix)
+        name.hasSuffix(LogPaths.preparedSuffix) || name.hasSuffix(PartName.suffix + LogPaths.unfinishedSuffix)
     }
 
-    /// The segments of the log from the first to the last: those that the manifest lists, and one more that got its
-    /// name just before a crash.
+    /// The segments of the log from the first to the last: those that the manifest lists, and one more that was begun
+    /// just before a crash, or while there was no space for a manifest.
     func segmentNames(of manifest: Manifest) -> [SegmentName] {
         let next = manifest.active.sequence + 1
         return manifest.sealed.map(\.name) + [manifest.active] + self.segments.filter { $0.sequence == next }.prefix(1)

@@ -16,6 +16,49 @@ struct LogReader {
         return try Manifest(decoding: bytes)
     }
 
+    /// Tells segments from files that are prepared to become one. The names of those that the manifest lists say
+    /// enough; others say in their header where they begin, and that is written before anything else is.
+    /// - Parameter manifest: nil when there is none that can be read.
+    func tellSegments(in folder: inout LogFolder, _ manifest: Manifest?) throws(LogError) {
+        let names = manifest.map { $0.sealed.map(\.name) + [$0.active] } ?? []
+        let listed = Dictionary(names.map { ($0.file, $0) }) { first, _ in first }
+        for file in folder.segmentFiles {
+            if let name = listed[file] {
+                folder.segments.append(name)
+            } else if file.firstRevision != nil || manifest.map({ file.sequence <= $0.active.sequence }) == true {
+                folder.segments.append(SegmentName(file, firstRevision: 1))
+            } else if let firstRevision = try self.firstRevision(of: file) {
+                folder.segments.append(SegmentName(file, firstRevision: firstRevision))
+            } else {
+                folder.prepared.append(file)
+            }
+        }
+    }
+
+    /// Where a segment begins, by its header; 1 where that is damaged.
+    /// - Returns: nil for a file that is not a segment yet: it has no header, or not all of one, and nothing behind it.
+    private func firstRevision(of name: SegmentFileName) throws(LogError) -> UInt64? {
+        let file = try systemCall { () throws(SystemError) in try self.fileSystem.open(self.paths.segment(name), .read)
+        }
+        defer { file.close() }
+        var bytes: [UInt8] = []
+        let size = try systemCall { () throws(SystemError) in
+            // After a sync that failed the cache shows a header that the device does not hold.
+            try file.synchronize()
+            try file.forgetCache()
+            _ = try file.read(SegmentHeader.byteCount, at: 0, into: &bytes)
+            return try file.size()
+        }
+        do {
+            return try SegmentHeader(decoding: bytes, file: "\(name)", lastGoodRevision: 0).firstRevision
+        } catch {
+            if case .unsupported = error { return 1 }
+            var reader = SegmentReader(file: file, fileBytes: size, salt: 0)
+            let end = UInt64(SegmentHeader.byteCount)
+            return try systemCall { () throws(SystemError) in try reader.inspectTail(from: end) }.end > end ? 1 : nil
+        }
+    }
+
     // MARK: - A segment
 
     /// A segment that has been read to its end.

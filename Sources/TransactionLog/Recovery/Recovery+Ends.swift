@@ -29,12 +29,30 @@ extension Recovery {
             quarantined: "\(LogPaths.quarantineName)/\(copyName)")
     }
 
-    /// A segment to go on in.
-    func prepareSegment() throws(SystemError) -> PreparedSegment {
-        try self.findingSpace { () throws(SystemError) in
+    /// A segment to go on in: one that is prepared already, or else it is made.
+    mutating func prepareSegment(_ sequence: UInt64) throws(SystemError) -> PreparedSegment {
+        if let first = self.prepared.first {
+            precondition(first.name.sequence == sequence, "prepared files follow the last segment")
+            return self.prepared.removeFirst()
+        }
+        return try self.findingSpace { () throws(SystemError) in
             try PreparedSegment.make(
-                path: self.paths.prepared(0), in: self.paths.directory, sizeBytes: self.configuration.segmentBytes,
+                SegmentFileName(sequence: sequence), sizeBytes: self.configuration.segmentBytes, paths: self.paths,
                 fileSystem: self.fileSystem)
+        }
+    }
+
+    /// Takes over the prepared files that follow the last segment, and removes the others.
+    mutating func takePrepared(_ files: [SegmentFileName], after last: UInt64) throws(SystemError) {
+        for name in files {
+            if name.sequence == last + UInt64(self.prepared.count) + 1,
+                let found = try PreparedSegment.find(
+                    name, sizeBytes: self.configuration.segmentBytes, paths: self.paths, fileSystem: self.fileSystem)
+            {
+                self.prepared.append(found)
+            } else {
+                try self.fileSystem.remove(self.paths.segment(name))
+            }
         }
     }
 

@@ -6,6 +6,9 @@ extension Recovery {
         self.report.storeID = manifest.storeID
         let names = folder.segmentNames(of: manifest)
         try self.checkPresence(folder.presence(of: names, manifest))
+        try systemCall { () throws(SystemError) in
+            try self.takePrepared(folder.prepared, after: names.last?.sequence ?? 0)
+        }
         self.bytesTotal = try self.totalBytes(names, manifest) + manifest.parts.reduce(0) { $0 + $1.lengthBytes }
         for name in names {
             self.report.space.begin(
@@ -160,26 +163,31 @@ extension Recovery {
         try systemCall { () throws(SystemError) in
             var chain = try SegmentChain(
                 resuming: manifest, file: segment.file, header: segment.content.header, offset: segment.content.end,
-                syncMode: self.configuration.syncMode, paths: self.paths, fileSystem: self.fileSystem)
+                sealChecksum: segment.content.sealChecksum, syncMode: self.configuration.syncMode, paths: self.paths,
+                fileSystem: self.fileSystem)
             if segment.needsNewSegment {
-                let prepared = try self.prepareSegment()
-                let sealed: SegmentSummary
-                if let checksum = segment.content.sealChecksum {
-                    sealed = try chain.advance(
-                        to: prepared, nextRevision: segment.content.nextRevision, sealChecksum: checksum)
-                } else {
-                    sealed = try chain.rotate(to: prepared, nextRevision: segment.content.nextRevision)
-                }
-                self.report.space.updateActive(
-                    sizeBytes: sealed.sizeBytes, lastRevision: sealed.lastRevision, sealed: true)
-                self.report.space.begin(
-                    segment: SegmentSummary(
-                        name: chain.name, sizeBytes: chain.offset, lastRevision: sealed.lastRevision, sealed: false))
+                try self.beginSegment(&chain, nextRevision: segment.content.nextRevision)
             } else if !isListed {
                 // A segment that got its name just before a crash.
                 try chain.listSegments()
             }
             return chain
+        }
+    }
+
+    /// Goes on in the next segment. Where there is no space for one the log opens all the same, and goes on there once
+    /// it has some.
+    private mutating func beginSegment(_ chain: inout SegmentChain, nextRevision: UInt64) throws(SystemError) {
+        do {
+            let prepared = try self.prepareSegment(chain.name.sequence + 1)
+            let sealed = try chain.rotate(to: prepared, nextRevision: nextRevision)
+            self.report.space.updateActive(sizeBytes: sealed.sizeBytes, lastRevision: sealed.lastRevision, sealed: true)
+            self.report.space.begin(
+                segment: SegmentSummary(
+                    name: chain.name, sizeBytes: chain.offset, lastRevision: sealed.lastRevision, sealed: false))
+        } catch {
+            if !error.isOutOfSpace || chain.isInDoubt { throw error }
+            try chain.seal(nextRevision)
         }
     }
 }

@@ -15,6 +15,8 @@ struct Recovery {
     var bytesTotal: UInt64 = 0
     /// The last key of each part of the snapshot.
     var lastKeys: [PartName: [UInt8]] = [:]
+    /// Files that an earlier process has prepared and that wait to become the next segments, oldest first.
+    var prepared: [PreparedSegment] = []
 
     init(
         fileSystem: any FileSystem, configuration: LogConfiguration,
@@ -35,9 +37,11 @@ struct Recovery {
         defer { self.report.durationNanoseconds = monotonicNanoseconds() - began }
         // What a crashed process renamed or wrote is made durable before any decision rests on it.
         try systemCall { () throws(SystemError) in try self.fileSystem.synchronizeDirectory(self.paths.directory) }
-        let folder = try self.survey()
+        var folder = try self.survey()
         self.report.unknownFiles = folder.unknown
-        if let manifest = try self.reader.manifest(folder) {
+        let manifest = try self.reader.manifest(folder)
+        try self.reader.tellSegments(in: &folder, manifest)
+        if let manifest {
             if folder.hasImport, try !self.finishImport(manifest) {
                 self.report.unknownFiles.append(LogPaths.importName)
             }
@@ -62,23 +66,24 @@ struct Recovery {
         // There is a manifest before there are parts.
         let isBeginning = folder.parts.isEmpty ? try self.reader.areLeftovers(folder) : false
         if !isBeginning { throw .corrupt(.manifestMissing) }
-        for name in folder.segments {
+        for name in folder.segmentFiles {
             try systemCall { () throws(SystemError) in try self.fileSystem.remove(self.paths.segment(name)) }
         }
         if folder.hasImport {
             let importer = GoLogImporter(
                 fileSystem: self.fileSystem, configuration: self.configuration, paths: self.paths)
             self.report.imported = try importer.run()
-            let imported = try self.survey()
+            var imported = try self.survey()
             guard let manifest = try self.reader.manifest(imported) else {
                 preconditionFailure("an import has a manifest")
             }
+            try self.reader.tellSegments(in: &imported, manifest)
             return try self.replay(manifest, imported)
         }
         let storeID = StoreID.random()
         self.report.storeID = storeID
         return try systemCall { () throws(SystemError) in
-            let prepared = try self.prepareSegment()
+            let prepared = try self.prepareSegment(1)
             let chain = try SegmentChain(
                 creating: storeID, firstRevision: 1, from: prepared, syncMode: self.configuration.syncMode,
                 paths: self.paths, fileSystem: self.fileSystem)

@@ -7,6 +7,8 @@ struct LogPaths: Sendable {
     static let preparedSuffix = ".prepared"
     static let reserveName = "reserve"
     static let unfinishedSuffix = ".tmp"
+    /// What the next manifest is written into. It stays there, so that a manifest needs neither an inode nor a name.
+    static let nextManifestName = Manifest.fileName + Self.unfinishedSuffix
     static let importName = "kv.log"
     static let importedName = "kv.log.imported"
 
@@ -15,9 +17,11 @@ struct LogPaths: Sendable {
     var lock: String { self.path(Self.lockName) }
     var reserve: String { self.path(Self.reserveName) }
     var quarantine: String { self.path(Self.quarantineName) }
-    func segment(_ name: SegmentName) -> String { self.path(name.description) }
+    func segment(_ name: SegmentName) -> String { self.segment(name.file) }
+    func segment(_ name: SegmentFileName) -> String { self.path(name.description) }
     func part(_ name: PartName) -> String { self.path(name.description) }
     /// A part of a snapshot that is being written.
     func unfinished(_ name: PartName) -> String { self.part(name) + Self.unfinishedSuffix }
-    func prepared(_ number: Int) -> String { self.path("segment-\(number)\(Self.preparedSuffix)") }
+    /// A file that is being prepared to become a segment.
+    func unprepared(_ name: SegmentFileName) -> String { self.segment(name) + Self.preparedSuffix }
 }

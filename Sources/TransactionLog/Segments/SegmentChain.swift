@@ -5,15 +5,14 @@ import Glibc
 ///
 /// Moving on to the next segment, with what a crash after each step leaves:
 ///
-/// 1. The seal goes into the old segment, which is synchronised: a sealed last segment; the start opens its successor.
-/// 2. The header goes into a prepared file, which is synchronised: a `.prepared` file, removed by the start.
-/// 3. The prepared file gets its name: as 2 or as 4, whichever reached the disk.
-/// 4. The folder is synchronised: a segment that the manifest does not list yet; the start takes it, as it is the
-///    next in sequence and names the old one as its predecessor.
-/// 5. The manifest is replaced. If there is no space for that, or no descriptor, appends go on, as after a crash the
-///    start would go on from 4; but the next move waits until it is made up for.
+/// 1. The seal goes into the old segment, which is synchronised: a sealed last segment; the start goes on with 2.
+/// 2. The header goes into a prepared file, which is synchronised. From here on it is a segment, whether the manifest
+///    lists it or not: the next in sequence, which names the old one as its predecessor. Before, it is a prepared file.
+/// 3. The manifest is replaced. If there is no space for that, or no descriptor, appends go on, as after a crash the
+///    start would go on from 2; but the next move waits until it is made up for.
 ///
-/// No other step opens a file: a process that has run out of descriptors still commits.
+/// Steps 1 and 2 overwrite zeros: they open no file and need no space, no name and no inode. Where a file system needs
+/// space for it all the same and has none, the log stays between the two, ``isSealed``, until it has.
 struct SegmentChain {
     let fileSystem: any FileSystem
     let paths: LogPaths
@@ -33,23 +32,38 @@ struct SegmentChain {
     private(set) var owesManifest = false
     /// Size of the file. Frames past it make it longer.
     private(set) var fileBytes: UInt64
+    /// Where the last write ended, if it is not known to be durable.
+    private var writtenEnd: UInt64 = 0
+    /// Whether a call has failed and nobody knows what is in the segment: then nothing may be written any more.
+    private(set) var isInDoubt = false
+    /// Checksum of the active segment's seal, between steps 1 and 2.
+    private(set) var sealChecksum: UInt32?
     /// Called with the name of each step before it, for tests that end the process there.
     var failPoint: (@Sendable (String) -> Void)?
 
-    var name: SegmentName { SegmentName(sequence: self.header.sequence, firstRevision: self.header.firstRevision) }
+    var name: SegmentName { SegmentName(self.fileName, firstRevision: self.header.firstRevision) }
+    /// Of the active segment.
+    private var fileName: SegmentFileName
 
     /// Room that transactions leave in a segment: for its seal, and before it for the frames of stops and starts.
     private static let reservedBytes = 16 * FrameHeader.byteCount
 
+    /// Whether the active segment takes no frame any more.
+    var isSealed: Bool { self.sealChecksum != nil }
+
     /// Whether a frame with these transactions fits into what is prepared of the segment.
     func fits(payloadBytes: Int) -> Bool {
-        self.offset + UInt64(FrameHeader.frameBytes(payload: payloadBytes) + Self.reservedBytes) <= self.fileBytes
+        !self.isSealed
+            && self.offset + UInt64(FrameHeader.frameBytes(payload: payloadBytes) + Self.reservedBytes)
+                <= self.fileBytes
     }
 
     /// Whether a frame without transactions fits, and a seal after it.
-    var fitsControlFrame: Bool { self.offset + UInt64(2 * FrameHeader.byteCount) <= self.fileBytes }
+    var fitsControlFrame: Bool {
+        !self.isSealed && self.offset + UInt64(2 * FrameHeader.byteCount) <= self.fileBytes
+    }
 
-    var isEmpty: Bool { self.offset == UInt64(SegmentHeader.byteCount) }
+    var isEmpty: Bool { !self.isSealed && self.offset == UInt64(SegmentHeader.byteCount) }
 
     /// Begins a store with its first segment.
     init(
@@ -62,24 +76,27 @@ struct SegmentChain {
         self.syncMode = syncMode
         self.writesManifest = writesManifest
         self.fileBytes = try prepared.file.size()
+        self.fileName = prepared.name
         self.header = SegmentHeader(
-            storeID: storeID, sequence: 1, firstRevision: firstRevision, salt: .random(in: .min ... .max),
+            storeID: storeID, sequence: prepared.name.sequence, firstRevision: firstRevision,
+            salt: .random(in: .min ... .max),
             syncModeCode: syncMode.code, createdNanoseconds: wallClockNanoseconds(), predecessor: .none,
             preparedBytes: self.fileBytes)
         self.manifest = Manifest(
             storeID: storeID, generation: 0, sealed: [],
-            active: SegmentName(sequence: 1, firstRevision: firstRevision))
+            active: SegmentName(prepared.name, firstRevision: firstRevision))
         self.file = prepared.file
         self.offset = UInt64(SegmentHeader.byteCount)
         self.durableLength = self.offset
-        try self.install(prepared)
+        try self.file.writeAll(self.header.encoded(), at: 0)
+        try self.file.synchronizeData()
         if writesManifest { try self.writeManifest() }
     }
 
     /// Goes on with what the start found.
     init(
-        resuming manifest: Manifest, file: any File, header: SegmentHeader, offset: UInt64, syncMode: SyncMode,
-        paths: LogPaths, fileSystem: any FileSystem
+        resuming manifest: Manifest, file: any File, header: SegmentHeader, offset: UInt64, sealChecksum: UInt32?,
+        syncMode: SyncMode, paths: LogPaths, fileSystem: any FileSystem
     ) throws(SystemError) {
         self.fileSystem = fileSystem
         self.paths = paths
@@ -89,8 +106,10 @@ struct SegmentChain {
         self.manifest = manifest
         self.file = file
         self.header = header
+        self.fileName = manifest.active.file
         self.offset = offset
         self.durableLength = offset
+        self.sealChecksum = sealChecksum
         self.fileBytes = try file.size()
     }
 
@@ -100,62 +119,113 @@ struct SegmentChain {
         let checksum = frame.finish(
             kind: kind, salt: self.header.salt, fileOffset: self.offset, durableLength: self.durableLength,
             committedNanoseconds: wallClockNanoseconds())
-        try self.file.writeAll(frame.bytes, at: self.offset)
-        self.offset += UInt64(frame.bytes.count)
+        self.isInDoubt = true
+        self.writtenEnd = self.offset
+        let written = unsafe try self.file.write(frame.bytes.span.bytes, at: self.offset)
+        self.writtenEnd = self.offset + UInt64(written)
+        // That is what a write does which meets the end of the space.
+        if written < frame.bytes.count {
+            throw SystemError(call: SystemError.shortWrite, path: self.file.path, code: ENOSPC)
+        }
+        self.isInDoubt = false
+        self.offset = self.writtenEnd
         return checksum
     }
 
     mutating func synchronize() throws(SystemError) {
+        self.isInDoubt = true
         try self.file.synchronizeData()
+        self.isInDoubt = false
         self.durableLength = self.offset
     }
 
-    /// Moves on to the next segment, which begins at `nextRevision`.
+    /// After an ``append(_:kind:)`` or its sync has failed for lack of space: puts zeros where the frame was to be, with a
+    /// sync that succeeds, so that it is known that nothing of it will ever be read, and the log can go on.
+    /// - Parameter start: where the frame began. Everything before must have been synchronised: else the sync that has
+    ///   failed may have lost it.
+    /// - Returns: whether that was done; else ``isInDoubt``.
+    mutating func takeBack(_ error: SystemError, from start: UInt64) -> Bool {
+        if !error.isOutOfSpace || start != self.durableLength { return false }
+        do throws(SystemError) {
+            // An earlier frame can have made the file longer than it was prepared.
+            let keptBytes = max(self.fileBytes, start)
+            if self.writtenEnd > keptBytes { try self.file.truncate(to: keptBytes) }
+            let end = min(self.writtenEnd, keptBytes)
+            if end > start { try self.file.zero(from: start, bytes: end - start) }
+            self.offset = start
+            self.writtenEnd = start
+            self.isInDoubt = false
+            return true
+        } catch {
+            self.isInDoubt = true
+            return false
+        }
+    }
+
+    /// Moves on to the next segment, which begins at `nextRevision`. May be called again after a failure for lack of
+    /// space, with the same file.
     mutating func rotate(to prepared: PreparedSegment, nextRevision: UInt64) throws(SystemError) -> SegmentSummary {
         precondition(!self.owesManifest, "the manifest may be one segment behind, not two")
+        try self.seal(nextRevision)
+        return try self.advance(to: prepared, nextRevision: nextRevision)
+    }
+
+    /// Step 1, if it has not been done.
+    mutating func seal(_ nextRevision: UInt64) throws(SystemError) {
+        if self.isSealed { return }
         self.failPoint?("rotation:1")
         var seal = FrameBuilder()
         seal.begin(firstRevision: nextRevision)
-        let sealChecksum = try self.append(&seal, kind: .seal)  // 1
-        try self.synchronize()
-        return try self.advance(to: prepared, nextRevision: nextRevision, sealChecksum: sealChecksum)
+        let start = self.offset
+        do {
+            let checksum = try self.append(&seal, kind: .seal)
+            try self.synchronize()
+            self.sealChecksum = checksum
+        } catch {
+            _ = self.takeBack(error, from: start)
+            throw error
+        }
     }
 
-    /// Steps 2 to 5, for a segment that is sealed already.
-    mutating func advance(
-        to prepared: PreparedSegment, nextRevision: UInt64, sealChecksum: UInt32
+    /// Steps 2 and 3, for a segment that is sealed.
+    private mutating func advance(
+        to prepared: PreparedSegment, nextRevision: UInt64
     ) throws(SystemError) -> SegmentSummary {
+        guard let sealChecksum else { preconditionFailure("the old segment is sealed first") }
+        precondition(prepared.name.sequence == self.header.sequence + 1, "segments follow each other")
         let old = Manifest.Sealed(
             name: self.name, lastRevision: nextRevision - 1, lengthBytes: self.offset, sealChecksum: sealChecksum)
-        self.file.close()
-        self.fileBytes = try prepared.file.size()
-        self.header = SegmentHeader(
-            storeID: self.header.storeID, sequence: self.header.sequence + 1, firstRevision: nextRevision,
+        let fileBytes = try prepared.file.size()
+        let header = SegmentHeader(
+            storeID: self.header.storeID, sequence: prepared.name.sequence, firstRevision: nextRevision,
             salt: .random(in: .min ... .max), syncModeCode: self.syncMode.code,
-            createdNanoseconds: wallClockNanoseconds(), predecessor: old.asPredecessor,
-            preparedBytes: self.fileBytes)
+            createdNanoseconds: wallClockNanoseconds(), predecessor: old.asPredecessor, preparedBytes: fileBytes)
+        self.failPoint?("rotation:2")
+        try prepared.file.writeAll(header.encoded(), at: 0)
+        try prepared.file.synchronizeData()
+        try self.giveBackEnd()
+        self.file.close()
         self.file = prepared.file
+        self.header = header
+        self.fileName = prepared.name
+        self.fileBytes = fileBytes
         self.offset = UInt64(SegmentHeader.byteCount)
         self.durableLength = self.offset
-        try self.install(prepared)  // 2 to 4
+        self.sealChecksum = nil
         self.manifest.sealed.append(old)
         self.manifest.active = self.name
         self.manifest.closed = nil
-        self.failPoint?("rotation:5")
-        if self.writesManifest { try self.listSegments() }  // 5
+        self.failPoint?("rotation:3")
+        if self.writesManifest { try self.listSegments() }
         return SegmentSummary(name: old.name, sizeBytes: old.lengthBytes, lastRevision: old.lastRevision, sealed: true)
     }
 
-    private mutating func install(_ prepared: PreparedSegment) throws(SystemError) {
-        self.failPoint?("rotation:2")
-        try self.file.writeAll(self.header.encoded(), at: 0)
-        try self.file.synchronizeData()
-        let path = self.paths.segment(self.name)
-        self.failPoint?("rotation:3")
-        try self.fileSystem.rename(prepared.path, to: path)
-        self.failPoint?("rotation:4")
-        self.file = self.file.renamed(to: path)
-        try self.directory.synchronize()
+    /// What is prepared of a segment that was sealed long before it was full is of use to others.
+    private func giveBackEnd() throws(SystemError) {
+        if self.fileBytes - min(self.offset, self.fileBytes) < self.fileBytes / 8 { return }
+        do { try self.file.truncate(to: self.offset) } catch  where error.isOutOfSpace {
+            // The file is as right as before, and goes with the next compaction.
+        }
     }
 
     /// Notes what the store began with; written with the next manifest.
@@ -213,7 +283,8 @@ struct SegmentChain {
     /// - Throws: then the old manifest is still there, or it cannot be said which of the two is.
     mutating func writeManifest() throws(SystemError) {
         self.manifest.generation += 1
-        try self.fileSystem.replaceFile(self.paths.manifest, in: self.directory, with: self.manifest.encoded())
+        try self.fileSystem.replaceFile(
+            self.paths.manifest, in: self.directory, with: self.manifest.encoded(), keepsAside: true)
         self.owesManifest = false
     }
 }

@@ -202,7 +202,7 @@ extension EndToEnd {
         /// The files of the log that are there, and those that a start makes.
         private func paths(_ folder: TemporaryFolder) -> [String] {
             let path = folder.file("kv")
-            let made = ["MANIFEST.tmp", "segment-0.prepared", "segment-1.prepared"]
+            let made = ["MANIFEST.tmp", "0000000000000001.log.prepared", "0000000000000002.log.prepared"]
             return [path] + (LogFolder(path: path).names + made).map { "\(path)/\($0)" }
         }
 

@@ -20,12 +20,23 @@ struct LogFolder {
 
     /// Segments, parts and unfinished files that the MANIFEST does not list.
     ///
-    /// - Parameter isRunning: a service that runs keeps one file ready for the next segment.
+    /// - Parameter isRunning: a service that runs may be making a file for a later segment.
     func leftovers(isRunning: Bool = false) throws -> [String] {
         let listed = try self.listed()
-        let known = ["MANIFEST", "LOCK", "quarantine", "reserve", "lost+found"]
+        let known = ["MANIFEST", "MANIFEST.tmp", "LOCK", "quarantine", "reserve", "lost+found"]
         return self.names.filter { name in
             !listed.contains(name) && !known.contains(name) && !(isRunning && name.hasSuffix(".prepared"))
+                && !self.isPrepared(name)
         }
+    }
+
+    /// Whether it is a file of zeros that waits to become a segment.
+    private func isPrepared(_ name: String) -> Bool {
+        guard name.hasSuffix(".log"), let file = FileHandle(forReadingAtPath: "\(self.path)/\(name)") else {
+            return false
+        }
+        defer { try? file.close() }
+        let header = try? file.read(upToCount: 4_096)
+        return header?.allSatisfy { $0 == 0 } ?? false
     }
 }

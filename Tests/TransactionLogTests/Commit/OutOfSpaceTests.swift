@@ -21,7 +21,7 @@ struct OutOfSpaceTests {
         let fileSystem = SimulatedFileSystem()
         let observer = RecordingObserver()
         let open = try OpenLog(fileSystem, Self.configuration, observer: observer)
-        #expect(fileSystem.wait(for: .fsync, path: ".prepared", count: 3))
+        #expect(fileSystem.waitForPrepared(3))
         // The manifest's successor and no more.
         fileSystem.setCapacity(bytes: Self.usedBytes(fileSystem) + 1000)
         var acknowledged: [Transaction] = []
@@ -55,7 +55,7 @@ struct OutOfSpaceTests {
         #expect(open.log.statistics.state == .noSpace && observer.spaceChanges.map { $0?.code } == [ENOSPC])
         fileSystem.setCapacity(bytes: .max)
         // Nobody writes, and the log notices by itself.
-        #expect(fileSystem.wait(for: .fsync, path: ".prepared", count: 4))
+        #expect(fileSystem.waitForPrepared(4))
         #expect(observer.waitForSpace())
         #expect(open.log.statistics.state == .ok && observer.spaceChanges.map { $0?.code } == [ENOSPC, nil])
         for _ in 0..<6 {
@@ -124,7 +124,7 @@ struct OutOfSpaceTests {
     {
         let fileSystem = SimulatedFileSystem()
         let open = try OpenLog(fileSystem, Self.configuration)
-        #expect(fileSystem.wait(for: .fsync, path: ".prepared", count: 3))
+        #expect(fileSystem.waitForPrepared(3))
         fileSystem.inject(.error(EMFILE), on: .open, times: nil)
         var committed = 0
         var refusal: SystemError?
@@ -151,11 +151,33 @@ struct OutOfSpaceTests {
         #expect(recovered.transactions == (1...12).map { numbered($0, valueBytes: Self.value) })
     }
 
+    @Test func `a start on a full disk needs no space, and has what the stop or a crash left prepared`() throws {
+        for isCrash in [false, true] {
+            let fileSystem = SimulatedFileSystem()
+            var open = try OpenLog(fileSystem, Self.configuration)
+            #expect(fileSystem.waitForPrepared(3))
+            open.commit(numbered(1, valueBytes: Self.value))
+            let left = isCrash ? fileSystem.kill() : fileSystem
+            open.log.close()
+            left.setCapacity(bytes: Self.usedBytes(left))
+            open = try OpenLog(left, Self.configuration)
+            // At once: nobody waits for what is to be prepared first.
+            #expect(open.commit([.delete("key 1")]) == .committed(2))
+            for number in 3...5 { open.commit(numbered(number, valueBytes: Self.value)) }
+            #expect(open.log.statistics.segments.count == 2)
+            open.log.close()
+            #expect(open.log.statistics.failure == nil)
+        }
+    }
+
     @Test func `a store opens on a full disk and takes deletes alone`() throws {
         let fileSystem = SimulatedFileSystem()
         var open = try OpenLog(fileSystem, Self.configuration)
         open.commit(numbered(1, valueBytes: Self.value))
+        #expect(fileSystem.waitForPrepared(3))
         open.log.close()
+        // As in a copy that left out what holds nothing.
+        for number in [2, 3] as [UInt64] { fileSystem.delete("\(storeDirectory)/\(SegmentFileName(sequence: number))") }
         fileSystem.setCapacity(bytes: Self.usedBytes(fileSystem))
         open = try OpenLog(fileSystem, Self.configuration)
         #expect(open.replayed == [numbered(1, valueBytes: Self.value)])
@@ -191,5 +213,134 @@ struct OutOfSpaceTests {
             open.log.close()
             #expect(try Recovered(fileSystem.kill(), Self.configuration).transactions.count == 2)
         }
+    }
+
+    /// Overwrites that find no space, as file systems need it that copy on write.
+    struct Overwrite: Sendable, CustomStringConvertible {
+        var kind: SimulatedCall.Kind
+        var effect: FaultEffect
+        var code: Int32
+        var description: String { "\(self.kind) \(self.effect)" }
+    }
+
+    private static let overwrites =
+        [0, 30, 700].map { Overwrite(kind: .write, effect: .shortWrite($0), code: ENOSPC) }
+        + [ENOSPC, EDQUOT].flatMap { code in
+            [SimulatedCall.Kind.write, .fdatasync].map { Overwrite(kind: $0, effect: .error(code), code: code) }
+        }
+
+    @Test(arguments: overwrites) func `a frame that found no space is taken back, and the log goes on by itself`(
+        overwrite: Overwrite
+    ) throws {
+        let fileSystem = SimulatedFileSystem()
+        let observer = RecordingObserver()
+        let open = try OpenLog(fileSystem, Self.configuration, observer: observer)
+        #expect(open.commit(numbered(1, valueBytes: Self.value)) == .committed(1))
+        #expect(fileSystem.waitForPrepared(3))
+        fileSystem.inject(overwrite.effect, on: overwrite.kind, path: ".log")
+        let outcome = open.commit(numbered(2, valueBytes: Self.value))
+        #expect(Self.isOutOfSpace(outcome), "\(outcome.map { "\($0)" } ?? "a commit hangs")")
+        #expect(open.log.statistics.failure == nil)
+        // What is left is the log before it, after a crash as well.
+        for seed in 0..<10 as Range<UInt64> {
+            let left = seed == 0 ? fileSystem.kill() : fileSystem.crash(seed: seed)
+            let recovered = try Recovered(left, Self.configuration)
+            #expect(recovered.transactions == [numbered(1, valueBytes: Self.value)])
+            #expect(recovered.report.tornTail == nil)
+        }
+        // Nobody writes, and it is noticed all the same.
+        #expect(open.waitForSpace())
+        #expect(observer.spaceChanges.map { $0?.code } == [overwrite.code, nil])
+        for number in 2...7 {
+            #expect(open.commit(numbered(number, valueBytes: Self.value)) == .committed(UInt64(number)))
+        }
+        open.log.close()
+        let recovered = try Recovered(fileSystem.crash(seed: 1), Self.configuration)
+        #expect(recovered.transactions == (1...7).map { numbered($0, valueBytes: Self.value) })
+    }
+
+    @Test func `a frame that cannot be taken back, or a sync that may have lost others, ends the log`() throws {
+        let fileSystem = SimulatedFileSystem()
+        let open = try OpenLog(fileSystem, Self.configuration)
+        #expect(fileSystem.waitForPrepared(3))
+        fileSystem.inject(.error(ENOSPC), on: .fdatasync, path: ".log", times: 2)
+        guard case .refused(.failed(let error, written: true))? = open.commit(numbered(1)) else {
+            Issue.record("it was not refused as a failure")
+            return open.log.close()
+        }
+        #expect(error.code == ENOSPC && open.log.statistics.failure == error)
+        open.log.close()
+
+        let other = SimulatedFileSystem()
+        let unsynced = try OpenLog(other, testConfiguration(segmentBytes: 8192, syncMode: .never))
+        #expect(other.waitForPrepared(3))
+        #expect(unsynced.commit(numbered(1)) == .committed(1))
+        other.inject(.error(ENOSPC), on: .write, path: ".log")
+        guard case .refused(.failed)? = unsynced.commit(numbered(2)) else {
+            Issue.record("it was not refused as a failure")
+            return unsynced.log.close()
+        }
+        unsynced.log.close()
+    }
+
+    /// The calls of a move to the next segment, in order, and whether it is made without the one that fails.
+    @Test(
+        arguments: [ENOSPC, EDQUOT],
+        [
+            (.write, ".log", false), (.fdatasync, ".log", false), (.write, "2.log", false),
+            (.fdatasync, "2.log", false), (.truncate, "1.log", true), (.open, "MANIFEST", true),
+            (.write, "MANIFEST", true), (.truncate, "MANIFEST", true), (.fsync, "MANIFEST", true),
+            (.rename, "MANIFEST", true), (.directorySync, "", true),
+        ] as [(SimulatedCall.Kind, String, Bool)])
+    func `a move that finds no space at any call is made later, and loses nothing`(
+        code: Int32, failing: (kind: SimulatedCall.Kind, path: String, isMade: Bool)
+    ) throws {
+        let fileSystem = SimulatedFileSystem()
+        let open = try OpenLog(fileSystem, Self.configuration)
+        for number in 1...3 { open.commit(numbered(number, valueBytes: Self.value)) }
+        #expect(fileSystem.waitForPrepared(3))
+        fileSystem.inject(.error(code), on: failing.kind, path: failing.path)
+        var expected = (1...3).map { numbered($0, valueBytes: Self.value) }
+        let outcome = open.commit(numbered(4, valueBytes: Self.value))
+        if failing.isMade {
+            #expect(outcome == .committed(4))
+            expected.append(numbered(4, valueBytes: Self.value))
+        } else {
+            #expect(Self.isOutOfSpace(outcome))
+        }
+        #expect(open.log.statistics.failure == nil)
+        for seed in 0..<10 as Range<UInt64> {
+            let left = seed == 0 ? fileSystem.kill() : fileSystem.crash(seed: seed)
+            #expect(try Recovered(left, Self.configuration).transactions == expected)
+        }
+        #expect(open.waitForSpace())
+        for number in expected.count + 1...9 {
+            #expect(open.commit(numbered(number, valueBytes: Self.value)) == .committed(UInt64(number)))
+        }
+        open.log.close()
+        let recovered = try Recovered(fileSystem.crash(seed: 0), Self.configuration)
+        #expect(recovered.transactions == (1...9).map { numbered($0, valueBytes: Self.value) })
+    }
+
+    @Test func `a log that has found no space for its next segment opens, and goes on once there is some`() throws {
+        let fileSystem = SimulatedFileSystem()
+        var open = try OpenLog(fileSystem, Self.configuration)
+        for number in 1...3 { open.commit(numbered(number, valueBytes: Self.value)) }
+        #expect(fileSystem.waitForPrepared(3))
+        fileSystem.inject(.error(ENOSPC), on: .write, path: "2.log")
+        #expect(Self.isOutOfSpace(open.commit(numbered(4, valueBytes: Self.value))))
+        let left = fileSystem.kill()
+        open.log.close()
+        // Sealed, with nothing prepared, on a full disk.
+        for number in [2, 3] as [UInt64] { left.delete("\(storeDirectory)/\(SegmentFileName(sequence: number))") }
+        left.setCapacity(bytes: Self.usedBytes(left))
+        open = try OpenLog(left, Self.configuration)
+        #expect(open.replayed.count == 3)
+        #expect(Self.isOutOfSpace(open.commit([.delete("key 1")])))
+        left.setCapacity(bytes: .max)
+        #expect(open.waitForSpace())
+        #expect(open.commit(numbered(4, valueBytes: Self.value)) == .committed(4))
+        open.log.close()
+        #expect(try Recovered(left.crash(seed: 0), Self.configuration).transactions.count == 4)
     }
 }

@@ -49,7 +49,10 @@ struct CompactionTests {
         let files = Set(fileSystem.files.map { String($0.split(separator: "/").last!) })
         let manifest = try Manifest(decoding: fileSystem.contents("\(storeDirectory)/MANIFEST")!)
         let listed = manifest.parts.map(\.name.description) + manifest.sealed.map(\.name.description)
-        #expect(files == Set(listed + [manifest.active.description, "MANIFEST", "LOCK"]))
+        let prepared = (1...2 as ClosedRange<UInt64>).map {
+            "\(SegmentFileName(sequence: manifest.active.sequence + $0))"
+        }
+        #expect(files == Set(listed + prepared + [manifest.active.description, "MANIFEST", "MANIFEST.tmp", "LOCK"]))
         #expect(manifest.base.lastRevision > 400)
     }
 
@@ -216,13 +219,16 @@ struct CompactionPolicyTests {
         #expect(trigger(size: 2_000, live: 1_800) == nil)
         #expect(trigger(size: 2_001, live: 1_900) == nil, "almost nothing would be given back")
         policy.maxBytes = 0
-        // On a full disk what a further segment takes is worth the work; the active segment's own garbage stays.
+        // On a full disk a quarter of what a further segment takes is worth the work. The active segment's own garbage
+        // counts if there is a file to go on in.
         var full = self.space(size: 10_000, live: 3_000)
-        func triggerWhenFull() -> CompactionTrigger? {
-            policy.trigger(for: full, isOutOfSpace: true, segmentBytes: 2_904, replayBytesPerSecond: 1e9)
+        func triggerWhenFull(canSeal: Bool = false) -> CompactionTrigger? {
+            policy.trigger(
+                for: full, isOutOfSpace: true, canSeal: canSeal, segmentBytes: 4 * 2_904, replayBytesPerSecond: 1e9)
         }
         policy.minBytes = .max
         #expect(triggerWhenFull() == nil)
+        #expect(triggerWhenFull(canSeal: true) == .noSpace)
         full.updateActive(sizeBytes: 10_000, lastRevision: 9, sealed: true)
         #expect(triggerWhenFull() == .noSpace)
         full.apply(LiveChange(revision: 1, bytes: 1))

@@ -149,7 +149,7 @@ struct FaultSweepTests {
         /// In the path of the file that is left.
         var path: String {
             switch self {
-            case .segmentNotRemoved: "0000000000000001-0000000000000001.log"
+            case .segmentNotRemoved: "0000000000000001.log"
             case .partNameNotDurable: "-00000001.snapshot"
             }
         }
@@ -161,12 +161,21 @@ struct FaultSweepTests {
         let observer = RecordingObserver()
         let open = try OpenLog(fileSystem, CompactionTests.configuration(), observer: observer, keepsHistory: false)
         for number in 0..<60 { open.commit(numbered(number, valueBytes: 300)) }
+        let failed: CompactionStatus.Outcome?
         switch leftover {
-        case .segmentNotRemoved: fileSystem.inject(.error(EIO), on: .remove, path: ".log")
-        // The first two are those of the move to the next segment.
-        case .partNameNotDurable: fileSystem.inject(.error(EIO), on: .directorySync, skipping: 2)
+        case .segmentNotRemoved:
+            #expect(open.waitForPrepared())
+            fileSystem.inject(.error(EIO), on: .remove, path: "1.log")
+            failed = try CompactionTests.compact(open, observer)
+        case .partNameNotDurable:
+            let gate = fileSystem.gate(on: .rename, path: ".snapshot.tmp")
+            let asked = open.log.compact()
+            #expect(asked != nil && gate.waitForArrival() && open.waitForPrepared())
+            fileSystem.inject(.error(EIO), on: .directorySync)
+            gate.open()
+            failed = observer.waitForCompaction()
         }
-        #expect(try CompactionTests.compact(open, observer).error?.contains("errno 5") == true)
+        #expect(failed?.error?.contains("errno 5") == true)
         for crashed in [fileSystem.kill(), fileSystem.crash(seed: 1)] {
             let recovered = try RecoveredState(crashed, CompactionTests.configuration())
             #expect(recovered.records == open.client.records)
@@ -175,9 +184,12 @@ struct FaultSweepTests {
         #expect(fileSystem.wait(for: .remove, path: leftover.path, count: 1))
         let manifest = try Manifest(decoding: fileSystem.contents("\(storeDirectory)/MANIFEST")!)
         let listed = manifest.parts.map(\.name.description) + manifest.sealed.map(\.name.description)
-        let known = Set(listed + [manifest.active.description, "MANIFEST", "LOCK"])
-        let files = fileSystem.files.map { String($0.split(separator: "/").last!) }
-        #expect(files.filter { !known.contains($0) && !$0.hasSuffix(".prepared") } == [])
+        let known = Set(listed + [manifest.active.description, "MANIFEST", "MANIFEST.tmp", "LOCK"])
+        let files = fileSystem.files.filter { path in
+            !known.contains(String(path.split(separator: "/").last!)) && !path.hasSuffix(".prepared")
+        }
+        // Nothing but what is prepared.
+        #expect(files.filter { fileSystem.contents($0)!.contains { $0 != 0 } } == [])
         let again = try OpenLog(fileSystem.kill(), CompactionTests.configuration(), keepsHistory: false)
         #expect(again.client.records == open.client.records)
         again.log.close()
@@ -213,7 +225,7 @@ struct FaultSweepTests {
             let again = try RecoveredState(fileSystem.crash(seed: 9), workload.configuration)
             #expect(again.records.count == records.count + 1, place)
             #expect(records.allSatisfy { again.records[$0.key] == $0.value }, place)
-            let names = fileSystem.files.filter { $0.hasSuffix(".tmp") || $0.hasSuffix(".prepared") }
+            let names = fileSystem.files.filter { $0.hasSuffix(".snapshot.tmp") || $0.hasSuffix(".prepared") }
             #expect(names == [], place)
         } catch {
             Issue.record("\(place): \(error)")

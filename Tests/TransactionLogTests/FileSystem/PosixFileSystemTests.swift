@@ -51,6 +51,7 @@ struct PosixFileSystemTests {
     @Test func `a store keeps its files for its owner alone, in folders that it makes`() throws {
         let open = try OpenLog(self.fileSystem, self.configuration())
         #expect(open.commit(numbered(1)) == .committed(1))
+        #expect(open.waitForPrepared())
         for name in ["a", "a/b", "a/b/kv"] { #expect(self.mode(self.path(name)) == 0o700) }
         for name in try self.fileSystem.list(self.path("a/b/kv")) {
             #expect(self.mode(self.path("a/b/kv/\(name)")) == 0o600, "\(name)")
@@ -58,7 +59,10 @@ struct PosixFileSystemTests {
         open.log.close()
         #expect(
             try self.fileSystem.list(self.path("a/b/kv")).sorted()
-                == ["0000000000000001-0000000000000001.log", "LOCK", "MANIFEST"])
+                == [
+                    "0000000000000001.log", "0000000000000002.log", "0000000000000003.log", "LOCK", "MANIFEST",
+                    "MANIFEST.tmp",
+                ])
     }
 
     @Test func `what was written is there after reopening, over several segments`() throws {

@@ -4,15 +4,21 @@ import Testing
 
 @testable import TransactionLog
 
-/// The files in `Golden/version-1` are what version 1 of the format is: they never change. Another version gets
-/// another folder, and this one stays readable.
+/// The files in `Golden/version-1` and `version-2` are what those versions of the format are: they never change. Another
+/// version gets another folder, and these stay readable. The second one has other names, and a manifest with those.
 ///
 /// `TXLOG_WRITE_GOLDEN=1 swift test --filter GoldenFileTests` writes files that are not there yet.
 @Suite("Golden files")
 struct GoldenFileTests {
-    private static let folder =
+    private static func folder(_ version: Int) -> String {
         #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(2).joined(separator: "/")
-        + "/Golden/version-1"
+            + "/Golden/version-\(version)"
+    }
+
+    private static func name(_ sequence: UInt64, _ firstRevision: UInt64, _ version: Int) -> SegmentName {
+        let file = SegmentFileName(sequence: sequence, firstRevision: version == 1 ? firstRevision : nil)
+        return SegmentName(file, firstRevision: firstRevision)
+    }
 
     private static let storeID = StoreID(high: 0x0B7F_6A52_3C1D_4E8F, low: 0x9A20_5D1C_7E4F_8B63)
     private static let created: UInt64 = 1_700_000_000_000_000_000
@@ -55,7 +61,7 @@ struct GoldenFileTests {
     }
 
     /// The files as this program writes them.
-    private static func encoded() -> [(name: String, bytes: [UInt8])] {
+    private static func encoded(_ version: Int) -> [(name: String, bytes: [UInt8])] {
         var one = Segment(
             SegmentHeader(
                 storeID: Self.storeID, sequence: 1, firstRevision: 1, salt: 0x5EED_0001, syncModeCode: 0,
@@ -64,7 +70,7 @@ struct GoldenFileTests {
         for frame in Self.first { one.add(.data, frame) }
         one.add(.seal)
         let sealed = Manifest.Sealed(
-            name: SegmentName(sequence: 1, firstRevision: 1), lastRevision: one.nextRevision - 1,
+            name: Self.name(1, 1, version), lastRevision: one.nextRevision - 1,
             lengthBytes: UInt64(one.length), sealChecksum: one.lastChecksum)
         var two = Segment(
             SegmentHeader(
@@ -75,7 +81,7 @@ struct GoldenFileTests {
                     sealChecksum: sealed.sealChecksum)))
         for frame in Self.second { two.add(.data, frame) }
         two.add(.cleanShutdown)
-        let active = SegmentName(sequence: 2, firstRevision: two.header.firstRevision)
+        let active = Self.name(2, two.header.firstRevision, version)
         let manifest = Manifest(
             storeID: Self.storeID, generation: 2, sealed: [sealed], active: active,
             imported: .init(lengthBytes: 11, checksum: 0x1234_ABCD))
@@ -85,25 +91,26 @@ struct GoldenFileTests {
         ]
     }
 
-    private static func read(_ name: String) throws -> [UInt8] {
-        try PosixFileSystem().readFile("\(Self.folder)/\(name)", limitBytes: 1 << 20)
+    private static func read(_ name: String, _ version: Int) throws -> [UInt8] {
+        try PosixFileSystem().readFile("\(Self.folder(version))/\(name)", limitBytes: 1 << 20)
     }
 
-    @Test func `the writer still writes these bytes`() throws {
-        for (name, bytes) in Self.encoded() {
-            if unsafe getenv("TXLOG_WRITE_GOLDEN") != nil, access("\(Self.folder)/\(name)", F_OK) != 0 {
-                let file = try PosixFileSystem().open("\(Self.folder)/\(name)", .createNew)
+    @Test(arguments: [1, 2]) func `the writer still writes these bytes`(version: Int) throws {
+        for (name, bytes) in Self.encoded(version) {
+            let path = "\(Self.folder(version))/\(name)"
+            if unsafe getenv("TXLOG_WRITE_GOLDEN") != nil, access(path, F_OK) != 0 {
+                let file = try PosixFileSystem().open(path, .createNew)
                 try file.writeAll(bytes, at: 0)
                 file.close()
             }
-            #expect(try Self.read(name) == bytes, "\(name)")
+            #expect(try Self.read(name, version) == bytes, "\(name)")
         }
     }
 
-    @Test func `the reader still reads what is in them`() throws {
+    @Test(arguments: [1, 2]) func `the reader still reads what is in them`(version: Int) throws {
         let fileSystem = SimulatedFileSystem()
-        for name in try PosixFileSystem().list(Self.folder) {
-            fileSystem.install("\(storeDirectory)/\(name)", try Self.read(name))
+        for name in try PosixFileSystem().list(Self.folder(version)) {
+            fileSystem.install("\(storeDirectory)/\(name)", try Self.read(name, version))
         }
         let recovered = try Recovered(fileSystem)
         #expect(recovered.transactions == (Self.first + Self.second).flatMap { $0 })

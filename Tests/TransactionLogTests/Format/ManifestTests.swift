@@ -33,9 +33,27 @@ struct ManifestTests {
         #expect(try Manifest(decoding: Self.manifest.encoded()) == Self.manifest)
         var small = Self.manifest
         small.sealed = []
+        small.active = SegmentName(sequence: 3, firstRevision: 1)
         small.closed = nil
         small.imported = nil
         #expect(try Manifest(decoding: small.encoded()) == small)
+    }
+
+    @Test func `names that say where their segments begin make a manifest of version 1, as they did`() throws {
+        #expect(String(decoding: Self.manifest.encoded(), as: UTF8.self).hasPrefix("txlog-kv manifest 2\n"))
+        var older = Self.manifest
+        for index in older.sealed.indices { older.sealed[index].name = Self.older(older.sealed[index].name) }
+        older.active = Self.older(older.active)
+        let text = String(decoding: older.encoded(), as: UTF8.self)
+        #expect(text.hasPrefix("txlog-kv manifest 1\n"))
+        #expect(text.contains("\nactive 0000000000000003-0000000000000000.log\n"))
+        #expect(try Manifest(decoding: older.encoded()) == older)
+    }
+
+    private static func older(_ name: SegmentName) -> SegmentName {
+        SegmentName(
+            SegmentFileName(sequence: name.sequence, firstRevision: name.firstRevision),
+            firstRevision: name.firstRevision)
     }
 
     @Test func `every flipped bit is refused`() {
@@ -58,7 +76,7 @@ struct ManifestTests {
     }
 
     @Test func `another version or an unknown line is from a newer program`() {
-        for text in ["txlog-kv manifest 2\n", "txlog-kv manifest 1\nsnapshot 1 2 3\n"] {
+        for text in ["txlog-kv manifest 3\n", "txlog-kv manifest 1\nsnapshot 1 2 3\n"] {
             guard case .unsupported("MANIFEST", _)? = Self.error(Self.withChecksum(text)) else {
                 Issue.record("\(text) was not refused as such")
                 continue

@@ -7,17 +7,22 @@ struct NameTests {
     @Test(arguments: [(1, 1), (0xA1, 0xF4241), (UInt64.max, 0)] as [(UInt64, UInt64)])
     func `segment names are read back and sort as the log runs`(sequence: UInt64, revision: UInt64) {
         let name = SegmentName(sequence: sequence, firstRevision: revision)
-        #expect(SegmentName(name.description) == name)
-        #expect(name.description.utf8.count == 37)
+        #expect(SegmentFileName(name.description) == name.file)
+        #expect(name.description.utf8.count == 20)
+        let older = SegmentFileName(sequence: sequence, firstRevision: revision)
+        #expect(SegmentFileName(older.description) == older)
+        #expect(older.description.utf8.count == 37)
+        #expect(SegmentName(older, firstRevision: 7).firstRevision == revision)
     }
 
     @Test(arguments: [
         "", "MANIFEST", "0000000000000001-0000000000000001", "0000000000000001-0000000000000001.lo",
         "0000000000000001-000000000000001.log", "000000000000000A-0000000000000001.log",
         "+000000000000001-0000000000000001.log", "0000000000000001_0000000000000001.log",
-        "0000000000000001-0000000000000001.log.torn",
+        "0000000000000001-0000000000000001.log.torn", "0000000000000001.log.prepared", "000000000000001.log",
+        "000000000000000A.log", "0000000000000001-.log", "kv.log", ".log",
     ])
-    func `other names are no segments`(text: String) { #expect(SegmentName(text) == nil) }
+    func `other names are no segments`(text: String) { #expect(SegmentFileName(text) == nil) }
 
     @Test func `a store id is read back and is a version 4 UUID`() {
         for _ in 0..<100 {

@@ -139,7 +139,7 @@ struct GoImportTests {
                 #expect(crashed.contents(Self.source) == nil)
                 #expect(crashed.contents(Self.kept) == bytes)
                 #expect(recovered.report.unknownFiles == [])
-                #expect(!crashed.files.contains { $0.hasSuffix(".prepared") || $0.hasSuffix(".tmp") })
+                #expect(!crashed.files.contains { $0.hasSuffix(".prepared") })
             }
         }
         print("\(interruptions) interrupted imports")

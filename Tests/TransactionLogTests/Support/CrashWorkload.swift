@@ -47,18 +47,17 @@ struct CrashWorkload {
         func prepareNext() {
             prepared += 1
             gate.admit()
-            _ = fileSystem.wait(for: .fsync, path: ".prepared", count: prepared)
+            _ = fileSystem.waitForPrepared(prepared)
         }
-        _ = fileSystem.wait(for: .fdatasync, path: ".log", count: 1)
+        // The header of the first segment, and the first heartbeat.
+        _ = fileSystem.wait(for: .fdatasync, path: ".log", count: 2)
         for _ in 0..<2 { prepareNext() }
         for batch in self.batches {
             for ticket in open.submit(batch) {
                 if case .committed? = ticket.wait() { run.acknowledged += 1 }
             }
             if fileSystem.isDead { break }
-            if fileSystem.calls.count(where: { $0.kind == .rename && $0.path.hasSuffix(".prepared") }) == prepared - 1 {
-                prepareNext()
-            }
+            if open.log.statistics.segments.count == prepared - 1 { prepareNext() }
         }
         return run
     }

@@ -17,7 +17,6 @@ struct LogMaker {
     private(set) var chain: SegmentChain
     private(set) var transactions: [Transaction]
     private(set) var frames: [Frame] = []
-    private var preparedNumber = 100
 
     /// Opens the store, which begins it when there is none.
     init(
@@ -58,10 +57,9 @@ struct LogMaker {
     }
 
     mutating func rotate() throws(SystemError) {
-        self.preparedNumber += 1
         let prepared = try PreparedSegment.make(
-            path: "\(storeDirectory)/segment-\(self.preparedNumber).prepared", in: storeDirectory,
-            sizeBytes: self.configuration.segmentBytes, fileSystem: self.fileSystem)
+            SegmentFileName(sequence: self.chain.name.sequence + 1), sizeBytes: self.configuration.segmentBytes,
+            paths: LogPaths(directory: storeDirectory), fileSystem: self.fileSystem)
         let name = self.chain.name
         let start = Int(self.chain.offset)
         _ = try self.chain.rotate(to: prepared, nextRevision: self.nextRevision)
@@ -73,9 +71,10 @@ struct LogMaker {
 }
 
 extension SimulatedFileSystem {
-    /// Overwrites a part of a file, durably.
+    /// Overwrites a part of a file, durably; the file gets longer where it is too short.
     func patch(_ path: String, at offset: Int, _ bytes: [UInt8]) {
         var content = self.contents(path)!
+        content += [UInt8](repeating: 0, count: max(0, offset + bytes.count - content.count))
         content.replaceSubrange(offset..<offset + bytes.count, with: bytes)
         self.install(path, content)
     }

@@ -48,6 +48,9 @@ struct OpenLog {
     /// - Returns: false when there was no space for further segments within 30 seconds.
     func waitForSpace() -> Bool { self.wait { $0.noSpace == nil } }
 
+    /// - Returns: false when the files for the next segments were not ready within 30 seconds.
+    func waitForPrepared() -> Bool { self.wait { _ in self.log.preparedSegments == 2 } }
+
     /// - Returns: false when it was not so within 30 seconds.
     func wait(until condition: (LogStatistics) -> Bool) -> Bool {
         let end = monotonicNanoseconds() + 30_000_000_000

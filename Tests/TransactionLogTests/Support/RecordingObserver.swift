@@ -17,6 +17,7 @@ final class RecordingObserver: LogObserver {
     private let passList = Mutex<[ScrubStatus.Pass]>([])
     private let scrubEnds = DispatchSemaphore(value: 0)
     private let spaceList = Mutex<[SystemError?]>([])
+    private let placementList = Mutex<[OverwritePlacement]>([])
     private let outcomeList = Mutex<[CompactionStatus.Outcome]>([])
     private let compactionEnds = DispatchSemaphore(value: 0)
     private let syncs = DispatchSemaphore(value: 0)
@@ -24,6 +25,8 @@ final class RecordingObserver: LogObserver {
     var failures: [Failure] { self.failureList.withLock { $0 } }
     /// Why there was no space, and nil when there was again, in order.
     var spaceChanges: [SystemError?] { self.spaceList.withLock { $0 } }
+    /// Where overwrites were found to go, when that was news.
+    var placements: [OverwritePlacement] { self.placementList.withLock { $0 } }
     var commits: Int { self.commitCount.withLock { $0 } }
     var rotations: Int { self.rotationCount.withLock { $0 } }
 
@@ -57,6 +60,7 @@ final class RecordingObserver: LogObserver {
         self.spaceList.withLock { $0.append(error) }
         if error == nil { self.spaceReturns.signal() }
     }
+    func overwritesFound(_ placement: OverwritePlacement) { self.placementList.withLock { $0.append(placement) } }
     func compactionStarted(number: UInt64, trigger: CompactionTrigger, space: LogSpace) {}
     func compactionEnded(_ outcome: CompactionStatus.Outcome) {
         self.outcomeList.withLock { $0.append(outcome) }

@@ -1,0 +1,111 @@
+import Glibc
+import SimulatedStorage
+import Testing
+
+@testable import TransactionLog
+
+/// Whatever the sizes and the order of operations: if what is live fits by the rule that the README states, sets go on by
+/// themselves, and deletes go on in any case. `TXLOG_KV_SPACE_MODELS` is the number of runs.
+@Suite("Full disk: a model of any sizes and orders")
+struct SpaceModelTests {
+    private static let runs = unsafe getenv("TXLOG_KV_SPACE_MODELS").flatMap { unsafe Int(String(cString: $0)) } ?? 24
+
+    /// One run, all of it from the seed.
+    private struct Run {
+        let open: OpenLog
+        let fileSystem: SimulatedFileSystem
+        let segmentBytes: Int
+        let capacityBytes: Int
+        let valueBytes: ClosedRange<Int>
+        var generator: SeededGenerator
+        var records: [[UInt8]: Int] = [:]
+        var refusals = 0
+
+        init(seed: UInt64) throws {
+            var generator = SeededGenerator(seed: seed)
+            self.segmentBytes = [65_536, 98_304, 131_072].randomElement(using: &generator)!
+            let most = [300, 2_000, 12_000].randomElement(using: &generator)!
+            self.valueBytes = 0...most
+            // From barely what the log takes for itself to three times that.
+            let share = Double.random(in: 1.05...3, using: &generator)
+            self.capacityBytes = Int(Double(Self.ownBytes(self.segmentBytes)) * share)
+            var configuration = testConfiguration(segmentBytes: self.segmentBytes)
+            configuration.compaction.keepsReserve = true
+            configuration.compaction.startsByItself = true
+            configuration.compaction.minBytes = .max
+            self.fileSystem = SimulatedFileSystem()
+            self.fileSystem.setCapacity(bytes: self.capacityBytes)
+            self.open = try OpenLog(self.fileSystem, configuration, keepsHistory: false)
+            self.generator = generator
+        }
+
+        /// What the log takes beside the data: three and a half segments. Small ones have margins that large ones do not.
+        static func ownBytes(_ segmentBytes: Int) -> Int { segmentBytes * 7 / 2 + segmentBytes / 4 + 65_536 }
+
+        /// Whether what is live now fits beside that, and one value more.
+        var fits: Bool {
+            let live = self.records.reduce(0) { $0 + $1.value + $1.key.count + 64 }
+            return live * 11 / 10 + self.valueBytes.upperBound + Self.ownBytes(self.segmentBytes) <= self.capacityBytes
+        }
+
+        mutating func set(_ key: [UInt8]) -> Bool {
+            let count = Int.random(in: self.valueBytes, using: &self.generator)
+            guard self.commit([.set(key, [UInt8](repeating: 7, count: count))]) else { return false }
+            self.records[key] = count
+            return true
+        }
+
+        mutating func delete(_ key: [UInt8]) -> Bool {
+            guard self.commit([.delete(key)]) else { return false }
+            self.records[key] = nil
+            return true
+        }
+
+        private mutating func commit(_ transaction: Transaction) -> Bool {
+            switch self.open.commit(transaction) {
+            case .committed?: return true
+            case .refused(.outOfSpace)?: self.refusals += 1
+            case let other: Issue.record("\(other.map { "\($0)" } ?? "a commit hangs")")
+            }
+            return false
+        }
+
+    }
+
+    @Test(arguments: 0..<UInt64(runs)) func `if what is live fits, sets go on by themselves`(seed: UInt64) throws {
+        var run = try Run(seed: seed)
+        defer { run.open.log.close() }
+        let place = Comment("seed \(seed): segments of \(run.segmentBytes), a disk of \(run.capacityBytes)")
+        let keys = run.capacityBytes / max(64, run.valueBytes.upperBound / 2)
+        for round in 0..<4 {
+            // New keys or the same ones again, until the disk is full or it has been enough.
+            let span = [8, keys / 4 + 1, keys].randomElement(using: &run.generator)!
+            for _ in 0..<3 * keys {
+                let key = Array("\(Int.random(in: 0..<span, using: &run.generator))".utf8)
+                if !run.set(key) { break }
+            }
+            // Deletes of all, most or a few keys, in the order of the log or in none.
+            let share = [1, 0.9, 0.5, 0.1].randomElement(using: &run.generator)!
+            var victims = run.records.keys.sorted { $0.lexicographicallyPrecedes($1) }
+            if Bool.random(using: &run.generator) { victims.shuffle(using: &run.generator) }
+            for key in victims.prefix(Int(Double(victims.count) * share)) {
+                let isDeleted = run.open.wait { _ in run.delete(key) }
+                try #require(isDeleted, "\(place), round \(round): deletes do not go on: \(Self.state(run))")
+            }
+            if !run.fits { continue }
+            let goesOn = run.open.wait { _ in run.set(Array("one more".utf8)) }
+            try #require(goesOn, "\(place), round \(round): sets do not go on: \(Self.state(run))")
+        }
+        #expect(run.open.client.records.count == run.records.count, place)
+        #expect(run.open.log.statistics.failure == nil, place)
+        print("seed \(seed): \(run.refusals) refusals, compactions \(run.open.log.compaction.runs)")
+    }
+
+    private static func state(_ run: Run) -> String {
+        let space = run.open.log.statistics.space
+        let files = run.fileSystem.files.map {
+            "\($0.split(separator: "/").last!) \(run.fileSystem.contents($0)!.count)"
+        }
+        return "\(run.open.log.compaction); live \(space.liveBytes) of \(space.sizeBytes) in \(files)"
+    }
+}
