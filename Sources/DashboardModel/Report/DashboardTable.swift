@@ -1,7 +1,7 @@
 import JSONLogging
 
 /// The handlers of the dashboard as lines of comma-separated values (RFC 4180), for a spreadsheet: raw numbers in base
-/// units, nothing for what is not known, `+Inf` for a quantile that lies above the highest bound.
+/// units, nothing for what is not known, `+Inf` for a quantile above the highest bound, the bound for one below the lowest.
 package enum DashboardTable {
     package static let header =
         "at,target,availability,handler,window_seconds,requests,requests_per_second,error_ratio,client_error_ratio,"
@@ -26,7 +26,7 @@ package enum DashboardTable {
 
     private static func number(_ quantile: QuantileEstimate) -> Double? {
         if case .above = quantile { return .infinity }
-        return quantile.atLeast
+        return quantile.number
     }
 
     private static func text(_ number: Double?) -> String {

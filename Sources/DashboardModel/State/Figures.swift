@@ -124,7 +124,7 @@ extension Figures {
         }
         self.data.judge(thresholds, before: before?.data)
         self.syncLevel = thresholds.syncP99.level(
-            of: self.sync.quantile(0.99).atLeast, before: before?.syncLevel ?? .none)
+            of: self.sync.quantile(0.99).number, before: before?.syncLevel ?? .none)
     }
 }
 
@@ -133,6 +133,6 @@ extension HandlerFigures {
         // `/readyz` answers 503 while a service is not ready: that is no failure, and a condition tells of it.
         let errors = self.name == "readyz" ? nil : self.errorRatio
         self.errorLevel = thresholds.errorRatio.level(of: errors, before: before?.errorLevel ?? .none)
-        self.p99Level = thresholds.p99.level(of: self.quantile(0.99).atLeast, before: before?.p99Level ?? .none)
+        self.p99Level = thresholds.p99.level(of: self.quantile(0.99).number, before: before?.p99Level ?? .none)
     }
 }

@@ -107,13 +107,13 @@ extension TargetState {
         if let sinceLast, let figures = self.figures {
             for handler in sinceLast.handlers { values[.handlerRate(handler.name)] = handler.rate }
             values[.rate] = sinceLast.data.rate
-            values[.p50] = figures.data.quantile(0.5).atLeast
-            values[.p95] = figures.data.quantile(0.95).atLeast
-            values[.p99] = figures.data.quantile(0.99).atLeast
+            values[.p50] = figures.data.quantile(0.5).number
+            values[.p95] = figures.data.quantile(0.95).number
+            values[.p99] = figures.data.quantile(0.99).number
             values[.errorRatio] = figures.data.errorRatio
             values[.appendedBytesRate] = sinceLast.appendedBytesRate
             values[.syncRate] = sinceLast.syncRate
-            values[.syncP99] = figures.sync.quantile(0.99).atLeast
+            values[.syncP99] = figures.sync.quantile(0.99).number
             values[.cpu] = sinceLast.cpu
             self.session.requests += sinceLast.data.counts.requests
             self.session.serverErrors += sinceLast.data.counts.serverErrors

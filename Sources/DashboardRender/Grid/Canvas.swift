@@ -111,13 +111,14 @@ struct Canvas {
 
     func bytesRate(_ rate: Double?) -> String { rate.map { "\(Quantity.bytes($0, self.view.units))/s" } ?? "--" }
 
-    /// A quantile: `-` for no observations, `>10.0s` for one above the highest bound.
+    /// A quantile: `-` for no observations, `<1.00µs` for one below the lowest bound, `>10.0s` for one above the highest.
     func quantile(_ estimate: QuantileEstimate) -> String {
         switch estimate {
         case .none: "-"
         case .value(let seconds): Quantity.duration(seconds)
         case .above(let bound): ">\(Quantity.duration(bound))"
         }
+        case .below(let bound): "<\(Quantity.duration(bound))"
     }
 
     /// A time of day, `14:03:22`, in the view's time zone.
