@@ -77,7 +77,7 @@ package enum DashboardReport {
     private static func write(_ row: HandlerFigures, to object: inout JSONWriter) {
         object.member("handler", row.name)
         object.member("requests_per_second", row.rate)
-        object.member("requests", row.counts.requests)
+        object.member("requests", row.counts.traffic)
         object.member("error_ratio", row.errorRatio)
         object.member("client_error_ratio", row.clientErrorRatio)
         object.member("duration_seconds", object: { self.writeQuantiles(row.counts.durations, to: &$0) })

@@ -16,7 +16,7 @@ package enum DashboardTable {
             guard let figures = target.figures else { return "\(begin),data total,,,,,,,,\n" }
             return (figures.handlers + [figures.data]).map { row in
                 let numbers = [
-                    figures.windowSeconds, row.counts.requests, row.rate, row.errorRatio, row.clientErrorRatio,
+                    figures.windowSeconds, row.counts.traffic, row.rate, row.errorRatio, row.clientErrorRatio,
                     self.number(row.quantile(0.5)), self.number(row.quantile(0.95)), self.number(row.quantile(0.99)),
                 ]
                 return "\(begin),\(self.quoted(row.name)),\(numbers.map(self.text).joined(separator: ","))\n"

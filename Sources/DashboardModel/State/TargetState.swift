@@ -46,6 +46,8 @@ package struct TargetState: Sendable {
 
     /// The scrapes that the window of ``figures`` reaches over, oldest first.
     var recent: [(time: Double, snapshot: MetricsSnapshot)] = []
+    /// Which requests of this run of the service are kvtop's own.
+    var ownPolls = OwnPolls()
     /// The newest event of the service that was taken over.
     var newestEvent = (instance: "", number: 0)
 
