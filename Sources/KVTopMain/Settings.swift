@@ -59,7 +59,7 @@ struct Settings {
         self.view.view = try command.screen.view.map(Self.view) ?? .overview
         self.view.isReadOnly = command.sources.readOnly || file.isReadOnly
         self.view.intervalSeconds = self.intervalSeconds
-        self.view.utcOffsetSeconds = Self.utcOffset()
+        self.view.utcOffset = Self.utcOffset
         if !self.wantsColor { self.view.theme = .mono }
     }
 
@@ -128,11 +128,11 @@ struct Settings {
         }
     }
 
-    /// Seconds that the local time is ahead of UTC now.
-    private static func utcOffset() -> Double {
-        var now = time(nil)
+    /// Seconds that the local time is ahead of UTC at a moment in seconds since 1970.
+    @Sendable private static func utcOffset(at seconds: Double) -> Double {
+        guard var time = time_t(exactly: seconds.rounded(.down)) else { return 0 }
         var fields = unsafe tm()
-        guard unsafe localtime_r(&now, &fields) != nil else { return 0 }
+        guard unsafe localtime_r(&time, &fields) != nil else { return 0 }
         return unsafe Double(fields.tm_gmtoff)
     }
 

@@ -121,6 +121,10 @@ struct Canvas {
         case .below(let bound): "<\(Quantity.duration(bound))"
     }
 
-    /// A time of day, `14:03:22`, in the view's time zone.
-    func timeOfDay(_ wallTime: Double) -> String { ClockText.timeOfDay(wallTime + self.view.utcOffsetSeconds) }
+    /// A time of day, `14:03:22`, in the view's time zone; more than a day away from now the date, `21 Nov`.
+    func time(_ wallTime: Double) -> String {
+        let local = wallTime + self.view.utcOffset(wallTime)
+        let isNear = abs(wallTime - self.dashboard.wallTime) < 86_400
+        return isNear ? ClockText.timeOfDay(local) : ClockText.date(local)
+    }
 }

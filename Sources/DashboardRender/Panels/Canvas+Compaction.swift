@@ -37,7 +37,7 @@ extension Canvas {
                 let short = "   \(self.count(failures)) failed"
                 var text = "\(short) in a row"
                 if let at = compaction.retryAt.flatMap(InstantText.seconds) {
-                    text += ", none by itself before \(self.timeOfDay(at))"
+                    text += ", none by itself before \(self.time(at))"
                 }
                 let hasRoom = column + self.width(text) <= area.width
                 self.put(hasRoom ? text : short, .warning, in: area, line: line, at: column)
@@ -91,7 +91,7 @@ extension Canvas {
             return
         }
         var text = ""
-        if let at = run.startedAt.flatMap(InstantText.seconds) { text += "\(self.timeOfDay(at)) " }
+        if let at = run.startedAt.flatMap(InstantText.seconds) { text += "\(self.time(at)) " }
         let result = run.result ?? "result not reported"
         var column = self.put(" last    \(text)", in: area, line: line)
         column = self.put(result, run.isOK ? .good : .critical, in: area, line: line, at: column)

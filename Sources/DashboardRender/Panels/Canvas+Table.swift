@@ -89,7 +89,7 @@ extension Canvas {
             let age = target.lastAnswerAt.map { Quantity.age(self.dashboard.now - $0) } ?? ""
             return [Piece("  STALE \(age): \(reason)", .warning)]
         case .down:
-            let since = target.availableSince.map { " since \(self.timeOfDay($0))" } ?? ""
+            let since = target.availableSince.map { " since \(self.time($0))" } ?? ""
             return [Piece("  DOWN\(since): \(reason)", .critical)]
         case .up:
             var pieces: [Piece] = []
