@@ -25,6 +25,9 @@ static int input_descriptor = -1;
 static int output_descriptor = -1;
 static int is_color;
 static int has_alternate_screen;
+// What begins and ends the marking of pasted text; empty where the terminal does not have it.
+static char paste_on[32];
+static char paste_off[32];
 
 // What the crash guard needs, made ready while all is well: a handler of a crash may call nothing of ncurses.
 static struct termios saved_modes;
@@ -70,6 +73,13 @@ int ct_use_locale(void) {
     return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
+// A sequence that ncurses has no function for.
+static void send(const char *text) {
+    if (*text == 0) return;
+    fputs(text, output_file);
+    fflush(output_file);
+}
+
 int ct_open(int input, int output, int want_color, int want_mouse, char *message, size_t size) {
     if (screen != NULL) return 0;
     const char *term = getenv("TERM");
@@ -96,7 +106,7 @@ int ct_open(int input, int output, int want_color, int want_mouse, char *message
     output_descriptor = fileno(output_file);
     const char *address = tigetstr("cup");
     if (address == NULL || address == (char *)-1) {
-        ct_close();
+        ct_close(1);
         snprintf(message, size, "TERM=%s cannot place its cursor", term);
         return -1;
     }
@@ -106,6 +116,13 @@ int ct_open(int input, int output, int want_color, int want_mouse, char *message
         memcpy(restore_text, mouse_off, sizeof mouse_off - 1);
         restore_length = sizeof mouse_off - 1;
     }
+    // Only of a terminal that says that it marks pasted text.
+    *paste_on = *paste_off = 0;
+    if (has_capability("BE") && has_capability("BD")) {
+        snprintf(paste_on, sizeof paste_on, "%s", tigetstr("BE"));
+        snprintf(paste_off, sizeof paste_off, "%s", tigetstr("BD"));
+    }
+    remember_restore("BD");
     remember_restore("sgr0");
     remember_restore("rmkx");
     remember_restore("cnorm");
@@ -131,6 +148,7 @@ int ct_open(int input, int output, int want_color, int want_mouse, char *message
         mousemask(BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
     }
     is_guarding = 1;
+    send(paste_on);
     return 0;
 }
 
@@ -139,6 +157,7 @@ int ct_open(int input, int output, int want_color, int want_mouse, char *message
 // no alternate screen, the last figures stay to be read, above an empty line for the prompt.
 static void leave_screen(void) {
     if (!has_crashed) {
+        send(paste_off);
         if (has_alternate_screen) {
             clear();
         } else {
@@ -150,10 +169,16 @@ static void leave_screen(void) {
     endwin();
 }
 
-void ct_close(void) {
+void ct_close(int has_terminal) {
     if (screen == NULL) return;
-    mousemask(0, NULL);
-    leave_screen();
+    if (has_terminal) {
+        mousemask(0, NULL);
+        leave_screen();
+    } else if (!isendwin()) {
+        // Its modes are another process's by now: setting them would stop this one.
+        ssize_t ignored = write(output_descriptor, restore_text, restore_length);
+        (void)ignored;
+    }
     is_guarding = 0;
     delscreen(screen);
     screen = NULL;
@@ -268,10 +293,13 @@ void ct_suspend(void) {
     is_guarding = 0;
 }
 
-void ct_resume(void) {
+void ct_retake(void) {
+    // Stopped from outside: ncurses does not know that the terminal was another's.
+    if (!isendwin()) endwin();
     is_guarding = 1;
     clearok(curscr, TRUE);
     refresh();
+    send(paste_on);
 }
 
 // MARK: The crash guard

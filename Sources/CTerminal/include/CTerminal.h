@@ -71,8 +71,9 @@ typedef struct {
 /// `message` gets a line of text when it fails. Returns 0, or -1 when the terminal cannot be used.
 int ct_open(int input, int output, int want_color, int want_mouse, char *message, size_t size);
 
-/// Gives the terminal back as it was. May be called more than once, and before ct_open.
-void ct_close(void);
+/// Gives the terminal back as it was. May be called more than once, and before ct_open. Without `has_terminal`, when a
+/// shell has it and this process is in the background, only the screen is given back.
+void ct_close(int has_terminal);
 
 /// The number of colours of the terminal that is open, 0 for none.
 int ct_colors(void);
@@ -96,9 +97,11 @@ void ct_repaint(void);
 /// The next key or click, without waiting.
 void ct_next_event(ct_event *event);
 
-/// Gives the terminal to the shell, and takes it back: around stopping the process.
+/// Gives the terminal to the shell, before the process is stopped.
 void ct_suspend(void);
-void ct_resume(void);
+
+/// Takes the terminal again and draws all of the screen, after the process was stopped by itself or from outside.
+void ct_retake(void);
 
 /// From now on a crash of the process (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT) first gives the terminal
 /// back, then ends the process at once, by the same signal. Swift's backtracer, which asks questions on a terminal and
