@@ -56,20 +56,27 @@ static void remember_restore(const char *capability) {
     }
 }
 
-int ct_use_locale(void) {
-    const char *name = setlocale(LC_ALL, "");
-    const char *variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-    int is_named = 0;
+// The name of the locale for characters as the environment has it, NULL when it names none.
+static const char *named_locale(void) {
+    static const char *const variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
     for (int index = 0; index < 3; index++) {
         const char *value = getenv(variables[index]);
-        if (value != NULL && *value != 0) is_named = 1;
+        if (value != NULL && *value != 0) return value;
     }
+    return NULL;
+}
+
+int ct_use_locale(int may_guess) {
+    const char *name = named_locale();
     const char *term = getenv("TERM");
-    int may_guess = term != NULL && strcmp(term, "linux") != 0 && strcmp(term, "dumb") != 0 && strncmp(term, "vt", 2) != 0;
-    if (!is_named && may_guess) setlocale(LC_CTYPE, "C.UTF-8");
-    // A name that this machine does not have leaves the C locale.
-    if (name == NULL && is_named) setlocale(LC_ALL, "C");
-    setlocale(LC_NUMERIC, "C");
+    // Only of characters: a category of numbers or times that is not installed says nothing of them.
+    if (name == NULL) {
+        int is_modern = term != NULL && strcmp(term, "linux") != 0 && strcmp(term, "dumb") != 0 && strncmp(term, "vt", 2) != 0;
+        if (may_guess && is_modern) setlocale(LC_CTYPE, "C.UTF-8");
+    } else if (setlocale(LC_CTYPE, "") == NULL) {
+        // One that this machine does not have: what it says of its characters still holds.
+        if (strcasestr(name, "utf-8") != NULL || strcasestr(name, "utf8") != NULL) setlocale(LC_CTYPE, "C.UTF-8");
+    }
     return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
@@ -206,7 +213,10 @@ void ct_put(int row, int column, const ct_cell *cells, int count) {
     for (int index = 0; index < count; index++) {
         int place = column + index;
         if (row < 0 || row >= LINES || place < 0 || place >= COLS) continue;
-        wchar_t text[2] = {(wchar_t)cells[index].scalar, 0};
+        // ncurses has filled it together with the left half.
+        if (cells[index].is_right_half) continue;
+        wchar_t text[CT_MARKS + 2] = {(wchar_t)cells[index].scalar};
+        for (int mark = 0; mark < CT_MARKS; mark++) text[mark + 1] = (wchar_t)cells[index].marks[mark];
         attr_t attributes = A_NORMAL;
         if (cells[index].attributes & CT_BOLD) attributes |= A_BOLD;
         if (cells[index].attributes & CT_DIM) attributes |= A_DIM;

@@ -28,7 +28,7 @@ package final class Terminal {
         guard self.input >= 0 else {
             throw TerminalError("there is no terminal to read keys from; use --once or --batch")
         }
-        let isUTF8 = ct_use_locale() == 1
+        let isUTF8 = ct_use_locale(1) == 1
         var message = [CChar](repeating: 0, count: 256)
         let result = unsafe ct_open(
             self.input, STDOUT_FILENO, wantsColor ? 1 : 0, wantsMouse ? 1 : 0, &message, message.count)
@@ -41,6 +41,9 @@ package final class Terminal {
         self.theme = theme
         self.palette = Palette(theme: theme, colors: colors)
     }
+
+    /// Sets the locale of the process for output that goes to no screen of its own; see `ct_use_locale`.
+    package static func useLocale() { _ = ct_use_locale(0) }
 
     /// Gives the terminal back as it was; any number of times. In the background of a shell only its screen: the modes are
     /// the shell's then.

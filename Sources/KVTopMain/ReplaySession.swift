@@ -34,7 +34,7 @@ struct ReplaySession {
     /// - Throws: which lines could not be read, after all has been printed; or that printing failed.
     private func printReports(_ file: RecordingFile) throws {
         SignalDescriptor.unblock()
-        unsafe setlocale(LC_CTYPE, "")
+        Terminal.useLocale()
         var settings = self.settings
         settings.view.intervalSeconds = file.header.intervalSeconds
         settings.view.replay = ViewState.Replay(position: 0, duration: file.duration, speed: 1)

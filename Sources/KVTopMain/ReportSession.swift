@@ -18,7 +18,7 @@ struct ReportSession {
         // Ctrl-C ends a report as it ends any other program.
         SignalDescriptor.unblock()
         let settings = self.settings
-        unsafe setlocale(LC_CTYPE, "")
+        Terminal.useLocale()
         let recorder = try settings.recordPath.map { try Recorder.open($0, settings) }
         let state = Mutex(
             Dashboard(

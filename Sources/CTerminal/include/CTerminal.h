@@ -17,9 +17,18 @@ enum {
     CT_UNDERLINE = 8,
 };
 
-/// One character cell. `foreground` and `background` are palette numbers, -1 the terminal's own.
+enum {
+    /// Marks of no width that one character may carry.
+    CT_MARKS = 4,
+};
+
+/// One character cell. `foreground` and `background` are palette numbers, -1 the terminal's own. A character that is two
+/// columns wide has a cell for its right half behind it.
 typedef struct {
     uint32_t scalar;
+    /// Marks on the character; 0 ends them.
+    uint32_t marks[CT_MARKS];
+    uint8_t is_right_half;
     int16_t foreground;
     int16_t background;
     uint8_t attributes;
@@ -78,9 +87,10 @@ void ct_close(int has_terminal);
 /// The number of colours of the terminal that is open, 0 for none.
 int ct_colors(void);
 
-/// Whether the locale of the process is UTF-8. Needs no open terminal; sets the locale from the environment, and from
-/// `C.UTF-8` when the environment names none at all and the terminal is not known to be without UTF-8.
-int ct_use_locale(void);
+/// Whether the locale of the process is UTF-8. Needs no open terminal; sets the locale of characters, and no other, from
+/// the environment: to `C.UTF-8` when it names a UTF-8 locale that is not installed, or, with `may_guess`, when it names
+/// none at all and the terminal is not known to be without UTF-8.
+int ct_use_locale(int may_guess);
 
 /// Asks the operating system for the size, tells ncurses, and returns it. Both are at least 1.
 void ct_measure(int *rows, int *columns);

@@ -61,11 +61,13 @@ struct Canvas {
         guard line >= 0, line < area.height else { return column }
         var text = self.glyphs.text(text)
         let room = area.width - column
-        if text.unicodeScalars.count > room, room > 1 {
-            text = String(String.UnicodeScalarView(text.unicodeScalars.prefix(room - 1))) + self.glyphs.cut
+        var width = Screen.width(text)
+        if width > room, room > 1 {
+            text = Screen.prefix(text, columns: room - 1) + self.glyphs.cut
+            width = room
         }
         self.screen.put(text, tone, row: area.row + line, column: area.column + column, end: area.end)
-        return column + text.unicodeScalars.count
+        return column + width
     }
 
     /// Puts parts one behind the other, with nothing between them.
@@ -80,7 +82,7 @@ struct Canvas {
 
     /// Puts text so that its last character is left of `end`.
     mutating func putRight(_ text: String, _ tone: Tone = .normal, in area: Area, line: Int, end: Int) {
-        let width = self.glyphs.text(text).unicodeScalars.count
+        let width = self.width(text)
         self.put(text, tone, in: area, line: line, at: max(0, end - width))
     }
 
@@ -99,7 +101,7 @@ struct Canvas {
         self.screen.tint(tone, row: row, from: from, to: to)
     }
 
-    func width(_ text: String) -> Int { self.glyphs.text(text).unicodeScalars.count }
+    func width(_ text: String) -> Int { Screen.width(self.glyphs.text(text)) }
 
     // MARK: Texts that depend on the view
 
@@ -116,9 +118,9 @@ struct Canvas {
         switch estimate {
         case .none: "-"
         case .value(let seconds): Quantity.duration(seconds)
+        case .below(let bound): "<\(Quantity.duration(bound))"
         case .above(let bound): ">\(Quantity.duration(bound))"
         }
-        case .below(let bound): "<\(Quantity.duration(bound))"
     }
 
     /// A time of day, `14:03:22`, in the view's time zone; more than a day away from now the date, `21 Nov`.
