@@ -112,7 +112,7 @@ package final class ServicePoller: Sendable {
     }
 
     private func pause(_ index: Int, nanoseconds: UInt64) async {
-        let pause = Task { _ = try? await Task.sleep(nanoseconds: nanoseconds) }
+        let pause = Task { await Pause.wait(seconds: Double(nanoseconds) / 1e9) }
         self.pauses.withLock { $0[index] = pause }
         await withTaskCancellationHandler {
             await pause.value

@@ -36,7 +36,7 @@ struct ReportSession {
             await poller.pollOnce()
             var printed = 0
             while printed < count {
-                _ = try? await Task.sleep(nanoseconds: UInt64(settings.intervalSeconds * 1e9))
+                await Pause.wait(seconds: settings.intervalSeconds)
                 await poller.pollOnce()
                 printed += 1
                 do throws(KVTopExit) {

@@ -3,8 +3,8 @@ import Synchronization
 import Testing
 
 extension EndToEnd {
-    /// Where kvtop's output goes, and where its input comes from, besides files.
-    @Suite("kvtop, pipes and full disks")
+    /// Where kvtop's output goes, where its input comes from, and what time it is, besides the usual.
+    @Suite("kvtop, pipes, full disks and clocks")
     struct DashboardOutputs {
         private func shell(_ script: String, _ folder: TemporaryFolder) throws -> (ending: Ending, output: String) {
             let child = try ChildProcess(
@@ -89,6 +89,37 @@ extension EndToEnd {
         }
 
         @Test func `a service that takes longer to answer than the interval is up`() throws {
+        /// Sets the clock that kvtop sees, and no other, back and forward by hours.
+        @Test(.enabled(if: FakedClock.library != nil, "libfaketime is not installed"))
+        func `goes on when the wall clock is set`() throws {
+            let service = try FakeKVService()
+            let folder = try TemporaryFolder()
+            let clock = folder.file("clock")
+            try FileText.write("+0s\n", to: clock)
+            // The first program under libfaketime does not see its flags.
+            let child = try ChildProcess(
+                "/usr/bin/env", [Dashboard.program, "--batch", "-n", "10", "--csv"], output: folder.file("output"),
+                environment: [
+                    "LD_PRELOAD": try #require(FakedClock.library), "FAKETIME_TIMESTAMP_FILE": clock,
+                    "FAKETIME_NO_CACHE": "1", "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                    "KVTOP_KV": "http://127.0.0.1:\(service.port)", "KVTOP_GATEWAY": "none", "KVTOP_INTERVAL": "250ms",
+                ])
+            func reports(_ output: String) -> Int { output.split(separator: "\n").count { $0.contains(",kv_get,") } }
+            for step in ["-3h", "+5h", "-1h"] {
+                let before = reports(child.output)
+                _ = try Poll.until("reports go on") { reports(child.output) > before ? true : nil }
+                try FileText.write("\(step)\n", to: clock)
+            }
+            #expect(try child.waitForEnd(seconds: 20) == .exited(0))
+            let rows = child.output.split(separator: "\n").filter { $0.contains(",kv_get,") }
+            #expect(Set(rows.map { $0.prefix(13) }).count > 1, "the clock was set: \(rows)")
+            for row in rows {
+                let fields = row.split(separator: ",", omittingEmptySubsequences: false)
+                #expect(fields[2] == "up" && (Double(fields[6]) ?? -1) > 0, "\(row)")
+                #expect((0.2...30).contains(Double(fields[4]) ?? -1), "the window: \(row)")
+            }
+        }
+
             let service = try FakeKVService()
             service.state.withLock { $0.delayMilliseconds = 600 }
             let folder = try TemporaryFolder()
@@ -98,4 +129,10 @@ extension EndToEnd {
             #expect(output.split(separator: "\n").count { $0.contains(",kv,up,") } == 4, "\(output)")
         }
     }
+}
+
+/// libfaketime, in the folders that distributions put it.
+enum FakedClock {
+    static let library: String? = ["/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64"]
+        .map { "\($0)/faketime/libfaketimeMT.so.1" }.first { FileManager.default.fileExists(atPath: $0) }
 }
