@@ -24,7 +24,10 @@ package final class RecordingWriter: Sendable {
         }
         self.state = Mutex(State(descriptor: descriptor))
         self.state.withLock { Self.write(header.line, &$0) }
-        if let failure = self.failure { throw RecordingError("\(path) cannot be written: \(failure)") }
+        guard let failure = self.failure else { return }
+        // It holds nothing, and its name is wanted for another try.
+        unsafe unlink(path)
+        throw RecordingError("\(path) cannot be written: \(failure)")
     }
 
     /// What became of a poll.

@@ -31,6 +31,8 @@ enum SnapshotFiles {
         let error = DescriptorWriter.write(bytes, to: descriptor)
         // A file system may tell only here that it has no room for what was written.
         let closed = close(descriptor) == 0 ? nil : errno
-        return error ?? closed
+        let failure = error ?? closed
+        if failure != nil { _ = unsafe unlink(path) }
+        return failure
     }
 }

@@ -54,6 +54,7 @@ extension EndToEnd {
             let none = try self.shell(
                 "(trap '' XFSZ; ulimit -f 0; \(command) --record \(folder.file("none"))) 2>&1 | cat", folder)
             #expect(none.output.contains("cannot be written: File too large"), "\(none.output)")
+            #expect(!FileManager.default.fileExists(atPath: folder.file("none")), "its name is free for another try")
         }
 
         @Test func `a configuration, a token and a recording may come through pipes, piece by piece`() throws {
@@ -88,7 +89,6 @@ extension EndToEnd {
             #expect(folderReplay.ending == .exited(4) && folderReplay.output.contains("Is a directory"))
         }
 
-        @Test func `a service that takes longer to answer than the interval is up`() throws {
         /// Sets the clock that kvtop sees, and no other, back and forward by hours.
         @Test(.enabled(if: FakedClock.library != nil, "libfaketime is not installed"))
         func `goes on when the wall clock is set`() throws {
@@ -120,6 +120,7 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a service that takes longer to answer than the interval is up`() throws {
             let service = try FakeKVService()
             service.state.withLock { $0.delayMilliseconds = 600 }
             let folder = try TemporaryFolder()
