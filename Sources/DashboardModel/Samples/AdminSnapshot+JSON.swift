@@ -31,6 +31,7 @@ extension AdminSnapshot.Check {
     init(_ tree: JSONTree) {
         self.name = tree["name"]?.string ?? "unnamed"
         self.isOK = tree["status"]?.string == "ok"
+        self.isWarning = tree["status"]?.string == "warning"
         self.message = tree["message"]?.string
     }
 }

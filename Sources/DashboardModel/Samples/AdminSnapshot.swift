@@ -26,6 +26,8 @@ package struct AdminSnapshot: Sendable, Equatable {
     package struct Check: Sendable, Equatable {
         package var name: String
         package var isOK: Bool
+        /// It does not hold, and the service does its work all the same.
+        package var isWarning = false
         package var message: String?
     }
 

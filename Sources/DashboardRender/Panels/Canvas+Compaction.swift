@@ -148,7 +148,10 @@ extension Canvas {
         guard let threshold = compaction.thresholdRatio else { return "trigger not reported" }
         var text = "at garbage \(Quantity.wholePercent(threshold))"
         if let bytes = compaction.minimumBytes { text += " and size \(self.bytes(bytes))" }
-        if withNow, let ratio = target?.garbageRatio { text += " (now \(Quantity.percent(ratio))%)" }
+        if withNow, let ratio = target?.garbageRatio {
+            let size = compaction.minimumBytes == nil ? "" : " of \(self.bytes(target?.logSizeBytes))"
+            text += " (now \(Quantity.percent(ratio))%\(size))"
+        }
         return text
     }
 
