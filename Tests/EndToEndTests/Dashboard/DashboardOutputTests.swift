@@ -94,21 +94,17 @@ extension EndToEnd {
         func `goes on when the wall clock is set`() throws {
             let service = try FakeKVService()
             let folder = try TemporaryFolder()
-            let clock = folder.file("clock")
-            try FileText.write("+0s\n", to: clock)
-            // The first program under libfaketime does not see its flags.
+            let clock = try FakedClock(folder.file("clock"))
             let child = try ChildProcess(
-                "/usr/bin/env", [Dashboard.program, "--batch", "-n", "10", "--csv"], output: folder.file("output"),
-                environment: [
-                    "LD_PRELOAD": try #require(FakedClock.library), "FAKETIME_TIMESTAMP_FILE": clock,
-                    "FAKETIME_NO_CACHE": "1", "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                FakedClock.wrapper, [Dashboard.program, "--batch", "-n", "10", "--csv"], output: folder.file("output"),
+                environment: clock.environment.merging([
                     "KVTOP_KV": "http://127.0.0.1:\(service.port)", "KVTOP_GATEWAY": "none", "KVTOP_INTERVAL": "250ms",
-                ])
+                ]) { _, own in own })
             func reports(_ output: String) -> Int { output.split(separator: "\n").count { $0.contains(",kv_get,") } }
             for step in ["-3h", "+5h", "-1h"] {
                 let before = reports(child.output)
                 _ = try Poll.until("reports go on") { reports(child.output) > before ? true : nil }
-                try FileText.write("\(step)\n", to: clock)
+                try clock.set(step)
             }
             #expect(try child.waitForEnd(seconds: 20) == .exited(0))
             let rows = child.output.split(separator: "\n").filter { $0.contains(",kv_get,") }
@@ -130,10 +126,4 @@ extension EndToEnd {
             #expect(output.split(separator: "\n").count { $0.contains(",kv,up,") } == 4, "\(output)")
         }
     }
-}
-
-/// libfaketime, in the folders that distributions put it.
-enum FakedClock {
-    static let library: String? = ["/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64"]
-        .map { "\($0)/faketime/libfaketimeMT.so.1" }.first { FileManager.default.fileExists(atPath: $0) }
 }
