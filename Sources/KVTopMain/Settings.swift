@@ -188,7 +188,7 @@ enum SmallFile {
                 throw self.error(path, errno)
             }
         }
-        throw ValidationError("\(path) is longer than \(self.limitBytes) bytes")
+        throw ValidationError("\(path) is larger than \(self.limitBytes) bytes")
     }
 
     private static func error(_ path: String, _ code: Int32) -> ValidationError {

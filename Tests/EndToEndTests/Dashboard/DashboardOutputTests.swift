@@ -77,7 +77,7 @@ extension EndToEnd {
             // A replay also prints the first poll, of which a live report has no figures yet.
             #expect(rows[0].count == 1 + 3 * 2 && rows[0].dropFirst() == rows[1].dropFirst(2), "\(rows)")
             for (text, reason) in [
-                ("{\"kv\":", "unexpected end"), (String(repeating: " ", count: 70_000), "longer than 65536"),
+                ("{\"kv\":", "unexpected end"), (String(repeating: " ", count: 70_000), "larger than 65536"),
             ] {
                 let wrong = try self.shell(
                     "\(Dashboard.program) --config <(printf '%s' '\(text)') --once", folder)
