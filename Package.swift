@@ -116,9 +116,10 @@ let package = Package(
 
         // The operators' dashboard. What it shows is pure: only the last three touch the terminal, the network and files.
         .target(name: "DashboardModel", dependencies: ["JSONLogging"], swiftSettings: memorySafe),
+        .target(name: "CCharacterWidth"),
         .target(
             name: "DashboardRender",
-            dependencies: ["DashboardModel", "JSONLogging"],
+            dependencies: ["CCharacterWidth", "DashboardModel", "JSONLogging"],
             swiftSettings: memorySafe
         ),
         .target(name: "CTerminal", linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),

@@ -25,6 +25,9 @@ static int input_descriptor = -1;
 static int output_descriptor = -1;
 static int is_color;
 static int has_alternate_screen;
+// What begins and ends the marking of pasted text; empty where the terminal does not have it.
+static char paste_on[32];
+static char paste_off[32];
 
 // What the crash guard needs, made ready while all is well: a handler of a crash may call nothing of ncurses.
 static struct termios saved_modes;
@@ -53,21 +56,35 @@ static void remember_restore(const char *capability) {
     }
 }
 
-int ct_use_locale(void) {
-    const char *name = setlocale(LC_ALL, "");
-    const char *variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-    int is_named = 0;
+// The name of the locale for characters as the environment has it, NULL when it names none.
+static const char *named_locale(void) {
+    static const char *const variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
     for (int index = 0; index < 3; index++) {
         const char *value = getenv(variables[index]);
-        if (value != NULL && *value != 0) is_named = 1;
+        if (value != NULL && *value != 0) return value;
     }
+    return NULL;
+}
+
+int ct_use_locale(int may_guess) {
+    const char *name = named_locale();
     const char *term = getenv("TERM");
-    int may_guess = term != NULL && strcmp(term, "linux") != 0 && strcmp(term, "dumb") != 0 && strncmp(term, "vt", 2) != 0;
-    if (!is_named && may_guess) setlocale(LC_CTYPE, "C.UTF-8");
-    // A name that this machine does not have leaves the C locale.
-    if (name == NULL && is_named) setlocale(LC_ALL, "C");
-    setlocale(LC_NUMERIC, "C");
+    // Only of characters: a category of numbers or times that is not installed says nothing of them.
+    if (name == NULL) {
+        int is_modern = term != NULL && strcmp(term, "linux") != 0 && strcmp(term, "dumb") != 0 && strncmp(term, "vt", 2) != 0;
+        if (may_guess && is_modern) setlocale(LC_CTYPE, "C.UTF-8");
+    } else if (setlocale(LC_CTYPE, "") == NULL) {
+        // One that this machine does not have: what it says of its characters still holds.
+        if (strcasestr(name, "utf-8") != NULL || strcasestr(name, "utf8") != NULL) setlocale(LC_CTYPE, "C.UTF-8");
+    }
     return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+// A sequence that ncurses has no function for.
+static void send(const char *text) {
+    if (*text == 0) return;
+    fputs(text, output_file);
+    fflush(output_file);
 }
 
 int ct_open(int input, int output, int want_color, int want_mouse, char *message, size_t size) {
@@ -96,7 +113,7 @@ int ct_open(int input, int output, int want_color, int want_mouse, char *message
     output_descriptor = fileno(output_file);
     const char *address = tigetstr("cup");
     if (address == NULL || address == (char *)-1) {
-        ct_close();
+        ct_close(1);
         snprintf(message, size, "TERM=%s cannot place its cursor", term);
         return -1;
     }
@@ -106,6 +123,13 @@ int ct_open(int input, int output, int want_color, int want_mouse, char *message
         memcpy(restore_text, mouse_off, sizeof mouse_off - 1);
         restore_length = sizeof mouse_off - 1;
     }
+    // Only of a terminal that says that it marks pasted text.
+    *paste_on = *paste_off = 0;
+    if (has_capability("BE") && has_capability("BD")) {
+        snprintf(paste_on, sizeof paste_on, "%s", tigetstr("BE"));
+        snprintf(paste_off, sizeof paste_off, "%s", tigetstr("BD"));
+    }
+    remember_restore("BD");
     remember_restore("sgr0");
     remember_restore("rmkx");
     remember_restore("cnorm");
@@ -131,6 +155,7 @@ int ct_open(int input, int output, int want_color, int want_mouse, char *message
         mousemask(BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
     }
     is_guarding = 1;
+    send(paste_on);
     return 0;
 }
 
@@ -139,6 +164,7 @@ int ct_open(int input, int output, int want_color, int want_mouse, char *message
 // no alternate screen, the last figures stay to be read, above an empty line for the prompt.
 static void leave_screen(void) {
     if (!has_crashed) {
+        send(paste_off);
         if (has_alternate_screen) {
             clear();
         } else {
@@ -150,10 +176,16 @@ static void leave_screen(void) {
     endwin();
 }
 
-void ct_close(void) {
+void ct_close(int has_terminal) {
     if (screen == NULL) return;
-    mousemask(0, NULL);
-    leave_screen();
+    if (has_terminal) {
+        mousemask(0, NULL);
+        leave_screen();
+    } else if (!isendwin()) {
+        // Its modes are another process's by now: setting them would stop this one.
+        ssize_t ignored = write(output_descriptor, restore_text, restore_length);
+        (void)ignored;
+    }
     is_guarding = 0;
     delscreen(screen);
     screen = NULL;
@@ -181,7 +213,10 @@ void ct_put(int row, int column, const ct_cell *cells, int count) {
     for (int index = 0; index < count; index++) {
         int place = column + index;
         if (row < 0 || row >= LINES || place < 0 || place >= COLS) continue;
-        wchar_t text[2] = {(wchar_t)cells[index].scalar, 0};
+        // ncurses has filled it together with the left half.
+        if (cells[index].is_right_half) continue;
+        wchar_t text[CT_MARKS + 2] = {(wchar_t)cells[index].scalar};
+        for (int mark = 0; mark < CT_MARKS; mark++) text[mark + 1] = (wchar_t)cells[index].marks[mark];
         attr_t attributes = A_NORMAL;
         if (cells[index].attributes & CT_BOLD) attributes |= A_BOLD;
         if (cells[index].attributes & CT_DIM) attributes |= A_DIM;
@@ -268,10 +303,13 @@ void ct_suspend(void) {
     is_guarding = 0;
 }
 
-void ct_resume(void) {
+void ct_retake(void) {
+    // Stopped from outside: ncurses does not know that the terminal was another's.
+    if (!isendwin()) endwin();
     is_guarding = 1;
     clearok(curscr, TRUE);
     refresh();
+    send(paste_on);
 }
 
 // MARK: The crash guard

@@ -24,12 +24,12 @@ package final class RecordingFile: Sendable {
     private let descriptor: Int32
     private let entries: [Entry]
 
-    /// Reads the whole file once, for the places of its lines. A last line that was cut off is passed over.
+    /// Reads the whole file once, for the places of its lines. A last line that was cut off is passed over. What comes
+    /// through a pipe is kept in a file without a name.
     package init(path: String) throws(RecordingError) {
-        self.descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard self.descriptor >= 0 else {
-            throw RecordingError("\(path) cannot be read: \(SystemText.text(errno))")
-        }
+        let source = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard source >= 0 else { throw RecordingError("\(path) cannot be read: \(SystemText.text(errno))") }
+        self.descriptor = try SeekableFile.descriptor(source, path)
         var header: RecordingHeader?
         var entries: [Entry] = []
         var damage = RecordingDamage()
@@ -40,6 +40,8 @@ package final class RecordingFile: Sendable {
         var chunk = [UInt8](repeating: 0, count: 1 << 20)
         while true {
             let count = unsafe Glibc.read(self.descriptor, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw RecordingError("\(path) cannot be read: \(SystemText.text(errno))") }
             guard count > 0 else { break }
             rest.append(contentsOf: chunk[..<count])
             var begin = rest.startIndex

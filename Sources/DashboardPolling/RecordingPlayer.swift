@@ -94,7 +94,7 @@ package final class RecordingPlayer: Sendable {
         } else {
             seconds = 60
         }
-        let pause = Task { [seconds] in _ = try? await Task.sleep(nanoseconds: UInt64(seconds * 1e9)) }
+        let pause = Task { [seconds] in await Pause.wait(seconds: seconds) }
         let isWished = self.wish.withLock { wish in
             wish.pause = pause
             return wish.seek != nil || wish.speed != speed

@@ -13,7 +13,7 @@ package final class RecordingWriter: Sendable {
 
     private let state: Mutex<State>
 
-    /// - Throws: when the file is there already, or cannot be made.
+    /// - Throws: when the file is there already, cannot be made, or has no room for the header.
     package init(path: String, header: RecordingHeader) throws(RecordingError) {
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
@@ -24,52 +24,45 @@ package final class RecordingWriter: Sendable {
         }
         self.state = Mutex(State(descriptor: descriptor))
         self.state.withLock { Self.write(header.line, &$0) }
+        guard let failure = self.failure else { return }
+        // It holds nothing, and its name is wanted for another try.
+        unsafe unlink(path)
+        throw RecordingError("\(path) cannot be written: \(failure)")
     }
 
-    /// - Returns: false when the file could not be written; nothing more is written then.
-    @discardableResult
-    package func append(_ poll: RawPoll) -> Bool {
+    /// What became of a poll.
+    package enum Outcome: Sendable {
+        case written
+        /// The file could not be written, for the first time; nothing more is written then.
+        case failedNow
+        /// The recording has ended before.
+        case ended
+    }
+
+    package func append(_ poll: RawPoll) -> Outcome {
         self.state.withLock { state in
-            guard state.descriptor >= 0 else { return false }
+            guard state.descriptor >= 0 else { return .ended }
             let line = state.encoder.line(poll)
             Self.write(line, &state)
-            return state.descriptor >= 0
+            return state.descriptor >= 0 ? .written : .failedNow
         }
     }
 
     /// Why writing ended before its time, nil while all is well.
     package var failure: String? { self.state.withLock { $0.error }.map(SystemText.text) }
 
+    /// Any number of times. A file system may tell only here that it has no room for what was written.
     package func close() {
         self.state.withLock { state in
-            if state.descriptor >= 0 { Glibc.close(state.descriptor) }
+            if state.descriptor >= 0, Glibc.close(state.descriptor) != 0, state.error == nil { state.error = errno }
             state.descriptor = -1
         }
     }
 
     private static func write(_ bytes: [UInt8], _ state: inout State) {
-        var offset = 0
-        while offset < bytes.count {
-            let count = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe Glibc.write(state.descriptor, buffer.baseAddress! + offset, buffer.count - offset)
-            }
-            if count > 0 {
-                offset += count
-            } else if errno != EINTR {
-                state.error = errno
-                Glibc.close(state.descriptor)
-                state.descriptor = -1
-                return
-            }
-        }
-    }
-}
-
-/// The text of an `errno`.
-enum SystemText {
-    static func text(_ code: Int32) -> String {
-        var buffer = [CChar](repeating: 0, count: 256)
-        guard unsafe strerror_r(code, &buffer, buffer.count) == 0 else { return "error \(code)" }
-        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard let error = DescriptorWriter.write(bytes, to: state.descriptor) else { return }
+        state.error = error
+        Glibc.close(state.descriptor)
+        state.descriptor = -1
     }
 }

@@ -10,8 +10,9 @@ import Synchronization
 ///
 /// Any thread may call. Nothing here touches the terminal.
 package final class ServicePoller: Sendable {
-    /// A poll is given up after this long, or after one interval if that is shorter.
-    package static let longestTimeoutSeconds = 2.0
+    /// A poll is given up after this long, or after one interval if that is longer: a short interval says how often to
+    /// poll, not how far away the service is.
+    package static let leastTimeoutSeconds = 2.0
     /// Of one document.
     private static let bodyLimitBytes = 16 << 20
     /// `/admin/events` is asked again after so many polls when it was not there.
@@ -35,7 +36,8 @@ package final class ServicePoller: Sendable {
         var configuration = HTTPClient.Configuration()
         configuration.httpVersion = .http1Only
         configuration.redirectConfiguration = .disallow
-        configuration.timeout.connect = .seconds(2)
+        // The deadline of a poll holds for its connections too.
+        configuration.timeout.connect = .seconds(10)
         // A refused connection is an answer: it is told at once, and asked again at the next poll.
         configuration.connectionPool.retryConnectionEstablishment = false
         self.client = HTTPClient(
@@ -58,7 +60,7 @@ package final class ServicePoller: Sendable {
     package func pollOnce() async {
         await withTaskGroup(of: Void.self) { group in
             for index in self.targets.indices {
-                group.addTask { self.deliver(await self.poll(index, asksForEvents: true)) }
+                group.addTask { self.deliver(await self.poll(index, asksForEvents: true).poll) }
             }
         }
     }
@@ -83,17 +85,21 @@ package final class ServicePoller: Sendable {
     // MARK: Polling
 
     private func run(_ index: Int) async {
-        var pollsWithoutEvents = Self.eventsRetryPolls
+        var pollsToEvents = 0
+        var isRepeated = false
         var due = Timestamp.monotonicNanoseconds()
         while !Task.isCancelled {
-            let asks = pollsWithoutEvents >= Self.eventsRetryPolls
-            let poll = await self.poll(index, asksForEvents: asks)
+            let begin = Timestamp.monotonicNanoseconds()
+            let (poll, hasNoEvents) = await self.poll(index, asksForEvents: pollsToEvents == 0)
             if Task.isCancelled { return }
-            if asks {
-                pollsWithoutEvents = poll.events == nil ? 0 : Self.eventsRetryPolls
-            } else {
-                pollsWithoutEvents += 1
+            if poll.isMissed, !isRepeated, self.hasStoodStill(since: begin) {
+                isRepeated = true
+                continue
             }
+            isRepeated = false
+            if hasNoEvents { pollsToEvents = Self.eventsRetryPolls }
+            // What answers after a silence may be another version of the service.
+            pollsToEvents = poll.isMissed ? 0 : max(0, pollsToEvents - 1)
             self.deliver(poll)
             // At a fixed rate; what was missed meanwhile is not made up for.
             let interval = UInt64(self.interval.withLock { $0 } * 1e9)
@@ -106,7 +112,7 @@ package final class ServicePoller: Sendable {
     }
 
     private func pause(_ index: Int, nanoseconds: UInt64) async {
-        let pause = Task { _ = try? await Task.sleep(nanoseconds: nanoseconds) }
+        let pause = Task { await Pause.wait(seconds: Double(nanoseconds) / 1e9) }
         self.pauses.withLock { $0[index] = pause }
         await withTaskCancellationHandler {
             await pause.value
@@ -115,20 +121,33 @@ package final class ServicePoller: Sendable {
         }
     }
 
-    private func poll(_ index: Int, asksForEvents: Bool) async -> RawPoll {
+    /// Whether kvtop itself was stopped during a poll, by a signal or with the whole machine: its deadline went by
+    /// unseen, and says nothing of the service.
+    private func hasStoodStill(since begin: UInt64) -> Bool {
+        Double(Timestamp.monotonicNanoseconds() - begin) / 1e9 > self.timeoutSeconds + 1
+    }
+
+    private var timeoutSeconds: Double { max(self.interval.withLock { $0 }, Self.leastTimeoutSeconds) }
+
+    /// - Returns: the poll, and whether the service answered that it has no `/admin/events`.
+    private func poll(_ index: Int, asksForEvents: Bool) async -> (poll: RawPoll, hasNoEvents: Bool) {
         let begin = Timestamp.monotonicNanoseconds()
         let url = self.targets[index].url
         async let metrics = self.getTimed("\(url)/metrics")
         async let admin = self.get("\(url)/admin")
-        async let events = asksForEvents ? self.get("\(url)/admin/events") : .failure(PollFailure("not asked for"))
+        async let events = asksForEvents ? self.get("\(url)/admin/events") : .failure(Self.notAskedFor)
         let answers = await (metrics, admin, events)
         let end = Timestamp.monotonicNanoseconds()
         // Rates are of the scrape: how long the other documents take must not move its time.
-        return RawPoll(
+        let poll = RawPoll(
             target: index, receivedAt: Double(answers.0.receivedAt) / 1e9,
             wallTime: Double(Timestamp.wallClockNanoseconds()) / 1e9, roundTripSeconds: Double(end - begin) / 1e9,
             metrics: answers.0.body, admin: answers.1, events: try? answers.2.get())
+        return (poll, answers.2 == .failure(Self.notFound))
     }
+
+    private static let notAskedFor = PollFailure("not asked for")
+    private static let notFound = PollFailure("HTTP 404", isAnswer: true)
 
     /// A document, and when it was complete in monotonic nanoseconds.
     private func getTimed(_ url: String) async -> (body: Result<[UInt8], PollFailure>, receivedAt: UInt64) {
@@ -137,10 +156,9 @@ package final class ServicePoller: Sendable {
     }
 
     private func get(_ url: String) async -> Result<[UInt8], PollFailure> {
-        let timeout = min(self.interval.withLock { $0 }, Self.longestTimeoutSeconds)
         do {
             let response = try await self.client.execute(
-                HTTPClientRequest(url: url), deadline: .now() + .nanoseconds(Int64(timeout * 1e9)))
+                HTTPClientRequest(url: url), deadline: .now() + .nanoseconds(Int64(self.timeoutSeconds * 1e9)))
             let body = try await response.body.collect(upTo: Self.bodyLimitBytes)
             guard response.status == .ok else {
                 return .failure(PollFailure("HTTP \(response.status.code)", isAnswer: true))

@@ -25,8 +25,10 @@ struct Palette {
 
     func cell(_ cell: Cell) -> ct_cell {
         let look = self.looks[Int(cell.tone.rawValue)]
+        func mark(_ index: Int) -> UInt32 { index < cell.marks.count ? cell.marks[index].value : 0 }
         return ct_cell(
-            scalar: cell.scalar.value, foreground: look.foreground, background: look.background,
+            scalar: cell.scalar.value, marks: (mark(0), mark(1), mark(2), mark(3)),
+            is_right_half: cell.isRightHalf ? 1 : 0, foreground: look.foreground, background: look.background,
             attributes: UInt8(look.attributes))
     }
 

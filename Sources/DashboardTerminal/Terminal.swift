@@ -10,6 +10,7 @@ package final class Terminal {
     private var shown: Screen?
     private var theme: ViewState.Theme = .dark
     private var palette: Palette
+    private var sequences = KeySequences()
     /// What the terminal's descriptor for keys is.
     package let input: Int32
 
@@ -27,7 +28,7 @@ package final class Terminal {
         guard self.input >= 0 else {
             throw TerminalError("there is no terminal to read keys from; use --once or --batch")
         }
-        let isUTF8 = ct_use_locale() == 1
+        let isUTF8 = ct_use_locale(1) == 1
         var message = [CChar](repeating: 0, count: 256)
         let result = unsafe ct_open(
             self.input, STDOUT_FILENO, wantsColor ? 1 : 0, wantsMouse ? 1 : 0, &message, message.count)
@@ -41,9 +42,13 @@ package final class Terminal {
         self.palette = Palette(theme: theme, colors: colors)
     }
 
-    /// Gives the terminal back as it was; any number of times.
+    /// Sets the locale of the process for output that goes to no screen of its own; see `ct_use_locale`.
+    package static func useLocale() { _ = ct_use_locale(0) }
+
+    /// Gives the terminal back as it was; any number of times. In the background of a shell only its screen: the modes are
+    /// the shell's then.
     package func close() {
-        ct_close()
+        ct_close(self.isForeground ? 1 : 0)
     }
 
     /// From now on a crash of the process gives the terminal back first.
@@ -80,12 +85,24 @@ package final class Terminal {
         ct_repaint()
     }
 
-    /// Stops the process and, when it goes on, takes the terminal again.
+    /// Whether keys and output are this process's: not while it goes on in the background of a shell.
+    package var isForeground: Bool {
+        let group = tcgetpgrp(self.input)
+        // A terminal that is not the controlling one has no foreground.
+        return group < 0 || group == getpgrp()
+    }
+
+    /// Gives the terminal to the shell and stops the process. When it goes on, ``retake()`` is due.
     package func suspend() {
         ct_suspend()
         // Not SIGTSTP: that one is blocked, and read from a descriptor.
         kill(getpid(), SIGSTOP)
-        ct_resume()
+    }
+
+    /// Takes the terminal again after the process was stopped, by itself or from outside: a shell has set its own modes
+    /// meanwhile, and has written to the screen. In the foreground only.
+    package func retake() {
+        ct_retake()
         self.shown = nil
     }
 
@@ -96,7 +113,12 @@ package final class Terminal {
         case end
     }
 
-    package func nextInput() -> Input? {
+    /// When ``nextInput(now:)`` has something to give though nothing was pressed, in monotonic seconds.
+    package var inputDeadline: Double? { self.sequences.deadline }
+
+    /// - Parameter now: monotonic seconds.
+    package func nextInput(now: Double) -> Input? {
+        if let key = self.sequences.expire(now: now) { return .key(key) }
         var event = ct_event()
         while true {
             unsafe ct_next_event(&event)
@@ -104,21 +126,18 @@ package final class Terminal {
             case Int(CT_EVENT_NONE): return nil
             case Int(CT_EVENT_END): return .end
             default:
-                if let key = Self.key(event) { return .key(key) }
+                if let input = Self.input(event), let key = self.sequences.take(input, now: now) { return .key(key) }
             }
         }
     }
 
+    private static func input(_ event: ct_event) -> KeySequences.Input? {
+        guard Int(event.kind) == Int(CT_EVENT_CHARACTER) else { return .known(self.key(event)) }
+        return Unicode.Scalar(UInt32(bitPattern: event.code)).map { .scalar($0) }
+    }
+
     private static func key(_ event: ct_event) -> Key? {
         switch Int(event.kind) {
-        case Int(CT_EVENT_CHARACTER):
-            switch event.code {
-            case 0x09: .tab
-            case 0x0A, 0x0D: .enter
-            case 0x1B: .escape
-            case 0x7F: .backspace
-            default: Unicode.Scalar(UInt32(bitPattern: event.code)).map { .character($0) }
-            }
         case Int(CT_EVENT_MOUSE):
             switch Int(event.code) {
             case Int(CT_MOUSE_CLICK): .click(row: Int(event.row), column: Int(event.column))

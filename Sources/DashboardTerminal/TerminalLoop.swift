@@ -40,6 +40,8 @@ package final class TerminalLoop {
     private var view: ViewState
     private var ending: Ending?
     private var needsDrawing = true
+    /// The process was stopped, or is in the background: the terminal is the shell's, or was.
+    private var needsTerminal = false
     private var size: (columns: Int, rows: Int) = (0, 0)
 
     package init(
@@ -59,39 +61,56 @@ package final class TerminalLoop {
         self.size = self.terminal.size
         while true {
             self.tick()
-            if self.needsDrawing { self.draw() }
+            let isForeground = self.terminal.isForeground
+            if !isForeground { self.needsTerminal = true }
+            if isForeground, self.needsTerminal { self.retake() }
+            if isForeground, self.needsDrawing { self.draw() }
             if let ending = self.ending { return ending }
-            self.wait()
+            self.wait(forKeys: isForeground)
         }
+    }
+
+    private func retake() {
+        self.needsTerminal = false
+        self.terminal.retake()
+        self.size = self.terminal.size
+        self.needsDrawing = true
     }
 
     // MARK: Waiting
 
-    private func wait() {
+    /// - Parameter forKeys: in the background keys are the shell's; reading one would stop the process.
+    private func wait(forKeys: Bool) {
         var descriptors = [
-            pollfd(fd: self.terminal.input, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: self.terminal.input, events: forKeys ? Int16(POLLIN) : 0, revents: 0),
             pollfd(fd: self.signals.descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: self.mailbox.descriptor, events: Int16(POLLIN), revents: 0),
         ]
-        guard unsafe poll(&descriptors, nfds_t(descriptors.count), self.millisecondsToNextSecond) >= 0 else { return }
+        guard unsafe poll(&descriptors, nfds_t(descriptors.count), self.millisecondsToWait) >= 0 else { return }
         let tty = Int32(descriptors[0].revents)
         if tty & Int32(POLLHUP | POLLERR | POLLNVAL) != 0 {
             self.ending = .terminalGone
             return
         }
         if descriptors[1].revents != 0 { self.takeSignals() }
-        if tty & Int32(POLLIN) != 0 { self.takeKeys() }
+        if forKeys, tty & Int32(POLLIN) != 0 || self.isInputDue { self.takeKeys() }
         if descriptors[2].revents != 0 { self.takeMessages() }
     }
 
-    /// The clock on the screen changes with the second.
-    private var millisecondsToNextSecond: Int32 {
+    /// The clock on the screen changes with the second; an ESC becomes a key when nothing follows it.
+    private var millisecondsToWait: Int32 {
         let nanoseconds = Timestamp.wallClockNanoseconds() % 1_000_000_000
-        return Int32((1_000_000_000 - nanoseconds) / 1_000_000) + 1
+        let milliseconds = Int32((1_000_000_000 - nanoseconds) / 1_000_000) + 1
+        guard let deadline = self.terminal.inputDeadline else { return milliseconds }
+        return min(milliseconds, max(0, Int32((deadline - Self.monotonicSeconds) * 1_000) + 1))
     }
 
+    private var isInputDue: Bool { self.terminal.inputDeadline.map { $0 <= Self.monotonicSeconds } ?? false }
+
+    private static var monotonicSeconds: Double { Double(Timestamp.monotonicNanoseconds()) / 1e9 }
+
     private func tick() {
-        let monotonic = Double(Timestamp.monotonicNanoseconds()) / 1e9
+        let monotonic = Self.monotonicSeconds
         if self.view.replay != nil {
             // A replay draws when something comes; only a message goes away by itself.
             if let message = self.view.message, let before = self.view.replayClock,
@@ -119,7 +138,8 @@ package final class TerminalLoop {
                 self.terminal.repaint()
                 self.needsDrawing = true
             case SIGTSTP: self.suspend()
-            case SIGCONT: self.needsDrawing = true
+            // It was stopped by a signal that nobody can catch.
+            case SIGCONT: self.needsTerminal = true
             default:
                 self.ending = .signal(signal)
                 return
@@ -129,12 +149,11 @@ package final class TerminalLoop {
 
     private func suspend() {
         self.terminal.suspend()
-        self.size = self.terminal.size
-        self.needsDrawing = true
+        self.needsTerminal = true
     }
 
     private func takeKeys() {
-        while self.ending == nil, let input = self.terminal.nextInput() {
+        while self.ending == nil, let input = self.terminal.nextInput(now: Self.monotonicSeconds) {
             switch input {
             case .end: self.ending = .terminalGone
             case .key(let key): self.take(key)

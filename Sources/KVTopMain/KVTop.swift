@@ -58,7 +58,7 @@ struct KVTop: ParsableCommand {
     mutating func run() throws {
         let settings = try Settings(self)
         if self.screen.defaultConfig {
-            StandardStream.output.write(ConfigurationFile.example)
+            try StandardStream.writeOutput(ConfigurationFile.example)
             return
         }
         if self.recordings.replay != nil {

@@ -22,9 +22,8 @@ struct LiveSession {
         let poller = ServicePoller(
             targets: settings.targets, intervalSeconds: settings.intervalSeconds, token: settings.token
         ) { poll in
-            if let recorder, !recorder.append(poll), let failure = recorder.failure {
+            if let recorder, recorder.append(poll) == .failedNow, let failure = recorder.failure {
                 mailbox.post(.outcome(text: "recording ended: \(failure)", level: .error, source: "kvtop"))
-                recorder.close()
             }
             mailbox.post(.poll(PollResult(reading: poll)))
         }
@@ -33,11 +32,17 @@ struct LiveSession {
             wallTime: Double(Timestamp.wallClockNanoseconds()) / 1e9, thresholds: settings.thresholds)
         let actions = TerminalLoop.Actions(
             command: { Self.perform($0, poller, mailbox, settings.targets) }, writeSnapshot: SnapshotFiles.write)
-        defer {
-            poller.stop()
-            recorder?.close()
+        let ending: TerminalLoop.Ending
+        do {
+            defer { poller.stop() }
+            ending = try ScreenSession(settings).run(mailbox, dashboard, actions) { poller.start() }
         }
-        try ScreenSession(settings).run(mailbox, dashboard, actions) { poller.start() }
+        if let recorder {
+            recorder.close()
+            if recorder.failure != nil { Recorder.tell(recorder) }
+        }
+        ScreenSession.exit(ending)
+        if recorder?.failure != nil { throw KVTopExit.file }
     }
 
     private static func perform(
@@ -57,7 +62,7 @@ struct LiveSession {
     }
 }
 
-/// Takes the terminal, runs the loop, gives the terminal back and ends the process as the loop's ending says.
+/// Takes the terminal, runs the loop and gives the terminal back.
 struct ScreenSession {
     let settings: Settings
 
@@ -67,14 +72,14 @@ struct ScreenSession {
 
     func run(
         _ mailbox: Mailbox, _ dashboard: Dashboard, _ actions: TerminalLoop.Actions, start: () -> Void
-    ) throws {
+    ) throws -> TerminalLoop.Ending {
         let terminal: Terminal
         do {
             terminal = try Terminal(
                 wantsUTF8: self.settings.isASCII ? false : nil, wantsColor: self.settings.wantsColor,
                 wantsMouse: self.settings.wantsMouse, theme: self.settings.view.theme)
         } catch {
-            StandardStream.error.write("kvtop: \(error)\n")
+            StandardStream.writeError("kvtop: \(error)\n")
             throw KVTopExit.terminalUnusable
         }
         terminal.installCrashGuard()
@@ -86,6 +91,11 @@ struct ScreenSession {
         let ending = loop.run()
         terminal.close()
         errors?.end()
+        return ending
+    }
+
+    /// Ends the process where the loop did not end by the operator's wish.
+    static func exit(_ ending: TerminalLoop.Ending) {
         switch ending {
         case .quit: break
         case .terminalGone: Glibc.exit(128 + SIGHUP)
@@ -104,8 +114,22 @@ enum Recorder {
                     targets: settings.targets, intervalSeconds: settings.intervalSeconds,
                     startedAt: Double(Timestamp.wallClockNanoseconds()) / 1e9))
         } catch {
-            StandardStream.error.write("kvtop: \(error)\n")
+            StandardStream.writeError("kvtop: \(error)\n")
             throw KVTopExit.file
         }
+    }
+
+    /// Says why the recording ended before its time.
+    static func tell(_ recorder: RecordingWriter) {
+        StandardStream.writeError("kvtop: the recording ended: \(recorder.failure ?? "it could not be written")\n")
+    }
+
+    /// - Throws: ``KVTopExit/file`` when not all was written; that it was not has been told, unless it shows only now.
+    static func close(_ recorder: RecordingWriter) throws(KVTopExit) {
+        let wasTold = recorder.failure != nil
+        recorder.close()
+        guard recorder.failure != nil else { return }
+        if !wasTold { self.tell(recorder) }
+        throw .file
     }
 }

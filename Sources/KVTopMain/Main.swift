@@ -7,20 +7,27 @@ import Glibc
     static func main() {
         SignalDescriptor.block()
         do {
-            var command = try KVTop.parseAsRoot()
-            try command.run()
-        } catch let exit as KVTopExit {
-            Glibc.exit(exit.rawValue)
-        } catch {
-            let code = KVTop.exitCode(for: error)
-            let text = KVTop.fullMessage(for: error)
-            if code == .success {
-                StandardStream.output.write("\(text)\n")
-            } else if !text.isEmpty {
-                StandardStream.error.write("\(text)\n")
+            do {
+                var command = try KVTop.parseAsRoot()
+                try command.run()
+            } catch let exit as KVTopExit {
+                throw exit
+            } catch {
+                try self.explain(error)
             }
-            Glibc.exit(code == .success ? 0 : KVTopExit.usage.rawValue)
+        } catch {
+            Glibc.exit((error as? KVTopExit ?? .usage).rawValue)
         }
+    }
+
+    /// Of an error of the command line, or of a wish for help or the version, which comes as one.
+    private static func explain(_ error: any Error) throws(KVTopExit) {
+        let text = KVTop.fullMessage(for: error)
+        guard KVTop.exitCode(for: error) == .success else {
+            if !text.isEmpty { StandardStream.writeError("\(text)\n") }
+            throw .usage
+        }
+        try StandardStream.writeOutput("\(text)\n")
     }
 }
 
@@ -31,6 +38,8 @@ enum KVTopExit: Int32, Error, CaseIterable {
     case targetDown = 2
     case terminalUnusable = 3
     case file = 4
+    /// As a program has it that SIGPIPE ends.
+    case noReader = 141
 
     var meaning: String {
         switch self {
@@ -38,13 +47,14 @@ enum KVTopExit: Int32, Error, CaseIterable {
         case .usage: "wrong use of the command line or the configuration"
         case .targetDown: "--once or --batch: a target did not answer"
         case .terminalUnusable: "the terminal cannot be used"
-        case .file: "a file cannot be read or written"
+        case .file: "a file or standard output cannot be read or written"
+        case .noReader: "nobody reads standard output any more"
         }
     }
 
     /// For `--help`.
     static var list: String {
-        self.allCases.map { "  \($0.rawValue)      \($0.meaning)" }.joined(separator: "\n")
+        self.allCases.filter { $0 != .noReader }.map { "  \($0.rawValue)      \($0.meaning)" }.joined(separator: "\n")
             + "\n  128+n  ended by the signal n"
     }
 }

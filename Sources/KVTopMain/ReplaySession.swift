@@ -18,7 +18,7 @@ struct ReplaySession {
             let file = try RecordingFile(path: path)
             if self.settings.isReport { try self.printReports(file) } else { try self.show(file) }
         } catch let error as RecordingError {
-            StandardStream.error.write("kvtop: \(error)\n")
+            StandardStream.writeError("kvtop: \(error)\n")
             throw KVTopExit.file
         }
     }
@@ -31,10 +31,10 @@ struct ReplaySession {
 
     /// `--once`: the screen of one moment; `--batch`: one of each poll of the first target.
     ///
-    /// - Throws: which lines could not be read, after all has been printed.
-    private func printReports(_ file: RecordingFile) throws(RecordingError) {
+    /// - Throws: which lines could not be read, after all has been printed; or that printing failed.
+    private func printReports(_ file: RecordingFile) throws {
         SignalDescriptor.unblock()
-        unsafe setlocale(LC_CTYPE, "")
+        Terminal.useLocale()
         var settings = self.settings
         settings.view.intervalSeconds = file.header.intervalSeconds
         settings.view.replay = ViewState.Replay(position: 0, duration: file.duration, speed: 1)
@@ -56,10 +56,10 @@ struct ReplaySession {
             settings.view.replay?.position = file.time(index) - file.begin
             guard !settings.isOnce, poll.target == 0 else { continue }
             printed += 1
-            ReportSession.print(dashboard, settings, number: printed, isLast: false)
+            try ReportSession.print(dashboard, settings, number: printed, isLast: false)
             if printed == settings.count { break }
         }
-        if settings.isOnce { ReportSession.print(dashboard, settings, number: 1, isLast: true) }
+        if settings.isOnce { try ReportSession.print(dashboard, settings, number: 1, isLast: true) }
         if let text = damage.text { throw RecordingError(text) }
     }
 
@@ -87,8 +87,9 @@ struct ReplaySession {
                 default: break
                 }
             }, writeSnapshot: SnapshotFiles.write)
-        try ScreenSession(settings).run(mailbox, self.emptyDashboard(file), actions) {
-            Task { await player.play(from: position) }
-        }
+        ScreenSession.exit(
+            try ScreenSession(settings).run(mailbox, self.emptyDashboard(file), actions) {
+                Task { await player.play(from: position) }
+            })
     }
 }

@@ -18,7 +18,7 @@ struct ReportSession {
         // Ctrl-C ends a report as it ends any other program.
         SignalDescriptor.unblock()
         let settings = self.settings
-        unsafe setlocale(LC_CTYPE, "")
+        Terminal.useLocale()
         let recorder = try settings.recordPath.map { try Recorder.open($0, settings) }
         let state = Mutex(
             Dashboard(
@@ -28,40 +28,48 @@ struct ReportSession {
         let poller = ServicePoller(
             targets: settings.targets, intervalSeconds: settings.intervalSeconds, token: nil
         ) { poll in
-            recorder?.append(poll)
+            if let recorder, recorder.append(poll) == .failedNow { Recorder.tell(recorder) }
             shared.apply(PollResult(reading: poll))
         }
         let count = settings.isOnce ? 1 : settings.count ?? .max
-        Blocking.run {
+        let failure = Blocking.run { () async -> KVTopExit? in
             await poller.pollOnce()
             var printed = 0
             while printed < count {
-                _ = try? await Task.sleep(nanoseconds: UInt64(settings.intervalSeconds * 1e9))
+                await Pause.wait(seconds: settings.intervalSeconds)
                 await poller.pollOnce()
                 printed += 1
-                Self.print(shared.value, settings, number: printed, isLast: printed == count)
+                do throws(KVTopExit) {
+                    try Self.print(shared.value, settings, number: printed, isLast: printed == count)
+                } catch {
+                    return error
+                }
             }
+            return nil
         }
         poller.stop()
-        recorder?.close()
+        if let failure { throw failure }
+        if let recorder { try Recorder.close(recorder) }
         if shared.value.targets.contains(where: { $0.availability != .up }) { throw KVTopExit.targetDown }
     }
 
     /// The report with this number, from 1 on.
-    static func print(_ dashboard: Dashboard, _ settings: Settings, number: Int, isLast: Bool) {
+    static func print(
+        _ dashboard: Dashboard, _ settings: Settings, number: Int, isLast: Bool
+    ) throws(KVTopExit) {
         switch settings.format {
         case .json:
             var writer = JSONWriter(reservingBytes: 16_384)
             DashboardReport.write(dashboard, to: &writer)
-            StandardStream.output.write(writer.bytes)
+            try StandardStream.writeOutput(writer.bytes)
         case .csv:
-            if number == 1 { StandardStream.output.write(DashboardTable.header) }
-            StandardStream.output.write(DashboardTable.lines(dashboard))
+            if number == 1 { try StandardStream.writeOutput(DashboardTable.header) }
+            try StandardStream.writeOutput(DashboardTable.lines(dashboard))
         case .screen:
             let size = settings.printSize
             let screen = Renderer.screen(
                 dashboard, settings.view, columns: size.columns, rows: size.rows, settings.printCapabilities)
-            StandardStream.output.write(screen.lines.joined(separator: "\n") + (isLast ? "\n" : "\n\n"))
+            try StandardStream.writeOutput(screen.lines.joined(separator: "\n") + (isLast ? "\n" : "\n\n"))
         }
     }
 }
@@ -81,16 +89,39 @@ final class SharedDashboard: Sendable {
 
 /// Waiting in the main thread for work in Swift's concurrency.
 enum Blocking {
-    static func run(_ work: @escaping @Sendable () async -> Void) {
+    /// Waits for the work, or until nobody reads standard output any more, which a report would find out only when it has
+    /// something to write.
+    ///
+    /// - Returns: what the work ended with.
+    static func run(_ work: @escaping @Sendable () async -> KVTopExit?) -> KVTopExit? {
         var descriptors: [Int32] = [0, 0]
         precondition(unsafe pipe(&descriptors) == 0, "no pipe: errno \(errno)")
         let end = descriptors[1]
+        let shared = SharedResult()
         Task {
-            await work()
+            shared.set(await work())
             close(end)
         }
-        var byte: UInt8 = 0
-        while unsafe read(descriptors[0], &byte, 1) < 0, errno == EINTR {}
-        close(descriptors[0])
+        defer { close(descriptors[0]) }
+        var waiting = [
+            pollfd(fd: descriptors[0], events: Int16(POLLIN), revents: 0),
+            pollfd(fd: STDOUT_FILENO, events: 0, revents: 0),
+        ]
+        while true {
+            guard unsafe poll(&waiting, 2, -1) > 0 else { continue }
+            if waiting[0].revents != 0 { return shared.value }
+            if Int32(waiting[1].revents) & POLLERR != 0 { return .noReader }
+            // A terminal that is gone, or no descriptor at all: the next write says so.
+            waiting[1].fd = -1
+        }
     }
+}
+
+/// What some work ended with, set on another thread.
+private final class SharedResult: Sendable {
+    private let result = Mutex<KVTopExit?>(nil)
+
+    func set(_ value: KVTopExit?) { self.result.withLock { $0 = value } }
+
+    var value: KVTopExit? { self.result.withLock { $0 } }
 }

@@ -59,7 +59,7 @@ struct Settings {
         self.view.view = try command.screen.view.map(Self.view) ?? .overview
         self.view.isReadOnly = command.sources.readOnly || file.isReadOnly
         self.view.intervalSeconds = self.intervalSeconds
-        self.view.utcOffsetSeconds = Self.utcOffset()
+        self.view.utcOffset = Self.utcOffset
         if !self.wantsColor { self.view.theme = .mono }
     }
 
@@ -128,11 +128,11 @@ struct Settings {
         }
     }
 
-    /// Seconds that the local time is ahead of UTC now.
-    private static func utcOffset() -> Double {
-        var now = time(nil)
+    /// Seconds that the local time is ahead of UTC at a moment in seconds since 1970.
+    @Sendable private static func utcOffset(at seconds: Double) -> Double {
+        guard var time = time_t(exactly: seconds.rounded(.down)) else { return 0 }
         var fields = unsafe tm()
-        guard unsafe localtime_r(&now, &fields) != nil else { return 0 }
+        guard unsafe localtime_r(&time, &fields) != nil else { return 0 }
         return unsafe Double(fields.tm_gmtoff)
     }
 
@@ -168,15 +168,30 @@ enum TokenFile {
     }
 }
 
-/// Files of at most 64 KiB.
+/// Files of at most 64 KiB, which may be pipes.
 enum SmallFile {
+    private static let limitBytes = 65_536
+
     static func read(_ path: String) throws -> [UInt8] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ValidationError("\(path) cannot be read") }
+        guard descriptor >= 0 else { throw self.error(path, errno) }
         defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 65_536)
-        let count = unsafe Glibc.read(descriptor, &bytes, bytes.count)
-        guard count >= 0 else { throw ValidationError("\(path) cannot be read") }
-        return Array(bytes.prefix(count))
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: self.limitBytes + 1)
+        // A pipe gives what was written to it piece by piece.
+        while bytes.count <= self.limitBytes {
+            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
+            if count == 0 { return bytes }
+            if count > 0 {
+                bytes += chunk.prefix(count)
+            } else if errno != EINTR {
+                throw self.error(path, errno)
+            }
+        }
+        throw ValidationError("\(path) is larger than \(self.limitBytes) bytes")
+    }
+
+    private static func error(_ path: String, _ code: Int32) -> ValidationError {
+        ValidationError("\(path) cannot be read: \(SystemText.text(code))")
     }
 }

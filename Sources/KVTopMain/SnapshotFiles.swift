@@ -1,4 +1,5 @@
 import DashboardModel
+import DashboardPolling
 import DashboardRender
 import Glibc
 import JSONLogging
@@ -16,15 +17,22 @@ enum SnapshotFiles {
         DashboardReport.write(dashboard, to: &writer)
         let text = screen.lines.joined(separator: "\n") + "\n"
         for (path, bytes) in [("\(name).txt", Array(text.utf8)), ("\(name).json", writer.bytes)] {
-            guard self.write(bytes, path) else { return "\(path) cannot be written" }
+            if let error = self.write(bytes, path) {
+                return "\(path) cannot be written: \(SystemText.text(error))"
+            }
         }
         return "written: \(name).txt and \(name).json"
     }
 
-    private static func write(_ bytes: [UInt8], _ path: String) -> Bool {
+    /// - Returns: the `errno` of what failed.
+    private static func write(_ bytes: [UInt8], _ path: String) -> Int32? {
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        return unsafe Glibc.write(descriptor, bytes, bytes.count) == bytes.count
+        guard descriptor >= 0 else { return errno }
+        let error = DescriptorWriter.write(bytes, to: descriptor)
+        // A file system may tell only here that it has no room for what was written.
+        let closed = close(descriptor) == 0 ? nil : errno
+        let failure = error ?? closed
+        if failure != nil { _ = unsafe unlink(path) }
+        return failure
     }
 }

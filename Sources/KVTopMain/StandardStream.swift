@@ -1,19 +1,19 @@
+import DashboardPolling
 import Glibc
 
 /// Standard output and standard error, written whole.
 enum StandardStream {
-    case output, error
-
-    func write(_ text: String) { self.write(Array(text.utf8)) }
-
-    func write(_ bytes: [UInt8]) {
-        let descriptor = self == .output ? STDOUT_FILENO : STDERR_FILENO
-        var offset = 0
-        while offset < bytes.count {
-            let count = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe Glibc.write(descriptor, buffer.baseAddress! + offset, buffer.count - offset)
-            }
-            if count > 0 { offset += count } else if errno != EINTR { return }
-        }
+    /// - Throws: ``KVTopExit/file`` after saying why, or ``KVTopExit/noReader`` when nobody reads a pipe any more: that
+    ///   is no failure to speak of.
+    static func writeOutput(_ bytes: [UInt8]) throws(KVTopExit) {
+        guard let error = DescriptorWriter.write(bytes, to: STDOUT_FILENO) else { return }
+        if error == EPIPE { throw .noReader }
+        self.writeError("kvtop: standard output cannot be written: \(SystemText.text(error))\n")
+        throw .file
     }
+
+    static func writeOutput(_ text: String) throws(KVTopExit) { try self.writeOutput(Array(text.utf8)) }
+
+    /// There is nobody to hear of an error of this.
+    static func writeError(_ text: String) { _ = DescriptorWriter.write(Array(text.utf8), to: STDERR_FILENO) }
 }

@@ -4,9 +4,11 @@
 /// the sum; the counts are cumulated when they are read. A histogram with a native form counts in bins that are finer
 /// than its buckets, for the same price, and both forms are made of them when they are read.
 package final class Histogram: Sendable {
-    /// 20 µs to 10 s, in seconds: the bounds of every duration.
+    /// 1 µs to 10 s, in seconds: the bounds of every duration. A quantile in the first bucket is known only to lie below
+    /// its bound, so that bound lies below what any part of a request takes.
     package static let durationBounds: [Double] = [
-        0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01,
+        0.000_001, 0.000_002, 0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005,
+        0.01,
         0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10,
     ]
 

@@ -34,13 +34,13 @@ import Testing
             let nanoseconds = UInt64((bound * 1e9).rounded())
             histogram.observe(nanoseconds: nanoseconds, in: self.mark(UInt64(index), at: 1))
         }
-        #expect(histogram.exemplarsByBucket().map { $0?.trace.traceLow } == (0..<18).map { $0 } + [nil])
+        #expect(histogram.exemplarsByBucket().map { $0?.trace.traceLow } == (0..<22).map { $0 } + [nil])
         for (index, bound) in Histogram.durationBounds.enumerated() {
             let nanoseconds = UInt64((bound * 1e9).rounded())
             histogram.exemplify(nanoseconds: nanoseconds + 1, in: self.mark(UInt64(index) + 100, at: 3))
         }
-        #expect(histogram.exemplarsByBucket().map { $0?.trace.traceLow } == [0] + (100..<118).map { $0 })
-        #expect(histogram.snapshot().counts == Array(repeating: 1, count: 18) + [0])
+        #expect(histogram.exemplarsByBucket().map { $0?.trace.traceLow } == [0] + (100..<122).map { $0 })
+        #expect(histogram.snapshot().counts == Array(repeating: 1, count: 22) + [0])
     }
 
     @Test func `are never a mixture of two`() async {

@@ -94,12 +94,12 @@ import Testing
         #expect(exposition.value("h_seconds_sum") == "0")
         #expect(exposition.value("h_seconds_count") == "0")
         let buckets = exposition["h_seconds"]?.samples.filter { $0.name == "h_seconds_bucket" } ?? []
-        #expect(buckets.count == 19)
+        #expect(buckets.count == 23)
         #expect(buckets.allSatisfy { $0.value == "0" })
         #expect(
             buckets.compactMap { $0.labels["le"] } == [
-                "2e-05", "5e-05", "0.0001", "0.0002", "0.0005", "0.001", "0.002", "0.005", "0.01", "0.02", "0.05",
-                "0.1", "0.2", "0.5", "1.0", "2.0", "5.0", "10.0", "+Inf",
+                "1e-06", "2e-06", "5e-06", "1e-05", "2e-05", "5e-05", "0.0001", "0.0002", "0.0005", "0.001", "0.002",
+                "0.005", "0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1.0", "2.0", "5.0", "10.0", "+Inf",
             ]
         )
     }

@@ -17,9 +17,18 @@ enum {
     CT_UNDERLINE = 8,
 };
 
-/// One character cell. `foreground` and `background` are palette numbers, -1 the terminal's own.
+enum {
+    /// Marks of no width that one character may carry.
+    CT_MARKS = 4,
+};
+
+/// One character cell. `foreground` and `background` are palette numbers, -1 the terminal's own. A character that is two
+/// columns wide has a cell for its right half behind it.
 typedef struct {
     uint32_t scalar;
+    /// Marks on the character; 0 ends them.
+    uint32_t marks[CT_MARKS];
+    uint8_t is_right_half;
     int16_t foreground;
     int16_t background;
     uint8_t attributes;
@@ -71,15 +80,17 @@ typedef struct {
 /// `message` gets a line of text when it fails. Returns 0, or -1 when the terminal cannot be used.
 int ct_open(int input, int output, int want_color, int want_mouse, char *message, size_t size);
 
-/// Gives the terminal back as it was. May be called more than once, and before ct_open.
-void ct_close(void);
+/// Gives the terminal back as it was. May be called more than once, and before ct_open. Without `has_terminal`, when a
+/// shell has it and this process is in the background, only the screen is given back.
+void ct_close(int has_terminal);
 
 /// The number of colours of the terminal that is open, 0 for none.
 int ct_colors(void);
 
-/// Whether the locale of the process is UTF-8. Needs no open terminal; sets the locale from the environment, and from
-/// `C.UTF-8` when the environment names none at all and the terminal is not known to be without UTF-8.
-int ct_use_locale(void);
+/// Whether the locale of the process is UTF-8. Needs no open terminal; sets the locale of characters, and no other, from
+/// the environment: to `C.UTF-8` when it names a UTF-8 locale that is not installed, or, with `may_guess`, when it names
+/// none at all and the terminal is not known to be without UTF-8.
+int ct_use_locale(int may_guess);
 
 /// Asks the operating system for the size, tells ncurses, and returns it. Both are at least 1.
 void ct_measure(int *rows, int *columns);
@@ -96,9 +107,11 @@ void ct_repaint(void);
 /// The next key or click, without waiting.
 void ct_next_event(ct_event *event);
 
-/// Gives the terminal to the shell, and takes it back: around stopping the process.
+/// Gives the terminal to the shell, before the process is stopped.
 void ct_suspend(void);
-void ct_resume(void);
+
+/// Takes the terminal again and draws all of the screen, after the process was stopped by itself or from outside.
+void ct_retake(void);
 
 /// From now on a crash of the process (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT) first gives the terminal
 /// back, then ends the process at once, by the same signal. Swift's backtracer, which asks questions on a terminal and

@@ -77,22 +77,26 @@ package enum DashboardReport {
     private static func write(_ row: HandlerFigures, to object: inout JSONWriter) {
         object.member("handler", row.name)
         object.member("requests_per_second", row.rate)
-        object.member("requests", row.counts.requests)
+        object.member("requests", row.counts.traffic)
         object.member("error_ratio", row.errorRatio)
         object.member("client_error_ratio", row.clientErrorRatio)
         object.member("duration_seconds", object: { self.writeQuantiles(row.counts.durations, to: &$0) })
         object.member("alarm", row.level.name)
     }
 
-    /// `above` names the bound that a quantile lies beyond; its number is then null.
+    /// `below` and `above` name the bound that a quantile lies beyond; its number is then null.
     private static func writeQuantiles(_ histogram: HistogramCounts, to object: inout JSONWriter) {
-        let parts: [(StaticString, StaticString, Double)] = [
-            ("p50", "p50_above", 0.5), ("p95", "p95_above", 0.95), ("p99", "p99_above", 0.99),
+        let parts: [(StaticString, StaticString, StaticString, Double)] = [
+            ("p50", "p50_below", "p50_above", 0.5), ("p95", "p95_below", "p95_above", 0.95),
+            ("p99", "p99_below", "p99_above", 0.99),
         ]
-        for (name, above, part) in parts {
+        for (name, below, above, part) in parts {
             switch histogram.quantile(part) {
             case .none: object.memberNull(name)
             case .value(let value): object.member(name, value)
+            case .below(let bound):
+                object.memberNull(name)
+                object.member(below, bound)
             case .above(let bound):
                 object.memberNull(name)
                 object.member(above, bound)

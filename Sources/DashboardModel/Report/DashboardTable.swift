@@ -1,7 +1,7 @@
 import JSONLogging
 
 /// The handlers of the dashboard as lines of comma-separated values (RFC 4180), for a spreadsheet: raw numbers in base
-/// units, nothing for what is not known, `+Inf` for a quantile that lies above the highest bound.
+/// units, nothing for what is not known, `+Inf` for a quantile above the highest bound, the bound for one below the lowest.
 package enum DashboardTable {
     package static let header =
         "at,target,availability,handler,window_seconds,requests,requests_per_second,error_ratio,client_error_ratio,"
@@ -16,7 +16,7 @@ package enum DashboardTable {
             guard let figures = target.figures else { return "\(begin),data total,,,,,,,,\n" }
             return (figures.handlers + [figures.data]).map { row in
                 let numbers = [
-                    figures.windowSeconds, row.counts.requests, row.rate, row.errorRatio, row.clientErrorRatio,
+                    figures.windowSeconds, row.counts.traffic, row.rate, row.errorRatio, row.clientErrorRatio,
                     self.number(row.quantile(0.5)), self.number(row.quantile(0.95)), self.number(row.quantile(0.99)),
                 ]
                 return "\(begin),\(self.quoted(row.name)),\(numbers.map(self.text).joined(separator: ","))\n"
@@ -26,7 +26,7 @@ package enum DashboardTable {
 
     private static func number(_ quantile: QuantileEstimate) -> Double? {
         if case .above = quantile { return .infinity }
-        return quantile.atLeast
+        return quantile.number
     }
 
     private static func text(_ number: Double?) -> String {

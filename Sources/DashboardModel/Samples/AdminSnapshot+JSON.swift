@@ -6,6 +6,7 @@ extension AdminSnapshot {
         let tree = try JSONTree(parsing: text)
         guard case .object = tree else { throw JSONTreeError(offset: 0, reason: "the document is no object") }
         self.service = tree["service"]?.string
+        self.now = tree["now"]?.string.flatMap(InstantText.seconds)
         self.instance = tree["instance_id"]?.string
         self.version = tree["version"]?.string
         self.revision = tree["revision"]?.string
@@ -30,6 +31,7 @@ extension AdminSnapshot.Check {
     init(_ tree: JSONTree) {
         self.name = tree["name"]?.string ?? "unnamed"
         self.isOK = tree["status"]?.string == "ok"
+        self.isWarning = tree["status"]?.string == "warning"
         self.message = tree["message"]?.string
     }
 }

@@ -1,6 +1,8 @@
 /// What one `/admin` document said. Nil: the service does not report it.
 package struct AdminSnapshot: Sendable, Equatable {
     package var service: String?
+    /// The service's clock when it wrote the document, in seconds since 1970.
+    package var now: Double?
     package var instance: String?
     package var version: String?
     package var revision: String?
@@ -24,6 +26,8 @@ package struct AdminSnapshot: Sendable, Equatable {
     package struct Check: Sendable, Equatable {
         package var name: String
         package var isOK: Bool
+        /// It does not hold, and the service does its work all the same.
+        package var isWarning = false
         package var message: String?
     }
 

@@ -2,6 +2,8 @@
 package struct HandlerCounts: Sendable, Equatable {
     package var name: String
     package var requests: Double = 0
+    /// Those of them that kvtop itself has sent, as far as it knows.
+    package var ownRequests: Double = 0
     /// Answers 400 to 499.
     package var clientErrors: Double = 0
     /// Answers 500 to 599.
@@ -20,11 +22,15 @@ package struct HandlerCounts: Sendable, Equatable {
         name.hasPrefix("kv_") || name.hasPrefix("api_")
     }
 
+    /// The requests of others.
+    package var traffic: Double { max(0, self.requests - self.ownRequests) }
+
     /// What came in after `earlier`. Nil when a counter fell: the two are of different runs of the service.
     func minus(_ earlier: HandlerCounts) -> HandlerCounts? {
         guard let durations = self.durations.minus(earlier.durations) else { return nil }
         var difference = HandlerCounts(name: self.name)
         difference.requests = self.requests - earlier.requests
+        difference.ownRequests = self.ownRequests - earlier.ownRequests
         difference.clientErrors = self.clientErrors - earlier.clientErrors
         difference.serverErrors = self.serverErrors - earlier.serverErrors
         difference.durations = durations
@@ -36,6 +42,7 @@ package struct HandlerCounts: Sendable, Equatable {
     func plus(_ other: HandlerCounts) -> HandlerCounts {
         var total = self
         total.requests += other.requests
+        total.ownRequests += other.ownRequests
         total.clientErrors += other.clientErrors
         total.serverErrors += other.serverErrors
         total.durations = self.durations.plus(other.durations)

@@ -63,10 +63,11 @@ package struct HistogramCounts: Sendable, Equatable {
     }
 
     /// The value that the part `part` of the observations does not exceed, estimated as `histogram_quantile` of
-    /// Prometheus does: linear within a bucket, the first one beginning at 0.
+    /// Prometheus does: linear within a bucket.
     ///
-    /// Two things are told apart that Prometheus gives as numbers: no observations, and a quantile in the bucket without
-    /// an upper bound, of which only "above the highest bound" is known.
+    /// Three things are told apart that Prometheus gives as numbers: no observations; a quantile in the first bucket, of
+    /// which only its bound is known, as the values may all be a thousandth of it; and one in the bucket without an upper
+    /// bound, which lies above the highest bound.
     ///
     /// - Parameter part: 0 to 1.
     package func quantile(_ part: Double) -> QuantileEstimate {
@@ -74,9 +75,10 @@ package struct HistogramCounts: Sendable, Equatable {
         let rank = part * self.count
         guard let index = self.cumulative.firstIndex(where: { $0 >= rank && $0 > 0 }) else { return .none }
         let upper = self.bounds[index]
-        let lower = index > 0 ? self.bounds[index - 1] : min(0, upper)
-        guard upper < .infinity else { return index > 0 ? .above(lower) : .none }
-        let below = index > 0 ? self.cumulative[index - 1] : 0
+        guard index > 0 else { return upper < .infinity ? .below(upper) : .none }
+        let lower = self.bounds[index - 1]
+        guard upper < .infinity else { return .above(lower) }
+        let below = self.cumulative[index - 1]
         let inBucket = self.cumulative[index] - below
         guard inBucket > 0 else { return .value(upper) }
         return .value(lower + (upper - lower) * max(0, rank - below) / inBucket)
@@ -88,14 +90,16 @@ package enum QuantileEstimate: Sendable, Equatable {
     /// Nothing was observed.
     case none
     case value(Double)
+    /// At or below the lowest bound, which is given.
+    case below(Double)
     /// Above the highest bound, which is given.
     case above(Double)
 
-    /// A number to compare and to draw: the highest bound where more is not known.
-    package var atLeast: Double? {
+    /// A number to compare and to draw: the bound where more is not known.
+    package var number: Double? {
         switch self {
         case .none: nil
-        case .value(let value), .above(let value): value
+        case .value(let value), .below(let value), .above(let value): value
         }
     }
 }

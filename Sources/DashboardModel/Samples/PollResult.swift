@@ -64,6 +64,12 @@ package struct RawPoll: Sendable, Equatable {
         self.admin = admin
         self.events = events
     }
+
+    /// Whether the service answered nothing at all.
+    package var isMissed: Bool {
+        guard case .failure(let metrics) = self.metrics, case .failure(let admin) = self.admin else { return false }
+        return !metrics.isAnswer && !admin.isAnswer
+    }
 }
 
 /// One poll of one target, read.

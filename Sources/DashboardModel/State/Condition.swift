@@ -79,9 +79,11 @@ extension TargetState {
             switch check.name {
             case "log_writable":
                 return admin.log?.state == "failed" ? nil : Condition(.critical, "log not writable")
+            case "log_space":
+                return admin.log?.state == "no_space" ? nil : Condition(.critical, "no space")
             case "upstream_reachable": return Condition(.critical, "upstream not ready")
             case "upstream_circuit": return Condition(.critical, "circuit open")
-            default: return Condition(.critical, "\(check.name) fails")
+            default: return Condition(check.isWarning ? .warning : .critical, "\(check.name) fails")
             }
         }
         if admin.upstreams.contains(where: { $0.isUp == false }),

@@ -6,6 +6,8 @@ package struct Dashboard: Sendable {
     package private(set) var targets: [TargetState]
     /// Oldest first.
     package private(set) var events: [DashboardEvent] = []
+    /// The place in time of each event, in monotonic seconds: see ``note(_:)``.
+    private var eventTimes: [Double] = []
     /// Events ever noted.
     package private(set) var eventCount = 0
     package var thresholds: Thresholds
@@ -14,7 +16,7 @@ package struct Dashboard: Sendable {
     package private(set) var wallTime: Double
 
     package init(targets: [Target], now: Double, wallTime: Double, thresholds: Thresholds = Thresholds()) {
-        self.targets = targets.map { TargetState($0, wallTime: wallTime) }
+        self.targets = targets.map { TargetState($0, now: now) }
         self.now = now
         self.wallTime = wallTime
         self.thresholds = thresholds
@@ -33,17 +35,23 @@ package struct Dashboard: Sendable {
         for event in self.targets[result.target].apply(result, self.thresholds) { self.note(event) }
     }
 
-    /// Adds an event at its time.
+    /// Adds an event at its time: as long before now as its time lies before the clock of now. So when the clock is set
+    /// back, what happens from then on still comes last.
     package mutating func note(_ event: DashboardEvent) {
-        let index = self.events.lastIndex { $0.at <= event.at }.map { $0 + 1 } ?? 0
+        let time = self.now - max(0, self.wallTime - event.at)
+        let index = self.eventTimes.lastIndex { $0 <= time }.map { $0 + 1 } ?? 0
         self.events.insert(event, at: index)
+        self.eventTimes.insert(time, at: index)
         self.eventCount += 1
-        if self.events.count > Self.eventLimit { self.events.removeFirst() }
+        if self.events.count > Self.eventLimit {
+            self.events.removeFirst()
+            self.eventTimes.removeFirst()
+        }
     }
 
     /// Begins the totals and peaks of the session anew.
     package mutating func resetSession() {
-        for index in self.targets.indices { self.targets[index].session = SessionTotals(since: self.wallTime) }
+        for index in self.targets.indices { self.targets[index].session = SessionTotals(since: self.now) }
     }
 
     package var kvServices: [TargetState] { self.targets.filter { $0.target.role == .kvService } }

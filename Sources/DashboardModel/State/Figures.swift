@@ -29,7 +29,9 @@ package struct Figures: Sendable, Equatable {
 package struct HandlerFigures: Sendable, Equatable {
     package var name: String
     package var counts: HandlerCounts
-    /// Requests per second.
+    /// The handlers whose counts are added in this row; empty in a row of one handler.
+    package var members: [String] = []
+    /// Requests per second, without kvtop's own.
     package var rate: Double
     package var errorLevel: AlarmLevel = .none
     package var p99Level: AlarmLevel = .none
@@ -37,7 +39,11 @@ package struct HandlerFigures: Sendable, Equatable {
     init(_ counts: HandlerCounts, seconds: Double) {
         self.name = counts.name
         self.counts = counts
-        self.rate = counts.requests / seconds
+        self.rate = counts.traffic / seconds
+        if counts.ownRequests > 0, counts.traffic == 0 {
+            // Nobody but kvtop has asked: there is nothing to show.
+            self.counts = HandlerCounts(name: counts.name)
+        }
     }
 
     /// Server errors of all requests, 0 to 1; nil when there were none to be wrong.
@@ -59,6 +65,7 @@ package struct HandlerFigures: Sendable, Equatable {
         var counts = HandlerCounts(name: name)
         for row in rows { counts = counts.plus(row.counts) }
         var folded = HandlerFigures(counts, seconds: max(seconds, .leastNormalMagnitude))
+        folded.members = rows.map(\.name)
         folded.errorLevel = rows.map(\.errorLevel).max() ?? .none
         folded.p99Level = rows.map(\.p99Level).max() ?? .none
         return folded
@@ -124,15 +131,17 @@ extension Figures {
         }
         self.data.judge(thresholds, before: before?.data)
         self.syncLevel = thresholds.syncP99.level(
-            of: self.sync.quantile(0.99).atLeast, before: before?.syncLevel ?? .none)
+            of: self.sync.quantile(0.99).number, before: before?.syncLevel ?? .none)
     }
 }
 
 extension HandlerFigures {
     fileprivate mutating func judge(_ thresholds: Thresholds, before: HandlerFigures?) {
+        // A poll of kvtop's own that is slow, or is refused, is no trouble of those that the service is there for.
+        guard !OwnPolls.mayHave(self.name) else { return }
         // `/readyz` answers 503 while a service is not ready: that is no failure, and a condition tells of it.
         let errors = self.name == "readyz" ? nil : self.errorRatio
         self.errorLevel = thresholds.errorRatio.level(of: errors, before: before?.errorLevel ?? .none)
-        self.p99Level = thresholds.p99.level(of: self.quantile(0.99).atLeast, before: before?.p99Level ?? .none)
+        self.p99Level = thresholds.p99.level(of: self.quantile(0.99).number, before: before?.p99Level ?? .none)
     }
 }

@@ -64,7 +64,8 @@ extension TargetState {
     private mutating func takeMetrics(
         _ result: PollResult, _ thresholds: Thresholds, _ told: inout [DashboardEvent]
     ) {
-        guard case .success(let snapshot) = result.metrics else {
+        guard case .success(var snapshot) = result.metrics else {
+            self.ownPolls.missed(result)
             self.metricsMissedInARow += 1
             if self.metricsMissedInARow >= Self.missedLimit || self.availability == .down {
                 self.metrics = nil
@@ -74,12 +75,17 @@ extension TargetState {
             return
         }
         self.metricsMissedInARow = 0
+        let raw = snapshot
+        self.ownPolls.subtract(from: &snapshot, result)
         var sinceLast: Figures?
         if let last = self.recent.last {
             sinceLast = Figures(from: last.snapshot, to: snapshot, seconds: result.receivedAt - last.time)
             if sinceLast == nil {
                 // What was counted before belongs to another run: nothing of it may be subtracted.
                 self.recent.removeAll()
+                self.ownPolls = OwnPolls()
+                snapshot = raw
+                self.ownPolls.subtract(from: &snapshot, result)
                 self.figures = nil
                 self.session.restarts += 1
                 told.append(self.event(result, .warning, "was restarted: its counters begin anew"))
@@ -107,13 +113,13 @@ extension TargetState {
         if let sinceLast, let figures = self.figures {
             for handler in sinceLast.handlers { values[.handlerRate(handler.name)] = handler.rate }
             values[.rate] = sinceLast.data.rate
-            values[.p50] = figures.data.quantile(0.5).atLeast
-            values[.p95] = figures.data.quantile(0.95).atLeast
-            values[.p99] = figures.data.quantile(0.99).atLeast
+            values[.p50] = figures.data.quantile(0.5).number
+            values[.p95] = figures.data.quantile(0.95).number
+            values[.p99] = figures.data.quantile(0.99).number
             values[.errorRatio] = figures.data.errorRatio
             values[.appendedBytesRate] = sinceLast.appendedBytesRate
             values[.syncRate] = sinceLast.syncRate
-            values[.syncP99] = figures.sync.quantile(0.99).atLeast
+            values[.syncP99] = figures.sync.quantile(0.99).number
             values[.cpu] = sinceLast.cpu
             self.session.requests += sinceLast.data.counts.requests
             self.session.serverErrors += sinceLast.data.counts.serverErrors

@@ -46,12 +46,14 @@ package struct TargetState: Sendable {
 
     /// The scrapes that the window of ``figures`` reaches over, oldest first.
     var recent: [(time: Double, snapshot: MetricsSnapshot)] = []
+    /// Which requests of this run of the service are kvtop's own.
+    var ownPolls = OwnPolls()
     /// The newest event of the service that was taken over.
     var newestEvent = (instance: "", number: 0)
 
-    init(_ target: Target, wallTime: Double) {
+    init(_ target: Target, now: Double) {
         self.target = target
-        self.session = SessionTotals(since: wallTime)
+        self.session = SessionTotals(since: now)
     }
 
     /// Whether the figures are older than the newest poll.
@@ -102,7 +104,7 @@ package struct TargetState: Sendable {
 
 /// What was counted since kvtop began, or since the operator reset it.
 package struct SessionTotals: Sendable, Equatable {
-    /// Seconds since 1970.
+    /// Monotonic seconds.
     package var since: Double
     package var requests: Double = 0
     package var serverErrors: Double = 0

@@ -61,11 +61,13 @@ struct Canvas {
         guard line >= 0, line < area.height else { return column }
         var text = self.glyphs.text(text)
         let room = area.width - column
-        if text.unicodeScalars.count > room, room > 1 {
-            text = String(String.UnicodeScalarView(text.unicodeScalars.prefix(room - 1))) + self.glyphs.cut
+        var width = Screen.width(text)
+        if width > room, room > 1 {
+            text = Screen.prefix(text, columns: room - 1) + self.glyphs.cut
+            width = room
         }
         self.screen.put(text, tone, row: area.row + line, column: area.column + column, end: area.end)
-        return column + text.unicodeScalars.count
+        return column + width
     }
 
     /// Puts parts one behind the other, with nothing between them.
@@ -80,7 +82,7 @@ struct Canvas {
 
     /// Puts text so that its last character is left of `end`.
     mutating func putRight(_ text: String, _ tone: Tone = .normal, in area: Area, line: Int, end: Int) {
-        let width = self.glyphs.text(text).unicodeScalars.count
+        let width = self.width(text)
         self.put(text, tone, in: area, line: line, at: max(0, end - width))
     }
 
@@ -99,7 +101,7 @@ struct Canvas {
         self.screen.tint(tone, row: row, from: from, to: to)
     }
 
-    func width(_ text: String) -> Int { self.glyphs.text(text).unicodeScalars.count }
+    func width(_ text: String) -> Int { Screen.width(self.glyphs.text(text)) }
 
     // MARK: Texts that depend on the view
 
@@ -111,15 +113,20 @@ struct Canvas {
 
     func bytesRate(_ rate: Double?) -> String { rate.map { "\(Quantity.bytes($0, self.view.units))/s" } ?? "--" }
 
-    /// A quantile: `-` for no observations, `>10.0s` for one above the highest bound.
+    /// A quantile: `-` for no observations, `<1.00µs` for one below the lowest bound, `>10.0s` for one above the highest.
     func quantile(_ estimate: QuantileEstimate) -> String {
         switch estimate {
         case .none: "-"
         case .value(let seconds): Quantity.duration(seconds)
+        case .below(let bound): "<\(Quantity.duration(bound))"
         case .above(let bound): ">\(Quantity.duration(bound))"
         }
     }
 
-    /// A time of day, `14:03:22`, in the view's time zone.
-    func timeOfDay(_ wallTime: Double) -> String { ClockText.timeOfDay(wallTime + self.view.utcOffsetSeconds) }
+    /// A time of day, `14:03:22`, in the view's time zone; more than a day away from now the date, `21 Nov`.
+    func time(_ wallTime: Double) -> String {
+        let local = wallTime + self.view.utcOffset(wallTime)
+        let isNear = abs(wallTime - self.dashboard.wallTime) < 86_400
+        return isNear ? ClockText.timeOfDay(local) : ClockText.date(local)
+    }
 }

@@ -18,14 +18,27 @@ package enum Tone: UInt8, Sendable, CaseIterable {
     case selected
 }
 
-/// One character of the screen, always one column wide.
+/// One column of a row of the screen: a character, or the right half of the one before.
 package struct Cell: Sendable, Equatable {
+    /// Marks on one character; more are left out.
+    package static let markLimit = 4
+
     package var scalar: Unicode.Scalar
     package var tone: Tone
+    /// Marks on the character, such as accents of their own: they take no column.
+    package var marks: [Unicode.Scalar] = []
+    /// The character before takes this column too; the scalar is a blank then.
+    package var isRightHalf = false
 
     package init(_ scalar: Unicode.Scalar, _ tone: Tone = .normal) {
         self.scalar = scalar
         self.tone = tone
+    }
+
+    static func rightHalf(_ tone: Tone) -> Cell {
+        var cell = Cell(" ", tone)
+        cell.isRightHalf = true
+        return cell
     }
 
     package static let blank = Cell(" ")

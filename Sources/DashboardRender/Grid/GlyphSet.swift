@@ -28,7 +28,8 @@ struct GlyphSet: Sendable {
         capabilities.isUTF8 ? .utf8 : .ascii
     }
 
-    /// Text of the program or of a service for this set: what it cannot show is replaced, one character for one.
+    /// Text of the program or of a service for this set: of what it cannot show, the program's own signs have twins, and
+    /// others are escaped, `\u{6f22}`, so that they can be read back. What is not printable at all stays.
     func text(_ text: String) -> String {
         guard !self.isUTF8 else { return text }
         var scalars = String.UnicodeScalarView()
@@ -39,7 +40,8 @@ struct GlyphSet: Sendable {
             case "≥": scalars.append(contentsOf: ">=".unicodeScalars)
             case "─": scalars.append("-")
             case "│": scalars.append("|")
-            default: scalars.append(scalar.isASCII ? scalar : "?")
+            case _ where scalar.isASCII || CharacterWidth.of(scalar) == .unprintable: scalars.append(scalar)
+            default: scalars.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
             }
         }
         return String(scalars)

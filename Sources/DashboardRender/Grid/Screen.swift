@@ -13,14 +13,23 @@ package struct Screen: Sendable, Equatable {
 
     package subscript(row: Int, column: Int) -> Cell {
         get { self.cells[row * self.columns + column] }
-        set { self.cells[row * self.columns + column] = newValue }
+        set {
+            let index = row * self.columns + column
+            // Half a character is none: what is put over the one half takes the other half away.
+            if self.cells[index].isRightHalf, column > 0 {
+                self.cells[index - 1] = Cell(" ", self.cells[index - 1].tone)
+            }
+            if column + 1 < self.columns, self.cells[index + 1].isRightHalf {
+                self.cells[index + 1] = Cell(" ", self.cells[index + 1].tone)
+            }
+            self.cells[index] = newValue
+        }
     }
 
     /// Puts text at a place; what lies outside of the screen, or further right than `end`, is left out.
     ///
-    /// Only characters that are one column wide anywhere are put as they are: ASCII, Latin letters, and the glyphs of
-    /// ``GlyphSet``. Others, which may come from a service, become `?`, so that nothing moves and no control sequence
-    /// reaches the terminal.
+    /// Characters take the columns that the terminal gives them; see ``CharacterWidth``. What is not printable, which may
+    /// come from a service, becomes `?`, so that nothing moves and no control sequence reaches the terminal.
     ///
     /// - Returns: the column behind the text.
     @discardableResult
@@ -31,11 +40,63 @@ package struct Screen: Sendable, Equatable {
         var place = column
         guard row >= 0, row < self.rows else { return place }
         for scalar in text.unicodeScalars {
-            guard place < end else { break }
-            if place >= 0 { self[row, place] = Cell(Self.printable(scalar), tone) }
+            switch CharacterWidth.of(scalar) {
+            case .invisible: continue
+            case .mark:
+                self.mark(scalar, row: row, column: place - 1, from: max(0, column))
+                continue
+            case .unprintable: self.set(Cell("?", tone), row, place, end)
+            case .narrow: self.set(Cell(scalar, tone), row, place, end)
+            case .wide:
+                if place >= 0, place + 1 < end {
+                    self[row, place] = Cell(scalar, tone)
+                    // Not through the subscript, which would take the left half away.
+                    self[row, place + 1] = .blank
+                    self.cells[row * self.columns + place + 1] = .rightHalf(tone)
+                } else {
+                    self.set(Cell(" ", tone), row, place, end)
+                }
+                place += 1
+            }
             place += 1
+            if place > end { break }
         }
-        return place
+        return min(place, max(column, end))
+    }
+
+    private mutating func set(_ cell: Cell, _ row: Int, _ column: Int, _ end: Int) {
+        if column >= 0, column < end { self[row, column] = cell }
+    }
+
+    /// Adds a mark to the character that ends at a column, if that belongs to the text that began at `from`.
+    private mutating func mark(_ scalar: Unicode.Scalar, row: Int, column: Int, from: Int) {
+        guard column >= from, column < self.columns else { return }
+        var index = row * self.columns + column
+        if self.cells[index].isRightHalf { index -= 1 }
+        if self.cells[index].marks.count < Cell.markLimit { self.cells[index].marks.append(scalar) }
+    }
+
+    /// The columns that a text takes.
+    package static func width(_ text: String) -> Int {
+        text.unicodeScalars.reduce(0) { width, scalar in
+            switch CharacterWidth.of(scalar) {
+            case .invisible, .mark: width
+            case .unprintable, .narrow: width + 1
+            case .wide: width + 2
+            }
+        }
+    }
+
+    /// The beginning of a text that takes at most so many columns.
+    static func prefix(_ text: String, columns: Int) -> String {
+        var scalars = String.UnicodeScalarView()
+        var width = 0
+        for scalar in text.unicodeScalars {
+            width += self.width(String(scalar))
+            guard width <= columns else { break }
+            scalars.append(scalar)
+        }
+        return String(scalars)
     }
 
     /// Puts the same character into a stretch of a row.
@@ -52,20 +113,14 @@ package struct Screen: Sendable, Equatable {
         for column in max(0, from)..<max(max(0, from), min(to, self.columns)) { self[row, column].tone = tone }
     }
 
-    static func printable(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
-        switch scalar.value {
-        case 0x20...0x7E: scalar
-        // Latin letters and signs, without the soft hyphen; boxes, blocks, braille, arrows.
-        case 0xA1...0xAC, 0xAE...0x17F, 0x2500...0x259F, 0x2800...0x28FF, 0x2190...0x2193, 0x2026, 0x2265: scalar
-        default: "?"
-        }
-    }
-
     /// The rows as text, without blanks at their ends.
     package var lines: [String] {
         (0..<self.rows).map { row in
             var line = String.UnicodeScalarView()
-            for column in 0..<self.columns { line.append(self[row, column].scalar) }
+            for column in 0..<self.columns where !self[row, column].isRightHalf {
+                line.append(self[row, column].scalar)
+                line.append(contentsOf: self[row, column].marks)
+            }
             while line.last == " " { line.removeLast() }
             return String(line)
         }
@@ -89,8 +144,14 @@ package struct Screen: Sendable, Equatable {
                     column += 1
                     continue
                 }
-                let begin = column
+                var begin = column
                 while column < self.columns, known.map({ $0[row, column] != self[row, column] }) ?? true { column += 1 }
+                // A character of two columns is drawn whole, and over what was one.
+                func isRightHalf(_ column: Int) -> Bool {
+                    self[row, column].isRightHalf || known?[row, column].isRightHalf ?? false
+                }
+                while begin > 0, isRightHalf(begin) { begin -= 1 }
+                while column < self.columns, isRightHalf(column) { column += 1 }
                 let start = row * self.columns
                 runs.append(Run(row: row, column: begin, cells: self.cells[(start + begin)..<(start + column)]))
             }

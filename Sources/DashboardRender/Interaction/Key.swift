@@ -2,6 +2,8 @@
 package enum Key: Sendable, Hashable {
     /// Text, and control characters other than those below.
     case character(Unicode.Scalar)
+    /// Text that was pasted, as far as the terminal says so: no command, whatever it is.
+    case pasted(Unicode.Scalar)
     case up, down, left, right, pageUp, pageDown, home, end
     case tab, backTab, enter, escape, backspace, f1
     /// At a row and a column from 0.

@@ -162,7 +162,8 @@ extension ViewState {
             self.isEditingFilter = false
             self.filter = ""
         case .backspace, .control("h"): if !self.filter.isEmpty { self.filter.removeLast() }
-        case .character(let scalar) where scalar.value >= 0x20 && scalar.value != 0x7F:
+        case .character(let scalar) where scalar.value >= 0x20 && scalar.value != 0x7F,
+            .pasted(let scalar) where scalar.value != 0x7F:
             if self.filter.unicodeScalars.count < 32 { self.filter.unicodeScalars.append(scalar) }
         case .character("\u{7F}"): if !self.filter.isEmpty { self.filter.removeLast() }
         default: return false

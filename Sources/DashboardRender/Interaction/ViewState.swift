@@ -90,8 +90,9 @@ package struct ViewState: Sendable {
     package var replay: Replay?
     /// Monotonic seconds that messages go by in a replay, whose own time runs at another speed or stands still.
     package var replayClock: Double?
-    /// Added to times for showing them.
-    package var utcOffsetSeconds = 0.0
+    /// By how many seconds the zone of the times on the screen is ahead of UTC at a moment in seconds since 1970: the
+    /// rules of a zone change between summer and winter, and what is shown may be of before the change.
+    package var utcOffset: @Sendable (Double) -> Double = { _ in 0 }
     /// What was on the screen when it was paused, and when, in monotonic seconds.
     package private(set) var paused: (dashboard: Dashboard, since: Double)?
 

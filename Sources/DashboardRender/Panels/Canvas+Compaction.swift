@@ -37,7 +37,7 @@ extension Canvas {
                 let short = "   \(self.count(failures)) failed"
                 var text = "\(short) in a row"
                 if let at = compaction.retryAt.flatMap(InstantText.seconds) {
-                    text += ", none by itself before \(self.timeOfDay(at))"
+                    text += ", none by itself before \(self.time(at))"
                 }
                 let hasRoom = column + self.width(text) <= area.width
                 self.put(hasRoom ? text : short, .warning, in: area, line: line, at: column)
@@ -91,7 +91,7 @@ extension Canvas {
             return
         }
         var text = ""
-        if let at = run.startedAt.flatMap(InstantText.seconds) { text += "\(self.timeOfDay(at)) " }
+        if let at = run.startedAt.flatMap(InstantText.seconds) { text += "\(self.time(at)) " }
         let result = run.result ?? "result not reported"
         var column = self.put(" last    \(text)", in: area, line: line)
         column = self.put(result, run.isOK ? .good : .critical, in: area, line: line, at: column)
@@ -148,7 +148,10 @@ extension Canvas {
         guard let threshold = compaction.thresholdRatio else { return "trigger not reported" }
         var text = "at garbage \(Quantity.wholePercent(threshold))"
         if let bytes = compaction.minimumBytes { text += " and size \(self.bytes(bytes))" }
-        if withNow, let ratio = target?.garbageRatio { text += " (now \(Quantity.percent(ratio))%)" }
+        if withNow, let ratio = target?.garbageRatio {
+            let size = compaction.minimumBytes == nil ? "" : " of \(self.bytes(target?.logSizeBytes))"
+            text += " (now \(Quantity.percent(ratio))%\(size))"
+        }
         return text
     }
 

@@ -20,9 +20,11 @@ extension Canvas {
         let width = max(2, self.dashboard.targets.map { $0.target.name.count }.max() ?? 2)
         for (index, event) in shown.enumerated() {
             let padding = String(repeating: " ", count: max(0, width - event.source.count))
+            let time = self.time(event.at)
             self.put(
                 [
-                    Piece(" \(self.timeOfDay(event.at)) ", .dim), Piece("\(event.source)\(padding) "),
+                    Piece(" \(time)\(String(repeating: " ", count: max(0, 9 - time.count)))", .dim),
+                    Piece("\(event.source)\(padding) "),
                     Piece(event.level.word, event.level.tone), Piece(" \(event.text)"),
                 ], in: area, line: index + 1)
         }

@@ -132,7 +132,7 @@ extension Canvas {
         if self.screen.columns >= 100 {
             add("graphs \(Quantity.window(self.view.graphWindowSeconds))", .dim, rank: 0)
         }
-        add(self.timeOfDay(self.dashboard.wallTime), .normal, rank: Self.timeRank)
+        add(self.time(self.dashboard.wallTime), .normal, rank: Self.timeRank)
         return notes
     }
 

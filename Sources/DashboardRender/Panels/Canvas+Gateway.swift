@@ -73,7 +73,7 @@ extension Canvas {
             self.put(" last error none", .dim, in: area, line: line + 1)
             return
         }
-        let at = upstream.lastErrorAt.flatMap(InstantText.seconds).map { "\(self.timeOfDay($0)) " } ?? ""
+        let at = upstream.lastErrorAt.flatMap(InstantText.seconds).map { "\(self.time($0)) " } ?? ""
         self.put(" last error \(at)\(reason)", in: area, line: line + 1)
     }
 
@@ -87,9 +87,9 @@ extension Canvas {
         }
         let polls = self.dashboard.targets.reduce(0) { $0 + $1.session.polls }
         let missed = self.dashboard.targets.reduce(0) { $0 + $1.session.missedPolls }
-        let since = self.dashboard.targets.map(\.session.since).min() ?? self.dashboard.wallTime
+        let since = self.dashboard.targets.map(\.session.since).min() ?? self.dashboard.now
         self.put(
-            " kvtop  watching \(Quantity.age(self.dashboard.wallTime - since))"
+            " kvtop  watching \(Quantity.age(self.dashboard.now - since))"
                 + "  polls \(Quantity.count(Double(polls)))  missed \(Quantity.count(Double(missed)))"
                 + "  events \(Quantity.count(Double(self.dashboard.eventCount)))",
             .dim, in: area, line: self.dashboard.targets.count + 1)

@@ -125,8 +125,9 @@ extension Canvas {
         text += parts == 1 ? "" : "s"
         if let revision = snapshot.revision { text += "  to revision \(self.count(revision))" }
         // Only of those that were made since the service began is it known when.
-        if let at = target?.admin?.compaction?.lastSuccessAt.flatMap(InstantText.seconds) {
-            text += "  \(Quantity.age(self.dashboard.wallTime - at)) old"
+        if let admin = target?.admin, let at = admin.compaction?.lastSuccessAt.flatMap(InstantText.seconds) {
+            // By the clock that the time is of, which may be another machine's.
+            text += "  \(Quantity.age((admin.now ?? self.dashboard.wallTime) - at)) old"
         }
         let live = "  live \(self.bytes(snapshot.liveBytes))"
         if self.width(text) + self.width(live) < area.width { text += live }

@@ -89,7 +89,7 @@ extension Canvas {
             let age = target.lastAnswerAt.map { Quantity.age(self.dashboard.now - $0) } ?? ""
             return [Piece("  STALE \(age): \(reason)", .warning)]
         case .down:
-            let since = target.availableSince.map { " since \(self.timeOfDay($0))" } ?? ""
+            let since = target.availableSince.map { " since \(self.time($0))" } ?? ""
             return [Piece("  DOWN\(since): \(reason)", .critical)]
         case .up:
             var pieces: [Piece] = []
@@ -135,9 +135,9 @@ extension Canvas {
         line: Int
     ) {
         let isStale = target.areFiguresStale
-        let isOther = row.name.hasPrefix("+")
-        let tone: Tone = isStale || isOther ? .dim : .normal
         let isTotal = row.name == "data total"
+        let isOther = !isTotal && !row.members.isEmpty
+        let tone: Tone = isStale || isOther ? .dim : .normal
         self.put(row.name, isStale ? .dim : isTotal ? .title : tone, in: area, line: line, at: 1)
         self.putRight(self.rate(row.rate), tone, in: area, line: line, end: columns.rate)
         let errors = row.errorRatio.map(Quantity.percent) ?? "-"
@@ -151,9 +151,9 @@ extension Canvas {
         self.putMarked(
             self.quantile(row.quantile(0.99)), row.p99Level, isStale, tone, in: area, line: line, end: columns.p99)
         if let column = columns.total {
-            let all =
-                target.metrics?.handlers.first { $0.name == row.name }?.requests ?? self.totalRequests(target, row)
-            self.putRight(Quantity.count(all, self.view.units), tone, in: area, line: line, end: column)
+            self.putRight(
+                Quantity.count(self.totalRequests(target, row), self.view.units), tone, in: area, line: line,
+                end: column)
         }
         guard sparkWidth > 0, !isOther else { return }
         let series: History.Series = isTotal ? .rate : .handlerRate(row.name)
@@ -162,11 +162,11 @@ extension Canvas {
             at: columns.spark)
     }
 
-    /// Requests since the service started, of the rows that stand for several handlers.
+    /// Requests since the service started, of the handler or the handlers that the row stands for.
     private func totalRequests(_ target: TargetState, _ row: HandlerFigures) -> Double {
-        let handlers = target.metrics?.handlers ?? []
-        let shown = handlers.filter { row.name == "data total" ? $0.servesData : !$0.servesData }
-        return shown.reduce(0) { $0 + $1.requests }
+        let names = row.members.isEmpty ? [row.name] : row.members
+        let handlers = target.metrics?.handlers.filter { names.contains($0.name) } ?? []
+        return handlers.reduce(0) { $0 + $1.traffic }
     }
 
     /// A figure and, in the column behind it, the mark of its level.

@@ -60,9 +60,9 @@ package enum TableRows {
         case .name: left.name < right.name ? -1 : left.name > right.name ? 1 : 0
         case .rate: self.descending(left.rate, right.rate)
         case .errors: self.descending(left.errorRatio ?? -1, right.errorRatio ?? -1)
-        case .p50: self.descending(left.quantile(0.5).atLeast ?? -1, right.quantile(0.5).atLeast ?? -1)
-        case .p95: self.descending(left.quantile(0.95).atLeast ?? -1, right.quantile(0.95).atLeast ?? -1)
-        case .p99: self.descending(left.quantile(0.99).atLeast ?? -1, right.quantile(0.99).atLeast ?? -1)
+        case .p50: self.descending(left.quantile(0.5).number ?? -1, right.quantile(0.5).number ?? -1)
+        case .p95: self.descending(left.quantile(0.95).number ?? -1, right.quantile(0.95).number ?? -1)
+        case .p99: self.descending(left.quantile(0.99).number ?? -1, right.quantile(0.99).number ?? -1)
         }
     }
 

@@ -23,6 +23,8 @@ struct Graph {
 extension Canvas {
     /// Width of a note in a rule with the spaces about it, such as that of the highest value.
     private static let noteWidth = 20
+    /// As long as a poll takes at most with a short interval, with some slack.
+    private static let longestPollSeconds = 2.25
     /// Width of the labels beside the axis.
     private static let labelWidth = 7
 
@@ -38,7 +40,8 @@ extension Canvas {
         guard plot.width >= 8, plot.height >= 2 else { return }
         let perCell = self.capabilities.isUTF8 ? 2 : 1
         let window = self.view.graphWindowSeconds
-        let longest = max(self.view.intervalSeconds * 1.5, self.view.intervalSeconds + 0.25)
+        // A poll may take longer than an interval; one that was given up has a place of its own.
+        let longest = max(self.view.intervalSeconds * 1.5, Self.longestPollSeconds)
         let values = lines.map { line in
             target?.history.columns(
                 line.series, end: self.dashboard.now, windowSeconds: window, columns: plot.width * perCell,

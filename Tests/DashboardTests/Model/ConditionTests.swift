@@ -12,6 +12,7 @@ import Testing
 
     private static let always = #""fsync_policy":"always","warning":null"#
     private static let check = #"{"name":"log_writable","status":"ok","message":null}"#
+    private static let spaceless = #"{"name":"log_space","status":"warning","message":"ENOSPC"}"#
     private static let unwritable = #"{"name":"log_writable","status":"failing","message":"EIO"}"#
 
     static let cases = [
@@ -34,6 +35,13 @@ import Testing
                 (Self.check, Self.unwritable),
             ], level: .critical, text: "log failed"),
         Case(changes: [(Self.check, Self.unwritable)], level: .critical, text: "log not writable"),
+        Case(
+            changes: [(#""state":"ok""#, #""state":"no_space""#), (Self.check, "\(Self.check),\(Self.spaceless)")],
+            level: .critical, text: "no space"),
+        Case(changes: [(Self.check, "\(Self.check),\(Self.spaceless)")], level: .critical, text: "no space"),
+        Case(
+            changes: [(Self.check, #"{"name":"slow_clock","status":"warning","message":"late"}"#)], level: .warning,
+            text: "slow_clock fails"),
         Case(
             changes: [(Self.always, #""fsync_policy":"never","warning":"writes can be lost""#)], level: .warning,
             text: "sync never"),

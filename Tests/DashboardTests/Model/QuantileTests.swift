@@ -1,4 +1,6 @@
 import DashboardModel
+import DashboardRender
+import JSONLogging
 import Testing
 
 @Suite struct `A quantile` {
@@ -8,11 +10,34 @@ import Testing
 
     @Test func `lies within its bucket in proportion`() {
         let histogram = self.histogram([(0.1, 10), (0.2, 30), (0.5, 40), (.infinity, 40)])
-        #expect(histogram.quantile(0.25) == .value(0.1))
         #expect(self.near(histogram.quantile(0.5), 0.15))
         #expect(self.near(histogram.quantile(0.875), 0.35))
         #expect(histogram.quantile(1) == .value(0.5))
-        #expect(self.near(histogram.quantile(0.05), 0.02))
+    }
+
+    @Test func `in the first bucket is told as below its bound, not as half of it`() {
+        let histogram = self.histogram([(0.000_02, 90), (0.000_05, 100), (.infinity, 100)])
+        #expect(histogram.quantile(0.5) == .below(0.000_02))
+        #expect(histogram.quantile(0.9) == .below(0.000_02))
+        #expect(self.near(histogram.quantile(0.95), 0.000_035))
+        #expect(histogram.quantile(0.5).number == 0.000_02)
+        var dashboard = Dashboard(targets: Incident.targets, now: 0, wallTime: Incident.end)
+        for second in 0...1 {
+            var buckets = Array(repeating: 0, count: FakeMetrics.bounds.count + 1)
+            buckets[0] = second * 10
+            let handler = FakeMetrics.Handler(name: "kv_get", statuses: [(200, second * 10)], buckets: buckets)
+            dashboard.apply(
+                PollResult(
+                    reading: RawPoll(
+                        target: 0, receivedAt: Double(second), wallTime: Incident.end, roundTripSeconds: 0,
+                        metrics: .success(FakeMetrics(handlers: [handler]).text), admin: .failure(Scenario.refused))))
+        }
+        let lines = Renderer.screen(dashboard, ViewState(), columns: 80, rows: 24, Capabilities()).lines
+        #expect(lines.contains { $0.hasPrefix(" kv_get         10.0    0.00  <1.00µs <1.00µs <1.00µs") }, "\(lines)")
+        var json = JSONWriter()
+        DashboardReport.write(dashboard, to: &json)
+        #expect(String(decoding: json.bytes, as: UTF8.self).contains(#""p50":null,"p50_below":1e-06"#))
+        #expect(DashboardTable.lines(dashboard).contains(",1e-06,1e-06,1e-06"))
     }
 
     @Test func `above the highest bound is told as that, not as a number`() {
@@ -45,7 +70,7 @@ import Testing
             histogram.sum = values.reduce(0, +)
             for part in [0.5, 0.95, 0.99] {
                 let exact = values[max(0, Int((part * Double(count)).rounded(.up)) - 1)]
-                guard case .value(let estimate) = histogram.quantile(part) else {
+                guard let estimate = histogram.quantile(part).number else {
                     Issue.record("no estimate for \(values)")
                     continue
                 }
@@ -59,7 +84,7 @@ import Testing
     @Test func `of two handlers is that of their buckets together, not a mean`() {
         let fast = self.histogram([(0.001, 990), (1, 990), (.infinity, 990)])
         let slow = self.histogram([(0.001, 0), (1, 10), (.infinity, 10)])
-        #expect(self.near(fast.plus(slow).quantile(0.99), 0.001))
+        #expect(fast.plus(slow).quantile(0.99) == .below(0.001))
         #expect(self.near(fast.plus(slow).quantile(0.995), 0.5005))
     }
 

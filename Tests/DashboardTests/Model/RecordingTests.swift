@@ -41,7 +41,7 @@ import Testing
         let path = self.path()
         defer { try? FileManager.default.removeItem(atPath: path) }
         let writer = try RecordingWriter(path: path, header: Self.header)
-        for poll in polls { #expect(writer.append(poll)) }
+        for poll in polls { #expect(writer.append(poll) == .written) }
         writer.close()
         let file = try RecordingFile(path: path)
         #expect(file.header == Self.header)
@@ -134,7 +134,7 @@ import Testing
         let path = self.path()
         defer { try? FileManager.default.removeItem(atPath: path) }
         let writer = try RecordingWriter(path: path, header: Self.header)
-        for poll in Self.polls(130) { writer.append(poll) }
+        for poll in Self.polls(130) { #expect(writer.append(poll) == .written) }
         writer.close()
         let seen = Mutex<[Dashboard]>([])
         let current = Mutex(Dashboard(targets: Incident.targets, now: 0, wallTime: Incident.end))

@@ -39,7 +39,7 @@ import Testing
             DashboardEvent(
                 at: Incident.end, source: "kv", level: .error, text: "\u{1B}[2J\u{7}evil \u{202E}\u{9B}31m 漢"))
         let screen = Renderer.screen(dashboard, ViewState(), columns: 80, rows: 24, Capabilities())
-        #expect(screen.lines.contains { $0.contains("?[2J?evil ??31m ?") })
+        #expect(screen.lines.contains { $0.contains("?[2J?evil ??31m 漢") })
         let isPlain = screen.cells.allSatisfy { $0.scalar.value >= 0x20 && !(0x7F...0x9F).contains($0.scalar.value) }
         #expect(isPlain)
     }

@@ -52,7 +52,7 @@ enum Scenario {
         let metrics = FakeMetrics(
             handlers: all.sorted { $0.key < $1.key }.map { name, count in
                 var buckets = Array(repeating: 0, count: FakeMetrics.bounds.count + 1)
-                buckets[5] = count
+                buckets[FakeMetrics.bounds.firstIndex(of: 0.001)!] = count
                 return FakeMetrics.Handler(name: name, statuses: [(200, count)], buckets: buckets)
             }, numbers: [("process_start_time_seconds", start)] + extra)
         let admin = given ?? (target == 0 ? FakeAdmin.kv(0, .notReported) : FakeAdmin.gateway(0))

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import Testing
 
 extension EndToEnd {
@@ -95,6 +96,60 @@ extension EndToEnd {
             // Keys are read one by one again, not by lines.
             try terminal.type("q")
             try terminal.wait("the shell") { $0.contains("ready>") }
+            #expect(try terminal.flags() == Self.given)
+        }
+
+        @Test func `and takes it again after SIGSTOP and SIGTTOU, when the shell has used it meanwhile`() throws {
+            let service = try FakeKVService()
+            let terminal = try Tmux()
+            try terminal.enter(Dashboard.command(kv: service.port))
+            for stop in [SIGSTOP, SIGTTOU] {
+                try terminal.wait("kvtop is up") { $0.contains("kv UP") && $0.contains("EVENTS") }
+                kill(try terminal.process("kvtop"), stop)
+                try terminal.wait("the shell") { $0.contains("Stopped") }
+                try terminal.enter("stty sane; echo from the shell")
+                try terminal.wait("its output") { $0.contains("\nfrom the shell") }
+                try terminal.enter("fg")
+                try terminal.wait("kvtop again, whole") {
+                    $0.contains("q quit") && !$0.contains("from the shell") && !$0.contains("Stopped")
+                }
+                #expect(try terminal.flags() == Self.taken)
+                // Keys are read one by one again, not by lines, and none is shown.
+                try terminal.type("5")
+                try terminal.wait("the events") {
+                    $0.split(separator: "\n").dropFirst().first?.contains("EVENTS") ?? false
+                }
+                try terminal.type("1")
+                try terminal.wait("the overview") { $0.contains("KV 127") }
+            }
+            try terminal.type("q")
+            try terminal.wait("the shell") { $0.contains("ready>") }
+            #expect(try terminal.flags() == Self.given)
+        }
+
+        @Test func `and leaves it to the shell while it goes on in the background`() throws {
+            let service = try FakeKVService()
+            let terminal = try Tmux()
+            try terminal.enter("\(Dashboard.command(kv: service.port)); echo \"$?=code\"")
+            try terminal.wait("kvtop is up") { $0.contains("kv UP") }
+            try terminal.press("C-z")
+            try terminal.wait("the shell") { $0.contains("Stopped") }
+            try terminal.enter("clear; bg")
+            let before = service.state.withLock { $0.requests }
+            _ = try Poll.until("kvtop polls in the background") {
+                service.state.withLock { $0.requests } > before + 8 ? true : nil
+            }
+            try terminal.enter("echo still the shell")
+            let screen = try terminal.wait("the shell") { $0.contains("\nstill the shell") }
+            #expect(!screen.contains("KV 127"), "\(screen)")
+            #expect(try terminal.flags() == Self.given)
+            try terminal.enter("fg")
+            try terminal.wait("kvtop again") { $0.contains("kv UP") && $0.contains("q quit") }
+            try terminal.press("C-z")
+            try terminal.wait("the shell") { $0.contains("Stopped") }
+            // A signal ends it there too, without a word on the terminal that is the shell's.
+            try terminal.enter("clear; bg; kill %1; wait %1; echo \"$?=ended\"")
+            try terminal.wait("it has ended") { $0.contains("143=ended") }
             #expect(try terminal.flags() == Self.given)
         }
 

@@ -63,7 +63,10 @@ extension EndToEnd {
             try watch.until("kv has figures") { Self.rate("kv_get", $0) != nil }
             try watch.answerKeys()
             try terminal.type("5")
-            try watch.until("the restart is told") { $0.contains("was restarted: its counters begin anew") }
+            try watch.until("the restart is told, and what the service tells of its start") {
+                $0.contains("was restarted: its counters begin anew")
+                    && $0.split(separator: "\n").count { $0.contains("log replayed") } == 2
+            }
 
             for screen in watch.screens {
                 #expect(Self.rate("kv_get", screen) != "0", "a false zero:\n\(screen)")

@@ -22,6 +22,7 @@ extension EndToEnd {
             try terminal.type("?")
             try terminal.wait("the help") { $0.contains("this help") }
             try terminal.press("Escape")
+            try terminal.wait("no help") { !$0.contains("this help") }
             try terminal.press("1")
             try terminal.wait("the overview") { $0.contains("GATEWAY") }
             try terminal.type("q")

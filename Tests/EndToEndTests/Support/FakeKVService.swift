@@ -14,6 +14,10 @@ final class FakeKVService: Sendable {
         var refusal: (status: Int, body: String)?
         var authorization: String?
         var requests = 0
+        /// Each answer takes so long to come.
+        var delayMilliseconds: UInt32 = 0
+        /// `last_error` of the log.
+        var logError: String?
     }
 
     let port: UInt16
@@ -66,6 +70,7 @@ final class FakeKVService: Sendable {
             request += String(decoding: chunk[..<count], as: UTF8.self)
         }
         let (status, body) = self.answer(request)
+        usleep(self.state.withLock { $0.delayMilliseconds } * 1_000)
         let text =
             "HTTP/1.1 \(status) Status\r\nContent-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n\(body)"
         _ = send(connection, text, text.utf8.count, Int32(MSG_NOSIGNAL))
@@ -111,7 +116,8 @@ final class FakeKVService: Sendable {
             """ : "null"
         return """
             {"service":"kv-service","version":"0.1.0","state":"ready","uptime_seconds":5,
-             "log":{"size_bytes":3420000000,"live_bytes":2430000000,"garbage_ratio":0.2895,"fsync_policy":"always"},
+             "log":{"size_bytes":3420000000,"live_bytes":2430000000,"garbage_ratio":0.2895,"fsync_policy":"always",
+              "last_error":\(state.logError.map { "\"\($0)\"" } ?? "null")},
              "compaction":{"running":\(state.progress != nil),"phase":"copying",
               "progress_ratio":\(state.progress.map { "\($0)" } ?? "null"),"bytes_read":412000000,
               "bytes_written":118000000,"eta_seconds":8,"last":\(last),"runs_total":\(state.hasRun ? 1 : 0),

@@ -61,6 +61,12 @@ final class Tmux: Sendable {
         _ = try Self.run(self.folder, ["-S", self.socket, "send-keys", "-l", text])
     }
 
+    /// Sends bytes at once, as a terminal sends a sequence.
+    func send(_ bytes: String) throws {
+        let digits = bytes.utf8.map { String($0, radix: 16) }
+        _ = try Self.run(self.folder, ["-S", self.socket, "send-keys", "-H"] + digits)
+    }
+
     /// Types a line for the shell.
     func enter(_ line: String) throws {
         try self.type(line)
