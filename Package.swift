@@ -41,6 +41,7 @@ let package = Package(
             dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: memorySafe
         ),
+        .target(name: "CProcess"),
         .target(name: "CGzip", linkerSettings: [.linkedLibrary("z")]),
         .target(
             name: "JSONLogging",
@@ -53,6 +54,7 @@ let package = Package(
             name: "ServiceKit",
             dependencies: [
                 "CGzip",
+                "CProcess",
                 "JSONLogging",
                 "PrometheusMetrics",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -221,7 +223,7 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["KVServiceMain", "APIGatewayMain", "KVTopMain"],
+            dependencies: ["KVServiceMain", "APIGatewayMain", "KVTopMain", "TxlogTool"],
             swiftSettings: strict
         ),
     ]

@@ -1,13 +1,14 @@
 import ArgumentParser
 import DashboardTerminal
 import Glibc
+import ServiceKit
 
 @main enum Main {
     /// Not asynchronous: the main thread owns the terminal and waits in the system for keys; polling runs on others.
     static func main() {
         SignalDescriptor.block()
         do {
-            var command = try KVTop.parseAsRoot()
+            var command = try KVTop.parseAsRoot(ProcessArguments.current)
             try command.run()
         } catch let exit as KVTopExit {
             Glibc.exit(exit.rawValue)

@@ -73,7 +73,7 @@ extension SettingsOptions {
             return try Program.settings.resolve(flags: self.texts, environment: ProcessEnvironment.current)
         } catch {
             for line in error.errors {
-                StandardStream.error.write("\(Program.name): \(line)\n")
+                StandardStream.tell("\(Program.name): \(line)\n")
             }
             throw ExitCode(ServiceExit.configuration.rawValue)
         }
