@@ -3,6 +3,7 @@ import DashboardModel
 import DashboardPolling
 import DashboardRender
 import Glibc
+import ServiceKit
 
 /// What the command line, the environment and the configuration file say together.
 struct Settings {
@@ -171,12 +172,8 @@ enum TokenFile {
 /// Files of at most 64 KiB.
 enum SmallFile {
     static func read(_ path: String) throws -> [UInt8] {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ValidationError("\(path) cannot be read") }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 65_536)
-        let count = unsafe Glibc.read(descriptor, &bytes, bytes.count)
-        guard count >= 0 else { throw ValidationError("\(path) cannot be read") }
-        return Array(bytes.prefix(count))
+        do { return try OperatorFile.read(path, limitBytes: 65_536) } catch {
+            throw ValidationError("\(path) \(error)")
+        }
     }
 }
