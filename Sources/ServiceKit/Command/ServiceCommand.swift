@@ -103,22 +103,51 @@ struct HealthcheckCommand<Program: ServiceProgram>: ParsableCommand {
             commandName: "healthcheck",
             abstract: "Request /readyz of the running service; exit 0 when it is ready, else 1.",
             usage: CommandHelp<Program>.usage("healthcheck"),
-            discussion: CommandHelp<Program>.precedence
+            discussion: """
+                With --running the settings are those of the one \(Program.name) that runs in this container or on this \
+                host, from its command line, environment and file; without it they are taken as by the other subcommands.
+
+                \(CommandHelp<Program>.precedence)
+                """
         )
     }
+
+    @Flag(help: "Take the settings from the service that runs here.") var running = false
 
     @OptionGroup(title: "Settings")
     var options: SettingsOptions<Program>
 
+    func validate() throws {
+        if self.running && !self.options.texts.isEmpty {
+            throw ValidationError("--running takes all settings from the running service: give no others.")
+        }
+    }
+
     mutating func run() throws {
-        let settings = try self.options.resolve()
+        let settings = try self.running ? Self.settingsOfRunningService() : self.options.resolve()
         let verdict = ReadinessProbe(address: settings[Program.listen].reachableFromThisHost).run()
         let line = "\(Program.name): \(verdict.line)\n"
-        if !verdict.isReady {
-            StandardStream.tell(line)
-            throw ExitCode(ServiceExit.failure.rawValue)
-        }
+        if !verdict.isReady { throw Self.notReady(line) }
         // The exit code is the answer: a log that is full must not make the service unready.
         do { try StandardStream.output.write(line) } catch { StandardStream.tell("\(Program.name): \(error)\n") }
+    }
+
+    private static func settingsOfRunningService() throws -> ResolvedSettings {
+        // A service that serves is told from other subcommands by its command line.
+        var found: [(service: RunningService, command: ServeCommand<Program>)] = []
+        for service in RunningService.all(named: Program.name) {
+            let command = try? ServiceCommand<Program>.parseAsRoot(service.arguments)
+            if let command = command as? ServeCommand<Program> { found.append((service, command)) }
+        }
+        guard let (service, command) = found.first, found.count == 1 else {
+            let what = found.isEmpty ? "none runs here" : "\(found.count) run here: give --listen in place of --running"
+            throw Self.notReady("\(Program.name): not ready: \(what)\n")
+        }
+        return try command.options.resolve(environment: service.environment)
+    }
+
+    private static func notReady(_ line: String) -> ExitCode {
+        StandardStream.tell(line)
+        return ExitCode(ServiceExit.failure.rawValue)
     }
 }
