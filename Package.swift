@@ -212,7 +212,7 @@ let package = Package(
         ),
         .testTarget(
             name: "TxlogToolTests",
-            dependencies: ["KeyValueStore", "TransactionLog", "TxlogTool"],
+            dependencies: ["KeyValueStore", "SimulatedStorage", "TransactionLog", "TxlogTool"],
             swiftSettings: strict
         ),
         .testTarget(
