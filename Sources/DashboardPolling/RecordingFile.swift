@@ -30,6 +30,9 @@ package final class RecordingFile: Sendable {
         guard self.descriptor >= 0 else {
             throw RecordingError("\(path) cannot be read: \(SystemText.text(errno))")
         }
+        guard lseek(self.descriptor, 0, SEEK_CUR) == 0 else {
+            throw RecordingError("\(path) is a pipe: a recording is read from a file")
+        }
         var header: RecordingHeader?
         var entries: [Entry] = []
         var damage = RecordingDamage()

@@ -190,6 +190,7 @@ struct TxlogSalvageTests {
         let writer = BulkWriter(engine)
         for number in 1...100 { try writer.delete(Array(MadeStore.key(number).utf8)) }
         try writer.set([0xFF, 0], [1, 0xFE])
+        try writer.set(Array("\"é\\x41\u{200B}".utf8), Array("a\nb\u{7F}\u{2028}\\n\u{1F600}".utf8))
         try writer.finish()
         engine.close()
         #expect(try Tool("compact", store.path).status == 0)
@@ -198,19 +199,30 @@ struct TxlogSalvageTests {
         for number in 101...150 { try second.delete(Array(MadeStore.key(number).utf8)) }
         try second.finish()
         again.close()
-        let dump = try Tool("dump", store.path, "--format", "ndjson")
-        try dump.output.write(toFile: store.folder.file("dump"), atomically: true, encoding: .utf8)
-        let imported = try Tool("import", store.folder.file("new"), store.folder.file("dump"))
-        #expect(imported.status == 0, "\(imported.error)")
-        let (old, new) = (try Tool("export", store.path), try Tool("export", store.folder.file("new")))
         let records = { (text: String) in try text.split(separator: "\n").map { try Self.withoutVersion($0) } }
-        #expect(try records(old.output) == records(new.output) && !old.output.isEmpty)
+        let old = try Tool("export", store.path)
+        for format in ["text", "ndjson"] {
+            let dump = try Tool("dump", store.path, "--format", format)
+            try dump.output.write(toFile: store.folder.file(format), atomically: true, encoding: .utf8)
+            let imported = try Tool("import", store.folder.file("new-\(format)"), store.folder.file(format))
+            #expect(imported.status == 0, "\(imported.error)")
+            let new = try Tool("export", store.folder.file("new-\(format)"))
+            #expect(try records(old.output) == records(new.output) && !old.output.isEmpty, "\(format)")
+        }
 
         let bare = try Tool("dump", store.path, "--format", "ndjson", "--no-values")
         let refused = try Tool("import", store.folder.file("bare"), "-", input: bare.output)
         #expect(refused.status == 3 && refused.error.contains("--no-values"), "\(refused.error)")
-        let strange = #"{"revision":1,"op":"swap","key":"a","value":"b","file":"f"}"#
-        #expect(try Tool("import", store.folder.file("strange"), "-", input: strange).status == 3)
+        let bareText = try Tool("dump", store.path, "--no-values").output
+        #expect(try Tool("import", store.folder.file("bare"), "-", input: bareText).error.contains("--no-values"))
+        for strange in [
+            #"{"revision":1,"op":"swap","key":"a","value":"b","file":"f"}"#, #"1 swap "a" "b""#, #"1 set "a""#,
+            #"1 set "a" "b" c"#, #"1 set "a" "b"#, #"1 set "\q" "b""#, #"1 set "\x+1" "b""#, #"1 delete """#,
+        ] {
+            let folder = TemporaryFolder()
+            let run = try Tool("import", folder.file("kv"), "-", input: strange)
+            #expect(run.status == 3 && run.error.contains("standard input line 1: "), "\(strange): \(run.error)")
+        }
     }
 
     private static func withoutVersion(_ line: Substring) throws -> String {

@@ -13,11 +13,20 @@ struct OperatorFileTests {
         try #require(mkfifo(path, 0o600) == 0)
         defer { unlink(path) }
         let written = Thread {
+            // A reader that goes away early is a failed test, not the end of all of them.
+            var pipe = sigset_t()
+            sigemptyset(&pipe)
+            sigaddset(&pipe, SIGPIPE)
+            pthread_sigmask(SIG_BLOCK, &pipe, nil)
             let descriptor = open(path, O_WRONLY)
             for piece in pieces {
                 _ = write(descriptor, piece, piece.utf8.count)
+                // Until it is read, or the reader gives up.
                 var waiting: Int32 = 1
-                while ioctl(descriptor, UInt(FIONREAD), &waiting) == 0, waiting > 0 { usleep(1_000) }
+                let deadline = ContinuousClock.now + .seconds(5)
+                while ContinuousClock.now < deadline, ioctl(descriptor, UInt(FIONREAD), &waiting) == 0, waiting > 0 {
+                    usleep(1_000)
+                }
             }
             close(descriptor)
         }
