@@ -6,6 +6,7 @@ extension EndToEnd {
     @Suite("Standard streams that are closed, or take nothing")
     struct StandardStreams {
         private static let programs = [ServiceProcess.Program.kvService, .apiGateway, .kvtop, .txlog]
+        private static let smallSegments = ["--segment-bytes", "64KiB"]
         /// Each set of closed descriptors but the empty one.
         private static let closed = (1...7).map { bits in (0...2).filter { bits & (1 << $0) != 0 } }
 
@@ -30,7 +31,8 @@ extension EndToEnd {
                 .apiGateway, ["--listen", "127.0.0.1:\(port)", "--upstream", "http://127.0.0.1:\(upstream)"],
                 output: folder.file("gateway"), wrapper: Self.closing(closed))
             let kv = try ServiceProcess(
-                .kvService, ["--listen", "127.0.0.1:\(upstream)", "--data-dir", folder.file("kv")],
+                .kvService,
+                ["--listen", "127.0.0.1:\(upstream)", "--data-dir", folder.file("kv"), "--segment-bytes", "1MiB"],
                 output: folder.file("service"), wrapper: Self.closing(closed))
             for (service, port) in [(kv, upstream), (gateway, port)] {
                 // Its log cannot be waited for.
@@ -62,7 +64,7 @@ extension EndToEnd {
             // What only goes to a stream that is closed cannot be a success.
             let done: Ending = closed.contains(1) ? .exited(4) : .exited(0)
             let imported = try Self.run(
-                .txlog, ["import", folder.file("kv"), folder.file("in")], wrapper: wrapper, folder)
+                .txlog, ["import", folder.file("kv"), folder.file("in")] + Self.smallSegments, wrapper: wrapper, folder)
             #expect(imported.ending == done, "\(imported.output)")
             let export = ["export", folder.file("kv"), "--output", folder.file("out")]
             #expect(try Self.run(.txlog, export, wrapper: wrapper, folder).ending == .exited(0))
@@ -70,7 +72,8 @@ extension EndToEnd {
             #expect(try Self.run(.txlog, ["dump", folder.file("kv")], wrapper: wrapper, folder).ending == done)
             #expect(try Self.run(.txlog, ["verify", folder.file("kv")], wrapper: [], folder).ending == .exited(0))
             if closed.contains(0) {
-                let input = try Self.run(.txlog, ["import", folder.file("kv2"), "-"], wrapper: wrapper, folder)
+                let input = try Self.run(
+                    .txlog, ["import", folder.file("kv2"), "-"] + Self.smallSegments, wrapper: wrapper, folder)
                 #expect(input.ending == .exited(4), "\(input.output)")
             }
 
@@ -87,7 +90,9 @@ extension EndToEnd {
             let folder = try TemporaryFolder()
             try FileText.write(#"{"key":"k","value":"v"}"#, to: folder.file("in"))
             #expect(
-                try Self.run(.txlog, ["import", folder.file("kv"), folder.file("in")], wrapper: [], folder).ending
+                try Self.run(
+                    .txlog, ["import", folder.file("kv"), folder.file("in")] + Self.smallSegments, wrapper: [], folder
+                ).ending
                     == .exited(0))
             let full = ["/bin/sh", "-c", "exec \"$@\" >/dev/full", "sh"]
             let answers = [["--help"], ["--version"], ["--generate-completion-script", "bash"]]
@@ -101,7 +106,7 @@ extension EndToEnd {
                         + [
                             ["stat", store], ["stat", store, "--json"], ["dump", store], ["verify", store],
                             ["verify", store, "--json"], ["export", store], ["repair", store], ["compact", store],
-                            ["import", folder.file("kv2"), folder.file("in")],
+                            ["import", folder.file("kv2"), folder.file("in")] + Self.smallSegments,
                         ]
                 ),
             ]
@@ -126,7 +131,7 @@ extension EndToEnd {
             }
             try FileText.write(#"{"key":"k","value":"v"}"#, to: folder.file("in"))
             let imported = try Self.run(
-                .txlog, ["import", folder.file("kv"), folder.file("in")], wrapper: wrapper, folder)
+                .txlog, ["import", folder.file("kv"), folder.file("in")] + Self.smallSegments, wrapper: wrapper, folder)
             #expect(imported.ending == .exited(0), "\(imported.output)")
             for program in [ServiceProcess.Program.kvService, .apiGateway] {
                 let check = try Self.run(

@@ -125,6 +125,47 @@ struct TxlogSalvageTests {
         }
     }
 
+    @Test func `of damage in several files, parts of the snapshot among them, nothing is invented`() throws {
+        let seed = UInt64.random(in: 0 ... .max)
+        print("salvage of several files: seed \(seed)")
+        var generator = SeededGenerator(seed: seed)
+        let history = try History(&generator, changes: 700, groupChanges: 12, compacts: true)
+        let newest = history.newest()
+        let files = try FileManager.default.contentsOfDirectory(atPath: history.folder.path).sorted()
+            .filter { $0.hasSuffix(".log") || $0.hasSuffix(".snapshot") }
+        let base = try StoreImage(reading: history.folder.path).inspection.manifest?.base.lastRevision ?? 0
+        #expect(base > 0)
+        for round in 0..<40 {
+            let copy = TemporaryFolder()
+            try FileManager.default.removeItem(atPath: copy.path)
+            try FileManager.default.copyItem(atPath: history.folder.path, toPath: copy.path)
+            if round % 4 == 0 { try FileManager.default.removeItem(atPath: copy.file("MANIFEST")) }
+            for _ in 0..<Int.random(in: 1...3, using: &generator) {
+                let name = try #require(files.randomElement(using: &generator))
+                let offset = Int.random(in: 0..<(try Self.usedBytes(copy.file(name))), using: &generator)
+                try Self.damage(copy.file(name), at: offset, bit: Int.random(in: 0..<8, using: &generator))
+            }
+            let image = try StoreImage(reading: copy.path, skipsDamage: true)
+            let coverage = image.inspection.coverage
+            let place = Comment("round \(round), seed \(seed), unknown: \(coverage.unknownText)")
+            var found: [String: UInt64] = [:]
+            image.forEach { record in
+                let key = String(decoding: record.key, as: UTF8.self)
+                found[key] = record.version
+                let change = history.changes[record.version]
+                #expect(change?.key == key && change?.value == String(decoding: record.value, as: UTF8.self), place)
+                if image.isProven(record) { #expect(newest[key]?.revision == record.version, place) }
+                return true
+            }
+            // What a whole frame of a segment has set last is there.
+            let end = coverage.endIsUnknown ? image.inspection.newestRevision : .max
+            for (key, change) in newest where change.value != nil && change.revision > base && change.revision <= end {
+                if coverage.gaps.contains(where: { $0.contains(change.revision) }) { continue }
+                #expect(found[key] == change.revision, place)
+            }
+        }
+    }
+
     @Test func `export writes it, says what is missing, and import makes a store of it`() throws {
         let store = try MadeStore()
         let segments = try store.files(".log")
@@ -204,23 +245,28 @@ struct TxlogSalvageTests {
         for format in ["text", "ndjson"] {
             let dump = try Tool("dump", store.path, "--format", format)
             try dump.output.write(toFile: store.folder.file(format), atomically: true, encoding: .utf8)
-            let imported = try Tool("import", store.folder.file("new-\(format)"), store.folder.file(format))
+            let imported = try Tool(
+                "import", store.folder.file("new-\(format)"), store.folder.file(format),
+                "--segment-bytes", "64KiB")
             #expect(imported.status == 0, "\(imported.error)")
             let new = try Tool("export", store.folder.file("new-\(format)"))
             #expect(try records(old.output) == records(new.output) && !old.output.isEmpty, "\(format)")
         }
 
         let bare = try Tool("dump", store.path, "--format", "ndjson", "--no-values")
-        let refused = try Tool("import", store.folder.file("bare"), "-", input: bare.output)
+        let refused = try Tool(
+            "import", store.folder.file("bare"), "-", "--segment-bytes", "64KiB", input: bare.output)
         #expect(refused.status == 3 && refused.error.contains("--no-values"), "\(refused.error)")
         let bareText = try Tool("dump", store.path, "--no-values").output
-        #expect(try Tool("import", store.folder.file("bare"), "-", input: bareText).error.contains("--no-values"))
+        let refusedText = try Tool(
+            "import", store.folder.file("bare"), "-", "--segment-bytes", "64KiB", input: bareText)
+        #expect(refusedText.error.contains("--no-values"))
         for strange in [
             #"{"revision":1,"op":"swap","key":"a","value":"b","file":"f"}"#, #"1 swap "a" "b""#, #"1 set "a""#,
             #"1 set "a" "b" c"#, #"1 set "a" "b"#, #"1 set "\q" "b""#, #"1 set "\x+1" "b""#, #"1 delete """#,
         ] {
             let folder = TemporaryFolder()
-            let run = try Tool("import", folder.file("kv"), "-", input: strange)
+            let run = try Tool("import", folder.file("kv"), "-", "--segment-bytes", "64KiB", input: strange)
             #expect(run.status == 3 && run.error.contains("standard input line 1: "), "\(strange): \(run.error)")
         }
     }
