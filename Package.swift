@@ -42,6 +42,7 @@ let package = Package(
             dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: memorySafe
         ),
+        .target(name: "CProcess"),
         .target(name: "CGzip", linkerSettings: [.linkedLibrary("z")]),
         .target(
             name: "JSONLogging",
@@ -54,6 +55,7 @@ let package = Package(
             name: "ServiceKit",
             dependencies: [
                 "CGzip",
+                "CProcess",
                 "JSONLogging",
                 "PrometheusMetrics",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -212,7 +214,7 @@ let package = Package(
         ),
         .testTarget(
             name: "TxlogToolTests",
-            dependencies: ["KeyValueStore", "TransactionLog", "TxlogTool"],
+            dependencies: ["KeyValueStore", "SimulatedStorage", "TransactionLog", "TxlogTool"],
             swiftSettings: strict
         ),
         .testTarget(
@@ -223,7 +225,7 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["KVServiceMain", "APIGatewayMain", "KVTopMain"],
+            dependencies: ["KVServiceMain", "APIGatewayMain", "KVTopMain", "TxlogTool"],
             swiftSettings: strict
         ),
     ]

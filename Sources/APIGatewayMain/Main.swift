@@ -3,5 +3,5 @@ import ArgumentParser
 import ServiceKit
 
 @main enum Main {
-    static func main() async { await ServiceCommand<GatewayProgram>.main() }
+    static func main() { ServiceCommand<GatewayProgram>.runProgram() }
 }

@@ -1,6 +1,7 @@
 import Glibc
 
-/// Ends the process before a numbered step of the log, for tests of what a crash there leaves:
+#if DEBUG
+/// Not in release builds. Ends the process before a numbered step of the log, for tests of what a crash there leaves:
 /// `KV_FAIL_POINT=compaction:4` ends it before the fourth step of the first compaction, `rotation:2` before the second
 /// step of the first move to the next segment.
 enum FailPoint {
@@ -12,3 +13,4 @@ enum FailPoint {
         }
     }
 }
+#endif

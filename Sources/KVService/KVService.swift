@@ -69,7 +69,9 @@ final class KVService: Sendable {
         configuration.compaction = KVSettings.compactionPolicy(settings)
         configuration.scrub.intervalSeconds = settings[KVSettings.scrubInterval] / .seconds(1)
         configuration.scrub.bytesPerSecond = UInt64(settings[KVSettings.scrubRate])
+        #if DEBUG
         configuration.failPoint = FailPoint.fromEnvironment()
+        #endif
         if let warning = configuration.syncMode.warning {
             self.runtime.logger.warning("\(warning)", metadata: ["sync": "\(configuration.syncMode)"])
         }

@@ -19,7 +19,7 @@ package enum KVSettings {
         help: "Size of the log below which no compaction starts by itself")
     static let compactMaxBytes = Setting(
         "compact-max-bytes", .byteSize(in: 0...1 << 50), default: "0",
-        help: "Size of the log above which a compaction starts if there is garbage at all; 0 is no such size")
+        help: "Size of the log above which a compaction starts if a tenth of it is garbage; 0 for no such size")
     static let compactRate = Setting(
         "compact-rate", .byteSize(in: 1 << 20...16 << 30), default: "67108864",
         help: "The most that a compaction writes in a second; less while commits are slower than usual")

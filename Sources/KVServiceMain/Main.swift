@@ -3,5 +3,5 @@ import KVService
 import ServiceKit
 
 @main enum Main {
-    static func main() async { await ServiceCommand<KVProgram>.main() }
+    static func main() { ServiceCommand<KVProgram>.runProgram() }
 }

@@ -61,6 +61,10 @@ struct KVTop: ParsableCommand {
             try StandardStream.writeOutput(ConfigurationFile.example)
             return
         }
+        if let obstacle = ProcessSetup.obstacle {
+            StandardStream.writeError("kvtop: \(obstacle)\n")
+            throw KVTopExit.file
+        }
         if self.recordings.replay != nil {
             try ReplaySession(settings).run()
         } else if settings.isReport {

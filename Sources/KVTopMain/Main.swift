@@ -1,6 +1,7 @@
 import ArgumentParser
 import DashboardTerminal
 import Glibc
+import ServiceKit
 
 @main enum Main {
     /// Not asynchronous: the main thread owns the terminal and waits in the system for keys; polling runs on others.
@@ -8,7 +9,7 @@ import Glibc
         SignalDescriptor.block()
         do {
             do {
-                var command = try KVTop.parseAsRoot()
+                var command = try KVTop.parseAsRoot(ProcessArguments.current)
                 try command.run()
             } catch let exit as KVTopExit {
                 throw exit

@@ -3,6 +3,7 @@ import DashboardModel
 import DashboardPolling
 import DashboardRender
 import Glibc
+import ServiceKit
 
 /// What the command line, the environment and the configuration file say together.
 struct Settings {
@@ -170,28 +171,9 @@ enum TokenFile {
 
 /// Files of at most 64 KiB, which may be pipes.
 enum SmallFile {
-    private static let limitBytes = 65_536
-
     static func read(_ path: String) throws -> [UInt8] {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw self.error(path, errno) }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: self.limitBytes + 1)
-        // A pipe gives what was written to it piece by piece.
-        while bytes.count <= self.limitBytes {
-            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
-            if count == 0 { return bytes }
-            if count > 0 {
-                bytes += chunk.prefix(count)
-            } else if errno != EINTR {
-                throw self.error(path, errno)
-            }
+        do { return try OperatorFile.read(path, limitBytes: 65_536) } catch {
+            throw ValidationError("\(path) \(error)")
         }
-        throw ValidationError("\(path) is larger than \(self.limitBytes) bytes")
-    }
-
-    private static func error(_ path: String, _ code: Int32) -> ValidationError {
-        ValidationError("\(path) cannot be read: \(SystemText.text(code))")
     }
 }

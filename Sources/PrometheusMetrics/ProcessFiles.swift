@@ -13,7 +13,10 @@ final class ProcessFiles: @unchecked Sendable {
     private let networkDescriptor: Int32
     private let descriptorDirectory: OpaquePointer?
     private let lock = Mutex<Void>(())
-    private let bootTimeSeconds: Double
+    /// Nil where `/proc` shows processes alone, as in a unit of systemd with `ProcSubset=pid`.
+    private let bootTimeSeconds: Double?
+    /// Of this object, seconds since 1970: about when the process was started.
+    private let madeAtSeconds = Double(time(nil))
     private let ticksPerSecond: Double
     private let pageBytes: UInt64
 
@@ -49,7 +52,8 @@ final class ProcessFiles: @unchecked Sendable {
         }
         sample.cpuSeconds = Double(field(14) + field(15)) / self.ticksPerSecond
         sample.threads = Int(field(20))
-        sample.startTimeSeconds = self.bootTimeSeconds + Double(field(22)) / self.ticksPerSecond
+        sample.startTimeSeconds =
+            self.bootTimeSeconds.map { $0 + Double(field(22)) / self.ticksPerSecond } ?? self.madeAtSeconds
         sample.virtualMemoryBytes = field(23)
         sample.residentMemoryBytes = field(24) * self.pageBytes
     }
@@ -90,15 +94,15 @@ final class ProcessFiles: @unchecked Sendable {
     }
 
     /// When the machine was started, in seconds since 1970: the line `btime` of `/proc/stat`.
-    private static func readBootTime() -> Double {
+    private static func readBootTime() -> Double? {
         let descriptor = unsafe open("/proc/stat", O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return 0 }
+        guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         let text = self.read(descriptor, limit: 4 << 20)
         for line in text.split(separator: UInt8(ascii: "\n")) where line.starts(with: "btime ".utf8) {
-            return Double(String(decoding: line.dropFirst(6), as: UTF8.self)) ?? 0
+            return Double(String(decoding: line.dropFirst(6), as: UTF8.self))
         }
-        return 0
+        return nil
     }
 
     /// The file from its beginning; empty if it can't be read.

@@ -9,8 +9,13 @@ struct ExportCommand: ParsableCommand {
         abstract: "Write all records as NDJSON, in the order of their keys.",
         discussion: """
             A line is {"key":…,"value":…,"version":…}; keys and values that are not UTF-8 are in base64 as "key_b64" \
-            and "value_b64". Changes nothing in the folder. A damaged log is not exported; 'txlog dump' shows what of \
-            it can be read. Exit codes as for 'verify': behind a torn tail, 2, nothing is missing that was acknowledged.
+            and "value_b64". Changes nothing in the folder. Exit codes as for 'verify': behind a torn tail, 2, nothing \
+            is missing that was acknowledged.
+
+            A damaged log is exported with --skip-damage only: every frame that holds its checksums counts, also behind \
+            damage. A key that was last set before a revision that is unknown has "may_be_older":true in its line: it \
+            may have been changed or deleted since. Standard error says what was skipped in which file. The exit code \
+            is 5 then.
             """)
 
     @OptionGroup var folder: FolderArgument
@@ -19,25 +24,35 @@ struct ExportCommand: ParsableCommand {
         help: ArgumentHelp("A new file, made durable, in place of standard output.", valueName: "file"),
         completion: .file())
     var output: String?
+    @Flag(help: "Write what a damaged log still holds.") var skipDamage = false
 
     func run() throws {
         let directory = self.folder.directory
         let inspection = try LockedFolder.read(directory) {
-            let image = try LockedFolder.image(directory)
-            if image.inspection.isDamaged {
+            let image = try LockedFolder.image(directory, skipsDamage: self.skipDamage)
+            if image.inspection.isDamaged && !self.skipDamage {
                 throw ToolFailure(
                     .corruption,
-                    "the log is damaged, see: \(ToolCommand.verify(directory)); what can be read of it is shown by: "
-                        + "txlog dump \(ToolCommand.word(directory))")
+                    "the log is damaged, see: \(ToolCommand.verify(directory)); what it still holds is written by: "
+                        + ToolCommand.salvage(directory, to: self.output ?? "kv.ndjson"))
             }
             let output = try self.output.map { path throws(ToolFailure) in try Output(creating: path) }
-            Self.write(image, to: output ?? .standard)
+            let unproven = Self.write(image, to: output ?? .standard)
             try output?.synchronize()
-            if let path = self.output {
-                Output.error.write("txlog: \(image.figures.keys) records written to \(path)\n")
+            Output.standard.flush()
+            if image.inspection.isDamaged {
+                let report = SalvageReport(inspection: image.inspection)
+                Output.error.write(report.files.map { "txlog: \($0)\n" }.joined())
+                Output.error.write("txlog: \(report.revisions)\n")
+            }
+            if self.output != nil || image.inspection.isDamaged {
+                let place = self.output ?? "standard output"
+                let doubt = unproven == 0 ? "" : "; \(unproven) of them may have been changed or deleted since"
+                Output.error.write("txlog: \(image.figures.keys) records written to \(place)\(doubt)\n")
             }
             return image.inspection
         }
+        if inspection.isDamaged { throw ExitCode(ToolStatus.incomplete.rawValue) }
         if let tail = inspection.tornTail {
             Output.error.write(
                 "txlog: the log ends in a write that never finished, \(tail.bytes) bytes in \(tail.file): all that was "
@@ -47,16 +62,21 @@ struct ExportCommand: ParsableCommand {
         throw ExitCode(ToolStatus(inspection).rawValue)
     }
 
-    private static func write(_ image: StoreImage, to output: Output) {
+    /// - Returns: how many records may have been changed or deleted since.
+    private static func write(_ image: StoreImage, to output: Output) -> Int {
         let line = ProgressLine("exporting")
         defer { line.end() }
-        var count = 0
+        var (count, unproven) = (0, 0)
         image.forEach { record in
             var writer = JSONWriter()
             writer.object { object in
                 unsafe object.member("key", orBase64: "key_b64", record.key)
                 unsafe object.member("value", orBase64: "value_b64", record.value)
                 object.member("version", record.version)
+                if !image.isProven(record) {
+                    object.member("may_be_older", true)
+                    unproven += 1
+                }
             }
             writer.newline()
             output.write(writer.bytes)
@@ -64,5 +84,6 @@ struct ExportCommand: ParsableCommand {
             line.update("\(count) of \(image.figures.keys) records")
             return true
         }
+        return unproven
     }
 }

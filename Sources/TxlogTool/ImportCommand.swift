@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import KeyValueStore
+import ServiceKit
 import TransactionLog
 
 extension ImportSource.Format: ExpressibleByArgument {}
@@ -10,8 +11,8 @@ struct ImportCommand: ParsableCommand {
         commandName: "import",
         abstract: "Fill a new folder, or an empty store, with records from NDJSON or from a kv.log of the Go system.",
         discussion: """
-            NDJSON is read as 'txlog export' writes it. Records get new versions, in the order in which they are \
-            read. An import that fails leaves the records before the failure: remove the folder, and try again.
+            Lines are read as 'txlog export' and 'txlog dump' write them. Records get new versions, in \
+            the order in which they are read; a "delete" of a dump takes back what was set before it. An import that fails leaves the records before the failure: remove the folder, and try again.
             """)
 
     @OptionGroup var folder: FolderArgument
@@ -19,14 +20,10 @@ struct ImportCommand: ParsableCommand {
         help: ArgumentHelp("What to import; - for NDJSON from standard input.", valueName: "file"), completion: .file())
     var source: String
     @Option(help: "What the file is, where its first byte does not tell.") var format: ImportSource.Format?
-    @Option(help: ArgumentHelp("Size of a segment of the new log.", valueName: "bytes")) var segmentBytes =
-        LogConfiguration.defaultSegmentBytes
-
-    func validate() throws {
-        if !(65_536...4 << 30).contains(self.segmentBytes) {
-            throw ValidationError("--segment-bytes \(self.segmentBytes) is not within 65536 to 4294967296.")
-        }
-    }
+    @Option(
+        help: ArgumentHelp("Size of a segment of the new log, such as 67108864 or 64MiB.", valueName: "bytes"),
+        transform: ImportCommand.segmentBytes)
+    var segmentBytes = LogConfiguration.defaultSegmentBytes
 
     func run() throws {
         let directory = self.folder.directory
@@ -82,6 +79,12 @@ struct ImportCommand: ParsableCommand {
             }
         default: return ToolFailure(.inputOutput, "\(error)\(advice)")
         }
+    }
+
+    private static func segmentBytes(_ text: String) throws -> Int {
+        let kind = SettingKind<Int>.byteSize(in: 65_536...4 << 30)
+        guard let bytes = kind.parse(text) else { throw ValidationError("'\(text)' is not \(kind.expectation)") }
+        return bytes
     }
 
     // MARK: - Where to

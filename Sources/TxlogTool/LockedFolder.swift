@@ -38,10 +38,10 @@ enum LockedFolder {
     }
 
     /// Reads all records of a folder and requires that there is a log.
-    static func image(_ directory: String) throws -> StoreImage {
+    static func image(_ directory: String, skipsDamage: Bool = false) throws -> StoreImage {
         let line = ProgressLine("reading")
         defer { line.end() }
-        let image = try StoreImage(reading: directory, progress: line.update)
+        let image = try StoreImage(reading: directory, skipsDamage: skipsDamage, progress: line.update)
         _ = try Self.requireLog(image.inspection, directory)
         return image
     }

@@ -1,19 +1,17 @@
 import ArgumentParser
 import Glibc
+import ServiceKit
 import TransactionLog
 
 @main enum Main {
     static func main() {
         do {
-            var command = try Txlog.parseAsRoot()
+            var command = try Txlog.parseAsRoot(ProcessArguments.current)
             try command.run()
         } catch let failure as ToolFailure {
-            Output.error.write("txlog: \(failure.message)\n")
-            exit(failure.status.rawValue)
+            Self.end(failure)
         } catch let error as LogError {
-            let failure = ToolFailure(error)
-            Output.error.write("txlog: \(failure.message)\n")
-            exit(failure.status.rawValue)
+            Self.end(ToolFailure(error))
         } catch {
             // What the argument parser says: help and version are answers, all else is a mistake in the command line.
             let code = Txlog.exitCode(for: error)
@@ -23,5 +21,12 @@ import TransactionLog
             exit(code == .validationFailure ? ToolStatus.usage.rawValue : code.rawValue)
         }
         Output.standard.flush()
+    }
+
+    private static func end(_ failure: ToolFailure) -> Never {
+        // What was found before the failure comes first.
+        Output.standard.flush()
+        Output.error.write("txlog: \(failure.message)\n")
+        exit(failure.status.rawValue)
     }
 }

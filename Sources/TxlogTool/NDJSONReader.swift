@@ -8,7 +8,7 @@ enum ImportedRecord {
     case delete(key: [UInt8])
 }
 
-/// Reads the lines that `export` writes, from a file or standard input. Blank lines are left out; anything else that
+/// Reads the lines that `export` and `dump` write, those of a dump in either of its formats, from a file or standard input. Blank lines are left out; anything else that
 /// is no record is refused with its line number.
 struct NDJSONReader {
     /// The longest line: a value of the largest size, every byte of it escaped.
@@ -39,7 +39,11 @@ struct NDJSONReader {
             if line.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") || $0 == UInt8(ascii: "\t") }) {
                 continue
             }
-            return try self.record(line)
+            if !DumpLine.isOne(line) { return try self.record(line) }
+            var dumped = DumpLine(line)
+            let record: ImportedRecord?
+            do throws(DumpLine.Malformed) { record = try dumped.record() } catch { throw self.damaged(error.detail) }
+            if let record { return try self.checked(record) }
         }
         return nil
     }
@@ -51,19 +55,45 @@ struct NDJSONReader {
     private func record(_ line: [UInt8]) throws(ToolFailure) -> ImportedRecord {
         let object: FlatJSONObject
         do { object = try FlatJSONObject(parsing: line) } catch { throw self.damaged("\(error)") }
-        let known = ["key", "key_b64", "value", "value_b64", "version"]
-        if let other = object.names.first(where: { !known.contains($0) }) {
-            throw self.damaged("the member \"\(other)\" is not one of a record: \(known.joined(separator: ", "))")
-        }
+        let isDelete = try self.isDelete(object)
         let key = try self.bytes("key", "key_b64", in: object)
-        let value = try self.bytes("value", "value_b64", in: object)
+        if isDelete { return try self.checked(.delete(key: key)) }
+        return try self.checked(.set(key: key, value: try self.bytes("value", "value_b64", in: object)))
+    }
+
+    private func checked(_ record: ImportedRecord) throws(ToolFailure) -> ImportedRecord {
+        let (key, value) =
+            switch record {
+            case .set(let key, let value): (key, value)
+            case .delete(let key): (key, [])
+            }
         if key.isEmpty || key.count > Self.keyLimitBytes {
             throw self.damaged("the key has \(key.count) bytes; 1 to \(Self.keyLimitBytes) are possible")
         }
         if value.count > Self.valueLimitBytes {
             throw self.damaged("the value has \(value.count) bytes; up to \(Self.valueLimitBytes) are possible")
         }
-        return .set(key: key, value: value)
+        return record
+    }
+
+    /// Tells the lines of `export` from those of `dump`, which say what was done in `op`.
+    private func isDelete(_ object: FlatJSONObject) throws(ToolFailure) -> Bool {
+        let isDumped = object["op"] != nil
+        let known =
+            ["key", "key_b64", "value", "value_b64"]
+            + (isDumped ? ["revision", "op", "file", "value_bytes"] : ["version", "may_be_older"])
+        if let other = object.names.first(where: { !known.contains($0) }) {
+            throw self.damaged("the member \"\(other)\" is not one of a record: \(known.joined(separator: ", "))")
+        }
+        if object["value_bytes"] != nil {
+            throw self.damaged("the value is missing, as with 'txlog dump --no-values'")
+        }
+        guard let operation = object["op"] else { return false }
+        switch operation {
+        case .string(let text) where text.elementsEqual("delete".utf8): return true
+        case .string(let text) where text.elementsEqual("set".utf8) || text.elementsEqual("entry".utf8): return false
+        default: throw self.damaged("\"op\" is not set, delete or entry")
+        }
     }
 
     private func bytes(

@@ -33,6 +33,12 @@ final class Output: Sendable {
         if fsync(self.descriptor) != 0 {
             throw ToolFailure(.inputOutput, "\(SystemError(call: "fsync", path: self.name, code: errno))")
         }
+        // Its name too.
+        let folder = self.name.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        do throws(SystemError) {
+            try PosixFileSystem().synchronizeDirectory(
+                folder.isEmpty ? (self.name.hasPrefix("/") ? "/" : ".") : folder)
+        } catch { throw ToolFailure(.inputOutput, "\(error)") }
     }
 
     var isTerminal: Bool { isatty(self.descriptor) == 1 }

@@ -41,8 +41,14 @@ struct RepairCommand: ParsableCommand {
         Output.standard.flush()
         if plan.work == .truncate && !self.acceptDataLoss {
             Output.standard.write(
-                "Nothing was changed. Restore a backup, or give up what is listed with:\n"
-                    + "  \(ToolCommand.repair(directory)) --accept-data-loss\n")
+                """
+                Instead of a repair, bring out what the log still holds (\(SalvageReport(inspection: inspection).revisions)):
+                  \(ToolCommand.salvage(directory, to: "kv.ndjson"))
+                  txlog import \(ToolCommand.word("\(directory).new")) kv.ndjson
+                Nothing was changed. Restore a backup, or bring that out, or give up what is listed as lost with:
+                  \(ToolCommand.repair(directory)) --accept-data-loss
+
+                """)
             throw ExitCode(ToolStatus(inspection).rawValue)
         }
         if !self.yes && !Self.askWhetherToGoOn() {
@@ -138,8 +144,9 @@ struct RepairReport {
         }
         if let lost = plan.lostRevisions {
             lines.append(
-                "Lost: revisions \(lost.lowerBound) to \(lost.upperBound), and what the damaged bytes may have held "
-                    + "after that. The store would go on after revision \(plan.lastRevision).")
+                "Lost: \(lost.upperBound - lost.lowerBound + 1) revisions, \(lost.lowerBound) to \(lost.upperBound), and "
+                    + "what the damaged bytes may have held after that. The store would go on after revision "
+                    + "\(plan.lastRevision).")
         } else if plan.work == .truncate, plan.damagedParts.isEmpty, plan.lostSnapshotUpTo == nil {
             lines.append("The store would go on after revision \(plan.lastRevision); what is known to follow: nothing.")
         }

@@ -7,6 +7,7 @@ enum ToolStatus: Int32, CaseIterable {
     case tornTail = 2
     case corruption = 3
     case inputOutput = 4
+    case incomplete = 5
 
     var meaning: String {
         switch self {
@@ -15,6 +16,7 @@ enum ToolStatus: Int32, CaseIterable {
         case .tornTail: "a torn tail, which the next start cuts: nothing acknowledged is lost"
         case .corruption: "the log is damaged, or what is to be imported is"
         case .inputOutput: "a call failed, there is no log, or a service holds the folder"
+        case .incomplete: "export --skip-damage: what a damaged log still holds was written, the rest is missing"
         }
     }
 
@@ -44,7 +46,7 @@ struct ToolFailure: Error {
             let advice = error.isNotFound ? ". Is that the folder which kv-service has as --data-dir?" : ""
             self.init(.inputOutput, "\(error)\(advice)")
         case .locked:
-            self.init(.inputOutput, "\(error). Stop that process first, or work on a copy of the folder.")
+            self.init(.inputOutput, "\(error). Stop that process first.")
         case .corrupt: self.init(.corruption, "\(error)")
         case .unsupported:
             self.init(.corruption, "\(error). Use the txlog that came with that version; nothing was changed.")

@@ -178,6 +178,7 @@ extension ToolStatus: CustomStringConvertible {
         case .tornTail: "torn_tail"
         case .corruption: "corruption"
         case .inputOutput: "input_output"
+        case .incomplete: "incomplete"
         }
     }
 }

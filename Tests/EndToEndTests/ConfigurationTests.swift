@@ -128,6 +128,51 @@ extension EndToEnd {
             }
         }
 
+        /// In a namespace of its own for process numbers, as a container has: other services may run on this host.
+        @Test(.enabled(if: geteuid() == 0, "only root can make a namespace"))
+        func `healthcheck --running follows the flags, the environment and the file of the service`() throws {
+            let script = """
+                "$@" &
+                for attempt in $(seq 100); do
+                    "$1" healthcheck --running && exit 0
+                    kill -0 $! || exit 1
+                    sleep 0.05
+                done
+                exit 1
+                """
+            let wrapper = ["/usr/bin/unshare", "--pid", "--fork", "--mount-proc", "/bin/sh", "-c", script, "sh"]
+            let services = try Services(withGateway: false)
+            let folder = try TemporaryFolder()
+            let port = try FreePort.find()
+            let file = folder.file("config.json")
+            try FileText.write(#"{"listen": "0.0.0.0:\#(port)"}"#, to: file)
+            for program in [ServiceProcess.Program.kvService, .apiGateway] {
+                let isStore = program == .kvService
+                let rest =
+                    isStore
+                    ? ["--data-dir", folder.file("kv")] : ["--upstream", "http://127.0.0.1:\(services.kvPort)"]
+                let variable = ["\(isStore ? "KV" : "GATEWAY")_LISTEN": "127.0.0.1:\(port)"]
+                let places: [([String], [String: String])] = [
+                    (["serve", "--listen", "127.0.0.1:\(port)"], [:]), ([], variable), (["--config", file], [:]),
+                ]
+                for (arguments, environment) in places {
+                    let process = try ServiceProcess(
+                        program, arguments + rest, output: folder.file("output-\(UInt32.random(in: 0 ... .max))"),
+                        environment: environment, wrapper: wrapper)
+                    let ending = try process.child.waitForEnd()
+                    let output = process.child.output
+                    #expect(ending == .exited(0), "\(arguments): \(output)")
+                    #expect(output.contains("ready: http://127.0.0.1:\(port)/readyz answered 200"), "\(output)")
+                }
+            }
+            let alone = try ServiceProcess(
+                .kvService, ["healthcheck", "--running"], output: folder.file("output"),
+                wrapper: ["/usr/bin/unshare", "--pid", "--fork", "--mount-proc"])
+            #expect(try alone.child.waitForEnd() == .exited(1) && alone.child.output.contains("none runs here"))
+            let both = try self.run(.kvService, ["healthcheck", "--running", "--listen", "127.0.0.1:1"])
+            #expect(both.ending == .exited(64), "\(both.output)")
+        }
+
         @Test func `an address that is taken ends the service with 69 and is named`() throws {
             let services = try Services()
             let folder = try TemporaryFolder()

@@ -160,8 +160,8 @@ class System:
     def gateway(self, upstream, *arguments):
         return Service(self, "api-gateway", ["--upstream", f"http://127.0.0.1:{upstream.port}", *arguments])
 
-    def prometheus(self, targets, rules, interval="1s"):
-        return Prometheus(self, targets, rules, interval)
+    def prometheus(self, targets, rules, interval="1s", features="exemplar-storage", job_settings=""):
+        return Prometheus(self, targets, rules, interval, features, job_settings)
 
     def load(self, port, prefix, keys=200, threads=4, pause=0.0):
         load = Load(port, prefix, keys, threads, pause)
@@ -170,15 +170,18 @@ class System:
 
 
 class Prometheus(Process):
-    """The project's prometheus.yml with other targets and a shorter interval, so that its limits hold here too."""
+    """The project's prometheus.yml with other targets and a shorter interval, so that its limits hold here too; with
+    further settings of each job, if any."""
 
-    def __init__(self, system, targets, rules, interval):
+    def __init__(self, system, targets, rules, interval, features, job_settings):
         self.port = free_port()
         with open(os.path.join(ROOT, "prometheus.yml"), encoding="utf-8") as file:
             text = file.read()
         text = re.sub(r"(scrape|evaluation)_interval: \w+", rf"\1_interval: {interval}", text)
         text = re.sub(r"scrape_timeout: \w+", f"scrape_timeout: {interval}", text)
         text = text.replace("- prometheus.rules.yml", f"- {rules}")
+        if job_settings:
+            text = re.sub(r"(  - job_name: .*\n)", rf"\1    {job_settings}\n", text)
         for job, addresses in {**targets, "prometheus": [f"127.0.0.1:{self.port}"]}.items():
             text, count = re.subn(
                 rf"(job_name: {job}\n(?:    .*\n)*?      - targets: )\[.*\]", rf"\1{json.dumps(addresses)}", text)
@@ -189,7 +192,7 @@ class Prometheus(Process):
         super().__init__(
             ["prometheus", f"--config.file={system.file('prometheus.yml')}",
              f"--storage.tsdb.path={system.file('tsdb')}", f"--web.listen-address=127.0.0.1:{self.port}",
-             "--enable-feature=exemplar-storage"],
+             f"--enable-feature={features}"],
             system.file("prometheus.log"))
         system.stack.callback(self.stop)
         wait_until("Prometheus is ready", self.is_ready)

@@ -28,8 +28,9 @@ class NoFigures(Exception):
 class Figures:
     requests: int
     seconds: float
+    p50: float
     p99: float
-    """Of the requests that wrk has sent, in seconds."""
+    """Of the requests that wrk has sent, in seconds, as the median is."""
     corrected_p99: float
     """With those that it would have sent if an answer had not come late, as wrk itself says it."""
 
@@ -39,18 +40,24 @@ class Figures:
 
 
 def read(report, connections):
-    """The figures of a run with so many connections. Raises NoFigures."""
+    """The figures of a run with so many connections.
+
+    Raises NoFigures where a connection broke, or an answer took longer than wrk's time-out: wrk leaves such an answer
+    out of its latencies, and counts it as an error only.
+    """
     found = re.search(r"^FIGURES (.*)$", report, re.M)
     if not found:
         raise NoFigures(f"wrk printed no figures: {report}")
     wrk = json.loads(found[1])
     if wrk["broken"]:
-        raise NoFigures(f"wrk had connections that broke: {report}")
-    return Figures(wrk["requests"], wrk["microseconds"] / 1e6, sent_p99(wrk, connections), wrk["p99"] / 1e6)
+        raise NoFigures(f"wrk had connections that broke, or answers later than its time-out: {report}")
+    counts = sent_counts(wrk, connections)
+    return Figures(
+        wrk["requests"], wrk["microseconds"] / 1e6, quantile(counts, 0.5), quantile(counts, 0.99), wrk["p99"] / 1e6)
 
 
-def sent_p99(wrk, connections):
-    """Without the requests that wrk's correction has added.
+def sent_counts(wrk, connections):
+    """How many requests took so many microseconds, without those that wrk's correction has added.
 
     For each latency of at least two mean intervals of a connection it has added that latency less one interval, less
     two, and so on while more than one is left. So from the largest down every count is known to be of requests sent.
@@ -63,7 +70,12 @@ def sent_p99(wrk, connections):
             counts[added] -= count
     if sum(counts.values()) != wrk["requests"] or min(counts.values()) < 0:
         raise NoFigures(f"wrk has sent {wrk['requests']} requests, and its latencies are of {sum(counts.values())}")
-    left = wrk["requests"] * 0.99
+    return counts
+
+
+def quantile(counts, part):
+    """In seconds."""
+    left = sum(counts.values()) * part
     for latency in sorted(counts):
         left -= counts[latency]
         if left <= 0:

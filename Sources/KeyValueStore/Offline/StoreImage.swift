@@ -8,18 +8,32 @@ package final class StoreImage {
     package let inspection: LogInspection
 
     /// Blocks for as long as reading the log takes.
+    ///
+    /// - Parameter skipsDamage: to take all that is whole of a damaged log, what is behind damage in its file too. Then
+    ///   ``isProven(_:)`` says which records are known to be the newest of their keys.
     /// - Throws: ``LogError/system(_:)`` alone; of a damaged log the records that can be read are here.
     package init(
-        reading directory: String, fileSystem: any FileSystem = PosixFileSystem(),
+        reading directory: String, fileSystem: any FileSystem = PosixFileSystem(), skipsDamage: Bool = false,
         progress: @escaping (ReplayProgress) -> Void = { _ in }
     ) throws(LogError) {
         let committer = self.committer
-        var inspector = LogInspector(directory: directory, fileSystem: fileSystem, progress: progress) { item in
-            committer.replay(item.revision, item.operation)
+        var inspector = LogInspector(
+            directory: directory, fileSystem: fileSystem, visitsBehindDamage: skipsDamage, progress: progress
+        ) { item in
+            // While a compaction is under way a part can be newer than segments that are read after it. In a whole log
+            // those come to the same in the end.
+            if skipsDamage, let known = unsafe committer.index.staged(item.operation.key), known.version > item.revision
+            {
+                return nil
+            }
+            return committer.replay(item.revision, item.operation)
         }
         self.inspection = try inspector.run()
         committer.finishReplay(lastRevision: self.inspection.lastRevision)
     }
+
+    /// Whether no change that is unknown can have followed the one that set the record.
+    package func isProven(_ record: LiveRecord) -> Bool { record.version > self.inspection.lastUncertainRevision }
 
     package var figures: Index.Figures { self.committer.index.figures }
 

@@ -1,9 +1,11 @@
-import Glibc
 import NIOHTTP1
 
 /// Who may use the actions below `/admin`: whoever has the bearer token of `--admin-token-file`; without such a file
 /// peers on this host's loopback interface.
 package struct AdminAuthorization: Sendable {
+    /// The longest token, with any number of line ends that a person is likely to add.
+    private static let tokenFileLimitBytes = 4_096
+
     private let token: [UInt8]?
 
     /// - Throws: a failure that names the file when it cannot be read or holds no usable token.
@@ -12,17 +14,10 @@ package struct AdminAuthorization: Sendable {
             self.token = nil
             return
         }
-        let descriptor = unsafe open(tokenFile, O_RDONLY | O_CLOEXEC)
-        if descriptor < 0 {
-            throw ServiceFailure(.configuration, "--admin-token-file: \(tokenFile): \(ErrorNumber.text(errno))")
+        var bytes: [UInt8]
+        do { bytes = try OperatorFile.read(tokenFile, limitBytes: Self.tokenFileLimitBytes) } catch {
+            throw ServiceFailure(.configuration, "--admin-token-file: \(tokenFile) \(error)")
         }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 4_096)
-        let count = unsafe bytes.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
-        if count < 0 {
-            throw ServiceFailure(.inputOutput, "--admin-token-file: \(tokenFile): \(ErrorNumber.text(errno))")
-        }
-        bytes.removeLast(bytes.count - count)
         while bytes.last == 0x0A || bytes.last == 0x0D { bytes.removeLast() }
         guard (16...1_024).contains(bytes.count), bytes.allSatisfy({ (0x21...0x7E).contains($0) }) else {
             throw ServiceFailure(

@@ -1,7 +1,9 @@
 package import ArgumentParser
+import Dispatch
+import Glibc
 
 /// The command line of a service: `serve`, which is the default, `healthcheck` and `check-config`.
-package struct ServiceCommand<Program: ServiceProgram>: AsyncParsableCommand {
+package struct ServiceCommand<Program: ServiceProgram>: ParsableCommand {
     package static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: Program.name,
@@ -17,9 +19,38 @@ package struct ServiceCommand<Program: ServiceProgram>: AsyncParsableCommand {
     }
 
     package init() {}
+
+    /// All of the program: takes the command line, runs the subcommand, and ends the process with its exit code.
+    package static func runProgram() -> Never {
+        do {
+            var command = try Self.parseAsRoot(ProcessArguments.current)
+            try command.run()
+            Glibc.exit(ServiceExit.success.rawValue)
+        } catch {
+            Glibc.exit(Self.tell(error))
+        }
+    }
+
+    /// Says why a command has ended, and with which exit code the process is to end. Help, version and completions are
+    /// answers, and go to standard output.
+    private static func tell(_ error: any Error) -> Int32 {
+        if let error = error as? StreamError {
+            StandardStream.tell("\(Program.name): \(error)\n")
+            return ServiceExit.inputOutput.rawValue
+        }
+        let code = Self.exitCode(for: error)
+        let text = Self.fullMessage(for: error)
+        if text.isEmpty { return code.rawValue }
+        if !code.isSuccess {
+            StandardStream.tell("\(text)\n")
+            return code.rawValue
+        }
+        do { try StandardStream.output.write("\(text)\n") } catch { return Self.tell(error) }
+        return code.rawValue
+    }
 }
 
-struct ServeCommand<Program: ServiceProgram>: AsyncParsableCommand {
+struct ServeCommand<Program: ServiceProgram>: ParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "serve",
@@ -32,13 +63,19 @@ struct ServeCommand<Program: ServiceProgram>: AsyncParsableCommand {
     @OptionGroup(title: "Settings")
     var options: SettingsOptions<Program>
 
-    mutating func run() async throws {
-        let status = await Program.serve(try self.options.resolve())
-        throw ExitCode(status.rawValue)
+    mutating func run() throws {
+        let settings = try self.options.resolve()
+        if let obstacle = ProcessSetup.obstacle {
+            StandardStream.tell("\(Program.name): \(obstacle)\n")
+            throw ExitCode(ServiceExit.inputOutput.rawValue)
+        }
+        // Nothing is asynchronous before this, so that the other subcommands need no more than a process has.
+        Task { Glibc.exit(await Program.serve(settings).rawValue) }
+        dispatchMain()
     }
 }
 
-struct CheckConfigCommand<Program: ServiceProgram>: AsyncParsableCommand {
+struct CheckConfigCommand<Program: ServiceProgram>: ParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "check-config",
@@ -51,33 +88,66 @@ struct CheckConfigCommand<Program: ServiceProgram>: AsyncParsableCommand {
     @OptionGroup(title: "Settings")
     var options: SettingsOptions<Program>
 
-    mutating func run() async throws {
+    mutating func run() throws {
         let settings = try self.options.resolve()
         for warning in settings.warnings {
-            StandardStream.error.write("\(Program.name): warning: \(warning)\n")
+            StandardStream.tell("\(Program.name): warning: \(warning)\n")
         }
-        StandardStream.output.write(SettingsReport.table(settings.entries))
+        try StandardStream.output.write(SettingsReport.table(settings.entries))
     }
 }
 
-struct HealthcheckCommand<Program: ServiceProgram>: AsyncParsableCommand {
+struct HealthcheckCommand<Program: ServiceProgram>: ParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "healthcheck",
-            abstract: "Ask /readyz of the running service; exit 0 when it is ready, else 1.",
+            abstract: "Request /readyz of the running service; exit 0 when it is ready, else 1.",
             usage: CommandHelp<Program>.usage("healthcheck"),
-            discussion: CommandHelp<Program>.precedence
+            discussion: """
+                With --running the settings are those of the one \(Program.name) that runs in this container or on this \
+                host, from its command line, environment and file; without it they are taken as by the other subcommands.
+
+                \(CommandHelp<Program>.precedence)
+                """
         )
     }
+
+    @Flag(help: "Take the settings from the service that runs here.") var running = false
 
     @OptionGroup(title: "Settings")
     var options: SettingsOptions<Program>
 
-    mutating func run() async throws {
-        let settings = try self.options.resolve()
+    func validate() throws {
+        if self.running && !self.options.texts.isEmpty {
+            throw ValidationError("--running takes all settings from the running service: give no others.")
+        }
+    }
+
+    mutating func run() throws {
+        let settings = try self.running ? Self.settingsOfRunningService() : self.options.resolve()
         let verdict = ReadinessProbe(address: settings[Program.listen].reachableFromThisHost).run()
-        let stream: StandardStream = verdict.isReady ? .output : .error
-        stream.write("\(Program.name): \(verdict.line)\n")
-        if !verdict.isReady { throw ExitCode(ServiceExit.failure.rawValue) }
+        let line = "\(Program.name): \(verdict.line)\n"
+        if !verdict.isReady { throw Self.notReady(line) }
+        // The exit code is the answer: a log that is full must not make the service unready.
+        do { try StandardStream.output.write(line) } catch { StandardStream.tell("\(Program.name): \(error)\n") }
+    }
+
+    private static func settingsOfRunningService() throws -> ResolvedSettings {
+        // A service that serves is told from other subcommands by its command line.
+        var found: [(service: RunningService, command: ServeCommand<Program>)] = []
+        for service in RunningService.all(named: Program.name) {
+            let command = try? ServiceCommand<Program>.parseAsRoot(service.arguments)
+            if let command = command as? ServeCommand<Program> { found.append((service, command)) }
+        }
+        guard let (service, command) = found.first, found.count == 1 else {
+            let what = found.isEmpty ? "none runs here" : "\(found.count) run here: give --listen in place of --running"
+            throw Self.notReady("\(Program.name): not ready: \(what)\n")
+        }
+        return try command.options.resolve(environment: service.environment)
+    }
+
+    private static func notReady(_ line: String) -> ExitCode {
+        StandardStream.tell(line)
+        return ExitCode(ServiceExit.failure.rawValue)
     }
 }

@@ -24,7 +24,7 @@
 /// }
 ///
 /// @main enum Main {
-///     static func main() async { await ServiceCommand<Gateway>.main() }
+///     static func main() { ServiceCommand<Gateway>.runProgram() }
 /// }
 /// ```
 package protocol ServiceProgram: Sendable {

@@ -68,12 +68,12 @@ extension SettingsOptions {
     /// The values from these options, the environment and the config file.
     ///
     /// - Throws: `ExitCode` 78 after it has printed all errors to standard error.
-    func resolve() throws -> ResolvedSettings {
+    func resolve(environment: [String: String] = ProcessEnvironment.current) throws -> ResolvedSettings {
         do {
-            return try Program.settings.resolve(flags: self.texts, environment: ProcessEnvironment.current)
+            return try Program.settings.resolve(flags: self.texts, environment: environment)
         } catch {
             for line in error.errors {
-                StandardStream.error.write("\(Program.name): \(line)\n")
+                StandardStream.tell("\(Program.name): \(line)\n")
             }
             throw ExitCode(ServiceExit.configuration.rawValue)
         }

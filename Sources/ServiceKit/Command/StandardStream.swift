@@ -1,12 +1,14 @@
 import Glibc
 
 /// Text for the person or script that called a command.
-enum StandardStream {
+enum StandardStream: Sendable {
     case output
     case error
 
-    /// Writes all of the text, or as much as the other end takes before it goes away.
-    func write(_ text: String) {
+    /// Writes all of the text.
+    ///
+    /// - Throws: the error of the call that failed, once less than all was taken: what is incomplete is no success.
+    func write(_ text: String) throws(StreamError) {
         let descriptor = self == .output ? STDOUT_FILENO : STDERR_FILENO
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
@@ -14,8 +16,23 @@ enum StandardStream {
             if count > 0 {
                 bytes = bytes.dropFirst(count)
             } else if errno != EINTR {
-                return
+                throw StreamError(stream: self, code: errno)
             }
         }
+    }
+
+    /// Writes to standard error, where a failure cannot be told to anyone.
+    static func tell(_ text: String) {
+        do { try Self.error.write(text) } catch {}
+    }
+}
+
+/// Why a standard stream did not take a text.
+struct StreamError: Error, CustomStringConvertible {
+    let stream: StandardStream
+    let code: Int32
+
+    var description: String {
+        "standard \(self.stream == .output ? "output" : "error") cannot be written: \(ErrorNumber.text(self.code))"
     }
 }

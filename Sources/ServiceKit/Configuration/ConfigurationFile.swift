@@ -1,5 +1,3 @@
-import Glibc
-
 /// A JSON file that holds settings by name: `{"listen": "127.0.0.1:8081", "max-key-bytes": 1024}`.
 struct ConfigurationFile {
     /// No configuration comes near it; what is larger is some other file.
@@ -14,9 +12,10 @@ struct ConfigurationFile {
     func read(source: SettingSource, errors: inout [ConfigurationError]) -> [String: String] {
         let object: FlatJSONObject
         do {
-            object = try FlatJSONObject(parsing: try self.contents(), maxMembers: 1_000)
-        } catch let error as FileError {
-            errors.append(ConfigurationError(.file(path: self.path, reason: error.reason, source: source)))
+            let bytes = try OperatorFile.read(self.path, limitBytes: Self.sizeLimitBytes)
+            object = try FlatJSONObject(parsing: bytes, maxMembers: 1_000)
+        } catch let error as OperatorFileError {
+            errors.append(ConfigurationError(.file(path: self.path, reason: error.description, source: source)))
             return [:]
         } catch let error as JSONSyntaxError {
             let reason = "is not one JSON object: \(error.reason) at byte \(error.offset)"
@@ -64,27 +63,6 @@ struct ConfigurationFile {
         case .number: return .failure(TypeError(reason: "is a JSON number in place of \(wanted)"))
         case .bool: return .failure(TypeError(reason: "is true or false in place of \(wanted)"))
         case .null: return .failure(TypeError(reason: "is null in place of \(wanted)"))
-        }
-    }
-
-    private struct FileError: Error {
-        let reason: String
-    }
-
-    private func contents() throws -> [UInt8] {
-        let descriptor = unsafe open(self.path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw FileError(reason: "cannot be opened: \(ErrorNumber.text(errno))") }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
-            if count == 0 { return bytes }
-            guard count > 0 else { throw FileError(reason: "cannot be read: \(ErrorNumber.text(errno))") }
-            bytes += chunk[..<count]
-            if bytes.count > Self.sizeLimitBytes {
-                throw FileError(reason: "is larger than \(Self.sizeLimitBytes) bytes")
-            }
         }
     }
 }

@@ -4,15 +4,22 @@ import Glibc
 package enum ProcessEnvironment {
     /// As they were when this was read first. Bytes that are not UTF-8 become U+FFFD.
     package static let current: [String: String] = {
-        var variables: [String: String] = [:]
+        var entries: [String] = []
         var position = unsafe environ
         while let entry = unsafe position.pointee {
-            let text = unsafe String(cString: entry)
-            if let separator = text.firstIndex(of: "=") {
-                variables[String(text[..<separator])] = String(text[text.index(after: separator)...])
-            }
+            unsafe entries.append(String(cString: entry))
             unsafe position += 1
         }
-        return variables
+        return Self.parse(entries)
     }()
+
+    /// Variables from texts such as `NAME=value`.
+    static func parse(_ entries: [String]) -> [String: String] {
+        var variables: [String: String] = [:]
+        for text in entries {
+            guard let separator = text.firstIndex(of: "=") else { continue }
+            variables[String(text[..<separator])] = String(text[text.index(after: separator)...])
+        }
+        return variables
+    }
 }

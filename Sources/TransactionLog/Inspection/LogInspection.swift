@@ -25,8 +25,12 @@ package struct LogInspection: Sendable {
         /// The segment's place in the manifest, when it ends in its seal.
         package internal(set) var sealed: Manifest.Sealed?
         package internal(set) var damage: Corruption?
-        /// The newest revision that intact frames behind the damage tell of.
+        /// The newest revision that headers of frames behind the damage tell of.
         package internal(set) var lostRevision: UInt64?
+        /// Whole frames with transactions behind the damage.
+        package internal(set) var framesBehindDamage = 0
+        /// Whether bytes that are no whole frame follow all others: nothing says which revisions were in them.
+        package internal(set) var endIsDamaged = false
 
         init(_ name: SegmentName) {
             self.name = name
@@ -45,6 +49,8 @@ package struct LogInspection: Sendable {
         /// The part as a manifest lists it, when it is whole.
         package internal(set) var found: Manifest.Part?
         package internal(set) var damage: Corruption?
+        /// Entries in whole frames behind the damage.
+        package internal(set) var entriesBehindDamage: UInt64 = 0
     }
 
     package struct TornTail: Sendable, Equatable {
@@ -81,6 +87,8 @@ package struct LogInspection: Sendable {
     /// Bytes and live bytes of each file; the live ones only where the inspector was told what is replaced.
     package internal(set) var space = LogSpace()
     package internal(set) var bytesRead: UInt64 = 0
+    /// The revisions of which the whole frames of the segments tell, those behind damage among them.
+    package internal(set) var coverage = RevisionCoverage()
 
     package var firstRevision: UInt64 { self.segments.first?.name.firstRevision ?? 1 }
     package var lastRevision: UInt64 { self.segments.map(\.lastRevision).max() ?? 0 }

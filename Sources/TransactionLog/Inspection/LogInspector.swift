@@ -8,14 +8,17 @@ package struct LogInspector {
 
     let reader: LogReader
     let visit: Visit
+    /// Whether the frames behind damage that are intact are given to ``visit`` as well.
+    let visitsBehindDamage: Bool
     let progress: (ReplayProgress) -> Void
     var result = LogInspection()
     private var bytesTotal: UInt64 = 0
 
     package init(
-        directory: String, fileSystem: any FileSystem = PosixFileSystem(),
+        directory: String, fileSystem: any FileSystem = PosixFileSystem(), visitsBehindDamage: Bool = false,
         progress: @escaping (ReplayProgress) -> Void = { _ in }, visit: @escaping Visit = { _ in nil }
     ) {
+        self.visitsBehindDamage = visitsBehindDamage
         self.reader = LogReader(fileSystem: fileSystem, paths: LogPaths(directory: directory))
         self.progress = progress
         self.visit = visit
@@ -40,6 +43,7 @@ package struct LogInspector {
         } else {
             try self.inspectWithoutManifest(folder)
         }
+        self.result.closeCoverage()
         return self.result
     }
 
@@ -111,6 +115,7 @@ package struct LogInspector {
         base: SegmentHeader.Predecessor?, active: SegmentName?
     ) throws(LogError) {
         try self.measure(names, parts.map(\.0))
+        self.result.beginCoverage(names, parts.map(\.0))
         let listedParts = parts.compactMap(\.1)
         self.result.space.set(parts: listedParts)
         for (name, listed) in parts { try self.inspect(name, listed: listed) }
@@ -151,18 +156,25 @@ package struct LogInspector {
             part.fileBytes = try systemCall { () throws(SystemError) in try file.size() }
             // All that is good is wanted, so what the manifest says is compared at the end.
             var content = try PartReader(name, listed: nil, storeID: storeID, file: file)
-            let visit = self.visit
-            var more = true
-            while more {
-                more = try content.advance { version, operation in
-                    let item = LoggedItem(origin: .part(name), revision: version, operation: operation)
-                    self.result.space.count(version, operation, replacing: visit(item))
-                    part.entries += 1
+            do throws(LogError) {
+                let visit = self.visit
+                var more = true
+                while more {
+                    more = try content.advance { version, operation in
+                        let item = LoggedItem(origin: .part(name), revision: version, operation: operation)
+                        self.result.space.count(version, operation, replacing: visit(item))
+                        part.entries += 1
+                    }
+                    self.tellProgress(bytesBefore + content.offset)
                 }
-                self.tellProgress(bytesBefore + content.offset)
+                if let listed, content.found != listed { throw content.endsOtherwise }
+                part.found = content.found
+            } catch {
+                part.damage = try self.note(error)
+                if content.found == nil {
+                    try self.goOn(behindDamageIn: &part, content.framesBehind)
+                }
             }
-            if let listed, content.found != listed { throw content.endsOtherwise }
-            part.found = content.found
         } catch {
             part.damage = try self.note(error, missing: name.description)
         }
@@ -200,6 +212,7 @@ package struct LogInspector {
                     },
                     apply: { revision, operation in
                         segment.operations += 1
+                        self.result.coverage.note(revision)
                         let item = LoggedItem(origin: .segment(name), revision: revision, operation: operation)
                         self.result.space.count(revision, operation, replacing: visit(item))
                     })
@@ -213,11 +226,9 @@ package struct LogInspector {
                 return content
             } catch {
                 segment.damage = try self.note(error)
-                let offset = segment.sizeBytes
-                segment.lostRevision = try systemCall { () throws(SystemError) in
-                    var behind = SegmentReader(file: file, fileBytes: segment.fileBytes, salt: header.salt)
-                    return try behind.newestRevision(behind: offset)
-                }
+                try self.goOn(
+                    behindDamageIn: &segment,
+                    SegmentReader(file: file, fileBytes: segment.fileBytes, salt: header.salt))
             }
         } catch {
             segment.damage = try self.note(error, missing: name.description)

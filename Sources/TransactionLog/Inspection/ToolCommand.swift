@@ -1,6 +1,9 @@
 /// Command lines of the offline tool as messages name them: what a person can paste into a shell.
 package enum ToolCommand {
     package static func verify(_ directory: String) -> String { "txlog verify \(self.word(directory))" }
+    package static func salvage(_ directory: String, to file: String) -> String {
+        "txlog export \(self.word(directory)) --skip-damage --output \(self.word(file))"
+    }
     package static func repair(_ directory: String) -> String { "txlog repair \(self.word(directory))" }
 
     /// One word of a POSIX shell: as it is where nothing in it is special, else in single quotes.

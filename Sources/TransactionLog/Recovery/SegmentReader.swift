@@ -83,21 +83,21 @@ struct SegmentReader {
         return (end, proven)
     }
 
-    /// The newest revision that the header of an intact frame behind `offset` tells of: what damage at `offset` has cut
-    /// off. Nil when there is no such frame.
-    mutating func newestRevision(behind offset: UInt64) throws(SystemError) -> UInt64? {
-        var newest: UInt64?
-        var position = offset + UInt64(FrameHeader.alignment)
+    /// The next place at or after `offset` with the header of a frame that was written there; whether the frame is whole
+    /// remains to be seen. Nil when there is none.
+    mutating func nextHeader(from offset: UInt64) throws(SystemError) -> (offset: UInt64, header: FrameHeader)? {
+        let alignment = UInt64(FrameHeader.alignment)
+        var position = (offset + alignment - 1) / alignment * alignment
         while let index = try self.load(FrameHeader.byteCount, at: position) {
             if self.window[index] == FrameHeader.firstByte,
                 case .success(let header) = FrameHeader.decode(
                     self.window, at: index, fileOffset: position, salt: self.salt)
             {
-                newest = max(newest ?? 0, header.firstRevision + UInt64(header.transactionCount) - 1)
+                return (position, header)
             }
-            position += UInt64(FrameHeader.alignment)
+            position += alignment
         }
-        return newest
+        return nil
     }
 
     private func lastNonZero(in range: Range<Int>) -> Int? {

@@ -92,22 +92,11 @@ package struct RepairPlan: Sendable {
                 name: part.name, keptEntries: part.entries,
                 lostEntries: part.listedEntries.map { $0 - min(part.entries, $0) })
         }
-        let newest = Self.newestRevision(inspection)
+        let newest = inspection.newestRevision
         if newest > self.lastRevision { self.lostRevisions = self.lastRevision + 1...newest }
         self.affectedFiles =
             (inspection.manifest == nil && inspection.damage.contains(.manifestMissing) ? [] : [Manifest.fileName])
             + (self.cut.map { [$0.name.description] } ?? []) + self.dropped.map(\.description)
             + inspection.parts.filter { $0.damage != nil && $0.isThere }.map(\.name.description)
-    }
-
-    /// The newest change that anything in the folder tells of.
-    private static func newestRevision(_ inspection: LogInspection) -> UInt64 {
-        var newest = inspection.segments.map { max($0.lastRevision, $0.lostRevision ?? 0) }
-        if let manifest = inspection.manifest {
-            newest += manifest.sealed.map(\.lastRevision)
-            newest.append(manifest.active.firstRevision - 1)
-            if let closed = manifest.closed { newest.append(closed.lastRevision) }
-        }
-        return newest.max() ?? 0
     }
 }

@@ -78,6 +78,9 @@ struct PartReader {
         }
     }
 
+    /// What reads on behind the frame at ``offset``, which is damaged.
+    var framesBehind: SegmentReader { self.reader }
+
     var endsOtherwise: LogError {
         self.damage(at: self.offset, .snapshot("it does not end where and as it was ended"))
     }

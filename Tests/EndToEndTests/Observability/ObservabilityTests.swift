@@ -41,6 +41,16 @@ extension EndToEnd {
             try self.run("check-figures", [self.programs], seconds: 180)
         }
 
+        @Test(.enabled(if: Self.isInstalled("prometheus"), "prometheus is not installed"))
+        func `with native histograms the buckets are kept, or an alert says that they are missing`() throws {
+            try self.run("check-native-histograms", [self.programs], seconds: 120)
+        }
+
+        @Test(.enabled(if: Self.isInstalled("wrk"), "wrk is not installed"))
+        func `figures of wrk are of requests that it has sent and got answers to`() throws {
+            try self.run("../Tools/test_wrk_figures.py", [], seconds: 60)
+        }
+
         @Test(.enabled(if: Self.isInstalled("prometheus") && Self.isInstalled("strace"), "a tool is not installed"))
         func `real faults raise the alerts that stand for them, and no others`() throws {
             try self.run("check-alerts", [self.programs], seconds: 300)

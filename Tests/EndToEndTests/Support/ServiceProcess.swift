@@ -6,7 +6,7 @@ final class ServiceProcess: Sendable {
     enum Program: String, Sendable {
         case kvService = "kv-service"
         case apiGateway = "api-gateway"
-        case kvtop
+        case kvtop, txlog
 
         /// In the folder `TXLOG_KV_PROGRAMS`, such as that of a release build, else beside the tests.
         var path: String {

@@ -1,0 +1,30 @@
+#define _GNU_SOURCE
+#include "CProcess.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static char *none[] = {NULL};
+static char **kept = none;
+
+char **process_arguments(void) { return kept; }
+
+static void occupy_standard_streams(void) {
+    for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF) continue;
+        // It gets the lowest free number, which is this one. The root is there even where no /dev is, and opened as a
+        // path it takes no input or output. No word can be said if even that fails, as there may be no stream for it.
+        if (open("/", O_PATH) < 0) _exit(EX_OSERR);
+    }
+}
+
+// glibc gives constructors what main gets. Swift's CommandLine reads /proc/self/cmdline instead, and is empty where
+// /proc is not mounted.
+__attribute__((constructor)) static void start_process(int count, char **arguments, char **environment) {
+    (void)count;
+    (void)environment;
+    if (arguments != NULL) kept = arguments;
+    occupy_standard_streams();
+}

@@ -1,0 +1,72 @@
+/// A line of `dump` as text: `7 set "key" "value"`, `9 delete "key"`, or `# file`.
+struct DumpLine {
+    struct Malformed: Error {
+        let detail: String
+    }
+
+    private var rest: ArraySlice<UInt8>
+
+    /// Whether a line is one of a dump rather than JSON.
+    static func isOne(_ line: [UInt8]) -> Bool {
+        guard let first = line.first else { return false }
+        return first == UInt8(ascii: "#") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first)
+    }
+
+    init(_ line: [UInt8]) { self.rest = line[...] }
+
+    /// The change that the line tells of; nil for the name of a file.
+    mutating func record() throws(Malformed) -> ImportedRecord? {
+        if self.rest.first == UInt8(ascii: "#") { return nil }
+        let words = self.rest.split(separator: UInt8(ascii: " "), maxSplits: 2)
+        guard words.count == 3, UInt64(String(decoding: words[0], as: UTF8.self)) != nil else {
+            throw Malformed(detail: "it is no line of 'txlog dump'")
+        }
+        self.rest = words[2]
+        let operation = String(decoding: words[1], as: UTF8.self)
+        let key = try self.quoted()
+        if operation == "delete" { return try self.ended(.delete(key: key)) }
+        guard operation == "set" || operation == "entry", self.rest.first == UInt8(ascii: " ") else {
+            throw Malformed(detail: "'\(operation)' is not set, delete or entry with a value")
+        }
+        self.rest.removeFirst()
+        if self.rest.first == UInt8(ascii: "(") {
+            throw Malformed(detail: "the value is missing, as with 'txlog dump --no-values'")
+        }
+        let value = try self.quoted()
+        return try self.ended(.set(key: key, value: value))
+    }
+
+    private func ended(_ record: ImportedRecord) throws(Malformed) -> ImportedRecord {
+        if self.rest.isEmpty { return record }
+        throw Malformed(detail: "there is more behind it")
+    }
+
+    /// The bytes of a text in double quotes, as ``RecordText`` writes them.
+    private mutating func quoted() throws(Malformed) -> [UInt8] {
+        guard self.rest.popFirst() == UInt8(ascii: "\"") else { throw Malformed(detail: "a quotation mark is missing") }
+        var bytes: [UInt8] = []
+        while let byte = self.rest.popFirst() {
+            switch byte {
+            case UInt8(ascii: "\""): return bytes
+            case UInt8(ascii: "\\"): bytes.append(try self.escaped())
+            default: bytes.append(byte)
+            }
+        }
+        throw Malformed(detail: "a quotation mark is missing")
+    }
+
+    private mutating func escaped() throws(Malformed) -> UInt8 {
+        switch self.rest.popFirst() {
+        case UInt8(ascii: "n")?: return UInt8(ascii: "\n")
+        case UInt8(ascii: "\"")?: return UInt8(ascii: "\"")
+        case UInt8(ascii: "\\")?: return UInt8(ascii: "\\")
+        case UInt8(ascii: "x")?:
+            let digits = String(decoding: self.rest.prefix(2), as: UTF8.self)
+            guard digits.count == 2, digits.allSatisfy(\.isHexDigit), let byte = UInt8(digits, radix: 16) else { break }
+            self.rest = self.rest.dropFirst(2)
+            return byte
+        default: break
+        }
+        throw Malformed(detail: "an escape is none of \\n, \\\", \\\\ and \\xNN")
+    }
+}
