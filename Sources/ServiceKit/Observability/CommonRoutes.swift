@@ -45,6 +45,7 @@ package enum CommonRoutes {
             document.member("status", "ok")
             document.member("time", Timestamp.nowRFC3339())
         }
+        writer.newline()
         return .json(.ok, writer.bytes)
     }
 }
