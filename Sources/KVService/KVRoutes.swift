@@ -7,14 +7,10 @@ import TransactionLog
 
 /// `/kv/set`, `/kv/get` and `/kv/delete` of one event loop.
 struct KVRoutes {
-    static let handlers: [(handler: String, methods: [HTTPMethod])] = [
-        ("kv_set", [.POST, .PUT]), ("kv_get", [.GET, .HEAD]), ("kv_delete", [.DELETE]),
-    ]
-
-    /// Codes of the problems that are not the client's, for the metrics.
-    static let failureReasons = [
-        "disk_full", "draining", "internal_error", "overloaded", "read_only", "segment_unavailable", "starting",
-        "store_failed",
+    static let handlers = [
+        HandlerDeclaration("kv_set", [.POST, .PUT], problems: ProblemKind.ofSet),
+        HandlerDeclaration("kv_get", [.GET, .HEAD], problems: ProblemKind.ofGet),
+        HandlerDeclaration("kv_delete", [.DELETE], problems: ProblemKind.ofDelete),
     ]
 
     let store: LoopStore

@@ -38,7 +38,6 @@ final class KVService: Sendable {
                         + "go on: \($0)"
                 }
             })
-        runtime.httpMetrics.beginFailures(of: KVRoutes.handlers.map(\.handler), reasons: KVRoutes.failureReasons)
         gate.reportReplay { [replay = self.gauges.replay] in
             let progress = replay.progress
             return .init(
