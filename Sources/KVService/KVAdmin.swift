@@ -88,7 +88,7 @@ final class KVAdmin: Sendable {
     private static func writePosition(_ log: inout JSONWriter, _ engine: EmbeddedEngine?) {
         let statistics = engine?.statistics
         let lastSync = statistics?.lastSyncNanoseconds.load(ordering: .relaxed) ?? 0
-        log.member("records", statistics?.lastRevision.load(ordering: .relaxed))
+        log.member("records", statistics?.space.records)
         log.member("last_sequence", statistics?.lastRevision.load(ordering: .relaxed))
         log.member("durable_sequence", statistics?.durableRevision.load(ordering: .relaxed))
         log.member("pending_appends", engine?.pendingWrites)

@@ -105,9 +105,10 @@ final class StoreGauges: Sendable {
             ) { $0.statistics.state == state ? 1 : 0 }
         }
         self.gauge(registry, "kv_log_segments", help: "Segments of the log.") { Double($0.statistics.segments.count) }
-        self.gauge(registry, "kv_log_records", help: "Transactions in the log.") {
-            Double($0.statistics.lastRevision.load(ordering: .relaxed))
-        }
+        self.gauge(
+            registry, "kv_log_records",
+            help: "Records in the log's files: transactions in its segments, and entries of its snapshot."
+        ) { Double($0.statistics.space.records) }
         self.gauge(registry, "kv_log_last_sequence", help: "Revision of the newest change that is visible.") {
             Double($0.statistics.lastRevision.load(ordering: .relaxed))
         }
