@@ -35,8 +35,11 @@ struct KVRoutes {
         do { write = try SetRequest(request, limits: self.limits) } catch { return responder.fail(error) }
         guard let session = self.store.session else { return responder.fail(Self.starting) }
         let asked = Asked(request)
+        if asked.isLate { return self.answer(asked, responder, .set, WriteResult.late) }
         unsafe write.value.withUnsafeReadableBytes { value in
-            unsafe session.set(write.key, to: value) { result in self.answer(asked, responder, .set, result) }
+            unsafe session.set(write.key, to: value, deadline: asked.deadlineNanoseconds) { result in
+                self.answer(asked, responder, .set, result)
+            }
         }
     }
 
@@ -47,7 +50,10 @@ struct KVRoutes {
         }
         guard let session = self.store.session else { return responder.fail(Self.starting) }
         let asked = Asked(request)
-        session.delete(key) { result in self.answer(asked, responder, .delete, result) }
+        if asked.isLate { return self.answer(asked, responder, .delete, WriteResult.late) }
+        session.delete(key, deadline: asked.deadlineNanoseconds) { result in
+            self.answer(asked, responder, .delete, result)
+        }
     }
 
     private func get(_ request: HTTPRequest, _ responder: Responder) {
@@ -79,8 +85,13 @@ struct KVRoutes {
     private struct Asked {
         let receivedAtNanoseconds: UInt64
         let wantsTiming: Bool
+        let deadlineNanoseconds: UInt64?
+
+        /// Whether it waited for longer than its client wants it carried out. The writer looks again.
+        var isLate: Bool { self.deadlineNanoseconds.map { $0 < Timestamp.monotonicNanoseconds() } ?? false }
 
         init(_ request: HTTPRequest) {
+            self.deadlineNanoseconds = request.deadlineNanoseconds
             self.receivedAtNanoseconds = request.receivedAtNanoseconds
             self.wantsTiming = request.headers.first("x-request-timing") == "1"
         }
@@ -103,6 +114,9 @@ struct KVRoutes {
         case .refused(let refusal):
             self.metrics.record(operation, .refused, since: request.receivedAtNanoseconds, in: trace)
             return responder.fail(Self.problem(refusal))
+        case .late:
+            self.metrics.record(operation, .refused, since: request.receivedAtNanoseconds, in: trace)
+            return responder.fail(Self.deadlineExceeded)
         }
         let timings = result.timings
         self.metrics.exemplify(timings, in: trace)
@@ -117,6 +131,11 @@ struct KVRoutes {
         }
         responder.respond(response, outcome: outcome)
     }
+
+    private static let deadlineExceeded = Problem(
+        .gatewayTimeout, code: "deadline_exceeded",
+        detail: "The time that X-Request-Timeout-Ms gives was over before the write was in the log; it was dropped.",
+        applied: .no)
 
     private static let starting = Problem(
         .serviceUnavailable, code: "starting", detail: "The store is not open yet; /readyz says how far it is.",

@@ -49,6 +49,40 @@ struct EmbeddedEngineTests {
         #expect(engine.statistics.appendedBytes.load(ordering: .acquiring) == bytes)
     }
 
+    @Test("refuses what is too late when its turn comes, and writes nothing of it")
+    func deadlines() throws {
+        do {
+            let engine = try self.open()
+            defer { engine.close() }
+            let session = TestSession(engine)
+            session.set("a", "1")
+            session.set("b", "1")
+            try session.finish()
+            let past = monotonicNanoseconds()
+            let future = past + 60_000_000_000
+            session.set("a", "late", deadline: past, as: "late set")
+            session.set("c", "in time", deadline: future, as: "set")
+            session.delete("b", deadline: past, as: "late delete")
+            session.delete("a", deadline: future, as: "delete")
+            try session.finish()
+            #expect(session.results["late set"]?.outcome == .late)
+            #expect(session.results["late delete"]?.outcome == .late)
+            #expect(session.results["set"]?.outcome == .set(version: 3, created: true))
+            #expect(session.results["delete"]?.outcome == .deleted(version: 4, existed: true))
+            let bytes = engine.statistics.appendedBytes.load(ordering: .acquiring)
+            session.set("a", "late", deadline: past, as: "alone")
+            try session.finish()
+            #expect(session.results["alone"]?.outcome == .late)
+            #expect(engine.statistics.appendedBytes.load(ordering: .acquiring) == bytes)
+        }
+        let engine = try self.open()
+        defer { engine.close() }
+        let session = TestSession(engine)
+        #expect(session.get("a") == nil)
+        #expect(session.get("b")?.value == "1")
+        #expect(session.get("c")?.value == "in time")
+    }
+
     @Test("brings everything back after a restart, with its versions, over several segments")
     func restart() throws {
         var expected: [String: (String, UInt64)] = [:]

@@ -27,7 +27,8 @@ import Testing
             #expect(request.fields["tracestate"] == "vendor=1")
             #expect(request.fields["x-request-timing"] == nil)
             let remaining = try #require(request.fields["x-request-timeout-ms"].flatMap { Int($0) })
-            #expect((1...3000).contains(remaining))
+            // Of the 3 s kv-service gets 50 ms less.
+            #expect((1...2950).contains(remaining))
         }
     }
 
