@@ -35,7 +35,9 @@ package struct HandlerDeclaration: Sendable {
         [
             Self("index", [.GET], problems: ProblemKind.ofQuery), Self("health", [.GET]), Self("livez", [.GET]),
             Self("readyz", [.GET], statuses: [200, 503]), Self("metrics", [.GET]),
-            Self("admin", [.GET, .POST], statuses: [200, 202], problems: ProblemKind.ofAdmin + adminProblems),
+            Self(
+                "admin", [.GET, .POST], statuses: [200, 202],
+                problems: ProblemKind.ofAdmin + [.ofOtherMethod] + adminProblems),
         ]
     }
 
