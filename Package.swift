@@ -41,6 +41,7 @@ let package = Package(
             dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: memorySafe
         ),
+        .target(name: "CAllocator"),
         .target(name: "CGzip", linkerSettings: [.linkedLibrary("z")]),
         .target(
             name: "JSONLogging",
@@ -52,6 +53,7 @@ let package = Package(
         .target(
             name: "ServiceKit",
             dependencies: [
+                "CAllocator",
                 "CGzip",
                 "JSONLogging",
                 "PrometheusMetrics",

@@ -15,6 +15,8 @@ extension EventKind {
     static let diskSpaceBack = EventKind("disk_space_back")
     static let segmentUnavailable = EventKind("segment_unavailable")
     static let segmentAvailable = EventKind("segment_available")
+    static let memoryFull = EventKind("memory_full")
+    static let memoryAvailable = EventKind("memory_available")
     static let compactionStarted = EventKind("compaction_started")
     static let compactionEnded = EventKind("compaction_ended")
     static let scrubFinding = EventKind("scrub_finding")
@@ -22,7 +24,8 @@ extension EventKind {
 
     static let ofKVService = [
         replayEnded, logImported, tornTailCut, revisionsLost, segmentCut, logFailed, diskFull,
-        diskSpaceBack, segmentUnavailable, segmentAvailable, compactionStarted, compactionEnded, scrubFinding,
+        diskSpaceBack, segmentUnavailable, segmentAvailable, memoryFull, memoryAvailable, compactionStarted,
+        compactionEnded, scrubFinding,
         scrubEnded,
     ]
 }

@@ -16,6 +16,7 @@ struct KVRoutes {
     let store: LoopStore
     let limits: KeyValueLimits
     let metrics: StoreMetrics
+    let memory: MemoryGuard
 
     var routes: [Route] {
         [
@@ -117,6 +118,9 @@ struct KVRoutes {
         case .late:
             self.metrics.record(operation, .refused, since: request.receivedAtNanoseconds, in: trace)
             return responder.fail(Self.deadlineExceeded)
+        case .outOfMemory:
+            self.metrics.record(operation, .refused, since: request.receivedAtNanoseconds, in: trace)
+            return responder.fail(self.memory.problem)
         }
         let timings = result.timings
         self.metrics.exemplify(timings, in: trace)

@@ -1,3 +1,4 @@
+import Synchronization
 import TransactionLog
 
 /// The store's side of the commit path: decides what each command writes, in order, against the staged index, and
@@ -77,7 +78,14 @@ final class Committer: CommitClient, @unchecked Sendable {
 
     private func refusal(of command: WriteCommand) -> WriteOutcome? {
         if let deadline = command.deadline, monotonicNanoseconds() > deadline { return .late }
-        return nil
+        guard case .set(let entry) = command.action else { return nil }
+        let memory = self.index.memory
+        // Nearly always, without looking for what the set replaces.
+        if memory.admits(entry.allocatedBytes, from: self.index.allocatedBytes) { return nil }
+        let replaced = unsafe self.index.staged(entry.key)?.allocatedBytes ?? 0
+        if memory.admits(entry.allocatedBytes - replaced, from: self.index.allocatedBytes) { return nil }
+        memory.refusals.add(1, ordering: .relaxed)
+        return .outOfMemory
     }
 
     func takesSpace(_ command: WriteCommand) -> Bool {
@@ -127,7 +135,7 @@ final class Committer: CommitClient, @unchecked Sendable {
             let outcome: WriteOutcome =
                 switch staged.outcome {
                 // These were not in the frame.
-                case .late: staged.outcome
+                case .late, .outOfMemory: staged.outcome
                 case .set, .deleted, .refused: .refused(reason)
                 }
             self.post(WriteResult(outcome: outcome, timings: WriteTimings()), to: staged.command)

@@ -39,7 +39,9 @@ final class EmbeddedSession: StorageSession {
         _ key: [UInt8], to value: UnsafeRawBufferPointer, deadline: UInt64?,
         _ completion: @escaping (WriteResult) -> Void
     ) {
-        let entry = unsafe key.withUnsafeBytes { unsafe Entry.make(key: $0, value: value) }
+        guard let entry = unsafe key.withUnsafeBytes({ unsafe Entry.makeIfPossible(key: $0, value: value) }) else {
+            return completion(.outOfMemory)
+        }
         self.enqueue(.set(entry), deadline, completion)
     }
 

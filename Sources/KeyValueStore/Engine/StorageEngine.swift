@@ -46,6 +46,8 @@ package enum WriteOutcome: Sendable, Equatable {
     case refused(CommitRefusal)
     /// Its deadline passed before it was put into the log. Nothing was written.
     case late
+    /// The index may not grow, or has no memory for it. Nothing was written.
+    case outOfMemory
 }
 
 /// What became of a write, and where its time went.
@@ -55,6 +57,7 @@ package struct WriteResult: Sendable, Equatable {
 
     /// Of a write whose deadline had passed before it was handed over.
     package static let late = WriteResult(outcome: .late, timings: WriteTimings())
+    static let outOfMemory = WriteResult(outcome: .outOfMemory, timings: WriteTimings())
 }
 
 /// Where the time of a write went, stage by stage. All writes of a group commit share `write`, `fsync` and `apply`.
