@@ -43,6 +43,7 @@ let package = Package(
             swiftSettings: memorySafe
         ),
         .target(name: "CProcess"),
+        .target(name: "CAllocator"),
         .target(name: "CGzip", linkerSettings: [.linkedLibrary("z")]),
         .target(
             name: "JSONLogging",
@@ -54,6 +55,7 @@ let package = Package(
         .target(
             name: "ServiceKit",
             dependencies: [
+                "CAllocator",
                 "CGzip",
                 "CProcess",
                 "JSONLogging",

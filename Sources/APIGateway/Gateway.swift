@@ -8,15 +8,16 @@ import Synchronization
 /// The parts of a running gateway: on each event loop a pool and its routes, and in common what they know of
 /// kv-service. Any thread.
 final class Gateway: Sendable {
-    /// The data routes' handlers and their methods, for the metrics.
-    static let handlers: [(handler: String, methods: [HTTPMethod])] = [
-        ("api_set", [.POST, .PUT]), ("api_get", [.GET, .HEAD]), ("api_delete", [.DELETE]),
-    ]
-
-    /// Codes of the problems that are not the client's, for the metrics; those of kv-service that are passed on too.
-    private static let failureReasons = [
-        "circuit_open", "disk_full", "draining", "internal_error", "overloaded", "read_only", "segment_unavailable",
-        "starting", "store_failed", "upstream_invalid", "upstream_reset", "upstream_timeout", "upstream_unreachable",
+    /// The data routes' handlers, and what they can answer: what kv-service can, which is passed on, and what can
+    /// happen on the way there.
+    static let handlers = [
+        HandlerDeclaration(
+            "api_set", [.POST, .PUT], problems: ProblemKind.ofSet + UpstreamFailure.problems, passesProblemsOn: true),
+        HandlerDeclaration(
+            "api_get", [.GET, .HEAD], problems: ProblemKind.ofGet + UpstreamFailure.problems, passesProblemsOn: true),
+        HandlerDeclaration(
+            "api_delete", [.DELETE], problems: ProblemKind.ofDelete + UpstreamFailure.problems,
+            passesProblemsOn: true),
     ]
 
     private let runtime: ServiceRuntime
@@ -47,7 +48,6 @@ final class Gateway: Sendable {
         self.monitor = monitor
         self.admin = GatewayAdmin(monitor: monitor, timeoutNanoseconds: self.timeoutNanoseconds)
         for check in monitor.checks { runtime.add(check) }
-        runtime.httpMetrics.beginFailures(of: Self.handlers.map(\.handler), reasons: Self.failureReasons)
     }
 
     /// The data routes of one event loop, and the pool behind them.

@@ -5,7 +5,7 @@ import ServiceKit
 import Synchronization
 import TransactionLog
 
-/// The members of `GET /admin` that only kv-service has: `store`, `log`, `replay` and `compaction`.
+/// The members of `GET /admin` that only kv-service has: `store`, `memory`, `log`, `replay` and `compaction`.
 final class KVAdmin: Sendable {
     private let gauges: StoreGauges
     private let metrics: StoreMetrics
@@ -25,6 +25,7 @@ final class KVAdmin: Sendable {
     func write(to document: inout JSONWriter) {
         let engine = self.gauges.holder.engine
         document.member("store", object: { self.writeStore(&$0, engine) })
+        document.member("memory", object: self.writeMemory)
         document.member("log", object: { self.writeLog(&$0, engine) })
         document.member("replay", object: self.writeReplay)
         document.member(
@@ -43,6 +44,18 @@ final class KVAdmin: Sendable {
         store.member("value_bytes", figures.valueBytes)
         store.member("max_key_bytes", self.settings[KVSettings.maxKeyBytes])
         store.member("max_value_bytes", self.settings[KVSettings.maxValueBytes])
+    }
+
+    private func writeMemory(_ memory: inout JSONWriter) {
+        let status = self.gauges.memory.status
+        memory.member("state", self.gauges.memory.isFull ? "full" : "ok")
+        memory.member("limit_bytes", status?.nearest.limitBytes)
+        memory.member("limit_source", status?.nearest.source.rawValue)
+        memory.member("used_bytes", status?.nearest.usedBytes)
+        memory.member("used_ratio", status?.nearest.ratio)
+        memory.member("reusable_bytes", status?.reusableBytes)
+        memory.member("index_bytes", self.gauges.memory.indexBytes)
+        memory.member("refusals_total", self.gauges.memory.refusals)
     }
 
     private func writeLog(_ log: inout JSONWriter, _ engine: EmbeddedEngine?) {
@@ -90,7 +103,7 @@ final class KVAdmin: Sendable {
     private static func writePosition(_ log: inout JSONWriter, _ engine: EmbeddedEngine?) {
         let statistics = engine?.statistics
         let lastSync = statistics?.lastSyncNanoseconds.load(ordering: .relaxed) ?? 0
-        log.member("records", statistics?.lastRevision.load(ordering: .relaxed))
+        log.member("records", statistics?.space.records)
         log.member("last_sequence", statistics?.lastRevision.load(ordering: .relaxed))
         log.member("durable_sequence", statistics?.durableRevision.load(ordering: .relaxed))
         log.member("pending_appends", engine?.pendingWrites)

@@ -16,6 +16,8 @@ extension EventKind {
     static let segmentUnavailable = EventKind("segment_unavailable")
     static let segmentAvailable = EventKind("segment_available")
     static let overwritesNeedSpace = EventKind("overwrites_need_space")
+    static let memoryFull = EventKind("memory_full")
+    static let memoryAvailable = EventKind("memory_available")
     static let compactionStarted = EventKind("compaction_started")
     static let compactionEnded = EventKind("compaction_ended")
     static let scrubFinding = EventKind("scrub_finding")
@@ -23,9 +25,8 @@ extension EventKind {
 
     static let ofKVService = [
         replayEnded, logImported, tornTailCut, revisionsLost, segmentCut, logFailed, diskFull,
-        diskSpaceBack, segmentUnavailable, segmentAvailable, overwritesNeedSpace, compactionStarted, compactionEnded,
-        scrubFinding,
-        scrubEnded,
+        diskSpaceBack, segmentUnavailable, segmentAvailable, overwritesNeedSpace, memoryFull, memoryAvailable,
+        compactionStarted, compactionEnded, scrubFinding, scrubEnded,
     ]
 }
 

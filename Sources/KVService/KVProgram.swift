@@ -15,7 +15,7 @@ package enum KVProgram: ServiceProgram {
     package static func serve(_ settings: ResolvedSettings) async -> ServiceExit {
         let runtime = ServiceRuntime(
             name: Self.name, metricPrefix: "kv", settings: settings, common: KVSettings.common,
-            handlers: KVRoutes.handlers, eventKinds: EventKind.ofKVService,
+            handlers: KVRoutes.handlers, adminProblems: CompactionAdmin.problems, eventKinds: EventKind.ofKVService,
             // The log's files, those of a compaction and a scrub, and what every process has.
             ownFiles: { loops in 40 + 4 * loops })
         let authorization: AdminAuthorization

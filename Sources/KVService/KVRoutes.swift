@@ -7,19 +7,16 @@ import TransactionLog
 
 /// `/kv/set`, `/kv/get` and `/kv/delete` of one event loop.
 struct KVRoutes {
-    static let handlers: [(handler: String, methods: [HTTPMethod])] = [
-        ("kv_set", [.POST, .PUT]), ("kv_get", [.GET, .HEAD]), ("kv_delete", [.DELETE]),
-    ]
-
-    /// Codes of the problems that are not the client's, for the metrics.
-    static let failureReasons = [
-        "disk_full", "draining", "internal_error", "overloaded", "read_only", "segment_unavailable", "starting",
-        "store_failed",
+    static let handlers = [
+        HandlerDeclaration("kv_set", [.POST, .PUT], problems: ProblemKind.ofSet),
+        HandlerDeclaration("kv_get", [.GET, .HEAD], problems: ProblemKind.ofGet),
+        HandlerDeclaration("kv_delete", [.DELETE], problems: ProblemKind.ofDelete),
     ]
 
     let store: LoopStore
     let limits: KeyValueLimits
     let metrics: StoreMetrics
+    let memory: MemoryGuard
 
     var routes: [Route] {
         [
@@ -39,8 +36,11 @@ struct KVRoutes {
         do { write = try SetRequest(request, limits: self.limits) } catch { return responder.fail(error) }
         guard let session = self.store.session else { return responder.fail(Self.starting) }
         let asked = Asked(request)
+        if asked.isLate { return self.answer(asked, responder, .set, WriteResult.late) }
         unsafe write.value.withUnsafeReadableBytes { value in
-            unsafe session.set(write.key, to: value) { result in self.answer(asked, responder, .set, result) }
+            unsafe session.set(write.key, to: value, deadline: asked.deadlineNanoseconds) { result in
+                self.answer(asked, responder, .set, result)
+            }
         }
     }
 
@@ -51,7 +51,10 @@ struct KVRoutes {
         }
         guard let session = self.store.session else { return responder.fail(Self.starting) }
         let asked = Asked(request)
-        session.delete(key) { result in self.answer(asked, responder, .delete, result) }
+        if asked.isLate { return self.answer(asked, responder, .delete, WriteResult.late) }
+        session.delete(key, deadline: asked.deadlineNanoseconds) { result in
+            self.answer(asked, responder, .delete, result)
+        }
     }
 
     private func get(_ request: HTTPRequest, _ responder: Responder) {
@@ -83,8 +86,13 @@ struct KVRoutes {
     private struct Asked {
         let receivedAtNanoseconds: UInt64
         let wantsTiming: Bool
+        let deadlineNanoseconds: UInt64?
+
+        /// Whether it waited for longer than its client wants it carried out. The writer looks again.
+        var isLate: Bool { self.deadlineNanoseconds.map { $0 < Timestamp.monotonicNanoseconds() } ?? false }
 
         init(_ request: HTTPRequest) {
+            self.deadlineNanoseconds = request.deadlineNanoseconds
             self.receivedAtNanoseconds = request.receivedAtNanoseconds
             self.wantsTiming = request.headers.first("x-request-timing") == "1"
         }
@@ -107,6 +115,12 @@ struct KVRoutes {
         case .refused(let refusal):
             self.metrics.record(operation, .refused, since: request.receivedAtNanoseconds, in: trace)
             return responder.fail(Self.problem(refusal))
+        case .late:
+            self.metrics.record(operation, .refused, since: request.receivedAtNanoseconds, in: trace)
+            return responder.fail(Self.deadlineExceeded)
+        case .outOfMemory:
+            self.metrics.record(operation, .refused, since: request.receivedAtNanoseconds, in: trace)
+            return responder.fail(self.memory.problem)
         }
         let timings = result.timings
         self.metrics.exemplify(timings, in: trace)
@@ -121,6 +135,11 @@ struct KVRoutes {
         }
         responder.respond(response, outcome: outcome)
     }
+
+    private static let deadlineExceeded = Problem(
+        .gatewayTimeout, code: "deadline_exceeded",
+        detail: "The time that X-Request-Timeout-Ms gives was over before the write was in the log; it was dropped.",
+        applied: .no)
 
     private static let starting = Problem(
         .serviceUnavailable, code: "starting", detail: "The store is not open yet; /readyz says how far it is.",

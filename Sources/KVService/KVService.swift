@@ -14,12 +14,15 @@ final class KVService: Sendable {
     private let gauges: StoreGauges
     private let metrics: StoreMetrics
     private let limits: KeyValueLimits
+    private let memory: MemoryGuard
     let admin: KVAdmin
 
     init(runtime: ServiceRuntime) {
         let settings = runtime.settings
         self.runtime = runtime
-        self.gauges = StoreGauges(holder: self.holder)
+        self.memory = MemoryGuard(
+            setting: settings[KVSettings.maxMemory], events: runtime.events, holder: self.holder)
+        self.gauges = StoreGauges(holder: self.holder, memory: self.memory)
         self.limits = KeyValueLimits(
             maxKeyBytes: settings[KVSettings.maxKeyBytes], maxValueBytes: settings[KVSettings.maxValueBytes])
         let (gate, events) = (runtime.gate, runtime.events)
@@ -39,7 +42,7 @@ final class KVService: Sendable {
                         + "go on: \($0)"
                 }
             })
-        runtime.httpMetrics.beginFailures(of: KVRoutes.handlers.map(\.handler), reasons: KVRoutes.failureReasons)
+        runtime.add(self.memory.check)
         gate.reportReplay { [replay = self.gauges.replay] in
             let progress = replay.progress
             return .init(
@@ -54,7 +57,7 @@ final class KVService: Sendable {
 
     func routes(_ eventLoop: any EventLoop) -> [Route] {
         let store = LoopStore(eventLoop: eventLoop, holder: self.holder)
-        return KVRoutes(store: store, limits: self.limits, metrics: self.metrics).routes
+        return KVRoutes(store: store, limits: self.limits, metrics: self.metrics, memory: self.memory).routes
     }
 
     // MARK: - Start
@@ -69,6 +72,10 @@ final class KVService: Sendable {
         configuration.compaction = KVSettings.compactionPolicy(settings)
         configuration.scrub.intervalSeconds = settings[KVSettings.scrubInterval] / .seconds(1)
         configuration.scrub.bytesPerSecond = UInt64(settings[KVSettings.scrubRate])
+        if let limit = self.memory.smallestLimit {
+            // What waits in the queue, and what the writer has taken from it, counts as well.
+            configuration.queueLimitBytes = min(configuration.queueLimitBytes, max(4 << 20, Int(clamping: limit / 32)))
+        }
         #if DEBUG
         configuration.failPoint = FailPoint.fromEnvironment()
         #endif
@@ -83,6 +90,7 @@ final class KVService: Sendable {
             self.runtime.logger.warning(
                 "file in the data folder is not the log's; it is left alone", metadata: ["file": "\(name)"])
         }
+        self.memory.start()
         self.watchCapacity()
         self.runtime.gate.set(.ready)
     }
@@ -90,14 +98,18 @@ final class KVService: Sendable {
     /// Opens the engine on a thread of its own, as that blocks for as long as the replay takes.
     private func open(_ configuration: LogConfiguration) async throws(ServiceFailure) -> EmbeddedEngine {
         let replay = self.gauges.replay
-        let (metrics, logger) = (self.metrics, self.runtime.logger)
+        let (metrics, logger, memory) = (self.metrics, self.runtime.logger, self.memory)
         replay.begin()
         let result: Result<EmbeddedEngine, LogError> = await withCheckedContinuation { continuation in
             DedicatedThread.start(name: "log-replay") {
                 let lines = ReplayLogLines(replay, logger)
                 do throws(LogError) {
                     let engine = try EmbeddedEngine(
-                        opening: configuration, observer: metrics, progress: lines.update)
+                        opening: configuration, observer: metrics
+                    ) { progress, indexBytes throws(LogError) in
+                        lines.update(progress)
+                        try memory.replayed(progress, indexBytes: indexBytes)
+                    }
                     replay.end(.done)
                     continuation.resume(returning: .success(engine))
                 } catch {
@@ -162,6 +174,8 @@ extension ServiceFailure {
                     + "\(ToolCommand.repair(directory)). Docs/Txlog.md describes both.")
         case .unsupported: self.init(.dataCorrupt, "\(error)")
         case .locked: self.init(.locked, "\(error). Stop that process, or choose another --data-dir.")
+        case .outOfMemory:
+            self.init(.outOfMemory, "\(error). Raise the limit; Docs/Runbook.md, KvMemoryFull, has other ways.")
         case .system: self.init(.inputOutput, "\(error)")
         }
     }

@@ -34,12 +34,16 @@ package enum KVSettings {
     static let maxValueBytes = Setting(
         "max-value-bytes", .byteSize(in: 1...4 << 20), default: "65536", help: "Longest value in bytes")
 
+    static let maxMemory = Setting(
+        "max-memory", .maxMemory, default: "auto",
+        help: "Memory of the process near which sets are refused: auto (limits of the system), none, or bytes")
+
     package static let table = SettingsTable(
         environmentPrefix: "KV_",
         settings: Self.common.list(
             with: [
                 dataDirectory, sync, segmentBytes, compactGarbageRatio, compactMinBytes, compactMaxBytes, compactRate,
-                scrubInterval, scrubRate, maxKeyBytes, maxValueBytes,
+                scrubInterval, scrubRate, maxKeyBytes, maxValueBytes, maxMemory,
             ]))
 
     static func compactionPolicy(_ settings: ResolvedSettings) -> CompactionPolicy {

@@ -1,5 +1,6 @@
 import KeyValueStore
 import PrometheusMetrics
+import ServiceKit
 import Synchronization
 import TransactionLog
 
@@ -7,10 +8,14 @@ import TransactionLog
 /// here asks the disk.
 final class StoreGauges: Sendable {
     let holder: EngineHolder
+    let memory: MemoryGuard
     let replay = ReplayState()
     private let capacityState = Mutex<FileSystemCapacity?>(nil)
 
-    init(holder: EngineHolder) { self.holder = holder }
+    init(holder: EngineHolder, memory: MemoryGuard) {
+        self.holder = holder
+        self.memory = memory
+    }
 
     /// Size and free bytes of the log's file system as last read; nil before the first time.
     var capacity: FileSystemCapacity? { self.capacityState.withLock { $0 } }
@@ -26,6 +31,7 @@ final class StoreGauges: Sendable {
         self.registerStore(in: registry)
         self.registerLog(in: registry)
         self.registerScrub(in: registry)
+        self.registerMemory(in: registry)
         registry.gauge("kv_replay_duration_seconds", help: "Time that the replay at the start took, or takes so far.") {
             [replay] in replay.durationSeconds
         }
@@ -86,6 +92,25 @@ final class StoreGauges: Sendable {
         }
     }
 
+    private func registerMemory(in registry: MetricsRegistry) {
+        let memory = self.memory
+        registry.gauge("kv_memory_limit_bytes", help: "The nearest limit of the process's memory; 0 without one.") {
+            Double(memory.status?.nearest.limitBytes ?? 0)
+        }
+        registry.gauge(
+            "kv_memory_used_bytes", help: "What counts against the nearest limit, without what the store can use again."
+        ) { Double(memory.status?.nearest.usedBytes ?? 0) }
+        registry.gauge("kv_memory_index_bytes", help: "Memory that keys, values and the index over them take.") {
+            Double(memory.indexBytes)
+        }
+        registry.gauge("kv_memory_full", help: "Whether sets that add are refused for want of memory.") {
+            memory.isFull ? 1 : 0
+        }
+        registry.counter(
+            "kv_memory_refusals_total", help: "Sets that were refused for want of memory.", labels: []
+        ) { Double(memory.refusals) }
+    }
+
     private func registerLog(in registry: MetricsRegistry) {
         self.gauge(
             registry, "kv_log_size_bytes", help: "Bytes of the log that hold data: its segments and its snapshot."
@@ -105,9 +130,10 @@ final class StoreGauges: Sendable {
             ) { $0.statistics.state == state ? 1 : 0 }
         }
         self.gauge(registry, "kv_log_segments", help: "Segments of the log.") { Double($0.statistics.segments.count) }
-        self.gauge(registry, "kv_log_records", help: "Transactions in the log.") {
-            Double($0.statistics.lastRevision.load(ordering: .relaxed))
-        }
+        self.gauge(
+            registry, "kv_log_records",
+            help: "Records in the log's files: transactions in its segments, and entries of its snapshot."
+        ) { Double($0.statistics.space.records) }
         self.gauge(registry, "kv_log_last_sequence", help: "Revision of the newest change that is visible.") {
             Double($0.statistics.lastRevision.load(ordering: .relaxed))
         }

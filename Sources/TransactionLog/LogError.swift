@@ -8,12 +8,15 @@ package enum LogError: Error, CustomStringConvertible {
     case corrupt(Corruption)
     /// Written by a newer version of this program.
     case unsupported(file: String, detail: String)
+    /// Whoever opens the log has ended the replay, as what it holds does not fit into memory. Nothing has been changed.
+    case outOfMemory(String)
 
     package var description: String {
         switch self {
         case .system(let error): "\(error)"
         case .locked(let directory, let owner): "data folder \(directory) is in use by \(owner)"
         case .corrupt(let corruption): "\(corruption)"
+        case .outOfMemory(let detail): detail
         case .unsupported(let file, let detail): "\(file): \(detail); it was written by a newer version"
         }
     }

@@ -14,7 +14,7 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
     private let fileSystem: any FileSystem
 
     /// - Parameters:
-    ///   - progress: called on this thread after each frame that was read.
+    ///   - progress: called on this thread after each frame that was read. What it throws ends the start.
     ///   - apply: called on this thread for each entry of the snapshot and then for each operation in the order of the
     ///     log; says which record the operation has replaced or removed.
     /// - Throws: ``LogError``. The folder is unlocked then.
@@ -23,7 +23,7 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
         fileSystem: any FileSystem = PosixFileSystem(),
         client: Client,
         observer: (any LogObserver)? = nil,
-        progress: @escaping (ReplayProgress) -> Void = { _ in },
+        progress: @escaping (ReplayProgress) throws(LogError) -> Void = { _ in },
         apply: @escaping (UInt64, LoggedOperation) -> ReplacedRecord?
     ) throws(LogError) {
         try systemCall { () throws(SystemError) in try fileSystem.createDirectories(configuration.directory) }

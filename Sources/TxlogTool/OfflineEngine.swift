@@ -16,7 +16,7 @@ enum OfflineEngine {
         let engine: EmbeddedEngine
         do {
             defer { line.end() }
-            engine = try EmbeddedEngine(opening: configuration, progress: line.update)
+            engine = try EmbeddedEngine(opening: configuration, progress: { read, _ in line.update(read) })
         }
         if let tail = engine.report.tornTail {
             Output.error.write(

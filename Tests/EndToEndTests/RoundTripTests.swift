@@ -88,6 +88,7 @@ extension EndToEnd {
             let again = try client.delete(Array("greeting".utf8))
             #expect(again.status == 200)
             #expect(try again.json.bool("deleted") == false)
+            #expect(try again.json.string("message") == "key not found, nothing deleted")
 
             let next = try client.setJSON(#"{"key_b64":"/w==","value_b64":"AP8="}"#)
             #expect(next.status == 200)

@@ -28,6 +28,10 @@ struct RefusalTests {
             #expect(problem.status.code == status)
             #expect(problem.code == code)
             #expect(problem.applied?.rawValue == applied)
+            for handler in KVRoutes.handlers where handler.handler != "kv_get" {
+                #expect(
+                    handler.problems.contains(ProblemKind(status, code)), "\(handler.handler) does not declare \(code)")
+            }
         }
     }
 

@@ -49,6 +49,73 @@ struct EmbeddedEngineTests {
         #expect(engine.statistics.appendedBytes.load(ordering: .acquiring) == bytes)
     }
 
+    @Test("refuses what is too late when its turn comes, and writes nothing of it")
+    func deadlines() throws {
+        do {
+            let engine = try self.open()
+            defer { engine.close() }
+            let session = TestSession(engine)
+            session.set("a", "1")
+            session.set("b", "1")
+            try session.finish()
+            let past = monotonicNanoseconds()
+            let future = past + 60_000_000_000
+            session.set("a", "late", deadline: past, as: "late set")
+            session.set("c", "in time", deadline: future, as: "set")
+            session.delete("b", deadline: past, as: "late delete")
+            session.delete("a", deadline: future, as: "delete")
+            try session.finish()
+            #expect(session.results["late set"]?.outcome == .late)
+            #expect(session.results["late delete"]?.outcome == .late)
+            #expect(session.results["set"]?.outcome == .set(version: 3, created: true))
+            #expect(session.results["delete"]?.outcome == .deleted(version: 4, existed: true))
+            let bytes = engine.statistics.appendedBytes.load(ordering: .acquiring)
+            session.set("a", "late", deadline: past, as: "alone")
+            try session.finish()
+            #expect(session.results["alone"]?.outcome == .late)
+            #expect(engine.statistics.appendedBytes.load(ordering: .acquiring) == bytes)
+        }
+        let engine = try self.open()
+        defer { engine.close() }
+        let session = TestSession(engine)
+        #expect(session.get("a") == nil)
+        #expect(session.get("b")?.value == "1")
+        #expect(session.get("c")?.value == "in time")
+    }
+
+    @Test("refuses sets that would take the index above its ceiling, and nothing else")
+    func memoryCeiling() throws {
+        let engine = try self.open()
+        defer { engine.close() }
+        let session = TestSession(engine)
+        session.set("a", String(repeating: "v", count: 1_000))
+        session.set("b", String(repeating: "v", count: 1_000))
+        try session.finish()
+        engine.memory.ceilingBytes.store(engine.memory.bytes.load(ordering: .relaxed) + 100, ordering: .relaxed)
+        session.set("c", String(repeating: "v", count: 1_000), as: "too much")
+        session.set("a", String(repeating: "w", count: 1_000), as: "as large")
+        session.set("b", "", as: "smaller")
+        session.set("a", String(repeating: "x", count: 2_000), as: "larger")
+        try session.finish()
+        #expect(session.results["too much"]?.outcome == .outOfMemory)
+        #expect(session.results["as large"]?.outcome == .set(version: 3, created: false))
+        #expect(session.results["smaller"]?.outcome == .set(version: 4, created: false))
+        #expect(session.results["larger"]?.outcome == .outOfMemory)
+        #expect(engine.memory.refusals.load(ordering: .relaxed) == 2)
+        #expect(session.get("c") == nil && session.get("b")?.value == "")
+        session.delete("a")
+        try session.finish()
+        #expect(session.results["a"]?.outcome == .deleted(version: 5, existed: true))
+        // What was deleted is given back at the latest with the commit after the next one.
+        for round in 0..<2 {
+            session.set("small", "\(round)")
+            try session.finish()
+        }
+        session.set("c", String(repeating: "v", count: 500), as: "again")
+        try session.finish()
+        #expect(session.results["again"]?.outcome == .set(version: 8, created: true))
+    }
+
     @Test("brings everything back after a restart, with its versions, over several segments")
     func restart() throws {
         var expected: [String: (String, UInt64)] = [:]

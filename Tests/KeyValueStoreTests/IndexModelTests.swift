@@ -137,6 +137,21 @@ struct IndexModelTests {
         }
     }
 
+    @Test("and its own count of what it takes comes back to that of an empty one")
+    func allocatedBytes() throws {
+        let seed = UInt64.random(in: .min ... .max)
+        print("index memory seed \(seed)")
+        var run = ModelRun(seed: seed, keySpace: 2_000)
+        for round in 0..<200 { try run.batch(size: 1 + round % 97, deletesPerTen: round % 100 < 50 ? 2 : 7) }
+        let least = run.published.reduce(0) { $0 + 16 + $1.key.count + $1.value.0.count }
+        #expect(run.index.allocatedBytes > least && run.index.allocatedBytes < 4 * least + 65_536)
+        for key in run.published.keys { _ = run.index.drop(key) }
+        // What has been replaced goes with the publications after it.
+        for _ in 0..<3 { run.index.publish() }
+        #expect(run.index.allocatedBytes == Index().allocatedBytes)
+        #expect(run.index.memory.bytes.load(ordering: .relaxed) == Index().allocatedBytes)
+    }
+
     @Test("while it grows to 50,000 keys in order and shrinks to none again")
     func growAndShrink() throws {
         let index = Index()

@@ -62,7 +62,7 @@ final class KeyValueForwarder {
             value: value,
             identity: responder.request,
             wantsTiming: request.headers.first("x-request-timing") == "1",
-            deadlineNanoseconds: started + self.timeoutNanoseconds
+            deadlineNanoseconds: min(started + self.timeoutNanoseconds, request.deadlineNanoseconds ?? .max)
         ) { exchange, result in
             self.answer(exchange, result, started: started, responder, representation: representation)
         }

@@ -62,9 +62,10 @@ final class UpstreamConnection: ChannelInboundHandler {
         self.exchange = exchange
         exchange.connection = self
         self.decoder.write(data: self.requestForDecoder)
-        let remainingMilliseconds = (exchange.deadlineNanoseconds - min(now, exchange.deadlineNanoseconds)) / 1_000_000
+        let timeoutMilliseconds = UpstreamRequestEncoder.timeoutMilliseconds(
+            remainingNanoseconds: exchange.deadlineNanoseconds - min(now, exchange.deadlineNanoseconds))
         self.requestBuffer.clear()
-        encoder.encodeHead(exchange, remainingMilliseconds: remainingMilliseconds, into: &self.requestBuffer)
+        encoder.encodeHead(exchange, timeoutMilliseconds: timeoutMilliseconds, into: &self.requestBuffer)
         let valueBytes = exchange.value.readableBytes
         if valueBytes == 0 || valueBytes > Self.copiedValueBytes {
             context.write(NIOAny(self.requestBuffer), promise: nil)

@@ -2,6 +2,13 @@ import NIOHTTP1
 import ServiceKit
 
 extension UpstreamFailure {
+    /// All that ``problem(for:upstream:)`` can say.
+    static let problems = [
+        ProblemKind(502, "upstream_unreachable"), ProblemKind(502, "upstream_reset"),
+        ProblemKind(502, "upstream_invalid"), ProblemKind(503, "overloaded"), ProblemKind(503, "circuit_open"),
+        ProblemKind(503, "shutting_down"), ProblemKind(504, "upstream_timeout"),
+    ]
+
     /// What the client is told.
     func problem(for operation: UpstreamOperation, upstream: UpstreamAddress) -> Problem {
         var problem: Problem

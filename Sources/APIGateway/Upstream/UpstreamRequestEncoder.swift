@@ -23,8 +23,9 @@ struct UpstreamRequestEncoder {
     }
 
     /// Appends the head of the request; the value of a set follows it.
-    /// - Parameter remainingMilliseconds: what is left until the deadline; kv-service drops the request after that.
-    func encodeHead(_ exchange: UpstreamExchange, remainingMilliseconds: UInt64, into buffer: inout ByteBuffer) {
+    /// - Parameter timeoutMilliseconds: for how long from its arrival on kv-service may carry out a write; after that it
+    ///   drops it.
+    func encodeHead(_ exchange: UpstreamExchange, timeoutMilliseconds: UInt64, into buffer: inout ByteBuffer) {
         buffer.writeBytes(self.beforeKey[exchange.operation.rawValue])
         self.encode(key: exchange.key, into: &buffer)
         buffer.writeBytes(self.afterKey[exchange.operation.rawValue])
@@ -37,8 +38,15 @@ struct UpstreamRequestEncoder {
         buffer.writeString(exchange.identity.id)
         self.encode(exchange.attemptTrace, into: &buffer)
         buffer.writeStaticString("\r\nX-Request-Timeout-Ms: ")
-        buffer.writeString(String(max(1, remainingMilliseconds)))
+        buffer.writeString(String(max(1, timeoutMilliseconds)))
         buffer.writeStaticString(exchange.wantsTiming ? "\r\nX-Request-Timing: 1\r\n\r\n" : "\r\n\r\n")
+    }
+
+    /// How long kv-service gets of what is left until the deadline: a tenth less, at most 50 ms, for the way there and
+    /// back. So its word that a late write was not applied comes before the client is told that nothing is known, and a
+    /// write that the client was told of is not begun after that.
+    static func timeoutMilliseconds(remainingNanoseconds: UInt64) -> UInt64 {
+        (remainingNanoseconds - min(remainingNanoseconds / 10, 50_000_000)) / 1_000_000
     }
 
     private func encode(key: [UInt8], into buffer: inout ByteBuffer) {

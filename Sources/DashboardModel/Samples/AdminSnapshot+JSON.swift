@@ -20,6 +20,7 @@ extension AdminSnapshot {
         self.connectionsLimit = tree["http"]?["connections_max"]?.double
         self.checks = (tree["checks"]?.elements ?? []).prefix(32).map(Check.init)
         self.store = tree["store"].map(Store.init)
+        self.memory = tree["memory"].map { Memory(state: $0["state"]?.string, use: $0["used_ratio"]?.double) }
         self.log = tree["log"].map(Log.init)
         self.replay = tree["replay"].map(Replay.init)
         self.compaction = tree["compaction"].flatMap { $0 == .null ? nil : Compaction($0) }

@@ -18,6 +18,7 @@ package struct AdminSnapshot: Sendable, Equatable {
     package var connectionsLimit: Double?
     package var checks: [Check] = []
     package var store: Store?
+    package var memory: Memory?
     package var log: Log?
     package var replay: Replay?
     package var compaction: Compaction?
@@ -35,6 +36,13 @@ package struct AdminSnapshot: Sendable, Equatable {
         package var keys: Double?
         package var keyBytes: Double?
         package var valueBytes: Double?
+    }
+
+    package struct Memory: Sendable, Equatable {
+        /// `ok`, `full`.
+        package var state: String?
+        /// Used part of the nearest limit, 0 to 1; nil without a limit.
+        package var use: Double?
     }
 
     package struct Log: Sendable, Equatable {

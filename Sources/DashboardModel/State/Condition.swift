@@ -17,6 +17,7 @@ extension TargetState {
     package var conditions: [Condition] {
         guard self.availability == .up || self.availability == .stale, let admin = self.admin else { return [] }
         var found = Self.conditions(ofState: admin)
+        if let memory = admin.memory { found += Self.conditions(of: memory) }
         if let log = admin.log { found += self.conditions(of: log) }
         if let compaction = admin.compaction { found += Self.conditions(of: compaction) }
         found += Self.conditions(ofUpstreamAndChecks: admin)
@@ -37,6 +38,13 @@ extension TargetState {
         case let state?: found.append(Condition(.warning, state.replacing("_", with: "-")))
         }
         return found
+    }
+
+    private static func conditions(of memory: AdminSnapshot.Memory) -> [Condition] {
+        let part = memory.use.map { " \(Quantity.wholePercent($0)) used" } ?? ""
+        if memory.state == "full" { return [Condition(.critical, "memory full\(part)")] }
+        let level = Thresholds().memoryUse.level(of: memory.use, before: .none)
+        return level == .none ? [] : [Condition(.warning, "memory\(part)")]
     }
 
     private func conditions(of log: AdminSnapshot.Log) -> [Condition] {
@@ -81,6 +89,7 @@ extension TargetState {
                 return admin.log?.state == "failed" ? nil : Condition(.critical, "log not writable")
             case "log_space":
                 return admin.log?.state == "no_space" ? nil : Condition(.critical, "no space")
+            case "memory": return admin.memory?.state == "full" ? nil : Condition(.critical, "memory full")
             case "upstream_reachable": return Condition(.critical, "upstream not ready")
             case "upstream_circuit": return Condition(.critical, "circuit open")
             default: return Condition(check.isWarning ? .warning : .critical, "\(check.name) fails")

@@ -37,6 +37,8 @@ package struct Thresholds: Sendable, Equatable {
     package var garbageRatio = Threshold(warning: 0.3, critical: 0.5)
     /// Used part of the log's file system, 0 to 1.
     package var diskUse = Threshold(warning: 0.8, critical: 0.95)
+    /// Used part of the nearest limit of memory, 0 to 1. Sets that add are refused from 0.9 on.
+    package var memoryUse = Threshold(warning: 0.8, critical: 0.9)
 
     package init() {}
 }

@@ -76,6 +76,7 @@ extension Canvas {
             notes.append(Piece("in flight \(self.count(inFlight))"))
         }
         if let bytes = target.metrics?.residentBytes { notes.append(Piece("rss \(self.bytes(bytes))")) }
+        if let use = target.admin?.memory?.use { notes.append(Piece("mem \(Quantity.wholePercent(use))")) }
         if let version = target.admin?.version { notes.append(Piece("v\(version)", .dim)) }
         return notes
     }

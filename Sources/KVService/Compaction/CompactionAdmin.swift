@@ -6,6 +6,10 @@ import TransactionLog
 
 /// `compaction` in `GET /admin`, and `POST /admin/compact`.
 struct CompactionAdmin: Sendable {
+    static let problems = [
+        ProblemKind(409, "compaction_running"), ProblemKind(503, "starting"), ProblemKind(503, "store_failed"),
+    ]
+
     let holder: EngineHolder
     let authorization: AdminAuthorization
 

@@ -1,3 +1,4 @@
+import Synchronization
 import TransactionLog
 
 /// The store's side of the commit path: decides what each command writes, in order, against the staged index, and
@@ -44,8 +45,15 @@ final class Committer: CommitClient, @unchecked Sendable {
         FrameBuilder.singleOperationBytes(key: command.keyCount, value: command.valueCount)
     }
 
+    /// The last moment at which a write is still refused for its deadline: the wait in the queue and for a segment are
+    /// behind it, and what follows is the write itself.
     func stage(_ command: WriteCommand, into frame: inout FrameBuilder) {
         let outcome: WriteOutcome
+        if let refused = self.refusal(of: command) {
+            if case .set(let entry) = command.action { entry.free() }
+            self.staged.append(Staged(command: command, outcome: refused))
+            return
+        }
         switch command.action {
         case .set(let entry):
             frame.beginTransaction()
@@ -66,6 +74,18 @@ final class Committer: CommitClient, @unchecked Sendable {
             outcome = .deleted(version: self.lastVersion, existed: removed != nil)
         }
         self.staged.append(Staged(command: command, outcome: outcome))
+    }
+
+    private func refusal(of command: WriteCommand) -> WriteOutcome? {
+        if let deadline = command.deadline, monotonicNanoseconds() > deadline { return .late }
+        guard case .set(let entry) = command.action else { return nil }
+        let memory = self.index.memory
+        // Nearly always, without looking for what the set replaces.
+        if memory.admits(entry.allocatedBytes, from: self.index.allocatedBytes) { return nil }
+        let replaced = unsafe self.index.staged(entry.key)?.allocatedBytes ?? 0
+        if memory.admits(entry.allocatedBytes - replaced, from: self.index.allocatedBytes) { return nil }
+        memory.refusals.add(1, ordering: .relaxed)
+        return .outOfMemory
     }
 
     func takesSpace(_ command: WriteCommand) -> Bool {
@@ -112,7 +132,13 @@ final class Committer: CommitClient, @unchecked Sendable {
         self.index.rollBack()
         self.lastVersion = self.index.publishedVersion
         for staged in self.staged {
-            self.post(WriteResult(outcome: .refused(reason), timings: WriteTimings()), to: staged.command)
+            let outcome: WriteOutcome =
+                switch staged.outcome {
+                // These were not in the frame.
+                case .late, .outOfMemory: staged.outcome
+                case .set, .deleted, .refused: .refused(reason)
+                }
+            self.post(WriteResult(outcome: outcome, timings: WriteTimings()), to: staged.command)
         }
         self.finishBatch()
     }

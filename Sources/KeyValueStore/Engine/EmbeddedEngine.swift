@@ -8,19 +8,20 @@ package final class EmbeddedEngine: StorageEngine {
     private let sessions = Atomic<Int>(0)
 
     /// Opens the folder and replays its log. Blocks for as long as that takes.
-    /// - Parameter progress: called on this thread as the replay goes on.
+    /// - Parameter progress: called on this thread as the replay goes on, with the bytes that the index takes by now. What
+    ///   it throws ends the replay.
     package init(
         opening configuration: LogConfiguration,
         fileSystem: any FileSystem = PosixFileSystem(),
         observer: (any LogObserver)? = nil,
-        progress: @escaping (ReplayProgress) -> Void = { _ in }
+        progress: @escaping (ReplayProgress, _ indexBytes: Int) throws(LogError) -> Void = { _, _ in }
     ) throws(LogError) {
         let index = Index()
         let committer = Committer(index: index)
         self.index = index
         self.log = try TransactionLog(
             opening: configuration, fileSystem: fileSystem, client: committer, observer: observer,
-            progress: progress, apply: committer.replay)
+            progress: { read throws(LogError) in try progress(read, index.allocatedBytes) }, apply: committer.replay)
         committer.finishReplay(lastRevision: self.log.report.lastRevision)
     }
 
@@ -30,6 +31,9 @@ package final class EmbeddedEngine: StorageEngine {
     package var configuration: LogConfiguration { self.log.configuration }
     /// Writes that wait for the writer thread.
     package var pendingWrites: Int { self.log.pendingCommands }
+
+    /// What the index takes, and may take.
+    package var memory: IndexMemory { self.index.memory }
 
     package var scrub: ScrubStatus { self.log.scrub }
     package var compaction: CompactionStatus { self.log.compaction }

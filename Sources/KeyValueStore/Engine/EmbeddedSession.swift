@@ -35,16 +35,23 @@ final class EmbeddedSession: StorageSession {
         }
     }
 
-    func set(_ key: [UInt8], to value: UnsafeRawBufferPointer, _ completion: @escaping (WriteResult) -> Void) {
-        let entry = unsafe key.withUnsafeBytes { unsafe Entry.make(key: $0, value: value) }
-        self.enqueue(.set(entry), completion)
+    func set(
+        _ key: [UInt8], to value: UnsafeRawBufferPointer, deadline: UInt64?,
+        _ completion: @escaping (WriteResult) -> Void
+    ) {
+        guard let entry = unsafe key.withUnsafeBytes({ unsafe Entry.makeIfPossible(key: $0, value: value) }) else {
+            return completion(.outOfMemory)
+        }
+        self.enqueue(.set(entry), deadline, completion)
     }
 
-    func delete(_ key: [UInt8], _ completion: @escaping (WriteResult) -> Void) {
-        self.enqueue(.delete(key: key), completion)
+    func delete(_ key: [UInt8], deadline: UInt64?, _ completion: @escaping (WriteResult) -> Void) {
+        self.enqueue(.delete(key: key), deadline, completion)
     }
 
-    private func enqueue(_ action: WriteCommand.Action, _ completion: @escaping (WriteResult) -> Void) {
+    private func enqueue(
+        _ action: WriteCommand.Action, _ deadline: UInt64?, _ completion: @escaping (WriteResult) -> Void
+    ) {
         let ticket: Int
         if let free = self.freeTickets.popLast() {
             ticket = free
@@ -54,7 +61,8 @@ final class EmbeddedSession: StorageSession {
             self.pending.append(completion)
         }
         let command = WriteCommand(
-            action: action, ticket: ticket, mailbox: self.mailbox, submittedAt: monotonicNanoseconds())
+            action: action, ticket: ticket, mailbox: self.mailbox, submittedAt: monotonicNanoseconds(),
+            deadline: deadline)
         self.outbox.append(command)
         self.outboxBytes += command.keyCount + command.valueCount
         if self.outbox.count == 1 { self.endOfTurn() }

@@ -19,8 +19,13 @@ package protocol StorageEngine: AnyObject, Sendable {
 package protocol StorageSession: AnyObject {
     /// Reads `key`. An engine in memory completes before it returns.
     func get(_ key: [UInt8], _ completion: @escaping (ReadOutcome) -> Void)
-    func set(_ key: [UInt8], to value: UnsafeRawBufferPointer, _ completion: @escaping (WriteResult) -> Void)
-    func delete(_ key: [UInt8], _ completion: @escaping (WriteResult) -> Void)
+    /// - Parameter deadline: monotonic nanoseconds after which the write is ``WriteOutcome/late`` unless it has been put
+    ///   into the log by then; nil for never.
+    func set(
+        _ key: [UInt8], to value: UnsafeRawBufferPointer, deadline: UInt64?,
+        _ completion: @escaping (WriteResult) -> Void)
+    /// - Parameter deadline: as of a set.
+    func delete(_ key: [UInt8], deadline: UInt64?, _ completion: @escaping (WriteResult) -> Void)
     /// Hands over all writes since the last call.
     func flush()
     /// Calls the completions that wait.
@@ -39,12 +44,20 @@ package enum WriteOutcome: Sendable, Equatable {
     /// `version` is that of the removal, or of the newest change when the key was not there.
     case deleted(version: UInt64, existed: Bool)
     case refused(CommitRefusal)
+    /// Its deadline passed before it was put into the log. Nothing was written.
+    case late
+    /// The index may not grow, or has no memory for it. Nothing was written.
+    case outOfMemory
 }
 
 /// What became of a write, and where its time went.
 package struct WriteResult: Sendable, Equatable {
     package var outcome: WriteOutcome
     package var timings: WriteTimings
+
+    /// Of a write whose deadline had passed before it was handed over.
+    package static let late = WriteResult(outcome: .late, timings: WriteTimings())
+    static let outOfMemory = WriteResult(outcome: .outOfMemory, timings: WriteTimings())
 }
 
 /// Where the time of a write went, stage by stage. All writes of a group commit share `write`, `fsync` and `apply`.

@@ -12,6 +12,8 @@ struct WriteCommand: Sendable {
     let mailbox: CompletionMailbox
     /// Monotonic nanoseconds.
     let submittedAt: UInt64
+    /// Monotonic nanoseconds after which it is refused instead of staged; nil for never.
+    let deadline: UInt64?
 
     var keyCount: Int {
         switch self.action {

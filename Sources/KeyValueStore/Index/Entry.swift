@@ -15,10 +15,17 @@ import TransactionLog
 
     /// - Precondition: the key has at most 65,535 bytes and the value at most 2³² - 1.
     package static func make(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Entry {
-        precondition(key.count <= Int(UInt16.max) && value.count <= Int(UInt32.max))
-        guard let base = unsafe malloc(Self.headerBytes + key.count + value.count) else {
-            preconditionFailure("out of memory")
+        guard let entry = unsafe Self.makeIfPossible(key: key, value: value) else {
+            failedAllocation("an entry of the index")
         }
+        return entry
+    }
+
+    /// Nil when there is no memory for it.
+    /// - Precondition: the key has at most 65,535 bytes and the value at most 2³² - 1.
+    static func makeIfPossible(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Entry? {
+        precondition(key.count <= Int(UInt16.max) && value.count <= Int(UInt32.max))
+        guard let base = unsafe malloc(Self.headerBytes + key.count + value.count) else { return nil }
         unsafe base.storeBytes(of: 0, as: UInt64.self)
         unsafe base.storeBytes(of: UInt32(value.count), toByteOffset: 8, as: UInt32.self)
         unsafe base.storeBytes(of: UInt16(key.count), toByteOffset: 12, as: UInt16.self)
@@ -50,6 +57,9 @@ import TransactionLog
     package var value: UnsafeRawBufferPointer {
         unsafe UnsafeRawBufferPointer(start: self.base + Self.headerBytes + self.keyCount, count: self.valueCount)
     }
+
+    /// What the allocator has taken for it.
+    var allocatedBytes: Int { IndexMemory.allocated(Self.headerBytes + self.keyCount + self.valueCount) }
 
     package func free() { unsafe Glibc.free(self.base) }
 }

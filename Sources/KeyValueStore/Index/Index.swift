@@ -24,6 +24,14 @@ package final class Index: @unchecked Sendable {
         case entry(Entry)
         case separator(Separator)
 
+        var allocatedBytes: Int {
+            switch self {
+            case .node(let node): node.allocatedBytes
+            case .entry(let entry): entry.allocatedBytes
+            case .separator(let separator): separator.allocatedBytes
+            }
+        }
+
         func free() {
             switch self {
             case .node(let node): node.free()
@@ -33,11 +41,16 @@ package final class Index: @unchecked Sendable {
         }
     }
 
+    /// What all of it takes; told to others with each ``publish()``.
+    package let memory = IndexMemory()
     private let published: Atomic<UInt>
     private let epochs = Epochs()
     private let keyCount = Atomic<Int>(0)
     private let keyByteCount = Atomic<Int>(0)
     private let valueByteCount = Atomic<Int>(0)
+
+    /// As ``IndexMemory/bytes``, the current batch included.
+    package private(set) var allocatedBytes = 0
 
     private var root: Node
     private var stamp: UInt64 = 1
@@ -65,6 +78,7 @@ package final class Index: @unchecked Sendable {
     package init() {
         self.root = Node.make(level: 0, stamp: 0)
         self.published = unsafe Atomic(UInt(bitPattern: self.root.base))
+        self.allocatedBytes = self.root.allocatedBytes
     }
 
     deinit {
@@ -168,7 +182,7 @@ package final class Index: @unchecked Sendable {
         let key = unsafe entry.key
         self.root = self.editable(self.root)
         if self.root.count == Node.capacity {
-            let above = Node.make(level: self.root.level + 1, stamp: self.stamp)
+            let above = self.makeNode(level: self.root.level + 1)
             above.setChild(0, self.root)
             above.count = 1
             self.split(childAt: 0, of: above)
@@ -187,6 +201,7 @@ package final class Index: @unchecked Sendable {
         }
         let place = unsafe node.find(key)
         self.staged.valueBytes += entry.valueCount
+        self.allocatedBytes += entry.allocatedBytes
         guard place.found else {
             node.insert(entry, at: place.index)
             self.staged.keys += 1
@@ -226,7 +241,7 @@ package final class Index: @unchecked Sendable {
         for (parent, index) in path.reversed() { self.shrink(childAt: index, of: parent) }
         while !self.root.isLeaf && self.root.count <= 1 {
             let old = self.root
-            self.root = old.count == 1 ? old.child(0) : Node.make(level: 0, stamp: self.stamp)
+            self.root = old.count == 1 ? old.child(0) : self.makeNode(level: 0)
             self.discard(old)
         }
         return removed
@@ -244,13 +259,14 @@ package final class Index: @unchecked Sendable {
         self.endBatch()
         let oldest = self.epochs.advance()
         while self.retiredStart < self.retired.count, self.retired[self.retiredStart].epoch < oldest {
-            self.retired[self.retiredStart].garbage.free()
+            self.free(self.retired[self.retiredStart].garbage)
             self.retiredStart += 1
         }
         if self.retiredStart == self.retired.count {
             self.retired.removeAll(keepingCapacity: self.retired.capacity <= 65_536)
             self.retiredStart = 0
         }
+        self.memory.bytes.store(self.allocatedBytes, ordering: .relaxed)
     }
 
     /// Undoes the batch and frees its entries.
@@ -258,7 +274,7 @@ package final class Index: @unchecked Sendable {
         let address = self.published.load(ordering: .relaxed)
         let root = unsafe Node(UnsafeMutableRawPointer(bitPattern: address)!)
         if root != self.root { self.freeStaged(self.root) }
-        self.madeSeparators.forEach { unsafe Glibc.free($0.base) }
+        for separator in self.madeSeparators { self.free(.separator(separator)) }
         self.root = root
         self.replaced.removeAll()
         self.endBatch()
@@ -276,13 +292,14 @@ package final class Index: @unchecked Sendable {
     private func editable(_ node: Node) -> Node {
         if node.stamp == self.stamp { return node }
         let copy = node.copy(stamp: self.stamp)
+        self.allocatedBytes += copy.allocatedBytes
         self.replaced.append(.node(node))
         return copy
     }
 
     private func split(childAt index: Int, of parent: Node) {
         let left = parent.child(index)
-        let right = Node.make(level: left.level, stamp: self.stamp)
+        let right = self.makeNode(level: left.level)
         // Keys that come in order leave full leaves behind instead of halves.
         let appends = index == parent.count - 1 && parent == self.lastParent(atLevel: parent.level)
         let at = appends ? left.count - 1 : left.count / 2
@@ -291,6 +308,7 @@ package final class Index: @unchecked Sendable {
             separator = middle
         } else {
             separator = unsafe Separator.make(after: left.entry(at - 1).key, upTo: right.entry(0).key)
+            self.allocatedBytes += separator.allocatedBytes
             self.madeSeparators.append(separator)
         }
         parent.insert(right, from: separator, at: index + 1)
@@ -327,13 +345,24 @@ package final class Index: @unchecked Sendable {
 
     // MARK: - Memory
 
+    private func makeNode(level: Int) -> Node {
+        let node = Node.make(level: level, stamp: self.stamp)
+        self.allocatedBytes += node.allocatedBytes
+        return node
+    }
+
+    private func free(_ garbage: Garbage) {
+        self.allocatedBytes -= garbage.allocatedBytes
+        garbage.free()
+    }
+
     private func discard(_ node: Node) {
-        if node.stamp == self.stamp { node.free() } else { self.replaced.append(.node(node)) }
+        if node.stamp == self.stamp { self.free(.node(node)) } else { self.replaced.append(.node(node)) }
     }
 
     /// An entry that this batch has set can have been seen by no reader.
     private func discard(_ entry: Entry) {
-        if self.isUnpublished(entry) { entry.free() } else { self.replaced.append(.entry(entry)) }
+        if self.isUnpublished(entry) { self.free(.entry(entry)) } else { self.replaced.append(.entry(entry)) }
     }
 
     private func discard(_ separator: Separator) { self.replaced.append(.separator(separator)) }
@@ -349,10 +378,10 @@ package final class Index: @unchecked Sendable {
             if !node.isLeaf {
                 self.freeStaged(node.child(index))
             } else if self.isUnpublished(node.entry(index)) {
-                node.entry(index).free()
+                self.free(.entry(node.entry(index)))
             }
         }
-        node.free()
+        self.free(.node(node))
     }
 
     private func freeAll(_ node: Node) {

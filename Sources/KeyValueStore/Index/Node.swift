@@ -26,7 +26,7 @@ import Glibc
 
     static func make(level: Int, stamp: UInt64) -> Node {
         guard let base = unsafe malloc(level == 0 ? Self.leafBytes : Self.branchBytes) else {
-            preconditionFailure("out of memory")
+            failedAllocation("a node of the index")
         }
         unsafe base.storeBytes(of: stamp, as: UInt64.self)
         unsafe base.storeBytes(of: 0, toByteOffset: 8, as: UInt16.self)
@@ -46,6 +46,9 @@ import Glibc
     }
 
     func free() { unsafe Glibc.free(self.base) }
+
+    /// What the allocator has taken for it.
+    var allocatedBytes: Int { IndexMemory.allocated(self.isLeaf ? Self.leafBytes : Self.branchBytes) }
 
     var stamp: UInt64 { unsafe self.base.load(as: UInt64.self) }
     var level: Int { unsafe Int(self.base.load(fromByteOffset: 10, as: UInt16.self)) }
@@ -181,11 +184,14 @@ import Glibc
         var length = 0
         while unsafe length < left.count && left[length] == right[length] { length += 1 }
         length += 1
-        guard let base = unsafe malloc(2 + length) else { preconditionFailure("out of memory") }
+        guard let base = unsafe malloc(2 + length) else { failedAllocation("a separator of the index") }
         unsafe base.storeBytes(of: UInt16(length), as: UInt16.self)
         unsafe memcpy(base + 2, right.baseAddress!, length)
         return unsafe Separator(base)
     }
+
+    /// What the allocator has taken for it.
+    var allocatedBytes: Int { unsafe IndexMemory.allocated(2 + Int(self.base.load(as: UInt16.self))) }
 
     var key: UnsafeRawBufferPointer {
         unsafe UnsafeRawBufferPointer(start: self.base + 2, count: Int(self.base.load(as: UInt16.self)))

@@ -24,14 +24,14 @@ package final class BulkWriter {
 
     package func set(_ key: [UInt8], _ value: [UInt8]) throws(WriteRefused) {
         unsafe value.withUnsafeBytes { value in
-            unsafe self.session.set(key, to: value) { self.complete($0) }
+            unsafe self.session.set(key, to: value, deadline: nil) { self.complete($0) }
         }
         try self.added(bytes: key.count + value.count)
     }
 
     /// Of a key that is not there, nothing is written.
     package func delete(_ key: [UInt8]) throws(WriteRefused) {
-        self.session.delete(key) { self.complete($0) }
+        self.session.delete(key, deadline: nil) { self.complete($0) }
         try self.added(bytes: key.count)
     }
 

@@ -23,7 +23,8 @@ struct ActionBody {
         else {
             throw Problem(
                 .unsupportedMediaType, code: "unsupported_media_type",
-                detail: "Send \(usage) as application/json, without a Content-Encoding.")
+                detail: "Send \(usage) as application/json, without a Content-Encoding.",
+                headers: [("Accept", "application/json"), ("Accept-Post", "application/json")])
         }
         do { self.object = try FlatJSONObject(parsing: request.body) } catch {
             throw Problem(

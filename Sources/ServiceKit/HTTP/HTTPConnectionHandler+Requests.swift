@@ -1,3 +1,5 @@
+import Glibc
+import JSONLogging
 import NIOCore
 import NIOHTTP1
 import Synchronization
@@ -24,6 +26,9 @@ extension HTTPConnectionHandler {
             receivedAtNanoseconds: self.now,
             admission: admission
         )
+        if admission.entry?.isWrite == true, case .milliseconds(let timeout)? = fields.timeout {
+            request.deadlineNanoseconds = self.deadline(afterMilliseconds: timeout)
+        }
         self.request = request
         self.machine.headCompleted(keepsAlive: admission.keepsAlive, now: self.now)
         if case .refuse(let problem) = admission.verdict, problem.closesConnection {
@@ -33,6 +38,19 @@ extension HTTPConnectionHandler {
         } else if admission.expectsContinue, !self.reader.holdsBytes {
             self.withOutput { $0.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n") }
         }
+    }
+
+    /// The deadline of a request whose head has just been read. Its time began when its bytes came, which can be long
+    /// ago if this process was stopped or its loop was busy: the socket knows for how long nothing has come since. Bytes
+    /// that came behind the head, or a kernel that does not say, make the deadline later, never earlier.
+    private func deadline(afterMilliseconds timeout: UInt64) -> UInt64 {
+        var age: UInt64 = 0
+        // Complete at once, as this is the channel's loop.
+        (self.context?.channel as? any SocketOptionProvider)?.getTCPInfo().assumeIsolated().whenSuccess { info in
+            age = UInt64(info.tcpi_last_data_recv) * 1_000_000
+        }
+        let now = Timestamp.monotonicNanoseconds()
+        return now - min(age, now) + timeout * 1_000_000
     }
 
     func take(_ piece: ByteBuffer) {

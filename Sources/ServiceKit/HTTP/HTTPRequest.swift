@@ -19,6 +19,9 @@ package struct HTTPRequest {
     package let receivedAtNanoseconds: UInt64
     /// Whether the peer is on this host's loopback interface.
     package let peerIsLoopback: Bool
+    /// Of a write with `X-Request-Timeout-Ms`: monotonic nanoseconds after which it must not be carried out. Counted
+    /// from when the request reached this machine, not from when it was read.
+    package let deadlineNanoseconds: UInt64?
 
     package init(
         method: HTTPMethod,
@@ -29,7 +32,8 @@ package struct HTTPRequest {
         id: String,
         trace: TraceContext,
         receivedAtNanoseconds: UInt64,
-        peerIsLoopback: Bool
+        peerIsLoopback: Bool,
+        deadlineNanoseconds: UInt64? = nil
     ) {
         self.method = method
         self.path = path
@@ -40,5 +44,6 @@ package struct HTTPRequest {
         self.trace = trace
         self.receivedAtNanoseconds = receivedAtNanoseconds
         self.peerIsLoopback = peerIsLoopback
+        self.deadlineNanoseconds = deadlineNanoseconds
     }
 }

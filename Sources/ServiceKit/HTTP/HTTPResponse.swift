@@ -34,6 +34,8 @@ package struct HTTPResponse: Sendable {
         self.body = body
     }
 
+    /// A JSON document, which ends with a line end like every other: it must not run into a shell's prompt, nor into the
+    /// next answer in a file.
     package static func json(
         _ status: HTTPResponseStatus = .ok,
         _ bytes: [UInt8],

@@ -23,6 +23,10 @@ struct HeadFields {
     private(set) var trace: TraceContext.Received?
     private(set) var tracestate: String?
     private var traceparentCount = 0
+    /// The first field by which a client wants its request carried out under a condition, or on a part.
+    private(set) var condition: StaticString?
+    /// `X-Request-Timeout-Ms`, if there is one.
+    private(set) var timeout: RequestTimeout?
 
     init() {}
 
@@ -39,6 +43,16 @@ struct HeadFields {
     private mutating func take(_ name: Span<UInt8>, _ value: Span<UInt8>) {
         // The length tells the names that matter apart almost alone: most fields cost one comparison or none.
         switch name.count {
+        case 5 where ASCII.equal(name, "range"): self.takeCondition("Range")
+        case 8 where ASCII.equal(name, "if-match"): self.takeCondition("If-Match")
+        case 8 where ASCII.equal(name, "if-range"): self.takeCondition("If-Range")
+        case 13 where ASCII.equal(name, "if-none-match"): self.takeCondition("If-None-Match")
+        case 13 where ASCII.equal(name, "content-range"): self.takeCondition("Content-Range")
+        case 17 where ASCII.equal(name, "if-modified-since"): self.takeCondition("If-Modified-Since")
+        case 19 where ASCII.equal(name, "if-unmodified-since"): self.takeCondition("If-Unmodified-Since")
+        case 20 where ASCII.equal(name, "x-request-timeout-ms"):
+            // Which one would be the request's?
+            self.timeout = self.timeout == nil ? RequestTimeout(parsing: value) : .invalid
         case 4 where ASCII.equal(name, "host"):
             self.hostCount += 1
             self.isHostValid = Self.isHost(value)
@@ -66,6 +80,10 @@ struct HeadFields {
             self.bodyLength.isChunked = ASCII.equal(value, "chunked")
         default: break
         }
+    }
+
+    private mutating func takeCondition(_ name: StaticString) {
+        if self.condition == nil { self.condition = name }
     }
 
     private mutating func takeConnectionOption(_ option: Span<UInt8>) {

@@ -1,4 +1,5 @@
-/// Percent-encoding of the parts of a query (RFC 3986, section 2.1), with `+` for a blank as HTML forms write it.
+/// Percent-encoding of the parts of a query (RFC 3986, section 2.1). A `+` is a plus; a blank is `%20`. HTML forms write
+/// blanks as `+`, but no rule of URIs does, and most programs that build a URL leave a plus in a key as it is.
 package enum PercentEncoding {
     /// Decodes one name or value, once, to bytes.
     ///
@@ -18,7 +19,6 @@ package enum PercentEncoding {
                 else { return nil }
                 bytes.append(high << 4 | low)
                 index += 2
-            case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
             default: bytes.append(byte)
             }
         }

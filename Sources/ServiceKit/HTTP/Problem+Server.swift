@@ -19,6 +19,23 @@ extension Problem {
         )
     }
 
+    /// To a write, which is not carried out as if the field were not there.
+    static func preconditionNotSupported(_ field: StaticString) -> Problem {
+        Problem(
+            .badRequest,
+            code: "precondition_not_supported",
+            detail: "Writes under a condition, or of a part of a value, are not supported: send it without \(field)."
+        )
+    }
+
+    static func badTimeout() -> Problem {
+        Problem(
+            .badRequest,
+            code: "bad_timeout",
+            detail: "X-Request-Timeout-Ms must be one number of milliseconds, of one to ten decimal digits."
+        )
+    }
+
     static func bodyTooLarge(limit: Int) -> Problem {
         let detail =
             limit == 0

@@ -51,6 +51,7 @@ extension Problem {
             document.member("request_id", requestID)
             if let applied = self.applied { document.member("applied", applied.rawValue) }
         }
+        writer.newline()
         return HTTPResponse(
             status: self.status,
             contentType: "application/problem+json",

@@ -61,7 +61,7 @@ struct RequestAdmission {
         try Self.checkHost(fields, isHTTP11: head.isHTTP11)
         self.keepsAlive = !fields.connectionHasClose && (head.isHTTP11 || fields.connectionHasKeepAlive)
         self.expectsContinue = try Self.expectation(fields, isHTTP11: head.isHTTP11) && self.framing != .none
-        let verdict = Self.verdict(head.method, target, entry, gate)
+        let verdict = Self.verdict(head.method, fields, target, entry, gate)
         if case .act = verdict, self.framing == .none {
             self.verdict = verdict
         } else {
@@ -72,6 +72,7 @@ struct RequestAdmission {
 
     private static func verdict(
         _ method: HTTPMethodLabel,
+        _ fields: HeadFields,
         _ target: RequestTarget,
         _ entry: RouteEntry?,
         _ gate: ServiceGate
@@ -85,6 +86,9 @@ struct RequestAdmission {
         guard let action = entry.action(for: method) else {
             return method == .options ? .describe(allow: entry.allow) : .refuse(.methodNotAllowed(allow: entry.allow))
         }
+        // A condition that went unnoticed would be a lost update. Of a read everything may be left out that these ask for.
+        if entry.isWrite, let condition = fields.condition { return .refuse(.preconditionNotSupported(condition)) }
+        if entry.isWrite, fields.timeout == .invalid { return .refuse(.badTimeout()) }
         if entry.isData, let problem = gate.refusal(isWrite: entry.isWrite) { return .refuse(problem) }
         return .act(action, limit: entry.bodyLimitBytes)
     }

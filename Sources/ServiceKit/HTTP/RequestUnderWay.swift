@@ -10,6 +10,8 @@ final class RequestUnderWay {
     /// Monotonic nanoseconds at which its last byte was read; until then as for the first.
     private(set) var completedAtNanoseconds: UInt64
     let admission: RequestAdmission
+    /// As in ``HTTPRequest/deadlineNanoseconds``.
+    var deadlineNanoseconds: UInt64?
     private var headers: HeaderFields
     private var body = ByteBuffer()
     private(set) var bodyBytes = 0
@@ -87,7 +89,8 @@ final class RequestUnderWay {
             id: self.identity.id,
             trace: self.identity.trace,
             receivedAtNanoseconds: self.receivedAtNanoseconds,
-            peerIsLoopback: peerIsLoopback
+            peerIsLoopback: peerIsLoopback,
+            deadlineNanoseconds: self.deadlineNanoseconds
         )
         self.headers = HeaderFields()
         self.body = ByteBuffer()

@@ -12,18 +12,21 @@ package enum KeyValueAnswer {
             object.member("message", message)
             object.member("version", version)
         }
+        document.newline()
         return .json(.ok, document.bytes, headers: self.entityTag(version))
     }
 
     /// `{"status":"ok","message":…,"deleted":…,"version":N}`; no version where nothing was written.
+    /// - Parameter message: what is said of a key that was there; of one that was not, that nothing was deleted.
     package static func deleted(_ deleted: Bool, version: UInt64?, message: String) -> HTTPResponse {
         var document = JSONWriter(reservingBytes: 112)
         document.object { object in
             object.member("status", "ok")
-            object.member("message", message)
+            object.member("message", deleted ? message : "key not found, nothing deleted")
             object.member("deleted", deleted)
             if let version { object.member("version", version) }
         }
+        document.newline()
         return .json(.ok, document.bytes)
     }
 
@@ -55,6 +58,7 @@ package enum KeyValueAnswer {
                 }
                 object.member("version", version)
             }
+            document.newline()
             return .json(.ok, document.bytes, headers: headers)
         }
     }

@@ -14,7 +14,9 @@ enum SetBodyForm {
     /// - Throws: 415 `unsupported_media_type`.
     init(of request: HTTPRequest) throws(Problem) {
         guard !request.headers.contains("content-encoding") else {
-            throw Self.unsupported("The request has a Content-Encoding, and bodies are taken as they are.")
+            throw Self.unsupported(
+                "The request has a Content-Encoding, and bodies are taken as they are.", request,
+                headers: [("Accept-Encoding", "identity")])
         }
         // Spelled as almost every program does: nothing to take apart.
         if request.headers.isOnly("content-type", "application/octet-stream") {
@@ -22,10 +24,10 @@ enum SetBodyForm {
             return
         }
         let types = request.headers.elements(of: "content-type")
-        guard types.count <= 1 else { throw Self.unsupported("The request has more than one Content-Type.") }
+        guard types.count <= 1 else { throw Self.unsupported("The request has more than one Content-Type.", request) }
         guard let type = types.first.map({ MediaType($0[...]) }) else {
             guard request.method == .POST, request.query == nil else {
-                throw Self.unsupported("The request has no Content-Type.")
+                throw Self.unsupported("The request has no Content-Type.", request)
             }
             self = .json
             return
@@ -33,23 +35,32 @@ enum SetBodyForm {
         if type.isNamed("application/octet-stream") {
             self = .raw
         } else if type.isNamed("application/json") {
-            guard request.method == .POST else { throw Self.unsupported("A JSON body is taken with POST only.") }
-            guard type.isUTF8 else { throw Self.unsupported("JSON is taken in UTF-8 only.") }
+            guard request.method == .POST else {
+                throw Self.unsupported("A JSON body is taken with POST only.", request)
+            }
+            guard type.isUTF8 else { throw Self.unsupported("JSON is taken in UTF-8 only.", request) }
             self = .json
         } else {
-            throw Self.unsupported("The request's Content-Type is another one.")
+            throw Self.unsupported("The request's Content-Type is another one.", request)
         }
     }
 
-    private static func unsupported(_ reason: String) -> Problem {
-        Problem(
+    /// `Accept` names what the request's method takes (RFC 9110, section 15.5.16), `Accept-Post` what a `POST` does.
+    private static func unsupported(
+        _ reason: String, _ request: HTTPRequest, headers: [(name: StaticString, value: String)] = []
+    ) -> Problem {
+        let ofPost = "application/json, application/octet-stream"
+        return Problem(
             .unsupportedMediaType,
             code: "unsupported_media_type",
             detail: """
                 \(reason) Send application/json with {"key":…,"value":…}, or application/octet-stream with ?key=… and \
                 the value as the body.
                 """,
-            applied: .no
+            applied: .no,
+            headers: headers + [
+                ("Accept", request.method == .POST ? ofPost : "application/octet-stream"), ("Accept-Post", ofPost),
+            ]
         )
     }
 }

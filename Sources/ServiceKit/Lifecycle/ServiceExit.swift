@@ -10,6 +10,8 @@ package enum ServiceExit: Int32, Sendable, CaseIterable {
     /// The listen address cannot be bound.
     case unavailable = 69
     case internalError = 70
+    /// The store does not fit into the memory that there is.
+    case outOfMemory = 71
     /// A file of the service cannot be read or written.
     case inputOutput = 74
     /// Another process holds the data folder.
@@ -25,6 +27,7 @@ package enum ServiceExit: Int32, Sendable, CaseIterable {
         case .dataCorrupt: "the transaction log is damaged"
         case .unavailable: "the listen address cannot be bound"
         case .internalError: "internal error"
+        case .outOfMemory: "the store does not fit into the memory limit"
         case .inputOutput: "a file cannot be read or written"
         case .locked: "the data folder is in use by another process"
         case .configuration: "the configuration is wrong"

@@ -53,6 +53,9 @@ final class HTTPLoopMetrics {
         responseBytes: Int,
         failure: String?
     ) {
+        assert(
+            self.metrics.permits(handler: handler, method: method, status: status, code: failure),
+            "\(self.handlerName(handler)) has answered \(status) \(failure ?? ""), which it does not declare")
         let common = self.metrics.handlers[handler]
         common.durations.observe(nanoseconds: durationNanoseconds)
         common.requestBytes.observe(Double(requestBytes))

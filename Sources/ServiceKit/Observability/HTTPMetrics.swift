@@ -1,4 +1,4 @@
-package import NIOHTTP1
+import NIOHTTP1
 package import PrometheusMetrics
 import Synchronization
 
@@ -18,7 +18,8 @@ package final class HTTPMetrics: Sendable {
 
     /// The handler of requests that no route takes.
     static let otherHandler = "other"
-    private static let initialStatuses: [UInt] = [200, 400, 404, 500, 503]
+    /// Methods to which a route that does not take them answers 405.
+    private static let commonMethods: [HTTPMethod] = [.GET, .HEAD, .POST, .PUT, .DELETE, .PATCH]
 
     let registry: MetricsRegistry
     /// One for each handler; the last is `other`.
@@ -28,23 +29,26 @@ package final class HTTPMetrics: Sendable {
     private let nextRotation = Atomic<UInt64>(0)
     private let views = Mutex<[HTTPLoopCounters]>([])
 
+    /// By handler, in the order of ``handlers``.
+    private let declarations: [HandlerDeclaration]
+    private let isStrict: Bool
+
     /// - Parameters:
     ///   - registry: where the metrics are shown.
-    ///   - routes: every handler of the service and the methods it takes, so that their series exist from the start.
-    ///     Handlers may occur more than once.
+    ///   - declarations: every handler of the service and what it can answer, so that all series exist from the start.
+    ///     `other` is added.
+    ///   - isStrict: whether an answer that is not declared ends the process in a debug build.
     ///   - nowNanoseconds: monotonic time: the windows of ``summaries(nowNanoseconds:)`` begin here.
     package init(
-        registry: MetricsRegistry,
-        routes: [(handler: String, methods: [HTTPMethod])],
-        nowNanoseconds: UInt64
+        registry: MetricsRegistry, declarations: [HandlerDeclaration], isStrict: Bool = true, nowNanoseconds: UInt64
     ) {
+        let declarations = declarations + [HandlerDeclaration.other]
+        precondition(Set(declarations.map(\.handler)).count == declarations.count, "a handler is declared twice")
         self.registry = registry
-        var names: [String] = []
-        for route in routes where !names.contains(route.handler) && route.handler != Self.otherHandler {
-            names.append(route.handler)
-        }
-        self.handlers = (names + [Self.otherHandler]).map { name in
-            HTTPHandlerMetrics(handler: name, registry: registry, nowNanoseconds: nowNanoseconds)
+        self.declarations = declarations
+        self.isStrict = isStrict
+        self.handlers = declarations.map { declaration in
+            HTTPHandlerMetrics(handler: declaration.handler, registry: registry, nowNanoseconds: nowNanoseconds)
         }
         self.acceptedConnections = registry.counter(
             "http_connections_accepted_total",
@@ -61,15 +65,7 @@ package final class HTTPMetrics: Sendable {
         registry.gauge("http_connections", help: "Open connections of clients.") { [weak self] in
             Double(self?.connections ?? 0)
         }
-        for route in routes {
-            for method in route.methods {
-                self.beginSeries(handler: route.handler, method: method)
-            }
-        }
-        self.beginSeries(handler: Self.otherHandler, method: .GET)
-        for reason in ["bad_request", "request_timeout", "route_not_found"] {
-            _ = self.failureCounter(handler: Self.otherHandler, reason: reason)
-        }
+        for declaration in declarations { self.beginSeries(of: declaration) }
     }
 
     /// Requests from their first byte to their answer.
@@ -131,15 +127,6 @@ package final class HTTPMetrics: Sendable {
         )
     }
 
-    /// Lets the series of failures of these handlers begin at 0, so that the first one shows as an increase.
-    ///
-    /// - Parameter reasons: codes of problems.
-    package func beginFailures(of handlers: [String], reasons: [String]) {
-        for handler in handlers {
-            for reason in reasons { _ = self.failureCounter(handler: handler, reason: reason) }
-        }
-    }
-
     func failureCounter(handler: String, reason: String) -> Counter {
         self.registry.counter(
             "http_request_failures_total",
@@ -148,12 +135,31 @@ package final class HTTPMetrics: Sendable {
         )
     }
 
-    private func beginSeries(handler: String, method: HTTPMethod) {
-        let name = HTTPMethodLabel(method).name
-        for status in Self.initialStatuses {
-            _ = self.requestCounter(handler: handler, method: name, status: status)
+    /// Lets every series that the handler can have begin at 0, so that the first event shows as an increase.
+    private func beginSeries(of declaration: HandlerDeclaration) {
+        let handler = declaration.handler
+        for method in declaration.methods {
+            let name = HTTPMethodLabel(method).name
+            for status in declaration.statuses {
+                _ = self.requestCounter(handler: handler, method: name, status: status)
+            }
+            _ = self.durations(handler: handler, method: name)
         }
-        _ = self.durations(handler: handler, method: name)
+        for problem in declaration.problems { _ = self.failureCounter(handler: handler, reason: problem.code) }
+        if handler == Self.otherHandler { return }
+        let wrong = ProblemKind.ofOtherMethod
+        _ = self.failureCounter(handler: handler, reason: wrong.code)
+        for method in Self.commonMethods where !declaration.methods.contains(method) {
+            _ = self.requestCounter(handler: handler, method: HTTPMethodLabel(method).name, status: wrong.status)
+        }
+        _ = self.requestCounter(handler: handler, method: HTTPMethodLabel.options.name, status: 204)
+    }
+
+    /// Whether such an answer is declared, or was to a method that the handler does not take.
+    func permits(handler: Int, method: HTTPMethodLabel, status: UInt, code: String?) -> Bool {
+        let declaration = self.declarations[handler]
+        guard self.isStrict, declaration.methods.contains(method.method) else { return true }
+        return declaration.permits(status: status, code: code)
     }
 }
 

@@ -124,6 +124,7 @@ extension ServiceGate {
                 )
             }
         }
+        writer.newline()
         return (isReady, writer.bytes)
     }
 

@@ -1,7 +1,6 @@
 package import JSONLogging
 package import Logging
 package import NIOCore
-package import NIOHTTP1
 package import NIOPosix
 package import PrometheusMetrics
 
@@ -48,12 +47,14 @@ package final class ServiceRuntime: Sendable {
     ///
     /// - Parameters:
     ///   - metricPrefix: of `<prefix>_build_info`, `<prefix>_ready` and what else both services have.
-    ///   - handlers: the data routes' handlers with their methods, for the metrics.
+    ///   - handlers: the data routes' handlers and what they can answer.
+    ///   - adminProblems: what this service's own documents and actions below `/admin` can answer besides.
     ///   - eventKinds: the kinds of events that only this service tells.
     ///   - ownFiles: files and sockets that it needs beside its clients' connections, for so many event loops.
     package init(
         name: String, metricPrefix: String, settings: ResolvedSettings, common: CommonSettings,
-        handlers: [(handler: String, methods: [HTTPMethod])], eventKinds: [EventKind], ownFiles: (Int) -> Int
+        handlers: [HandlerDeclaration], adminProblems: [ProblemKind] = [], eventKinds: [EventKind],
+        ownFiles: (Int) -> Int
     ) {
         let openFiles = ProcessSetup.prepare()
         let loops = settings[common.eventLoops] == 0 ? System.coreCount : settings[common.eventLoops]
@@ -90,11 +91,7 @@ package final class ServiceRuntime: Sendable {
             registry: registry, metricPrefix: metricPrefix, kinds: eventKinds, logger: logger)
         self.accessLog = AccessLog(output: output, service: name, level: logLevel)
         self.httpMetrics = HTTPMetrics(
-            registry: registry,
-            routes: handlers + [
-                ("health", [.GET]), ("livez", [.GET]), ("readyz", [.GET]), ("metrics", [.GET]),
-                ("admin", [.GET, .POST]),
-            ],
+            registry: registry, declarations: handlers + HandlerDeclaration.common(adminProblems: adminProblems),
             nowNanoseconds: Timestamp.monotonicNanoseconds())
         self.slowRequests = SlowRequests(
             handlers: self.httpMetrics.handlerNames, nowNanoseconds: Timestamp.monotonicNanoseconds())
@@ -220,13 +217,18 @@ package final class ServiceRuntime: Sendable {
         let adminRoutes: @Sendable (any EventLoop) -> [Route] = {
             CommonRoutes.metrics(scrape) + admin($0)
         }
+        let name = self.name
         let main = self.server(self.settings[self.common.listen]) { loop in
-            CommonRoutes.health(gate: gate) + routes(loop) + (adminAddress == nil ? adminRoutes(loop) : [])
+            CommonRoutes.withIndex(
+                of: name,
+                routes(loop) + CommonRoutes.health(gate: gate) + (adminAddress == nil ? adminRoutes(loop) : []))
         }
         var metadata: Logger.Metadata = ["address": "\(try await main.start())"]
         var servers = [main]
         if let adminAddress {
-            let server = self.server(adminAddress) { loop in CommonRoutes.health(gate: gate) + adminRoutes(loop) }
+            let server = self.server(adminAddress) { loop in
+                CommonRoutes.withIndex(of: name, CommonRoutes.health(gate: gate) + adminRoutes(loop))
+            }
             metadata["admin_address"] = "\(try await server.start())"
             servers.append(server)
         }

@@ -15,6 +15,11 @@ package struct LogSpace: Sendable, Equatable {
     package var snapshotBytes: UInt64 { self.parts.reduce(0) { $0 + $1.sizeBytes } }
     package var sizeBytes: UInt64 { self.segmentBytes + self.snapshotBytes }
     package var liveBytes: UInt64 { self.segments.reduce(self.snapshotLiveBytes) { $0 + $1.liveBytes } }
+    /// Transactions in the segments, and entries of the snapshot.
+    package var records: UInt64 {
+        let entries = self.parts.reduce(0) { $0 + $1.entries }
+        return self.segments.reduce(entries) { $0 + $1.lastRevision + 1 - $1.name.firstRevision }
+    }
     package var garbageBytes: UInt64 { self.sizeBytes - min(self.liveBytes, self.sizeBytes) }
     /// Garbage in the snapshot that a compaction gives back: not what the parts themselves cost.
     var reclaimableSnapshotBytes: UInt64 {

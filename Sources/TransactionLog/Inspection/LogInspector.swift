@@ -261,7 +261,7 @@ package struct LogInspector {
                 return known
             }
             throw .system(error)
-        case .locked: throw error
+        case .locked, .outOfMemory: throw error
         }
     }
 

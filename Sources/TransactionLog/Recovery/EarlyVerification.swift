@@ -111,7 +111,7 @@ final class EarlyVerification: Sendable {
         } catch {
             switch error {
             case .corrupt, .unsupported: return .damaged(error)
-            case .system, .locked: return nil
+            case .system, .locked, .outOfMemory: return nil
             }
         }
     }

@@ -116,17 +116,17 @@ struct LogReader {
     ///
     /// - Parameters:
     ///   - isLast: whether the segment has no successor: only then can it end in a torn tail, or without a seal.
-    ///   - progress: gets the offset after each frame and the next revision.
+    ///   - progress: gets the offset after each frame and the next revision. What it throws ends the reading.
     ///   - apply: gets each operation with its revision.
     func read(
         _ name: SegmentName, _ file: any File, _ header: SegmentHeader, isLast: Bool,
-        progress: (UInt64, UInt64) -> Void, apply: (UInt64, LoggedOperation) -> Void
+        progress: (UInt64, UInt64) throws(LogError) -> Void, apply: (UInt64, LoggedOperation) -> Void
     ) throws(LogError) -> Segment {
         let size = try systemCall { () throws(SystemError) in try file.size() }
         var scan = SegmentScan(reader: SegmentReader(file: file, fileBytes: size, salt: header.salt), header: header)
         while true {
             let more = try systemCall { () throws(SystemError) in try scan.advance(apply) }
-            progress(scan.offset, scan.nextRevision)
+            try progress(scan.offset, scan.nextRevision)
             if !more { break }
         }
         var segment = Segment(

@@ -80,13 +80,13 @@ extension Recovery {
                 }
                 if !lastKey.isEmpty { self.lastKeys[part.name] = lastKey }
                 self.report.bytesRead = bytesBefore + reader.offset
-                self.tellProgress()
+                try self.tellProgress()
             }
         }
     }
 
-    private func tellProgress() {
-        self.progress(
+    private func tellProgress() throws(LogError) {
+        try self.progress(
             ReplayProgress(
                 bytesRead: self.report.bytesRead, bytesTotal: self.bytesTotal,
                 transactions: self.report.transactions))
@@ -133,11 +133,11 @@ extension Recovery {
         let (bytesBefore, transactionsBefore) = (self.report.bytesRead, self.report.transactions)
         let content = try reader.read(
             name, file, header, isLast: isLast,
-            progress: { offset, nextRevision in
+            progress: { offset, nextRevision throws(LogError) in
                 self.report.bytesRead = bytesBefore + offset
                 self.report.transactions = transactionsBefore + nextRevision - header.firstRevision
                 self.report.lastRevision = nextRevision - 1
-                self.tellProgress()
+                try self.tellProgress()
             },
             apply: { revision, operation in
                 self.report.space.count(revision, operation, replacing: apply(revision, operation))

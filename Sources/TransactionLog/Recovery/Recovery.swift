@@ -10,7 +10,7 @@ struct Recovery {
     let paths: LogPaths
     let reader: LogReader
     let apply: Apply
-    let progress: (ReplayProgress) -> Void
+    let progress: (ReplayProgress) throws(LogError) -> Void
     var report = RecoveryReport(storeID: StoreID(high: 0, low: 0))
     var bytesTotal: UInt64 = 0
     /// The last key of each part of the snapshot.
@@ -20,7 +20,7 @@ struct Recovery {
 
     init(
         fileSystem: any FileSystem, configuration: LogConfiguration,
-        progress: @escaping (ReplayProgress) -> Void, apply: @escaping Apply
+        progress: @escaping (ReplayProgress) throws(LogError) -> Void, apply: @escaping Apply
     ) {
         self.fileSystem = fileSystem
         self.configuration = configuration

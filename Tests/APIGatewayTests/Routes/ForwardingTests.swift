@@ -10,7 +10,7 @@ import Testing
         try await withGateway(upstream: upstream) { gateway in
             let answer = await gateway.set(key: Array("a b".utf8), value: [0, 255, 10, 13])
             #expect(answer.status == 200)
-            #expect(answer.text == #"{"status":"ok","message":"value set via api-gateway","version":7}"#)
+            #expect(answer.text == #"{"status":"ok","message":"value set via api-gateway","version":7}"# + "\n")
             #expect(answer.headers["ETag"] == "\"7\"")
             #expect(answer.attempts == 1)
             #expect(try #require(answer.stage("upstream_ms")) > 0)
@@ -27,7 +27,8 @@ import Testing
             #expect(request.fields["tracestate"] == "vendor=1")
             #expect(request.fields["x-request-timing"] == nil)
             let remaining = try #require(request.fields["x-request-timeout-ms"].flatMap { Int($0) })
-            #expect((1...3000).contains(remaining))
+            // Of the 3 s kv-service gets 50 ms less.
+            #expect((1...2950).contains(remaining))
         }
     }
 
@@ -47,10 +48,10 @@ import Testing
         }
         try await withGateway(upstream: upstream) { gateway in
             let json = await gateway.get("t")
-            #expect(json.text == #"{"status":"ok","value":"text","version":5}"#)
+            #expect(json.text == #"{"status":"ok","value":"text","version":5}"# + "\n")
             #expect(json.headers["ETag"] == "\"5\"")
             let base64 = await gateway.get("b")
-            #expect(base64.text == #"{"status":"ok","value_b64":"AP8=","encoding":"base64","version":5}"#)
+            #expect(base64.text == #"{"status":"ok","value_b64":"AP8=","encoding":"base64","version":5}"# + "\n")
             let raw = await gateway.get("b", headers: [("Accept", "application/octet-stream")])
             #expect(raw.body == [0, 255])
             #expect(raw.contentType == "application/octet-stream")
@@ -68,11 +69,11 @@ import Testing
         try await withGateway(upstream: upstream) { gateway in
             #expect(
                 await gateway.delete("there").text
-                    == #"{"status":"ok","message":"key deleted via api-gateway","deleted":true,"version":9}"#
+                    == #"{"status":"ok","message":"key deleted via api-gateway","deleted":true,"version":9}"# + "\n"
             )
             #expect(
                 await gateway.delete("absent").text
-                    == #"{"status":"ok","message":"key deleted via api-gateway","deleted":false}"#
+                    == #"{"status":"ok","message":"key not found, nothing deleted","deleted":false}"# + "\n"
             )
             #expect(upstream.requests.allSatisfy { $0.method == "DELETE" && $0.path == "/kv/delete" })
         }
@@ -178,7 +179,7 @@ import Testing
             ]
         }
         try await withGateway(upstream: upstream) { gateway in
-            #expect(await gateway.get("k").text == #"{"status":"ok","value":"abc","version":3}"#)
+            #expect(await gateway.get("k").text == #"{"status":"ok","value":"abc","version":3}"# + "\n")
             #expect(await gateway.get("k").status == 200)
             #expect(upstream.connections == 1)
         }

@@ -187,7 +187,7 @@ import Testing
             ]
         }
         try await withGateway(upstream: upstream) { gateway in
-            #expect(await gateway.get("k").text == #"{"status":"ok","value":"1","version":1}"#)
+            #expect(await gateway.get("k").text == #"{"status":"ok","value":"1","version":1}"# + "\n")
             let second = await gateway.get("k", headers: [("Accept", "application/octet-stream")])
             #expect(second.body == [2])
             #expect(upstream.connections == 2)

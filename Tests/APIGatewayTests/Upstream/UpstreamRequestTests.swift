@@ -26,10 +26,10 @@ extension UpstreamExchange {
 }
 
 @Suite struct `A request to kv-service` {
-    private func text(_ exchange: UpstreamExchange, remainingMilliseconds: UInt64 = 250) -> String {
+    private func text(_ exchange: UpstreamExchange, timeoutMilliseconds: UInt64 = 250) -> String {
         var buffer = ByteBuffer()
         UpstreamRequestEncoder(authority: "[::1]:8081")
-            .encodeHead(exchange, remainingMilliseconds: remainingMilliseconds, into: &buffer)
+            .encodeHead(exchange, timeoutMilliseconds: timeoutMilliseconds, into: &buffer)
         return String(buffer: buffer)
     }
 
@@ -68,7 +68,7 @@ extension UpstreamExchange {
         let trace = try #require(
             TraceContext(traceID: "0af7651916cd43dd8448eb211c80319c", spanID: "b7ad6b7169203331")
         )
-        let text = self.text(.sample(trace: trace), remainingMilliseconds: 0)
+        let text = self.text(.sample(trace: trace), timeoutMilliseconds: 0)
         #expect(!text.contains("tracestate"))
         #expect(text.contains("-00\r\n"))
         #expect(text.contains("\r\nX-Request-Timeout-Ms: 1\r\n"))
@@ -173,5 +173,15 @@ extension UpstreamExchange {
             ServerTiming.text(upstreamEntries: entries, upstreamNanoseconds: upstream, gatewayNanoseconds: gateway)
                 == text
         )
+    }
+
+    @Test(
+        arguments: [
+            (3_000_000_000, 2_950), (1_000_000_000, 950), (500_000_000, 450), (100_000_000, 90), (10_000_000, 9),
+            (999_999, 0), (0, 0),
+        ] as [(UInt64, UInt64)])
+    func `kv-service gives up a little before the gateway does`(remainingNanoseconds: UInt64, milliseconds: UInt64) {
+        #expect(
+            UpstreamRequestEncoder.timeoutMilliseconds(remainingNanoseconds: remainingNanoseconds) == milliseconds)
     }
 }

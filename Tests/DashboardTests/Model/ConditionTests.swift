@@ -34,6 +34,14 @@ import Testing
                 (#""state":"ready""#, #""state":"failed""#), (#""state":"ok""#, #""state":"failed""#),
                 (Self.check, Self.unwritable),
             ], level: .critical, text: "log failed"),
+        Case(
+            changes: [
+                (#""log":{"path""#, #""memory":{"state":"full","used_ratio":0.93},"log":{"path""#),
+                (Self.check, #"{"name":"memory","status":"warning","message":"full"}"#),
+            ], level: .critical, text: "memory full 93% used"),
+        Case(
+            changes: [(#""log":{"path""#, #""memory":{"state":"ok","used_ratio":0.85},"log":{"path""#)],
+            level: .warning, text: "memory 85% used"),
         Case(changes: [(Self.check, Self.unwritable)], level: .critical, text: "log not writable"),
         Case(
             changes: [(#""state":"ok""#, #""state":"no_space""#), (Self.check, "\(Self.check),\(Self.spaceless)")],

@@ -100,6 +100,63 @@ extension EndToEnd {
             }
         }
 
+        /// Every method on every path, with bodies and fields that are refused, and with a kv-service that does not
+        /// answer and then is not there. A debug build ends at an answer that its handler does not declare.
+        @Test func `nothing that clients can cause begins a series late, but mistakes in the method`() throws {
+            let services = try Services(gatewayArguments: ["--upstream-timeout", "100ms"])
+            func series(_ port: UInt16) throws -> Set<Substring> {
+                let lines = try HTTPConnection(port: port).request("GET", "/metrics").text.split(separator: "\n")
+                return Set(lines.filter { !$0.hasPrefix("#") }.compactMap { $0.split(separator: " ").first })
+            }
+            let ports = [services.kvPort, services.gatewayPort]
+            // A scrape is one of the requests that are counted.
+            let before = try ports.map {
+                _ = try series($0); return try series($0)
+            }
+            let raw = ("Content-Type", "application/octet-stream")
+            for (port, front) in zip(ports, Front.allCases) {
+                let data = ["set", "get", "delete"].flatMap {
+                    ["/\(front.rawValue)/\($0)", "/\(front.rawValue)/\($0)?key=a"]
+                }
+                for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"] {
+                    for path in data + ["/", "/?x=1", "/nowhere", "/health", "/readyz", "/admin", "/admin/compact"] {
+                        for (fields, body) in [
+                            ([raw], nil), ([raw], [1]), ([("Content-Type", "text/plain")], [1]),
+                            ([raw, ("If-Match", "*")], [1]), ([raw, ("X-Request-Timeout-Ms", "0")], [1]),
+                            ([raw, ("X-Request-Timeout-Ms", "x")], [1]), ([("Expect", "x")], [1]),
+                        ] as [([(String, String)], [UInt8]?)] {
+                            _ = try HTTPConnection(port: port).request(method, path, headers: fields, body: body)
+                        }
+                    }
+                }
+                for text in ["nonsense\r\n\r\n", "GET / HTTP/3.0\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"] {
+                    _ = try HTTPConnection(port: port).exchangeToEnd(Array(text.utf8))
+                }
+            }
+            func useGateway() throws {
+                let client = try KeyValueClient(services, through: .apiGateway)
+                for _ in 0..<8 {
+                    _ = [try client.set([1], [1]).status, try client.get([1]).status, try client.delete([1]).status]
+                }
+            }
+            let kvAfter = try series(services.kvPort)
+            services.kv.child.signal(SIGSTOP)
+            try useGateway()
+            services.kv.child.signal(SIGCONT)
+            try services.kv.crash()
+            try useGateway()
+            for (new, port) in [
+                (kvAfter.subtracting(before[0]), "kv"), (try series(ports[1]).subtracting(before[1]), "gw"),
+            ] {
+                let late = new.filter { name in
+                    let isOfRequests =
+                        name.hasPrefix("http_requests_total{") || name.hasPrefix("http_request_duration_")
+                    return !isOfRequests || name.contains("status=\"5")
+                }
+                #expect(late == [], "\(port)")
+            }
+        }
+
         @Test func `a check that holds, a compaction's pauses and a scrape's own time are seen`() throws {
             let services = try Services(kvArguments: Compaction.onlyWhenAsked)
             try self.useEachOperation(services)

@@ -9,7 +9,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("key=abc", "abc"), ("key=", ""), ("raw=1&key=a", "a"), ("key=a+b", "a b"), ("key=a%2Bb", "a+b"),
+        ("key=abc", "abc"), ("key=", ""), ("raw=1&key=a", "a"), ("key=a+b", "a+b"), ("key=a%2Bb", "a+b"),
+        ("key=a%20b", "a b"), ("key=+", "+"), ("key=%2B+%20", "++ "),
         ("key=a%23b", "a#b"), ("key=x%26y", "x&y"), ("key=100%25", "100%"), ("key=%C3%A9", "é"), ("key=%c3%a9", "é"),
         ("key=a=b", "a=b"), ("k%65y=a", "a"), ("key=%2541", "%41"), ("key=%00%0A", "\0\n"),
     ])

@@ -1,3 +1,7 @@
+import JSONLogging
+import NIOHTTP1
+import ServiceKit
+import Synchronization
 import Testing
 
 /// What two parsers of one connection could read differently is refused, and the connection ends.
@@ -205,4 +209,77 @@ import Testing
         #expect(!other.contains("\"applied\""), "\(other)")
         await server.stop()
     }
+
+    @Test(arguments: [
+        "If-Match: \"1\"", "if-none-match: *", "If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT",
+        "IF-UNMODIFIED-SINCE: Thu, 01 Jan 1970 00:00:00 GMT", "Range: bytes=0-1", "Content-Range: bytes 0-1/2",
+        "If-Range: \"1\"", "If-Match:",
+    ])
+    func `a condition on a write is refused, and on a read left out`(field: String) async throws {
+        let server = try await TestServer.start()
+        let write = "POST /write HTTP/1.1\r\nHost: a\r\n\(field)\r\nContent-Length: 1\r\n\r\nx"
+        let answer = try await server.exchange(
+            write + "GET /get HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\(field)\r\n\r\n")
+        #expect(answer.statuses == [400, 200], "\(answer)")
+        #expect(answer.contains("\"code\":\"precondition_not_supported\""), "\(answer)")
+        #expect(answer.contains("\"applied\":\"no\""), "\(answer)")
+        await server.stop()
+    }
+
+    @Test(arguments: [
+        "", "x", "-1", "+1", "1.5", "1 2", "12345678901", "0x1", "1, 2", "5\r\nX-Request-Timeout-Ms: 5",
+    ])
+    func `a time-out that is not one is refused on a write`(value: String) async throws {
+        let server = try await TestServer.start()
+        let fields = "Host: a\r\nX-Request-Timeout-Ms: \(value)\r\nConnection: close\r\n"
+        let write = try await server.exchange("POST /write HTTP/1.1\r\n\(fields)Content-Length: 1\r\n\r\nx")
+        #expect(write.statuses == [400], "\(write)")
+        #expect(write.contains("\"code\":\"bad_timeout\"") && write.contains("\"applied\":\"no\""), "\(write)")
+        let read = try await server.exchange("GET /get HTTP/1.1\r\n\(fields)\r\n")
+        #expect(read.statuses == [200], "\(read)")
+        await server.stop()
+    }
+
+    @Test func `a deadline counts from when the request came, and a request without a time-out has none`() async throws
+    {
+        let deadlines = Deadlines()
+        let server = try await TestServer.start { _ in
+            [
+                Route(
+                    path: "/more", handler: "more", kind: .data(isWrite: true),
+                    actions: [
+                        (
+                            .POST,
+                            { request, responder in
+                                deadlines.note(request.deadlineNanoseconds)
+                                responder.respond(.json(.ok, []))
+                            }
+                        )
+                    ])
+            ]
+        }
+        let before = Timestamp.monotonicNanoseconds()
+        let client = try await server.connect()
+        client.send("POST /more HTTP/1.1\r\nHost: a\r\nX-Request-Timeout-Ms: 60000\r\n\r\n")
+        _ = try await client.receiveAnswers(1)
+        let after = Timestamp.monotonicNanoseconds()
+        let deadline = try #require(deadlines.all.first ?? nil)
+        #expect(deadline <= after + 60_000_000_000)
+        // The socket counts in ticks of the kernel, at most 10 ms each.
+        #expect(deadline + 20_000_000 >= before + 60_000_000_000)
+        client.send("POST /more HTTP/1.1\r\nHost: a\r\n\r\n")
+        _ = try await client.receiveAnswers(2)
+        #expect(deadlines.all.last == .some(nil))
+        client.close()
+        await server.stop()
+    }
+}
+
+/// What requests had as their deadline.
+private final class Deadlines: Sendable {
+    private let noted = Mutex<[UInt64?]>([])
+
+    var all: [UInt64?] { self.noted.withLock { $0 } }
+
+    func note(_ deadline: UInt64?) { self.noted.withLock { $0.append(deadline) } }
 }

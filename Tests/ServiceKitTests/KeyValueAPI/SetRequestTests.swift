@@ -41,12 +41,12 @@ import Testing
             let parsed = try self.parse(
                 .sample(
                     method,
-                    query: "key=a%23b%00+%C3%A9",
+                    query: "key=a%23b%00+%20%C3%A9",
                     contentType: "application/octet-stream",
                     body: [0, 10, 255]
                 )
             )
-            #expect(parsed.key == Array("a#b\0 é".utf8))
+            #expect(parsed.key == Array("a#b\0+ é".utf8))
             #expect(parsed.value == [0, 10, 255])
         }
     }

@@ -48,7 +48,7 @@ import Testing
                 #""checks":[{"name":"log_writable","status":"failing","message":"no \"space\""},"#
                     + #"{"name":"upstream","status":"ok","message":null}],"#
                     + #""replay":{"bytes_read":25,"bytes_total":100,"records":7,"progress_ratio":0.25,"#
-                    + #""bytes_per_second":50,"eta_seconds":1.5}}"#
+                    + #""bytes_per_second":50,"eta_seconds":1.5}}"# + "\n"
             )
         )
         #expect(checks.utf8.count + 2 * #""since":"2026-01-01T00:00:00.000Z","#.utf8.count == replaying.utf8.count)
@@ -131,7 +131,7 @@ import Testing
         let text = Self.document(gate)
         #expect(text.hasPrefix(#"{"status":"ok","service":"test","state":"ready","serving":"all","time":""#))
         #expect(text.contains(#"{"name":"log_space","status":"warning","since":""#))
-        #expect(text.hasSuffix(#"Z","message":"no space"}]}"#))
+        #expect(text.hasSuffix(#"Z","message":"no space"}]}"# + "\n"))
     }
 
     @Test func `a switch never opens what a state has closed`() {

@@ -37,12 +37,16 @@ struct CompactionTests {
             let after = open.log.statistics.space
             #expect(after.sizeBytes < before.sizeBytes && after.segments.count == 1)
             #expect(after.liveBytes == before.liveBytes)
+            let active = after.segments[0]
+            let records = UInt64(open.client.records.count) + active.lastRevision + 1 - active.name.firstRevision
+            #expect(after.records == records && records < before.records)
             #expect(outcome.bytesBefore == before.sizeBytes && outcome.bytesAfter == after.sizeBytes)
             #expect(outcome.keysKept == UInt64(open.client.records.count))
             Self.fill(open, rounds: 10, generator: &generator)
             let again = try OpenLog(fileSystem.kill(), Self.configuration(), keepsHistory: false)
             #expect(again.client.records == open.client.records, "round \(round)")
             #expect(again.log.statistics.space.liveBytes == open.log.statistics.space.liveBytes)
+            #expect(again.log.statistics.space.records == open.log.statistics.space.records)
             again.log.close()
         }
         open.log.close()

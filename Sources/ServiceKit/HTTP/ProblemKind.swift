@@ -1,0 +1,51 @@
+/// A problem that a handler can answer: its status and its code. Tables of them say what each handler can answer.
+package struct ProblemKind: Hashable, Sendable {
+    package let status: UInt
+    /// As in ``Problem/code``.
+    package let code: String
+
+    package init(_ status: UInt, _ code: String) {
+        self.status = status
+        self.code = code
+    }
+}
+
+extension ProblemKind {
+    /// What the server itself can answer on any route, and where there is none.
+    package static let ofServer = [
+        Self(400, "bad_request"), Self(408, "request_timeout"), Self(413, "body_too_large"),
+        Self(417, "expectation_failed"), Self(500, "internal_error"), Self(503, "draining"), Self(503, "shutdown"),
+    ]
+
+    /// What it can answer where there is no route, besides; also for heads that never came to name one.
+    package static let ofNoRoute = [
+        Self(404, "route_not_found"), Self(414, "target_too_long"), Self(431, "headers_too_large"),
+        Self(431, "too_many_headers"), Self(501, "method_not_implemented"), Self(505, "http_version_not_supported"),
+    ]
+
+    /// On a route, to a method that it does not take.
+    package static let ofOtherMethod = Self(405, "method_not_allowed")
+
+    /// Sent to a connection before it has sent a request; counted in `http_connections_rejected_total`.
+    package static let ofConnection = [Self(503, Problem.tooManyConnectionsCode)]
+
+    /// While data routes are not taken: the service starts or stops.
+    package static let ofGate = [Self(503, "starting"), Self(503, "draining")]
+
+    /// On routes that write, before the action sees the request.
+    package static let ofWriteAdmission = [
+        Self(503, "read_only"), Self(400, "precondition_not_supported"), Self(400, "bad_timeout"),
+    ]
+
+    /// What is wrong with a query.
+    package static let ofQuery = [
+        Self(400, "bad_query"), Self(400, "unknown_parameter"), Self(400, "duplicate_parameter"),
+    ]
+
+    /// Of `/admin` and what lies below it.
+    package static let ofAdmin =
+        ofQuery + [
+            Self(400, "not_json"), Self(400, "bad_json"), Self(401, "unauthorized"), Self(403, "forbidden"),
+            Self(415, "unsupported_media_type"),
+        ]
+}

@@ -1,0 +1,33 @@
+import Foundation
+import NIOHTTP1
+import ServiceKit
+import Testing
+
+@testable import APIGateway
+
+@Suite struct `What the gateway says of a failure on the way to kv-service` {
+    static let failures: [UpstreamFailure] = [
+        .poolExhausted, .connect("refused"), .circuitOpen(retryAfterSeconds: 1), .timeout(sent: true),
+        .timeout(sent: false), .reset(sent: true), .reset(sent: false), .protocolError("x"), .shuttingDown,
+    ]
+
+    @Test func `is declared, so that its series begin at 0`() throws {
+        let address = try #require(UpstreamAddress("http://127.0.0.1:8081"))
+        var said: Set<ProblemKind> = []
+        for operation in [UpstreamOperation.get, .set, .delete] {
+            for failure in Self.failures {
+                let problem = failure.problem(for: operation, upstream: address)
+                let kind = ProblemKind(problem.status.code, problem.code)
+                said.insert(kind)
+                for handler in Gateway.handlers { #expect(handler.problems.contains(kind), "\(kind)") }
+            }
+        }
+        let page = "\(#filePath.split(separator: "Tests/APIGatewayTests")[0])Docs/API.md"
+        let rows = try String(contentsOfFile: page, encoding: .utf8).split(separator: "\n")
+        for kind in said {
+            let row = rows.first { $0.hasPrefix("| ") && $0.contains("`\(kind.code)`") }
+            #expect(row?.split(separator: "|")[0].contains("\(kind.status)") == true, "\(kind)")
+        }
+        #expect(said == Set(UpstreamFailure.problems), "declared, and never said")
+    }
+}

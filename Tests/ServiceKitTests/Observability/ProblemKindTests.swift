@@ -1,0 +1,72 @@
+import Foundation
+import NIOHTTP1
+import PrometheusMetrics
+import Testing
+
+@testable import ServiceKit
+
+@Suite struct `The table of problems` {
+    static let all =
+        ProblemKind.ofServer + ProblemKind.ofNoRoute + ProblemKind.ofConnection + ProblemKind.ofAdmin
+        + ProblemKind.ofSet + ProblemKind.ofGet + ProblemKind.ofDelete + [ProblemKind.ofOtherMethod]
+
+    @Test func `gives each code one status`() {
+        let statuses = Dictionary(grouping: Set(Self.all), by: \.code)
+        #expect(statuses.filter { $0.value.count > 1 }.isEmpty)
+    }
+
+    /// Codes of the sources that are not in the table would begin late in the metrics.
+    @Test func `has every problem that ServiceKit's sources make`() throws {
+        let sources = "\(#filePath.split(separator: "Tests/ServiceKitTests")[0])Sources/ServiceKit"
+        let files = try #require(FileManager.default.enumerator(atPath: sources))
+        var found: Set<String> = []
+        for case let name as String in files where name.hasSuffix(".swift") {
+            let text = try String(contentsOfFile: "\(sources)/\(name)", encoding: .utf8)
+            for match in text.matches(of: /code: "([a-z_]+)"/) { found.insert(String(match.1)) }
+            for match in text.matches(of: /(?:problem|badRequest)\(\s*"([a-z_]+)",/) { found.insert(String(match.1)) }
+        }
+        #expect(found.count > 30, "the search found too little")
+        #expect(found.subtracting(Self.all.map(\.code)) == [])
+    }
+
+    /// Those of the gateway are looked for in its own tests.
+    @Test func `is in Docs API md, with the same statuses`() throws {
+        let path = "\(#filePath.split(separator: "Tests/ServiceKitTests")[0])Docs/API.md"
+        let page = try String(contentsOfFile: path, encoding: .utf8)
+        for problem in Self.all + [ProblemKind(409, "compaction_running")] {
+            let row = page.split(separator: "\n").first { $0.hasPrefix("| ") && $0.contains("`\(problem.code)`") }
+            #expect(row?.split(separator: "|")[0].contains("\(problem.status)") == true, "\(problem)")
+        }
+    }
+
+    @Test func `is where a handler's series begin`() {
+        let registry = MetricsRegistry()
+        let declaration = HandlerDeclaration("kv_set", [.POST, .PUT], problems: ProblemKind.ofSet)
+        _ = HTTPMetrics(registry: registry, declarations: [declaration], nowNanoseconds: 0)
+        let text = String(decoding: registry.render(), as: UTF8.self)
+        for problem in ProblemKind.ofSet + ProblemKind.ofServer {
+            for method in ["POST", "PUT"] {
+                let labels = "handler=\"kv_set\",method=\"\(method)\",status=\"\(problem.status)\""
+                #expect(text.contains("\nhttp_requests_total{\(labels)} 0\n"), "\(labels)")
+            }
+            let labels = "handler=\"kv_set\",reason=\"\(problem.code)\""
+            #expect(text.contains("\nhttp_request_failures_total{\(labels)} 0\n"), "\(labels)")
+        }
+        for status in [400, 404, 408, 413, 414, 431, 501, 503, 505] {
+            #expect(text.contains("{handler=\"other\",method=\"OTHER\",status=\"\(status)\"} 0\n"), "\(status)")
+        }
+        #expect(text.contains("{handler=\"kv_set\",method=\"GET\",status=\"405\"} 0\n"))
+    }
+
+    @Test func `tells an answer that is not declared`() {
+        let set = HandlerDeclaration("kv_set", [.POST], problems: ProblemKind.ofSet)
+        #expect(set.permits(status: 200, code: nil) && set.permits(status: 507, code: "disk_full"))
+        #expect(set.permits(status: 500, code: "internal_error"), "the server's own problems are every handler's")
+        #expect(!set.permits(status: 404, code: "key_not_found"))
+        #expect(!set.permits(status: 503, code: "disk_full"))
+        #expect(!set.permits(status: 201, code: nil))
+        let passing = HandlerDeclaration("api_set", [.POST], problems: ProblemKind.ofSet, passesProblemsOn: true)
+        #expect(passing.permits(status: 429, code: "of_another_version"))
+        #expect(!passing.permits(status: 503, code: "disk_full"))
+    }
+}
