@@ -26,7 +26,8 @@ struct HeadFields {
 
     init() {}
 
-    /// - Throws: a 400 for a line that is no field: no name, a name or a value with characters that it can't have.
+    /// - Throws: a 400 for a line that is no field: no colon, no name, a name or a value with characters that it can't
+    ///   have.
     init(_ headers: HeaderFields) throws(Problem) {
         try headers.forEach { (name: Span<UInt8>, value: Span<UInt8>) throws(Problem) in
             guard ASCII.isToken(name), ASCII.isFieldValue(value) else {
