@@ -88,7 +88,8 @@ struct HeadFields {
         return number
     }
 
-    /// `host [":" port]` by its characters; what the host is called makes no difference to this server.
+    /// `host [":" port]` by its characters; what the host is called makes no difference to this server. It may be empty:
+    /// that is what a client sends whose target has no authority (RFC 9112, section 3.2), such as a load balancer's check.
     private static func isHost(_ host: Span<UInt8>) -> Bool {
         for index in host.indices {
             switch host[index] {
@@ -101,6 +102,6 @@ struct HeadFields {
                 guard ASCII.isTokenCharacter(host[index]) else { return false }
             }
         }
-        return !host.isEmpty
+        return true
     }
 }

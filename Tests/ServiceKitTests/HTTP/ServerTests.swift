@@ -165,6 +165,8 @@ import Testing
         "\r\n\r\nGET /get?x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
         "GET /get?x HTTP/1.1\r\nhOST:\t a:80 \t\r\nConnection: close\r\n\r\n",
         "GET /get?x HTTP/1.1\r\nHost: [::1]:8080\r\nConnection: close\r\n\r\n",
+        "GET /get?x HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n",
+        "GET /get?x HTTP/1.1\r\nHost: \t\r\nConnection: close\r\n\r\n",
     ])
     func `unusual requests that mean one thing are taken`(request: String) async throws {
         let server = try await TestServer.start()
