@@ -87,7 +87,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         self.remoteAddress = address.flatMap { $0.ipAddress }.map { "\($0):\(address?.port ?? 0)" } ?? ""
         self.peerIsLoopback = address.map(Self.isLoopback) ?? false
         self.loop.add(self)
-        if self.loop.isDraining { self.drain() }
+        if self.loop.isDraining { self.drain(now: self.now) }
         context.fireChannelActive()
     }
 

@@ -35,7 +35,15 @@ struct RequestReader {
     /// Whether bytes wait that can be taken without any others.
     var holdsBytes: Bool { self.held.readableBytes > 0 && !self.needsMore }
 
-    /// - Returns: false when more would wait than may.
+    /// Whether the head of a further request waits, whole or not fit to be taken. To be asked between requests only.
+    var holdsHead: Bool {
+        guard self.holdsBytes else { return false }
+        var scanner = self.scanner
+        let held = self.held
+        return scanner.scan(held.readableBytesUInt8Span) != .incomplete
+    }
+
+    /// - Returns: false when more would wait than may; nothing of `received` is taken then.
     mutating func append(_ received: ByteBuffer) -> Bool {
         self.needsMore = false
         if self.held.readableBytes == 0 {

@@ -262,7 +262,7 @@ package final class ServiceRuntime: Sendable {
         self.events.tell(.shutdownStarted, .notice, "shutdown started", isLogged: false)
         self.gate.set(.draining)
         for server in servers { server.beginDrain() }
-        var cut = 0
+        var cut = HTTPServer.Cut()
         for server in servers {
             // A tenth of the time is kept for bringing the data to rest.
             let left = (deadline - .now) * 9 / 10
@@ -272,7 +272,18 @@ package final class ServiceRuntime: Sendable {
         try await stop()
         // Not to the last moment: that the collector takes nothing must not make the stop a failure.
         self.tracer?.stop(timeout: (deadline - .now) / 2)
-        if cut > 0 { throw ServiceFailure(.failure, "\(cut) requests were cut off") }
+        if let words = cut.words { throw ServiceFailure(.failure, words) }
+    }
+}
+
+extension HTTPServer.Cut {
+    /// For the log; nil when nothing was cut.
+    fileprivate var words: String? {
+        let requests = self.requests == 0 ? nil : "\(self.requests) requests were answered 503 before they were done"
+        let responses =
+            self.responses == 0 ? nil : "\(self.responses) connections were closed before their answers were sent"
+        let parts = [requests, responses].compactMap { $0 }
+        return parts.isEmpty ? nil : "the time was over: " + parts.joined(separator: ", ")
     }
 }
 

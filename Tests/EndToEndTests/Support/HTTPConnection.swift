@@ -8,13 +8,18 @@ final class HTTPConnection {
     private var unread: [UInt8] = []
 
     /// Connects to `127.0.0.1`. Each call waits at most `timeoutSeconds` for bytes.
-    init(port: UInt16, timeoutSeconds: Int = 30) throws {
+    ///
+    /// - Parameter receiveBufferBytes: how much the system takes before the test reads; nil for its default.
+    init(port: UInt16, timeoutSeconds: Int = 30, receiveBufferBytes: Int32? = nil) throws {
         self.descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard self.descriptor >= 0 else { throw SystemCallError(call: "socket", code: errno) }
         var timeout = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
         let size = socklen_t(MemoryLayout<timeval>.size)
         setsockopt(self.descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, size)
         setsockopt(self.descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, size)
+        if var bytes = receiveBufferBytes {
+            setsockopt(self.descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
+        }
         var one: Int32 = 1
         setsockopt(self.descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
         var address = sockaddr_in()

@@ -148,6 +148,7 @@ import Testing
         let answered = try #require(
             server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}"))
         #expect(answered < 40, "\(answered)")
+        #expect(server.metric("http_responses_cut_total{reason=\"write_timeout\"}") == 1)
         client.close()
         await server.stop()
     }
@@ -166,6 +167,27 @@ import Testing
         try await client.startReading()
         let answer = try await client.receiveToEnd(within: .seconds(20))
         #expect(answer.statuses == Array(repeating: 200, count: 21))
+        await server.stop()
+    }
+
+    @Test func `a client that takes its answers more slowly than an idle connection may last gets everything`()
+        async throws
+    {
+        var limits = HTTPServer.Limits()
+        limits.idleTimeout = .milliseconds(100)
+        limits.sweepInterval = .milliseconds(20)
+        let server = try await TestServer.start(limits: limits)
+        let client = try await server.connect()
+        try await client.stopReading()
+        client.send(String(repeating: "GET /large HTTP/1.1\r\nHost: a\r\n\r\n", count: 20))
+        try await server.eventually {
+            (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) > 2
+        }
+        // Until the loop has looked at this connection ten times more than its idle time.
+        let looks = ContinuousClock.now + .milliseconds(1_000)
+        try await server.eventually { ContinuousClock.now > looks || server.metrics.connections == 0 }
+        try await client.startReading()
+        #expect(try await client.receiveToEnd(within: .seconds(20)).statuses == Array(repeating: 200, count: 20))
         await server.stop()
     }
 

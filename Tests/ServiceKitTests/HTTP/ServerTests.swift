@@ -313,6 +313,24 @@ import Testing
         await server.stop()
     }
 
+    @Test func `a client that closes its half gets its answers whole, however much of them waits for the socket`()
+        async throws
+    {
+        let server = try await TestServer.start()
+        let client = try await server.connect()
+        try await client.stopReading()
+        client.send(String(repeating: "GET /large HTTP/1.1\r\nHost: a\r\n\r\n", count: 24))
+        client.endSending()
+        try await server.eventually {
+            (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) > 2
+        }
+        try await client.startReading()
+        let answers = try await client.receiveToEnd(within: .seconds(20))
+        #expect(answers.statuses == Array(repeating: 200, count: 24))
+        #expect(answers.utf8.count > 24 << 20)
+        await server.stop()
+    }
+
     @Test func `a client that closes its half within a request is closed without a word`() async throws {
         let server = try await TestServer.start()
         for part in ["", "GET /ge", "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe"] {
