@@ -46,21 +46,26 @@ struct KVRoutes {
 
     private func delete(_ request: HTTPRequest, _ responder: Responder) {
         let key: [UInt8]
-        do { key = try KeyParameter.key(of: request, limits: self.limits, applied: .no) } catch {
+        do { key = try KeyParameter.storedKey(of: request, limits: self.limits, applied: .no) } catch {
             return responder.fail(error)
         }
         guard let session = self.store.session else { return responder.fail(Self.starting) }
         let asked = Asked(request)
-        session.delete(key) { result in self.answer(asked, responder, .delete, result) }
+        let tooLarge = self.limits.keyTooLarge(bytes: key.count, applied: .no)
+        session.delete(key) { result in
+            if case .deleted(_, existed: false) = result.outcome, let tooLarge { return responder.fail(tooLarge) }
+            self.answer(asked, responder, .delete, result)
+        }
     }
 
     private func get(_ request: HTTPRequest, _ responder: Responder) {
         let key: [UInt8]
-        do { key = try KeyParameter.key(of: request, limits: self.limits, applied: nil) } catch {
+        do { key = try KeyParameter.storedKey(of: request, limits: self.limits, applied: nil) } catch {
             return responder.fail(error)
         }
         guard let session = self.store.session else { return responder.fail(Self.starting) }
         let metrics = self.metrics
+        let limits = self.limits
         session.get(key) { outcome in
             let trace = responder.request.trace.mark(atNanoseconds: Timestamp.wallClockNanoseconds())
             switch outcome {
@@ -71,7 +76,7 @@ struct KVRoutes {
                     KeyValueAnswer.value(value, version: version, as: ValueRepresentation(accept: request.headers)))
             case .missing:
                 metrics.record(.get, .missing, since: request.receivedAtNanoseconds, in: trace)
-                responder.fail(KeyValueAnswer.keyNotFound)
+                responder.fail(limits.keyTooLarge(bytes: key.count, applied: nil) ?? KeyValueAnswer.keyNotFound)
             }
         }
     }

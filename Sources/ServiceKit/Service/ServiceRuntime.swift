@@ -250,6 +250,7 @@ package final class ServiceRuntime: Sendable {
         var limits = HTTPServer.Limits()
         limits.connections = self.connectionLimit.connections
         limits.rejectedConnections = self.connectionLimit.rejectedConnections
+        limits.targetBytes = KeyValueLimits.longestTargetBytes
         return HTTPServer(
             group: self.group, address: address, limits: limits, metrics: self.httpMetrics,
             slowRequests: self.slowRequests, accessLog: self.accessLog, tracer: self.tracer, gate: self.gate,
