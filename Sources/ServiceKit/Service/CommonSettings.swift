@@ -46,6 +46,19 @@ package struct CommonSettings: Sendable {
     }
 }
 
+extension CommonSettings {
+    /// What is wrong with the values together.
+    package func contradictions(_ settings: ResolvedSettings) -> [ConfigurationError] {
+        let listen = settings[self.listen]
+        guard listen.port != 0, settings[self.adminListen] == listen else { return [] }
+        return [
+            settings.error(
+                self.adminListen,
+                "\(listen) is --listen; leave it out to serve /metrics and /admin there, or choose another address")
+        ]
+    }
+}
+
 extension SettingKind where Value == Int {
     /// A number of event loops, or `auto` for the number of cores, which is 0 here.
     fileprivate static var eventLoops: SettingKind {
