@@ -17,6 +17,7 @@ final class Gateway: Sendable {
     private static let failureReasons = [
         "circuit_open", "disk_full", "draining", "internal_error", "overloaded", "read_only", "segment_unavailable",
         "starting", "store_failed", "upstream_invalid", "upstream_reset", "upstream_timeout", "upstream_unreachable",
+        "value_too_large",
     ]
 
     private let runtime: ServiceRuntime

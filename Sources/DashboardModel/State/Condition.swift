@@ -81,6 +81,7 @@ extension TargetState {
                 return admin.log?.state == "failed" ? nil : Condition(.critical, "log not writable")
             case "upstream_reachable": return Condition(.critical, "upstream not ready")
             case "upstream_circuit": return Condition(.critical, "circuit open")
+            case "upstream_writes": return Condition(.warning, "no writes")
             default: return Condition(.critical, "\(check.name) fails")
             }
         }
