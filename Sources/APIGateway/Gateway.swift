@@ -72,6 +72,7 @@ final class Gateway: Sendable {
                 handler: "api_set",
                 kind: .data(isWrite: true),
                 bodyLimitBytes: self.keyValueLimits.maxSetBodyBytes,
+                bodyRefusal: { [keyValueLimits] in SetRequest.refusal(ofBody: $1, $0, limits: keyValueLimits) },
                 actions: [(.POST, forwarder.set), (.PUT, forwarder.set)]
             ),
             Route(

@@ -25,7 +25,9 @@ struct KVRoutes {
         [
             Route(
                 path: "/kv/set", handler: "kv_set", kind: .data(isWrite: true),
-                bodyLimitBytes: self.limits.maxSetBodyBytes, actions: [(.POST, self.set), (.PUT, self.set)]),
+                bodyLimitBytes: self.limits.maxSetBodyBytes,
+                bodyRefusal: { [limits] in SetRequest.refusal(ofBody: $1, $0, limits: limits) },
+                actions: [(.POST, self.set), (.PUT, self.set)]),
             Route(path: "/kv/get", handler: "kv_get", kind: .data(isWrite: false), actions: [(.GET, self.get)]),
             Route(
                 path: "/kv/delete", handler: "kv_delete", kind: .data(isWrite: true), actions: [(.DELETE, self.delete)]),

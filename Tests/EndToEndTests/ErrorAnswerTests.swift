@@ -115,6 +115,19 @@ extension EndToEnd {
             #expect(escaped.status == 200, "a value within the limit may be escaped in full: \(escaped.text)")
         }
 
+        @Test(arguments: Front.allCases)
+        func `a client that asks before it sends too large a value is refused at once`(front: Front) throws {
+            let services = try Services()
+            let client = try KeyValueClient(services, through: front)
+            try client.connection.send(
+                Array("PUT /\(front.rawValue)/set?key=k HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\n".utf8)
+                    + Array("Content-Type: application/octet-stream\r\nContent-Length: 65537\r\n\r\n".utf8))
+            let answer = try client.connection.receive()
+            try self.problem(answer, 413, code: "value_too_large", applied: "no")
+            #expect(answer["Connection"] == "close")
+            #expect(try client.connection.isClosedByServer())
+        }
+
         @Test func `what was stored under larger limits can be read and deleted, and fails alone through the gateway`()
             throws
         {
