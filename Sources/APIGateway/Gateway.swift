@@ -93,6 +93,7 @@ final class Gateway: Sendable {
     /// Takes requests from now on, whether kv-service is there or not: `/readyz` says so, and each request finds out.
     func start() async {
         self.runtime.gate.set(.ready)
+        MemoryTrim(registry: self.runtime.registry, logger: self.runtime.logger).start()
         guard let pool = self.pools.withLock({ $0.first }) else { return }
         let (monitor, events, admin) = (self.monitor, self.runtime.events, self.admin)
         pool.eventLoop.execute {

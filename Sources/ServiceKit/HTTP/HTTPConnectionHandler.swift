@@ -24,7 +24,10 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     /// Answers that wait for the end of the burst beyond this are sent before more requests are taken.
-    private static let outputLimitBytes = 65_536
+    private static let outputLimitBytes = 32_768
+    /// And no more requests are taken while more than this waits for the peer: with the answer that crosses it, that is
+    /// what a peer costs that takes nothing.
+    static let unsentLimit = ChannelOptions.Types.WriteBufferWaterMark(low: 4_096, high: 16_384)
 
     let loop: HTTPServerLoop
     /// Position among the loop's connections.
@@ -122,6 +125,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     func read(context: ChannelHandlerContext) {
         if self.demand == .nothing, !self.isWritable || self.reader.holdsBytes {
             self.readIsDue = true
+            if !self.isWritable { self.reader.compact() }
         } else {
             context.read()
         }

@@ -22,7 +22,7 @@ struct RequestReader {
         case refused
     }
 
-    private var held = ByteBuffer()
+    private(set) var held = ByteBuffer()
     private var scanner: HeadScanner
     private var chunks = ChunkedBodyDecoder()
     /// Whether what is held is the beginning of a head, all of it scanned.
@@ -53,6 +53,12 @@ struct RequestReader {
         guard self.held.readableBytes + received.readableBytes <= Self.heldLimitBytes else { return false }
         self.held.writeImmutableBuffer(received)
         return true
+    }
+
+    /// Gives a receive buffer back of which only a part waits. To be called when what waits may do so for long.
+    mutating func compact() {
+        guard self.held.storageCapacity > 4_096 + 2 * self.held.readableBytes else { return }
+        self.held = ByteBuffer(bytes: self.held.readableBytesView)
     }
 
     mutating func dropAll() {
