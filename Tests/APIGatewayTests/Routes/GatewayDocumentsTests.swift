@@ -5,7 +5,7 @@ import Testing
 
 @testable import APIGateway
 
-@Suite struct `What the gateway tells of itself` {
+@Suite(.timeLimit(.minutes(1))) struct `What the gateway tells of itself` {
     private func document(_ monitor: UpstreamMonitor) -> String {
         let admin = GatewayAdmin(monitor: monitor, timeoutNanoseconds: 3_000_000_000)
         var writer = JSONWriter()

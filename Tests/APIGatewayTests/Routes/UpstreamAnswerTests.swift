@@ -2,7 +2,7 @@ import Testing
 
 @testable import APIGateway
 
-@Suite struct `An answer of kv-service` {
+@Suite(.timeLimit(.minutes(1))) struct `An answer of kv-service` {
     @Test func `that the key is missing is a missing key`() async throws {
         let upstream = FakeUpstream { _ in FakeAnswer.missing }
         try await withGateway(upstream: upstream) { gateway in

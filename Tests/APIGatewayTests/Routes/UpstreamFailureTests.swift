@@ -5,7 +5,7 @@ import Testing
 
 @testable import APIGateway
 
-@Suite struct `When kv-service` {
+@Suite(.timeLimit(.minutes(1))) struct `When kv-service` {
     private func unusedPort() async throws -> Int {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "127.0.0.1", port: 0).get()

@@ -5,7 +5,7 @@ import Testing
 
 @testable import APIGateway
 
-@Suite struct `A probe of kv-service` {
+@Suite(.timeLimit(.minutes(1))) struct `A probe of kv-service` {
     private func readinessDocument(of service: String) -> [FakeStep] {
         let gate = ServiceGate(service: service)
         gate.add(.init(name: "fine") { nil })
@@ -152,7 +152,7 @@ import Testing
     }
 }
 
-@Suite struct `The readiness of the gateway` {
+@Suite(.timeLimit(.minutes(1))) struct `The readiness of the gateway` {
     private func failing(_ gateway: ForwarderHarness) -> [String] {
         gateway.monitor.checks.filter { $0.failure() != nil }.map(\.name)
     }

@@ -5,7 +5,7 @@ import ServiceKit
 import Testing
 
 /// How the server stops, and what it answers while the service is not ready.
-@Suite struct ServerDrainTests {
+@Suite(.timeLimit(.minutes(1))) struct ServerDrainTests {
     @Test func `a drain closes idle connections, answers the requests that were read, and takes no new connection`()
         async throws
     {

@@ -3,7 +3,7 @@ import ServiceKit
 import Testing
 
 /// The limits that one client runs into, each with its answer.
-@Suite struct ServerLimitTests {
+@Suite(.timeLimit(.minutes(1))) struct ServerLimitTests {
     static let close = "GET /get?last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
     @Test func `a target of 8 KiB is taken and one byte more is 414`() async throws {

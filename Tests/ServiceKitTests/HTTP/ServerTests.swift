@@ -4,7 +4,7 @@ import ServiceKit
 import Testing
 
 /// What a client sees of the server, over a real connection.
-@Suite struct ServerTests {
+@Suite(.timeLimit(.minutes(1))) struct ServerTests {
     static let close = "GET /get?last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
     @Test func `an answer has the fields that every answer has`() async throws {

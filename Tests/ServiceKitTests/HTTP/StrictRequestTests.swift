@@ -1,7 +1,7 @@
 import Testing
 
 /// What two parsers of one connection could read differently is refused, and the connection ends.
-@Suite struct StrictRequestTests {
+@Suite(.timeLimit(.minutes(1))) struct StrictRequestTests {
     struct Case: CustomTestStringConvertible, Sendable {
         let name: String
         let request: String
