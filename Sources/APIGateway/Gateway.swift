@@ -37,6 +37,9 @@ final class Gateway: Sendable {
         )
         var upstreamLimits = UpstreamLimits()
         upstreamLimits.maxBodyBytes = max(upstreamLimits.maxBodyBytes, self.keyValueLimits.maxValueBytes)
+        let eventLoops = GatewaySettings.common.eventLoopCount(settings)
+        let base = GatewayProgram.baseFiles(eventLoops: eventLoops)
+        upstreamLimits.fit(files: runtime.connectionLimit.ownFiles - base, eventLoops: eventLoops)
         self.upstreamLimits = upstreamLimits
         self.timeoutNanoseconds = settings[GatewaySettings.upstreamTimeout].wholeNanoseconds
         let monitor = UpstreamMonitor(

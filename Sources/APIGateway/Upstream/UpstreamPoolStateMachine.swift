@@ -3,7 +3,7 @@ import DequeModule
 /// Decides which connection of one event loop carries which request: a bounded set of connections, one request in
 /// flight on each, and a bounded queue of requests that wait for one.
 ///
-/// Writes get no more than three quarters of the connections and of the queue: when the disk of kv-service stalls, each
+/// Writes get no more than three quarters of the connections and of the queue, if there is more than one: when the disk of kv-service stalls, each
 /// of them holds its connection until its deadline, and reads, which kv-service goes on answering, must find one.
 ///
 /// Pure: it opens, writes and closes nothing itself, but says what to do. A connection is in one of these states:
@@ -30,8 +30,8 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
         /// that it is not kv-service that closes a connection just as a request is written to it.
         var idleNanoseconds: UInt64 = 30_000_000_000
 
-        /// The part of `all` that writes may take; everything of fewer than four.
-        fileprivate static func forWrites(of all: Int) -> Int { all - all / 4 }
+        /// The part of `all` that writes may take: all but one of two and three, and the one that there is.
+        fileprivate static func forWrites(of all: Int) -> Int { all - max(all / 4, min(1, all - 1)) }
     }
 
     private struct Waiting {
@@ -77,7 +77,8 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
         }
         let opening = self.connectingCount + (self.hasRoomForConnection ? 1 : 0)
         guard self.waiting.count + 1 <= self.limits.maxWaiting + opening else { return .refuse }
-        if isWrite, self.waitingWrites + 1 > Limits.forWrites(of: self.limits.maxWaiting) + opening { return .refuse }
+        let room = Limits.forWrites(of: self.limits.maxWaiting) + min(opening, self.writesLeft)
+        if isWrite, self.waitingWrites + 1 > room { return .refuse }
         let waiting = Waiting(request: request, isWrite: isWrite)
         if isRetry {
             self.waiting.prepend(waiting)

@@ -78,9 +78,18 @@ package final class HTTPServer: Sendable {
         let limits = self.limits
         let bootstrap = ServerBootstrap(group: self.group)
             .serverChannelOption(.backlog, value: 4_096)
-            .serverChannelOption(.maxMessagesPerRead, value: 256)
+            // Where descriptors are few, no more are taken in a turn than can be refused in it.
+            .serverChannelOption(.maxMessagesPerRead, value: UInt(max(1, min(256, limits.rejectedConnections))))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let most = limits.connections + limits.rejectedConnections + 1
+                    try channel.pipeline.syncOperations.addHandler(
+                        AcceptGate(limit: most, failures: self.metrics.acceptFailures))
+                }
+            }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.writeBufferWaterMark, value: HTTPConnectionHandler.unsentLimit)
             // One buffer per turn, so that no more than one can wait behind an outstanding answer.
             .childChannelOption(.maxMessagesPerRead, value: 1)
             // A client may close its half after its last request and still gets the answer.

@@ -25,6 +25,7 @@ package final class HTTPMetrics: Sendable {
     let handlers: [HTTPHandlerMetrics]
     let acceptedConnections: Counter
     let rejectedConnections: Counter
+    let acceptFailures: Counter
     private let cutResponses: [Counter]
     private let nextRotation = Atomic<UInt64>(0)
     private let views = Mutex<[HTTPLoopCounters]>([])
@@ -55,6 +56,10 @@ package final class HTTPMetrics: Sendable {
             "http_connections_rejected_total",
             help: "Connections that were answered 503 or closed at once, by reason.",
             labels: [("reason", "too_many_connections")]
+        )
+        self.acceptFailures = registry.counter(
+            "http_accept_failures_total",
+            help: "Times that no connection could be accepted, mostly for want of descriptors; it is tried again."
         )
         self.cutResponses = ResponseCut.allCases.map { reason in
             registry.counter(

@@ -1,4 +1,5 @@
 package import Logging
+import NIOCore
 
 /// The settings that both services have, with the same names and meanings.
 package struct CommonSettings: Sendable {
@@ -47,6 +48,11 @@ package struct CommonSettings: Sendable {
 }
 
 extension CommonSettings {
+    /// The number of threads that serve connections.
+    package func eventLoopCount(_ settings: ResolvedSettings) -> Int {
+        settings[self.eventLoops] == 0 ? System.coreCount : settings[self.eventLoops]
+    }
+
     /// What is wrong with the values together.
     package func contradictions(_ settings: ResolvedSettings) -> [ConfigurationError] {
         let listen = settings[self.listen]

@@ -36,7 +36,7 @@ package final class ServiceRuntime: Sendable {
     /// Names this run of the process: 16 hex digits.
     package let instanceID: String
     package let startedAtNanoseconds = Timestamp.wallClockNanoseconds()
-    let connectionLimit: ConnectionLimit
+    package let connectionLimit: ConnectionLimit
     private let output: LogOutput
     private let accessLog: AccessLog
     private let scrape: MetricsScrape
@@ -49,16 +49,13 @@ package final class ServiceRuntime: Sendable {
     ///   - metricPrefix: of `<prefix>_build_info`, `<prefix>_ready` and what else both services have.
     ///   - handlers: the data routes' handlers with their methods, for the metrics.
     ///   - eventKinds: the kinds of events that only this service tells.
-    ///   - ownFiles: files and sockets that it needs beside its clients' connections, for so many event loops.
+    ///   - connectionLimit: from ``connectionLimit(name:settings:common:own:)``.
     package init(
         name: String, metricPrefix: String, settings: ResolvedSettings, common: CommonSettings,
-        handlers: [(handler: String, methods: [HTTPMethod])], eventKinds: [EventKind], ownFiles: (Int) -> Int
+        handlers: [(handler: String, methods: [HTTPMethod])], eventKinds: [EventKind], connectionLimit: ConnectionLimit
     ) {
-        let openFiles = ProcessSetup.prepare()
-        let loops = settings[common.eventLoops] == 0 ? System.coreCount : settings[common.eventLoops]
-        self.connectionLimit = ConnectionLimit(
-            wanted: settings[common.maxConnections], openFiles: openFiles, ownFiles: ownFiles(loops),
-            listeners: settings[common.adminListen] == nil ? 1 : 2)
+        let loops = common.eventLoopCount(settings)
+        self.connectionLimit = connectionLimit
         self.name = name
         self.metricPrefix = metricPrefix
         self.gate = ServiceGate(service: name)

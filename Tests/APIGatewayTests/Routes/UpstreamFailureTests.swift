@@ -162,7 +162,8 @@ import Testing
 
     @Test func `is slow, what the queue cannot hold is refused at once`() async throws {
         var limits = UpstreamLimits()
-        limits.pool.maxConnections = 2
+        // Two for writes, and one left to reads.
+        limits.pool.maxConnections = 3
         limits.pool.maxWaiting = 1
         limits.waitNanoseconds = 60_000_000_000
         let gate = FakeGate()
