@@ -25,8 +25,11 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     /// Answers that wait for the end of the burst beyond this are sent before more requests are taken.
     private static let outputLimitBytes = 32_768
-    /// And no more requests are taken while more than this waits for the peer: with the answer that crosses it, that is
-    /// what a peer costs that takes nothing.
+    /// No more of the answers is handed to the system while this much of them waits there to be sent. Without this limit
+    /// the system takes some megabytes for a peer that reads nothing, and the requests behind them are carried out.
+    static let unsentInSystemBytes = 131_072
+    /// No more requests are taken while more than this waits for the system: with the answer that crosses it, that is what
+    /// a peer costs that reads nothing.
     static let unsentLimit = ChannelOptions.Types.WriteBufferWaterMark(low: 4_096, high: 16_384)
 
     let loop: HTTPServerLoop

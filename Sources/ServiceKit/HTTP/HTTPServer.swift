@@ -14,6 +14,9 @@ import Synchronization
 /// A connection stays on the event loop that it was given to, and everything about it happens there: reading, the
 /// action, the answer. The server's own methods may be called on any thread.
 package final class HTTPServer: Sendable {
+    /// `TCP_NOTSENT_LOWAT`, which NIO has no name for.
+    private static let unsentInSystem = NIOBSDSocket.Option(rawValue: 25)
+
     private struct State {
         var channel: (any Channel)?
         var loops: [ObjectIdentifier: NIOLoopBound<HTTPServerLoop>] = [:]
@@ -90,6 +93,7 @@ package final class HTTPServer: Sendable {
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: HTTPConnectionHandler.unsentLimit)
+            .childChannelOption(.tcpOption(Self.unsentInSystem), value: HTTPConnectionHandler.unsentInSystemBytes)
             // One buffer per turn, so that no more than one can wait behind an outstanding answer.
             .childChannelOption(.maxMessagesPerRead, value: 1)
             // A client may close its half after its last request and still gets the answer.

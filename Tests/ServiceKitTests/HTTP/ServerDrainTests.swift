@@ -106,7 +106,7 @@ import Testing
         try await client.stopReading()
         client.send(String(repeating: "GET /large HTTP/1.1\r\nHost: a\r\n\r\n", count: 64))
         try await server.eventually {
-            (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) > 2
+            (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) >= 1
         }
         server.server.beginDrain()
         #expect(await server.server.waitUntilDrained(timeout: .milliseconds(100)) == HTTPServer.Cut(responses: 1))
@@ -122,7 +122,7 @@ import Testing
         client.send(String(repeating: "GET /large HTTP/1.1\r\nHost: a\r\n\r\n", count: 24))
         // Nobody reads: the first answers fill the socket, and the requests behind them wait.
         try await server.eventually {
-            (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) > 2
+            (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) >= 1
         }
         server.server.beginDrain()
         let drained = Task { await server.server.waitUntilDrained(timeout: .seconds(20)) }

@@ -147,7 +147,7 @@ import Testing
         // Far from all 64 MiB were made ready: the answers stop when the client takes none.
         let answered = try #require(
             server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}"))
-        #expect(answered < 40, "\(answered)")
+        #expect(answered < 8, "\(answered)")
         #expect(server.metric("http_responses_cut_total{reason=\"write_timeout\"}") == 1)
         client.close()
         await server.stop()
@@ -162,7 +162,7 @@ import Testing
         try await client.stopReading()
         client.send(String(repeating: "GET /large HTTP/1.1\r\nHost: a\r\n\r\n", count: 20) + Self.close)
         try await server.eventually {
-            (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) > 2
+            (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) >= 1
         }
         try await client.startReading()
         let answer = try await client.receiveToEnd(within: .seconds(20))
@@ -181,7 +181,7 @@ import Testing
         try await client.stopReading()
         client.send(String(repeating: "GET /large HTTP/1.1\r\nHost: a\r\n\r\n", count: 20))
         try await server.eventually {
-            (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) > 2
+            (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) >= 1
         }
         // Until the loop has looked at this connection ten times more than its idle time.
         let looks = ContinuousClock.now + .milliseconds(1_000)
