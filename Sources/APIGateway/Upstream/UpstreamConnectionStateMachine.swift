@@ -88,9 +88,10 @@ struct UpstreamConnectionStateMachine {
         }
         // Out of the state before it changes, so that it is not copied.
         self.state = .closed
-        if body.readableBytes == 0 {
+        if body.readableBytes == 0, bytes.readableBytes >= head.contentLength ?? 0 {
             body = bytes
         } else {
+            if body.readableBytes == 0 { body.reserveCapacity(head.contentLength ?? 0) }
             body.writeImmutableBuffer(bytes)
         }
         self.state = .receivingBody(head, body)
