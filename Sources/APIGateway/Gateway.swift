@@ -37,6 +37,9 @@ final class Gateway: Sendable {
         )
         var upstreamLimits = UpstreamLimits()
         upstreamLimits.maxBodyBytes = max(upstreamLimits.maxBodyBytes, self.keyValueLimits.maxValueBytes)
+        let eventLoops = GatewaySettings.common.eventLoopCount(settings)
+        let base = GatewayProgram.baseFiles(eventLoops: eventLoops)
+        upstreamLimits.fit(files: runtime.connectionLimit.ownFiles - base, eventLoops: eventLoops)
         self.upstreamLimits = upstreamLimits
         self.timeoutNanoseconds = settings[GatewaySettings.upstreamTimeout].wholeNanoseconds
         let monitor = UpstreamMonitor(
@@ -71,6 +74,7 @@ final class Gateway: Sendable {
                 handler: "api_set",
                 kind: .data(isWrite: true),
                 bodyLimitBytes: self.keyValueLimits.maxSetBodyBytes,
+                bodyRefusal: { [keyValueLimits] in SetRequest.refusal(ofBody: $1, $0, limits: keyValueLimits) },
                 actions: [(.POST, forwarder.set), (.PUT, forwarder.set)]
             ),
             Route(
@@ -91,6 +95,7 @@ final class Gateway: Sendable {
     /// Takes requests from now on, whether kv-service is there or not: `/readyz` says so, and each request finds out.
     func start() async {
         self.runtime.gate.set(.ready)
+        MemoryTrim(registry: self.runtime.registry, logger: self.runtime.logger).start()
         guard let pool = self.pools.withLock({ $0.first }) else { return }
         let (monitor, events, admin) = (self.monitor, self.runtime.events, self.admin)
         pool.eventLoop.execute {

@@ -86,10 +86,19 @@ final class GatewayAdmin: Sendable {
         upstream.member("circuit", object: self.writeCircuit)
     }
 
-    private func writeCircuit(_ circuit: inout JSONWriter) {
-        let (state, openedAt) = self.monitor.circuit
-        circuit.member("state", state.label)
-        circuit.member("opened_at", openedAt.map { Timestamp.rfc3339(nanosecondsSince1970: $0) })
+    /// The state of the circuits together, which is the worse one's, and then that of each.
+    private func writeCircuit(_ object: inout JSONWriter) {
+        let circuits = UpstreamCircuit.allCases.map { ($0, self.monitor.circuit($0)) }
+        let worst = circuits.map(\.1).max { $0.state.severity < $1.state.severity }
+        if let worst { Self.write(worst, to: &object) }
+        for (circuit, status) in circuits {
+            object.member(name: circuit.label, object: { Self.write(status, to: &$0) })
+        }
+    }
+
+    private static func write(_ circuit: UpstreamCircuits.Status, to object: inout JSONWriter) {
+        object.member("state", circuit.state.label)
+        object.member("opened_at", circuit.openedAtNanoseconds.map { Timestamp.rfc3339(nanosecondsSince1970: $0) })
     }
 }
 
@@ -99,6 +108,14 @@ extension CircuitBreaker.State {
         case .closed: "closed"
         case .open: "open"
         case .halfOpen: "half_open"
+        }
+    }
+
+    fileprivate var severity: Int {
+        switch self {
+        case .closed: 0
+        case .halfOpen: 1
+        case .open: 2
         }
     }
 }

@@ -13,7 +13,23 @@ package enum GatewayProgram: ServiceProgram {
     package static let settings = GatewaySettings.table
     package static let listen = GatewaySettings.common.listen
 
+    /// Files that it needs beside its clients' connections and those to kv-service: three for an event loop.
+    static func baseFiles(eventLoops: Int) -> Int { 17 + 3 * eventLoops }
+
     package static func serve(_ settings: ResolvedSettings) async -> ServiceExit {
+        let limit = ServiceRuntime.connectionLimit(
+            name: Self.name,
+            settings: settings,
+            common: GatewaySettings.common,
+            own: { loops in
+                let base = Self.baseFiles(eventLoops: loops)
+                return .init(
+                    least: base + loops * UpstreamLimits.leastConnections,
+                    most: base + loops * UpstreamLimits().pool.maxConnections
+                )
+            }
+        )
+        guard let limit else { return .configuration }
         let runtime = ServiceRuntime(
             name: Self.name,
             metricPrefix: "gateway",
@@ -21,7 +37,7 @@ package enum GatewayProgram: ServiceProgram {
             common: GatewaySettings.common,
             handlers: Gateway.handlers,
             eventKinds: EventKind.ofGateway,
-            ownFiles: { loops in 24 + loops * (4 + UpstreamLimits().pool.maxConnections) }
+            connectionLimit: limit
         )
         let authorization: AdminAuthorization
         do throws(ServiceFailure) {

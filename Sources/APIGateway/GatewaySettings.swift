@@ -30,6 +30,18 @@ package enum GatewaySettings {
 
     package static let table = SettingsTable(
         environmentPrefix: "GATEWAY_",
-        settings: Self.common.list(with: [upstream, upstreamTimeout, maxKeyBytes, maxValueBytes])
+        settings: Self.common.list(with: [upstream, upstreamTimeout, maxKeyBytes, maxValueBytes]),
+        check: { Self.common.contradictions($0) + Self.contradictions($0) }
     )
+
+    /// A gateway that is its own kv-service would send itself each request until its connections are used up.
+    private static func contradictions(_ settings: ResolvedSettings) -> [ConfigurationError] {
+        let upstream = settings[Self.upstream].address
+        let own = [settings[Self.common.listen], settings[Self.common.adminListen]].compactMap { $0 }
+        guard own.contains(where: { $0 == upstream || $0.reachableFromThisHost == upstream }) else { return [] }
+        return [
+            settings.error(
+                Self.upstream, "'\(settings[Self.upstream])' is where this gateway listens; it must be kv-service")
+        ]
+    }
 }

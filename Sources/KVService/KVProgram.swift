@@ -13,11 +13,15 @@ package enum KVProgram: ServiceProgram {
     package static let listen = KVSettings.common.listen
 
     package static func serve(_ settings: ResolvedSettings) async -> ServiceExit {
+        // The log's files, those of a compaction and a scrub, and what every process has: three for an event loop.
+        let limit = ServiceRuntime.connectionLimit(
+            name: Self.name, settings: settings, common: KVSettings.common,
+            own: { loops in .init(least: 26 + 3 * loops, most: 40 + 4 * loops) })
+        guard let limit else { return .configuration }
         let runtime = ServiceRuntime(
             name: Self.name, metricPrefix: "kv", settings: settings, common: KVSettings.common,
             handlers: KVRoutes.handlers, adminProblems: CompactionAdmin.problems, eventKinds: EventKind.ofKVService,
-            // The log's files, those of a compaction and a scrub, and what every process has.
-            ownFiles: { loops in 40 + 4 * loops })
+            connectionLimit: limit)
         let authorization: AdminAuthorization
         do { authorization = try AdminAuthorization(tokenFile: settings[KVSettings.common.adminTokenFile]) } catch {
             return await runtime.refuse(error)

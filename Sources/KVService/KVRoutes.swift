@@ -22,7 +22,9 @@ struct KVRoutes {
         [
             Route(
                 path: "/kv/set", handler: "kv_set", kind: .data(isWrite: true),
-                bodyLimitBytes: self.limits.maxSetBodyBytes, actions: [(.POST, self.set), (.PUT, self.set)]),
+                bodyLimitBytes: self.limits.maxSetBodyBytes,
+                bodyRefusal: { [limits] in SetRequest.refusal(ofBody: $1, $0, limits: limits) },
+                actions: [(.POST, self.set), (.PUT, self.set)]),
             Route(path: "/kv/get", handler: "kv_get", kind: .data(isWrite: false), actions: [(.GET, self.get)]),
             Route(
                 path: "/kv/delete", handler: "kv_delete", kind: .data(isWrite: true), actions: [(.DELETE, self.delete)]),
@@ -46,24 +48,27 @@ struct KVRoutes {
 
     private func delete(_ request: HTTPRequest, _ responder: Responder) {
         let key: [UInt8]
-        do { key = try KeyParameter.key(of: request, limits: self.limits, applied: .no) } catch {
+        do { key = try KeyParameter.storedKey(of: request, limits: self.limits, applied: .no) } catch {
             return responder.fail(error)
         }
         guard let session = self.store.session else { return responder.fail(Self.starting) }
         let asked = Asked(request)
         if asked.isLate { return self.answer(asked, responder, .delete, WriteResult.late) }
+        let tooLarge = self.limits.keyTooLarge(bytes: key.count, applied: .no)
         session.delete(key, deadline: asked.deadlineNanoseconds) { result in
+            if case .deleted(_, existed: false) = result.outcome, let tooLarge { return responder.fail(tooLarge) }
             self.answer(asked, responder, .delete, result)
         }
     }
 
     private func get(_ request: HTTPRequest, _ responder: Responder) {
         let key: [UInt8]
-        do { key = try KeyParameter.key(of: request, limits: self.limits, applied: nil) } catch {
+        do { key = try KeyParameter.storedKey(of: request, limits: self.limits, applied: nil) } catch {
             return responder.fail(error)
         }
         guard let session = self.store.session else { return responder.fail(Self.starting) }
         let metrics = self.metrics
+        let limits = self.limits
         session.get(key) { outcome in
             let trace = responder.request.trace.mark(atNanoseconds: Timestamp.wallClockNanoseconds())
             switch outcome {
@@ -74,7 +79,7 @@ struct KVRoutes {
                     KeyValueAnswer.value(value, version: version, as: ValueRepresentation(accept: request.headers)))
             case .missing:
                 metrics.record(.get, .missing, since: request.receivedAtNanoseconds, in: trace)
-                responder.fail(KeyValueAnswer.keyNotFound)
+                responder.fail(limits.keyTooLarge(bytes: key.count, applied: nil) ?? KeyValueAnswer.keyNotFound)
             }
         }
     }

@@ -44,7 +44,8 @@ package enum KVSettings {
             with: [
                 dataDirectory, sync, segmentBytes, compactGarbageRatio, compactMinBytes, compactMaxBytes, compactRate,
                 scrubInterval, scrubRate, maxKeyBytes, maxValueBytes, maxMemory,
-            ]))
+            ]),
+        check: Self.common.contradictions)
 
     static func compactionPolicy(_ settings: ResolvedSettings) -> CompactionPolicy {
         var policy = CompactionPolicy()

@@ -115,10 +115,62 @@ extension EndToEnd {
             #expect(escaped.status == 200, "a value within the limit may be escaped in full: \(escaped.text)")
         }
 
+        @Test(arguments: Front.allCases)
+        func `a client that asks before it sends too large a value is refused at once`(front: Front) throws {
+            let services = try Services()
+            let client = try KeyValueClient(services, through: front)
+            try client.connection.send(
+                Array("PUT /\(front.rawValue)/set?key=k HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\n".utf8)
+                    + Array("Content-Type: application/octet-stream\r\nContent-Length: 65537\r\n\r\n".utf8))
+            let answer = try client.connection.receive()
+            try self.problem(answer, 413, code: "value_too_large", applied: "no")
+            #expect(answer["Connection"] == "close")
+            #expect(try client.connection.isClosedByServer())
+        }
+
+        @Test func `what was stored under larger limits can be read and deleted, and fails alone through the gateway`()
+            throws
+        {
+            let folder = try TemporaryFolder()
+            // In the query three times as long.
+            let longKey = [UInt8](repeating: 0xFF, count: 4_096)
+            let (large, small) = (Array("large".utf8), Array("small".utf8))
+            do {
+                let limits = ["--max-key-bytes", "4096", "--max-value-bytes", "1MiB"]
+                let services = try Services(folder: folder, kvArguments: limits, gatewayArguments: limits)
+                let gateway = try KeyValueClient(services, through: .apiGateway)
+                #expect(try gateway.set(longKey, small).status == 200)
+                #expect(try gateway.getRaw(longKey).body == small)
+                #expect(try gateway.set(large, [UInt8](repeating: 1, count: 100_000)).status == 200)
+                #expect(try gateway.set(small, small).status == 200)
+                #expect(try services.stop() == [.exited(0), .exited(0)])
+            }
+            let services = try Services(folder: folder)
+            let gateway = try KeyValueClient(services, through: .apiGateway)
+            // More often than it takes to open the circuit.
+            for _ in 1...6 { try self.problem(try gateway.get(large), 502, code: "value_too_large") }
+            try self.problem(try gateway.get(longKey), 400, code: "key_too_large")
+            #expect(try gateway.getRaw(small).body == small)
+            #expect(try gateway.connection.request("GET", "/readyz").status == 200)
+
+            let client = try KeyValueClient(services, through: .kvService)
+            #expect(try client.getRaw(large).body.count == 100_000)
+            #expect(try client.getRaw(longKey).body == small)
+            #expect(try client.delete(longKey).json.bool("deleted") == true)
+            try self.problem(try client.delete(longKey), 400, code: "key_too_large", applied: "no")
+            try self.problem(try client.get(longKey), 400, code: "key_too_large")
+            try self.problem(try client.set(longKey, small), 400, code: "key_too_large", applied: "no")
+            let longest = [UInt8](repeating: 0xFF, count: 65_535)
+            try self.problem(try client.get(longest), 400, code: "key_too_large")
+            try self.problem(try client.delete(longest + [1]), 400, code: "key_too_large", applied: "no")
+            #expect(try gateway.delete(large).status == 200)
+            try self.problem(try gateway.get(large), 404, code: "key_not_found")
+        }
+
         @Test func `heads beyond the limits are refused`() throws {
             let services = try Services()
             for port in [services.kvPort, services.gatewayPort] {
-                let longTarget = "/kv/get?key=" + String(repeating: "k", count: 9_000)
+                let longTarget = "/kv/get?key=" + String(repeating: "k", count: 200_000)
                 #expect(try HTTPConnection(port: port).request("GET", longTarget).status == 414)
                 let longHeader = [("X-Long", String(repeating: "x", count: 17_000))]
                 #expect(try HTTPConnection(port: port).request("GET", "/health", headers: longHeader).status == 431)

@@ -89,6 +89,32 @@ extension EndToEnd {
             return stuck
         }
 
+        @Test(arguments: [Front.kvService, Front.apiGateway])
+        func `a stop sends an answer to its end, and does not wait for a part of a head`(front: Front) throws {
+            let limits = ["--max-value-bytes", "4MiB"]
+            let services = try Services(kvArguments: limits, gatewayArguments: limits)
+            let value = (0..<3 << 20).map { UInt8(truncatingIfNeeded: $0 >> 8) }
+            #expect(try KeyValueClient(services, through: .kvService).set(Array("large".utf8), value).status == 200)
+            let port = front == .kvService ? services.kvPort : services.gatewayPort
+            let service = front == .kvService ? services.kv : try #require(services.gateway)
+            // Too small a buffer for the answer: most of it waits in the service.
+            let slow = try HTTPConnection(port: port, receiveBufferBytes: 8_192)
+            try slow.send(
+                Array("GET /\(front.rawValue)/get?key=large HTTP/1.1\r\nHost: t\r\n".utf8)
+                    + Array("Accept: application/octet-stream\r\n\r\n".utf8))
+            let partial = try HTTPConnection(port: port)
+            try partial.send(Array("GET /livez HT".utf8))
+            _ = try Poll.until("the large value is answered") {
+                service.log.contains { $0.string("handler") == "\(front.rawValue)_get" } ? true : nil
+            }
+            service.child.signal(SIGTERM)
+            try service.waitForLog("shutdown started")
+            #expect(try slow.receive().body == value)
+            #expect(try service.child.waitForEnd(seconds: 8) == .exited(0), "\(service.child.output.suffix(2_000))")
+            #expect(try service.waitForLog("shutdown finished").string("result") == "clean")
+            #expect(try partial.isClosedByServer())
+        }
+
         @Test func `a second signal ends the service at once`() throws {
             // A request whose body never comes holds the drain.
             let services = try Services(kvArguments: ["--shutdown-timeout", "60s"], withGateway: false)

@@ -116,7 +116,7 @@ final class KeyValueForwarder {
         }
         do throws(UpstreamFailure) {
             let answer = try UpstreamAnswer(response, to: exchange.operation)
-            self.monitor.answeredAsItShould()
+            self.monitor.answeredAsItShould(exchange.operation)
             switch answer {
             case .value(let value, let version):
                 return .success(KeyValueAnswer.value(value, version: version, as: representation))

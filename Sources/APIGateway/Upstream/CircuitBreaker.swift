@@ -13,6 +13,8 @@ struct CircuitBreaker {
         var failuresToOpen = 5
         var firstOpenNanoseconds: UInt64 = 1_000_000_000
         var longestOpenNanoseconds: UInt64 = 30_000_000_000
+        /// The same while kv-service answers other requests: what fails then can be tried sooner.
+        var longestOpenWhileAnsweringNanoseconds: UInt64 = 5_000_000_000
     }
 
     enum State: Equatable, Sendable {
@@ -50,14 +52,19 @@ struct CircuitBreaker {
         self.openNanoseconds = self.limits.firstOpenNanoseconds
     }
 
-    /// - Parameter jitter: 0 to 1, random: gateways that opened together don't come back together.
-    mutating func failed(now: UInt64, jitter: Double) {
+    /// - Parameters:
+    ///   - jitter: 0 to 1, random: gateways that opened together don't come back together.
+    ///   - upstreamAnswers: whether kv-service is there all the same.
+    mutating func failed(now: UInt64, jitter: Double, upstreamAnswers: Bool = false) {
         self.consecutiveFailures += 1
         switch self.state {
         case .closed:
             guard self.consecutiveFailures >= self.limits.failuresToOpen else { return }
         case .halfOpen:
-            self.openNanoseconds = min(2 * self.openNanoseconds, self.limits.longestOpenNanoseconds)
+            let longest =
+                upstreamAnswers
+                ? self.limits.longestOpenWhileAnsweringNanoseconds : self.limits.longestOpenNanoseconds
+            self.openNanoseconds = min(2 * self.openNanoseconds, longest)
         case .open:
             // A request from before it opened.
             return

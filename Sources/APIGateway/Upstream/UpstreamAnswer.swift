@@ -15,7 +15,7 @@ enum UpstreamAnswer {
     case refused(Problem)
 
     /// Problems that are about the client's request or kv-service's state, and not about how the gateway asked.
-    private static let passedOnStatuses: Set<Int> = [400, 409, 412, 413, 429, 503, 504, 507]
+    private static let passedOnStatuses: Set<Int> = [400, 409, 412, 413, 414, 429, 431, 500, 503, 504, 507]
 
     /// - Throws: ``UpstreamFailure/protocolError(_:)`` for an answer that kv-service would not give to `operation`.
     init(_ response: UpstreamResponse, to operation: UpstreamOperation) throws(UpstreamFailure) {
@@ -87,7 +87,9 @@ enum UpstreamAnswer {
             // One that does not say it serves when it is ready.
             return UpstreamReadiness(isReady: isReady, isServing: isReady)
         }
-        return UpstreamReadiness(isReady: isReady, isServing: !serving.elementsEqual("none".utf8))
+        return UpstreamReadiness(
+            isReady: isReady, isServing: !serving.elementsEqual("none".utf8),
+            takesWrites: serving.elementsEqual("all".utf8))
     }
 
     private static func version(

@@ -36,6 +36,8 @@ final class UpstreamConnection: ChannelInboundHandler {
     /// The decoder's place in the pipeline: what is written there goes to the socket.
     private var decoderContext: ChannelHandlerContext?
     private var exchange: UpstreamExchange?
+    /// Whether the request that it carries, or carried last, is a write.
+    private(set) var carriesWrite = false
     private var requestBuffer = ByteBuffer()
 
     init(pool: UpstreamPool, maxBodyBytes: Int) {
@@ -60,6 +62,7 @@ final class UpstreamConnection: ChannelInboundHandler {
         }
         self.machine.requestSent(id: exchange.identity.id)
         self.exchange = exchange
+        self.carriesWrite = exchange.operation.isWrite
         exchange.connection = self
         self.decoder.write(data: self.requestForDecoder)
         let timeoutMilliseconds = UpstreamRequestEncoder.timeoutMilliseconds(

@@ -64,13 +64,15 @@ struct UpstreamConnectionStateMachine {
         do throws(UpstreamFailure) {
             var head = try UpstreamResponse.Head(responseHead)
             if let id = head.requestID, id != self.requestID {
-                // An answer that refuses the connection has an id of its own; whether it is one, its body tells.
-                guard head.mayRefuseConnection else { throw Self.answerToAnotherRequest }
+                // An answer to what is not known to be this request has an id of its own; its body tells.
+                guard head.mayPrecedeRequest else { throw Self.answerToAnotherRequest }
                 head.precedesRequest = true
             }
             guard head.isDelimited else { throw .protocolError("an answer of unknown length") }
             if let length = head.contentLength, length > self.maxBodyBytes {
-                throw .protocolError("an answer of \(length) bytes")
+                throw head.isValue
+                    ? .answerTooLarge(bytes: length, limit: self.maxBodyBytes)
+                    : .protocolError("an answer of \(length) bytes")
             }
             self.state = .receivingBody(head, ByteBuffer())
             return .none
@@ -86,9 +88,10 @@ struct UpstreamConnectionStateMachine {
         }
         // Out of the state before it changes, so that it is not copied.
         self.state = .closed
-        if body.readableBytes == 0 {
+        if body.readableBytes == 0, bytes.readableBytes >= head.contentLength ?? 0 {
             body = bytes
         } else {
+            if body.readableBytes == 0 { body.reserveCapacity(head.contentLength ?? 0) }
             body.writeImmutableBuffer(bytes)
         }
         self.state = .receivingBody(head, body)
@@ -98,7 +101,7 @@ struct UpstreamConnectionStateMachine {
     private mutating func receivedEnd() -> PartAction {
         guard case .receivingBody(let head, let body) = self.state else { return self.unexpected() }
         let response = UpstreamResponse(head: head, body: body)
-        guard !head.precedesRequest || response.refusesConnection else { return self.fail(Self.answerToAnotherRequest) }
+        guard !head.precedesRequest || response.precedesRequest else { return self.fail(Self.answerToAnotherRequest) }
         self.state = .answered(isReusable: head.isKeepAlive)
         return .complete(response)
     }

@@ -52,6 +52,15 @@ extension UpstreamFailure {
                 code: "upstream_invalid",
                 detail: "\(upstream) gave an answer that kv-service does not give: \(reason)."
             )
+        case .answerTooLarge(let bytes, let limit):
+            problem = Problem(
+                .badGateway,
+                code: "value_too_large",
+                detail: """
+                    The value has \(bytes) bytes, and this gateway passes on at most \(limit) (--max-value-bytes). Read it \
+                    from kv-service, or raise the limit.
+                    """
+            )
         case .shuttingDown:
             problem = Problem(
                 .serviceUnavailable,

@@ -16,6 +16,8 @@ enum UpstreamFailure: Error, Equatable, Sendable {
     case reset(sent: Bool)
     /// What came is not an answer that kv-service gives.
     case protocolError(String)
+    /// kv-service gave the value, and it has more bytes than the gateway passes on.
+    case answerTooLarge(bytes: Int, limit: Int)
     /// The gateway is stopping.
     case shuttingDown
 
@@ -24,7 +26,7 @@ enum UpstreamFailure: Error, Equatable, Sendable {
         switch self {
         case .poolExhausted, .connect, .circuitOpen, .shuttingDown: false
         case .timeout(let sent), .reset(let sent): sent
-        case .protocolError: true
+        case .protocolError, .answerTooLarge: true
         }
     }
 
@@ -37,6 +39,7 @@ enum UpstreamFailure: Error, Equatable, Sendable {
         case .timeout: "timeout"
         case .reset: "reset"
         case .protocolError: "protocol"
+        case .answerTooLarge: "answer_too_large"
         case .shuttingDown: "shutting_down"
         }
     }
@@ -49,12 +52,14 @@ enum UpstreamFailure: Error, Equatable, Sendable {
         case .circuitOpen: "the circuit breaker is open"
         case .timeout(let sent): sent ? "no answer before the deadline" : "no connection before the deadline"
         case .reset: "the connection was closed before the answer was complete"
+        case .answerTooLarge(let bytes, let limit): "a value of \(bytes) bytes, above the gateway's limit of \(limit)"
         case .shuttingDown: "the gateway is stopping"
         }
     }
 
     static let labels = [
-        "pool_exhausted", "connect", "circuit_open", "timeout", "reset", "protocol", "shutting_down",
+        "pool_exhausted", "connect", "circuit_open", "timeout", "reset", "protocol", "answer_too_large",
+        "shutting_down",
     ]
 }
 

@@ -23,11 +23,8 @@ final class UpstreamMonitor: Sendable {
     private let pools = Mutex<[UpstreamPoolCounts]>([])
     private let poolConnections = Atomic<Int>(0)
     private let lastError = Mutex<LastError?>(nil)
-    /// The breaker, and when it opened: wall clock, nanoseconds since 1970.
-    private let breaker: Mutex<(machine: CircuitBreaker, openedAtNanoseconds: UInt64?)>
+    private let circuits: UpstreamCircuits
     private let events: EventJournal
-    /// Whether ``breaker`` is as at its start, so that nobody needs to lock it: nearly always.
-    private let breakerIsAtRest = Atomic<Bool>(true)
     /// Monotonic nanoseconds, 0 for never.
     private let lastSuccess = Atomic<UInt64>(0)
     /// In a row; at the start as many as it takes to be unready, for nothing has been reached yet.
@@ -35,6 +32,8 @@ final class UpstreamMonitor: Sendable {
     /// What the last probe found.
     private let upstreamServes = Atomic<Bool>(false)
     private let upstreamIsReady = Atomic<Bool>(false)
+    /// Whether it did not say that it refuses writes.
+    private let upstreamTakesWrites = Atomic<Bool>(true)
     /// Probes in a row that reached a kv-service which takes no requests.
     private let idleProbes = Atomic<Int>(0)
 
@@ -49,7 +48,7 @@ final class UpstreamMonitor: Sendable {
         self.address = address
         self.metrics = UpstreamMetrics(registry: registry, upstream: name)
         self.events = events
-        self.breaker = Mutex((CircuitBreaker(limits: breakerLimits), nil))
+        self.circuits = UpstreamCircuits(limits: breakerLimits)
         self.registerGauges(registry)
     }
 
@@ -65,8 +64,7 @@ final class UpstreamMonitor: Sendable {
 
     /// Seconds to stay away, if the circuit is open; probes are always let through.
     func refusal(of operation: UpstreamOperation, now: UInt64) -> Int? {
-        guard operation != .probe, !self.breakerIsAtRest.load(ordering: .relaxed) else { return nil }
-        return self.breaker.withLock { $0.machine.refusal(now: now) }.map { Int(($0 + 999_999_999) / 1_000_000_000) }
+        self.circuits.refusal(of: operation, now: now).map { Int(($0 + 999_999_999) / 1_000_000_000) }
     }
 
     /// An answer came whole; whether it is one of kv-service is found out after this.
@@ -82,38 +80,32 @@ final class UpstreamMonitor: Sendable {
     }
 
     /// An answer is one that kv-service gives: it is there, whatever it answered.
-    func answeredAsItShould() {
+    func answeredAsItShould(_ operation: UpstreamOperation) {
         self.lastSuccess.store(Timestamp.monotonicNanoseconds(), ordering: .relaxed)
         if self.failedProbes.load(ordering: .relaxed) > 0 { self.failedProbes.store(0, ordering: .relaxed) }
-        guard !self.breakerIsAtRest.load(ordering: .relaxed) else { return }
-        let openedAt = self.breaker.withLock { breaker in
-            let openedAt = breaker.openedAtNanoseconds
-            breaker.machine.succeeded()
-            breaker.openedAtNanoseconds = nil
-            self.breakerIsAtRest.store(true, ordering: .relaxed)
-            return openedAt
+        for (circuit, openedAt) in self.circuits.succeeded(operation) {
+            let now = Timestamp.wallClockNanoseconds()
+            self.events.tell(
+                .circuitClosed, .notice,
+                "\(self.name) answers \(circuit.label) again: the circuit for \(circuit.label) is closed",
+                [
+                    "upstream": "\(self.name)", "circuit": "\(circuit.label)",
+                    "open_seconds": .seconds(nanoseconds: now - min(openedAt, now)),
+                ]
+            )
         }
-        guard let openedAt else { return }
-        let now = Timestamp.wallClockNanoseconds()
-        self.events.tell(
-            .circuitClosed, .notice, "\(self.name) answers again: the circuit is closed",
-            [
-                "upstream": "\(self.name)",
-                "open_seconds": .seconds(nanoseconds: now - min(openedAt, now)),
-            ]
-        )
     }
 
     /// An answer came whole, but it is not one that kv-service gives.
     func answeredWithNonsense(_ exchange: UpstreamExchange, _ failure: UpstreamFailure) {
         self.count(failure, of: exchange)
-        self.note(failure)
+        self.note(failure, of: exchange.operation)
     }
 
     func failed(_ exchange: UpstreamExchange, _ failure: UpstreamFailure) {
         self.count(failure, of: exchange)
         if exchange.attempts > 1 { self.metrics.retried(succeeded: false) }
-        self.note(failure)
+        self.note(failure, of: exchange.operation)
     }
 
     /// One probe a second would drown what clients' requests meet; of probes `gateway_upstream_up` tells.
@@ -129,28 +121,32 @@ final class UpstreamMonitor: Sendable {
         self.metrics.connectFailures.increment()
     }
 
-    private func note(_ failure: UpstreamFailure) {
+    private func note(_ failure: UpstreamFailure, of operation: UpstreamOperation) {
         switch failure {
         case .poolExhausted, .circuitOpen, .shuttingDown, .timeout(sent: false):
             // Says nothing about kv-service.
+            return
+        case .answerTooLarge:
+            // This value is the gateway's to refuse: kv-service did as it should.
+            self.answeredAsItShould(operation)
             return
         case .connect, .timeout(sent: true), .reset, .protocolError:
             break
         }
         let error = LastError(atNanoseconds: Timestamp.wallClockNanoseconds(), failure: failure)
         self.lastError.withLock { $0 = error }
-        let hasOpened = self.breaker.withLock { breaker in
-            self.breakerIsAtRest.store(false, ordering: .relaxed)
-            breaker.machine.failed(now: Timestamp.monotonicNanoseconds(), jitter: Double.random(in: 0...1))
-            guard breaker.machine.state != .closed, breaker.openedAtNanoseconds == nil else { return false }
-            breaker.openedAtNanoseconds = error.atNanoseconds
-            return true
+        let opened = self.circuits.failed(
+            failure, of: operation, now: Timestamp.monotonicNanoseconds(), wallClock: error.atNanoseconds)
+        for circuit in opened {
+            self.events.tell(
+                .circuitOpened, .error,
+                "\(self.name) failed repeatedly: the circuit for \(circuit.label) is open, they are refused",
+                [
+                    "upstream": "\(self.name)", "circuit": "\(circuit.label)", "reason": "\(failure.label)",
+                    "detail": "\(failure.message)",
+                ]
+            )
         }
-        guard hasOpened else { return }
-        self.events.tell(
-            .circuitOpened, .error, "\(self.name) failed repeatedly: the circuit is open, requests are refused",
-            ["upstream": "\(self.name)", "reason": "\(failure.label)", "detail": "\(failure.message)"]
-        )
     }
 
     // MARK: What the probe tells
@@ -164,7 +160,8 @@ final class UpstreamMonitor: Sendable {
             self.idleProbes.store(0, ordering: .relaxed)
         }
         self.upstreamIsReady.store(readiness.isReady, ordering: .relaxed)
-        self.answeredAsItShould()
+        self.upstreamTakesWrites.store(readiness.takesWrites != false, ordering: .relaxed)
+        self.answeredAsItShould(.probe)
     }
 
     /// No answer of kv-service came to a probe.
@@ -180,16 +177,23 @@ final class UpstreamMonitor: Sendable {
     /// next request will meet.
     var checks: [ServiceGate.Check] {
         [
-            .init(name: "upstream_reachable") {
+            .init(name: "upstream_reachable", stops: .everything) {
                 self.isReachable ? nil : "\(self.name) cannot be reached at \(self.address)"
             },
-            .init(name: "upstream_serving") {
+            .init(name: "upstream_serving", stops: .everything) {
                 self.idleProbes.load(ordering: .relaxed) < Self.failedProbesToUnready
                     ? nil : "\(self.name) answers, and says that it takes no requests: it starts or stops"
             },
-            .init(name: "upstream_circuit") {
-                self.circuit.state == .closed
-                    ? nil : "\(self.name) failed repeatedly, and requests are kept from it until it answers again"
+            .init(name: "upstream_circuit", stops: .reads) {
+                self.circuit(.reads).state == .closed
+                    ? nil : "\(self.name) failed repeatedly, and reads are kept from it until it answers again"
+            },
+            .init(name: "upstream_writes", severity: .warning, stops: .writes) {
+                if self.circuit(.writes).state != .closed {
+                    return "writes to \(self.name) failed repeatedly, and are kept from it until one is answered again"
+                }
+                return self.upstreamTakesWrites.load(ordering: .relaxed)
+                    ? nil : "\(self.name) says that it takes no writes; its /readyz says why"
             },
         ]
     }
@@ -201,9 +205,7 @@ final class UpstreamMonitor: Sendable {
     /// Whether kv-service said at the last probe that it is ready.
     var isReady: Bool { self.upstreamIsReady.load(ordering: .relaxed) }
     var lastFailure: LastError? { self.lastError.withLock { $0 } }
-    var circuit: (state: CircuitBreaker.State, openedAtNanoseconds: UInt64?) {
-        self.breaker.withLock { ($0.machine.state, $0.openedAtNanoseconds) }
-    }
+    func circuit(_ circuit: UpstreamCircuit) -> UpstreamCircuits.Status { self.circuits.status(circuit) }
     var maxConnections: Int { self.poolConnections.load(ordering: .relaxed) }
 
     var counts: UpstreamPoolCounts.Snapshot {
@@ -256,10 +258,12 @@ final class UpstreamMonitor: Sendable {
             help: "When the upstream answered last; 0 for never.",
             labels: labels
         ) { Double(self.lastSuccessNanoseconds ?? 0) / 1e9 }
-        registry.gauge(
-            "gateway_circuit_open",
-            help: "Whether requests are refused because the upstream failed repeatedly.",
-            labels: labels
-        ) { self.circuit.state == .closed ? 0 : 1 }
+        for circuit in UpstreamCircuit.allCases {
+            registry.gauge(
+                "gateway_circuit_open",
+                help: "Whether these requests are refused because the upstream failed them repeatedly.",
+                labels: labels + [("circuit", circuit.label)]
+            ) { self.circuit(circuit).state == .closed ? 0 : 1 }
+        }
     }
 }

@@ -75,7 +75,9 @@ final class UpstreamPool {
     }
 
     private func submit(_ exchange: UpstreamExchange, now: UInt64) {
-        switch self.machine.submit(exchange, isRetry: exchange.attempts > 1) {
+        switch self.machine.submit(
+            exchange, isWrite: exchange.operation.isWrite, isRetry: exchange.attempts > 1)
+        {
         case .send(let connection):
             self.send(exchange, on: connection, now: now)
         case .wait(let open):
@@ -94,7 +96,7 @@ final class UpstreamPool {
         // It was closed already: this was no attempt, so another connection is tried at once.
         self.inFlight.remove(exchange)
         exchange.sentAtNanoseconds = 0
-        if self.machine.activeConnectionClosed() { self.openConnection() }
+        if self.machine.activeConnectionClosed(carriedWrite: exchange.operation.isWrite) { self.openConnection() }
         self.submit(exchange, now: now)
     }
 
@@ -151,7 +153,7 @@ final class UpstreamPool {
     private func timedOut(_ exchange: UpstreamExchange) {
         exchange.connection?.close()
         exchange.connection = nil
-        if self.machine.activeConnectionClosed() { self.openConnection() }
+        if self.machine.activeConnectionClosed(carriedWrite: exchange.operation.isWrite) { self.openConnection() }
         self.attemptFailed(exchange, .timeout(sent: true))
         self.counts.publish(self.machine)
     }
@@ -167,11 +169,12 @@ final class UpstreamPool {
 
     func connectionReleased(_ connection: UpstreamConnection) {
         let now = Timestamp.monotonicNanoseconds()
-        self.use(connection, self.machine.connectionReleased(connection, now: now), now: now)
+        let action = self.machine.connectionReleased(connection, carriedWrite: connection.carriesWrite, now: now)
+        self.use(connection, action, now: now)
     }
 
     func activeConnectionClosed(_ connection: UpstreamConnection) {
-        if self.machine.activeConnectionClosed() { self.openConnection() }
+        if self.machine.activeConnectionClosed(carriedWrite: connection.carriesWrite) { self.openConnection() }
         self.counts.publish(self.machine)
     }
 

@@ -3,6 +3,9 @@ import DequeModule
 /// Decides which connection of one event loop carries which request: a bounded set of connections, one request in
 /// flight on each, and a bounded queue of requests that wait for one.
 ///
+/// Writes get no more than three quarters of the connections and of the queue, if there is more than one: when the disk of kv-service stalls, each
+/// of them holds its connection until its deadline, and reads, which kv-service goes on answering, must find one.
+///
 /// Pure: it opens, writes and closes nothing itself, but says what to do. A connection is in one of these states:
 ///
 /// ```
@@ -26,14 +29,24 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
         /// A connection that carried nothing for this long is closed. Below the idle time-out of kv-service (75 s), so
         /// that it is not kv-service that closes a connection just as a request is written to it.
         var idleNanoseconds: UInt64 = 30_000_000_000
+
+        /// The part of `all` that writes may take: all but one of two and three, and the one that there is.
+        fileprivate static func forWrites(of all: Int) -> Int { all - max(all / 4, min(1, all - 1)) }
+    }
+
+    private struct Waiting {
+        let request: Request
+        let isWrite: Bool
     }
 
     private let limits: Limits
     /// The last one was used last, and is used next: the others grow old and are closed.
     private var idle = Deque<(connection: Connection, since: UInt64)>()
-    private var waiting = Deque<Request>()
+    private var waiting = Deque<Waiting>()
+    private var waitingWrites = 0
     private(set) var connectingCount = 0
     private(set) var activeCount = 0
+    private var activeWrites = 0
     private var isShutDown = false
 
     init(limits: Limits) {
@@ -56,26 +69,30 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
 
     /// Takes a request.
     /// - Parameter isRetry: A retry goes before the requests that wait: it is older than they are.
-    mutating func submit(_ request: Request, isRetry: Bool = false) -> SubmitAction {
+    mutating func submit(_ request: Request, isWrite: Bool = false, isRetry: Bool = false) -> SubmitAction {
         guard !self.isShutDown else { return .refuse }
-        if let (connection, _) = self.idle.popLast() {
-            self.activeCount += 1
+        if self.maySend(isWrite: isWrite), let (connection, _) = self.idle.popLast() {
+            self.began(isWrite: isWrite)
             return .send(connection)
         }
         let opening = self.connectingCount + (self.hasRoomForConnection ? 1 : 0)
         guard self.waiting.count + 1 <= self.limits.maxWaiting + opening else { return .refuse }
+        let room = Limits.forWrites(of: self.limits.maxWaiting) + min(opening, self.writesLeft)
+        if isWrite, self.waitingWrites + 1 > room { return .refuse }
+        let waiting = Waiting(request: request, isWrite: isWrite)
         if isRetry {
-            self.waiting.prepend(request)
+            self.waiting.prepend(waiting)
         } else {
-            self.waiting.append(request)
+            self.waiting.append(waiting)
         }
+        if isWrite { self.waitingWrites += 1 }
         return .wait(open: self.startsConnecting())
     }
 
     /// Takes back a request that waits. False when it does not wait.
     mutating func abandon(_ request: Request) -> Bool {
-        guard let index = self.waiting.firstIndex(where: { $0 === request }) else { return false }
-        self.waiting.remove(at: index)
+        guard let index = self.waiting.firstIndex(where: { $0.request === request }) else { return false }
+        _ = self.takeWaiting(at: index)
         return true
     }
 
@@ -95,9 +112,10 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
     }
 
     /// The answer on an active connection is complete and the connection can carry another request.
-    mutating func connectionReleased(_ connection: Connection, now: UInt64) -> ConnectionAction {
-        precondition(self.activeCount > 0)
-        self.activeCount -= 1
+    mutating func connectionReleased(
+        _ connection: Connection, carriedWrite: Bool = false, now: UInt64
+    ) -> ConnectionAction {
+        self.ended(isWrite: carriedWrite)
         return self.assign(connection, now: now)
     }
 
@@ -115,9 +133,10 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
     mutating func connectFailed() -> ConnectFailedAction {
         precondition(self.connectingCount > 0)
         self.connectingCount -= 1
-        guard self.activeCount == 0, self.waiting.count > self.connectingCount, let request = self.waiting.popFirst()
+        guard self.activeCount == 0, self.waiting.count > self.connectingCount, !self.waiting.isEmpty
         else { return .none }
-        return .fail(request, open: self.startsConnecting())
+        let failed = self.takeWaiting(at: self.waiting.startIndex)
+        return .fail(failed.request, open: self.startsConnecting())
     }
 
     /// An idle connection was closed by its peer.
@@ -127,9 +146,8 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
 
     /// A connection was closed while it carried a request or right after. True when another is to be opened for a
     /// request that waits.
-    mutating func activeConnectionClosed() -> Bool {
-        precondition(self.activeCount > 0)
-        self.activeCount -= 1
+    mutating func activeConnectionClosed(carriedWrite: Bool = false) -> Bool {
+        self.ended(isWrite: carriedWrite)
         return self.startsConnecting()
     }
 
@@ -149,25 +167,53 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
         defer {
             self.idle.removeAll()
             self.waiting.removeAll()
+            self.waitingWrites = 0
         }
-        return (self.idle.map(\.connection), Array(self.waiting))
+        return (self.idle.map(\.connection), self.waiting.map(\.request))
     }
 
     // MARK: -
 
     private mutating func assign(_ connection: Connection, now: UInt64) -> ConnectionAction {
         guard !self.isShutDown else { return .close }
-        if let request = self.waiting.popFirst() {
-            self.activeCount += 1
-            return .send(request)
+        if let index = self.waiting.firstIndex(where: { self.maySend(isWrite: $0.isWrite) }) {
+            let next = self.takeWaiting(at: index)
+            self.began(isWrite: next.isWrite)
+            return .send(next.request)
         }
         self.idle.append((connection, now))
         return .park
     }
 
+    private mutating func takeWaiting(at index: Int) -> Waiting {
+        let waiting = self.waiting.remove(at: index)
+        if waiting.isWrite { self.waitingWrites -= 1 }
+        return waiting
+    }
+
+    private mutating func began(isWrite: Bool) {
+        self.activeCount += 1
+        if isWrite { self.activeWrites += 1 }
+    }
+
+    private mutating func ended(isWrite: Bool) {
+        precondition(self.activeCount > 0 && (!isWrite || self.activeWrites > 0))
+        self.activeCount -= 1
+        if isWrite { self.activeWrites -= 1 }
+    }
+
+    private var writesLeft: Int { Limits.forWrites(of: self.limits.maxConnections) - self.activeWrites }
+
+    private func maySend(isWrite: Bool) -> Bool { !isWrite || self.writesLeft > 0 }
+
+    /// Requests that wait, and that a further connection could carry.
+    private var sendableCount: Int {
+        self.waiting.count - self.waitingWrites + min(self.waitingWrites, self.writesLeft)
+    }
+
     /// Counts one more connection as being opened if a request waits that none is being opened for.
     private mutating func startsConnecting() -> Bool {
-        guard !self.isShutDown, self.connectingCount < self.waiting.count, self.hasRoomForConnection else {
+        guard !self.isShutDown, self.connectingCount < self.sendableCount, self.hasRoomForConnection else {
             return false
         }
         self.connectingCount += 1

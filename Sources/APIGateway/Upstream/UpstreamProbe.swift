@@ -102,7 +102,7 @@ final class UpstreamProbe {
         case .poolExhausted, .shuttingDown, .timeout(sent: false):
             // The gateway is busy, which says nothing about kv-service.
             return
-        case .connect, .circuitOpen, .timeout(sent: true), .reset, .protocolError:
+        case .connect, .circuitOpen, .timeout(sent: true), .reset, .protocolError, .answerTooLarge:
             break
         }
         self.monitor.probeFailed()

@@ -5,4 +5,6 @@ struct UpstreamReadiness: Equatable {
     /// Whether it takes requests, reads at least: a kv-service that an operator drains does, and so does one whose log
     /// has failed; neither is ready. Nil when it had no connection free for the question.
     var isServing: Bool?
+    /// Whether it takes writes too. Nil when it does not say.
+    var takesWrites: Bool?
 }

@@ -22,7 +22,8 @@ struct UpstreamResponse {
         var contentLength: Int?
         /// Whether the connection can carry another request.
         var isKeepAlive: Bool
-        /// Whether it was sent before kv-service read the request: it refuses the connection, not the request.
+        /// Whether it was sent before kv-service had read the request's head: it refuses the connection, or bytes in
+        /// which no request was found.
         var precedesRequest = false
     }
 
@@ -32,18 +33,28 @@ struct UpstreamResponse {
 }
 
 extension UpstreamResponse {
-    /// Whether it is what kv-service says to a connection above its limit, before it has read anything from it.
-    var refusesConnection: Bool {
-        guard self.head.mayRefuseConnection, let document = try? FlatJSONObject(parsing: self.body),
+    /// What kv-service says to a connection above its limit, or to a head that it does not take.
+    private static let codesBeforeRequest = [
+        Problem.tooManyConnectionsCode, "target_too_long", "headers_too_large", "too_many_headers",
+    ]
+
+    /// Whether it is what kv-service says before it knows which request it answers.
+    var precedesRequest: Bool {
+        guard self.head.mayPrecedeRequest, let document = try? FlatJSONObject(parsing: self.body),
             case .string(let code)? = document["code"]
         else { return false }
-        return code.elementsEqual(Problem.tooManyConnectionsCode.utf8)
+        return Self.codesBeforeRequest.contains { code.elementsEqual($0.utf8) }
     }
 }
 
 extension UpstreamResponse.Head {
-    /// Whether it can be the head of an answer that refuses the connection; its body says.
-    var mayRefuseConnection: Bool { self.status == 503 && !self.isKeepAlive && self.mediaType == .problem }
+    /// Whether it is the head of a value.
+    var isValue: Bool { self.status == 200 && self.mediaType == .bytes && self.version != nil }
+
+    /// Whether it can be the head of an answer that was given before the request was known; its body says.
+    var mayPrecedeRequest: Bool {
+        [414, 431, 503].contains(self.status) && !self.isKeepAlive && self.mediaType == .problem
+    }
 
     /// Reads the head of an answer.
     /// - Throws: ``UpstreamFailure/protocolError(_:)`` for a field that occurs twice or cannot be read.

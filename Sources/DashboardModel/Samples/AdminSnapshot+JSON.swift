@@ -119,6 +119,14 @@ extension AdminSnapshot.Upstream {
         self.connectionsLimit = tree["connections"]?["max"]?.double
         self.requestsWaiting = tree["requests_waiting"]?.double
         self.requestsInFlight = tree["requests_in_flight"]?.double
-        self.circuit = tree["circuit"]?["state"]?.string
+        self.circuit = tree["circuit"].flatMap(Self.circuit)
+    }
+
+    /// The state of both circuits; of one, with its name before it, while the other is closed.
+    private static func circuit(_ tree: JSONTree) -> String? {
+        let state = tree["state"]?.string
+        let open = ["reads", "writes"].filter { tree[$0]?["state"]?.string ?? "closed" != "closed" }
+        guard open.count == 1, let one = open.first, let itsState = tree[one]?["state"]?.string else { return state }
+        return "\(one) \(itsState)"
     }
 }

@@ -111,6 +111,7 @@ package struct AdminSnapshot: Sendable, Equatable {
         package var requestsWaiting: Double?
         package var requestsInFlight: Double?
         /// `closed`, `open`, `half_open`.
+        /// `closed`, `open`, `half_open`, or that of one circuit: `writes open`.
         package var circuit: String?
     }
 

@@ -92,6 +92,7 @@ extension TargetState {
             case "memory": return admin.memory?.state == "full" ? nil : Condition(.critical, "memory full")
             case "upstream_reachable": return Condition(.critical, "upstream not ready")
             case "upstream_circuit": return Condition(.critical, "circuit open")
+            case "upstream_writes": return Condition(.warning, "no writes")
             default: return Condition(check.isWarning ? .warning : .critical, "\(check.name) fails")
             }
         }

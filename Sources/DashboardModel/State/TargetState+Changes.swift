@@ -42,7 +42,7 @@ extension TargetState {
         if let before = old.circuit, let now = upstream.circuit, before != now {
             told.append(
                 self.event(
-                    result, now == "open" ? .warning : .info,
+                    result, ["open", "reads open", "writes open"].contains(now) ? .warning : .info,
                     "circuit to \(upstream.name) \(now.replacing("_", with: "-"))"))
         }
         return told

@@ -15,7 +15,7 @@ extension ServiceRuntime {
     /// tens of microseconds.
     func writeAdminHead(to document: inout JSONWriter) {
         let uptime = Timestamp.monotonicNanoseconds() - self.startedMonotonicNanoseconds
-        let (state, reason) = self.gate.described
+        let (state, reason, serving) = self.gate.described
         self.writeDocumentHead(to: &document)
         document.member("version", BuildInfo.version)
         document.member("revision", BuildInfo.revision)
@@ -23,6 +23,7 @@ extension ServiceRuntime {
         document.member("build_type", BuildInfo.buildType)
         document.member("state", state)
         document.member("state_reason", reason)
+        document.member("serving", serving)
         document.memberTimestamp("started_at", nanosecondsSince1970: self.startedAtNanoseconds)
         document.member("uptime_seconds", Double(uptime) / 1e9)
         self.gate.writeSwitches(to: &document)

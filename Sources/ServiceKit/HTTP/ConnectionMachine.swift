@@ -12,6 +12,8 @@
 ///
 /// The head's deadline counts from the first byte of the request and the body's from the end of the head: further
 /// bytes don't move them.
+///
+/// A drain ends what is in `idle` and in `head` within ``Timeouts/drain``: a part of a head is not a request yet.
 struct ConnectionMachine {
     enum Phase: Equatable {
         /// Between requests: nothing of the next one has arrived.
@@ -33,6 +35,8 @@ struct ConnectionMachine {
         var head: UInt64
         var body: UInt64
         var linger: UInt64
+        /// How long a request that was sent as the drain began may take to arrive.
+        var drain: UInt64
     }
 
     enum AfterAnswer: Equatable {
@@ -64,19 +68,11 @@ struct ConnectionMachine {
         self.deadline = now &+ timeouts.idle
     }
 
-    /// Whether a request is under way, from its first byte to its answer.
-    var isBusy: Bool {
-        switch self.phase {
-        case .head, .body, .answering: true
-        case .idle, .lingering, .closed: false
-        }
-    }
-
     /// Bytes of the next request are there. Further ones change nothing.
     mutating func requestBegan(now: UInt64) {
         guard self.phase == .idle else { return }
         self.phase = .head
-        self.deadline = now &+ self.timeouts.head
+        self.deadline = now &+ (self.isDraining ? self.timeouts.drain : self.timeouts.head)
     }
 
     mutating func headCompleted(keepsAlive: Bool, now: UInt64) {
@@ -93,8 +89,10 @@ struct ConnectionMachine {
     }
 
     /// Whether an answer given now must say `Connection: close`.
-    var nextAnswerCloses: Bool {
-        self.closesAfterAnswer || self.isDraining || self.inputEnded
+    ///
+    /// - Parameter anotherWaits: whether the head of a further request has been read. A drain answers that one too.
+    func nextAnswerCloses(anotherWaits: @autoclosure () -> Bool) -> Bool {
+        self.closesAfterAnswer || self.inputEnded || self.isDraining && !anotherWaits()
     }
 
     /// An answer was written: the request's own, or in the phases `head` and `body` a refusal.
@@ -124,11 +122,10 @@ struct ConnectionMachine {
     }
 
     /// The server stops.
-    ///
-    /// - Returns: whether to close at once.
-    mutating func drainBegan() -> Bool {
+    mutating func drainBegan(now: UInt64) {
         self.isDraining = true
-        return self.phase == .idle
+        guard self.phase == .idle || self.phase == .head else { return }
+        self.deadline = min(self.deadline, now &+ self.timeouts.drain)
     }
 
     /// What the time `now` ends, if anything.
@@ -136,15 +133,25 @@ struct ConnectionMachine {
         guard now >= self.deadline else { return nil }
         switch self.phase {
         case .idle, .lingering: return .close
-        case .head: return .refuseHead
+        case .head: return self.isDraining ? .close : .refuseHead
         case .body: return .refuseBody
         case .answering, .closed: return nil
         }
     }
 
-    /// The last answer is still on its way: its time begins anew.
-    mutating func keepLingering(now: UInt64) {
-        guard self.phase == .lingering else { return }
+    /// Answers are still on their way: the time of the phase between or after requests begins anew.
+    mutating func answersUnderWay(now: UInt64) {
+        switch self.phase {
+        case .idle: self.deadline = now &+ self.timeouts.idle
+        case .lingering: self.deadline = now &+ self.timeouts.linger
+        case .head, .body, .answering, .closed: break
+        }
+    }
+
+    /// No further request is taken; answers given before are still on their way.
+    mutating func lingerBegan(now: UInt64) {
+        guard self.phase != .closed else { return }
+        self.phase = .lingering
         self.deadline = now &+ self.timeouts.linger
     }
 

@@ -9,7 +9,8 @@ extension HTTPConnectionHandler {
         guard let request = self.request else { return }
         self.request = nil
         let now = Timestamp.monotonicNanoseconds()
-        let closes = outcome.closesConnection || self.machine.nextAnswerCloses
+        let closes =
+            outcome.closesConnection || self.machine.nextAnswerCloses(anotherWaits: self.reader.holdsHead)
         if self.machine.phase != .closed {
             self.withOutput { output in
                 self.loop.encoder.write(
@@ -110,37 +111,62 @@ extension HTTPConnectionHandler {
         guard let context = self.context else { return }
         let unsent = self.unsentBytes
         if self.writeProgress.isStalled(written: self.writtenBytes, unsent: unsent, now: now) {
+            self.loop.metrics.metrics.responseCut(.writeTimeout)
             context.close(promise: nil)
             return
         }
-        if self.machine.phase == .lingering {
-            if unsent > 0 {
-                self.machine.keepLingering(now: now)
-            } else if self.machine.inputEnded {
-                context.close(promise: nil)
-                return
-            }
+        if unsent > 0, !self.machine.isDraining || self.machine.phase == .lingering {
+            self.machine.answersUnderWay(now: now)
+        } else if self.machine.phase == .lingering, self.machine.inputEnded {
+            context.close(promise: nil)
+            return
         }
         switch self.machine.expiry(now: now) {
         case nil: break
-        case .close?: context.close(promise: nil)
+        case .close?: self.endBetweenRequests(now: now)
         case .refuseHead?: self.expire(.headTimedOut(seconds: self.loop.timeouts.head / 1_000_000_000), now: now)
         case .refuseBody?: self.expire(.bodyTimedOut(seconds: self.loop.timeouts.body / 1_000_000_000), now: now)
         }
     }
 
-    /// The server stops: idle connections close, others after their answer.
-    func drain() {
-        if self.machine.drainBegan() { self.context?.close(promise: nil) }
+    /// The server stops: connections that have no request close shortly, others after the answers to all requests that
+    /// have been read.
+    func drain(now: UInt64) {
+        self.machine.drainBegan(now: now)
+    }
+
+    /// Ends a connection without a request under way, once the answers given before have been sent. Requests that wait
+    /// for the peer to take those are answered first.
+    func endBetweenRequests(now: UInt64) {
+        guard let context = self.context else { return }
+        if self.unsentBytes == 0 {
+            context.close(promise: nil)
+        } else if self.machine.phase == .idle, self.reader.holdsHead {
+            self.machine.answersUnderWay(now: now)
+        } else {
+            self.lingerUntilSent(context, now: now)
+        }
+    }
+
+    /// Takes nothing more from the connection, which ends once the answers given before have been sent.
+    func lingerUntilSent(_ context: ChannelHandlerContext, now: UInt64) {
+        self.request = nil
+        self.endInFlight()
+        self.machine.lingerBegan(now: now)
+        if !self.machine.inputEnded { context.close(mode: .output, promise: nil) }
     }
 
     /// The time for a graceful stop is over: ends the request under way with a 503 that says what is known of it. What its
     /// action answers later is dropped.
     ///
-    /// - Returns: whether a request was cut off by it.
+    /// - Returns: whether a request was cut off by it; a part of a head is none.
     func cut() -> Bool {
-        guard self.machine.isBusy else { return false }
-        self.beginBurst(now: Timestamp.monotonicNanoseconds())
+        let now = Timestamp.monotonicNanoseconds()
+        guard self.machine.phase == .body || self.machine.phase == .answering else {
+            if self.machine.phase == .head { self.endBetweenRequests(now: now) }
+            return false
+        }
+        self.beginBurst(now: now)
         if self.machine.phase == .answering {
             self.fail(.cutOffUnanswered(isWrite: self.request?.admission.entry?.isWrite == true))
         } else {
@@ -152,7 +178,12 @@ extension HTTPConnectionHandler {
     }
 
     /// Closes the connection whatever it does.
-    func close() {
+    ///
+    /// - Returns: whether bytes of its answers are lost by it.
+    func close() -> Bool {
+        let losesBytes = self.unsentBytes > 0
+        if losesBytes { self.loop.metrics.metrics.responseCut(.shutdown) }
         self.context?.close(promise: nil)
+        return losesBytes
     }
 }

@@ -4,10 +4,9 @@ import NIOCore
 /// Received bytes.
 extension HTTPConnectionHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard self.reader.append(Self.unwrapInboundIn(data)) else {
-            context.close(promise: nil)
-            return
-        }
+        // More than may wait comes only behind the end of input: what was kept of it is answered.
+        guard !self.endOfInputSeen else { return }
+        if !self.reader.append(Self.unwrapInboundIn(data)) { self.endOfInputSeen = true }
         self.feed(now: Timestamp.monotonicNanoseconds())
     }
 
@@ -86,8 +85,11 @@ extension HTTPConnectionHandler {
 
     /// The peer closed its half, and all that it sent has been taken.
     private func inputDidEnd() {
-        guard self.machine.inputDidEnd() else { return }
-        guard self.ending == nil || self.unsentBytes == 0 else { return }
-        self.context?.close(promise: nil)
+        guard self.machine.inputDidEnd(), let context = self.context else { return }
+        if self.unsentBytes == 0 {
+            context.close(promise: nil)
+        } else {
+            self.lingerUntilSent(context, now: self.now)
+        }
     }
 }

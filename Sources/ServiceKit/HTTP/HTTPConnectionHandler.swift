@@ -24,7 +24,13 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     /// Answers that wait for the end of the burst beyond this are sent before more requests are taken.
-    private static let outputLimitBytes = 65_536
+    private static let outputLimitBytes = 32_768
+    /// No more of the answers is handed to the system while this much of them waits there to be sent. Without this limit
+    /// the system takes some megabytes for a peer that reads nothing, and the requests behind them are carried out.
+    static let unsentInSystemBytes = 131_072
+    /// No more requests are taken while more than this waits for the system: with the answer that crosses it, that is what
+    /// a peer costs that reads nothing.
+    static let unsentLimit = ChannelOptions.Types.WriteBufferWaterMark(low: 4_096, high: 16_384)
 
     let loop: HTTPServerLoop
     /// Position among the loop's connections.
@@ -87,7 +93,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         self.remoteAddress = address.flatMap { $0.ipAddress }.map { "\($0):\(address?.port ?? 0)" } ?? ""
         self.peerIsLoopback = address.map(Self.isLoopback) ?? false
         self.loop.add(self)
-        if self.loop.isDraining { self.drain() }
+        if self.loop.isDraining { self.drain(now: self.now) }
         context.fireChannelActive()
     }
 
@@ -122,6 +128,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     func read(context: ChannelHandlerContext) {
         if self.demand == .nothing, !self.isWritable || self.reader.holdsBytes {
             self.readIsDue = true
+            if !self.isWritable { self.reader.compact() }
         } else {
             context.read()
         }

@@ -21,6 +21,8 @@ extension HTTPServer {
         package var writeTimeout: Duration = .seconds(30)
         /// How long a connection that the server has ended is read from, so that the last answer arrives.
         package var lingerTimeout: Duration = .seconds(2)
+        /// After the beginning of a drain: connections without a whole head by then are closed.
+        package var drainGrace: Duration = .milliseconds(100)
         /// How often the deadlines above are looked at; they are late by this much at most.
         package var sweepInterval: Duration = .milliseconds(200)
 
@@ -34,7 +36,8 @@ extension HTTPServer.Limits {
             idle: Self.nanoseconds(self.idleTimeout),
             head: Self.nanoseconds(self.headerTimeout),
             body: Self.nanoseconds(self.bodyTimeout),
-            linger: Self.nanoseconds(self.lingerTimeout)
+            linger: Self.nanoseconds(self.lingerTimeout),
+            drain: Self.nanoseconds(self.drainGrace)
         )
     }
 

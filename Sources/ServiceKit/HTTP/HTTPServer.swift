@@ -14,6 +14,9 @@ import Synchronization
 /// A connection stays on the event loop that it was given to, and everything about it happens there: reading, the
 /// action, the answer. The server's own methods may be called on any thread.
 package final class HTTPServer: Sendable {
+    /// `TCP_NOTSENT_LOWAT`, which NIO has no name for.
+    private static let unsentInSystem = NIOBSDSocket.Option(rawValue: 25)
+
     private struct State {
         var channel: (any Channel)?
         var loops: [ObjectIdentifier: NIOLoopBound<HTTPServerLoop>] = [:]
@@ -78,9 +81,19 @@ package final class HTTPServer: Sendable {
         let limits = self.limits
         let bootstrap = ServerBootstrap(group: self.group)
             .serverChannelOption(.backlog, value: 4_096)
-            .serverChannelOption(.maxMessagesPerRead, value: 256)
+            // Where descriptors are few, no more are taken in a turn than can be refused in it.
+            .serverChannelOption(.maxMessagesPerRead, value: UInt(max(1, min(256, limits.rejectedConnections))))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let most = limits.connections + limits.rejectedConnections + 1
+                    try channel.pipeline.syncOperations.addHandler(
+                        AcceptGate(limit: most, failures: self.metrics.acceptFailures))
+                }
+            }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.writeBufferWaterMark, value: HTTPConnectionHandler.unsentLimit)
+            .childChannelOption(.tcpOption(Self.unsentInSystem), value: HTTPConnectionHandler.unsentInSystemBytes)
             // One buffer per turn, so that no more than one can wait behind an outstanding answer.
             .childChannelOption(.maxMessagesPerRead, value: 1)
             // A client may close its half after its last request and still gets the answer.
@@ -101,7 +114,26 @@ package final class HTTPServer: Sendable {
         }
     }
 
-    /// Stops accepting, closes idle connections, and lets every other one close after its next answer, which says so.
+    /// What the end of a drain lost, because its time was over.
+    package struct Cut: Sendable, Equatable {
+        /// Requests that were answered 503 instead of being carried out to their end.
+        package var requests = 0
+        /// Connections that were closed before their clients had taken the answers.
+        package var responses = 0
+
+        package init(requests: Int = 0, responses: Int = 0) {
+            self.requests = requests
+            self.responses = responses
+        }
+
+        package static func += (sum: inout Cut, other: Cut) {
+            sum.requests += other.requests
+            sum.responses += other.responses
+        }
+    }
+
+    /// Stops accepting, closes connections that have no request, and lets every other one close once the requests that
+    /// have been read from it are answered and the answers are sent. The last answer says so.
     package func beginDrain() {
         guard !self.isDraining.exchange(true, ordering: .acquiringAndReleasing) else { return }
         let (channel, loops) = self.state.withLock { ($0.channel, Array($0.loops.values)) }
@@ -114,10 +146,10 @@ package final class HTTPServer: Sendable {
     /// Waits until every connection is closed after ``beginDrain()``; closes what is left when the time is over.
     ///
     /// Requests that are still under way then are answered 503 shortly before, and the rest of the time is for their
-    /// clients to take the answers.
+    /// clients to take the answers. Connections above the limit are not waited for: they were told so, and have none.
     ///
-    /// - Returns: how many requests were cut off so.
-    package func waitUntilDrained(timeout: Duration) async -> Int {
+    /// - Returns: what was cut off so.
+    package func waitUntilDrained(timeout: Duration) async -> Cut {
         let promise = self.group.next().makePromise(of: Void.self)
         self.state.withLock { $0.drained = promise }
         self.completeDrainIfDone()
@@ -125,16 +157,16 @@ package final class HTTPServer: Sendable {
         let watch = Task {
             let lastAnswers = min(timeout / 10, .milliseconds(500))
             try? await Task.sleep(for: timeout - lastAnswers)
-            guard !Task.isCancelled else { return 0 }
-            var count = 0
+            guard !Task.isCancelled else { return Cut() }
+            var cut = Cut()
             for loop in loops {
-                count += (try? await loop.eventLoop.submit { loop.value.cutAll() }.get()) ?? 0
+                cut.requests += (try? await loop.eventLoop.submit { loop.value.cutAll() }.get()) ?? 0
             }
             try? await Task.sleep(for: lastAnswers)
             for loop in loops {
-                try? await loop.eventLoop.submit { loop.value.closeAll() }.get()
+                cut.responses += (try? await loop.eventLoop.submit { loop.value.closeAll() }.get()) ?? 0
             }
-            return count
+            return cut
         }
         try? await promise.futureResult.get()
         watch.cancel()
@@ -202,7 +234,6 @@ extension HTTPServer {
         }
         channel.closeFuture.whenComplete { _ in
             self.rejectedConnections.subtract(1, ordering: .acquiringAndReleasing)
-            self.completeDrainIfDone()
         }
         let problem = Problem.tooManyConnections(limit: self.limits.connections)
         let id = loop.newIdentity().id
@@ -222,7 +253,9 @@ extension HTTPServer {
     }
 
     private func completeDrainIfDone() {
-        guard self.isDraining.load(ordering: .acquiring), self.connections == 0 else { return }
+        guard self.isDraining.load(ordering: .acquiring), self.openConnections.load(ordering: .acquiring) == 0 else {
+            return
+        }
         let promise = self.state.withLock { state in
             let promise = state.drained
             state.drained = nil

@@ -102,7 +102,13 @@ final class HTTPServerLoop {
 
     func drain() {
         self.isDraining = true
-        for connection in self.connections { connection.drain() }
+        let now = Timestamp.monotonicNanoseconds()
+        for connection in self.connections { connection.drain(now: now) }
+        // Not left to the next sweep: a stop should take no longer than it must.
+        let bound = NIOLoopBound(self, eventLoop: self.eventLoop)
+        self.eventLoop.scheduleTask(in: .nanoseconds(Int64(self.timeouts.drain))) {
+            bound.value.sweep(now: Timestamp.monotonicNanoseconds())
+        }
     }
 
     /// Ends all requests under way.
@@ -114,9 +120,11 @@ final class HTTPServerLoop {
     }
 
     /// Closes all connections.
-    func closeAll() {
+    ///
+    /// - Returns: on how many of them bytes of answers were lost.
+    func closeAll() -> Int {
         let connections = self.connections
-        for connection in connections { connection.close() }
+        return connections.reduce(0) { $0 + ($1.close() ? 1 : 0) }
     }
 
     private func refreshClocks(now: UInt64) {

@@ -30,7 +30,8 @@ struct HeadFields {
 
     init() {}
 
-    /// - Throws: a 400 for a line that is no field: no name, a name or a value with characters that it can't have.
+    /// - Throws: a 400 for a line that is no field: no colon, no name, a name or a value with characters that it can't
+    ///   have.
     init(_ headers: HeaderFields) throws(Problem) {
         try headers.forEach { (name: Span<UInt8>, value: Span<UInt8>) throws(Problem) in
             guard ASCII.isToken(name), ASCII.isFieldValue(value) else {
@@ -105,7 +106,8 @@ struct HeadFields {
         return number
     }
 
-    /// `host [":" port]` by its characters; what the host is called makes no difference to this server.
+    /// `host [":" port]` by its characters; what the host is called makes no difference to this server. It may be empty:
+    /// that is what a client sends whose target has no authority (RFC 9112, section 3.2), such as a load balancer's check.
     private static func isHost(_ host: Span<UInt8>) -> Bool {
         for index in host.indices {
             switch host[index] {
@@ -118,6 +120,6 @@ struct HeadFields {
                 guard ASCII.isTokenCharacter(host[index]) else { return false }
             }
         }
-        return !host.isEmpty
+        return true
     }
 }

@@ -60,8 +60,8 @@ package struct HeaderFields {
         return elements
     }
 
-    /// Gives every field, in order: its name, and its value without the blanks around it. A line without a colon is
-    /// all name, and its value is empty.
+    /// Gives every field, in order: its name, and its value without the blanks around it. A line without a colon has
+    /// no name, and is all value.
     func forEach<Failure>(
         _ body: (_ name: Span<UInt8>, _ value: Span<UInt8>) throws(Failure) -> Void
     ) throws(Failure) {
@@ -71,9 +71,9 @@ package struct HeaderFields {
         while begin < bytes.count {
             let end = Self.position(of: UInt8(ascii: "\r"), in: bytes, from: begin) ?? bytes.count
             let line = bytes.extracting(begin..<end)
-            let colon = Self.position(of: UInt8(ascii: ":"), in: line, from: 0) ?? line.count
-            let rest = line.extracting(min(colon + 1, line.count)..<line.count)
-            try body(line.extracting(0..<colon), rest.extracting(ASCII.trimmed(rest)))
+            let colon = Self.position(of: UInt8(ascii: ":"), in: line, from: 0)
+            let rest = line.extracting((colon.map { $0 + 1 } ?? 0)..<line.count)
+            try body(line.extracting(0..<(colon ?? 0)), rest.extracting(ASCII.trimmed(rest)))
             begin = end + 2
         }
     }

@@ -61,7 +61,12 @@ struct RequestAdmission {
         try Self.checkHost(fields, isHTTP11: head.isHTTP11)
         self.keepsAlive = !fields.connectionHasClose && (head.isHTTP11 || fields.connectionHasKeepAlive)
         self.expectsContinue = try Self.expectation(fields, isHTTP11: head.isHTTP11) && self.framing != .none
-        let verdict = Self.verdict(head.method, fields, target, entry, gate)
+        var verdict = Self.verdict(head.method, fields, target, entry, gate)
+        if self.expectsContinue, case .act = verdict, case .fixed(let length) = self.framing,
+            let problem = entry?.bodyRefusal?(head.headers, length)
+        {
+            verdict = .refuse(problem)
+        }
         if case .act = verdict, self.framing == .none {
             self.verdict = verdict
         } else {

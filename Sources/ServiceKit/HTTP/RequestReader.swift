@@ -22,7 +22,7 @@ struct RequestReader {
         case refused
     }
 
-    private var held = ByteBuffer()
+    private(set) var held = ByteBuffer()
     private var scanner: HeadScanner
     private var chunks = ChunkedBodyDecoder()
     /// Whether what is held is the beginning of a head, all of it scanned.
@@ -35,7 +35,15 @@ struct RequestReader {
     /// Whether bytes wait that can be taken without any others.
     var holdsBytes: Bool { self.held.readableBytes > 0 && !self.needsMore }
 
-    /// - Returns: false when more would wait than may.
+    /// Whether the head of a further request waits, whole or not fit to be taken. To be asked between requests only.
+    var holdsHead: Bool {
+        guard self.holdsBytes else { return false }
+        var scanner = self.scanner
+        let held = self.held
+        return scanner.scan(held.readableBytesUInt8Span) != .incomplete
+    }
+
+    /// - Returns: false when more would wait than may; nothing of `received` is taken then.
     mutating func append(_ received: ByteBuffer) -> Bool {
         self.needsMore = false
         if self.held.readableBytes == 0 {
@@ -45,6 +53,12 @@ struct RequestReader {
         guard self.held.readableBytes + received.readableBytes <= Self.heldLimitBytes else { return false }
         self.held.writeImmutableBuffer(received)
         return true
+    }
+
+    /// Gives a receive buffer back of which only a part waits. To be called when what waits may do so for long.
+    mutating func compact() {
+        guard self.held.storageCapacity > 4_096 + 2 * self.held.readableBytes else { return }
+        self.held = ByteBuffer(bytes: self.held.readableBytesView)
     }
 
     mutating func dropAll() {

@@ -68,11 +68,13 @@ final class RequestUnderWay {
         self.bodyBytes += piece.readableBytes
     }
 
-    /// Keeps a piece of the body; the first one is taken over without a copy.
+    /// Keeps a piece of the body, which has been counted; one that is the whole body, or the first of an unknown length, is
+    /// taken over without a copy.
     func append(_ piece: ByteBuffer) {
-        if self.body.readableBytes == 0 {
+        if self.body.readableBytes == 0, self.remainingBytes <= 0 {
             self.body = piece
         } else {
+            if self.body.readableBytes == 0 { self.body.reserveCapacity(self.bodyBytes + self.remainingBytes) }
             self.body.writeImmutableBuffer(piece)
         }
     }

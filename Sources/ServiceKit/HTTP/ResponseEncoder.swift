@@ -63,6 +63,8 @@ struct ResponseEncoder {
             buffer.writeStaticString("\r\n")
         }
         guard mayHaveBody, !withoutBody else { return }
+        // In one step: growing by and by leaves pieces of every size behind.
+        buffer.reserveCapacity(minimumWritableBytes: response.body.count)
         switch response.body {
         case .bytes(let bytes): buffer.writeBytes(bytes)
         case .buffer(let bytes): buffer.writeImmutableBuffer(bytes)

@@ -6,6 +6,7 @@ package import NIOHTTP1
 /// the event loop, must not block, and answers its ``Responder`` exactly once: at once, or later on the same loop.
 package struct Route {
     package typealias Action = (HTTPRequest, Responder) -> Void
+    package typealias BodyRefusal = (_ headers: HeaderFields, _ length: Int) -> Problem?
 
     /// How a route's requests are logged and whether they are still taken while the service starts or drains.
     package enum Kind: Sendable {
@@ -23,6 +24,9 @@ package struct Route {
     package let kind: Kind
     /// The largest body taken, in bytes; larger ones are answered 413 with code `body_too_large` before they are read.
     package let bodyLimitBytes: Int
+    /// What the fields and the length of a body say is wrong with it, within ``bodyLimitBytes``. Asked for clients that
+    /// wait for a word before they send the body; others are told when it has come.
+    package let bodyRefusal: BodyRefusal?
     package let actions: [(method: HTTPMethod, action: Action)]
 
     package init(
@@ -30,12 +34,14 @@ package struct Route {
         handler: String,
         kind: Kind,
         bodyLimitBytes: Int = 0,
+        bodyRefusal: BodyRefusal? = nil,
         actions: [(method: HTTPMethod, action: Action)]
     ) {
         self.path = path
         self.handler = handler
         self.kind = kind
         self.bodyLimitBytes = bodyLimitBytes
+        self.bodyRefusal = bodyRefusal
         self.actions = actions
     }
 }

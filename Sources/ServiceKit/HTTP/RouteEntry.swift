@@ -9,6 +9,7 @@ final class RouteEntry {
     let isWrite: Bool
     let isProbe: Bool
     let bodyLimitBytes: Int
+    let bodyRefusal: Route.BodyRefusal?
     /// The value of `Allow`.
     let allow: String
     /// Index of the handler in the metrics of this loop.
@@ -23,6 +24,7 @@ final class RouteEntry {
         self.path = route.path
         self.handler = route.handler
         self.bodyLimitBytes = route.bodyLimitBytes
+        self.bodyRefusal = route.bodyRefusal
         self.metrics = metrics
         switch route.kind {
         case .data(let isWrite): (self.isData, self.isWrite, self.isProbe) = (true, isWrite, false)

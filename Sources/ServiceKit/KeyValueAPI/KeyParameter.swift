@@ -14,6 +14,26 @@ package enum KeyParameter {
         limits: KeyValueLimits,
         applied: Problem.Applied?
     ) throws(Problem) -> [UInt8] {
+        let key = try Self.decoded(request, applied: applied)
+        try limits.check(key: key, applied: applied)
+        return key
+    }
+
+    /// The key of a request for what may be in the store already: as ``key(of:limits:applied:)``, but one above
+    /// `limits` is taken if a store can hold it. It is too large only if there is no such key.
+    package static func storedKey(
+        of request: HTTPRequest,
+        limits: KeyValueLimits,
+        applied: Problem.Applied?
+    ) throws(Problem) -> [UInt8] {
+        let key = try Self.decoded(request, applied: applied)
+        if key.isEmpty || key.count > KeyValueLimits.longestStoredKeyBytes {
+            try limits.check(key: key, applied: applied)
+        }
+        return key
+    }
+
+    private static func decoded(_ request: HTTPRequest, applied: Problem.Applied?) throws(Problem) -> [UInt8] {
         let parameters: QueryParameters
         do throws(Problem) {
             parameters = try QueryParameters(request.query, allowed: Self.parameters)
@@ -28,7 +48,6 @@ package enum KeyParameter {
                 applied: applied
             )
         }
-        try limits.check(key: key, applied: applied)
         return key
     }
 }

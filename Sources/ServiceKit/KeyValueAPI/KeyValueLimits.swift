@@ -7,6 +7,12 @@ package struct KeyValueLimits: Sendable, Equatable {
     /// The longest value, in bytes; an empty value is a value.
     package let maxValueBytes: Int
 
+    /// The longest key that a store can hold, whatever its limit is now: an import or an earlier limit may have let it in.
+    package static let longestStoredKeyBytes = Int(UInt16.max)
+
+    /// The longest request target that names a key: each of its bytes may be percent-encoded, in three characters.
+    package static let longestTargetBytes = 3 * Self.longestStoredKeyBytes + 64
+
     package init(maxKeyBytes: Int = 1024, maxValueBytes: Int = 65536) {
         precondition(maxKeyBytes > 0 && maxValueBytes >= 0)
         self.maxKeyBytes = maxKeyBytes
@@ -22,8 +28,7 @@ package struct KeyValueLimits: Sendable, Equatable {
 
 extension KeyValueLimits {
     func check(key: some Collection<UInt8>, applied: Problem.Applied?) throws(Problem) {
-        let count = key.count
-        if count == 0 {
+        if key.isEmpty {
             throw Problem(
                 .badRequest,
                 code: "key_empty",
@@ -31,14 +36,18 @@ extension KeyValueLimits {
                 applied: applied
             )
         }
-        if count > self.maxKeyBytes {
-            throw Problem(
-                .badRequest,
-                code: "key_too_large",
-                detail: "The key has \(count) bytes; a key has 1 to \(self.maxKeyBytes) bytes.",
-                applied: applied
-            )
-        }
+        if let problem = self.keyTooLarge(bytes: key.count, applied: applied) { throw problem }
+    }
+
+    /// 400 `key_too_large`, nil for a key within the limit.
+    package func keyTooLarge(bytes count: Int, applied: Problem.Applied?) -> Problem? {
+        guard count > self.maxKeyBytes else { return nil }
+        return Problem(
+            .badRequest,
+            code: "key_too_large",
+            detail: "The key has \(count) bytes; a key has 1 to \(self.maxKeyBytes) bytes.",
+            applied: applied
+        )
     }
 
     func check(valueBytes count: Int) throws(Problem) {

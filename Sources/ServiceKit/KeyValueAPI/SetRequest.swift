@@ -53,6 +53,19 @@ package struct SetRequest {
         try limits.check(valueBytes: self.value.readableBytes)
     }
 
+    /// 413 `value_too_large` for a request whose body, which has not been read, is a value above the limit; nil for any
+    /// other, JSON too, of which the length says nothing.
+    package static func refusal(ofBody length: Int, _ headers: HeaderFields, limits: KeyValueLimits) -> Problem? {
+        let types = headers.elements(of: "content-type")
+        guard types.count == 1, MediaType(types[0][...]).isNamed("application/octet-stream") else { return nil }
+        do throws(Problem) {
+            try limits.check(valueBytes: length)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     /// The bytes of one field, which is given as text or, under `<name>_b64`, as Base64; nil when it is given as neither.
     private static func bytes(_ name: String, of object: FlatJSONObject) throws(Problem) -> [UInt8]? {
         let encodedName = name + "_b64"

@@ -14,7 +14,7 @@ package enum ProcessSetup {
     /// Ignores `SIGPIPE`, so that a peer that went away is an error of one `write`, and raises the limit of open files
     /// to the highest this process may have. Called once, before other threads run.
     ///
-    /// - Returns: the limit of open files now in force.
+    /// - Returns: the limit of open files now in force; 0 when it is not known.
     @discardableResult
     package static func prepare() -> UInt64 {
         signal(SIGPIPE, SIG_IGN)
@@ -27,5 +27,16 @@ package enum ProcessSetup {
             if unsafe setrlimit(resource, &limit) != 0 { limit.rlim_cur = before }
         }
         return UInt64(limit.rlim_cur)
+    }
+
+    /// Descriptors beside the standard streams that whoever started the process left open: nothing in the process itself
+    /// opens any that a further program would get. Looks at the first 4,096.
+    package static func inheritedDescriptors() -> Int {
+        (3..<4_096).count(where: self.isInherited)
+    }
+
+    static func isInherited(_ descriptor: Int32) -> Bool {
+        let flags = fcntl(descriptor, F_GETFD)
+        return flags != -1 && flags & FD_CLOEXEC == 0
     }
 }

@@ -30,7 +30,7 @@ package enum ServiceExit: Int32, Sendable, CaseIterable {
         case .outOfMemory: "the store does not fit into the memory limit"
         case .inputOutput: "a file cannot be read or written"
         case .locked: "the data folder is in use by another process"
-        case .configuration: "the configuration is wrong"
+        case .configuration: "the configuration is wrong, or the process may open too few files"
         }
     }
 }

@@ -26,6 +26,8 @@ package final class HTTPMetrics: Sendable {
     let handlers: [HTTPHandlerMetrics]
     let acceptedConnections: Counter
     let rejectedConnections: Counter
+    let acceptFailures: Counter
+    private let cutResponses: [Counter]
     private let nextRotation = Atomic<UInt64>(0)
     private let views = Mutex<[HTTPLoopCounters]>([])
 
@@ -59,6 +61,17 @@ package final class HTTPMetrics: Sendable {
             help: "Connections that were answered 503 or closed at once, by reason.",
             labels: [("reason", "too_many_connections")]
         )
+        self.acceptFailures = registry.counter(
+            "http_accept_failures_total",
+            help: "Times that no connection could be accepted, mostly for want of descriptors; it is tried again."
+        )
+        self.cutResponses = ResponseCut.allCases.map { reason in
+            registry.counter(
+                "http_responses_cut_total",
+                help: "Connections closed before the client had taken its answers, by reason.",
+                labels: [("reason", reason.rawValue)]
+            )
+        }
         registry.gauge("http_requests_in_flight", help: "Requests being read or answered.") { [weak self] in
             Double(self?.requestsInFlight ?? 0)
         }
@@ -75,6 +88,20 @@ package final class HTTPMetrics: Sendable {
 
     package var connections: Int {
         self.views.withLock { $0.reduce(0) { $0 + $1.connections.load(ordering: .relaxed) } }
+    }
+
+    /// Why a connection was closed while bytes of its answers waited for room in the socket.
+    enum ResponseCut: String, CaseIterable {
+        /// The client took nothing for too long.
+        case writeTimeout = "write_timeout"
+        /// The time for a graceful stop was over.
+        case shutdown
+    }
+
+    func responseCut(_ reason: ResponseCut) {
+        for (other, counter) in zip(ResponseCut.allCases, self.cutResponses) where other == reason {
+            counter.increment()
+        }
     }
 
     /// The handlers' totals and the quantiles of the last minute, in the order of registration; the last is `other`.

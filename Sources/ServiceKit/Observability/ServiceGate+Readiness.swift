@@ -16,13 +16,26 @@ extension ServiceGate.Guarded {
         }
     }
 
-    /// Which requests of clients are carried out, whether the service is ready or not: in `/readyz`, for programs.
-    var servingName: StaticString {
-        if case .failed = self.state { return self.hasServed ? "reads" : "none" }
-        return switch self.serving {
-        case .open: "all"
-        case .readsOnly: "reads"
-        case .notYet, .noLonger: "none"
+    /// Which requests of clients are carried out, whether the service is ready or not: in `/readyz` and `/admin`, for
+    /// programs. Asks the checks.
+    func servingName() -> StaticString {
+        var (reads, writes) = (true, true)
+        switch self.serving {
+        case .open: break
+        case .readsOnly: writes = false
+        case .notYet, .noLonger: return "none"
+        }
+        if case .failed = self.state { (reads, writes) = (self.hasServed, false) }
+        for check in self.checks {
+            guard let stops = check.stops, check.failure() != nil else { continue }
+            if stops != .writes { reads = false }
+            if stops != .reads { writes = false }
+        }
+        return switch (reads, writes) {
+        case (true, true): "all"
+        case (true, false): "reads"
+        case (false, true): "writes"
+        case (false, false): "none"
         }
     }
 
@@ -90,10 +103,10 @@ extension ServiceGate {
 
 /// What documents say.
 extension ServiceGate {
-    /// The name of the state and what there is to add to it.
-    package var described: (name: String, reason: String?) {
+    /// The name of the state, what there is to add to it, and which requests are carried out.
+    package var described: (name: String, reason: String?, serving: String) {
         let guarded = self.guarded.withLock { $0 }
-        return (guarded.stateName.description, guarded.stateReason)
+        return (guarded.stateName.description, guarded.stateReason, guarded.servingName().description)
     }
 
     /// The document of `/readyz`, and whether it says that the service is ready.
@@ -106,7 +119,7 @@ extension ServiceGate {
             document.member("status", isReady ? "ok" : "unavailable")
             document.member("service", self.service)
             document.member("state", guarded.stateName.description)
-            document.member("serving", guarded.servingName.description)
+            document.member("serving", guarded.servingName().description)
             if let reason = guarded.stateReason { document.member("reason", reason) }
             document.member("time", Timestamp.nowRFC3339())
             self.write(guarded.checks, to: &document)

@@ -41,18 +41,29 @@ package final class ServiceGate: Sendable {
         case warning
     }
 
+    /// Which requests of clients cannot be carried out while a check fails, though they are taken.
+    package enum Stops: Sendable {
+        case writes, reads, everything
+    }
+
     /// One thing that should hold.
     package struct Check: Sendable {
         /// snake_case, such as `log_writable`.
         package let name: String
         package let severity: Severity
+        /// Nil when requests go on.
+        package let stops: Stops?
         /// Nil while it holds, else what is wrong. Called from event loops and under a lock of the gate: it must not
         /// block, nor ask the gate.
         package let failure: @Sendable () -> String?
 
-        package init(name: String, severity: Severity = .failure, failure: @escaping @Sendable () -> String?) {
+        package init(
+            name: String, severity: Severity = .failure, stops: Stops? = nil,
+            failure: @escaping @Sendable () -> String?
+        ) {
             self.name = name
             self.severity = severity
+            self.stops = stops
             self.failure = failure
         }
     }

@@ -1,4 +1,5 @@
 package import Logging
+import NIOCore
 
 /// The settings that both services have, with the same names and meanings.
 package struct CommonSettings: Sendable {
@@ -43,6 +44,24 @@ package struct CommonSettings: Sendable {
                 self.maxConnections, self.eventLoops, self.logLevel, self.otlpEndpoint, self.traceSampleRatio,
                 self.shutdownTimeout,
             ]
+    }
+}
+
+extension CommonSettings {
+    /// The number of threads that serve connections.
+    package func eventLoopCount(_ settings: ResolvedSettings) -> Int {
+        settings[self.eventLoops] == 0 ? System.coreCount : settings[self.eventLoops]
+    }
+
+    /// What is wrong with the values together.
+    package func contradictions(_ settings: ResolvedSettings) -> [ConfigurationError] {
+        let listen = settings[self.listen]
+        guard listen.port != 0, settings[self.adminListen] == listen else { return [] }
+        return [
+            settings.error(
+                self.adminListen,
+                "\(listen) is --listen; leave it out to serve /metrics and /admin there, or choose another address")
+        ]
     }
 }
 

@@ -36,7 +36,7 @@ package final class ServiceRuntime: Sendable {
     package let instanceID: String
     package let startedAtNanoseconds = Timestamp.wallClockNanoseconds()
     let startedMonotonicNanoseconds = Timestamp.monotonicNanoseconds()
-    let connectionLimit: ConnectionLimit
+    package let connectionLimit: ConnectionLimit
     private let output: LogOutput
     private let accessLog: AccessLog
     private let scrape: MetricsScrape
@@ -50,17 +50,14 @@ package final class ServiceRuntime: Sendable {
     ///   - handlers: the data routes' handlers and what they can answer.
     ///   - adminProblems: what this service's own documents and actions below `/admin` can answer besides.
     ///   - eventKinds: the kinds of events that only this service tells.
-    ///   - ownFiles: files and sockets that it needs beside its clients' connections, for so many event loops.
+    ///   - connectionLimit: from ``connectionLimit(name:settings:common:own:)``.
     package init(
         name: String, metricPrefix: String, settings: ResolvedSettings, common: CommonSettings,
         handlers: [HandlerDeclaration], adminProblems: [ProblemKind] = [], eventKinds: [EventKind],
-        ownFiles: (Int) -> Int
+        connectionLimit: ConnectionLimit
     ) {
-        let openFiles = ProcessSetup.prepare()
-        let loops = settings[common.eventLoops] == 0 ? System.coreCount : settings[common.eventLoops]
-        self.connectionLimit = ConnectionLimit(
-            wanted: settings[common.maxConnections], openFiles: openFiles, ownFiles: ownFiles(loops),
-            listeners: settings[common.adminListen] == nil ? 1 : 2)
+        let loops = common.eventLoopCount(settings)
+        self.connectionLimit = connectionLimit
         self.name = name
         self.metricPrefix = metricPrefix
         self.gate = ServiceGate(service: name)
@@ -253,6 +250,7 @@ package final class ServiceRuntime: Sendable {
         var limits = HTTPServer.Limits()
         limits.connections = self.connectionLimit.connections
         limits.rejectedConnections = self.connectionLimit.rejectedConnections
+        limits.targetBytes = KeyValueLimits.longestTargetBytes
         return HTTPServer(
             group: self.group, address: address, limits: limits, metrics: self.httpMetrics,
             slowRequests: self.slowRequests, accessLog: self.accessLog, tracer: self.tracer, gate: self.gate,
@@ -265,7 +263,7 @@ package final class ServiceRuntime: Sendable {
         self.events.tell(.shutdownStarted, .notice, "shutdown started", isLogged: false)
         self.gate.set(.draining)
         for server in servers { server.beginDrain() }
-        var cut = 0
+        var cut = HTTPServer.Cut()
         for server in servers {
             // A tenth of the time is kept for bringing the data to rest.
             let left = (deadline - .now) * 9 / 10
@@ -275,7 +273,18 @@ package final class ServiceRuntime: Sendable {
         try await stop()
         // Not to the last moment: that the collector takes nothing must not make the stop a failure.
         self.tracer?.stop(timeout: (deadline - .now) / 2)
-        if cut > 0 { throw ServiceFailure(.failure, "\(cut) requests were cut off") }
+        if let words = cut.words { throw ServiceFailure(.failure, words) }
+    }
+}
+
+extension HTTPServer.Cut {
+    /// For the log; nil when nothing was cut.
+    fileprivate var words: String? {
+        let requests = self.requests == 0 ? nil : "\(self.requests) requests were answered 503 before they were done"
+        let responses =
+            self.responses == 0 ? nil : "\(self.responses) connections were closed before their answers were sent"
+        let parts = [requests, responses].compactMap { $0 }
+        return parts.isEmpty ? nil : "the time was over: " + parts.joined(separator: ", ")
     }
 }
 

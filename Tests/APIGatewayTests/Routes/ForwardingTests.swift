@@ -4,7 +4,7 @@ import Testing
 
 @testable import APIGateway
 
-@Suite struct `The gateway forwards` {
+@Suite(.timeLimit(.minutes(1))) struct `The gateway forwards` {
     @Test func `a set as raw bytes with the ids of the request`() async throws {
         let upstream = FakeUpstream { _ in FakeAnswer.stored(7) }
         try await withGateway(upstream: upstream) { gateway in

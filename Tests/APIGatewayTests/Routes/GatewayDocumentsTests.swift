@@ -5,7 +5,7 @@ import Testing
 
 @testable import APIGateway
 
-@Suite struct `What the gateway tells of itself` {
+@Suite(.timeLimit(.minutes(1))) struct `What the gateway tells of itself` {
     private func document(_ monitor: UpstreamMonitor) -> String {
         let admin = GatewayAdmin(monitor: monitor, timeoutNanoseconds: 3_000_000_000)
         var writer = JSONWriter()
@@ -40,7 +40,9 @@ import Testing
             #"gateway_upstream_connects_total{result="failure",upstream="kv-service"}"#,
             #"gateway_upstream_up{upstream="kv-service"}"#,
             #"gateway_upstream_last_success_timestamp_seconds{upstream="kv-service"}"#,
-            #"gateway_circuit_open{upstream="kv-service"}"#,
+            #"gateway_circuit_open{circuit="reads",upstream="kv-service"}"#,
+            #"gateway_circuit_open{circuit="writes",upstream="kv-service"}"#,
+            #"gateway_upstream_failures_total{reason="answer_too_large",upstream="kv-service"}"#,
         ] {
             #expect(metrics[series] == "0", "\(series)")
         }
@@ -87,7 +89,8 @@ import Testing
         try await withGateway(breakerFailures: 1, upstream: upstream) { gateway in
             let before = self.document(gateway.monitor)
             #expect(before.contains(#""last_success_at":null,"last_error":null"#))
-            #expect(before.contains(#""circuit":{"state":"closed","opened_at":null}"#))
+            let closed = #""state":"closed","opened_at":null"#
+            #expect(before.contains(#""circuit":{\#(closed),"reads":{\#(closed)},"writes":{\#(closed)}}"#))
             #expect(await gateway.get("k").status == 200)
             #expect(await gateway.set("k", "v").status == 502)
             try await gateway.wait { $0.active == 0 }
@@ -100,6 +103,7 @@ import Testing
             #expect(document.contains(#""protocol":1"#))
             #expect(document.contains(#""timeout_seconds":3"#))
             #expect(document.contains(#""circuit":{"state":"open","opened_at":"20"#))
+            #expect(document.contains(#""reads":{\#(closed)},"writes":{"state":"open","opened_at":"20"#))
             #expect(document.contains(#""overhead_seconds":{"p50":"#))
         }
     }

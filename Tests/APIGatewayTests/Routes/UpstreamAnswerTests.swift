@@ -2,7 +2,7 @@ import Testing
 
 @testable import APIGateway
 
-@Suite struct `An answer of kv-service` {
+@Suite(.timeLimit(.minutes(1))) struct `An answer of kv-service` {
     @Test func `that the key is missing is a missing key`() async throws {
         let upstream = FakeUpstream { _ in FakeAnswer.missing }
         try await withGateway(upstream: upstream) { gateway in
@@ -32,6 +32,8 @@ import Testing
 
     @Test(arguments: [
         ("400 Bad Request", "key_too_large", "no"), ("413 Content Too Large", "value_too_large", "no"),
+        ("414 URI Too Long", "target_too_long", "no"), ("431 Fields Too Large", "headers_too_large", "no"),
+        ("500 Internal Server Error", "internal_error", "unknown"),
         ("507 Insufficient Storage", "disk_full", "no"), ("503 Service Unavailable", "store_failed", "unknown"),
         ("503 Service Unavailable", "overloaded", "no"), ("504 Gateway Timeout", "deadline_exceeded", "yes"),
     ])
@@ -84,6 +86,56 @@ import Testing
             // The connection is not used again.
             #expect(await gateway.set("k", "v").status == 200)
             #expect(upstream.connections == 3)
+        }
+    }
+
+    @Test(arguments: [
+        ("414 URI Too Long", "target_too_long"), ("431 Fields Too Large", "headers_too_large"),
+        ("431 Fields Too Large", "too_many_headers"),
+    ])
+    func `that refuses a head unread fails that request alone`(status: String, code: String) async throws {
+        let refusal = FakeAnswer.problem(
+            status, #"{"code":"\#(code)","detail":"At most 9 bytes."}"#,
+            fields: "X-Request-Id: kv-1\r\nConnection: close\r\n")
+        let upstream = FakeUpstream { $0.key == [1] ? refusal : FakeAnswer.stored(1) }
+        try await withGateway(breakerFailures: 1, upstream: upstream) { gateway in
+            for _ in 1...3 {
+                let write = await gateway.set(key: [1], value: [])
+                #expect("\(write.status)" == status.prefix(3))
+                #expect(write.code == code)
+                #expect(write.applied == "no")
+                #expect(write.text.contains("At most 9 bytes."))
+            }
+            #expect(await gateway.set(key: [2], value: []).status == 200)
+        }
+    }
+
+    @Test func `that is larger than the gateway passes on fails that key alone, and names the limit`() async throws {
+        let upstream = FakeUpstream { request in
+            switch request.key {
+            case [1]: FakeAnswer.value([UInt8](repeating: 0, count: 70_000), version: 1)
+            case [2]:
+                [
+                    .text(
+                        "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nETag: \"1\"\r\n"
+                            + "Content-Length: 99999999999\r\n\r\n")
+                ]
+            default: FakeAnswer.value([UInt8](repeating: 0, count: 65_536), version: 1)
+            }
+        }
+        try await withGateway(breakerFailures: 1, upstream: upstream) { gateway in
+            for key in [[1], [1], [2]] as [[UInt8]] {
+                let answer = await gateway.get(key: key)
+                #expect(answer.status == 502)
+                #expect(answer.code == "value_too_large")
+                #expect(answer.text.contains("at most 65536 (--max-value-bytes)"))
+                #expect(answer.applied == nil)
+            }
+            #expect(await gateway.get(key: [3]).status == 200)
+            #expect(gateway.monitor.circuit(.reads).state == .closed)
+            #expect(gateway.monitor.metrics.failuresTotal.filter { $0.count > 0 }.map(\.reason) == ["answer_too_large"])
+            #expect(gateway.monitor.metrics.failuresTotal.reduce(0) { $0 + $1.count } == 3)
+            #expect(gateway.monitor.lastFailure == nil)
         }
     }
 

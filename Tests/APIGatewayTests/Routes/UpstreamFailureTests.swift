@@ -5,7 +5,7 @@ import Testing
 
 @testable import APIGateway
 
-@Suite struct `When kv-service` {
+@Suite(.timeLimit(.minutes(1))) struct `When kv-service` {
     private func unusedPort() async throws -> Int {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "127.0.0.1", port: 0).get()
@@ -36,7 +36,7 @@ import Testing
         let gateway = try await ForwarderHarness(port: port, limits: limits, timeoutMilliseconds: 20_000)
         let upstream = FakeUpstream { _ in FakeAnswer.stored(1) }
         async let answer = gateway.set("k", "v")
-        while gateway.monitor.metrics.connectFailures.value == 0 { try await Task.sleep(for: .milliseconds(1)) }
+        try await gateway.eventually { gateway.monitor.metrics.connectFailures.value > 0 }
         _ = try await upstream.start(port: port)
         #expect(await answer.status == 200)
         #expect(await answer.attempts > 1)
@@ -162,7 +162,8 @@ import Testing
 
     @Test func `is slow, what the queue cannot hold is refused at once`() async throws {
         var limits = UpstreamLimits()
-        limits.pool.maxConnections = 2
+        // Two for writes, and one left to reads.
+        limits.pool.maxConnections = 3
         limits.pool.maxWaiting = 1
         limits.waitNanoseconds = 60_000_000_000
         let gate = FakeGate()
@@ -242,6 +243,31 @@ import Testing
         }
     }
 
+    @Test func `stalls for writes, those leave connections and places in the queue to reads`() async throws {
+        var limits = UpstreamLimits()
+        limits.pool.maxConnections = 4
+        limits.pool.maxWaiting = 4
+        limits.waitNanoseconds = 60_000_000_000
+        let gate = FakeGate()
+        let upstream = FakeUpstream { request in
+            request.method == "GET" ? FakeAnswer.missing : [.waitFor(gate)] + FakeAnswer.stored(1)
+        }
+        try await withGateway(limits: limits, timeoutMilliseconds: 60_000, upstream: upstream) { gateway in
+            let writes = Task {
+                await withTaskGroup(of: UInt.self) { group in
+                    for number in 0..<6 { group.addTask { await gateway.set("\(number)", "v").status } }
+                    return await group.reduce(into: [UInt]()) { $0.append($1) }
+                }
+            }
+            try await gateway.wait { $0.active == 3 && $0.waiting == 3 }
+            for _ in 1...3 { #expect(await gateway.get("k").status == 404) }
+            #expect(upstream.connections == 4)
+            gate.open()
+            #expect(await writes.value == Array(repeating: 200, count: 6))
+            #expect(upstream.connections == 4)
+        }
+    }
+
     @Test func `fails repeatedly, requests are kept from it until a probe reaches it`() async throws {
         let port = try await self.unusedPort()
         let gateway = try await ForwarderHarness(port: port, breakerFailures: 3)
@@ -251,14 +277,14 @@ import Testing
         #expect(refused.code == "circuit_open")
         #expect(refused.applied == "no")
         #expect(refused.headers["Retry-After"].flatMap { Int($0) } ?? 0 >= 1)
-        #expect(gateway.monitor.circuit.state != .closed)
+        #expect(UpstreamCircuit.allCases.allSatisfy { gateway.monitor.circuit($0).state != .closed })
         let upstream = FakeUpstream { request in
             request.path == "/readyz" ? FakeAnswer.ready : FakeAnswer.stored(1)
         }
         _ = try await upstream.start(port: port)
         try await gateway.probe()
-        while !gateway.monitor.isReady { try await Task.sleep(for: .milliseconds(1)) }
-        #expect(gateway.monitor.circuit.state == .closed)
+        try await gateway.eventually { gateway.monitor.isReady }
+        #expect(UpstreamCircuit.allCases.allSatisfy { gateway.monitor.circuit($0).state == .closed })
         #expect(await gateway.set("k", "v").status == 200)
         try await gateway.shutDown()
         try await upstream.stop()
@@ -274,11 +300,11 @@ import Testing
         }
         _ = try await upstream.start(port: port)
         try await gateway.probe()
-        while !gateway.monitor.isReachable { try await Task.sleep(for: .milliseconds(1)) }
+        try await gateway.eventually { gateway.monitor.isReachable }
         #expect(!gateway.monitor.isReady)
         try await gateway.wait { $0.idle == 1 }
         try await gateway.probe()
-        while !gateway.monitor.isReady { try await Task.sleep(for: .milliseconds(1)) }
+        try await gateway.eventually { gateway.monitor.isReady }
         #expect(upstream.requests.map(\.target) == ["/readyz", "/readyz"])
         try await upstream.stop()
         for number in 1...3 {
@@ -286,9 +312,7 @@ import Testing
             #expect(gateway.monitor.isReachable)
             try await gateway.wait { $0.idle == 0 && $0.active == 0 }
             try await gateway.probe()
-            while gateway.monitor.metrics.connectFailures.value < number {
-                try await Task.sleep(for: .milliseconds(1))
-            }
+            try await gateway.eventually { gateway.monitor.metrics.connectFailures.value >= number }
             try await gateway.wait { $0.connecting == 0 && $0.waiting == 0 }
             #expect(!gateway.monitor.isReady)
         }

@@ -116,6 +116,17 @@ final class ForwarderHarness: Sendable {
         try await self.wait { $0.active == 0 && $0.connecting == 0 && $0.waiting == 0 }
     }
 
+    /// Waits until a condition holds that changes by itself.
+    ///
+    /// - Throws: ``TestTimeout`` when it does not within ten seconds.
+    func eventually(_ condition: @Sendable () async -> Bool) async throws {
+        let end = ContinuousClock.now + .seconds(10)
+        while await !condition() {
+            guard ContinuousClock.now < end else { throw TestTimeout() }
+            try await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
     /// Waits until what the pool holds is as wanted.
     func wait(until isAsWanted: @Sendable (UpstreamPoolCounts.Snapshot) -> Bool) async throws {
         for _ in 0..<5000 {
@@ -223,6 +234,10 @@ extension GatewayAnswer {
         self.measures = measures
         self.spans = outcome.spans
     }
+}
+
+struct TestTimeout: Error, CustomStringConvertible {
+    let description = "a condition did not hold within ten seconds"
 }
 
 /// A gateway in front of a fake kv-service; both end with `body`.

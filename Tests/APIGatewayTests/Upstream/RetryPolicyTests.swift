@@ -124,6 +124,20 @@ import Testing
         #expect(pauses == [1, 2, 4, 8, 16, 30, 30])
     }
 
+    @Test func `stays open five seconds at most while kv-service answers other requests`() {
+        var breaker = self.opened(at: 0)
+        var now: UInt64 = 0
+        var pauses: [UInt64] = []
+        for _ in 0..<5 {
+            guard let pause = breaker.refusal(now: now) else { break }
+            pauses.append(pause / Self.second)
+            now += pause
+            #expect(breaker.refusal(now: now) == nil)
+            breaker.failed(now: now, jitter: 0.5, upstreamAnswers: true)
+        }
+        #expect(pauses == [1, 2, 4, 5, 5])
+    }
+
     @Test func `does not stay open longer for failures of requests from before`() {
         var breaker = self.opened(at: 0)
         for _ in 0..<20 { breaker.failed(now: 1, jitter: 1) }

@@ -7,7 +7,7 @@ extension ChildSpan {
     subscript(name: String) -> Value? { self.attributes.first { $0.name.description == name }?.value }
 }
 
-@Suite struct `The trace of a request` {
+@Suite(.timeLimit(.minutes(1))) struct `The trace of a request` {
     private static func span(_ request: FakeRequest) throws -> UInt64? {
         let traceparent = try #require(request.fields["traceparent"])
         return try UInt64(#require(traceparent.wholeMatch(of: ForwarderHarness.childOfTrace)).span, radix: 16)

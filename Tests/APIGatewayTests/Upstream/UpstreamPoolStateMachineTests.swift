@@ -97,6 +97,59 @@ extension Machine.Limits {
         #expect(machine.waitingCount == 3)
     }
 
+    @Test(arguments: [(1, 1), (2, 1), (3, 2), (4, 3), (64, 48)])
+    func `leaves a connection to reads whatever writes there are`(connections: Int, forWrites: Int) {
+        var machine = Machine(limits: .small(connections: connections, waiting: 1_000))
+        for number in 1...connections + 3 {
+            guard case .wait(let opens) = machine.submit(Request(), isWrite: true) else {
+                Issue.record("refused")
+                return
+            }
+            #expect(opens == (number <= forWrites))
+        }
+        var busy: [Connection] = []
+        for _ in 1...forWrites {
+            busy.append(Connection())
+            guard case .send = machine.connectionOpened(busy[busy.count - 1], now: 0) else {
+                Issue.record("a write was not sent")
+                return
+            }
+        }
+        guard connections > forWrites else { return }
+        // A read goes ahead of the writes that wait, on a connection of its own, and leaves that to no write.
+        guard case .wait(open: true) = machine.submit(Request()) else {
+            Issue.record("no connection was wanted for a read")
+            return
+        }
+        let forReads = Connection()
+        guard case .send = machine.connectionOpened(forReads, now: 0) else {
+            Issue.record("the read was not sent")
+            return
+        }
+        guard case .park = machine.connectionReleased(forReads, now: 1) else {
+            Issue.record("a write took the connection of reads")
+            return
+        }
+        guard case .send = machine.connectionReleased(busy[0], carriedWrite: true, now: 1) else {
+            Issue.record("no write followed a write")
+            return
+        }
+    }
+
+    @Test func `refuses writes before the queue is full, and keeps the rest of it for reads`() {
+        var machine = Machine(limits: .small(connections: 2, waiting: 4))
+        func submit(isWrite: Bool, _ count: Int) -> Int {
+            (0..<count).count { _ in
+                if case .wait = machine.submit(Request(), isWrite: isWrite) { true } else { false }
+            }
+        }
+        // One has its connection opened, three of the queue's four places may be theirs.
+        let writes = submit(isWrite: true, 9)
+        #expect(writes == 4)
+        let reads = submit(isWrite: false, 9)
+        #expect(reads == 2)
+    }
+
     @Test func `takes a retry before those that wait`() {
         var machine = Machine(limits: .small(connections: 1))
         _ = machine.submit(Request())

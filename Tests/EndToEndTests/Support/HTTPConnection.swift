@@ -6,15 +6,23 @@ import Glibc
 final class HTTPConnection {
     private let descriptor: Int32
     private var unread: [UInt8] = []
+    /// For a whole answer, however slowly its bytes drip.
+    private static let answerLimit = Duration.seconds(120)
+    private var deadline = ContinuousClock.now
 
     /// Connects to `127.0.0.1`. Each call waits at most `timeoutSeconds` for bytes.
-    init(port: UInt16, timeoutSeconds: Int = 30) throws {
+    ///
+    /// - Parameter receiveBufferBytes: how much the system takes before the test reads; nil for its default.
+    init(port: UInt16, timeoutSeconds: Int = 30, receiveBufferBytes: Int32? = nil) throws {
         self.descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard self.descriptor >= 0 else { throw SystemCallError(call: "socket", code: errno) }
         var timeout = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
         let size = socklen_t(MemoryLayout<timeval>.size)
         setsockopt(self.descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, size)
         setsockopt(self.descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, size)
+        if var bytes = receiveBufferBytes {
+            setsockopt(self.descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
+        }
         var one: Int32 = 1
         setsockopt(self.descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
         var address = sockaddr_in()
@@ -65,6 +73,7 @@ final class HTTPConnection {
 
     /// Reads one answer: its head, and a body of `Content-Length` bytes, or one in chunks as other servers send them.
     func receive(answersHead: Bool = false) throws -> HTTPAnswer {
+        self.deadline = .now + Self.answerLimit
         while true {
             let end = try self.headEnd()
             let head = String(decoding: self.unread[..<end], as: UTF8.self)
@@ -109,8 +118,10 @@ final class HTTPConnection {
         // A server that refuses early may close before all is sent; what it answered is there all the same.
         try? self.send(bytes)
         shutdown(self.descriptor, Int32(SHUT_WR))
+        self.deadline = .now + Self.answerLimit
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while true {
+            try self.checkTime()
             let count = recv(self.descriptor, &chunk, chunk.count, 0)
             if count == 0 || (count < 0 && errno == ECONNRESET) { break }
             guard count > 0 else { throw SystemCallError(call: "recv", code: errno) }
@@ -141,7 +152,15 @@ final class HTTPConnection {
         }
     }
 
+    private func checkTime() throws {
+        guard ContinuousClock.now < self.deadline else {
+            throw TimeoutError(
+                description: "no whole answer within \(Self.answerLimit); so far \(self.unread.count) bytes")
+        }
+    }
+
     private func receiveMore() throws {
+        try self.checkTime()
         var chunk = [UInt8](repeating: 0, count: 65_536)
         let count = recv(self.descriptor, &chunk, chunk.count, 0)
         guard count >= 0 else { throw SystemCallError(call: "recv", code: errno) }

@@ -1,14 +1,28 @@
 import Glibc
+import Synchronization
+import Testing
 
 /// Threads for load: the blocking connections of a test must not hold the threads of Swift's concurrency.
 final class Threads {
     private var threads: [pthread_t] = []
+    private let running = Running()
+
+    private final class Running: Sendable {
+        let count = Atomic<Int>(0)
+    }
 
     private final class Body {
-        let run: @Sendable () -> Void
+        private let body: @Sendable () -> Void
+        private let running: Running
 
-        init(_ run: @escaping @Sendable () -> Void) {
-            self.run = run
+        init(_ running: Running, _ body: @escaping @Sendable () -> Void) {
+            self.running = running
+            self.body = body
+        }
+
+        func run() {
+            self.body()
+            self.running.count.subtract(1, ordering: .sequentiallyConsistent)
         }
     }
 
@@ -26,7 +40,8 @@ final class Threads {
 
     func start(_ run: @escaping @Sendable () -> Void) {
         var thread = pthread_t()
-        let argument = Unmanaged.passRetained(Body(run)).toOpaque()
+        self.running.count.add(1, ordering: .sequentiallyConsistent)
+        let argument = Unmanaged.passRetained(Body(self.running, run)).toOpaque()
         let code = pthread_create(
             &thread,
             nil,
@@ -40,9 +55,18 @@ final class Threads {
         self.threads.append(thread)
     }
 
-    /// Waits until all have ended.
-    func join() {
+    /// Waits until all have ended; after `seconds` that is an issue of the test, and they are left alone.
+    func join(seconds: Double = 300) {
+        defer { self.threads = [] }
+        do {
+            _ = try Poll.until("all threads of the test have ended", seconds: seconds) {
+                self.running.count.load(ordering: .sequentiallyConsistent) == 0 ? true : nil
+            }
+        } catch {
+            Issue.record(error)
+            for thread in self.threads { pthread_detach(thread) }
+            return
+        }
         for thread in self.threads { pthread_join(thread, nil) }
-        self.threads = []
     }
 }

@@ -4,7 +4,7 @@ import Testing
 
 /// The life of a connection, without a connection: times are numbers.
 @Suite struct ConnectionMachineTests {
-    static let timeouts = ConnectionMachine.Timeouts(idle: 1_000, head: 100, body: 200, linger: 50)
+    static let timeouts = ConnectionMachine.Timeouts(idle: 1_000, head: 100, body: 200, linger: 50, drain: 20)
 
     /// A machine whose request is with its action, at time 10.
     static func answering(keepsAlive: Bool = true) -> ConnectionMachine {
@@ -17,17 +17,17 @@ import Testing
 
     @Test func `a request goes through its phases and the next one can follow`() {
         var machine = ConnectionMachine(timeouts: Self.timeouts, now: 0)
-        #expect(machine.phase == .idle && !machine.isBusy)
+        #expect(machine.phase == .idle)
         machine.requestBegan(now: 10)
-        #expect(machine.phase == .head && machine.isBusy)
+        #expect(machine.phase == .head)
         machine.headCompleted(keepsAlive: true, now: 20)
-        #expect(machine.phase == .body && machine.isBusy)
+        #expect(machine.phase == .body)
         machine.requestCompleted()
-        #expect(machine.phase == .answering && machine.isBusy)
-        #expect(!machine.nextAnswerCloses)
+        #expect(machine.phase == .answering)
+        #expect(!machine.nextAnswerCloses(anotherWaits: false))
         let outcome1 = machine.answered(closes: false, now: 30)
         #expect(outcome1 == .nextRequest)
-        #expect(machine.phase == .idle && !machine.isBusy)
+        #expect(machine.phase == .idle)
         #expect(machine.deadline == 1_030)
     }
 
@@ -65,13 +65,13 @@ import Testing
 
     @Test func `a client that wants to close is answered so, and the connection lingers`() {
         var machine = Self.answering(keepsAlive: false)
-        #expect(machine.nextAnswerCloses)
+        #expect(machine.nextAnswerCloses(anotherWaits: false))
         let outcome2 = machine.answered(closes: true, now: 30)
         #expect(outcome2 == .linger)
-        #expect(machine.phase == .lingering && !machine.isBusy)
+        #expect(machine.phase == .lingering)
         #expect(machine.expiry(now: 79) == nil)
         #expect(machine.expiry(now: 80) == .close)
-        machine.keepLingering(now: 80)
+        machine.answersUnderWay(now: 80)
         #expect(machine.expiry(now: 129) == nil)
     }
 
@@ -81,7 +81,7 @@ import Testing
         machine.requestBegan(now: 30)
         machine.headCompleted(keepsAlive: true, now: 30)
         machine.requestCompleted()
-        #expect(!machine.nextAnswerCloses)
+        #expect(!machine.nextAnswerCloses(anotherWaits: false))
     }
 
     @Test(arguments: [ConnectionMachine.Phase.head, .body])
@@ -110,21 +110,66 @@ import Testing
         var answering = Self.answering()
         let outcome7 = answering.inputDidEnd()
         #expect(!outcome7)
-        #expect(answering.nextAnswerCloses)
+        #expect(answering.nextAnswerCloses(anotherWaits: false))
         let outcome8 = answering.answered(closes: true, now: 20)
         #expect(outcome8 == .close)
     }
 
-    @Test func `a drain closes what is idle and lets the rest finish`() {
+    @Test func `a drain closes what has no request, and lets the rest finish`() {
         var idle = ConnectionMachine(timeouts: Self.timeouts, now: 0)
-        let outcome9 = idle.drainBegan()
-        #expect(outcome9)
+        idle.drainBegan(now: 5)
+        #expect(idle.expiry(now: 24) == nil)
+        #expect(idle.expiry(now: 25) == .close)
         var answering = Self.answering()
-        let outcome10 = answering.drainBegan()
-        #expect(!outcome10)
-        #expect(answering.nextAnswerCloses)
-        let outcome11 = answering.answered(closes: true, now: 20)
-        #expect(outcome11 == .linger)
+        answering.drainBegan(now: 15)
+        #expect(answering.expiry(now: .max - 1) == nil)
+        #expect(answering.nextAnswerCloses(anotherWaits: false))
+        let outcome = answering.answered(closes: true, now: 20)
+        #expect(outcome == .linger)
+    }
+
+    @Test func `a part of a head has until the end of the drain's grace, begun before it or after`() {
+        var before = ConnectionMachine(timeouts: Self.timeouts, now: 0)
+        before.requestBegan(now: 10)
+        before.drainBegan(now: 12)
+        #expect(before.expiry(now: 31) == nil)
+        #expect(before.expiry(now: 32) == .close)
+        var after = ConnectionMachine(timeouts: Self.timeouts, now: 0)
+        after.drainBegan(now: 12)
+        after.requestBegan(now: 20)
+        #expect(after.expiry(now: 39) == nil)
+        #expect(after.expiry(now: 40) == .close)
+        var late = ConnectionMachine(timeouts: Self.timeouts, now: 0)
+        late.requestBegan(now: 10)
+        late.drainBegan(now: 105)
+        #expect(late.expiry(now: 110) == .close)
+    }
+
+    @Test func `a drain keeps the connection for a request that waits, and for answers under way`() {
+        var machine = Self.answering()
+        machine.drainBegan(now: 15)
+        #expect(!machine.nextAnswerCloses(anotherWaits: true))
+        let outcome = machine.answered(closes: false, now: 20)
+        #expect(outcome == .nextRequest)
+        machine.answersUnderWay(now: 30)
+        #expect(machine.expiry(now: 1_029) == nil)
+        machine.lingerBegan(now: 40)
+        #expect(machine.phase == .lingering)
+        machine.answersUnderWay(now: 60)
+        #expect(machine.expiry(now: 109) == nil)
+        #expect(machine.expiry(now: 110) == .close)
+        // A client that wants to close does, whatever waits.
+        #expect(Self.answering(keepsAlive: false).nextAnswerCloses(anotherWaits: true))
+    }
+
+    @Test func `answers under way don't lengthen the time of a request`() {
+        var head = ConnectionMachine(timeouts: Self.timeouts, now: 0)
+        head.requestBegan(now: 10)
+        head.answersUnderWay(now: 100)
+        #expect(head.expiry(now: 110) == .refuseHead)
+        head.closed()
+        head.lingerBegan(now: 120)
+        #expect(head.phase == .closed)
     }
 
     @Test func `nothing happens to a closed connection`() {

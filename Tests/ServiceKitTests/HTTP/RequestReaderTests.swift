@@ -17,4 +17,14 @@ import Testing
         let takenAfterAll = reader.append(bytes(262_144))
         #expect(takenAfterAll)
     }
+
+    @Test func `what waits for long does not hold a receive buffer of which it is a small part`() {
+        var reader = RequestReader(limits: HeadScanner.Limits())
+        _ = reader.append(ByteBuffer(bytes: (0..<65_536).map { UInt8(truncatingIfNeeded: $0) }))
+        _ = reader.nextPiece(limit: 65_000)
+        #expect(reader.held.storageCapacity >= 65_536)
+        reader.compact()
+        #expect(reader.held.storageCapacity <= 1_024)
+        #expect(Array(reader.held.readableBytesView) == (65_000..<65_536).map { UInt8(truncatingIfNeeded: $0) })
+    }
 }

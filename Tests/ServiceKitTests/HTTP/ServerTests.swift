@@ -4,7 +4,7 @@ import ServiceKit
 import Testing
 
 /// What a client sees of the server, over a real connection.
-@Suite struct ServerTests {
+@Suite(.timeLimit(.minutes(1))) struct ServerTests {
     static let close = "GET /get?last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
     @Test func `an answer has the fields that every answer has`() async throws {
@@ -165,6 +165,8 @@ import Testing
         "\r\n\r\nGET /get?x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
         "GET /get?x HTTP/1.1\r\nhOST:\t a:80 \t\r\nConnection: close\r\n\r\n",
         "GET /get?x HTTP/1.1\r\nHost: [::1]:8080\r\nConnection: close\r\n\r\n",
+        "GET /get?x HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n",
+        "GET /get?x HTTP/1.1\r\nHost: \t\r\nConnection: close\r\n\r\n",
     ])
     func `unusual requests that mean one thing are taken`(request: String) async throws {
         let server = try await TestServer.start()
@@ -289,6 +291,41 @@ import Testing
         await server.stop()
     }
 
+    @Test func `a client that waits for 100 Continue with a body that its route refuses gets that answer instead`()
+        async throws
+    {
+        let server = try await TestServer.start { _ in
+            [
+                Route(
+                    path: "/limited", handler: "more", kind: .data(isWrite: true), bodyLimitBytes: 100,
+                    bodyRefusal: { headers, length in
+                        headers.contains("x-raw") && length > 16
+                            ? Problem(.payloadTooLarge, code: "value_too_large", detail: "16 at most") : nil
+                    },
+                    actions: [(.PUT, { _, responder in responder.respond(.json(.ok, [])) })])
+            ]
+        }
+        func head(_ length: Int, _ fields: String) -> String {
+            "PUT /limited HTTP/1.1\r\nHost: a\r\nContent-Length: \(length)\r\n\(fields)\r\n"
+        }
+        let expects = "Expect: 100-continue\r\n"
+        let refused = try await server.exchange(head(17, expects + "X-Raw: 1\r\n"))
+        #expect(refused.statuses == [413])
+        #expect(refused.contains("\"code\":\"value_too_large\"") && refused.contains("\"applied\":\"no\""))
+        #expect(refused.contains("Connection: close\r\n"))
+        for (length, fields) in [(16, "X-Raw: 1\r\n"), (17, "")] {
+            let client = try await server.connect()
+            client.send(head(length, expects + fields))
+            #expect(try await client.receiveAnswers(1) == "HTTP/1.1 100 Continue\r\n\r\n")
+            client.send(String(repeating: "x", count: length) + Self.close)
+            #expect(try await client.receiveToEnd().statuses == [100, 200, 200])
+        }
+        // One that does not wait has sent it already: its action answers, and the connection stays.
+        let sent = try await server.exchange(head(17, "X-Raw: 1\r\n") + String(repeating: "x", count: 17) + Self.close)
+        #expect(sent.statuses == [200, 200])
+        await server.stop()
+    }
+
     @Test func `an unknown expectation is refused`() async throws {
         let server = try await TestServer.start()
         let answer = try await server.exchange(
@@ -308,6 +345,24 @@ import Testing
         let answer = try await client.receiveToEnd()
         #expect(answer.statuses == [200, 200])
         #expect(answer.contains("got 2"))
+        await server.stop()
+    }
+
+    @Test func `a client that closes its half gets its answers whole, however much of them waits for the socket`()
+        async throws
+    {
+        let server = try await TestServer.start()
+        let client = try await server.connect()
+        try await client.stopReading()
+        client.send(String(repeating: "GET /large HTTP/1.1\r\nHost: a\r\n\r\n", count: 24))
+        client.endSending()
+        try await server.eventually {
+            (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) >= 1
+        }
+        try await client.startReading()
+        let answers = try await client.receiveToEnd(within: .seconds(20))
+        #expect(answers.statuses == Array(repeating: 200, count: 24))
+        #expect(answers.utf8.count > 24 << 20)
         await server.stop()
     }
 

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// What two parsers of one connection could read differently is refused, and the connection ends.
-@Suite struct StrictRequestTests {
+@Suite(.timeLimit(.minutes(1))) struct StrictRequestTests {
     struct Case: CustomTestStringConvertible, Sendable {
         let name: String
         let request: String
@@ -83,6 +83,12 @@ import Testing
         ),
         Case(name: "a field without a name", request: "GET /get HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n"),
         Case(name: "a field without a colon", request: "GET /get HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n"),
+        Case(name: "a field of one word without a colon", request: "GET /get HTTP/1.1\r\nHost: a\r\nword\r\n\r\n"),
+        Case(name: "a first field without a colon", request: "GET /get HTTP/1.1\r\nword\r\nHost: a\r\n\r\n"),
+        Case(
+            name: "a Transfer-Encoding without a colon",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding\r\n\r\n"),
+        Case(name: "a colon alone", request: "GET /get HTTP/1.1\r\nHost: a\r\n:\r\n\r\n"),
         Case(name: "a field name with a blank", request: "GET /get HTTP/1.1\r\nHost: a\r\nX Y: b\r\n\r\n"),
         Case(name: "a field continued on the next line", request: "GET /get HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n"),
         Case(
@@ -105,7 +111,8 @@ import Testing
         Case(name: "HTTP/0.9", request: "GET /get\r\n\r\n"),
         Case(name: "no Host", request: "GET /get HTTP/1.1\r\n\r\n"),
         Case(name: "Host twice", request: "GET /get HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"),
-        Case(name: "an empty Host", request: "GET /get HTTP/1.1\r\nHost:\r\n\r\n"),
+        Case(name: "an empty Host twice", request: "GET /get HTTP/1.1\r\nHost:\r\nHost:\r\n\r\n"),
+        Case(name: "an empty Host and another", request: "GET /get HTTP/1.1\r\nHost:\r\nHost: a\r\n\r\n"),
         Case(name: "a Host with a path", request: "GET /get HTTP/1.1\r\nHost: a/b\r\n\r\n"),
         Case(name: "a Host with a user", request: "GET /get HTTP/1.1\r\nHost: u@a\r\n\r\n"),
         Case(name: "a Host with a fragment", request: "GET /get HTTP/1.1\r\nHost: a#b\r\n\r\n"),
@@ -179,6 +186,15 @@ import Testing
         Case(
             name: "a trailer continued on the next line",
             request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: a\r\n b\r\n\r\n"),
+        Case(
+            name: "a trailer without a colon",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX\r\n\r\n"),
+        Case(
+            name: "a trailer without a name",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n: a\r\n\r\n"),
+        Case(
+            name: "a trailer with a blank before its colon",
+            request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX : a\r\n\r\n"),
         Case(
             name: "a trailer ended by a line feed",
             request: "POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: a\n\r\n"),

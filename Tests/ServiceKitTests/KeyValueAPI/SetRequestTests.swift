@@ -157,6 +157,20 @@ import Testing
         #expect(longJSON?.code == "value_too_large")
     }
 
+    @Test(
+        arguments: [
+            ("application/octet-stream", 6, false), ("application/octet-stream", 7, true),
+            ("Application/Octet-Stream; x=y", 7, true), ("application/json", 7, false), ("text/plain", 7, false),
+            (nil, 7, false),
+        ] as [(String?, Int, Bool)])
+    func `is too large by its length alone if it is a value as it is`(type: String?, length: Int, isRefused: Bool) {
+        let headers = HeaderFields(type.map { [("Content-Type", $0)] } ?? [])
+        let limits = KeyValueLimits(maxKeyBytes: 3, maxValueBytes: 6)
+        let problem = SetRequest.refusal(ofBody: length, headers, limits: limits)
+        #expect(problem?.code == (isRefused ? "value_too_large" : nil))
+        #expect(problem?.applied == (isRefused ? .no : nil))
+    }
+
     @Test func `fits the body limit even where JSON escapes every byte`() throws {
         let limits = KeyValueLimits(maxKeyBytes: 16, maxValueBytes: 256)
         let key = String(repeating: #"\u0001"#, count: 16)

@@ -1,10 +1,11 @@
+import Glibc
 import Logging
 import Synchronization
 import Testing
 
 @testable import ServiceKit
 
-@Suite("Shutdown")
+@Suite("Shutdown", .timeLimit(.minutes(1)))
 struct LifecycleTests {
     /// Signals that a test sends, and the codes with which the process would have ended.
     private final class Harness: Sendable {
@@ -82,5 +83,15 @@ struct LifecycleTests {
         let limit = ProcessSetup.prepare()
         #expect(limit > 0)
         #expect(ProcessSetup.prepare() == limit)
+    }
+
+    @Test func `descriptors are inherited that a further program would inherit too`() {
+        let left = open("/dev/null", O_RDONLY)
+        let own = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        #expect(ProcessSetup.isInherited(left) && !ProcessSetup.isInherited(own))
+        #expect(ProcessSetup.inheritedDescriptors() >= 1)
+        close(left)
+        close(own)
+        #expect(!ProcessSetup.isInherited(-1))
     }
 }

@@ -1,0 +1,122 @@
+import JSONLogging
+import ServiceKit
+import Synchronization
+
+/// Which requests a circuit breaker keeps from kv-service.
+///
+/// Reads and writes fail apart: while the disk stalls, writes time out and reads are answered from memory.
+enum UpstreamCircuit: Int, CaseIterable, Sendable {
+    case reads, writes
+
+    init?(of operation: UpstreamOperation) {
+        switch operation {
+        case .get: self = .reads
+        case .set, .delete: self = .writes
+        case .probe: return nil
+        }
+    }
+
+    var label: String {
+        switch self {
+        case .reads: "reads"
+        case .writes: "writes"
+        }
+    }
+}
+
+/// The circuit breakers of all event loops together. Any thread.
+///
+/// A failure of one request counts for its own circuit. A connection that cannot be opened and a probe that fails say
+/// that kv-service is not there at all: they count for both, and a circuit that they have opened is closed by any
+/// answer. One that opened for its own requests alone is closed by an answer to one of them only; reads also by a probe,
+/// which kv-service answers as it does a read.
+final class UpstreamCircuits: Sendable {
+    /// How a circuit is, for documents and metrics.
+    struct Status: Equatable, Sendable {
+        var state: CircuitBreaker.State
+        /// Wall clock, nanoseconds since 1970; nil while it is closed.
+        var openedAtNanoseconds: UInt64?
+    }
+
+    private struct Circuit {
+        var machine: CircuitBreaker
+        var openedAtNanoseconds: UInt64?
+        /// Whether one of the failures in a row says that kv-service is not there.
+        var isUnreachable = false
+    }
+
+    private let circuits: Mutex<[Circuit]>
+    /// Whether all of ``circuits`` are as at their start, so that nobody needs to lock them: nearly always.
+    private let areAtRest = Atomic<Bool>(true)
+
+    init(limits: CircuitBreaker.Limits) {
+        self.circuits = Mutex(UpstreamCircuit.allCases.map { _ in Circuit(machine: CircuitBreaker(limits: limits)) })
+    }
+
+    func status(_ circuit: UpstreamCircuit) -> Status {
+        let circuit = self.circuits.withLock { $0[circuit.rawValue] }
+        return Status(state: circuit.machine.state, openedAtNanoseconds: circuit.openedAtNanoseconds)
+    }
+
+    /// Nanoseconds to stay away, nil when the request may be sent. Probes always may.
+    func refusal(of operation: UpstreamOperation, now: UInt64) -> UInt64? {
+        guard !self.areAtRest.load(ordering: .relaxed), let circuit = UpstreamCircuit(of: operation) else { return nil }
+        return self.circuits.withLock { $0[circuit.rawValue].machine.refusal(now: now) }
+    }
+
+    /// kv-service answered.
+    ///
+    /// - Returns: the circuits that this closed, and since when they were open.
+    func succeeded(_ operation: UpstreamOperation) -> [(circuit: UpstreamCircuit, openedAtNanoseconds: UInt64)] {
+        guard !self.areAtRest.load(ordering: .relaxed) else { return [] }
+        let own = UpstreamCircuit(of: operation) ?? .reads
+        return self.circuits.withLock { circuits in
+            var closed: [(UpstreamCircuit, UInt64)] = []
+            for circuit in UpstreamCircuit.allCases {
+                guard circuit == own || circuits[circuit.rawValue].isUnreachable else { continue }
+                if let openedAt = circuits[circuit.rawValue].openedAtNanoseconds { closed.append((circuit, openedAt)) }
+                circuits[circuit.rawValue].machine.succeeded()
+                circuits[circuit.rawValue].openedAtNanoseconds = nil
+                circuits[circuit.rawValue].isUnreachable = false
+            }
+            self.areAtRest.store(circuits.allSatisfy { $0.machine.consecutiveFailures == 0 }, ordering: .relaxed)
+            return closed
+        }
+    }
+
+    /// A request or a probe failed.
+    ///
+    /// - Parameters:
+    ///   - now: monotonic nanoseconds.
+    ///   - wallClock: nanoseconds since 1970.
+    /// - Returns: the circuits that this opened.
+    func failed(
+        _ failure: UpstreamFailure, of operation: UpstreamOperation, now: UInt64, wallClock: UInt64
+    ) -> [UpstreamCircuit] {
+        let own = UpstreamCircuit(of: operation)
+        let isUnreachable = own == nil || failure.isOfConnecting
+        return self.circuits.withLock { circuits in
+            self.areAtRest.store(false, ordering: .relaxed)
+            var opened: [UpstreamCircuit] = []
+            for circuit in UpstreamCircuit.allCases where isUnreachable || circuit == own {
+                let index = circuit.rawValue
+                if isUnreachable { circuits[index].isUnreachable = true }
+                circuits[index].machine.failed(
+                    now: now, jitter: Double.random(in: 0...1), upstreamAnswers: !circuits[index].isUnreachable)
+                guard circuits[index].machine.state != .closed, circuits[index].openedAtNanoseconds == nil else {
+                    continue
+                }
+                circuits[index].openedAtNanoseconds = wallClock
+                opened.append(circuit)
+            }
+            return opened
+        }
+    }
+}
+
+extension UpstreamFailure {
+    /// Whether it was not the request that failed, but the way to kv-service.
+    fileprivate var isOfConnecting: Bool {
+        if case .connect = self { true } else { false }
+    }
+}

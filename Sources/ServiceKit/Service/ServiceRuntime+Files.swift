@@ -1,0 +1,31 @@
+import JSONLogging
+import Logging
+
+extension ServiceRuntime {
+    /// Prepares the process, and finds out how many connections the service can take with the files that it may open. To
+    /// be called before anything else opens files.
+    ///
+    /// - Parameter own: the files that the service needs for so many event loops.
+    /// - Returns: nil when they are too few to work with. The log says so then, and how many are needed.
+    package static func connectionLimit(
+        name: String, settings: ResolvedSettings, common: CommonSettings,
+        own: (_ eventLoops: Int) -> ConnectionLimit.OwnFiles
+    ) -> ConnectionLimit? {
+        let openFiles = ProcessSetup.prepare()
+        let limit = ConnectionLimit(
+            wanted: settings[common.maxConnections], openFiles: openFiles,
+            strangers: ProcessSetup.inheritedDescriptors(), own: own(common.eventLoopCount(settings)),
+            listeners: settings[common.adminListen] == nil ? 1 : 2)
+        guard limit.isTooLow else { return limit }
+        let output = LogOutput(descriptor: 1)
+        let logger = Logger(label: name) { _ in
+            JSONLogHandler(service: name, output: output, level: SharedLogLevel(settings[common.logLevel]))
+        }
+        let message =
+            "\(name) needs at least \(limit.neededFiles) open files with these settings, and the process may have "
+            + "\(openFiles): raise the limit (ulimit -n, LimitNOFILE=, ulimits:)"
+        logger.critical("cannot start", metadata: ["error": "\(message)"])
+        output.flushAndStop()
+        return nil
+    }
+}
