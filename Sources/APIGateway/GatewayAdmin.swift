@@ -49,7 +49,7 @@ final class GatewayAdmin: Sendable {
             upstream.member(
                 "last_error",
                 object: { object in
-                    object.member("at", Timestamp.rfc3339(nanosecondsSince1970: error.atNanoseconds))
+                    object.member("at", Timestamp.rfc3339(monotonicNanoseconds: error.atNanoseconds))
                     object.member("reason", error.failure.label)
                     object.member("message", error.failure.message)
                 }
@@ -89,7 +89,7 @@ final class GatewayAdmin: Sendable {
     private func writeCircuit(_ circuit: inout JSONWriter) {
         let (state, openedAt) = self.monitor.circuit
         circuit.member("state", state.label)
-        circuit.member("opened_at", openedAt.map { Timestamp.rfc3339(nanosecondsSince1970: $0) })
+        circuit.member("opened_at", openedAt.map { Timestamp.rfc3339(monotonicNanoseconds: $0) })
     }
 }
 

@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import ServiceKit
 import Synchronization
+import SystemSupport
 import TransactionLog
 
 /// The parts of a running kv-service.
@@ -90,17 +91,22 @@ final class KVService: Sendable {
         let (metrics, logger) = (self.metrics, self.runtime.logger)
         replay.begin()
         let result: Result<EmbeddedEngine, LogError> = await withCheckedContinuation { continuation in
-            DedicatedThread.start(name: "log-replay") {
-                let lines = ReplayLogLines(replay, logger)
-                do throws(LogError) {
-                    let engine = try EmbeddedEngine(
-                        opening: configuration, observer: metrics, progress: lines.update)
-                    replay.end(.done)
-                    continuation.resume(returning: .success(engine))
-                } catch {
-                    replay.end(.failed)
-                    continuation.resume(returning: .failure(error))
+            do throws(ThreadError) {
+                try DedicatedThread.start(name: "log-replay") {
+                    let lines = ReplayLogLines(replay, logger)
+                    do throws(LogError) {
+                        let engine = try EmbeddedEngine(
+                            opening: configuration, observer: metrics, progress: lines.update)
+                        replay.end(.done)
+                        continuation.resume(returning: .success(engine))
+                    } catch {
+                        replay.end(.failed)
+                        continuation.resume(returning: .failure(error))
+                    }
                 }
+            } catch {
+                replay.end(.failed)
+                continuation.resume(returning: .failure(.thread(error)))
             }
         }
         do { return try result.get() } catch {
@@ -112,13 +118,17 @@ final class KVService: Sendable {
     /// Reads the free space every few seconds, off the event loops, for as long as the process runs.
     private func watchCapacity() {
         let (gauges, logger) = (self.gauges, self.runtime.logger)
-        DedicatedThread.start(name: "log-capacity") {
-            while true {
-                do throws(SystemError) { try gauges.refreshCapacity() } catch {
-                    logger.warning("cannot read the free space", metadata: ["error": "\(error)"])
+        do {
+            try DedicatedThread.start(name: "log-capacity") {
+                while true {
+                    do throws(SystemError) { try gauges.refreshCapacity() } catch {
+                        logger.warning("cannot read the free space", metadata: ["error": "\(error)"])
+                    }
+                    sleep(5)
                 }
-                sleep(5)
             }
+        } catch {
+            logger.warning("cannot read the free space", metadata: ["error": "\(error)"])
         }
     }
 
@@ -127,7 +137,13 @@ final class KVService: Sendable {
     func stop() async {
         guard let engine = self.holder.engine else { return }
         await withCheckedContinuation { continuation in
-            DedicatedThread.start(name: "log-close") {
+            do {
+                try DedicatedThread.start(name: "log-close") {
+                    engine.close()
+                    continuation.resume()
+                }
+            } catch {
+                // Then here: nothing but the stop waits for this thread any more.
                 engine.close()
                 continuation.resume()
             }
@@ -160,6 +176,7 @@ extension ServiceFailure {
         case .unsupported: self.init(.dataCorrupt, "\(error)")
         case .locked: self.init(.locked, "\(error). Stop that process, or choose another --data-dir.")
         case .system: self.init(.inputOutput, "\(error)")
+        case .thread: self.init(.internalError, "\(error)")
         }
     }
 }

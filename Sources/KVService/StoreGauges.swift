@@ -1,3 +1,4 @@
+import JSONLogging
 import KeyValueStore
 import PrometheusMetrics
 import Synchronization
@@ -120,7 +121,10 @@ final class StoreGauges: Sendable {
         }
         self.gauge(
             registry, "kv_log_last_fsync_timestamp_seconds", help: "When the log was last synchronised, since 1970."
-        ) { Double($0.statistics.lastSyncNanoseconds.load(ordering: .relaxed)) / 1e9 }
+        ) {
+            let lastSync = $0.statistics.lastSyncNanoseconds.load(ordering: .relaxed)
+            return lastSync == 0 ? 0 : Double(Timestamp.wallClockNanoseconds(ofMonotonic: lastSync)) / 1e9
+        }
         let holder = self.holder
         registry.counter("kv_log_appended_bytes_total", help: "Bytes appended to the log.", labels: []) {
             Double(holder.engine?.statistics.appendedBytes.load(ordering: .relaxed) ?? 0)

@@ -1,7 +1,11 @@
+package import SystemSupport
+
 /// Why the log cannot be opened or goes no further.
 package enum LogError: Error, CustomStringConvertible {
     /// A system call failed. On the commit path this poisons the log; at the start it ends the start.
     case system(SystemError)
+    /// The process may have no more threads.
+    case thread(ThreadError)
     /// Another process holds the folder.
     case locked(directory: String, owner: String)
     /// The bytes are not what the log wrote, where that cannot be a torn tail.
@@ -12,6 +16,7 @@ package enum LogError: Error, CustomStringConvertible {
     package var description: String {
         switch self {
         case .system(let error): "\(error)"
+        case .thread(let error): "\(error)"
         case .locked(let directory, let owner): "data folder \(directory) is in use by \(owner)"
         case .corrupt(let corruption): "\(corruption)"
         case .unsupported(let file, let detail): "\(file): \(detail); it was written by a newer version"

@@ -1,4 +1,5 @@
 import Glibc
+import SystemSupport
 
 /// The transaction log of one data folder: opened once, then fed by a ``CommitClient``.
 ///
@@ -45,14 +46,26 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
             self.compactor = Compactor(
                 writer: self.writer, client: client, fileSystem: fileSystem, configuration: configuration,
                 report: recovery.report, lastKeys: recovery.lastKeys, reserve: reserve, observer: observer)
-            self.compactor.start()
             self.scrubber = Scrubber(
                 statistics: self.writer.statistics, fileSystem: fileSystem, configuration: configuration,
                 storeID: recovery.report.storeID, observer: observer)
-            self.scrubber.start()
+            try self.start(chain)
         } catch {
             self.lock.unlock()
             throw error
+        }
+    }
+
+    /// Starts all threads or none.
+    private func start(_ chain: SegmentChain) throws(LogError) {
+        try self.writer.start(chain)
+        do throws(ThreadError) {
+            try self.compactor.start()
+            try self.scrubber.start()
+        } catch {
+            self.compactor.stop()
+            self.writer.stop()
+            throw .thread(error)
         }
     }
 

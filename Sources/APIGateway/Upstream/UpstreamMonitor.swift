@@ -12,7 +12,7 @@ final class UpstreamMonitor: Sendable {
     static let failedProbesToUnready = 3
 
     struct LastError: Sendable {
-        /// Wall clock, nanoseconds since 1970.
+        /// Monotonic nanoseconds.
         let atNanoseconds: UInt64
         let failure: UpstreamFailure
     }
@@ -23,7 +23,7 @@ final class UpstreamMonitor: Sendable {
     private let pools = Mutex<[UpstreamPoolCounts]>([])
     private let poolConnections = Atomic<Int>(0)
     private let lastError = Mutex<LastError?>(nil)
-    /// The breaker, and when it opened: wall clock, nanoseconds since 1970.
+    /// The breaker, and when it opened, in monotonic nanoseconds.
     private let breaker: Mutex<(machine: CircuitBreaker, openedAtNanoseconds: UInt64?)>
     private let events: EventJournal
     /// Whether ``breaker`` is as at its start, so that nobody needs to lock it: nearly always.
@@ -94,7 +94,7 @@ final class UpstreamMonitor: Sendable {
             return openedAt
         }
         guard let openedAt else { return }
-        let now = Timestamp.wallClockNanoseconds()
+        let now = Timestamp.monotonicNanoseconds()
         self.events.tell(
             .circuitClosed, .notice, "\(self.name) answers again: the circuit is closed",
             [
@@ -137,7 +137,7 @@ final class UpstreamMonitor: Sendable {
         case .connect, .timeout(sent: true), .reset, .protocolError:
             break
         }
-        let error = LastError(atNanoseconds: Timestamp.wallClockNanoseconds(), failure: failure)
+        let error = LastError(atNanoseconds: Timestamp.monotonicNanoseconds(), failure: failure)
         self.lastError.withLock { $0 = error }
         let hasOpened = self.breaker.withLock { breaker in
             self.breakerIsAtRest.store(false, ordering: .relaxed)
@@ -220,8 +220,7 @@ final class UpstreamMonitor: Sendable {
     var lastSuccessNanoseconds: UInt64? {
         let monotonic = self.lastSuccess.load(ordering: .relaxed)
         guard monotonic != 0 else { return nil }
-        let age = Timestamp.monotonicNanoseconds() - monotonic
-        return Timestamp.wallClockNanoseconds() - age
+        return Timestamp.wallClockNanoseconds(ofMonotonic: monotonic)
     }
 
     private func registerGauges(_ registry: MetricsRegistry) {

@@ -14,7 +14,7 @@ extension ServiceRuntime {
     /// Who this is, its state and its times, what operators have switched, `process` and `http`. Reads `/proc`, some
     /// tens of microseconds.
     func writeAdminHead(to document: inout JSONWriter) {
-        let now = Timestamp.wallClockNanoseconds()
+        let now = Timestamp.monotonicNanoseconds()
         let (state, reason) = self.gate.described
         self.writeDocumentHead(to: &document)
         document.member("version", BuildInfo.version)
@@ -24,7 +24,7 @@ extension ServiceRuntime {
         document.member("state", state)
         document.member("state_reason", reason)
         document.memberTimestamp("started_at", nanosecondsSince1970: self.startedAtNanoseconds)
-        document.member("uptime_seconds", Double(now - min(now, self.startedAtNanoseconds)) / 1e9)
+        document.member("uptime_seconds", Double(now - self.startedAtMonotonicNanoseconds) / 1e9)
         self.gate.writeSwitches(to: &document)
         document.member("log_level", object: self.logLevelControl.write)
         document.member("process", object: Self.writeProcess)

@@ -36,6 +36,7 @@ package final class ServiceRuntime: Sendable {
     /// Names this run of the process: 16 hex digits.
     package let instanceID: String
     package let startedAtNanoseconds = Timestamp.wallClockNanoseconds()
+    let startedAtMonotonicNanoseconds = Timestamp.monotonicNanoseconds()
     let connectionLimit: ConnectionLimit
     private let output: LogOutput
     private let accessLog: AccessLog

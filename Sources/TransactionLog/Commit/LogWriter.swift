@@ -1,5 +1,5 @@
-import Dispatch
 import Synchronization
+import SystemSupport
 
 /// The one thread that writes the log.
 ///
@@ -40,14 +40,25 @@ final class LogWriter<Client: CommitClient>: Sendable {
         self.statistics.lastRevision.store(report.lastRevision, ordering: .relaxed)
         self.statistics.durableRevision.store(report.lastRevision, ordering: .relaxed)
         self.statistics.changeSpace { $0 = report.space }
-        self.preparer.start()
-        self.thread.withLock { thread in
-            thread = DedicatedThread.start(name: "log-writer") { [self] in
-                var loop = Loop(writer: self, chain: chain, nextRevision: report.lastRevision + 1)
+    }
+
+    /// Takes over the chain, on two threads of its own.
+    func start(_ chain: SegmentChain) throws(LogError) {
+        do throws(ThreadError) {
+            try self.preparer.start()
+            let nextRevision = self.statistics.lastRevision.load(ordering: .relaxed) + 1
+            let thread = try DedicatedThread.start(name: "log-writer") { [self] in
+                var loop = Loop(writer: self, chain: chain, nextRevision: nextRevision)
                 loop.run()
             }
+            self.thread.withLock { $0 = thread }
+        } catch {
+            self.preparer.stop()
+            chain.close()
+            throw .thread(error)
         }
     }
+
 
     func submit(_ commands: [Client.Command], bytes: Int) -> CommitRefusal? {
         self.queue.submit(commands, bytes: bytes)
@@ -118,15 +129,16 @@ final class LogWriter<Client: CommitClient>: Sendable {
             }
         }
 
-        private func deadline() -> DispatchTime {
-            if self.isPoisoned { return .distantFuture }
+        /// Monotonic nanoseconds until which commands are waited for.
+        private func deadline() -> UInt64 {
+            if self.isPoisoned { return .max }
             if case .interval(let milliseconds) = self.chain.syncMode, let since = self.unsyncedSince {
-                return DispatchTime(uptimeNanoseconds: since + UInt64(milliseconds) * 1_000_000)
+                return since + UInt64(milliseconds) * 1_000_000
             }
             if self.owesHeartbeat {
-                return .now() + .milliseconds(self.writer.configuration.heartbeatMilliseconds)
+                return monotonicNanoseconds() + UInt64(self.writer.configuration.heartbeatMilliseconds) * 1_000_000
             }
-            return .distantFuture
+            return .max
         }
 
         // MARK: - A batch
@@ -364,7 +376,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
         }
 
         private func noteSync(_ nanoseconds: UInt64) {
-            self.writer.statistics.lastSyncNanoseconds.store(wallClockNanoseconds(), ordering: .relaxed)
+            self.writer.statistics.lastSyncNanoseconds.store(monotonicNanoseconds(), ordering: .relaxed)
             self.writer.observer?.synchronised(nanoseconds: nanoseconds)
         }
 

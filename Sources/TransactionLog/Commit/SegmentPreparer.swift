@@ -1,5 +1,5 @@
-import Dispatch
 import Synchronization
+import SystemSupport
 
 /// Makes the next segments' files ready in the background, so that moving on to one needs no long write and a full
 /// disk shows before anything depends on the space. When a file can't be made, it tries again after a while.
@@ -22,8 +22,8 @@ final class SegmentPreparer: Sendable {
     private static let filesAhead = 2
 
     private let state = Mutex(State())
-    private let work = DispatchSemaphore(value: 0)
-    private let done = DispatchSemaphore(value: 0)
+    private let work = MonotonicSemaphore()
+    private let done = MonotonicSemaphore()
     private let fileSystem: any FileSystem
     private let paths: LogPaths
     private let sizeBytes: Int
@@ -45,9 +45,10 @@ final class SegmentPreparer: Sendable {
         self.onChange = onChange
     }
 
-    func start() {
+    func start() throws(ThreadError) {
         self.state.withLock { $0.isWorking = true }
-        self.thread.withLock { $0 = DedicatedThread.start(name: "log-prepare") { [self] in self.run() } }
+        let thread = try DedicatedThread.start(name: "log-prepare") { [self] in self.run() }
+        self.thread.withLock { $0 = thread }
     }
 
     /// Tries again now, as there may be space.
@@ -106,7 +107,7 @@ final class SegmentPreparer: Sendable {
             }
             let result = self.make(number)
             self.note(result)
-            if case .failure = result { _ = self.work.wait(timeout: .now() + .milliseconds(self.retryMilliseconds)) }
+            if case .failure = result { _ = self.work.wait(forNanoseconds: UInt64(self.retryMilliseconds) * 1_000_000) }
         }
     }
 

@@ -247,7 +247,7 @@ package struct LogInspector {
                 return known
             }
             throw .system(error)
-        case .locked: throw error
+        case .thread, .locked: throw error
         }
     }
 

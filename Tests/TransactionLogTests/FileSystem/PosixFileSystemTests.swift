@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import SystemSupport
 import Testing
 
 @testable import TransactionLog
@@ -117,9 +118,9 @@ struct PosixFileSystemTests {
     }
 
     /// Whether an attempt to read a FIFO that nobody writes to ends by itself.
-    private func returns(fromOpening fifo: String) -> Bool {
+    private func returns(fromOpening fifo: String) throws -> Bool {
         let ended = DispatchSemaphore(value: 0)
-        let opener = DedicatedThread.start(name: "opener") {
+        let opener = try DedicatedThread.start(name: "opener") {
             do { try PosixFileSystem().open(fifo, .read).close() } catch {}
             ended.signal()
         }
@@ -134,7 +135,7 @@ struct PosixFileSystemTests {
     @Test func `what is no regular file is refused, and never waited for`() throws {
         let (fifo, folder) = (self.path("fifo"), self.path("folder"))
         #expect(unsafe mkfifo(fifo, 0o600) == 0)
-        try #require(self.returns(fromOpening: fifo))
+        try #require(try self.returns(fromOpening: fifo))
         try self.fileSystem.createDirectory(folder)
         for mode in [FileOpenMode.read, .readWrite] {
             let error = #expect(throws: SystemError.self) { try self.fileSystem.open(fifo, mode) }
