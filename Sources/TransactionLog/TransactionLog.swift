@@ -12,6 +12,7 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
     private let compactor: Compactor<Client>
     private let scrubber: Scrubber
     private let lock: any DirectoryLock
+    /// Finds the files in the folder that is locked.
     private let fileSystem: any FileSystem
 
     /// - Parameters:
@@ -29,6 +30,8 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
     ) throws(LogError) {
         try systemCall { () throws(SystemError) in try fileSystem.createDirectories(configuration.directory) }
         self.lock = try fileSystem.lockLog(configuration.directory, owner: configuration.owner)
+        // The folder's path can lead elsewhere at any time: all that follows is done in the folder that is locked.
+        let fileSystem = self.lock.fileSystem
         do {
             var recovery = Recovery(
                 fileSystem: fileSystem, configuration: configuration, progress: progress, apply: apply)
@@ -41,7 +44,8 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
                 bytes: CompactionRun<Client>.reserveBytes(configuration),
                 isWanted: configuration.compaction.keepsReserve)
             self.writer = LogWriter(
-                chain: chain, report: recovery.report, configuration: configuration, reserve: reserve, client: client,
+                chain: chain, report: recovery.report, configuration: configuration, reserve: reserve,
+                watch: FolderWatch(self.lock, intervalMilliseconds: configuration.watchMilliseconds), client: client,
                 observer: observer)
             self.compactor = Compactor(
                 writer: self.writer, client: client, fileSystem: fileSystem, configuration: configuration,

@@ -17,18 +17,22 @@ final class LogWriter<Client: CommitClient>: Sendable {
     private let preparer: SegmentPreparer
     let reserve: CompactionReserve
     let observer: (any LogObserver)?
+    fileprivate let watch: FolderWatch
+    /// Whether the folder is no longer the one that was opened; ``LogStatistics/failure`` says why.
+    fileprivate let hasLostFolder = Atomic(false)
     private let thread = Mutex<DedicatedThread?>(nil)
     /// Nil once the writer takes none any more.
     let tasks = Mutex<[WriterTask]?>([])
 
     init(
         chain: SegmentChain, report: RecoveryReport, configuration: LogConfiguration, reserve: CompactionReserve,
-        client: Client, observer: (any LogObserver)?
+        watch: FolderWatch, client: Client, observer: (any LogObserver)?
     ) {
         self.client = client
         self.configuration = configuration
         self.observer = observer
         self.reserve = reserve
+        self.watch = watch
         self.queue = CommitQueue(limit: configuration.queueLimit, limitBytes: configuration.queueLimitBytes)
         let statistics = self.statistics
         self.preparer = SegmentPreparer(
@@ -42,9 +46,11 @@ final class LogWriter<Client: CommitClient>: Sendable {
         self.statistics.changeSpace { $0 = report.space }
     }
 
-    /// Takes over the chain, on two threads of its own.
+    /// Takes over the chain, on two threads of its own and that of the watch.
     func start(_ chain: SegmentChain) throws(LogError) {
+        try systemCall { () throws(SystemError) in try self.watch.follow(chain.file) }
         do throws(ThreadError) {
+            try self.watch.start { [self] in self.lose($0) }
             try self.preparer.start()
             let nextRevision = self.statistics.lastRevision.load(ordering: .relaxed) + 1
             let thread = try DedicatedThread.start(name: "log-writer") { [self] in
@@ -53,12 +59,20 @@ final class LogWriter<Client: CommitClient>: Sendable {
             }
             self.thread.withLock { $0 = thread }
         } catch {
+            self.watch.stop()
             self.preparer.stop()
             chain.close()
             throw .thread(error)
         }
     }
 
+    /// The folder is no longer the one that was opened: nothing more is acknowledged.
+    private func lose(_ error: SystemError) {
+        let isFirst = self.statistics.fail(error)
+        self.hasLostFolder.store(true, ordering: .releasing)
+        if isFirst { self.observer?.failed(stage: .folder, error) }
+        self.queue.poke()
+    }
 
     func submit(_ commands: [Client.Command], bytes: Int) -> CommitRefusal? {
         self.queue.submit(commands, bytes: bytes)
@@ -80,6 +94,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
 
     /// Takes no more commands, commits those that wait, marks the end and closes. Blocks until that is done.
     func stop() {
+        self.watch.stop()
         self.queue.close()
         self.thread.withLock { thread in
             if thread == nil { return }
@@ -114,7 +129,9 @@ final class LogWriter<Client: CommitClient>: Sendable {
             self.writeControlFrame(.heartbeat)
             while true {
                 self.batch.removeAll(keepingCapacity: true)
-                switch self.writer.queue.take(into: &self.batch, until: self.deadline()) {
+                let taken = self.writer.queue.take(into: &self.batch, until: self.deadline())
+                self.noticeLoss()
+                switch taken {
                 case .commands: self.commitBatch()
                 case .poked: self.runTasks()
                 case .timedOut: self.onQuiet()
@@ -166,7 +183,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
             timings.commands = commands.count
             timings.transactions = self.frame.transactionCount
             timings.operations = self.frame.operationCount
-            if !self.frame.isEmpty, let refusal = self.write(&timings) {
+            if !self.frame.isEmpty, let refusal = self.write(&timings) ?? self.noticeLoss() {
                 self.writer.client.rollBack(refusal)
                 return end
             }
@@ -236,11 +253,22 @@ final class LogWriter<Client: CommitClient>: Sendable {
             return (kept[...], end)
         }
 
+        /// Why nothing more may be acknowledged, if the folder is no longer the one that was opened.
+        @discardableResult
+        private mutating func noticeLoss() -> CommitRefusal? {
+            guard self.writer.hasLostFolder.load(ordering: .acquiring) else { return nil }
+            self.isPoisoned = true
+            return self.writer.statistics.failure.map { .failed($0, written: true) }
+        }
+
         /// Puts the staged frame onto the disk, as the sync mode says; nil when that is done.
         private mutating func write(_ timings: inout CommitTimings) -> CommitRefusal? {
             let offset = self.chain.offset
             let began = monotonicNanoseconds()
-            do { try self.chain.append(&self.frame, kind: .data) } catch { return self.poison(.write, error) }
+            let checksum: UInt32
+            do { checksum = try self.chain.append(&self.frame, kind: .data) } catch {
+                return self.poison(.write, error)
+            }
             let wrote = monotonicNanoseconds()
             timings.writeBeganAt = began
             timings.writeNanoseconds = wrote - began
@@ -252,6 +280,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
             } else if self.unsyncedSince == nil {
                 self.unsyncedSince = wrote
             }
+            self.writer.watch.wrote(frameAt: offset, checksum: checksum)
             return nil
         }
 
@@ -293,6 +322,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
             let began = monotonicNanoseconds()
             do {
                 let sealed = try self.chain.rotate(to: prepared, nextRevision: self.nextRevision)
+                try self.writer.watch.follow(self.chain.file)
                 self.unsyncedSince = nil
                 self.writer.statistics.changeSpace { space in
                     space.updateActive(sizeBytes: sealed.sizeBytes, lastRevision: sealed.lastRevision, sealed: true)
