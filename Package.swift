@@ -31,7 +31,8 @@ let package = Package(
     ],
     targets: [
         // Clocks and threads, for all that is below.
-        .target(name: "SystemSupport", swiftSettings: memorySafe),
+        .target(name: "CSystemSupport"),
+        .target(name: "SystemSupport", dependencies: ["CSystemSupport"], swiftSettings: memorySafe),
 
         // The log and the store behind it: no HTTP, no metrics library, no event loop.
         .target(name: "CChecksum"),
