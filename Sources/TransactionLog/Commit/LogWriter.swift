@@ -11,15 +11,15 @@ import SystemSupport
 /// that batch is acknowledged as done, and every later write is refused until a restart has read the log back.
 final class LogWriter<Client: CommitClient>: Sendable {
     let statistics = LogStatistics()
-    private let queue: CommitQueue<Client.Command>
+    let queue: CommitQueue<Client.Command>
     private let client: Client
     private let configuration: LogConfiguration
     private let preparer: SegmentPreparer
     let reserve: CompactionReserve
     let observer: (any LogObserver)?
-    fileprivate let watch: FolderWatch
+    let watch: FolderWatch
     /// Whether the folder is no longer the one that was opened; ``LogStatistics/failure`` says why.
-    fileprivate let hasLostFolder = Atomic(false)
+    let hasLostFolder = Atomic(false)
     private let thread = Mutex<DedicatedThread?>(nil)
     /// Nil once the writer takes none any more.
     let tasks = Mutex<[WriterTask]?>([])
@@ -64,14 +64,6 @@ final class LogWriter<Client: CommitClient>: Sendable {
             chain.close()
             throw .thread(error)
         }
-    }
-
-    /// The folder is no longer the one that was opened: nothing more is acknowledged.
-    private func lose(_ error: SystemError) {
-        let isFirst = self.statistics.fail(error)
-        self.hasLostFolder.store(true, ordering: .releasing)
-        if isFirst { self.observer?.failed(stage: .folder, error) }
-        self.queue.poke()
     }
 
     func submit(_ commands: [Client.Command], bytes: Int) -> CommitRefusal? {
@@ -251,14 +243,6 @@ final class LogWriter<Client: CommitClient>: Sendable {
             }
             if !refused.isEmpty { client.refuse(refused[...], refusal) }
             return (kept[...], end)
-        }
-
-        /// Why nothing more may be acknowledged, if the folder is no longer the one that was opened.
-        @discardableResult
-        private mutating func noticeLoss() -> CommitRefusal? {
-            guard self.writer.hasLostFolder.load(ordering: .acquiring) else { return nil }
-            self.isPoisoned = true
-            return self.writer.statistics.failure.map { .failed($0, written: true) }
         }
 
         /// Puts the staged frame onto the disk, as the sync mode says; nil when that is done.
