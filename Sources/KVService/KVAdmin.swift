@@ -144,6 +144,11 @@ final class KVAdmin: Sendable {
         replay.member("duration_seconds", state.durationSeconds)
         replay.member("bytes_per_second", state.bytesPerSecond)
         replay.member("eta_seconds", state.etaSeconds)
+        let report = self.gauges.holder.engine?.report
+        replay.member("clean_shutdown", report.map { $0.uncleanEnd == nil })
+        replay.member(
+            "last_frame_at",
+            report?.uncleanEnd.map { Timestamp.rfc3339(nanosecondsSince1970: $0.lastFrameNanoseconds) })
     }
 }
 

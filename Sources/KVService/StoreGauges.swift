@@ -136,6 +136,9 @@ final class StoreGauges: Sendable {
         registry.gauge(
             "kv_log_lost_revisions", help: "Acknowledged changes up to the last clean stop that the start did not find."
         ) { Double(holder.engine?.report.lostEnd?.revisions ?? 0) }
+        registry.gauge(
+            "kv_log_clean_shutdown", help: "Whether the start found a log that had been closed cleanly, or a new one."
+        ) { holder.engine.map { $0.report.uncleanEnd == nil ? 1 : 0 } ?? 0 }
         registry.gauge("kv_log_filesystem_size_bytes", help: "Size of the file system that holds the log.") {
             [weak self] in Double(self?.capacity?.sizeBytes ?? 0)
         }

@@ -86,7 +86,12 @@ package struct LogInspector {
     }
 
     private mutating func inspect(_ manifest: Manifest, _ folder: LogFolder) throws(LogError) {
+        var folder = folder
         self.result.storeID = manifest.storeID
+        if let name = try self.reader.headerlessSegment(folder, manifest) {
+            folder.remove(name)
+            self.result.leftovers.append(name.description)
+        }
         let names = folder.segmentNames(of: manifest)
         let presence = folder.presence(of: names, manifest)
         self.result.damage += presence.problems

@@ -35,6 +35,9 @@ struct LogFolder {
             || name.hasSuffix(PartName.suffix + LogPaths.unfinishedSuffix)
     }
 
+    /// Leaves out a segment that is none.
+    mutating func remove(_ name: SegmentName) { self.segments.removeAll { $0 == name } }
+
     /// The segments of the log from the first to the last: those that the manifest lists, and one more that got its
     /// name just before a crash.
     func segmentNames(of manifest: Manifest) -> [SegmentName] {

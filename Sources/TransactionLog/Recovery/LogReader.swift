@@ -28,6 +28,8 @@ struct LogReader {
         var nextRevision: UInt64
         var operations: UInt64
         var lastKind: FrameHeader.Kind?
+        /// Nanoseconds since 1970.
+        var lastFrameNanoseconds: UInt64
         /// Bytes behind ``end`` that the last write left unfinished.
         var tornBytes: UInt64
     }
@@ -89,7 +91,8 @@ struct LogReader {
         var segment = Segment(
             header: header, fileBytes: size, end: scan.offset, sealChecksum: scan.sealChecksum,
             nextRevision: scan.nextRevision,
-            operations: scan.operations, lastKind: scan.lastKind, tornBytes: 0)
+            operations: scan.operations, lastKind: scan.lastKind,
+            lastFrameNanoseconds: scan.lastFrameNanoseconds, tornBytes: 0)
         if isLast {
             segment.tornBytes = try self.tornBytes(&scan, name)
         } else {
@@ -118,6 +121,35 @@ struct LogReader {
                 file: name.description, offset: offset, lastGoodRevision: lastGoodRevision, reason: reason))
     }
 
+    // MARK: - Segments that are none
+
+    /// A segment that is not listed yet, and never got its header: a move to the next segment that was cut short.
+    ///
+    /// A header is durable before anything is written behind it, and a frame before it is acknowledged: where only zeros
+    /// are behind a header that is none, nothing ever was.
+    func headerlessSegment(_ folder: LogFolder, _ manifest: Manifest) throws(LogError) -> SegmentName? {
+        guard let next = folder.segments.first(where: { $0.sequence == manifest.active.sequence + 1 }) else {
+            return nil
+        }
+        return try self.isHeaderless(next) ? next : nil
+    }
+
+    private func isHeaderless(_ name: SegmentName) throws(LogError) -> Bool {
+        let file = try self.open(name)
+        defer { file.close() }
+        do throws(LogError) {
+            _ = try self.header(of: file, name, lastGoodRevision: 0)
+            return false
+        } catch {
+            guard case .corrupt = error else { throw error }
+        }
+        return try systemCall { () throws(SystemError) in
+            var reader = SegmentReader(file: file, fileBytes: try file.size(), salt: 0)
+            let start = UInt64(SegmentHeader.byteCount)
+            return try reader.inspectTail(from: start).end == start
+        }
+    }
+
     // MARK: - Segments without a manifest
 
     /// Whether segments without a manifest are what a crash has left of a store's creation or of an import.
@@ -126,6 +158,7 @@ struct LogReader {
     /// its manifest is: only then is a segment without a manifest a leftover.
     func areLeftovers(_ folder: LogFolder) throws(LogError) -> Bool {
         for name in folder.segments {
+            if try self.isHeaderless(name) { continue }
             if try folder.hasImport ? self.wasInUse(name) : self.holdsTransactions(name) { return false }
         }
         return true

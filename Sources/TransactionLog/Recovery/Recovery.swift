@@ -35,9 +35,14 @@ struct Recovery {
         defer { self.report.durationNanoseconds = monotonicNanoseconds() - began }
         // What a crashed process renamed or wrote is made durable before any decision rests on it.
         try systemCall { () throws(SystemError) in try self.fileSystem.synchronizeDirectory(self.paths.directory) }
-        let folder = try self.survey()
+        var folder = try self.survey()
         self.report.unknownFiles = folder.unknown
         if let manifest = try self.reader.manifest(folder) {
+            if let name = try self.reader.headerlessSegment(folder, manifest) {
+                try systemCall { () throws(SystemError) in try self.fileSystem.remove(self.paths.segment(name)) }
+                folder.remove(name)
+                self.report.headerlessSegment = name.description
+            }
             if folder.hasImport, try !self.finishImport(manifest) {
                 self.report.unknownFiles.append(LogPaths.importName)
             }
