@@ -77,6 +77,11 @@ final class KVService: Sendable {
         let engine = try await self.open(configuration)
         self.holder.set(engine)
         self.runtime.events.tell(engine.report, keys: engine.figures.keys)
+        if let name = engine.report.headerlessSegment {
+            self.runtime.logger.warning(
+                "removed a segment that had neither a header nor data: creating it was interrupted",
+                metadata: ["file": "\(name)"])
+        }
         for name in engine.report.unknownFiles {
             self.runtime.logger.warning(
                 "file in the data folder is not the log's; it is left alone", metadata: ["file": "\(name)"])
@@ -167,10 +172,14 @@ extension ServiceFailure {
                 .dataCorrupt,
                 "\(error). Mend or move away \(directory)/kv.log and start again; nothing of it has been taken over yet."
             )
-        case .corrupt:
+        case .corrupt(let corruption):
+            let copy = corruption.copiedFrom.map {
+                " The folder is a copy of one that \($0.isEmpty ? "another process" : $0) used. If it was copied while "
+                    + "that process was running, its files do not fit together: stop the service, then copy again."
+            }
             self.init(
                 .dataCorrupt,
-                "\(error). Nothing was changed. All that is damaged is listed by: \(ToolCommand.verify(directory)). "
+                "\(error).\(copy ?? "") Nothing was changed. All that is damaged is listed by: \(ToolCommand.verify(directory)). "
                     + "Restore the folder from a backup, or see what giving up the damaged part would lose with: "
                     + "\(ToolCommand.repair(directory)). Docs/Txlog.md describes both.")
         case .unsupported: self.init(.dataCorrupt, "\(error)")

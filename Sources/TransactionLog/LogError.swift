@@ -52,6 +52,8 @@ package struct Corruption: Equatable, Sendable, CustomStringConvertible {
     /// The last revision that is known to be good before the damage.
     package let lastGoodRevision: UInt64
     package let reason: Reason
+    /// Who held the folder that the damaged one is a copy of, where that is known.
+    package var copiedFrom: String?
 
     package init(file: String, offset: UInt64, lastGoodRevision: UInt64, reason: Reason) {
         self.file = file

@@ -54,9 +54,12 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
                 statistics: self.writer.statistics, fileSystem: fileSystem, configuration: configuration,
                 storeID: recovery.report.storeID, observer: observer)
             try self.start(chain)
+            self.lock.confirm()
         } catch {
             self.lock.unlock()
-            throw error
+            guard case .corrupt(var corruption) = error else { throw error }
+            corruption.copiedFrom = self.lock.copiedFrom
+            throw .corrupt(corruption)
         }
     }
 

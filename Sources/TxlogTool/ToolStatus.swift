@@ -44,7 +44,7 @@ struct ToolFailure: Error {
             let advice = error.isNotFound ? ". Is that the folder which kv-service has as --data-dir?" : ""
             self.init(.inputOutput, "\(error)\(advice)")
         case .locked:
-            self.init(.inputOutput, "\(error). Stop that process first, or work on a copy of the folder.")
+            self.init(.inputOutput, "\(error). Stop that process first.")
         case .thread: self.init(.inputOutput, "\(error)")
         case .corrupt: self.init(.corruption, "\(error)")
         case .unsupported:

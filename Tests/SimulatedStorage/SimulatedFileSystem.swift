@@ -200,6 +200,9 @@ private final class SimulatedLock: DirectoryLock {
     }
 
     var fileSystem: any FileSystem { self.simulation }
+    var copiedFrom: String? { nil }
+
+    func confirm() {}
 
     func check() throws(SystemError) {
         if self.simulation.contents(self.path) == nil {

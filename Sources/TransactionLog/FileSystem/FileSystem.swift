@@ -81,6 +81,10 @@ package protocol DirectoryLock: AnyObject, Sendable {
     /// - Throws: `ENOENT` or the like when it is gone, `ESTALE` when there is another one. A call that cannot tell is no
     ///   error.
     func check() throws(SystemError)
+    /// Who held the folder that this one is a copy of, if its lock file was written in another folder.
+    var copiedFrom: String? { get }
+    /// The folder is as good as the one it may be a copy of: from now on it is its own.
+    func confirm()
     /// Lets the folder go. A second call does nothing.
     func unlock()
 }

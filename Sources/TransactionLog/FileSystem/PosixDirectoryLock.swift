@@ -15,10 +15,20 @@ final class PosixDirectoryLock: DirectoryLock {
     /// Nil where there is none: for a reader of a copy, or when there was no space for one.
     private let lockFileIdentity: FileIdentity?
     private let lockFile: Mutex<PosixFile?>
+    private let owner: String?
+    let copiedFrom: String?
 
-    private init(directory: PosixDirectory, lockFile: PosixFile?) throws(SystemError) {
+    private init(directory: PosixDirectory, lockFile: PosixFile?, owner: String?) throws(SystemError) {
+        let identity = try directory.identity()
+        let found = lockFile.map { LockFileContent(reading: $0) } ?? LockFileContent(owner: "")
+        let isCopy = found.folderInode.map { $0 != identity.inode } ?? false
+        self.copiedFrom = isCopy ? found.owner : nil
+        self.owner = owner
+        if let owner, let lockFile {
+            LockFileContent(owner: owner, folderInode: found.folderInode ?? identity.inode).write(to: lockFile)
+        }
         self.directory = directory
-        self.directoryIdentity = try directory.identity()
+        self.directoryIdentity = identity
         self.lockFileIdentity = try lockFile?.identity()
         self.lockFile = Mutex(lockFile)
         self.fileSystem = PosixFileSystem(root: directory)
@@ -31,8 +41,7 @@ final class PosixDirectoryLock: DirectoryLock {
             let operation = owner == nil ? LOCK_SH : LOCK_EX
             let locksDirectory = try Self.hold(directory.descriptor, operation, path) ?? false
             let lockFile = try Self.holdLockFile(directory, operation, mayBeMissing: locksDirectory)
-            if let owner, let lockFile { Self.write(owner, to: lockFile) }
-            return try PosixDirectoryLock(directory: directory, lockFile: lockFile)
+            return try PosixDirectoryLock(directory: directory, lockFile: lockFile, owner: owner)
         } catch {
             if error.code == EWOULDBLOCK { throw .held(owner: LockHolder.description(directory: path)) }
             throw .system(error)
@@ -78,14 +87,11 @@ final class PosixDirectoryLock: DirectoryLock {
         throw .replaced(path)
     }
 
-    /// The name is for people: a lock without it is as good. Written before the rest is cut off, so that a full disk,
-    /// which takes what replaces bytes, needs nothing for it.
-    private static func write(_ owner: String, to file: PosixFile) {
-        do throws(SystemError) {
-            try file.writeAll(Array(owner.utf8), at: 0)
-            try file.truncate(to: UInt64(owner.utf8.count))
-        } catch {
-            // As said.
+    func confirm() {
+        guard self.copiedFrom != nil, let owner else { return }
+        self.lockFile.withLock { file in
+            guard let file else { return }
+            LockFileContent(owner: owner, folderInode: self.directoryIdentity.inode).write(to: file)
         }
     }
 
@@ -118,60 +124,5 @@ final class PosixDirectoryLock: DirectoryLock {
             // Whoever still works on the folder's files keeps the descriptor, not the lock.
             _ = flock(self.directory.descriptor, LOCK_UN)
         }
-    }
-}
-
-/// Finds out who holds a folder, for the person who wants it.
-enum LockHolder {
-    private static let nameBytes = 256
-
-    /// What the holder wrote into the lock file, if it is still there and the holder's, or the process that the system
-    /// names.
-    static func description(directory: String) -> String {
-        let written = Self.written(directory)
-        guard let process = Self.process(directory) else { return written.isEmpty ? "another process" : written }
-        if written.split(separator: " ").contains(where: { $0 == "\(process)" || $0 == "\(process)," }) {
-            return written
-        }
-        let name = Self.firstBytes(of: "/proc/\(process)/comm").prefix { $0 != 0x0A }
-        return name.isEmpty ? "process \(process)" : "\(String(decoding: name, as: UTF8.self)), process \(process)"
-    }
-
-    private static func written(_ directory: String) -> String {
-        String(decoding: Self.firstBytes(of: LogPaths(directory: directory).lock), as: UTF8.self)
-    }
-
-    private static func firstBytes(of path: String) -> [UInt8] {
-        var bytes: [UInt8] = []
-        do throws(SystemError) {
-            _ = try PosixFileSystem().open(path, .read).read(Self.nameBytes, at: 0, into: &bytes)
-        } catch {
-            return []
-        }
-        return bytes
-    }
-
-    /// The process that `/proc/locks` says has the folder's lock, with lines such as
-    /// `3: FLOCK  ADVISORY  WRITE 4711 fe:01:262146 0 EOF`.
-    private static func process(_ directory: String) -> Int? {
-        var status = stat()
-        if unsafe stat(directory, &status) != 0 { return nil }
-        let device = UInt64(status.st_dev)
-        let (major, minor) = (device >> 8 & 0xFFF | device >> 32 & ~0xFFF, device & 0xFF | device >> 12 & ~0xFF)
-        guard let file = unsafe fopen("/proc/locks", "re") else { return nil }
-        defer { unsafe fclose(file) }
-        var line = [CChar](repeating: 0, count: 512)
-        while unsafe fgets(&line, Int32(line.count), file) != nil {
-            let text = String(decoding: line.lazy.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-            let fields = text.split { $0 == " " || $0 == "\n" }
-            guard fields.count >= 6, fields[1] == "FLOCK", let process = Int(fields[4]), process > 0 else { continue }
-            let place = fields[5].split(separator: ":")
-            if place.count == 3, UInt64(place[0], radix: 16) == major, UInt64(place[1], radix: 16) == minor,
-                UInt64(place[2]) == UInt64(status.st_ino)
-            {
-                return process
-            }
-        }
-        return nil
     }
 }

@@ -92,7 +92,39 @@ struct FolderLockTests {
         try self.fileSystem.createDirectory(self.folder)
         try self.fileSystem.lock(self.folder, owner: "a long name, process 1").unlock()
         try self.fileSystem.lock(self.folder, owner: "short").unlock()
-        #expect(try self.fileSystem.readFile("\(self.folder)/LOCK", limitBytes: 100) == Array("short".utf8))
+        let text = String(decoding: try self.fileSystem.readFile("\(self.folder)/LOCK", limitBytes: 100), as: UTF8.self)
+        #expect(
+            text.split(separator: "\n").map { $0.hasPrefix("folder inode ") ? "folder" : $0 } == ["short", "folder"])
+    }
+
+    /// Copies the folder's files, `LOCK` with them.
+    private func copy(to copy: String) throws {
+        try self.fileSystem.createDirectory(copy)
+        for name in try self.fileSystem.list(self.folder) {
+            let file = try self.fileSystem.open("\(self.folder)/\(name)", .read)
+            defer { file.close() }
+            try file.copy(from: 0, bytes: try file.size(), to: "\(copy)/\(name)", self.fileSystem)
+        }
+    }
+
+    @Test func `a damaged copy says whose it is, as often as it is started; a whole one is its own`() throws {
+        let open = try OpenLog(self.fileSystem, self.configuration())
+        for number in 1...4 { open.commit(numbered(number, valueBytes: 20_000)) }
+        let (whole, damaged) = ("\(self.temporary.path)/whole", "\(self.temporary.path)/damaged")
+        for path in [whole, damaged] { try self.copy(to: path) }
+        open.log.close()
+        let segment = try #require(try self.fileSystem.list(damaged).filter { $0.hasSuffix(".log") }.min())
+        try self.fileSystem.remove("\(damaged)/\(segment)")
+        for _ in 0..<2 {
+            let error = #expect(throws: LogError.self) { try OpenLog(self.fileSystem, self.configuration(damaged)) }
+            guard case .corrupt(let corruption)? = error else { continue }
+            #expect(corruption.copiedFrom == "test \(getpid())")
+        }
+        #expect(self.refusal(whole) == nil)
+        try self.fileSystem.remove("\(whole)/MANIFEST")
+        let error = #expect(throws: LogError.self) { try OpenLog(self.fileSystem, self.configuration(whole)) }
+        guard case .corrupt(let corruption)? = error else { return }
+        #expect(corruption.copiedFrom == nil)
     }
 
     @Test func `what is done under it is done in the folder that is held`() throws {
