@@ -30,10 +30,16 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
+        // Clocks and threads, for all that is below.
+        .target(name: "CSystemSupport"),
+        .target(name: "SystemSupport", dependencies: ["CSystemSupport"], swiftSettings: memorySafe),
+
         // The log and the store behind it: no HTTP, no metrics library, no event loop.
         .target(name: "CChecksum"),
         .target(name: "CFileSystem"),
-        .target(name: "TransactionLog", dependencies: ["CChecksum", "CFileSystem"], swiftSettings: memorySafe),
+        .target(
+            name: "TransactionLog", dependencies: ["CChecksum", "CFileSystem", "SystemSupport"],
+            swiftSettings: memorySafe),
         .target(name: "KeyValueStore", dependencies: ["TransactionLog"], swiftSettings: memorySafe),
 
         // Observability.
@@ -47,7 +53,7 @@ let package = Package(
         .target(name: "CGzip", linkerSettings: [.linkedLibrary("z")]),
         .target(
             name: "JSONLogging",
-            dependencies: [.product(name: "Logging", package: "swift-log")],
+            dependencies: ["SystemSupport", .product(name: "Logging", package: "swift-log")],
             swiftSettings: memorySafe
         ),
 
@@ -60,6 +66,7 @@ let package = Package(
                 "CProcess",
                 "JSONLogging",
                 "PrometheusMetrics",
+                "SystemSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
@@ -74,7 +81,7 @@ let package = Package(
         .target(
             name: "KVService",
             dependencies: [
-                "JSONLogging", "KeyValueStore", "PrometheusMetrics", "ServiceKit", "TransactionLog",
+                "JSONLogging", "KeyValueStore", "PrometheusMetrics", "ServiceKit", "SystemSupport", "TransactionLog",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -159,9 +166,10 @@ let package = Package(
             path: "Tests/SimulatedStorage",
             swiftSettings: strict
         ),
+        .testTarget(name: "SystemSupportTests", dependencies: ["SystemSupport"], swiftSettings: strict),
         .testTarget(
             name: "TransactionLogTests",
-            dependencies: ["CChecksum", "SimulatedStorage", "TransactionLog"],
+            dependencies: ["CChecksum", "SimulatedStorage", "SystemSupport", "TransactionLog"],
             exclude: ["Golden"],
             swiftSettings: strict
         ),
@@ -183,7 +191,7 @@ let package = Package(
         .testTarget(
             name: "ServiceKitTests",
             dependencies: [
-                "JSONLogging", "PrometheusMetrics", "ServiceKit",
+                "JSONLogging", "PrometheusMetrics", "ServiceKit", "SystemSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -49,7 +49,7 @@ final class GatewayAdmin: Sendable {
             upstream.member(
                 "last_error",
                 object: { object in
-                    object.member("at", Timestamp.rfc3339(nanosecondsSince1970: error.atNanoseconds))
+                    object.member("at", Timestamp.rfc3339(monotonicNanoseconds: error.atNanoseconds))
                     object.member("reason", error.failure.label)
                     object.member("message", error.failure.message)
                 }
@@ -98,7 +98,7 @@ final class GatewayAdmin: Sendable {
 
     private static func write(_ circuit: UpstreamCircuits.Status, to object: inout JSONWriter) {
         object.member("state", circuit.state.label)
-        object.member("opened_at", circuit.openedAtNanoseconds.map { Timestamp.rfc3339(nanosecondsSince1970: $0) })
+        object.member("opened_at", circuit.openedAtNanoseconds.map { Timestamp.rfc3339(monotonicNanoseconds: $0) })
     }
 }
 

@@ -13,6 +13,8 @@ package struct SignalDescriptor: Sendable {
         ct_block_signals()
         // A write to a terminal or a pipe that is gone is an error code, not the end.
         signal(SIGPIPE, SIG_IGN)
+        // Sent to programs that do something about them, which this one does not; by default they end it.
+        for number in [SIGUSR1, SIGUSR2] { signal(number, SIG_IGN) }
     }
 
     /// For a program without a screen, which signals end as any other.

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import SystemSupport
 
 /// The buffer of a ``LogOutput``, and the thread that empties it.
 ///
@@ -50,7 +51,7 @@ final class LogWriterThread: @unchecked Sendable {
     }
 
     func start() {
-        DetachedThread.start(name: "log-writer") { self.run() }
+        DedicatedThread.startOrExit(name: "log-output") { self.run() }
     }
 
     func submit(_ line: [UInt8]) {

@@ -12,6 +12,14 @@ package enum Timestamp {
         self.nanoseconds(of: CLOCK_MONOTONIC)
     }
 
+    /// What the wall clock shows for an instant of the monotonic one, going by what it shows now: after it was set, all
+    /// such times move with it, so that no age that is told from them is wrong or negative.
+    package static func wallClockNanoseconds(ofMonotonic instant: UInt64) -> UInt64 {
+        let (wall, now) = (self.wallClockNanoseconds(), self.monotonicNanoseconds())
+        if instant >= now { return wall &+ (instant - now) }
+        return wall - min(wall, now - instant)
+    }
+
     package static func nowRFC3339() -> String {
         self.rfc3339(nanosecondsSince1970: self.wallClockNanoseconds())
     }
@@ -21,6 +29,11 @@ package enum Timestamp {
         text.reserveCapacity(24)
         self.append(nanosecondsSince1970: nanosecondsSince1970, to: &text)
         return String(decoding: text, as: UTF8.self)
+    }
+
+    /// As ``wallClockNanoseconds(ofMonotonic:)``.
+    package static func rfc3339(monotonicNanoseconds instant: UInt64) -> String {
+        self.rfc3339(nanosecondsSince1970: self.wallClockNanoseconds(ofMonotonic: instant))
     }
 
     /// - Parameter secondsSince1970: from 1970 to the year 2554; earlier, later and NaN become the nearest of these.

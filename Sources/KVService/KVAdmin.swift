@@ -108,7 +108,7 @@ final class KVAdmin: Sendable {
         log.member("durable_sequence", statistics?.durableRevision.load(ordering: .relaxed))
         log.member("pending_appends", engine?.pendingWrites)
         log.member("appended_bytes_total", statistics?.appendedBytes.load(ordering: .relaxed))
-        log.member("last_fsync_at", lastSync == 0 ? nil : Timestamp.rfc3339(nanosecondsSince1970: lastSync))
+        log.member("last_fsync_at", lastSync == 0 ? nil : Timestamp.rfc3339(monotonicNanoseconds: lastSync))
         log.member("last_error", (statistics?.failure ?? statistics?.noSpace).map { "\($0)" })
         log.member("truncated_bytes", engine.map { $0.report.tornTail?.bytes ?? 0 })
         log.member("lost_revisions", engine.map { $0.report.lostEnd?.revisions ?? 0 })
@@ -159,6 +159,11 @@ final class KVAdmin: Sendable {
         replay.member("duration_seconds", state.durationSeconds)
         replay.member("bytes_per_second", state.bytesPerSecond)
         replay.member("eta_seconds", state.etaSeconds)
+        let report = self.gauges.holder.engine?.report
+        replay.member("clean_shutdown", report.map { $0.uncleanEnd == nil })
+        replay.member(
+            "last_frame_at",
+            report?.uncleanEnd.map { Timestamp.rfc3339(nanosecondsSince1970: $0.lastFrameNanoseconds) })
     }
 }
 

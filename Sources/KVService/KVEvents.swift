@@ -10,6 +10,7 @@ extension EventKind {
     static let tornTailCut = EventKind("torn_tail_cut")
     static let revisionsLost = EventKind("revisions_lost")
     static let segmentCut = EventKind("segment_cut")
+    static let uncleanStop = EventKind("unclean_stop")
     static let logFailed = EventKind("log_failed")
     static let diskFull = EventKind("disk_full")
     static let diskSpaceBack = EventKind("disk_space_back")
@@ -24,7 +25,7 @@ extension EventKind {
     static let scrubEnded = EventKind("scrub_ended")
 
     static let ofKVService = [
-        replayEnded, logImported, tornTailCut, revisionsLost, segmentCut, logFailed, diskFull,
+        replayEnded, logImported, tornTailCut, revisionsLost, segmentCut, uncleanStop, logFailed, diskFull,
         diskSpaceBack, segmentUnavailable, segmentAvailable, overwritesNeedSpace, memoryFull, memoryAvailable,
         compactionStarted, compactionEnded, scrubFinding, scrubEnded,
     ]
@@ -66,6 +67,15 @@ extension EventJournal {
                 [
                     "file": "\(cut.file)", "size_bytes": .number(cut.fileBytes),
                     "made_bytes": .number(cut.preparedBytes), "revision": .number(cut.lastRevision),
+                ])
+        }
+        if let end = report.uncleanEnd {
+            self.tell(
+                .uncleanStop, .warning,
+                "the log was not closed cleanly: it ends with its last good frame, which should be as old as the crash",
+                [
+                    "file": "\(end.file)", "offset": .number(end.offset), "revision": .number(end.lastRevision),
+                    "last_frame_at": "\(Timestamp.rfc3339(nanosecondsSince1970: end.lastFrameNanoseconds))",
                 ])
         }
         self.tell(

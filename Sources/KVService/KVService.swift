@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import ServiceKit
 import Synchronization
+import SystemSupport
 import TransactionLog
 
 /// The parts of a running kv-service.
@@ -101,21 +102,26 @@ final class KVService: Sendable {
         let (metrics, logger, memory) = (self.metrics, self.runtime.logger, self.memory)
         replay.begin()
         let result: Result<EmbeddedEngine, LogError> = await withCheckedContinuation { continuation in
-            DedicatedThread.start(name: "log-replay") {
-                let lines = ReplayLogLines(replay, logger)
-                do throws(LogError) {
-                    let engine = try EmbeddedEngine(
-                        opening: configuration, observer: metrics
-                    ) { progress, indexBytes throws(LogError) in
-                        lines.update(progress)
-                        try memory.replayed(progress, indexBytes: indexBytes)
+            do throws(ThreadError) {
+                try DedicatedThread.start(name: "log-replay") {
+                    let lines = ReplayLogLines(replay, logger)
+                    do throws(LogError) {
+                        let engine = try EmbeddedEngine(
+                            opening: configuration, observer: metrics
+                        ) { progress, indexBytes throws(LogError) in
+                            lines.update(progress)
+                            try memory.replayed(progress, indexBytes: indexBytes)
+                        }
+                        replay.end(.done)
+                        continuation.resume(returning: .success(engine))
+                    } catch {
+                        replay.end(.failed)
+                        continuation.resume(returning: .failure(error))
                     }
-                    replay.end(.done)
-                    continuation.resume(returning: .success(engine))
-                } catch {
-                    replay.end(.failed)
-                    continuation.resume(returning: .failure(error))
                 }
+            } catch {
+                replay.end(.failed)
+                continuation.resume(returning: .failure(.thread(error)))
             }
         }
         do { return try result.get() } catch {
@@ -127,13 +133,17 @@ final class KVService: Sendable {
     /// Reads the free space every few seconds, off the event loops, for as long as the process runs.
     private func watchCapacity() {
         let (gauges, logger) = (self.gauges, self.runtime.logger)
-        DedicatedThread.start(name: "log-capacity") {
-            while true {
-                do throws(SystemError) { try gauges.refreshCapacity() } catch {
-                    logger.warning("cannot read the free space", metadata: ["error": "\(error)"])
+        do {
+            try DedicatedThread.start(name: "log-capacity") {
+                while true {
+                    do throws(SystemError) { try gauges.refreshCapacity() } catch {
+                        logger.warning("cannot read the free space", metadata: ["error": "\(error)"])
+                    }
+                    sleep(5)
                 }
-                sleep(5)
             }
+        } catch {
+            logger.warning("cannot read the free space", metadata: ["error": "\(error)"])
         }
     }
 
@@ -142,7 +152,13 @@ final class KVService: Sendable {
     func stop() async {
         guard let engine = self.holder.engine else { return }
         await withCheckedContinuation { continuation in
-            DedicatedThread.start(name: "log-close") {
+            do {
+                try DedicatedThread.start(name: "log-close") {
+                    engine.close()
+                    continuation.resume()
+                }
+            } catch {
+                // Then here: nothing but the stop waits for this thread any more.
                 engine.close()
                 continuation.resume()
             }
@@ -166,10 +182,14 @@ extension ServiceFailure {
                 .dataCorrupt,
                 "\(error). Mend or move away \(directory)/kv.log and start again; nothing of it has been taken over yet."
             )
-        case .corrupt:
+        case .corrupt(let corruption):
+            let copy = corruption.copiedFrom.map {
+                " The folder is a copy of one that \($0.isEmpty ? "another process" : $0) used. If it was copied while "
+                    + "that process was running, its files do not fit together: stop the service, then copy again."
+            }
             self.init(
                 .dataCorrupt,
-                "\(error). Nothing was changed. All that is damaged is listed by: \(ToolCommand.verify(directory)). "
+                "\(error).\(copy ?? "") Nothing was changed. All that is damaged is listed by: \(ToolCommand.verify(directory)). "
                     + "Restore the folder from a backup, or see what giving up the damaged part would lose with: "
                     + "\(ToolCommand.repair(directory)). Docs/Txlog.md describes both.")
         case .unsupported: self.init(.dataCorrupt, "\(error)")
@@ -177,6 +197,7 @@ extension ServiceFailure {
         case .outOfMemory:
             self.init(.outOfMemory, "\(error). Raise the limit; Docs/Runbook.md, KvMemoryFull, has other ways.")
         case .system: self.init(.inputOutput, "\(error)")
+        case .thread: self.init(.internalError, "\(error)")
         }
     }
 }

@@ -28,6 +28,14 @@ final class LogFailureReporter: Sendable {
             self.logger.warning("the log's end could not be noted", metadata: ["error": "\(error)"])
             return
         }
+        if stage == .folder {
+            self.events.tell(
+                .logFailed, .critical,
+                "the data folder was removed or replaced: writes are refused until a restart",
+                ["stage": "\(stage.rawValue)", "error": "\(error)"])
+            self.gate.set(.failed(reason: "the data folder was removed or replaced: \(error)"))
+            return
+        }
         guard stage == .prepare else {
             self.events.tell(
                 .logFailed, .critical, "the log has failed: writes are refused until a restart",

@@ -1,3 +1,4 @@
+import JSONLogging
 import KeyValueStore
 import PrometheusMetrics
 import ServiceKit
@@ -146,7 +147,10 @@ final class StoreGauges: Sendable {
         }
         self.gauge(
             registry, "kv_log_last_fsync_timestamp_seconds", help: "When the log was last synchronised, since 1970."
-        ) { Double($0.statistics.lastSyncNanoseconds.load(ordering: .relaxed)) / 1e9 }
+        ) {
+            let lastSync = $0.statistics.lastSyncNanoseconds.load(ordering: .relaxed)
+            return lastSync == 0 ? 0 : Double(Timestamp.wallClockNanoseconds(ofMonotonic: lastSync)) / 1e9
+        }
         let holder = self.holder
         registry.counter("kv_log_appended_bytes_total", help: "Bytes appended to the log.", labels: []) {
             Double(holder.engine?.statistics.appendedBytes.load(ordering: .relaxed) ?? 0)
@@ -158,6 +162,9 @@ final class StoreGauges: Sendable {
         registry.gauge(
             "kv_log_lost_revisions", help: "Acknowledged changes up to the last clean stop that the start did not find."
         ) { Double(holder.engine?.report.lostEnd?.revisions ?? 0) }
+        registry.gauge(
+            "kv_log_clean_shutdown", help: "Whether the start found a log that had been closed cleanly, or a new one."
+        ) { holder.engine.map { $0.report.uncleanEnd == nil ? 1 : 0 } ?? 0 }
         registry.gauge("kv_log_filesystem_size_bytes", help: "Size of the file system that holds the log.") {
             [weak self] in Double(self?.capacity?.sizeBytes ?? 0)
         }

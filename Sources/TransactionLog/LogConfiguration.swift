@@ -57,6 +57,8 @@ package struct LogConfiguration: Sendable {
     package var heartbeatMilliseconds = 100
     /// Time after which it is tried again to prepare a segment that could not be.
     package var prepareRetryMilliseconds = 1_000
+    /// Time between two looks at whether the folder is still the one that was opened.
+    package var watchMilliseconds = 200
     /// Threads that check files at the start ahead of the replay, which takes one core itself.
     package var verifyingThreads = max(0, sysconf(Int32(_SC_NPROCESSORS_ONLN)) - 1)
     package var compaction = CompactionPolicy()

@@ -1,7 +1,11 @@
+package import SystemSupport
+
 /// Why the log cannot be opened or goes no further.
 package enum LogError: Error, CustomStringConvertible {
     /// A system call failed. On the commit path this poisons the log; at the start it ends the start.
     case system(SystemError)
+    /// The process may have no more threads.
+    case thread(ThreadError)
     /// Another process holds the folder.
     case locked(directory: String, owner: String)
     /// The bytes are not what the log wrote, where that cannot be a torn tail.
@@ -14,6 +18,7 @@ package enum LogError: Error, CustomStringConvertible {
     package var description: String {
         switch self {
         case .system(let error): "\(error)"
+        case .thread(let error): "\(error)"
         case .locked(let directory, let owner): "data folder \(directory) is in use by \(owner)"
         case .corrupt(let corruption): "\(corruption)"
         case .outOfMemory(let detail): detail
@@ -50,6 +55,8 @@ package struct Corruption: Equatable, Sendable, CustomStringConvertible {
     /// The last revision that is known to be good before the damage.
     package let lastGoodRevision: UInt64
     package let reason: Reason
+    /// Who held the folder that the damaged one is a copy of, where that is known.
+    package var copiedFrom: String?
 
     package init(file: String, offset: UInt64, lastGoodRevision: UInt64, reason: Reason) {
         self.file = file

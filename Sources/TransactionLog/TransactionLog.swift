@@ -1,4 +1,5 @@
 import Glibc
+import SystemSupport
 
 /// The transaction log of one data folder: opened once, then fed by a ``CommitClient``.
 ///
@@ -11,6 +12,7 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
     private let compactor: Compactor<Client>
     private let scrubber: Scrubber
     private let lock: any DirectoryLock
+    /// Finds the files in the folder that is locked.
     private let fileSystem: any FileSystem
 
     /// - Parameters:
@@ -28,6 +30,8 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
     ) throws(LogError) {
         try systemCall { () throws(SystemError) in try fileSystem.createDirectories(configuration.directory) }
         self.lock = try fileSystem.lockLog(configuration.directory, owner: configuration.owner)
+        // The folder's path can lead elsewhere at any time: all that follows is done in the folder that is locked.
+        let fileSystem = self.lock.fileSystem
         do {
             var recovery = Recovery(
                 fileSystem: fileSystem, configuration: configuration, progress: progress, apply: apply)
@@ -43,18 +47,34 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
             reserve.find()
             self.writer = LogWriter(
                 chain: chain, prepared: recovery.prepared, report: recovery.report, configuration: configuration,
-                reserve: reserve, client: client, observer: observer)
+                reserve: reserve, watch: FolderWatch(self.lock, intervalMilliseconds: configuration.watchMilliseconds),
+                client: client, observer: observer)
             self.compactor = Compactor(
                 writer: self.writer, client: client, fileSystem: fileSystem, configuration: configuration,
                 report: recovery.report, lastKeys: recovery.lastKeys, reserve: reserve, observer: observer)
-            self.compactor.start()
             self.scrubber = Scrubber(
                 statistics: self.writer.statistics, fileSystem: fileSystem, configuration: configuration,
                 storeID: recovery.report.storeID, observer: observer)
-            self.scrubber.start()
+            try self.start(chain)
+            self.lock.confirm()
         } catch {
             self.lock.unlock()
-            throw error
+            guard case .corrupt(var corruption) = error else { throw error }
+            corruption.copiedFrom = self.lock.copiedFrom
+            throw .corrupt(corruption)
+        }
+    }
+
+    /// Starts all threads or none.
+    private func start(_ chain: SegmentChain) throws(LogError) {
+        try self.writer.start(chain)
+        do throws(ThreadError) {
+            try self.compactor.start()
+            try self.scrubber.start()
+        } catch {
+            self.compactor.stop()
+            self.writer.stop()
+            throw .thread(error)
         }
     }
 

@@ -11,7 +11,7 @@ enum LockedFolder {
     static func read<Result>(_ directory: String, _ body: () throws -> Result) throws -> Result {
         try Self.requireFolder(directory)
         let lock = try PosixFileSystem().lockLogForReading(directory)
-        defer { lock?.unlock() }
+        defer { lock.unlock() }
         return try body()
     }
 

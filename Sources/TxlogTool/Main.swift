@@ -5,6 +5,8 @@ import TransactionLog
 
 @main enum Main {
     static func main() {
+        // Such as `kill -USR1` for the progress of another program; by default they end this one.
+        for number in [SIGUSR1, SIGUSR2] { signal(number, SIG_IGN) }
         do {
             var command = try Txlog.parseAsRoot(ProcessArguments.current)
             try command.run()

@@ -47,7 +47,7 @@ struct ToolFailure: Error {
             self.init(.inputOutput, "\(error)\(advice)")
         case .locked:
             self.init(.inputOutput, "\(error). Stop that process first.")
-        case .outOfMemory: self.init(.inputOutput, "\(error)")
+        case .thread, .outOfMemory: self.init(.inputOutput, "\(error)")
         case .corrupt: self.init(.corruption, "\(error)")
         case .unsupported:
             self.init(.corruption, "\(error). Use the txlog that came with that version; nothing was changed.")

@@ -32,8 +32,10 @@ struct LogFailureTests {
         let (lines, reporter, gate) = Self.make()
         for _ in 1...2 { reporter.report(stage, Self.full, now: 1) }
         #expect(lines.texts.count == 2)
-        #expect(lines.texts.allSatisfy { $0 == "critical the log has failed: writes are refused until a restart" })
-        #expect(gate.described.reason?.contains("the log cannot be written") == true)
+        let isFolder = stage == .folder
+        let what = isFolder ? "the data folder was removed or replaced" : "the log has failed"
+        #expect(lines.texts.allSatisfy { $0 == "critical \(what): writes are refused until a restart" })
+        #expect(gate.described.reason?.hasPrefix(isFolder ? "\(what): " : "the log cannot be written: ") == true)
         #expect(!gate.isReady)
     }
 

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import Testing
 import TransactionLog
@@ -9,7 +10,7 @@ struct EmbeddedEngineTests {
     private let folder = TemporaryFolder()
 
     private func open(_ change: (inout LogConfiguration) -> Void = { _ in }) throws -> EmbeddedEngine {
-        var configuration = LogConfiguration(directory: self.folder.path + "/kv", owner: "test")
+        var configuration = LogConfiguration(directory: self.folder.path + "/kv", owner: "test, process \(getpid())")
         configuration.segmentBytes = 64 << 10
         change(&configuration)
         return try EmbeddedEngine(opening: configuration)
@@ -188,7 +189,7 @@ struct EmbeddedEngineTests {
             _ = try self.open()
             Issue.record("a second engine opened the folder")
         } catch let LogError.locked(_, owner) {
-            #expect(owner == "test")
+            #expect(owner == "test, process \(getpid())")
         }
     }
 }

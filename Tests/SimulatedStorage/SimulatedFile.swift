@@ -22,6 +22,8 @@ final class SimulatedFile: File {
         if case .error(let code) = effect { throw SystemError(call: call, path: self.path, code: code) }
     }
 
+    func identity() throws(SystemError) -> FileIdentity { FileIdentity(device: 1, inode: UInt64(self.inode)) }
+
     func size() throws(SystemError) -> UInt64 {
         try self.fileSystem.perform(.size, self.path) { state, effect throws(SystemError) in
             try self.fail(effect, "fstat")

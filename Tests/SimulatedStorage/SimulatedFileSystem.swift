@@ -137,8 +137,8 @@ package final class SimulatedFileSystem: FileSystem {
         try self.perform(.directorySync, at: path) { disk throws(SystemError) in try disk.synchronizeDirectory(path) }
     }
 
-    package func lock(_ path: String, owner: String) throws(DirectoryLockError) -> any DirectoryLock {
-        let path = SimulatedDisk.normalized(path)
+    package func lock(_ directory: String, owner: String) throws(DirectoryLockError) -> any DirectoryLock {
+        let path = SimulatedDisk.normalized(directory + "/LOCK")
         let holder: String?
         var number = 0
         do {
@@ -156,9 +156,8 @@ package final class SimulatedFileSystem: FileSystem {
     }
 
     /// One reader at a time is enough for a simulation.
-    package func lockForReading(_ path: String) throws(DirectoryLockError) -> (any DirectoryLock)? {
-        if self.contents(SimulatedDisk.normalized(path)) == nil { return nil }
-        return try self.lock(path, owner: "reader")
+    package func lockForReading(_ directory: String) throws(DirectoryLockError) -> any DirectoryLock {
+        try self.lock(directory, owner: "reader")
     }
 
     package func capacity(_ path: String) throws(SystemError) -> FileSystemCapacity {
@@ -208,16 +207,27 @@ private final class SimulatedLock: DirectoryLock {
     private let path: String
     /// Tells this lock from a later one of the same path.
     private let number: Int
-    private let fileSystem: SimulatedFileSystem
+    private let simulation: SimulatedFileSystem
 
     init(path: String, number: Int, fileSystem: SimulatedFileSystem) {
         self.path = path
         self.number = number
-        self.fileSystem = fileSystem
+        self.simulation = fileSystem
+    }
+
+    var fileSystem: any FileSystem { self.simulation }
+    var copiedFrom: String? { nil }
+
+    func confirm() {}
+
+    func check() throws(SystemError) {
+        if self.simulation.contents(self.path) == nil {
+            throw SystemError(call: "stat", path: self.path, code: ENOENT)
+        }
     }
 
     func unlock() {
-        self.fileSystem.state.withLock { state in
+        self.simulation.state.withLock { state in
             if state.locks[self.path]?.number == self.number { state.locks[self.path] = nil }
         }
     }

@@ -34,7 +34,7 @@ final class UpstreamCircuits: Sendable {
     /// How a circuit is, for documents and metrics.
     struct Status: Equatable, Sendable {
         var state: CircuitBreaker.State
-        /// Wall clock, nanoseconds since 1970; nil while it is closed.
+        /// Monotonic nanoseconds; nil while it is closed.
         var openedAtNanoseconds: UInt64?
     }
 
@@ -88,10 +88,9 @@ final class UpstreamCircuits: Sendable {
     ///
     /// - Parameters:
     ///   - now: monotonic nanoseconds.
-    ///   - wallClock: nanoseconds since 1970.
     /// - Returns: the circuits that this opened.
     func failed(
-        _ failure: UpstreamFailure, of operation: UpstreamOperation, now: UInt64, wallClock: UInt64
+        _ failure: UpstreamFailure, of operation: UpstreamOperation, now: UInt64
     ) -> [UpstreamCircuit] {
         let own = UpstreamCircuit(of: operation)
         let isUnreachable = own == nil || failure.isOfConnecting
@@ -106,7 +105,7 @@ final class UpstreamCircuits: Sendable {
                 guard circuits[index].machine.state != .closed, circuits[index].openedAtNanoseconds == nil else {
                     continue
                 }
-                circuits[index].openedAtNanoseconds = wallClock
+                circuits[index].openedAtNanoseconds = now
                 opened.append(circuit)
             }
             return opened

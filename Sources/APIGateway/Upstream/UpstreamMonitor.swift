@@ -12,7 +12,7 @@ final class UpstreamMonitor: Sendable {
     static let failedProbesToUnready = 3
 
     struct LastError: Sendable {
-        /// Wall clock, nanoseconds since 1970.
+        /// Monotonic nanoseconds.
         let atNanoseconds: UInt64
         let failure: UpstreamFailure
     }
@@ -84,7 +84,7 @@ final class UpstreamMonitor: Sendable {
         self.lastSuccess.store(Timestamp.monotonicNanoseconds(), ordering: .relaxed)
         if self.failedProbes.load(ordering: .relaxed) > 0 { self.failedProbes.store(0, ordering: .relaxed) }
         for (circuit, openedAt) in self.circuits.succeeded(operation) {
-            let now = Timestamp.wallClockNanoseconds()
+            let now = Timestamp.monotonicNanoseconds()
             self.events.tell(
                 .circuitClosed, .notice,
                 "\(self.name) answers \(circuit.label) again: the circuit for \(circuit.label) is closed",
@@ -133,10 +133,10 @@ final class UpstreamMonitor: Sendable {
         case .connect, .timeout(sent: true), .reset, .protocolError:
             break
         }
-        let error = LastError(atNanoseconds: Timestamp.wallClockNanoseconds(), failure: failure)
+        let error = LastError(atNanoseconds: Timestamp.monotonicNanoseconds(), failure: failure)
         self.lastError.withLock { $0 = error }
         let opened = self.circuits.failed(
-            failure, of: operation, now: Timestamp.monotonicNanoseconds(), wallClock: error.atNanoseconds)
+            failure, of: operation, now: error.atNanoseconds)
         for circuit in opened {
             self.events.tell(
                 .circuitOpened, .error,
@@ -222,8 +222,7 @@ final class UpstreamMonitor: Sendable {
     var lastSuccessNanoseconds: UInt64? {
         let monotonic = self.lastSuccess.load(ordering: .relaxed)
         guard monotonic != 0 else { return nil }
-        let age = Timestamp.monotonicNanoseconds() - monotonic
-        return Timestamp.wallClockNanoseconds() - age
+        return Timestamp.wallClockNanoseconds(ofMonotonic: monotonic)
     }
 
     private func registerGauges(_ registry: MetricsRegistry) {

@@ -68,11 +68,11 @@ struct CompactionAdmin: Sendable {
         } else {
             compaction.memberNull("last")
         }
-        compaction.member("last_success_at", status.lastSuccessAt.map(Timestamp.rfc3339(nanosecondsSince1970:)))
+        compaction.member("last_success_at", status.lastSuccessAt.map(Timestamp.rfc3339(monotonicNanoseconds:)))
         compaction.member("runs_total", status.runs.values.reduce(0, +) + status.failures.values.reduce(0, +))
         compaction.member("failures_total", status.failures.values.reduce(0, +))
         compaction.member("consecutive_failures", status.consecutiveFailures)
-        compaction.member("retry_at", status.retryAt.map(Timestamp.rfc3339(nanosecondsSince1970:)))
+        compaction.member("retry_at", status.retryAt.map(Timestamp.rfc3339(monotonicNanoseconds:)))
         compaction.member("blocked_by", status.blockedBy)
         compaction.member("reclaimed_bytes_total", status.reclaimedBytes)
         compaction.member("threshold_ratio", policy.garbageRatio)

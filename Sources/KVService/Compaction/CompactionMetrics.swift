@@ -1,3 +1,4 @@
+import JSONLogging
 import KeyValueStore
 import PrometheusMetrics
 import TransactionLog
@@ -51,7 +52,7 @@ final class CompactionMetrics: Sendable {
             Double($0.consecutiveFailures)
         }
         gauge("kv_compaction_last_success_timestamp_seconds", "When a compaction last succeeded, since 1970.") {
-            Double($0.lastSuccessAt ?? 0) / 1e9
+            $0.lastSuccessAt.map { Double(Timestamp.wallClockNanoseconds(ofMonotonic: $0)) / 1e9 } ?? 0
         }
     }
 

@@ -11,13 +11,14 @@ package enum ProcessSetup {
             ? nil : "/proc is not mounted, and this program's runtime would end without it at any time: mount it here"
     }
 
-    /// Ignores `SIGPIPE`, so that a peer that went away is an error of one `write`, and raises the limit of open files
+    /// Ignores `SIGPIPE`, so that a peer that went away is an error of one `write`; ignores `SIGHUP`, `SIGUSR1` and
+    /// `SIGUSR2`, which must not end a service that does nothing on them; and raises the limit of open files
     /// to the highest this process may have. Called once, before other threads run.
     ///
     /// - Returns: the limit of open files now in force; 0 when it is not known.
     @discardableResult
     package static func prepare() -> UInt64 {
-        signal(SIGPIPE, SIG_IGN)
+        for number in [SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2] { signal(number, SIG_IGN) }
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         guard unsafe getrlimit(resource, &limit) == 0 else { return 0 }

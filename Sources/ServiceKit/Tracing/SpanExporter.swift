@@ -1,6 +1,7 @@
 import JSONLogging
 import Logging
 import PrometheusMetrics
+import SystemSupport
 
 /// Sends spans to a collector, batch by batch, on a thread of its own.
 ///
@@ -52,15 +53,21 @@ final class SpanExporter: Sendable {
     }
 
     func start(encoder: OTLPEncoder) {
-        DetachedThread.start(name: "span-exporter") {
-            var encoder = encoder
-            var health = ExportHealth(endpoint: self.endpoint, logger: self.logger)
-            while let taken = self.queue.take() {
-                var rest = taken[...]
-                while let batch = self.nextBatch(&rest) {
-                    self.export(batch, spans: Self.count(batch), &encoder, &health)
+        do {
+            try DedicatedThread.start(name: "span-exporter") {
+                var encoder = encoder
+                var health = ExportHealth(endpoint: self.endpoint, logger: self.logger)
+                while let taken = self.queue.take() {
+                    var rest = taken[...]
+                    while let batch = self.nextBatch(&rest) {
+                        self.export(batch, spans: Self.count(batch), &encoder, &health)
+                    }
                 }
             }
+        } catch {
+            // Requests are served all the same; their spans are counted as dropped.
+            self.logger.error("spans cannot be exported", metadata: ["error": "\(error)"])
+            self.queue.stop(deadline: 0)
         }
     }
 

@@ -1,4 +1,5 @@
 import JSONLogging
+import SystemSupport
 
 /// The spans that wait for the exporter: bounded, filled by event loops, emptied by one thread.
 ///

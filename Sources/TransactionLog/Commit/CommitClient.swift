@@ -61,6 +61,7 @@ package protocol LogObserver: AnyObject, Sendable {
     func rotated(nanoseconds: UInt64)
     /// A step of a compaction that only the writer may do took so long, and writes waited for it.
     func compactionPaused(nanoseconds: UInt64)
+    /// Of the stage `folder` on a thread of its own.
     func failed(stage: LogFailureStage, _ error: SystemError)
     /// From the thread that prepares segments, or the writer's: none can be made or written any more, and why; or, with
     /// nil, they can again.
@@ -76,4 +77,6 @@ package protocol LogObserver: AnyObject, Sendable {
 
 package enum LogFailureStage: String, Sendable, CaseIterable {
     case write, fsync, rotate, prepare, close
+    /// The folder, its lock file or the active segment is gone, or another one is in its place.
+    case folder
 }

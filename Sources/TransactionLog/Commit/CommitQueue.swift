@@ -1,5 +1,5 @@
-import Dispatch
 import Synchronization
+import SystemSupport
 
 /// Commands on their way to the writer thread: many producers, one consumer, bounded in number and bytes. A producer
 /// holds the lock for an append, the writer for a swap; neither ever waits for the other's I/O.
@@ -13,7 +13,7 @@ final class CommitQueue<Command: Sendable>: Sendable {
     }
 
     private let state = Mutex(State())
-    private let wakeUp = DispatchSemaphore(value: 0)
+    private let wakeUp = MonotonicSemaphore()
     private let limit: Int
     private let limitBytes: Int
 
@@ -45,8 +45,9 @@ final class CommitQueue<Command: Sendable>: Sendable {
         case closed
     }
 
-    /// Swaps all waiting commands into `batch`, which must be empty; waits for the first one until `deadline`.
-    func take(into batch: inout [Command], until deadline: DispatchTime) -> Taken {
+    /// Swaps all waiting commands into `batch`, which must be empty; waits for the first one until `deadline`
+    /// in monotonic nanoseconds, which can be `.max`.
+    func take(into batch: inout [Command], until deadline: UInt64) -> Taken {
         while true {
             let taken = self.state.withLock { state -> Taken? in
                 if state.isPoked {
@@ -63,7 +64,7 @@ final class CommitQueue<Command: Sendable>: Sendable {
                 return nil
             }
             if let taken { return taken }
-            if self.wakeUp.wait(timeout: deadline) == .timedOut {
+            if !self.wakeUp.wait(untilMonotonicNanoseconds: deadline) {
                 // A producer that has seen the flag signals in any case: take its signal, so that none is left over.
                 let signalled = self.state.withLock { state -> Bool in
                     defer { state.writerWaits = false }

@@ -8,7 +8,7 @@ package final class LogStatistics: Sendable {
     package let appendedOperations = Atomic<UInt64>(0)
     package let appendedBytes = Atomic<UInt64>(0)
     package let batches = Atomic<UInt64>(0)
-    /// Nanoseconds since 1970; 0 before the first.
+    /// Monotonic nanoseconds; 0 before the first.
     package let lastSyncNanoseconds = Atomic<UInt64>(0)
     private let spaceState = Mutex(LogSpace())
     private let noSpaceState = Mutex<[SpaceUser: SystemError]>([:])
@@ -72,7 +72,14 @@ package final class LogStatistics: Sendable {
         return self.noSpace == nil ? .ok : .noSpace
     }
 
-    func fail(_ error: SystemError) { self.failureState.withLock { if $0 == nil { $0 = error } } }
+    /// - Returns: whether it is the first failure.
+    @discardableResult
+    func fail(_ error: SystemError) -> Bool {
+        self.failureState.withLock { failure in
+            defer { failure = failure ?? error }
+            return failure == nil
+        }
+    }
 }
 
 /// What the log can do.

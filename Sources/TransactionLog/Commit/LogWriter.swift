@@ -1,5 +1,5 @@
-import Dispatch
 import Synchronization
+import SystemSupport
 
 /// The one thread that writes the log.
 ///
@@ -11,24 +11,28 @@ import Synchronization
 /// that batch is acknowledged as done, and every later write is refused until a restart has read the log back.
 final class LogWriter<Client: CommitClient>: Sendable {
     let statistics = LogStatistics()
-    private let queue: CommitQueue<Client.Command>
+    let queue: CommitQueue<Client.Command>
     private let client: Client
     private let configuration: LogConfiguration
     let preparer: SegmentPreparer
     let reserve: CompactionReserve
     let observer: (any LogObserver)?
+    let watch: FolderWatch
+    /// Whether the folder is no longer the one that was opened; ``LogStatistics/failure`` says why.
+    let hasLostFolder = Atomic(false)
     private let thread = Mutex<DedicatedThread?>(nil)
     /// Nil once the writer takes none any more.
     let tasks = Mutex<[WriterTask]?>([])
 
     init(
         chain: SegmentChain, prepared: [PreparedSegment], report: RecoveryReport, configuration: LogConfiguration,
-        reserve: CompactionReserve, client: Client, observer: (any LogObserver)?
+        reserve: CompactionReserve, watch: FolderWatch, client: Client, observer: (any LogObserver)?
     ) {
         self.client = client
         self.configuration = configuration
         self.observer = observer
         self.reserve = reserve
+        self.watch = watch
         self.queue = CommitQueue(limit: configuration.queueLimit, limitBytes: configuration.queueLimitBytes)
         let statistics = self.statistics
         self.preparer = SegmentPreparer(
@@ -41,12 +45,25 @@ final class LogWriter<Client: CommitClient>: Sendable {
         self.statistics.lastRevision.store(report.lastRevision, ordering: .relaxed)
         self.statistics.durableRevision.store(report.lastRevision, ordering: .relaxed)
         self.statistics.changeSpace { $0 = report.space }
-        self.preparer.start()
-        self.thread.withLock { thread in
-            thread = DedicatedThread.start(name: "log-writer") { [self] in
-                var loop = Loop(writer: self, chain: chain, nextRevision: report.lastRevision + 1)
+    }
+
+    /// Takes over the chain, on two threads of its own and that of the watch.
+    func start(_ chain: SegmentChain) throws(LogError) {
+        try systemCall { () throws(SystemError) in try self.watch.follow(chain.file) }
+        do throws(ThreadError) {
+            try self.watch.start { [self] in self.lose($0) }
+            try self.preparer.start()
+            let nextRevision = self.statistics.lastRevision.load(ordering: .relaxed) + 1
+            let thread = try DedicatedThread.start(name: "log-writer") { [self] in
+                var loop = Loop(writer: self, chain: chain, nextRevision: nextRevision)
                 loop.run()
             }
+            self.thread.withLock { $0 = thread }
+        } catch {
+            self.watch.stop()
+            self.preparer.stop()
+            chain.close()
+            throw .thread(error)
         }
     }
 
@@ -79,6 +96,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
 
     /// Takes no more commands, commits those that wait, marks the end and closes. Blocks until that is done.
     func stop() {
+        self.watch.stop()
         self.queue.close()
         self.thread.withLock { thread in
             if thread == nil { return }
@@ -115,7 +133,9 @@ final class LogWriter<Client: CommitClient>: Sendable {
             self.writeControlFrame(.heartbeat)
             while true {
                 self.batch.removeAll(keepingCapacity: true)
-                switch self.writer.queue.take(into: &self.batch, until: self.deadline()) {
+                let taken = self.writer.queue.take(into: &self.batch, until: self.deadline())
+                self.noticeLoss()
+                switch taken {
                 case .commands: self.commitBatch()
                 case .poked: self.runTasks()
                 case .timedOut: self.onQuiet()
@@ -130,16 +150,19 @@ final class LogWriter<Client: CommitClient>: Sendable {
             }
         }
 
-        private func deadline() -> DispatchTime {
-            if self.isPoisoned { return .distantFuture }
+        /// Monotonic nanoseconds until which commands are waited for.
+        private func deadline() -> UInt64 {
+            if self.isPoisoned { return .max }
             if case .interval(let milliseconds) = self.chain.syncMode, let since = self.unsyncedSince {
-                return DispatchTime(uptimeNanoseconds: since + UInt64(milliseconds) * 1_000_000)
+                return since + UInt64(milliseconds) * 1_000_000
             }
-            if self.missesSpace { return .now() + .milliseconds(self.writer.configuration.prepareRetryMilliseconds) }
+            if self.missesSpace {
+                return monotonicNanoseconds() + UInt64(self.writer.configuration.prepareRetryMilliseconds) * 1_000_000
+            }
             if self.owesHeartbeat {
-                return .now() + .milliseconds(self.writer.configuration.heartbeatMilliseconds)
+                return monotonicNanoseconds() + UInt64(self.writer.configuration.heartbeatMilliseconds) * 1_000_000
             }
-            return .distantFuture
+            return .max
         }
 
         // MARK: - A batch
@@ -167,7 +190,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
             timings.commands = commands.count
             timings.transactions = self.frame.transactionCount
             timings.operations = self.frame.operationCount
-            if !self.frame.isEmpty, let refusal = self.write(&timings) {
+            if !self.frame.isEmpty, let refusal = self.write(&timings) ?? self.noticeLoss() {
                 self.writer.client.rollBack(refusal)
                 return end
             }
@@ -241,7 +264,8 @@ final class LogWriter<Client: CommitClient>: Sendable {
         private mutating func write(_ timings: inout CommitTimings) -> CommitRefusal? {
             let offset = self.chain.offset
             let began = monotonicNanoseconds()
-            do { try self.chain.append(&self.frame, kind: .data) } catch {
+            let checksum: UInt32
+            do { checksum = try self.chain.append(&self.frame, kind: .data) } catch {
                 return self.endOrTakeBack(.write, error, from: offset)
             }
             let wrote = monotonicNanoseconds()
@@ -257,6 +281,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
             } else if self.unsyncedSince == nil {
                 self.unsyncedSince = wrote
             }
+            self.writer.watch.wrote(frameAt: offset, checksum: checksum)
             self.noteSpace(nil)
             return nil
         }
@@ -316,6 +341,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
             let began = monotonicNanoseconds()
             do {
                 let sealed = try self.chain.rotate(to: prepared, nextRevision: self.nextRevision)
+                try self.writer.watch.follow(self.chain.file)
                 self.unsyncedSince = nil
                 self.noteSpace(nil)
                 self.writer.statistics.changeSpace { space in
@@ -409,7 +435,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
         }
 
         private func noteSync(_ nanoseconds: UInt64) {
-            self.writer.statistics.lastSyncNanoseconds.store(wallClockNanoseconds(), ordering: .relaxed)
+            self.writer.statistics.lastSyncNanoseconds.store(monotonicNanoseconds(), ordering: .relaxed)
             self.writer.observer?.synchronised(nanoseconds: nanoseconds)
         }
 

@@ -1,6 +1,6 @@
-import Dispatch
 import Glibc
 import Synchronization
+import SystemSupport
 
 /// Makes the next segments' files ready in the background, so that moving on to one needs no long write and a full
 /// disk shows before anything depends on the space. When a file can't be made, it tries again after a while.
@@ -35,9 +35,9 @@ final class SegmentPreparer: Sendable {
     private static let probeBytes = SegmentHeader.byteCount
 
     private let state: Mutex<State>
-    private let work = DispatchSemaphore(value: 0)
-    private let done = DispatchSemaphore(value: 0)
-    private let idle = DispatchSemaphore(value: 0)
+    private let work = MonotonicSemaphore()
+    private let done = MonotonicSemaphore()
+    private let idle = MonotonicSemaphore()
     private let fileSystem: any FileSystem
     private let paths: LogPaths
     private let sizeBytes: Int
@@ -68,9 +68,10 @@ final class SegmentPreparer: Sendable {
         self.state = Mutex(State(ready: prepared, sequence: sequence + UInt64(prepared.count) + 1))
     }
 
-    func start() {
+    func start() throws(ThreadError) {
         self.state.withLock { $0.isWorking = true }
-        self.thread.withLock { $0 = DedicatedThread.start(name: "log-prepare") { [self] in self.run() } }
+        let thread = try DedicatedThread.start(name: "log-prepare") { [self] in self.run() }
+        self.thread.withLock { $0 = thread }
     }
 
     /// Tries again now, as there may be space.
@@ -152,7 +153,7 @@ final class SegmentPreparer: Sendable {
                 let result = self.make(name)
                 self.note(result)
                 if case .failure = result {
-                    _ = self.work.wait(timeout: .now() + .milliseconds(self.retryMilliseconds))
+                    _ = self.work.wait(forNanoseconds: UInt64(self.retryMilliseconds) * 1_000_000)
                 }
             }
         }

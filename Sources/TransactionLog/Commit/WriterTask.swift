@@ -1,5 +1,5 @@
-import Dispatch
 import Synchronization
+import SystemSupport
 
 /// Work on the log's files that only its writer may do, as it owns the chain of segments: done between two batches.
 enum WriterTask: Sendable {
@@ -30,7 +30,7 @@ enum WriterTaskFailure: Error, Equatable, Sendable {
 /// Carries the outcome of a task back to the thread that waits for it.
 final class WriterReply<Value: Sendable>: Sendable {
     private let result = Mutex<Result<Value, WriterTaskFailure>?>(nil)
-    private let answered = DispatchSemaphore(value: 0)
+    private let answered = MonotonicSemaphore()
 
     func answer(_ result: Result<Value, WriterTaskFailure>) {
         self.result.withLock { $0 = result }

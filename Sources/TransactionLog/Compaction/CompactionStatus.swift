@@ -1,4 +1,5 @@
-/// Where the compaction stands, for `/admin`, the metrics and the log. Times are nanoseconds since 1970.
+/// Where the compaction stands, for `/admin`, the metrics and the log. Times of begin are nanoseconds since 1970;
+/// those that others are compared with are monotonic.
 package struct CompactionStatus: Sendable, Equatable {
     package enum State: String, Sendable {
         case idle, running
@@ -50,10 +51,12 @@ package struct CompactionStatus: Sendable, Equatable {
     package var state = State.idle
     package var run: Run?
     package var last: Outcome?
+    /// Monotonic nanoseconds.
     package var lastSuccessAt: UInt64?
     package var runs: [CompactionTrigger: UInt64] = [:]
     package var failures: [CompactionTrigger: UInt64] = [:]
     package var consecutiveFailures = 0
+    /// Monotonic nanoseconds.
     package var retryAt: UInt64?
     /// Why a compaction that is due can't begin.
     package var blockedBy: String?

@@ -1,5 +1,5 @@
-import Dispatch
 import Synchronization
+import SystemSupport
 
 /// Keeps the log small: looks five times a second whether a compaction is due, and runs it on a thread of its own.
 ///
@@ -15,7 +15,7 @@ final class Compactor<Client: CommitClient>: Sendable {
     }
 
     private let state: Mutex<State>
-    private let wakeUp = DispatchSemaphore(value: 0)
+    private let wakeUp = MonotonicSemaphore()
     private let writer: LogWriter<Client>
     private let client: Client
     private let fileSystem: any FileSystem
@@ -47,8 +47,9 @@ final class Compactor<Client: CommitClient>: Sendable {
         self.state = Mutex(State(partNumber: lastNumber, lastKeys: lastKeys))
     }
 
-    func start() {
-        self.thread.withLock { $0 = DedicatedThread.start(name: "log-compact") { [self] in self.loop() } }
+    func start() throws(ThreadError) {
+        let thread = try DedicatedThread.start(name: "log-compact") { [self] in self.loop() }
+        self.thread.withLock { $0 = thread }
     }
 
     /// Ends the thread; a run is given up where it is.
@@ -87,7 +88,7 @@ final class Compactor<Client: CommitClient>: Sendable {
             let wasLent = self.reserve.isLent
             self.reserve.settle { self.state.withLock { $0.isClosed } }
             if wasLent { self.writer.preparer.resume() }
-            _ = self.wakeUp.wait(timeout: .now() + .milliseconds(200))
+            _ = self.wakeUp.wait(forNanoseconds: 200_000_000)
         }
     }
 
@@ -123,7 +124,7 @@ final class Compactor<Client: CommitClient>: Sendable {
                 state.status.blockedBy = nil
                 return nil
             }
-            if let retryAt = state.status.retryAt, wallClockNanoseconds() < retryAt { return nil }
+            if let retryAt = state.status.retryAt, monotonicNanoseconds() < retryAt { return nil }
             return trigger
         }
     }
@@ -166,7 +167,7 @@ final class Compactor<Client: CommitClient>: Sendable {
             if self.state.withLock({ $0.isClosed }) { return false }
             let now = monotonicNanoseconds()
             if now >= end { return true }
-            _ = self.wakeUp.wait(timeout: .now() + .nanoseconds(Int(end - now)))
+            _ = self.wakeUp.wait(untilMonotonicNanoseconds: end)
         }
     }
 
@@ -187,7 +188,7 @@ final class Compactor<Client: CommitClient>: Sendable {
                 state.status.succeeded(outcome)
             case .failure(let failure):
                 outcome.error = "\(failure)"
-                state.status.failed(outcome, failure, now: wallClockNanoseconds())
+                state.status.failed(outcome, failure, now: monotonicNanoseconds())
             }
             return outcome
         }
@@ -199,7 +200,7 @@ extension CompactionStatus {
     fileprivate mutating func succeeded(_ outcome: Outcome) {
         self.state = .idle
         self.last = outcome
-        self.lastSuccessAt = wallClockNanoseconds()
+        self.lastSuccessAt = monotonicNanoseconds()
         self.runs[outcome.trigger, default: 0] += 1
         self.consecutiveFailures = 0
         self.retryAt = nil

@@ -16,13 +16,12 @@ package protocol FileSystem: Sendable {
     func remove(_ path: String) throws(SystemError)
     /// Holds a folder open, so that its entries can be made durable when there are no more descriptors.
     func openDirectory(_ path: String) throws(SystemError) -> any Directory
-    /// Takes the exclusive lock of a folder through the file at `path`, which then holds `owner`; the lock ends with
-    /// the process or when the value returned is let go.
-    func lock(_ path: String, owner: String) throws(DirectoryLockError) -> any DirectoryLock
+    /// Takes a folder for this process alone: locks the folder itself, and in it the lock file, which then holds
+    /// `owner` if there is space for that. The lock ends with the process or when the value returned is let go.
+    func lock(_ directory: String, owner: String) throws(DirectoryLockError) -> any DirectoryLock
     /// Keeps others from taking the lock of a folder while its files are read, and changes nothing: who reads does not
     /// write its name into the lock file, and several can read at a time.
-    /// - Returns: nil when there is no lock file, as in a copy: no process has ever held the folder.
-    func lockForReading(_ path: String) throws(DirectoryLockError) -> (any DirectoryLock)?
+    func lockForReading(_ directory: String) throws(DirectoryLockError) -> any DirectoryLock
     /// Bytes and inodes of the file system that holds `path`.
     func capacity(_ path: String) throws(SystemError) -> FileSystemCapacity
 }
@@ -43,6 +42,7 @@ package protocol Directory: AnyObject, Sendable {
 /// One open file. Calls may come from any thread; the log keeps each file on one thread at a time.
 package protocol File: AnyObject, Sendable {
     var path: String { get }
+    func identity() throws(SystemError) -> FileIdentity
     func size() throws(SystemError) -> UInt64
     /// Reads up to `count` bytes at `offset` onto the end of `buffer` and says how many; fewer only at the file's end.
     func read(_ count: Int, at offset: UInt64, into buffer: inout [UInt8]) throws(SystemError) -> Int
@@ -65,13 +65,34 @@ package protocol File: AnyObject, Sendable {
     func close()
 }
 
+/// Tells a file or folder from every other one for as long as it is open; a name says which it is only for now.
+package struct FileIdentity: Sendable, Equatable {
+    package let device: UInt64
+    package let inode: UInt64
+
+    package init(device: UInt64, inode: UInt64) {
+        self.device = device
+        self.inode = inode
+    }
+}
+
 package protocol DirectoryLock: AnyObject, Sendable {
+    /// Finds files in the folder that is held, whatever the folder's path leads to meanwhile.
+    var fileSystem: any FileSystem { get }
+    /// Whether the path still leads to the folder that is held, and its lock file is the one that is held.
+    /// - Throws: `ENOENT` or the like when it is gone, `ESTALE` when there is another one. A call that cannot tell is no
+    ///   error.
+    func check() throws(SystemError)
+    /// Who held the folder that this one is a copy of, if its lock file was written in another folder.
+    var copiedFrom: String? { get }
+    /// The folder is as good as the one it may be a copy of: from now on it is its own.
+    func confirm()
     /// Lets the folder go. A second call does nothing.
     func unlock()
 }
 
 package enum DirectoryLockError: Error {
-    /// Another process holds the folder; `owner` is what it wrote into the lock file.
+    /// Another process holds the folder; `owner` says which, as far as that can be found out.
     case held(owner: String)
     case system(SystemError)
 }
@@ -181,14 +202,14 @@ extension FileSystem {
     /// Takes the folder for this process alone.
     /// - Parameter owner: a program name and its pid, for whoever finds the folder held.
     package func lockLog(_ directory: String, owner: String) throws(LogError) -> any DirectoryLock {
-        do { return try self.lock(LogPaths(directory: directory).lock, owner: owner) } catch {
+        do { return try self.lock(directory, owner: owner) } catch {
             throw LogError(error, directory: directory)
         }
     }
 
     /// Keeps services out while the folder is read, as ``lockForReading(_:)`` says.
-    package func lockLogForReading(_ directory: String) throws(LogError) -> (any DirectoryLock)? {
-        do { return try self.lockForReading(LogPaths(directory: directory).lock) } catch {
+    package func lockLogForReading(_ directory: String) throws(LogError) -> any DirectoryLock {
+        do { return try self.lockForReading(directory) } catch {
             throw LogError(error, directory: directory)
         }
     }

@@ -4,16 +4,38 @@ import Synchronization
 
 /// The file system of the machine. Files are 0600, folders 0700, descriptors close on `exec`, symbolic links are not
 /// followed for files, what is no regular file is refused, and calls interrupted by a signal are made again.
+///
+/// A file that is opened for writing is locked by `flock` against every other process that does the same, by whatever
+/// name that finds it, such as a hard link in another folder.
 package struct PosixFileSystem: FileSystem {
-    package init() {}
+    /// The open folder from which names in it are found, whatever its path leads to meanwhile.
+    private let root: PosixDirectory?
+
+    package init() { self.root = nil }
+
+    init(root: PosixDirectory) { self.root = root }
+
+    /// What the `…at` calls take for a path.
+    private func place(_ path: String) -> (descriptor: Int32, path: String) {
+        guard let root = self.root else { return (AT_FDCWD, path) }
+        if path == root.path { return (root.descriptor, ".") }
+        if path.hasPrefix(root.path + "/") { return (root.descriptor, String(path.dropFirst(root.path.count + 1))) }
+        return (AT_FDCWD, path)
+    }
 
     package func createDirectory(_ path: String) throws(SystemError) {
-        if unsafe mkdir(path, 0o700) == 0 || errno == EEXIST { return }
+        let place = self.place(path)
+        if unsafe mkdirat(place.descriptor, place.path, 0o700) == 0 || errno == EEXIST { return }
         throw SystemError(call: "mkdir", path: path, code: errno)
     }
 
     package func list(_ path: String) throws(SystemError) -> [String] {
-        guard let stream = unsafe opendir(path) else { throw SystemError(call: "opendir", path: path, code: errno) }
+        let descriptor = self.openDirectoryDescriptor(path)
+        if descriptor < 0 { throw SystemError(call: "opendir", path: path, code: errno) }
+        guard let stream = unsafe fdopendir(descriptor) else {
+            defer { close(descriptor) }
+            throw SystemError(call: "opendir", path: path, code: errno)
+        }
         defer { unsafe closedir(stream) }
         var names: [String] = []
         while true {
@@ -44,75 +66,67 @@ package struct PosixFileSystem: FileSystem {
                 throw SystemError(call: "ioctl", path: path, code: code)
             }
         }
+        if mode != .read { try file.lockForWriting() }
         return file
     }
 
     /// `O_NONBLOCK` means nothing to a regular file; without it a FIFO of that name would be waited for.
-    private func openRegular(_ path: String, _ flags: Int32) throws(SystemError) -> PosixFile {
+    func openRegular(_ path: String, _ flags: Int32) throws(SystemError) -> PosixFile {
+        let place = self.place(path)
         let descriptor = retryingInterrupted {
-            unsafe Glibc.open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+            unsafe openat(place.descriptor, place.path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
         }
         if descriptor < 0 { throw SystemError(call: "open", path: path, code: errno) }
-        let file = PosixFile(path: path, descriptor: descriptor)
-        do { try file.requireRegular() } catch {
-            file.close()
-            throw error
-        }
+        let file = PosixFile(path: path, descriptor: PosixDescriptor(descriptor))
+        try file.requireRegular()
         return file
     }
 
     package func rename(_ from: String, to: String) throws(SystemError) {
-        if unsafe Glibc.rename(from, to) != 0 { throw SystemError(call: "rename", path: from, code: errno) }
+        let (old, new) = (self.place(from), self.place(to))
+        if unsafe renameat(old.descriptor, old.path, new.descriptor, new.path) != 0 {
+            throw SystemError(call: "rename", path: from, code: errno)
+        }
     }
 
     package func remove(_ path: String) throws(SystemError) {
-        if unsafe unlink(path) != 0 { throw SystemError(call: "unlink", path: path, code: errno) }
+        let place = self.place(path)
+        if unsafe unlinkat(place.descriptor, place.path, 0) != 0 {
+            throw SystemError(call: "unlink", path: path, code: errno)
+        }
+    }
+
+    private func openDirectoryDescriptor(_ path: String) -> Int32 {
+        let place = self.place(path)
+        return retryingInterrupted {
+            unsafe openat(place.descriptor, place.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        }
     }
 
     package func openDirectory(_ path: String) throws(SystemError) -> any Directory {
-        let descriptor = retryingInterrupted { unsafe Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        try self.openPosixDirectory(path)
+    }
+
+    func openPosixDirectory(_ path: String) throws(SystemError) -> PosixDirectory {
+        let descriptor = self.openDirectoryDescriptor(path)
         if descriptor < 0 { throw SystemError(call: "open", path: path, code: errno) }
         return PosixDirectory(path: path, descriptor: descriptor)
     }
 
-    package func lock(_ path: String, owner: String) throws(DirectoryLockError) -> any DirectoryLock {
-        let file: PosixFile
-        do { file = try self.openRegular(path, O_RDWR | O_CREAT) } catch { throw .system(error) }
-        try self.hold(file, LOCK_EX)
-        do {
-            try file.truncate(to: 0)
-            try file.writeAll(Array(owner.utf8), at: 0)
-        } catch {
-            file.close()
-            throw .system(error)
-        }
-        return PosixDirectoryLock(file: file)
+    package func lock(_ directory: String, owner: String) throws(DirectoryLockError) -> any DirectoryLock {
+        try PosixDirectoryLock.take(directory, owner: owner)
     }
 
-    package func lockForReading(_ path: String) throws(DirectoryLockError) -> (any DirectoryLock)? {
-        let file: PosixFile
-        do { file = try self.openRegular(path, O_RDONLY) } catch {
-            if error.isNotFound { return nil }
-            throw .system(error)
-        }
-        try self.hold(file, LOCK_SH)
-        return PosixDirectoryLock(file: file)
-    }
-
-    /// Takes the lock or closes the file.
-    private func hold(_ file: PosixFile, _ operation: Int32) throws(DirectoryLockError) {
-        if retryingInterrupted({ flock(file.descriptor, operation | LOCK_NB) }) == 0 { return }
-        let code = errno
-        defer { file.close() }
-        if code != EWOULDBLOCK { throw .system(SystemError(call: "flock", path: file.path, code: code)) }
-        var holder: [UInt8] = []
-        do { _ = try file.read(256, at: 0, into: &holder) } catch { throw .system(error) }
-        throw .held(owner: String(decoding: holder, as: UTF8.self))
+    package func lockForReading(_ directory: String) throws(DirectoryLockError) -> any DirectoryLock {
+        try PosixDirectoryLock.take(directory, owner: nil)
     }
 
     package func capacity(_ path: String) throws(SystemError) -> FileSystemCapacity {
         var status = statvfs()
-        if unsafe statvfs(path, &status) != 0 { throw SystemError(call: "statvfs", path: path, code: errno) }
+        let place = self.place(path)
+        let isRoot = place.descriptor != AT_FDCWD && place.path == "."
+        let result = unsafe isRoot ? fstatvfs(place.descriptor, &status) : statvfs(path, &status)
+        if result != 0 { throw SystemError(call: "statvfs", path: path, code: errno) }
         return FileSystemCapacity(
             sizeBytes: UInt64(status.f_blocks) * UInt64(status.f_frsize),
             availableBytes: UInt64(status.f_bavail) * UInt64(status.f_frsize),
@@ -122,31 +136,31 @@ package struct PosixFileSystem: FileSystem {
 }
 
 /// Makes a call again for as long as a signal interrupted it.
-private func retryingInterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
+func retryingInterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
     while true {
         let result = call()
         if result >= 0 || errno != EINTR { return result }
     }
 }
 
-/// The lock is the open descriptor: it goes with the process, so a crash leaves no stale lock behind.
-private final class PosixDirectoryLock: DirectoryLock {
-    private let file: Mutex<PosixFile?>
+/// An open descriptor, closed once: when it is asked for, or when nobody has the value any more.
+final class PosixDescriptor: Sendable {
+    let number: Int32
+    private let isClosed = Atomic(false)
 
-    init(file: PosixFile) { self.file = Mutex(file) }
+    init(_ number: Int32) { self.number = number }
 
-    /// A second call does nothing: the descriptor's number can be another file's by then.
-    func unlock() {
-        self.file.withLock { file in
-            file?.close()
-            file = nil
-        }
+    deinit { self.close() }
+
+    /// A second call does nothing: the number can be another file's by then.
+    func close() {
+        if !self.isClosed.exchange(true, ordering: .relaxed) { _ = Glibc.close(self.number) }
     }
 }
 
-private final class PosixDirectory: Directory {
-    private let path: String
-    private let descriptor: Int32
+final class PosixDirectory: Directory {
+    let path: String
+    let descriptor: Int32
 
     init(path: String, descriptor: Int32) {
         self.path = path
@@ -155,6 +169,14 @@ private final class PosixDirectory: Directory {
 
     deinit { _ = Glibc.close(self.descriptor) }
 
+    func identity() throws(SystemError) -> FileIdentity {
+        var status = stat()
+        if unsafe fstat(self.descriptor, &status) != 0 {
+            throw SystemError(call: "fstat", path: self.path, code: errno)
+        }
+        return FileIdentity(status)
+    }
+
     func synchronize() throws(SystemError) {
         if retryingInterrupted({ fsync(self.descriptor) }) != 0 {
             throw SystemError(call: "fsync", path: self.path, code: errno)
@@ -162,18 +184,23 @@ private final class PosixDirectory: Directory {
     }
 }
 
-private final class PosixFile: File {
-    let path: String
-    fileprivate let descriptor: Int32
+extension FileIdentity {
+    init(_ status: stat) { self.init(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)) }
+}
 
-    init(path: String, descriptor: Int32) {
+final class PosixFile: File {
+    let path: String
+    private let handle: PosixDescriptor
+    var descriptor: Int32 { self.handle.number }
+
+    init(path: String, descriptor: PosixDescriptor) {
         self.path = path
-        self.descriptor = descriptor
+        self.handle = descriptor
     }
 
     private func failure(_ call: String) -> SystemError { SystemError(call: call, path: self.path, code: errno) }
 
-    func renamed(to path: String) -> any File { PosixFile(path: path, descriptor: self.descriptor) }
+    func renamed(to path: String) -> any File { PosixFile(path: path, descriptor: self.handle) }
 
     fileprivate func requireRegular() throws(SystemError) {
         var status = stat()
@@ -183,6 +210,19 @@ private final class PosixFile: File {
         case S_IFDIR: throw SystemError(call: "open", path: self.path, code: EISDIR)
         default: throw .notRegular(self.path)
         }
+    }
+
+    fileprivate func lockForWriting() throws(SystemError) {
+        // Where a file system has no such locks, that of the folder has to do.
+        if retryingInterrupted({ flock(self.descriptor, LOCK_EX | LOCK_NB) }) != 0, errno == EWOULDBLOCK {
+            throw self.failure("open")
+        }
+    }
+
+    func identity() throws(SystemError) -> FileIdentity {
+        var status = stat()
+        if unsafe fstat(self.descriptor, &status) != 0 { throw self.failure("fstat") }
+        return FileIdentity(status)
     }
 
     func size() throws(SystemError) -> UInt64 {
@@ -245,5 +285,5 @@ private final class PosixFile: File {
         _ = posix_fadvise(self.descriptor, 0, 0, POSIX_FADV_DONTNEED)
     }
 
-    func close() { _ = Glibc.close(self.descriptor) }
+    func close() { self.handle.close() }
 }

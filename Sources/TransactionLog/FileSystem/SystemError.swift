@@ -39,6 +39,15 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
 
     package var isNotFound: Bool { self.code == ENOENT }
 
+    /// What is found at a path in place of what was opened there.
+    static func replaced(_ path: String) -> SystemError { SystemError(call: "stat", path: path, code: ESTALE) }
+
+    /// What is found in a file that somebody else has written to.
+    static func overwritten(_ path: String) -> SystemError { SystemError(call: "pread", path: path, code: ESTALE) }
+
+    /// Whether it is certain that nothing is at the path, or nothing that it can lead to.
+    var isGone: Bool { self.code == ENOENT || self.code == ENOTDIR || self.code == ELOOP }
+
     /// What `open` says of a FIFO, a socket or a device under the name of a file.
     static func notRegular(_ path: String) -> SystemError { SystemError(call: "open", path: path, code: EINVAL) }
 
@@ -48,6 +57,9 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
             switch (self.call, self.code) {
             case ("open", EINVAL): "it is no regular file"
             case ("open", ELOOP): "it is a symbolic link, and none is followed here"
+            case ("open", EWOULDBLOCK): "another process is using it"
+            case ("stat", ESTALE): "it was replaced while in use"
+            case ("pread", ESTALE): "another program has overwritten it"
             default: Self.message(self.code)
             }
         return "\(self.call) \(self.path): \(message) (errno \(self.code))"

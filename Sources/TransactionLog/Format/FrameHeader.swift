@@ -17,6 +17,7 @@
 /// found at another place than the one it was written to does not count.
 package struct FrameHeader: Equatable, Sendable {
     package static let byteCount = 48
+    static let checksumOffset = 44
     package static let alignment = 8
     package static let maximumPayloadBytes = 16 << 20
     private static let magic = Array("TXF".utf8)

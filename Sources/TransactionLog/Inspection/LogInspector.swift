@@ -261,7 +261,7 @@ package struct LogInspector {
                 return known
             }
             throw .system(error)
-        case .locked, .outOfMemory: throw error
+        case .thread, .locked, .outOfMemory: throw error
         }
     }
 

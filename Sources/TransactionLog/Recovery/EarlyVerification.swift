@@ -1,4 +1,5 @@
 import Synchronization
+import SystemSupport
 
 /// Reads the parts of the snapshot and the sealed segments on the cores that the replay leaves free, ahead of it, and
 /// checks them as the replay will: damage far back then refuses the start within the time of a read, not after all that
@@ -64,7 +65,13 @@ final class EarlyVerification: Sendable {
         let count = min(count, self.jobs.count - 1)
         if count <= 0 { return }
         self.threads.withLock { threads in
-            threads = (0..<count).map { _ in DedicatedThread.start(name: "log-verify") { [self] in self.work() } }
+            do {
+                for _ in 0..<count {
+                    threads.append(try DedicatedThread.start(name: "log-verify") { [self] in self.work() })
+                }
+            } catch {
+                // Nothing depends on them: the replay checks all of it.
+            }
         }
     }
 
@@ -111,7 +118,7 @@ final class EarlyVerification: Sendable {
         } catch {
             switch error {
             case .corrupt, .unsupported: return .damaged(error)
-            case .system, .locked, .outOfMemory: return nil
+            case .system, .thread, .locked, .outOfMemory: return nil
             }
         }
     }

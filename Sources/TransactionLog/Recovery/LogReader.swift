@@ -25,7 +25,7 @@ struct LogReader {
         for file in folder.segmentFiles {
             if let name = listed[file] {
                 folder.segments.append(name)
-            } else if file.firstRevision != nil || manifest.map({ file.sequence <= $0.active.sequence }) == true {
+            } else if let manifest, file.sequence <= manifest.active.sequence {
                 folder.segments.append(SegmentName(file, firstRevision: 1))
             } else if let firstRevision = try self.firstRevision(of: file) {
                 folder.segments.append(SegmentName(file, firstRevision: firstRevision))
@@ -71,6 +71,8 @@ struct LogReader {
         var nextRevision: UInt64
         var operations: UInt64
         var lastKind: FrameHeader.Kind?
+        /// Nanoseconds since 1970.
+        var lastFrameNanoseconds: UInt64
         /// Bytes behind ``end`` that the last write left unfinished.
         var tornBytes: UInt64
     }
@@ -132,7 +134,8 @@ struct LogReader {
         var segment = Segment(
             header: header, fileBytes: size, end: scan.offset, sealChecksum: scan.sealChecksum,
             nextRevision: scan.nextRevision,
-            operations: scan.operations, lastKind: scan.lastKind, tornBytes: 0)
+            operations: scan.operations, lastKind: scan.lastKind,
+            lastFrameNanoseconds: scan.lastFrameNanoseconds, tornBytes: 0)
         if isLast {
             segment.tornBytes = try self.tornBytes(&scan, name)
         } else {

@@ -45,7 +45,7 @@ extension Recovery {
     /// Takes over the prepared files that follow the last segment, and removes the others.
     mutating func takePrepared(_ files: [SegmentFileName], after last: UInt64) throws(SystemError) {
         for name in files {
-            if name.sequence == last + UInt64(self.prepared.count) + 1,
+            if name == SegmentFileName(sequence: last + UInt64(self.prepared.count) + 1),
                 let found = try PreparedSegment.find(
                     name, sizeBytes: self.configuration.segmentBytes, paths: self.paths, fileSystem: self.fileSystem)
             {

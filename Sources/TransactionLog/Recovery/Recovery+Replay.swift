@@ -144,7 +144,10 @@ extension Recovery {
             })
         self.report.operations += content.operations
         self.report.wasCleanShutdown = content.lastKind == .cleanShutdown
-        if isLast { self.report.cutFile = .init(content, name) }
+        if isLast {
+            self.report.cutFile = .init(content, name)
+            self.report.uncleanEnd = .init(content, name)
+        }
         if content.tornBytes > 0 { try self.cut(name, file, from: content.end, bytes: content.tornBytes) }
         // A header says how much of a tail can be torn; with another sync mode it would not be true.
         let hasOtherMode = header.syncModeCode != self.configuration.syncMode.code

@@ -53,6 +53,26 @@ package struct RecoveryReport: Sendable, Equatable {
         }
     }
 
+    /// The last process did not close the log: it crashed, or failed. The log then ends where its last good frame does.
+    /// Frames that it had written behind that place and that are zeros now leave no trace there: whoever knows when it
+    /// crashed can compare that with the time of the last frame.
+    package struct UncleanEnd: Sendable, Equatable {
+        package var file: String
+        package var offset: UInt64
+        package var lastRevision: UInt64
+        /// When the last good frame was written, nanoseconds since 1970.
+        package var lastFrameNanoseconds: UInt64
+
+        /// - Returns: nil after a clean stop.
+        init?(_ segment: LogReader.Segment, _ name: SegmentName) {
+            if segment.lastKind == .cleanShutdown { return nil }
+            self.file = name.description
+            self.offset = segment.end
+            self.lastRevision = segment.nextRevision - 1
+            self.lastFrameNanoseconds = segment.lastFrameNanoseconds
+        }
+    }
+
     package var storeID: StoreID
     package var lastRevision: UInt64 = 0
     package var space = LogSpace()
@@ -71,6 +91,7 @@ package struct RecoveryReport: Sendable, Equatable {
     package var tornTail: TornTail?
     package var lostEnd: LostEnd?
     package var cutFile: CutFile?
+    package var uncleanEnd: UncleanEnd?
     /// Whether the last process closed the store in good order.
     package var wasCleanShutdown = false
     /// Set when this start took over a `kv.log` of the Go system.

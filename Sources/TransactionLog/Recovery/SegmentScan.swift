@@ -7,6 +7,8 @@ struct SegmentScan {
     private(set) var nextRevision: UInt64
     private(set) var operations: UInt64 = 0
     private(set) var lastKind: FrameHeader.Kind?
+    /// When the last good frame was written, or the segment made, in nanoseconds since 1970.
+    private(set) var lastFrameNanoseconds: UInt64
     private(set) var sealChecksum: UInt32?
     /// What was wrong at ``offset``, once the walk has ended there.
     private(set) var fault: FrameFault?
@@ -15,6 +17,7 @@ struct SegmentScan {
         self.reader = reader
         self.header = header
         self.nextRevision = header.firstRevision
+        self.lastFrameNanoseconds = header.createdNanoseconds
     }
 
     /// Takes the next frame and gives its operations to `apply`.
@@ -41,6 +44,7 @@ struct SegmentScan {
             self.nextRevision += UInt64(frame.transactionCount)
             if frame.kind == .seal { self.sealChecksum = try self.reader.headerChecksum(at: self.offset) }
             self.lastKind = frame.kind
+            self.lastFrameNanoseconds = frame.committedNanoseconds
             self.offset += UInt64(frame.frameBytes)
             return true
         }

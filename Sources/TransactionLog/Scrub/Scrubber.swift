@@ -1,6 +1,6 @@
-import Dispatch
 import Glibc
 import Synchronization
+import SystemSupport
 
 /// Reads sealed segments and the snapshot again, slowly, and checks them against their checksums, so that damage is
 /// known while there still is a backup, and not at the next start. On a thread of its own; nothing waits for it.
@@ -12,7 +12,7 @@ final class Scrubber: Sendable {
     }
 
     private let state = Mutex(State())
-    private let wakeUp = DispatchSemaphore(value: 0)
+    private let wakeUp = MonotonicSemaphore()
     private let statistics: LogStatistics
     private let reader: LogReader
     private let storeID: StoreID
@@ -31,8 +31,9 @@ final class Scrubber: Sendable {
         self.observer = observer
     }
 
-    func start() {
-        self.thread.withLock { $0 = DedicatedThread.start(name: "log-scrub") { [self] in self.loop() } }
+    func start() throws(ThreadError) {
+        let thread = try DedicatedThread.start(name: "log-scrub") { [self] in self.loop() }
+        self.thread.withLock { $0 = thread }
     }
 
     func stop() {
@@ -66,11 +67,11 @@ final class Scrubber: Sendable {
     /// - Returns: whether it was cut short.
     @discardableResult
     private func wait(seconds: Double, untilAsked: Bool) -> Bool {
-        let end = DispatchTime.now() + seconds
+        let end = MonotonicClock.deadline(inNanoseconds: UInt64(min(max(seconds, 0), 1e9) * 1e9))
         while true {
             let isOver = self.state.withLock { $0.isClosed || (untilAsked && $0.isAsked) }
             if isOver { return true }
-            if self.wakeUp.wait(timeout: end) == .timedOut { return false }
+            if !self.wakeUp.wait(untilMonotonicNanoseconds: end) { return false }
         }
     }
 

@@ -11,7 +11,7 @@ import Testing
 
     private func circuits(failing operation: UpstreamOperation, with failure: UpstreamFailure) -> UpstreamCircuits {
         let circuits = UpstreamCircuits(limits: Self.limits)
-        for _ in 1...2 { _ = circuits.failed(failure, of: operation, now: 1, wallClock: 10) }
+        for _ in 1...2 { _ = circuits.failed(failure, of: operation, now: 1) }
         return circuits
     }
 
@@ -37,9 +37,9 @@ import Testing
         for answered in UpstreamOperation.allCases {
             let circuits = self.circuits(failing: .set, with: .connect("refused"))
             #expect(self.open(circuits) == [.reads, .writes])
-            #expect(circuits.status(.reads).openedAtNanoseconds == 10)
+            #expect(circuits.status(.reads).openedAtNanoseconds == 1)
             let closed = circuits.succeeded(answered)
-            #expect(closed.map(\.circuit) == [.reads, .writes] && closed.allSatisfy { $0.openedAtNanoseconds == 10 })
+            #expect(closed.map(\.circuit) == [.reads, .writes] && closed.allSatisfy { $0.openedAtNanoseconds == 1 })
             #expect(self.open(circuits) == [] && circuits.succeeded(answered).isEmpty)
         }
     }
@@ -59,16 +59,16 @@ import Testing
 
     @Test func `that opened while kv-service was away close when it is back, whatever failed first`() {
         let circuits = self.circuits(failing: .set, with: .timeout(sent: true))
-        #expect(circuits.failed(.connect("refused"), of: .probe, now: 2, wallClock: 20) == [])
+        #expect(circuits.failed(.connect("refused"), of: .probe, now: 2) == [])
         #expect(circuits.succeeded(.probe).map(\.circuit) == [.writes])
         #expect(self.open(circuits) == [])
     }
 
     @Test func `an answer of one kind leaves the failures in a row of the other`() {
         let circuits = UpstreamCircuits(limits: Self.limits)
-        #expect(circuits.failed(.timeout(sent: true), of: .set, now: 1, wallClock: 10) == [])
+        #expect(circuits.failed(.timeout(sent: true), of: .set, now: 1) == [])
         #expect(circuits.succeeded(.get).isEmpty)
-        #expect(circuits.failed(.timeout(sent: true), of: .delete, now: 2, wallClock: 20) == [.writes])
-        #expect(circuits.status(.writes).openedAtNanoseconds == 20)
+        #expect(circuits.failed(.timeout(sent: true), of: .delete, now: 2) == [.writes])
+        #expect(circuits.status(.writes).openedAtNanoseconds == 2)
     }
 }

@@ -14,9 +14,11 @@ extension EndToEnd {
         }
 
         private func expectFitting(_ services: Services) throws {
-            #expect(try AdminDocuments.findings(.kvService, port: services.kvPort, in: services.folder) == "")
+            let found = try AdminDocuments.findings(.kvService, port: services.kvPort, in: services.folder)
+            #expect(found == "", "\(found)")
             if services.gateway != nil {
-                #expect(try AdminDocuments.findings(.apiGateway, port: services.gatewayPort, in: services.folder) == "")
+                let found = try AdminDocuments.findings(.apiGateway, port: services.gatewayPort, in: services.folder)
+                #expect(found == "", "\(found)")
             }
         }
 

@@ -2,6 +2,7 @@ import JSONLogging
 import Logging
 import PrometheusMetrics
 import Synchronization
+import SystemSupport
 import Testing
 
 @testable import ServiceKit

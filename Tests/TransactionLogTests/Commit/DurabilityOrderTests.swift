@@ -1,5 +1,6 @@
 import SimulatedStorage
 import Synchronization
+import SystemSupport
 import Testing
 
 @testable import TransactionLog
@@ -101,7 +102,7 @@ struct DurabilityOrderTests {
         let tickets = open.submit([numbered(2)])
         #expect(gate.waitForArrival())
         let waiting = open.submit([numbered(3), numbered(4)])
-        let closer = DedicatedThread.start(name: "closer") { open.log.close() }
+        let closer = try DedicatedThread.start(name: "closer") { open.log.close() }
         gate.open()
         closer.join()
         #expect((tickets + waiting).map(\.current) == [.committed(2), .committed(3), .committed(4)])

@@ -1,5 +1,5 @@
-import Dispatch
 import SimulatedStorage
+import SystemSupport
 import Testing
 
 @testable import TransactionLog
@@ -33,7 +33,7 @@ struct QueueTests {
         #expect(queue.submit([2], bytes: 401) == .overloaded)
         #expect(queue.submit([3], bytes: 400) == nil)
         var batch: [Int] = []
-        #expect(queue.take(into: &batch, until: .now()) == .commands)
+        #expect(queue.take(into: &batch, until: monotonicNanoseconds()) == .commands)
         #expect(batch == [1, 3])
         #expect(queue.submit([4], bytes: 1000) == nil)
     }
@@ -44,29 +44,29 @@ struct QueueTests {
         queue.close()
         #expect(queue.submit([2], bytes: 1) == .closed)
         var batch: [Int] = []
-        #expect(queue.take(into: &batch, until: .distantFuture) == .commands)
+        #expect(queue.take(into: &batch, until: .max) == .commands)
         #expect(batch == [1])
         batch = []
-        #expect(queue.take(into: &batch, until: .distantFuture) == .closed)
+        #expect(queue.take(into: &batch, until: .max) == .closed)
     }
 
     @Test func `an empty queue times out`() {
         let queue = CommitQueue<Int>(limit: 100, limitBytes: 1000)
         var batch: [Int] = []
-        #expect(queue.take(into: &batch, until: .now() + .milliseconds(1)) == .timedOut)
+        #expect(queue.take(into: &batch, until: monotonicNanoseconds() + 1_000_000) == .timedOut)
         #expect(queue.submit([1], bytes: 1) == nil)
-        #expect(queue.take(into: &batch, until: .now()) == .commands)
+        #expect(queue.take(into: &batch, until: monotonicNanoseconds()) == .commands)
     }
 
     /// The time-out of the consumer and the signal of a producer race with each other here all the time.
-    @Test func `no command is lost or doubled between many producers and an impatient consumer`() {
+    @Test func `no command is lost or doubled between many producers and an impatient consumer`() throws {
         let queue = CommitQueue<Int>(limit: 1_000_000, limitBytes: .max)
-        let producers = (0..<4).map { producer in
-            DedicatedThread.start(name: "producer") {
+        let producers = try (0..<4).map { producer in
+            try DedicatedThread.start(name: "producer") {
                 for number in 0..<5000 { _ = queue.submit([producer * 5000 + number], bytes: 1) }
             }
         }
-        let closer = DedicatedThread.start(name: "closer") {
+        let closer = try DedicatedThread.start(name: "closer") {
             for producer in producers { producer.join() }
             queue.close()
         }
@@ -74,7 +74,7 @@ struct QueueTests {
         var batch: [Int] = []
         consuming: while true {
             batch.removeAll()
-            switch queue.take(into: &batch, until: .now() + .microseconds(20)) {
+            switch queue.take(into: &batch, until: monotonicNanoseconds() + 20_000) {
             case .commands: seen += batch
             case .timedOut, .poked: continue
             case .closed: break consuming

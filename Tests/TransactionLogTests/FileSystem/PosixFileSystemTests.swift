@@ -1,33 +1,9 @@
 import Dispatch
 import Glibc
+import SystemSupport
 import Testing
 
 @testable import TransactionLog
-
-/// A folder that is removed when the test is over.
-private final class TemporaryFolder {
-    let path: String
-
-    init() {
-        var template = Array("/tmp/txlog-test-XXXXXX".utf8CString)
-        self.path = unsafe template.withUnsafeMutableBufferPointer { unsafe String(cString: mkdtemp($0.baseAddress!)) }
-    }
-
-    deinit { Self.remove(self.path) }
-
-    private static func remove(_ path: String) {
-        var status = stat()
-        guard unsafe lstat(path, &status) == 0 else { return }
-        if status.st_mode & S_IFMT == S_IFDIR {
-            do {
-                for name in try PosixFileSystem().list(path) { Self.remove("\(path)/\(name)") }
-            } catch {}
-            rmdir(path)
-        } else {
-            unlink(path)
-        }
-    }
-}
 
 @Suite("File system of the machine")
 struct PosixFileSystemTests {
@@ -117,13 +93,15 @@ struct PosixFileSystemTests {
                 try self.fileSystem.open(self.path("link"), mode)
             }
         }
-        #expect(throws: DirectoryLockError.self) { try self.fileSystem.lock(self.path("link"), owner: "me") }
+        try self.fileSystem.createDirectory(self.path("linked"))
+        symlink(target, self.path("linked/LOCK"))
+        #expect(throws: DirectoryLockError.self) { try self.fileSystem.lock(self.path("linked"), owner: "me") }
     }
 
     /// Whether an attempt to read a FIFO that nobody writes to ends by itself.
-    private func returns(fromOpening fifo: String) -> Bool {
+    private func returns(fromOpening fifo: String) throws -> Bool {
         let ended = DispatchSemaphore(value: 0)
-        let opener = DedicatedThread.start(name: "opener") {
+        let opener = try DedicatedThread.start(name: "opener") {
             do { try PosixFileSystem().open(fifo, .read).close() } catch {}
             ended.signal()
         }
@@ -138,7 +116,7 @@ struct PosixFileSystemTests {
     @Test func `what is no regular file is refused, and never waited for`() throws {
         let (fifo, folder) = (self.path("fifo"), self.path("folder"))
         #expect(unsafe mkfifo(fifo, 0o600) == 0)
-        try #require(self.returns(fromOpening: fifo))
+        try #require(try self.returns(fromOpening: fifo))
         try self.fileSystem.createDirectory(folder)
         for mode in [FileOpenMode.read, .readWrite] {
             let error = #expect(throws: SystemError.self) { try self.fileSystem.open(fifo, mode) }
@@ -147,8 +125,9 @@ struct PosixFileSystemTests {
         #expect(throws: SystemError(call: "open", path: folder, code: EISDIR)) {
             try self.fileSystem.open(folder, .read)
         }
-        #expect(throws: DirectoryLockError.self) { try self.fileSystem.lock(fifo, owner: "me") }
-        #expect(throws: DirectoryLockError.self) { try self.fileSystem.lockForReading(fifo) }
+        #expect(unsafe mkfifo("\(folder)/LOCK", 0o600) == 0)
+        #expect(throws: DirectoryLockError.self) { try self.fileSystem.lock(folder, owner: "me") }
+        #expect(throws: DirectoryLockError.self) { try self.fileSystem.lockForReading(folder) }
         let configuration = self.configuration()
         try OpenLog(self.fileSystem, configuration).log.close()
         try self.fileSystem.remove("\(configuration.directory)/MANIFEST")
@@ -195,7 +174,7 @@ struct PosixFileSystemTests {
     }
 
     @Test func `a lock that was let go twice does not close another's descriptor`() throws {
-        let lock = try self.fileSystem.lock(self.path("LOCK"), owner: "one")
+        let lock = try self.fileSystem.lock(self.folder.path, owner: "one")
         lock.unlock()
         let file = try self.fileSystem.open(self.path("f"), .createNew)
         lock.unlock()

@@ -40,6 +40,11 @@ struct LogMaker {
 
     mutating func control(_ kind: FrameHeader.Kind) throws(SystemError) { try self.writeFrame(kind, []) }
 
+    /// Notes the end, as a clean stop does.
+    mutating func close() throws(SystemError) {
+        try self.chain.recordCleanEnd(lastRevision: UInt64(self.transactions.count))
+    }
+
     private mutating func writeFrame(
         _ kind: FrameHeader.Kind, _ transactions: [Transaction], synchronise: Bool = true
     ) throws(SystemError) {

@@ -12,6 +12,7 @@ func testConfiguration(segmentBytes: Int = 16_384, syncMode: SyncMode = .always)
     configuration.syncMode = syncMode
     configuration.heartbeatMilliseconds = 1_000_000
     configuration.verifyingThreads = 0
+    configuration.watchMilliseconds = 1_000_000
     configuration.prepareRetryMilliseconds = 2
     configuration.compaction.keepsReserve = false
     configuration.compaction.startsByItself = false

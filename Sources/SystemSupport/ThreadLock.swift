@@ -1,3 +1,4 @@
+import CSystemSupport
 import Glibc
 
 /// A mutex with one condition, for a thread that sleeps until others have work for it.
@@ -15,11 +16,7 @@ package final class ThreadLock: @unchecked Sendable {
         unsafe self.mutex.initialize(to: pthread_mutex_t())
         unsafe self.condition.initialize(to: pthread_cond_t())
         unsafe Self.check(pthread_mutex_init(self.mutex, nil))
-        var attributes = pthread_condattr_t()
-        unsafe Self.check(pthread_condattr_init(&attributes))
-        unsafe Self.check(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC))
-        unsafe Self.check(pthread_cond_init(self.condition, &attributes))
-        unsafe Self.check(pthread_condattr_destroy(&attributes))
+        unsafe Self.check(pthread_cond_init(self.condition, nil))
     }
 
     deinit {
@@ -53,7 +50,7 @@ package final class ThreadLock: @unchecked Sendable {
             tv_sec: Int(deadline / 1_000_000_000),
             tv_nsec: Int(deadline % 1_000_000_000)
         )
-        let result = unsafe pthread_cond_timedwait(self.condition, self.mutex, &time)
+        let result = unsafe cs_condition_wait_until(self.condition, self.mutex, &time)
         if result == ETIMEDOUT { return false }
         Self.check(result)
         return true

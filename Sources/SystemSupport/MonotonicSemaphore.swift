@@ -1,0 +1,42 @@
+/// A counting semaphore whose timed waits go by the monotonic clock.
+///
+/// `DispatchSemaphore.wait(timeout:)` waits on the wall clock on Linux, whatever kind of time it is given: after a clock
+/// was set back by an hour it wakes an hour late. Every timed wait of a thread uses this one, or a ``ThreadLock``.
+package final class MonotonicSemaphore: @unchecked Sendable {
+    private let lock = ThreadLock()
+    // Guarded by `lock`.
+    private var value: Int
+
+    package init(value: Int = 0) { self.value = value }
+
+    /// Any thread; never waits for longer than the lock is held, which is for an addition.
+    package func signal() {
+        self.lock.lock()
+        self.value += 1
+        self.lock.unlock()
+        self.lock.broadcast()
+    }
+
+    package func wait() {
+        self.lock.lock()
+        defer { self.lock.unlock() }
+        while self.value == 0 { self.lock.wait() }
+        self.value -= 1
+    }
+
+    /// - Returns: false when nobody signalled before the deadline; a signal that is there counts even after it.
+    package func wait(untilMonotonicNanoseconds deadline: UInt64) -> Bool {
+        self.lock.lock()
+        defer { self.lock.unlock() }
+        while self.value == 0 {
+            if !self.lock.wait(untilMonotonicNanoseconds: deadline) && self.value == 0 { return false }
+        }
+        self.value -= 1
+        return true
+    }
+
+    /// As ``wait(untilMonotonicNanoseconds:)``, from now on.
+    package func wait(forNanoseconds nanoseconds: UInt64) -> Bool {
+        self.wait(untilMonotonicNanoseconds: MonotonicClock.deadline(inNanoseconds: nanoseconds))
+    }
+}
