@@ -3,8 +3,9 @@ import DequeModule
 /// Decides which connection of one event loop carries which request: a bounded set of connections, one request in
 /// flight on each, and a bounded queue of requests that wait for one.
 ///
-/// Writes get no more than three quarters of the connections and of the queue, if there is more than one: when the disk of kv-service stalls, each
-/// of them holds its connection until its deadline, and reads, which kv-service goes on answering, must find one.
+/// Writes get no more than three quarters of the connections and of the queue, if there is more than one: when the disk
+/// of kv-service stalls, each of them holds its connection until its deadline, and reads, which kv-service goes on
+/// answering, must find one.
 ///
 /// Pure: it opens, writes and closes nothing itself, but says what to do. A connection is in one of these states:
 ///
