@@ -91,7 +91,7 @@ final class KVService: Sendable {
             self.runtime.logger.warning(
                 "file in the data folder is not the log's; it is left alone", metadata: ["file": "\(name)"])
         }
-        self.memory.start()
+        do throws(ThreadError) { try self.memory.start() } catch { throw ServiceFailure(.internalError, "\(error)") }
         self.watchCapacity()
         self.runtime.gate.set(.ready)
     }

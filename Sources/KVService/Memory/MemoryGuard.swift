@@ -5,6 +5,7 @@ import Logging
 import NIOHTTP1
 import ServiceKit
 import Synchronization
+import SystemSupport
 import TransactionLog
 
 /// Keeps the store within the memory that there is: tells the index several times a second how far it may grow, and ends
@@ -52,10 +53,10 @@ final class MemoryGuard: Sendable {
     // MARK: - While the service runs
 
     /// Looks from now on, on a thread of its own, for as long as the process runs.
-    func start() {
+    func start() throws(ThreadError) {
         guard self.setting != .none, let memory = self.holder.engine?.memory else { return }
         self.update(memory)
-        DedicatedThread.start(name: "memory-watch") {
+        try DedicatedThread.start(name: "memory-watch") {
             while true {
                 usleep(Self.lookMicroseconds)
                 self.update(memory)
