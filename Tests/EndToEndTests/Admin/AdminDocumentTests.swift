@@ -136,7 +136,7 @@ extension EndToEnd {
 
         /// Writes the beginning of a frame behind the last one of the last segment.
         private static func tear(_ folder: LogFolder) throws {
-            let name = try #require(folder.names.last { $0.hasSuffix(".log") })
+            let name = try #require(folder.segments.last)
             let descriptor = open("\(folder.path)/\(name)", O_RDWR | O_CLOEXEC)
             defer { close(descriptor) }
             var bytes = [UInt8](repeating: 0, count: 4 << 20)

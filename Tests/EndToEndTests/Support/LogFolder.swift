@@ -8,6 +8,9 @@ struct LogFolder {
         ((try? FileManager.default.contentsOfDirectory(atPath: self.path)) ?? []).sorted()
     }
 
+    /// The files of segments, without those that are prepared.
+    var segments: [String] { self.names.filter { $0.hasSuffix(".log") && !self.isPrepared($0) } }
+
     /// What the MANIFEST lists.
     private func listed() throws -> Set<String> {
         let lines = try FileText.text("\(self.path)/MANIFEST").split(separator: "\n")

@@ -1,10 +1,13 @@
 import Foundation
 import Glibc
+import Synchronization
 
 /// A file system of its own, mounted for one test. It is gone with the value, or with the test process.
 final class MountedFolder: Sendable {
     let path: String
     private let options: [String]
+    /// What this one lies on.
+    private let below = Mutex<MountedFolder?>(nil)
 
     /// - Parameter arguments: of `mount`, all but the folder.
     init(_ path: String, _ arguments: [String]) throws {
@@ -24,6 +27,37 @@ final class MountedFolder: Sendable {
         try Command.run("truncate", "-s", "\(megabytes)M", image)
         try Command.run("mkfs.ext4", "-q", "-F", "-J", "size=4", "-E", "lazy_itable_init=0", image)
         try self.init(path, ["-o", "loop,\(options)", image])
+    }
+
+    /// A file system of one of the kinds that the promises are tried on.
+    /// - Parameter folder: for the image, and what else the kind needs.
+    convenience init(_ kind: Kind, _ path: String, in folder: TemporaryFolder) throws {
+        let image = folder.file("image")
+        switch kind {
+        case .xfs, .btrfs:
+            // The smallest that their programs make.
+            try Command.run("truncate", "-s", kind == .xfs ? "304M" : "120M", image)
+            try Command.run("mkfs.\(kind)", "-q", "-f", image)
+            try self.init(path, ["-o", "loop", image])
+        case .tmpfs: try self.init(memory: path, megabytes: 48)
+        case .ext4: try self.init(ext4: path, image: image, megabytes: 64)
+        case .overlay, .bind:
+            let base = try MountedFolder(ext4: folder.file("base"), image: image, megabytes: 64)
+            for name in ["lower", "upper", "work"] {
+                try FileManager.default.createDirectory(
+                    atPath: "\(base.path)/\(name)", withIntermediateDirectories: true)
+            }
+            let layers = "lowerdir=\(base.path)/lower,upperdir=\(base.path)/upper,workdir=\(base.path)/work"
+            let mount =
+                kind == .bind ? ["--bind", "\(base.path)/upper"] : ["-t", "overlay", "-o", layers, "overlay"]
+            try self.init(path, mount)
+            self.below.withLock { $0 = base }
+        }
+    }
+
+    enum Kind: String, CaseIterable, CustomStringConvertible, Sendable {
+        case ext4, xfs, btrfs, tmpfs, overlay, bind
+        var description: String { self.rawValue }
     }
 
     deinit {
@@ -76,6 +110,11 @@ final class MountedFolder: Sendable {
     static let ext4Refusal: String? = MountedFolder.refusal { folder in
         let mounted = try MountedFolder(ext4: folder.file("mount"), image: folder.file("image"), megabytes: 16)
         try mounted.cutPower()
+    }
+
+    /// Why one of a kind cannot be mounted here; nil where it can.
+    static func refusal(_ kind: Kind) -> String? {
+        self.refusal { folder in _ = try MountedFolder(kind, folder.file("mount"), in: folder) }
     }
 
     private static func refusal(_ attempt: (TemporaryFolder) throws -> Void) -> String? {

@@ -12,7 +12,7 @@ struct GoodEndTests {
         #expect(recovered.report.lastRevision == 0)
         #expect(recovered.report.tornTail == nil)
         let segment = SegmentName(sequence: 1, firstRevision: 1)
-        #expect(fileSystem.files == ["data/kv/\(segment)", "data/kv/MANIFEST"])
+        #expect(fileSystem.files == ["data/kv/\(segment)", "data/kv/MANIFEST", "data/kv/MANIFEST.tmp"])
         #expect(fileSystem.contents("/data/kv/\(segment)")?.count == 16_384)
         #expect(recovered.report.segments.map(\.name) == [segment])
     }
