@@ -57,6 +57,8 @@ final class Threads {
 
     /// Waits until all have ended; after `seconds` that is an issue of the test, and they are left alone.
     func join(seconds: Double = 300) {
+        // Nobody waits for threads that were let go.
+        if self.threads.isEmpty { return }
         defer { self.threads = [] }
         do {
             _ = try Poll.until("all threads of the test have ended", seconds: seconds) {
