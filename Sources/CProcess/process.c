@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -27,4 +28,6 @@ __attribute__((constructor)) static void start_process(int count, char **argumen
     (void)environment;
     if (arguments != NULL) kept = arguments;
     occupy_standard_streams();
+    // A write past a limit of the file size is an error (EFBIG) of that write then, and not the end of the program.
+    signal(SIGXFSZ, SIG_IGN);
 }

@@ -157,15 +157,35 @@ package final class ServicePoller: Sendable {
 
     private func get(_ url: String) async -> Result<[UInt8], PollFailure> {
         do {
-            let response = try await self.client.execute(
-                HTTPClientRequest(url: url), deadline: .now() + .nanoseconds(Int64(self.timeoutSeconds * 1e9)))
-            let body = try await response.body.collect(upTo: Self.bodyLimitBytes)
-            guard response.status == .ok else {
-                return .failure(PollFailure("HTTP \(response.status.code)", isAnswer: true))
-            }
-            return .success(Array(body.readableBytesView))
+            let (status, body) = try await self.exchange(
+                HTTPClientRequest(url: url), seconds: self.timeoutSeconds, limitBytes: Self.bodyLimitBytes)
+            guard status == 200 else { return .failure(PollFailure("HTTP \(status)", isAnswer: true)) }
+            return .success(body)
         } catch {
             return .failure(PollFailure(ConnectionTrouble.text(error)))
+        }
+    }
+
+    /// A request and all of its answer within so many seconds. The client's own deadline ends with the answer's head:
+    /// a body that comes byte by byte would be waited for without an end.
+    private func exchange(
+        _ request: HTTPClientRequest, seconds: Double, limitBytes: Int
+    ) async throws -> (status: UInt, body: [UInt8]) {
+        let client = self.client
+        return try await withThrowingTaskGroup(of: (status: UInt, body: [UInt8]).self) { group in
+            defer { group.cancelAll() }
+            group.addTask {
+                let response = try await client.execute(
+                    request, deadline: .now() + .nanoseconds(Int64(seconds * 1e9)))
+                let body = try await response.body.collect(upTo: limitBytes)
+                return (response.status.code, Array(body.readableBytesView))
+            }
+            group.addTask {
+                await Pause.wait(seconds: seconds)
+                throw HTTPClientError.deadlineExceeded
+            }
+            guard let first = try await group.next() else { throw HTTPClientError.deadlineExceeded }
+            return first
         }
     }
 
@@ -180,9 +200,8 @@ package final class ServicePoller: Sendable {
         request.headers.add(name: "Content-Length", value: "0")
         if let token = self.token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         do {
-            let response = try await self.client.execute(request, deadline: .now() + .seconds(10))
-            let body = try await response.body.collect(upTo: 65_536)
-            return ActionOutcome(status: response.status.code, body: Array(body.readableBytesView))
+            let (status, body) = try await self.exchange(request, seconds: 10, limitBytes: 65_536)
+            return ActionOutcome(status: status, body: body)
         } catch {
             return ActionOutcome(
                 text: "compaction: no answer, it may have been started or not: \(ConnectionTrouble.text(error))",

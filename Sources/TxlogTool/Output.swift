@@ -10,9 +10,14 @@ final class Output: Sendable {
     private let descriptor: Int32
     private let name: String
     private let blockBytes: Int
+    /// Whether it was made by this process.
+    private let isNewFile: Bool
     private let buffer = Mutex<[UInt8]>([])
 
-    private init(_ descriptor: Int32, name: String = "standard output", blockBytes: Int) {
+    private init(
+        _ descriptor: Int32, name: String = "standard output", blockBytes: Int, isNewFile: Bool = false
+    ) {
+        self.isNewFile = isNewFile
         self.descriptor = descriptor
         self.name = name
         self.blockBytes = blockBytes
@@ -24,7 +29,7 @@ final class Output: Sendable {
         if descriptor < 0 {
             throw ToolFailure(.inputOutput, "\(SystemError(call: "open", path: path, code: errno))")
         }
-        self.init(descriptor, name: path, blockBytes: 1 << 20)
+        self.init(descriptor, name: path, blockBytes: 1 << 20, isNewFile: true)
     }
 
     /// Writes what waits and makes the file durable.
@@ -61,6 +66,8 @@ final class Output: Sendable {
             return self.writeAll(buffer[...])
         }
         guard let failure, self.descriptor != STDERR_FILENO else { return }
+        // Half a file must not be taken for a whole one.
+        if self.isNewFile { unsafe unlink(self.name) }
         Output.error.write("txlog: \(failure)\n")
         exit(ToolStatus.inputOutput.rawValue)
     }

@@ -4,6 +4,18 @@ import Testing
 extension EndToEnd {
     @Suite("What both services make of a request's edges")
     struct RequestEdges {
+        /// What asks the server as a whole has a series from the start too.
+        @Test func `OPTIONS of no path is answered by both services`() throws {
+            let services = try Services()
+            for front in Front.allCases {
+                let port = front == .kvService ? services.kvPort : services.gatewayPort
+                let request = "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+                let answer = try HTTPConnection(port: port).exchangeToEnd(Array(request.utf8))
+                #expect(String(decoding: answer, as: UTF8.self).hasPrefix("HTTP/1.1 204 "), "\(front)")
+                #expect(try HTTPConnection(port: port).request("GET", "/livez").status == 200, "\(front)")
+            }
+        }
+
         @Test func `a write under a condition is refused by the service that it was sent to, a read is not`() throws {
             let services = try Services()
             for front in Front.allCases {

@@ -36,6 +36,11 @@ package enum DashboardTable {
 
     /// A label may hold anything.
     private static func quoted(_ name: String) -> String {
+        // A terminal must not obey it.
+        let isHarmless = { (scalar: Unicode.Scalar) in
+            scalar.properties.generalCategory != .control && scalar.properties.generalCategory != .format
+        }
+        let name = String(String.UnicodeScalarView(name.unicodeScalars.map { isHarmless($0) ? $0 : "\u{FFFD}" }))
         guard name.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return name }
         return "\"\(name.replacing("\"", with: "\"\""))\""
     }

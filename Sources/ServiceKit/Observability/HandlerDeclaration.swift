@@ -41,9 +41,10 @@ package struct HandlerDeclaration: Sendable {
         ]
     }
 
-    /// What no route takes; `OTHER` are heads that never came to name a method, and methods that nobody knows.
+    /// What no route takes; `OTHER` are heads that never came to name a method, and methods that nobody knows. 204 is for
+    /// `OPTIONS *`, which asks the server as a whole.
     static let other = Self(
-        HTTPMetrics.otherHandler, [.GET, .HEAD, .POST, .PUT, .DELETE, .OPTIONS, .RAW(value: "OTHER")], statuses: [],
+        HTTPMetrics.otherHandler, [.GET, .HEAD, .POST, .PUT, .DELETE, .OPTIONS, .RAW(value: "OTHER")], statuses: [204],
         problems: ProblemKind.ofNoRoute)
 
     /// Every status that it can answer to the methods it takes.

@@ -104,8 +104,8 @@ final class SegmentPreparer: Sendable {
     /// Takes back the file that ``take(leaving:)`` gave last, as it could not be used.
     func giveBack(_ prepared: PreparedSegment) { self.state.withLock { $0.ready.insert(prepared, at: 0) } }
 
-    /// Gives the space of all prepared files to a compaction, which has no other, until ``resume()``. Blocks while a file
-    /// is being made, for a piece of it.
+    /// Gives the space of prepared files to a compaction, which has no other, until ``resume()``: of all but the one that
+    /// deletes go on in, as others may take what is given up. Blocks while a file is being made, for a piece of it.
     /// - Throws: the first failure to remove one; its space is not free then.
     func giveUp() throws(SystemError) {
         let isWorking = self.state.withLock { state in
@@ -116,7 +116,8 @@ final class SegmentPreparer: Sendable {
         }
         if isWorking { self.idle.wait() }
         while let last = self.state.withLock({ state -> PreparedSegment? in
-            guard let last = state.ready.popLast() else { return nil }
+            if state.ready.count <= 1 { return nil }
+            let last = state.ready.removeLast()
             state.sequence = last.name.sequence
             return last
         }) {

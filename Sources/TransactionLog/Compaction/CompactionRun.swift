@@ -143,7 +143,7 @@ struct CompactionRun<Client: CommitClient> {
 
     /// A compaction is never what fills the disk: a segment stays free beside it. Only where nothing can be done so, all
     /// that there is is for it, with the reserve, and what it gives back makes room for the next segment. Where even
-    /// that is too little, prepared segments are given up as well, until it has ended.
+    /// that is too little, all prepared segments but one are given up as well, until it has ended.
     /// - Throws: when there is too little space even then.
     private func plan(countsActive: Bool) throws(CompactionFailure) -> CompactionPlan {
         let space = self.writer.statistics.space
@@ -166,7 +166,7 @@ struct CompactionRun<Client: CommitClient> {
             plan = try .largest(for: space, availableBytes: available, countsActive: countsActive, costs)
         } catch {
             guard case .noSpace = error else { throw error }
-            let held = UInt64(self.writer.preparer.readyCount * self.configuration.segmentBytes)
+            let held = UInt64(max(0, self.writer.preparer.readyCount - 1) * self.configuration.segmentBytes)
             do throws(CompactionFailure) {
                 plan = try .largest(for: space, availableBytes: available + held, countsActive: false, costs)
             } catch let other {

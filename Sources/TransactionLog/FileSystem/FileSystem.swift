@@ -123,7 +123,7 @@ extension File {
     /// Writes all of `bytes` or throws; a short write is an `EIO`, as nothing says what a second try would find.
     func writeAll(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
         let written = unsafe try self.write(bytes.span.bytes, at: offset)
-        if written != bytes.count { throw SystemError(call: SystemError.shortWrite, path: self.path, code: EIO) }
+        if written != bytes.count { throw SystemError(call: SystemError.shortWrite, path: self.path, code: ENOSPC) }
     }
 }
 

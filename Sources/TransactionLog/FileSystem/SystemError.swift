@@ -52,6 +52,10 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
     static func notRegular(_ path: String) -> SystemError { SystemError(call: "open", path: path, code: EINVAL) }
 
     package var description: String {
+        if self.isShortWrite {
+            return "pwrite \(self.path): the write stopped early, as it does where a disk, a quota or a limit of the "
+                + "file size leaves no room (errno \(self.code))"
+        }
         if let shortage { return "\(shortage), in \(self.path)" }
         let message =
             switch (self.call, self.code) {

@@ -10,15 +10,25 @@ extension EndToEnd {
         @Test(
             .enabled(
                 if: MountedFolder.ext4Refusal == nil,
-                "no ext4 image can be mounted and cut off: \(MountedFolder.ext4Refusal ?? "")"))
-        func `a power cut under writers and compactions loses no acknowledged write`() throws {
+                "no ext4 image can be mounted and cut off: \(MountedFolder.ext4Refusal ?? "")"),
+            arguments: [MountedFolder.Kind.ext4, .xfs])
+        func `a power cut under writers and compactions loses no acknowledged write`(kind: MountedFolder.Kind) throws {
+            if let refusal = MountedFolder.refusal(kind) {
+                print("\(kind) cannot be mounted here: \(refusal)")
+                return
+            }
             let seed = UInt64.random(in: 0 ... .max)
-            print("power cuts: seed \(seed), \(Self.cycles) cycles")
+            print("power cuts of \(kind): seed \(seed), \(Self.cycles) cycles")
             var generator = SeededGenerator(seed: seed)
             let folder = try TemporaryFolder()
-            // Nothing reaches the device by itself within 10 minutes.
-            let device = try MountedFolder(
-                ext4: folder.file("kv"), image: folder.file("image"), megabytes: 256, options: "commit=600")
+            let device =
+                switch kind {
+                // Nothing reaches the device by itself within 10 minutes.
+                case .ext4:
+                    try MountedFolder(
+                        ext4: folder.file("kv"), image: folder.file("image"), megabytes: 256, options: "commit=600")
+                default: try MountedFolder(kind, folder.file("kv"), in: folder)
+                }
             var load = CrashLoad(ledger: CrashLedger())
             load.mayFail = true
             var found: [String: Int] = [:]
@@ -56,7 +66,7 @@ extension EndToEnd {
             let totals = load.ledger.totals
             #expect(totals.violations == [])
             print(
-                "power cuts: \(Self.cycles) cuts, \(totals.acknowledged) acknowledged writes, \(totals.reads) reads,",
+                "power cuts of \(kind): \(Self.cycles) cuts, \(totals.acknowledged) acknowledged writes, \(totals.reads) reads,",
                 "\(totals.unknown) unanswered writes of which \(totals.unknownFoundApplied) were kept,",
                 "\(totals.checks) checks after restarts, \(compactions.started) compactions of which",
                 "\(compactions.done) were done, \(tornTails) torn tails, files that the MANIFEST did not list: \(found),",

@@ -203,7 +203,8 @@ extension EndToEnd {
         private func paths(_ folder: TemporaryFolder) -> [String] {
             let path = folder.file("kv")
             let made = ["MANIFEST.tmp", "0000000000000001.log.prepared", "0000000000000002.log.prepared"]
-            return [path] + (LogFolder(path: path).names + made).map { "\(path)/\($0)" }
+            // By its whole name while the folder is looked for, and as a name in the folder that is held open.
+            return [path] + (LogFolder(path: path).names + made).flatMap { ["\(path)/\($0)", $0] }
         }
 
         // MARK: - The check

@@ -21,8 +21,9 @@ extension EndToEnd {
             print("hostile clients of \(front): seed \(seed)")
             var generator = SeededGenerator(seed: seed)
             let services = try Services(
-                kvArguments: ["--event-loops", "1"],
-                gatewayArguments: ["--event-loops", "1"],
+                // With the lines of probes, as `GET /` counts for one.
+                kvArguments: ["--event-loops", "1", "--log-level", "debug"],
+                gatewayArguments: ["--event-loops", "1", "--log-level", "debug"],
                 withGateway: front == .apiGateway
             )
             let service = try front == .kvService ? services.kv : #require(services.gateway)
@@ -55,6 +56,9 @@ extension EndToEnd {
                 if let agent = sent.userAgent {
                     #expect(line.string("user_agent") == agent, "seed \(seed): \(request)")
                 }
+            }
+            for sent in expected.values {
+                Issue.record("seed \(seed): an answer without a line: \(String(decoding: sent.request, as: UTF8.self))")
             }
             try Self.checkWithPython(services, seed: seed)
             for process in [services.kv, services.gateway].compactMap({ $0 }) {

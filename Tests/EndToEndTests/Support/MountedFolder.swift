@@ -92,7 +92,7 @@ final class MountedFolder: Sendable {
         let descriptor = open(self.path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw SystemCallError(call: "open", code: errno) }
         defer { close(descriptor) }
-        // EXT4_IOC_SHUTDOWN is _IOR('X', 125, __u32); 2 is EXT4_GOING_FLAGS_NOLOGFLUSH.
+        // EXT4_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN are _IOR('X', 125, __u32); 2 is not to flush the log.
         var flags: UInt32 = 2
         guard ioctl(descriptor, 0x8004_587D, &flags) == 0 else {
             throw SystemCallError(call: "EXT4_IOC_SHUTDOWN", code: errno)

@@ -83,7 +83,8 @@ struct OutOfSpaceTests {
 
     @Test func `writes that still fit are taken when the next one does not`() throws {
         let fileSystem = SimulatedFileSystem()
-        fileSystem.inject(.error(ENOSPC), on: .write, path: ".prepared", skipping: 3, times: nil)
+        // The first segment and one more are made.
+        fileSystem.inject(.error(ENOSPC), on: .write, path: ".prepared", skipping: 2, times: nil)
         let open = try OpenLog(fileSystem, Self.configuration)
         let tickets = open.submit([
             numbered(1, valueBytes: Self.value), numbered(2, valueBytes: 3500), numbered(3, valueBytes: Self.value),
@@ -263,8 +264,10 @@ struct OutOfSpaceTests {
         let fileSystem = SimulatedFileSystem()
         let open = try OpenLog(fileSystem, Self.configuration)
         #expect(fileSystem.waitForPrepared(3))
+        // The first heartbeat has gone by then.
+        #expect(open.commit(numbered(1)) == .committed(1))
         fileSystem.inject(.error(ENOSPC), on: .fdatasync, path: ".log", times: 2)
-        guard case .refused(.failed(let error, written: true))? = open.commit(numbered(1)) else {
+        guard case .refused(.failed(let error, written: true))? = open.commit(numbered(2)) else {
             Issue.record("it was not refused as a failure")
             return open.log.close()
         }

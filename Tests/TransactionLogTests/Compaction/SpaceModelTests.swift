@@ -101,6 +101,44 @@ struct SpaceModelTests {
         print("seed \(seed): \(run.refusals) refusals, compactions \(run.open.log.compaction.runs)")
     }
 
+    /// The folder and the ones above it, LOCK, MANIFEST and the next one, the reserve, and so many segments and parts.
+    @Test(arguments: [11, 12, 14, 20]) func `without inodes deletes make room too, and the words name what is missing`(
+        inodes: Int
+    ) throws {
+        var configuration = testConfiguration(segmentBytes: 8_192)
+        configuration.compaction.keepsReserve = true
+        configuration.compaction.startsByItself = true
+        configuration.compaction.minBytes = .max
+        let fileSystem = SimulatedFileSystem()
+        fileSystem.setCapacity(inodes: inodes)
+        let open = try OpenLog(fileSystem, configuration, keepsHistory: false)
+        for round in 0..<3 {
+            var number = 0
+            var refusal: SystemError?
+            while refusal == nil, number < 1_000 {
+                number += 1
+                switch open.commit([.set("key \(number)", String(repeating: "v", count: 900))]) {
+                case .committed?: break
+                case .refused(.outOfSpace(let error))?: refusal = error
+                case let other: Issue.record("\(other.map { "\($0)" } ?? "a commit hangs")")
+                }
+            }
+            #expect(refusal?.shortage == .inodes, "round \(round): \(refusal.map { "\($0)" } ?? "none was refused")")
+            for key in 1..<number {
+                let isDeleted = open.wait { _ in
+                    if case .committed? = open.commit([.delete("key \(key)")]) { true } else { false }
+                }
+                try #require(isDeleted, "round \(round), key \(key): \(open.log.compaction), \(fileSystem.files)")
+            }
+            let goesOn = open.wait { _ in
+                if case .committed? = open.commit([.set("one more", "a")]) { true } else { false }
+            }
+            try #require(goesOn, "round \(round): sets do not go on: \(open.log.compaction), \(fileSystem.files)")
+        }
+        open.log.close()
+        #expect(open.log.statistics.failure == nil)
+    }
+
     private static func state(_ run: Run) -> String {
         let space = run.open.log.statistics.space
         let files = run.fileSystem.files.map {
