@@ -34,6 +34,6 @@ package enum KVProgram: ServiceProgram {
                     + [service.compactionAdmin(authorization).route]
             },
             start: { () async throws(ServiceFailure) in try await service.start() },
-            stop: { await service.stop() })
+            stop: { try await service.stop() })
     }
 }

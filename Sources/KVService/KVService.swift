@@ -149,7 +149,8 @@ final class KVService: Sendable {
 
     // MARK: - Stop
 
-    func stop() async {
+    /// - Throws: ``ServiceFailure`` when the log had failed: then what was refused or left unknown is no clean end.
+    func stop() async throws(ServiceFailure) {
         guard let engine = self.holder.engine else { return }
         await withCheckedContinuation { continuation in
             do {
@@ -170,6 +171,9 @@ final class KVService: Sendable {
                 "durable_revision": .number(engine.statistics.durableRevision.load(ordering: .acquiring)),
                 "result": "\(engine.statistics.failure.map { "failed: \($0)" } ?? "clean")",
             ])
+        if let failure = engine.statistics.failure {
+            throw ServiceFailure(.failure, "the log had failed: \(failure)")
+        }
     }
 }
 

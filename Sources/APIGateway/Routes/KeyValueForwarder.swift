@@ -56,13 +56,16 @@ final class KeyValueForwarder {
         representation: ValueRepresentation
     ) {
         let started = Timestamp.monotonicNanoseconds()
+        let own = started + self.timeoutNanoseconds
+        let clients = request.deadlineNanoseconds ?? .max
         let exchange = UpstreamExchange(
             operation: operation,
             key: key,
             value: value,
             identity: responder.request,
             wantsTiming: request.headers.first("x-request-timing") == "1",
-            deadlineNanoseconds: min(started + self.timeoutNanoseconds, request.deadlineNanoseconds ?? .max)
+            deadlineNanoseconds: min(own, clients),
+            isClientsDeadline: clients < own
         ) { exchange, result in
             self.answer(exchange, result, started: started, responder, representation: representation)
         }

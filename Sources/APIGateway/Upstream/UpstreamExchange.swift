@@ -13,6 +13,9 @@ final class UpstreamExchange {
     let wantsTiming: Bool
     /// Monotonic nanoseconds after which the answer is of no use.
     let deadlineNanoseconds: UInt64
+    /// Whether it is the client that waits no longer, before the gateway's own deadline: then an answer that is not there
+    /// says nothing about kv-service.
+    let isClientsDeadline: Bool
     private var completion: ((UpstreamExchange, Result<UpstreamResponse, UpstreamFailure>) -> Void)?
 
     /// Attempts begun: requests written, and connections that were waited for in vain.
@@ -46,6 +49,7 @@ final class UpstreamExchange {
         identity: RequestIdentity,
         wantsTiming: Bool,
         deadlineNanoseconds: UInt64,
+        isClientsDeadline: Bool = false,
         completion: @escaping (UpstreamExchange, Result<UpstreamResponse, UpstreamFailure>) -> Void
     ) {
         self.operation = operation
@@ -55,6 +59,7 @@ final class UpstreamExchange {
         self.attemptTrace = identity.trace
         self.wantsTiming = wantsTiming
         self.deadlineNanoseconds = deadlineNanoseconds
+        self.isClientsDeadline = isClientsDeadline
         self.completion = completion
     }
 

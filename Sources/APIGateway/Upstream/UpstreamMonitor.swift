@@ -99,13 +99,13 @@ final class UpstreamMonitor: Sendable {
     /// An answer came whole, but it is not one that kv-service gives.
     func answeredWithNonsense(_ exchange: UpstreamExchange, _ failure: UpstreamFailure) {
         self.count(failure, of: exchange)
-        self.note(failure, of: exchange.operation)
+        self.note(failure, of: exchange)
     }
 
     func failed(_ exchange: UpstreamExchange, _ failure: UpstreamFailure) {
         self.count(failure, of: exchange)
         if exchange.attempts > 1 { self.metrics.retried(succeeded: false) }
-        self.note(failure, of: exchange.operation)
+        self.note(failure, of: exchange)
     }
 
     /// One probe a second would drown what clients' requests meet; of probes `gateway_upstream_up` tells.
@@ -121,8 +121,10 @@ final class UpstreamMonitor: Sendable {
         self.metrics.connectFailures.increment()
     }
 
-    private func note(_ failure: UpstreamFailure, of operation: UpstreamOperation) {
+    private func note(_ failure: UpstreamFailure, of exchange: UpstreamExchange) {
+        let operation = exchange.operation
         switch failure {
+        case .timeout(sent: true) where exchange.isClientsDeadline: return
         case .poolExhausted, .circuitOpen, .shuttingDown, .timeout(sent: false):
             // Says nothing about kv-service.
             return

@@ -20,6 +20,8 @@ struct CompactionPlan: Equatable {
         let frameBytes: UInt64
         /// Bytes that are to stay free.
         var spareBytes: UInt64
+        /// Of the parts that there are: one stays until all of its keys are in new ones.
+        var largestPartBytes: UInt64 = 0
 
         /// Header and end of a part.
         private static var partCost: UInt64 { UInt64(SegmentHeader.byteCount + 2 * FrameHeader.byteCount) }
@@ -28,7 +30,7 @@ struct CompactionPlan: Equatable {
 
         /// Bytes that must be free to write the next part, in place of one that is there still.
         func neededForPart(_ liveBytes: UInt64) -> UInt64 {
-            let records = min(self.partBytes + self.frameBytes, liveBytes)
+            let records = min(max(self.partBytes + self.frameBytes, self.largestPartBytes), liveBytes)
             return records + records / 10 + Self.partCost + Self.manifestBytes + self.spareBytes
         }
 

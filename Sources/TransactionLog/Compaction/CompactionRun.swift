@@ -119,9 +119,9 @@ struct CompactionRun<Client: CommitClient> {
     /// - Returns: the last revision.
     private mutating func takeOn() throws(CompactionFailure) -> UInt64 {
         let hasNoSpace = self.writer.statistics.noSpace != nil
+        try self.fitParts()
         let plan = try self.plan(countsActive: !hasNoSpace || self.needsActive)
         self.expectedBytes = plan.liveBytes
-        try self.fitParts()
         if !plan.takesActive { return plan.upTo }
         self.configuration.failPoint?("compaction:1")
         // Without space the last prepared segment is taken: what this run gives back makes another one.
@@ -182,17 +182,21 @@ struct CompactionRun<Client: CommitClient> {
         return plan
     }
 
-    /// Makes parts larger where the file system has too few inodes left for as many as there would be.
+    /// Makes parts larger where the file system has too few inodes left for as many as there would be; not larger than a
+    /// segment, as a part is what is there twice while it is replaced.
     private mutating func fitParts() throws(CompactionFailure) {
-        guard let inodes = try self.capacity().availableInodes else { return }
+        guard var inodes = try self.capacity().availableInodes else { return }
+        if self.reserve.keptBytes > 0 { inodes += 1 }
         if inodes == 0 { throw .diskFull(SystemError(.inodes, path: self.paths.directory)) }
-        self.partBytes = max(self.partBytes, self.expectedBytes / inodes + 1)
+        let wanted = self.writer.statistics.space.liveBytes / inodes + 1
+        self.partBytes = max(self.partBytes, min(wanted, UInt64(self.configuration.segmentBytes)))
     }
 
     private var costs: CompactionPlan.Costs {
         .init(
             partBytes: self.partBytes, frameBytes: UInt64(Self.frameBytes(self.configuration)),
-            spareBytes: self.reserve.isLent ? 0 : UInt64(self.configuration.segmentBytes))
+            spareBytes: self.reserve.isLent ? 0 : UInt64(self.configuration.segmentBytes),
+            largestPartBytes: self.writer.statistics.space.parts.map(\.sizeBytes).max() ?? 0)
     }
 
     // MARK: - A part
@@ -348,7 +352,10 @@ struct CompactionRun<Client: CommitClient> {
 
     /// The next part must fit, whatever else has taken space since the run was planned.
     private func requireSpace() throws(CompactionFailure) {
-        let wanted = self.costs.neededForPart(self.expectedBytes - min(self.expectedBytes, self.writtenBytes))
+        var costs = self.costs
+        // Of a larger one that is being replaced, this part is only a piece.
+        costs.largestPartBytes = 0
+        let wanted = costs.neededForPart(self.expectedBytes - min(self.expectedBytes, self.writtenBytes))
         let available = try self.availableBytes()
         if available < wanted { throw .noSpace(neededBytes: wanted, availableBytes: available) }
     }

@@ -61,7 +61,7 @@ package struct LogInspector {
             }
             self.result.damage.append(.manifestMissing)
         }
-        let rest = folder.contiguousSegments
+        let rest = folder.unlistedSegments
         self.result.leftovers += folder.segments.filter { !rest.contains($0) }.map(\.description)
         // What the files say of themselves.
         var base: SegmentHeader.Predecessor?
@@ -290,13 +290,15 @@ package struct LogInspector {
 }
 
 extension LogFolder {
-    /// Without a manifest: the last segments that follow each other without a gap. Earlier ones had been replaced.
-    var contiguousSegments: [SegmentName] {
-        var rest: [SegmentName] = []
+    /// Without a manifest: all segments but those before a gap that a snapshot has replaced. Without a snapshot nothing
+    /// has, and a gap is a segment that is missing.
+    var unlistedSegments: [SegmentName] {
+        var last: [SegmentName] = []
         for name in self.segments.reversed() {
-            if let next = rest.first, name.sequence + 1 != next.sequence { break }
-            rest.insert(name, at: 0)
+            if let next = last.first, name.sequence + 1 != next.sequence { break }
+            last.insert(name, at: 0)
         }
-        return rest
+        let replacedUpTo = self.parts.map(\.upTo).max() ?? 0
+        return self.segments.filter { last.contains($0) || $0.firstRevision > replacedUpTo }
     }
 }

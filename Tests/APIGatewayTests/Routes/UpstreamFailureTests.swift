@@ -65,6 +65,17 @@ import Testing
         }
     }
 
+    @Test func `does not answer before the client's own deadline, that counts for no circuit`() async throws {
+        let upstream = FakeUpstream { _ in [] }
+        try await withGateway(timeoutMilliseconds: 60_000, upstream: upstream) { gateway in
+            for _ in 0..<30 {
+                let set = await gateway.set(key: [1], value: [2], timeoutMilliseconds: 5)
+                #expect(set.status == 504 && set.code == "upstream_timeout")
+            }
+            #expect(UpstreamCircuit.allCases.allSatisfy { gateway.monitor.circuit($0).state == .closed })
+        }
+    }
+
     @Test func `answers too slowly, the deadline is for the whole answer`() async throws {
         let upstream = FakeUpstream { _ in
             [.text("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")]

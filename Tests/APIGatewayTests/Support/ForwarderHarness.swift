@@ -1,3 +1,4 @@
+import JSONLogging
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -138,12 +139,16 @@ final class ForwarderHarness: Sendable {
         Issue.record("the pool stays at \(self.monitor.counts)")
     }
 
-    func set(key: [UInt8], value: [UInt8], headers: [(String, String)] = []) async -> GatewayAnswer {
+    /// - Parameter timeoutMilliseconds: the client's own.
+    func set(
+        key: [UInt8], value: [UInt8], headers: [(String, String)] = [], timeoutMilliseconds: UInt64? = nil
+    ) async -> GatewayAnswer {
         await self.perform(
             .PUT,
             query: "key=" + PercentEncoding.encodeQueryComponent(key),
             headers: [("Content-Type", "application/octet-stream")] + headers,
-            body: value
+            body: value,
+            timeoutMilliseconds: timeoutMilliseconds
         ) { $0.set($1, $2) }
     }
 
@@ -193,6 +198,7 @@ final class ForwarderHarness: Sendable {
         query: String?,
         headers: [(String, String)] = [],
         body: [UInt8] = [],
+        timeoutMilliseconds: UInt64? = nil,
         _ action: @escaping @Sendable (KeyValueForwarder, HTTPRequest, Responder) -> Void
     ) async -> GatewayAnswer {
         await withCheckedContinuation { continuation in
@@ -206,7 +212,10 @@ final class ForwarderHarness: Sendable {
                     id: "request-1",
                     trace: Self.trace,
                     receivedAtNanoseconds: 0,
-                    peerIsLoopback: true
+                    peerIsLoopback: true,
+                    deadlineNanoseconds: timeoutMilliseconds.map {
+                        Timestamp.monotonicNanoseconds() + $0 * 1_000_000
+                    }
                 )
                 let responder = Responder(
                     request: RequestIdentity(id: request.id, trace: request.trace, isRecorded: true),
