@@ -97,7 +97,9 @@ struct LogReader {
         if header.storeID != storeID {
             throw damage(at: 16, .foreignSegment(expectedStore: storeID, foundStore: header.storeID))
         }
-        if header.sequence != name.sequence || header.firstRevision != name.firstRevision {
+        // Where the name does not say the revision, what it follows does.
+        let namedRevision = name.file.firstRevision ?? header.firstRevision
+        if header.sequence != name.sequence || header.firstRevision != namedRevision {
             throw damage(
                 at: 32, .segmentHeader("it says sequence \(header.sequence) from revision \(header.firstRevision)"))
         }
