@@ -137,7 +137,7 @@ struct TxlogSalvageTests {
         let history = try History(&generator, changes: 700, groupChanges: 12, compacts: true)
         let newest = history.newest()
         let files = try FileManager.default.contentsOfDirectory(atPath: history.folder.path).sorted()
-            .filter { $0.hasSuffix(".log") || $0.hasSuffix(".snapshot") }
+            .filter { $0.hasSuffix(".log") && !history.folder.isPrepared($0) || $0.hasSuffix(".snapshot") }
         let base = try StoreImage(reading: history.folder.path).inspection.manifest?.base.lastRevision ?? 0
         #expect(base > 0)
         for round in 0..<40 {

@@ -11,7 +11,8 @@ struct SyncModeTests {
     func `a write is answered without waiting for a sync`(mode: SyncMode) throws {
         let fileSystem = SimulatedFileSystem()
         let open = try OpenLog(fileSystem, testConfiguration(syncMode: mode))
-        #expect(fileSystem.wait(for: .fdatasync, path: ".log", count: 1))
+        // The header of the segment, and the first heartbeat.
+        #expect(fileSystem.wait(for: .fdatasync, path: ".log", count: 2))
         let gate = fileSystem.gate(on: .fdatasync)
         #expect(open.submit([numbered(1), numbered(2)]).map { $0.wait() } == [.committed(1), .committed(2)])
         #expect(open.log.statistics.lastRevision.load(ordering: .acquiring) == 2)
