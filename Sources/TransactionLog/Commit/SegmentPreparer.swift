@@ -74,9 +74,6 @@ final class SegmentPreparer: Sendable {
         self.thread.withLock { $0 = thread }
     }
 
-    /// Tries again now, as there may be space.
-    func retry() { self.work.signal() }
-
     /// Why no file is left and none can be made; nil while there is one, or hope.
     var exhaustion: SystemError? { self.state.withLock { $0.ready.isEmpty ? $0.failure : nil } }
 
