@@ -28,7 +28,7 @@ test: lint ## Set up what tests need, check the format, build, and pass every te
 	    faketime mkfs.btrfs mkfs.xfs \
 	    wrk libncurses-dev zlib1g-dev
 	swift build --build-tests
-	swift test --skip-build --no-parallel
+	@$(TOOLS)/run-tests
 
 .PHONY: build
 build: toolchain ## Build both services, kvtop and txlog for release
