@@ -119,7 +119,7 @@ let package = Package(
         .executableTarget(
             name: "TxlogTool",
             dependencies: [
-                "JSONLogging", "KeyValueStore", "ServiceKit", "TransactionLog",
+                "JSONLogging", "KeyValueStore", "ServiceKit", "SystemSupport", "TransactionLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: memorySafe
@@ -153,7 +153,7 @@ let package = Package(
             name: "KVTopMain",
             dependencies: [
                 "DashboardModel", "DashboardPolling", "DashboardRender", "DashboardTerminal", "JSONLogging",
-                "ServiceKit",
+                "ServiceKit", "SystemSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: memorySafe

@@ -21,6 +21,21 @@ static void occupy_standard_streams(void) {
     }
 }
 
+static void end_process(int number) { _exit(128 + number); }
+
+// The kernel drops a signal to the first process of a PID namespace, such as a container's, where its action is the
+// default one. So it would not end on SIGTERM before the service takes it, nor a command on Ctrl-C at all.
+static void take_signals_as_first_process(void) {
+    if (getpid() != 1) return;
+    const int numbers[] = {SIGINT, SIGTERM};
+    for (unsigned i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct sigaction action;
+        if (sigaction(numbers[i], NULL, &action) != 0 || action.sa_handler != SIG_DFL) continue;
+        action.sa_handler = end_process;
+        (void)sigaction(numbers[i], &action, NULL);
+    }
+}
+
 // glibc gives constructors what main gets. Swift's CommandLine reads /proc/self/cmdline instead, and is empty where
 // /proc is not mounted.
 __attribute__((constructor)) static void start_process(int count, char **arguments, char **environment) {
@@ -30,4 +45,5 @@ __attribute__((constructor)) static void start_process(int count, char **argumen
     occupy_standard_streams();
     // A write past a limit of the file size is an error (EFBIG) of that write then, and not the end of the program.
     signal(SIGXFSZ, SIG_IGN);
+    take_signals_as_first_process();
 }

@@ -122,7 +122,7 @@ struct KVRoutes {
             return responder.fail(Self.problem(refusal))
         case .late:
             self.metrics.record(operation, .refused, since: request.receivedAtNanoseconds, in: trace)
-            return responder.fail(Self.deadlineExceeded)
+            return responder.fail(KeyValueAnswer.deadlineExceeded)
         case .outOfMemory:
             self.metrics.record(operation, .refused, since: request.receivedAtNanoseconds, in: trace)
             return responder.fail(self.memory.problem)
@@ -140,11 +140,6 @@ struct KVRoutes {
         }
         responder.respond(response, outcome: outcome)
     }
-
-    private static let deadlineExceeded = Problem(
-        .gatewayTimeout, code: "deadline_exceeded",
-        detail: "The time that X-Request-Timeout-Ms gives was over before the write was in the log; it was dropped.",
-        applied: .no)
 
     private static let starting = Problem(
         .serviceUnavailable, code: "starting", detail: "The store is not open yet; /readyz says how far it is.",

@@ -1,5 +1,6 @@
 import DashboardPolling
 import Glibc
+import SystemSupport
 
 /// Standard output and standard error, written whole.
 enum StandardStream {
@@ -14,6 +15,8 @@ enum StandardStream {
 
     static func writeOutput(_ text: String) throws(KVTopExit) { try self.writeOutput(Array(text.utf8)) }
 
-    /// There is nobody to hear of an error of this.
-    static func writeError(_ text: String) { _ = DescriptorWriter.write(Array(text.utf8), to: STDERR_FILENO) }
+    /// Control characters are shown, not done. There is nobody to hear of an error of this.
+    static func writeError(_ text: String) {
+        _ = DescriptorWriter.write(Array(text.withoutControlCharacters.utf8), to: STDERR_FILENO)
+    }
 }

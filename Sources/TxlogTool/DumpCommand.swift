@@ -43,9 +43,9 @@ struct DumpCommand: ParsableCommand {
             }
         }
         Output.standard.flush()
-        for damage in inspection.damage { Output.error.write("txlog: left out what is behind damage: \(damage)\n") }
+        for damage in inspection.damage { Output.tell("txlog: left out what is behind damage: \(damage)\n") }
         if inspection.lostEnd != nil || inspection.cutFile != nil || inspection.tornTail != nil {
-            Output.error.write("txlog: the log's end is not whole, see: \(ToolCommand.verify(directory))\n")
+            Output.tell("txlog: the log's end is not whole, see: \(ToolCommand.verify(directory))\n")
         }
         throw ExitCode(ToolStatus(inspection).rawValue)
     }

@@ -19,7 +19,7 @@ enum OfflineEngine {
             engine = try EmbeddedEngine(opening: configuration, progress: { read, _ in line.update(read) })
         }
         if let tail = engine.report.tornTail {
-            Output.error.write(
+            Output.tell(
                 "txlog: the log ended in an unfinished write: cut, and its \(tail.bytes) bytes kept as "
                     + "\(directory)/\(tail.quarantined)\n")
         }

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import SystemSupport
 import TransactionLog
 
 /// A stream of the process, or a file, written in blocks.
@@ -46,6 +47,9 @@ final class Output: Sendable {
         } catch { throw ToolFailure(.inputOutput, "\(error)") }
     }
 
+    /// Writes a message to standard error. Control characters, which a path may have, are shown, not done.
+    static func tell(_ message: String) { self.error.write(message.withoutControlCharacters) }
+
     var isTerminal: Bool { isatty(self.descriptor) == 1 }
 
     func write(_ text: String) { self.write(Array(text.utf8)) }
@@ -68,7 +72,7 @@ final class Output: Sendable {
         guard let failure, self.descriptor != STDERR_FILENO else { return }
         // Half a file must not be taken for a whole one.
         if self.isNewFile { unsafe unlink(self.name) }
-        Output.error.write("txlog: \(failure)\n")
+        Output.tell("txlog: \(failure)\n")
         exit(ToolStatus.inputOutput.rawValue)
     }
 

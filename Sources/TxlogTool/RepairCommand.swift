@@ -114,7 +114,9 @@ struct RepairReport {
             lines.append("torn tail: \(tail.file) at offset \(tail.offset), \(tail.bytes) bytes")
         }
         lines.append("A repair would:")
-        lines.append("  copy to \(self.aside): \(plan.affectedFiles.joined(separator: ", "))")
+        if !plan.affectedFiles.isEmpty {
+            lines.append("  copy to \(self.aside): \(plan.affectedFiles.joined(separator: ", "))")
+        }
         if plan.work == .cutTornTail {
             lines.append("  cut the torn tail, of which nothing was acknowledged, and begin a new segment")
         }

@@ -173,6 +173,22 @@ extension EndToEnd {
             #expect(both.ending == .exited(64), "\(both.output)")
         }
 
+        @Test func `connections are served by one thread for each core that the process may use`() throws {
+            let folder = try TemporaryFolder()
+            let status = try FileText.text("/proc/self/status").split(separator: "\n")
+            let allowed = try #require(status.first { $0.hasPrefix("Cpus_allowed_list:") }).split(separator: "\t")[1]
+            let core = String(allowed.prefix { $0.isNumber })
+            let service = try ServiceProcess(
+                .kvService, ["--listen", "127.0.0.1:0", "--data-dir", folder.file("kv"), "--segment-bytes", "1MiB"],
+                output: folder.file("output"), wrapper: ["/usr/bin/taskset", "--cpu-list", core])
+            try service.waitUntilReady(port: try service.waitForPort())
+            let names = try Tool.run(
+                "/bin/ps", ["-L", "-o", "comm=", "-p", "\(service.child.pid)"], in: folder
+            ).output.split(separator: "\n")
+            #expect(names.count { $0.hasPrefix("NIO-ELT") } == 1, "\(names)")
+            _ = try service.stop()
+        }
+
         @Test func `an address that is taken ends the service with 69 and is named`() throws {
             let services = try Services()
             let folder = try TemporaryFolder()

@@ -32,7 +32,7 @@ extension EndToEnd {
             let services = try Services(gatewayArguments: ["--upstream-timeout", "500ms"])
             let client = try KeyValueClient(services, through: .apiGateway)
             #expect(try client.set([1], [1]).status == 200)
-            services.kv.child.signal(SIGSTOP)
+            try services.kv.child.pause()
             defer { services.kv.child.signal(SIGCONT) }
             let started = ContinuousClock.now
             let write = try client.set([1], [2])

@@ -125,6 +125,21 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a write that is late before the gateway has it goes no further`() throws {
+            let services = try Services()
+            let late = [("X-Request-Timeout-Ms", "0")]
+            for door in [Front.kvService, .apiGateway] {
+                let client = try KeyValueClient(services, through: door)
+                #expect(try client.set([1], [1]).status == 200)
+                for refused in [try client.set([1], [2], headers: late), try client.delete([1], headers: late)] {
+                    #expect(refused.status == 504, "\(refused.text)")
+                    #expect(try refused.json.string("code") == "deadline_exceeded")
+                    #expect(try refused.json.string("applied") == "no")
+                }
+                #expect(try client.get([1]).status == 200)
+            }
+        }
+
         /// kv-service finds what came while it was stopped in its sockets, and knows for how long it was there.
         @Test func `a write that waited in the socket beyond its time is dropped, and one in time is not`() throws {
             let services = try Services(withGateway: false)
@@ -137,7 +152,7 @@ extension EndToEnd {
                     ("PUT /kv/set?key=\(key) HTTP/1.1\r\nHost: t\r\nX-Request-Timeout-Ms: \(milliseconds)\r\n"
                         + "Content-Type: application/octet-stream\r\nContent-Length: 1\r\n\r\nx").utf8)
             }
-            services.kv.child.signal(SIGSTOP)
+            try services.kv.child.pause()
             defer { services.kv.child.signal(SIGCONT) }
             let sent = ContinuousClock.now
             try late.connection.send(request(7, milliseconds: 100))

@@ -16,6 +16,30 @@ extension EndToEnd {
             #expect(try services.stop() == [.exited(0), .exited(0)])
         }
 
+        /// As the first process of a container; until the service has its own ways, and with a command at any time.
+        @Test(
+            .enabled(if: geteuid() == 0, "only root can make a PID namespace"),
+            arguments: [ServiceProcess.Program.kvService, .apiGateway, .txlog], [SIGTERM, SIGINT])
+        func `end the first process of a container`(program: ServiceProcess.Program, number: Int32) throws {
+            let folder = try TemporaryFolder()
+            let pipe = folder.file("pipe")
+            #expect(mkfifo(pipe, 0o600) == 0)
+            let process = try ServiceProcess(
+                program, program == .txlog ? ["import", folder.file("kv"), pipe] : ["--config", pipe],
+                output: folder.file("output"), wrapper: ["/usr/bin/unshare", "--pid", "--fork", "--kill-child"])
+            let pid = try Poll.until("the program takes the signal") { () -> pid_t? in
+                let outer = process.child.pid
+                let children = try FileText.text("/proc/\(outer)/task/\(outer)/children")
+                guard let child = children.split(separator: " ").first.flatMap({ pid_t($0) }) else { return nil }
+                let status = (try? FileText.text("/proc/\(child)/status"))?.split(separator: "\n") ?? []
+                guard let line = status.first(where: { $0.hasPrefix("SigCgt:") }) else { return nil }
+                let caught = UInt64(line.split(separator: "\t")[1], radix: 16) ?? 0
+                return caught >> UInt64(number - 1) & 1 == 1 ? child : nil
+            }
+            kill(pid, number)
+            #expect(try process.child.waitForEnd() == .exited(128 + number), "\(process.child.output)")
+        }
+
         /// `ps -T` and the runbook's command show the threads by these names.
         @Test func `find each kind of thread by a name of its own`() throws {
             let folder = try TemporaryFolder()

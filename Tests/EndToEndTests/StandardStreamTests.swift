@@ -120,6 +120,23 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a message shows the control characters of what it quotes, and does not do them`() throws {
+            let folder = try TemporaryFolder()
+            let hostile = "\u{1B}]0;title\u{7}\r\u{9B}2J"
+            let shown = #"\x1B]0;title\x07\x0D\x9B2J"#
+            let uses: [(ServiceProcess.Program, [String])] = [
+                (.kvService, ["--listen", hostile]), (.kvService, [hostile]), (.apiGateway, ["--upstream", hostile]),
+                (.kvtop, ["--kv", hostile]), (.kvtop, ["--replay", hostile]), (.txlog, ["stat", hostile]),
+                (.txlog, ["import", folder.file("kv"), hostile]), (.txlog, [hostile]),
+            ]
+            for (program, arguments) in uses {
+                let (ending, output) = try Self.run(program, arguments, wrapper: [], folder)
+                #expect(ending != .exited(0))
+                #expect(output.contains(shown), "\(program.rawValue): \(output.debugDescription)")
+                #expect(!output.contains("\u{1B}") && !output.contains("\r"), "\(output.debugDescription)")
+            }
+        }
+
         @Test(.enabled(if: geteuid() == 0, "only root can unmount /proc"))
         func `a program without /proc takes its command line, and says so if it cannot go on`() throws {
             let folder = try TemporaryFolder()

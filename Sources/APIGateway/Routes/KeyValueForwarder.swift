@@ -58,6 +58,7 @@ final class KeyValueForwarder {
         let started = Timestamp.monotonicNanoseconds()
         let own = started + self.timeoutNanoseconds
         let clients = request.deadlineNanoseconds ?? .max
+        if operation.isWrite && clients <= started { return responder.fail(KeyValueAnswer.deadlineExceeded) }
         let exchange = UpstreamExchange(
             operation: operation,
             key: key,

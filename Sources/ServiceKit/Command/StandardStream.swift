@@ -1,4 +1,5 @@
 import Glibc
+import SystemSupport
 
 /// Text for the person or script that called a command.
 enum StandardStream: Sendable {
@@ -21,9 +22,9 @@ enum StandardStream: Sendable {
         }
     }
 
-    /// Writes to standard error, where a failure cannot be told to anyone.
+    /// Writes to standard error, where a failure cannot be told to anyone. Control characters are shown, not done.
     static func tell(_ text: String) {
-        do { try Self.error.write(text) } catch {}
+        do { try Self.error.write(text.withoutControlCharacters) } catch {}
     }
 }
 

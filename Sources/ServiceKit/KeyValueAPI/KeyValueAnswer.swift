@@ -63,6 +63,14 @@ package enum KeyValueAnswer {
         }
     }
 
+    /// 504 `deadline_exceeded`: a write that came too late to be worth its while.
+    package static let deadlineExceeded = Problem(
+        .gatewayTimeout,
+        code: "deadline_exceeded",
+        detail: "The time that X-Request-Timeout-Ms gives was over before the write was in the log; it was dropped.",
+        applied: .no
+    )
+
     /// 404 `key_not_found`, told apart from a missing route by `X-KV-Result: miss`.
     package static let keyNotFound = Problem(
         .notFound,

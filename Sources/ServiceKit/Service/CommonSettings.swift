@@ -1,5 +1,6 @@
 package import Logging
 import NIOCore
+import SystemSupport
 
 /// The settings that both services have, with the same names and meanings.
 package struct CommonSettings: Sendable {
@@ -34,7 +35,8 @@ package struct CommonSettings: Sendable {
             "listen", .listenAddress, default: listen,
             help: "Address to serve on; port 0 takes a free one, told by the log line \"listening\"")
         self.eventLoops = Setting(
-            "event-loops", .eventLoops, default: "auto", help: "Threads that serve connections; auto is one per core")
+            "event-loops", .eventLoops, default: "auto",
+            help: "Threads that serve connections; auto is one for each core that may be used")
     }
 
     /// All of them, in the order of help; `others` come after the addresses.
@@ -50,7 +52,9 @@ package struct CommonSettings: Sendable {
 extension CommonSettings {
     /// The number of threads that serve connections.
     package func eventLoopCount(_ settings: ResolvedSettings) -> Int {
-        settings[self.eventLoops] == 0 ? System.coreCount : settings[self.eventLoops]
+        let asked = settings[self.eventLoops]
+        // NIO counts what a cgroup leaves, which may be less than the affinity does; and the other way about.
+        return asked == 0 ? min(System.coreCount, ProcessorCount.ofThisThread ?? .max) : asked
     }
 
     /// What is wrong with the values together.

@@ -44,7 +44,7 @@ struct CompactionPlan: Equatable {
     /// The largest plan for which there is space.
     /// - Parameter countsActive: whether the active segment can be sealed, and taken on with the others.
     /// - Throws: ``CompactionFailure/noSpace(neededBytes:availableBytes:)`` with what the smallest plan needs that gives
-    ///   anything back.
+    ///   anything back; ``CompactionFailure/noSegment`` when there is nothing that could be taken on.
     static func largest(
         for space: LogSpace, availableBytes: UInt64, countsActive: Bool, _ costs: Costs
     ) throws(CompactionFailure) -> CompactionPlan {
@@ -72,6 +72,7 @@ struct CompactionPlan: Equatable {
                 liveBytes: live)
         }
         if let best { return best }
-        throw .noSpace(neededBytes: smallest ?? costs.neededForPart(0), availableBytes: availableBytes)
+        guard let smallest else { throw .noSegment }
+        throw .noSpace(neededBytes: smallest, availableBytes: availableBytes)
     }
 }

@@ -39,7 +39,7 @@ struct CompactionRun<Client: CommitClient> {
     let leftovers: CompactionLeftovers
 
     /// Bytes of frames after which the next part is begun.
-    private var partBytes: UInt64
+    var partBytes: UInt64
     private var throttle: CompactionThrottle
     private var installed: Set<PartName> = []
     /// Whether what this run has written is the only copy of something, as files that it replaced may be gone.
@@ -50,8 +50,8 @@ struct CompactionRun<Client: CommitClient> {
     private var keysKept: UInt64 = 0
     private var keysBefore: UInt64 = 0
     /// Live bytes of what was taken on.
-    private var expectedBytes: UInt64 = 0
-    private var writtenBytes: UInt64 = 0
+    var expectedBytes: UInt64 = 0
+    var writtenBytes: UInt64 = 0
 
     /// Records looked at in one go: readers' garbage is kept for as long as that takes.
     private static var pageRecords: Int { 2_048 }
@@ -114,91 +114,6 @@ struct CompactionRun<Client: CommitClient> {
         return self.keysBefore - min(self.keysKept, self.keysBefore)
     }
 
-    /// Settles how much of the log this run takes on. All of it, if there is the space: then all changes so far go into
-    /// sealed segments.
-    /// - Returns: the last revision.
-    private mutating func takeOn() throws(CompactionFailure) -> UInt64 {
-        let hasNoSpace = self.writer.statistics.noSpace != nil
-        try self.fitParts()
-        let plan = try self.plan(countsActive: !hasNoSpace || self.needsActive)
-        self.expectedBytes = plan.liveBytes
-        if !plan.takesActive { return plan.upTo }
-        self.configuration.failPoint?("compaction:1")
-        // Without space the last prepared segment is taken: what this run gives back makes another one.
-        do { return try self.ask { .rotate(leaving: hasNoSpace ? 0 : 1, $0) } } catch {
-            // Without space for a further segment, those that are sealed must do.
-            guard case .diskFull = error else { throw error }
-        }
-        let second = try self.plan(countsActive: false)
-        self.expectedBytes = second.liveBytes
-        return second.upTo
-    }
-
-    /// Whether what can be given back is in the active segment, and that can be sealed.
-    private var needsActive: Bool {
-        self.writer.preparer.readyCount > 0
-            && self.writer.statistics.space.reclaimableBytes(countsActive: false)
-                < CompactionPolicy.worthwhileBytes(self.configuration.segmentBytes)
-    }
-
-    /// A compaction is never what fills the disk: a segment stays free beside it. Only where nothing can be done so, all
-    /// that there is is for it, with the reserve, and what it gives back makes room for the next segment. Where even
-    /// that is too little, all prepared segments but one are given up as well, until it has ended.
-    /// - Throws: when there is too little space even then.
-    private func plan(countsActive: Bool) throws(CompactionFailure) -> CompactionPlan {
-        let space = self.writer.statistics.space
-        var refusal: CompactionFailure?
-        if self.writer.statistics.noSpace == nil {
-            do throws(CompactionFailure) {
-                return try .largest(
-                    for: space, availableBytes: try self.availableBytes(), countsActive: countsActive, self.costs)
-            } catch {
-                guard case .noSpace = error, self.reserve.keptBytes > 0 else { throw error }
-                refusal = error
-            }
-        }
-        var costs = self.costs
-        costs.spareBytes = 0
-        let available = try self.availableBytes() + self.reserve.keptBytes
-        let countsActive = countsActive && refusal == nil
-        let plan: CompactionPlan
-        do throws(CompactionFailure) {
-            plan = try .largest(for: space, availableBytes: available, countsActive: countsActive, costs)
-        } catch {
-            guard case .noSpace = error else { throw error }
-            let held = UInt64(max(0, self.writer.preparer.readyCount - 1) * self.configuration.segmentBytes)
-            do throws(CompactionFailure) {
-                plan = try .largest(for: space, availableBytes: available + held, countsActive: false, costs)
-            } catch let other {
-                throw refusal ?? other
-            }
-            try self.attempt { () throws(SystemError) in
-                try self.reserve.lend()
-                try self.writer.preparer.giveUp()
-            }
-            return plan
-        }
-        try self.attempt { () throws(SystemError) in try self.reserve.lend() }
-        return plan
-    }
-
-    /// Makes parts larger where the file system has too few inodes left for as many as there would be; not larger than a
-    /// segment, as a part is what is there twice while it is replaced.
-    private mutating func fitParts() throws(CompactionFailure) {
-        guard var inodes = try self.capacity().availableInodes else { return }
-        if self.reserve.keptBytes > 0 { inodes += 1 }
-        if inodes == 0 { throw .diskFull(SystemError(.inodes, path: self.paths.directory)) }
-        let wanted = self.writer.statistics.space.liveBytes / inodes + 1
-        self.partBytes = max(self.partBytes, min(wanted, UInt64(self.configuration.segmentBytes)))
-    }
-
-    private var costs: CompactionPlan.Costs {
-        .init(
-            partBytes: self.partBytes, frameBytes: UInt64(Self.frameBytes(self.configuration)),
-            spareBytes: self.reserve.isLent ? 0 : UInt64(self.configuration.segmentBytes),
-            largestPartBytes: self.writer.statistics.space.parts.map(\.sizeBytes).max() ?? 0)
-    }
-
     // MARK: - A part
 
     private mutating func writePart(upTo: UInt64) throws(CompactionFailure) {
@@ -243,23 +158,6 @@ struct CompactionRun<Client: CommitClient> {
                 try self.advance(by: Int(part.offset - offset))
             }
         }
-    }
-
-    /// Small beside a segment: a part is what is there twice while it is replaced.
-    private static func partBytes(_ configuration: LogConfiguration) -> Int {
-        max(configuration.segmentBytes / 4, 2_048)
-    }
-
-    private static func frameBytes(_ configuration: LogConfiguration) -> Int {
-        min(256 << 10, configuration.segmentBytes / 4)
-    }
-
-    /// What it takes at most to take on one segment.
-    static func reserveBytes(_ configuration: LogConfiguration) -> UInt64 {
-        let costs = CompactionPlan.Costs(
-            partBytes: UInt64(Self.partBytes(configuration)), frameBytes: UInt64(Self.frameBytes(configuration)),
-            spareBytes: 0)
-        return costs.needed(segmentLiveBytes: UInt64(configuration.segmentBytes), liveBytes: .max)
     }
 
     /// Reports, and waits as the throttle says.
@@ -350,31 +248,15 @@ struct CompactionRun<Client: CommitClient> {
         }
     }
 
-    /// The next part must fit, whatever else has taken space since the run was planned.
-    private func requireSpace() throws(CompactionFailure) {
-        var costs = self.costs
-        // Of a larger one that is being replaced, this part is only a piece.
-        costs.largestPartBytes = 0
-        let wanted = costs.neededForPart(self.expectedBytes - min(self.expectedBytes, self.writtenBytes))
-        let available = try self.availableBytes()
-        if available < wanted { throw .noSpace(neededBytes: wanted, availableBytes: available) }
-    }
-
-    private func availableBytes() throws(CompactionFailure) -> UInt64 { try self.capacity().availableBytes }
-
-    private func capacity() throws(CompactionFailure) -> FileSystemCapacity {
-        try self.attempt { () throws(SystemError) in try self.fileSystem.capacity(self.paths.directory) }
-    }
-
     // MARK: - Calls
 
-    private func attempt<Result>(
+    func attempt<Result>(
         _ body: () throws(SystemError) -> Result
     ) throws(CompactionFailure) -> Result {
         do { return try body() } catch { throw CompactionFailure(.system(error)) }
     }
 
-    private func ask<Value: Sendable>(
+    func ask<Value: Sendable>(
         _ task: (WriterReply<Value>) -> WriterTask
     ) throws(CompactionFailure) -> Value {
         let reply = WriterReply<Value>()
@@ -384,33 +266,6 @@ struct CompactionRun<Client: CommitClient> {
             case .notWriting: throw .stopped
             case .system(let error): throw CompactionFailure(.system(error))
             }
-        }
-    }
-}
-
-/// Why a compaction did not come to its end. Nothing is lost by it.
-package enum CompactionFailure: Error, CustomStringConvertible {
-    /// The log is closing or takes no writes any more.
-    case stopped
-    case noSpace(neededBytes: UInt64, availableBytes: UInt64)
-    /// The space went while a part was being written.
-    case diskFull(SystemError)
-    case log(LogError)
-
-    init(_ error: LogError) {
-        if case .system(let error) = error, error.isOutOfSpace || error.isShortWrite {
-            self = .diskFull(error)
-        } else {
-            self = .log(error)
-        }
-    }
-
-    package var description: String {
-        switch self {
-        case .stopped: "the log takes no writes any more"
-        case .noSpace(let needed, let available): "it needs \(needed) bytes of free space and there are \(available)"
-        case .diskFull(let error): "\(error)"
-        case .log(let error): "\(error)"
         }
     }
 }

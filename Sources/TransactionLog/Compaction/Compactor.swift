@@ -213,7 +213,7 @@ extension CompactionStatus {
         self.failures[outcome.trigger, default: 0] += 1
         self.consecutiveFailures += 1
         switch failure {
-        case .noSpace, .diskFull:
+        case .noSpace, .noSegment, .diskFull:
             // Space can come back at any time, and looking costs nothing.
             self.state = .blocked
             self.blockedBy = "\(failure)"

@@ -140,7 +140,7 @@ extension EndToEnd {
                 }
             }
             let kvAfter = try series(services.kvPort)
-            services.kv.child.signal(SIGSTOP)
+            try services.kv.child.pause()
             try useGateway()
             services.kv.child.signal(SIGCONT)
             try services.kv.crash()

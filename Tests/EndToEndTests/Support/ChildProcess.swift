@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Synchronization
 
@@ -38,6 +39,20 @@ final class ChildProcess: Sendable {
     func signal(_ number: Int32) {
         self.ending.withLock { ending in
             if ending == nil { kill(self.pid, number) }
+        }
+    }
+
+    /// Stops the program until it gets `SIGCONT`. When this returns none of its threads runs any more: the signal alone
+    /// is on its way then, and on a busy machine a thread may go on for milliseconds.
+    func pause() throws {
+        self.signal(SIGSTOP)
+        let threads = "/proc/\(self.pid)/task"
+        try Poll.until("all threads of process \(self.pid) have stopped") {
+            let states = try FileManager.default.contentsOfDirectory(atPath: threads).compactMap { thread in
+                // After the name, which is in parentheses and may have any in it.
+                try? FileText.text("\(threads)/\(thread)/stat").split(separator: ")").last?.dropFirst().first
+            }
+            return states.allSatisfy { $0 == "T" } ? true : nil
         }
     }
 

@@ -41,6 +41,20 @@ struct CompactionPlanTests {
         #expect(throws: CompactionFailure.self) { try Self.plan(36_561) }
     }
 
+    @Test func `with nothing sealed and nothing to follow the active segment, that is what is said`() throws {
+        var space = LogSpace()
+        space.begin(
+            segment: .init(
+                name: SegmentName(sequence: 1, firstRevision: 1), sizeBytes: 10_000, lastRevision: 9, sealed: false))
+        do {
+            _ = try Self.plan(1 << 40, space)
+            Issue.record("there is nothing to take on")
+        } catch {
+            guard case .noSegment = error else { throw error }
+            #expect(!"\(error)".contains("bytes"))
+        }
+    }
+
     @Test func `the active segment comes last, and is to be sealed`() throws {
         #expect(try Self.plan(63_571, countsActive: true).upTo == 30)
         let all = try Self.plan(63_572, countsActive: true)

@@ -1,0 +1,21 @@
+extension String {
+    /// The text with each control character other than the newline and the tab as `\x1B`: what came from outside, such
+    /// as an argument, must not move a terminal's cursor or change its title when a message quotes it.
+    package var withoutControlCharacters: String {
+        if !self.unicodeScalars.contains(where: Self.isControl) { return self }
+        var text = ""
+        for scalar in self.unicodeScalars {
+            guard Self.isControl(scalar) else {
+                text.unicodeScalars.append(scalar)
+                continue
+            }
+            let digits = String(scalar.value, radix: 16, uppercase: true)
+            text += digits.utf8.count == 1 ? "\\x0\(digits)" : "\\x\(digits)"
+        }
+        return text
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"
+    }
+}

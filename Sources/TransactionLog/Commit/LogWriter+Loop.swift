@@ -1,0 +1,347 @@
+import Synchronization
+import SystemSupport
+
+extension LogWriter {
+    /// The state of the writer thread.
+    struct Loop {
+        let writer: LogWriter
+        var chain: SegmentChain
+        var nextRevision: UInt64
+        var frame = FrameBuilder()
+        var batch: [Client.Command] = []
+        /// Whether frames have been written that no sync has covered, and since when.
+        var unsyncedSince: UInt64?
+        /// Whether a heartbeat is due once it is quiet.
+        var owesHeartbeat = false
+        var isPoisoned = false
+        /// Whether the last overwrite found no space, which file systems need that copy on write.
+        private var missesSpace = false
+
+        init(writer: LogWriter, chain: SegmentChain, nextRevision: UInt64) {
+            self.writer = writer
+            self.chain = chain
+            self.chain.failPoint = writer.configuration.failPoint
+            self.nextRevision = nextRevision
+        }
+
+        mutating func run() {
+            // Behind a clean shutdown only this frame may be torn, as it holds nothing.
+            self.writeControlFrame(.heartbeat)
+            while true {
+                self.batch.removeAll(keepingCapacity: true)
+                let taken = self.writer.queue.take(into: &self.batch, until: self.deadline())
+                self.noticeLoss()
+                switch taken {
+                case .commands: self.commitBatch()
+                case .poked: self.runTasks()
+                case .timedOut: self.onQuiet()
+                case .closed:
+                    self.endTasks()
+                    self.writeControlFrame(.cleanShutdown)
+                    self.recordCleanEnd()
+                    self.chain.close()
+                    return
+                }
+                self.synchroniseIfDue()
+            }
+        }
+
+        /// Monotonic nanoseconds until which commands are waited for.
+        private func deadline() -> UInt64 {
+            if self.isPoisoned { return .max }
+            if case .interval(let milliseconds) = self.chain.syncMode, let since = self.unsyncedSince {
+                return since + UInt64(milliseconds) * 1_000_000
+            }
+            if self.missesSpace {
+                return monotonicNanoseconds() + UInt64(self.writer.configuration.prepareRetryMilliseconds) * 1_000_000
+            }
+            if self.owesHeartbeat {
+                return monotonicNanoseconds() + UInt64(self.writer.configuration.heartbeatMilliseconds) * 1_000_000
+            }
+            return .max
+        }
+
+        // MARK: - A batch
+
+        private mutating func commitBatch() {
+            var next = 0
+            while next < self.batch.count {
+                if self.isPoisoned {
+                    let error = self.writer.statistics.failure!
+                    self.writer.client.refuse(self.batch[next...], .failed(error, written: false))
+                    return
+                }
+                next = self.commitFrame(from: next)
+            }
+        }
+
+        /// Commits as many commands as one frame takes, and says where the next one begins.
+        private mutating func commitFrame(from start: Int) -> Int {
+            var timings = CommitTimings(takenAt: monotonicNanoseconds())
+            let (whole, bytes) = self.frameEnd(from: start)
+            let (commands, end) = self.admit(self.batch[start..<whole], payloadBytes: bytes)
+            if commands.isEmpty { return end }
+            self.frame.begin(firstRevision: self.nextRevision)
+            for command in commands { self.writer.client.stage(command, into: &self.frame) }
+            timings.commands = commands.count
+            timings.transactions = self.frame.transactionCount
+            timings.operations = self.frame.operationCount
+            if !self.frame.isEmpty, let refusal = self.write(&timings) ?? self.noticeLoss() {
+                self.writer.client.rollBack(refusal)
+                return end
+            }
+            if timings.transactions > 0 { self.publish(timings) }
+            self.writer.client.commit(timings)
+            return end
+        }
+
+        /// Where the commands end that one frame takes, and the most payload that they can have.
+        private func frameEnd(from start: Int) -> (end: Int, bytes: Int) {
+            var end = start
+            var total = 0
+            while end < self.batch.count {
+                let bytes = self.writer.client.payloadBytes(of: self.batch[end])
+                if total + bytes > self.writer.configuration.frameTargetBytes && end > start { break }
+                total += bytes
+                end += 1
+            }
+            return (end, total)
+        }
+
+        /// Makes room for commands with so much payload, in the active segment or in the next one. Refuses those for
+        /// which there is none: what adds to the store moves on only to a segment behind which another one is prepared.
+        /// - Returns: the others, and where those begin that were not looked at.
+        private mutating func admit(
+            _ commands: ArraySlice<Client.Command>, payloadBytes: Int
+        ) -> (ArraySlice<Client.Command>, end: Int) {
+            let exhaustion = self.writer.preparer.exhaustion
+            if exhaustion == nil, self.fits(payloadBytes) { return (commands, commands.endIndex) }
+            let refusal = exhaustion.map(CommitRefusal.outOfSpace) ?? self.rotate(leaving: 1)
+            guard let refusal else { return (commands, commands.endIndex) }
+            guard case .outOfSpace = refusal else {
+                self.writer.client.refuse(commands, refusal)
+                return ([], commands.endIndex)
+            }
+            return self.admitWhatFits(commands, mayAdd: exhaustion == nil, refusal)
+        }
+
+        private func fits(_ payloadBytes: Int) -> Bool {
+            self.chain.fits(payloadBytes: payloadBytes) || self.chain.isEmpty
+        }
+
+        /// - Parameter mayAdd: whether the active segment takes what adds to the store.
+        private mutating func admitWhatFits(
+            _ commands: ArraySlice<Client.Command>, mayAdd: Bool, _ refusal: CommitRefusal
+        ) -> (ArraySlice<Client.Command>, end: Int) {
+            let client = self.writer.client
+            var (kept, refused): ([Client.Command], [Client.Command]) = ([], [])
+            var (bytes, end) = (0, commands.startIndex)
+            while end < commands.endIndex {
+                let command = commands[end]
+                let more = client.payloadBytes(of: command)
+                if client.takesSpace(command) ? mayAdd && self.fits(bytes + more) : self.fits(bytes + more) {
+                    kept.append(command)
+                    bytes += more
+                } else if client.takesSpace(command) {
+                    refused.append(command)
+                } else {
+                    // The last prepared segment is for this, in a frame of its own.
+                    if !kept.isEmpty { break }
+                    guard case .outOfSpace? = self.rotate(leaving: 0) else { break }
+                    refused.append(command)
+                }
+                end += 1
+            }
+            if !refused.isEmpty { client.refuse(refused[...], refusal) }
+            return (kept[...], end)
+        }
+
+        /// Puts the staged frame onto the disk, as the sync mode says; nil when that is done.
+        private mutating func write(_ timings: inout CommitTimings) -> CommitRefusal? {
+            let offset = self.chain.offset
+            let began = monotonicNanoseconds()
+            let checksum: UInt32
+            do { checksum = try self.chain.append(&self.frame, kind: .data) } catch {
+                return self.endOrTakeBack(.write, error, from: offset)
+            }
+            let wrote = monotonicNanoseconds()
+            timings.writeBeganAt = began
+            timings.writeNanoseconds = wrote - began
+            timings.frameBytes = Int(self.chain.offset - offset)
+            if self.chain.syncMode == .always {
+                do { try self.chain.synchronize() } catch {
+                    return self.endOrTakeBack(.fsync, error, from: offset)
+                }
+                timings.syncNanoseconds = monotonicNanoseconds() - wrote
+                self.noteSync(timings.syncNanoseconds)
+            } else if self.unsyncedSince == nil {
+                self.unsyncedSince = wrote
+            }
+            self.writer.watch.wrote(frameAt: offset, checksum: checksum)
+            self.noteSpace(nil)
+            return nil
+        }
+
+        /// A frame could not be written or synchronised. Where that was for lack of space and the frame can be taken
+        /// back, nothing of it is in the log, which goes on as soon as there is space. Else it ends here.
+        private mutating func endOrTakeBack(
+            _ stage: LogFailureStage, _ error: SystemError, from offset: UInt64
+        ) -> CommitRefusal {
+            if !self.chain.takeBack(error, from: offset) { return self.poison(stage, error) }
+            self.noteSpace(error)
+            return .outOfSpace(error)
+        }
+
+        /// - Parameter error: why an overwrite found no space, or nil once one has.
+        private mutating func noteSpace(_ error: SystemError?) {
+            if error == nil && !self.missesSpace { return }
+            self.missesSpace = error != nil
+            self.writer.changeSpace(of: .writer, error)
+        }
+
+        private mutating func publish(_ timings: CommitTimings) {
+            self.nextRevision = self.frame.nextRevision
+            let statistics = self.writer.statistics
+            let last = self.nextRevision - 1
+            statistics.lastRevision.store(last, ordering: .releasing)
+            if self.chain.syncMode == .always { statistics.durableRevision.store(last, ordering: .releasing) }
+            statistics.appendedTransactions.add(UInt64(timings.transactions), ordering: .relaxed)
+            statistics.appendedOperations.add(UInt64(timings.operations), ordering: .relaxed)
+            statistics.appendedBytes.add(UInt64(timings.frameBytes), ordering: .relaxed)
+            statistics.batches.add(1, ordering: .relaxed)
+            statistics.noteCommit(nanoseconds: timings.writeNanoseconds + timings.syncNanoseconds)
+            statistics.changeSpace { space in
+                space.updateActive(sizeBytes: self.chain.offset, lastRevision: last)
+                for change in self.frame.liveChanges { space.apply(change) }
+            }
+            self.owesHeartbeat = self.chain.syncMode == .always
+            self.writer.observer?.committed(timings)
+        }
+
+        /// - Parameter count: prepared segments that must stay behind the next one.
+        mutating func rotate(leaving count: Int) -> CommitRefusal? {
+            if self.chain.owesManifest {
+                do { try self.makeUpForManifest() } catch {
+                    if !error.isOutOfSpace && !error.isOutOfDescriptors {
+                        return self.poison(.rotate, error, written: false)
+                    }
+                    self.writer.observer?.failed(stage: .prepare, error)
+                    return .outOfSpace(error)
+                }
+            }
+            let prepared: PreparedSegment
+            do { prepared = try self.writer.preparer.take(leaving: count) } catch {
+                self.writer.observer?.failed(stage: .prepare, error)
+                return .outOfSpace(error)
+            }
+            let began = monotonicNanoseconds()
+            do {
+                let sealed = try self.chain.rotate(to: prepared, nextRevision: self.nextRevision)
+                try self.writer.watch.follow(self.chain.file)
+                self.unsyncedSince = nil
+                self.noteSpace(nil)
+                self.writer.statistics.changeSpace { space in
+                    space.updateActive(sizeBytes: sealed.sizeBytes, lastRevision: sealed.lastRevision, sealed: true)
+                    space.begin(
+                        segment: SegmentSummary(
+                            name: self.chain.name, sizeBytes: self.chain.offset, lastRevision: sealed.lastRevision,
+                            sealed: false))
+                }
+                self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
+                self.writer.observer?.rotated(nanoseconds: monotonicNanoseconds() - began)
+                return nil
+            } catch {
+                if !error.isOutOfSpace || self.chain.isInDoubt { return self.poison(.rotate, error, written: false) }
+                self.writer.preparer.giveBack(prepared)
+                self.noteSpace(error)
+                return .outOfSpace(error)
+            }
+        }
+
+        /// Writes the manifest of the move before, on a full disk with the space that is kept for compactions.
+        private mutating func makeUpForManifest() throws(SystemError) {
+            do { try self.chain.writeManifest() } catch {
+                let reserve = self.writer.reserve
+                if !error.isOutOfSpace || reserve.keptBytes == 0 { throw error }
+                try reserve.lend()
+                try self.chain.writeManifest()
+            }
+        }
+
+        // MARK: - Between batches
+
+        private mutating func onQuiet() {
+            if self.missesSpace && !self.chain.fitsControlFrame {
+                _ = self.rotate(leaving: 1)
+            } else if (self.owesHeartbeat || self.missesSpace) && self.unsyncedSince == nil {
+                self.writeControlFrame(.heartbeat)
+            }
+        }
+
+        private mutating func synchroniseIfDue() {
+            guard !self.isPoisoned, case .interval(let milliseconds) = self.chain.syncMode,
+                let since = self.unsyncedSince,
+                monotonicNanoseconds() >= since + UInt64(milliseconds) * 1_000_000
+            else { return }
+            let began = monotonicNanoseconds()
+            do { try self.chain.synchronize() } catch {
+                _ = self.poison(.fsync, error)
+                return
+            }
+            self.unsyncedSince = nil
+            self.noteSync(monotonicNanoseconds() - began)
+            self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
+        }
+
+        /// Writes a frame without transactions and synchronises the segment. Without room in what is prepared, which
+        /// takes many starts without a write, the frame is left out, as for more there may be no space.
+        private mutating func writeControlFrame(_ kind: FrameHeader.Kind) {
+            self.owesHeartbeat = false
+            if self.isPoisoned { return }
+            let offset = self.chain.offset
+            if self.chain.fitsControlFrame {
+                self.frame.begin(firstRevision: self.nextRevision)
+                do { try self.chain.append(&self.frame, kind: kind) } catch {
+                    _ = self.endOrTakeBack(.write, error, from: offset)
+                    return
+                }
+            } else if self.unsyncedSince == nil {
+                return
+            }
+            let began = monotonicNanoseconds()
+            do { try self.chain.synchronize() } catch {
+                _ = self.endOrTakeBack(.fsync, error, from: offset)
+                return
+            }
+            self.unsyncedSince = nil
+            self.noteSpace(nil)
+            self.noteSync(monotonicNanoseconds() - began)
+            self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
+            self.writer.statistics.changeSpace {
+                $0.updateActive(sizeBytes: self.chain.offset, lastRevision: self.nextRevision - 1)
+            }
+        }
+
+        /// A log that can't note its end is whole all the same.
+        private mutating func recordCleanEnd() {
+            if self.isPoisoned { return }
+            do { try self.chain.recordCleanEnd(lastRevision: self.nextRevision - 1) } catch {
+                self.writer.observer?.failed(stage: .close, error)
+            }
+        }
+
+        private func noteSync(_ nanoseconds: UInt64) {
+            self.writer.statistics.lastSyncNanoseconds.store(monotonicNanoseconds(), ordering: .relaxed)
+            self.writer.observer?.synchronised(nanoseconds: nanoseconds)
+        }
+
+        private mutating func poison(
+            _ stage: LogFailureStage, _ error: SystemError, written: Bool = true
+        ) -> CommitRefusal {
+            self.isPoisoned = true
+            self.writer.statistics.fail(error)
+            self.writer.observer?.failed(stage: stage, error)
+            return .failed(error, written: written)
+        }
+    }
+}
