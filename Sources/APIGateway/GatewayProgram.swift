@@ -16,11 +16,12 @@ package enum GatewayProgram: ServiceProgram {
     /// Files that it needs beside its clients' connections and those to kv-service: three for an event loop.
     static func baseFiles(eventLoops: Int) -> Int { 17 + 3 * eventLoops }
 
-    package static func serve(_ settings: ResolvedSettings) async -> ServiceExit {
+    package static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ServiceExit {
         let limit = ServiceRuntime.connectionLimit(
             name: Self.name,
             settings: settings,
             common: GatewaySettings.common,
+            openFiles,
             own: { loops in
                 let base = Self.baseFiles(eventLoops: loops)
                 return .init(

@@ -12,10 +12,10 @@ package enum KVProgram: ServiceProgram {
     package static let settings = KVSettings.table
     package static let listen = KVSettings.common.listen
 
-    package static func serve(_ settings: ResolvedSettings) async -> ServiceExit {
+    package static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ServiceExit {
         // The log's files, those of a compaction and a scrub, and what every process has: three for an event loop.
         let limit = ServiceRuntime.connectionLimit(
-            name: Self.name, settings: settings, common: KVSettings.common,
+            name: Self.name, settings: settings, common: KVSettings.common, openFiles,
             own: { loops in .init(least: 26 + 3 * loops, most: 40 + 4 * loops) })
         guard let limit else { return .configuration }
         let runtime = ServiceRuntime(

@@ -69,8 +69,9 @@ struct ServeCommand<Program: ServiceProgram>: ParsableCommand {
             StandardStream.tell("\(Program.name): \(obstacle)\n")
             throw ExitCode(ServiceExit.inputOutput.rawValue)
         }
+        let openFiles = ProcessSetup.prepare()
         // Nothing is asynchronous before this, so that the other subcommands need no more than a process has.
-        Task { Glibc.exit(await Program.serve(settings).rawValue) }
+        Task { Glibc.exit(await Program.serve(settings, openFiles).rawValue) }
         dispatchMain()
     }
 }

@@ -17,7 +17,7 @@
 ///     static let examples = [(command: "api-gateway --listen 0.0.0.0:8080", does: "serve on all interfaces")]
 ///     static let settings = GatewaySettings.table
 ///     static let listen = GatewaySettings.listen
-///     static func serve(_ settings: ResolvedSettings) async -> ServiceExit {
+///     static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ServiceExit {
 ///         let timeout: Duration = settings[GatewaySettings.upstreamTimeout]
 ///         …
 ///     }
@@ -37,5 +37,6 @@ package protocol ServiceProgram: Sendable {
     /// The setting whose address answers `/readyz`.
     static var listen: Setting<ListenAddress> { get }
     /// Runs the service until it has stopped. Failures are logged by the service, and told by the status.
-    static func serve(_ settings: ResolvedSettings) async -> ServiceExit
+    /// - Parameter openFiles: what the process may have open, as ``ProcessSetup/prepare()`` found it at the start.
+    static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ServiceExit
 }

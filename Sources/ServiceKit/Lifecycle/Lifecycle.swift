@@ -9,7 +9,6 @@ import UnixSignals
 /// The first `SIGTERM` or `SIGINT` begins the shutdown; the second ends the process at once with 128 plus its number.
 ///
 /// ```swift
-/// ProcessSetup.prepare()
 /// let lifecycle = await Lifecycle(logger: logger)       // from here on signals are taken
 /// let server = try startServing()
 /// return await lifecycle.run(timeout: settings[Settings.shutdownTimeout]) { deadline in

@@ -11,14 +11,26 @@ package enum ProcessSetup {
             ? nil : "/proc is not mounted, and this program's runtime would end without it at any time: mount it here"
     }
 
+    /// The files that a process may have open, and those that it had when it began.
+    package struct OpenFiles: Equatable, Sendable {
+        /// The limit in force; 0 when it is not known.
+        package let limit: UInt64
+        /// Descriptors beside the standard streams that whoever started the process left open.
+        package let inherited: Int
+    }
+
     /// Ignores `SIGPIPE`, so that a peer that went away is an error of one `write`; ignores `SIGHUP`, `SIGUSR1` and
     /// `SIGUSR2`, which must not end a service that does nothing on them; and raises the limit of open files
-    /// to the highest this process may have. Called once, before other threads run.
+    /// to the highest this process may have.
     ///
-    /// - Returns: the limit of open files now in force; 0 when it is not known.
-    @discardableResult
-    package static func prepare() -> UInt64 {
+    /// Called once, before the process has a second thread: those of libdispatch open files that look inherited, as a
+    /// program that they started would get them.
+    package static func prepare() -> OpenFiles {
         for number in [SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2] { signal(number, SIG_IGN) }
+        return OpenFiles(limit: self.raisedLimit(), inherited: self.inheritedDescriptors())
+    }
+
+    private static func raisedLimit() -> UInt64 {
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         guard unsafe getrlimit(resource, &limit) == 0 else { return 0 }
@@ -30,9 +42,8 @@ package enum ProcessSetup {
         return UInt64(limit.rlim_cur)
     }
 
-    /// Descriptors beside the standard streams that whoever started the process left open: nothing in the process itself
-    /// opens any that a further program would get. Looks at the first 4,096.
-    package static func inheritedDescriptors() -> Int {
+    /// Looks at the first 4,096.
+    private static func inheritedDescriptors() -> Int {
         (3..<4_096).count(where: self.isInherited)
     }
 

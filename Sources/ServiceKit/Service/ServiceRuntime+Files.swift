@@ -2,19 +2,17 @@ import JSONLogging
 import Logging
 
 extension ServiceRuntime {
-    /// Prepares the process, and finds out how many connections the service can take with the files that it may open. To
-    /// be called before anything else opens files.
+    /// Finds out how many connections the service can take with the files that it may open.
     ///
     /// - Parameter own: the files that the service needs for so many event loops.
     /// - Returns: nil when they are too few to work with. The log says so then, and how many are needed.
     package static func connectionLimit(
-        name: String, settings: ResolvedSettings, common: CommonSettings,
+        name: String, settings: ResolvedSettings, common: CommonSettings, _ openFiles: ProcessSetup.OpenFiles,
         own: (_ eventLoops: Int) -> ConnectionLimit.OwnFiles
     ) -> ConnectionLimit? {
-        let openFiles = ProcessSetup.prepare()
         let limit = ConnectionLimit(
-            wanted: settings[common.maxConnections], openFiles: openFiles,
-            strangers: ProcessSetup.inheritedDescriptors(), own: own(common.eventLoopCount(settings)),
+            wanted: settings[common.maxConnections], openFiles: openFiles.limit,
+            strangers: openFiles.inherited, own: own(common.eventLoopCount(settings)),
             listeners: settings[common.adminListen] == nil ? 1 : 2)
         guard limit.isTooLow else { return limit }
         let output = LogOutput(descriptor: 1)
@@ -23,7 +21,7 @@ extension ServiceRuntime {
         }
         let message =
             "\(name) needs at least \(limit.neededFiles) open files with these settings, and the process may have "
-            + "\(openFiles): raise the limit (ulimit -n, LimitNOFILE=, ulimits:)"
+            + "\(openFiles.limit): raise the limit (ulimit -n, LimitNOFILE=, ulimits:)"
         logger.critical("cannot start", metadata: ["error": "\(message)"])
         output.flushAndStop()
         return nil

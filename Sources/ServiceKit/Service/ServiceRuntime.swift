@@ -7,7 +7,7 @@ package import PrometheusMetrics
 /// What every service is made of besides its own work: log, metrics, state, listeners, and the way from start to exit.
 ///
 /// ```swift
-/// static func serve(_ settings: ResolvedSettings) async -> ServiceExit {
+/// static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ServiceExit {
 ///     let runtime = ServiceRuntime(name: Self.name, settings: settings, common: common, handlers: […])
 ///     return await runtime.run(routes: { eventLoop in […] }, admin: { eventLoop in […] }, start: {
 ///         // open what the service works on; then:

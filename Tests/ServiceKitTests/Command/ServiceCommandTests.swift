@@ -11,7 +11,9 @@ struct ServiceCommandTests {
         static let examples = [(command: "example --sync never", does: "serve fast")]
         static let settings = ExampleSettings.table
         static let listen = ExampleSettings.listen
-        static func serve(_ settings: ResolvedSettings) async -> ServiceExit { .success }
+        static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ServiceExit {
+            .success
+        }
     }
 
     @Test func `each setting of the table is an option of each subcommand`() throws {
