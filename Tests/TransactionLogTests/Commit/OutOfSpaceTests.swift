@@ -278,7 +278,7 @@ struct OutOfSpaceTests {
         let unsynced = try OpenLog(other, testConfiguration(segmentBytes: 8192, syncMode: .never))
         #expect(other.waitForPrepared(3))
         #expect(unsynced.commit(numbered(1)) == .committed(1))
-        other.inject(.error(ENOSPC), on: .write, path: ".log")
+        other.inject(.error(ENOSPC), on: .write, path: "1.log")
         guard case .refused(.failed)? = unsynced.commit(numbered(2)) else {
             Issue.record("it was not refused as a failure")
             return unsynced.log.close()
@@ -286,11 +286,12 @@ struct OutOfSpaceTests {
         unsynced.log.close()
     }
 
-    /// The calls of a move to the next segment, in order, and whether it is made without the one that fails.
+    /// The calls of a move to the next segment, in order, and whether it is made without the one that fails. Each names
+    /// its file: the preparer writes the next one meanwhile.
     @Test(
         arguments: [ENOSPC, EDQUOT],
         [
-            (.write, ".log", false), (.fdatasync, ".log", false), (.write, "2.log", false),
+            (.write, "1.log", false), (.fdatasync, "1.log", false), (.write, "2.log", false),
             (.fdatasync, "2.log", false), (.truncate, "1.log", true), (.open, "MANIFEST", true),
             (.write, "MANIFEST", true), (.truncate, "MANIFEST", true), (.fsync, "MANIFEST", true),
             (.rename, "MANIFEST", true), (.directorySync, "", true),

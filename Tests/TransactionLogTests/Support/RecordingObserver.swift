@@ -42,6 +42,8 @@ final class RecordingObserver: LogObserver {
         return self.passList.withLock { $0.last }
     }
 
+    var outcomes: [CompactionStatus.Outcome] { self.outcomeList.withLock { $0 } }
+
     /// Waits for the end of a compaction; nil when there was none within 30 seconds.
     func waitForCompaction() -> CompactionStatus.Outcome? {
         guard self.compactionEnds.wait(timeout: .now() + .seconds(30)) == .success else { return nil }
