@@ -247,7 +247,8 @@ struct OutOfSpaceTests {
             let left = seed == 0 ? fileSystem.kill() : fileSystem.crash(seed: seed)
             let recovered = try Recovered(left, Self.configuration)
             #expect(recovered.transactions == [numbered(1, valueBytes: Self.value)])
-            #expect(recovered.report.tornTail == nil)
+            // The writer looks for space with frames that hold nothing: of one of these a part may be there.
+            #expect(recovered.report.tornTail.map { $0.bytes <= FrameHeader.byteCount } ?? true)
         }
         // Nobody writes, and it is noticed all the same.
         #expect(open.waitForSpace())
@@ -336,7 +337,8 @@ struct OutOfSpaceTests {
         let left = fileSystem.kill()
         open.log.close()
         // Sealed, with nothing prepared, on a full disk.
-        for number in [2, 3] as [UInt64] { left.delete("\(storeDirectory)/\(SegmentFileName(sequence: number))") }
+        let first = "\(SegmentFileName(sequence: 1))"
+        for path in left.files where path.contains(".log") && !path.hasSuffix(first) { left.delete(path) }
         left.setCapacity(bytes: Self.usedBytes(left))
         open = try OpenLog(left, Self.configuration)
         #expect(open.replayed.count == 3)
