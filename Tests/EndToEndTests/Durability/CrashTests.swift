@@ -11,15 +11,33 @@ extension EndToEnd {
         @Test func `kill -9 under 16 writers and compactions loses no acknowledged write and takes back no read`()
             throws
         {
-            let seed = UInt64.random(in: 0 ... .max)
-            print("crash cycles: seed \(seed), \(Self.cycles) cycles")
-            var generator = SeededGenerator(seed: seed)
             let folder = try TemporaryFolder()
+            try self.kill(Self.cycles, in: folder, on: "the file system of /tmp")
+        }
+
+        @Test(
+            .enabled(if: geteuid() == 0, "only root can mount file systems"),
+            arguments: MountedFolder.Kind.allCases)
+        func `the same on each kind of file system`(kind: MountedFolder.Kind) throws {
+            if let refusal = MountedFolder.refusal(kind) {
+                print("\(kind) cannot be mounted here: \(refusal)")
+                return
+            }
+            let folder = try TemporaryFolder()
+            let disk = try MountedFolder(kind, folder.file("kv"), in: folder)
+            try self.kill(max(Self.cycles / 20, 5), in: folder, on: "\(kind)")
+            withExtendedLifetime(disk) {}
+        }
+
+        private func kill(_ cycles: Int, in folder: TemporaryFolder, on fileSystem: String) throws {
+            let seed = UInt64.random(in: 0 ... .max)
+            print("crash cycles on \(fileSystem): seed \(seed), \(cycles) cycles")
+            var generator = SeededGenerator(seed: seed)
             let load = CrashLoad(ledger: CrashLedger())
             let ledger = load.ledger
             var restartSeconds: [Double] = []
             var compactions = (started: 0, done: 0, cut: 0)
-            for cycle in 0..<Self.cycles {
+            for cycle in 0..<cycles {
                 let started = ContinuousClock.now
                 // Now and then a compaction that is slow enough for the end to come in its middle.
                 let rate = Bool.random(using: &generator) ? "1MiB" : "64MiB"
@@ -53,13 +71,13 @@ extension EndToEnd {
             #expect(try service.stop() == .exited(0))
             let slowest = restartSeconds.max() ?? 0
             print(
-                "crash cycles: \(Self.cycles) kills, \(totals.acknowledged) acknowledged writes, \(totals.reads) reads,",
+                "crash cycles on \(fileSystem): \(cycles) kills, \(totals.acknowledged) acknowledged writes, \(totals.reads) reads,",
                 "\(totals.unknown) unanswered writes of which \(totals.unknownFoundApplied) were kept,",
                 "\(totals.checks) checks after restarts, \(compactions.started) compactions of which",
                 "\(compactions.done) were done and \(compactions.cut) were cut short, slowest start \(slowest) s,",
                 "no violation"
             )
-            if Self.cycles >= 50 { #expect(compactions.done > 0 && compactions.cut > 0) }
+            if cycles >= 50 { #expect(compactions.done > 0 && compactions.cut > 0) }
         }
 
         /// Small segments and compactions, so that crashes meet every step of their life.
