@@ -77,4 +77,17 @@ struct TxlogReadingTests {
         #expect(try Tool("--version").output.hasPrefix("txlog "))
         #expect(try Tool("--generate-completion-script", "bash").output.contains("txlog"))
     }
+
+    /// A limit of the file size stands for a full disk.
+    @Test func `half an export does not stay`() throws {
+        let store = try MadeStore()
+        let file = store.folder.file("out.ndjson")
+        let run = try Tool(under: "ulimit -f 16", "export", store.path, "--output", file)
+        #expect(run.status == 4 && run.error == "txlog: write \(file): File too large (errno 27)\n", "\(run.error)")
+        #expect(!FileManager.default.fileExists(atPath: file))
+        // One that is there already is nobody else's to remove.
+        try Data("mine".utf8).write(to: URL(fileURLWithPath: file))
+        #expect(try Tool(under: "ulimit -f 16", "export", store.path, "--output", file).status == 4)
+        #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine")
+    }
 }
