@@ -227,4 +227,17 @@ struct SegmentSetTests {
         erased.patch(maker.segmentPath, at: 0, [UInt8](repeating: 0, count: SegmentHeader.byteCount))
         #expect(Recovered.corruption(erased)?.file == "\(maker.chain.name)")
     }
+
+    @Test func `what a crash has left of files in the making is removed, whatever their number`() throws {
+        let (maker, _) = try Self.log()
+        let fileSystem = maker.fileSystem.kill()
+        let part = PartName(upTo: 7, number: 3)
+        let left = ["0000000000000009.log.prepared", "segment-3.prepared", "\(part)\(LogPaths.unfinishedSuffix)"]
+        for name in left { fileSystem.install("\(storeDirectory)/\(name)", [1, 2, 3]) }
+        fileSystem.install("\(storeDirectory)/somebody's.tmp", [1])
+        let report = try Recovered(fileSystem).report
+        let names = fileSystem.files.map { $0.split(separator: "/").last! }
+        #expect(names.filter { left.contains(String($0)) } == [])
+        #expect(report.unknownFiles == ["somebody's.tmp"] && names.contains("somebody's.tmp"))
+    }
 }
