@@ -9,7 +9,7 @@ import Testing
 struct CompactionWaitTests {
     private static let garbage = 20
 
-    /// A log that is mostly garbage.
+    /// A log that is mostly garbage, with one record that stays as it is.
     private func open(
         _ fileSystem: SimulatedFileSystem, _ observer: RecordingObserver,
         _ change: (inout CompactionPolicy) -> Void = { _ in }
@@ -18,7 +18,8 @@ struct CompactionWaitTests {
         change(&configuration.compaction)
         let open = try OpenLog(fileSystem, configuration, observer: observer)
         for number in 1...Self.garbage {
-            #expect(open.commit(numbered(number % 2, valueBytes: 900)) == .committed(UInt64(number)))
+            let change = numbered(number == 1 ? 99 : number % 2, valueBytes: 900)
+            #expect(open.commit(change) == .committed(UInt64(number)))
         }
         return open
     }
