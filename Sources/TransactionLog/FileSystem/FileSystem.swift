@@ -120,7 +120,7 @@ package enum OverwritePlacement: String, Sendable, CaseIterable {
 }
 
 extension File {
-    /// Writes all of `bytes` or throws; a short write is an `EIO`, as nothing says what a second try would find.
+    /// Writes all of `bytes` or throws; a short write is an `ENOSPC`, as that is what stops a write early.
     func writeAll(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
         let written = unsafe try self.write(bytes.span.bytes, at: offset)
         if written != bytes.count { throw SystemError(call: SystemError.shortWrite, path: self.path, code: ENOSPC) }
@@ -184,7 +184,7 @@ extension FileSystem {
             let next = try self.open(aside, .createNew)
             defer { next.close() }
             try next.writeAll([UInt8](repeating: 0, count: bytes.count + 4_096), at: 0)
-        } catch  where error.isOutOfSpace || error.isShortWrite || error.isOutOfDescriptors {
+        } catch  where error.isOutOfSpace || error.isOutOfDescriptors {
             // Made by the next call then, if it can be.
         }
     }

@@ -108,7 +108,7 @@ struct PosixFileSystemTests {
         let isOver = ended.wait(timeout: .now() + .seconds(10)) == .success
         // A writer, for one that waits.
         let descriptor = unsafe open(fifo, O_RDWR | O_CLOEXEC)
-        opener.join()
+        #expect(try TimeLimit.ends { opener.join() })
         close(descriptor)
         return isOver
     }

@@ -1,3 +1,4 @@
+import Glibc
 import SimulatedStorage
 import Testing
 
@@ -206,5 +207,37 @@ struct SegmentSetTests {
         later.install("\(storeDirectory)/\(SegmentName(sequence: 2, firstRevision: 1))", later.contents(path)!)
         #expect(Recovered.corruption(later)?.reason == .manifestMissing)
         #expect(try Recovered(fileSystem).transactions == [])
+    }
+
+    /// Only a file with nothing in it is one that waits to become a segment.
+    @Test func `a segment that is not listed yet and whose header is damaged refuses the start, and stays`() throws {
+        var maker = try LogMaker()
+        try maker.write(numbered(1))
+        maker.fileSystem.inject(.error(ENOSPC), on: .open, path: "MANIFEST.tmp")
+        try maker.rotate()
+        try maker.write(numbered(2))
+        for offset in [0, 8, 40, 100, SegmentHeader.byteCount - 1] {
+            let fileSystem = maker.fileSystem.kill()
+            fileSystem.patch(maker.segmentPath, at: offset, [fileSystem.contents(maker.segmentPath)![offset] ^ 1])
+            let files = fileSystem.files
+            #expect(Recovered.corruption(fileSystem)?.file == "\(maker.chain.name)", "\(offset)")
+            #expect(fileSystem.files == files)
+        }
+        let erased = maker.fileSystem.kill()
+        erased.patch(maker.segmentPath, at: 0, [UInt8](repeating: 0, count: SegmentHeader.byteCount))
+        #expect(Recovered.corruption(erased)?.file == "\(maker.chain.name)")
+    }
+
+    @Test func `what a crash has left of files in the making is removed, whatever their number`() throws {
+        let (maker, _) = try Self.log()
+        let fileSystem = maker.fileSystem.kill()
+        let part = PartName(upTo: 7, number: 3)
+        let left = ["0000000000000009.log.prepared", "segment-3.prepared", "\(part)\(LogPaths.unfinishedSuffix)"]
+        for name in left { fileSystem.install("\(storeDirectory)/\(name)", [1, 2, 3]) }
+        fileSystem.install("\(storeDirectory)/somebody's.tmp", [1])
+        let report = try Recovered(fileSystem).report
+        let names = fileSystem.files.map { $0.split(separator: "/").last! }
+        #expect(names.filter { left.contains(String($0)) } == [])
+        #expect(report.unknownFiles == ["somebody's.tmp"] && names.contains("somebody's.tmp"))
     }
 }
