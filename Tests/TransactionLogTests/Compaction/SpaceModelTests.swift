@@ -45,7 +45,10 @@ struct SpaceModelTests {
         /// Whether what is live now fits beside that, and one value more.
         var fits: Bool {
             let live = self.records.reduce(0) { $0 + $1.value + $1.key.count + 64 }
-            return live * 11 / 10 + self.valueBytes.upperBound + Self.ownBytes(self.segmentBytes) <= self.capacityBytes
+            // Beside small segments what each part of the snapshot costs is no small thing.
+            let parts = (live / (self.segmentBytes / 4) + 2) * (SegmentHeader.byteCount + 2 * FrameHeader.byteCount)
+            return live * 11 / 10 + parts + self.valueBytes.upperBound + Self.ownBytes(self.segmentBytes)
+                <= self.capacityBytes
         }
 
         mutating func set(_ key: [UInt8]) -> Bool {
