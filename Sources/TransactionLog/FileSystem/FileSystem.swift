@@ -181,7 +181,7 @@ extension FileSystem {
         try directory.synchronize()
         if !keepsAside { return }
         do {
-            let next = try self.open(aside, .createNew)
+            let next = try self.create(aside)
             defer { next.close() }
             try next.writeAll([UInt8](repeating: 0, count: bytes.count + 4_096), at: 0)
         } catch  where error.isOutOfSpace || error.isOutOfDescriptors {
@@ -192,7 +192,24 @@ extension FileSystem {
     private func openOrCreate(_ path: String) throws(SystemError) -> any File {
         do { return try self.open(path, .readWrite) } catch {
             if !error.isNotFound { throw error }
-            return try self.open(path, .createNew)
+            return try self.create(path)
+        }
+    }
+
+    /// Opens a new file.
+    /// - Throws: also `EEXIST`. Where inodes are what there is none of, the error says so.
+    func create(_ path: String) throws(SystemError) -> any File {
+        do { return try self.open(path, .createNew) } catch {
+            let directory = Self.parent(of: path)
+            if error.code != ENOSPC || !self.lacksInodes(directory) { throw error }
+            throw SystemError(.inodes, path: directory)
+        }
+    }
+
+    private func lacksInodes(_ directory: String) -> Bool {
+        do { return try self.capacity(directory).availableInodes == 0 } catch {
+            // Then the error that led here has to do.
+            return false
         }
     }
 }
