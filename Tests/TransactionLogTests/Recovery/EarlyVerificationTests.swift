@@ -106,7 +106,8 @@ struct EarlyVerificationTests {
 
     @Test func `a start ends at damage before it has replayed what is in front of it`() throws {
         let (fileSystem, manifest) = try Self.log()
-        Self.flip(fileSystem, manifest.sealed.last!.name.description, at: 0.5)
+        let damaged = manifest.sealed.last!.name.description
+        Self.flip(fileSystem, damaged, at: 0.5)
         var configuration = CompactionTests.configuration()
         configuration.verifyingThreads = 2
         var applied = 0
@@ -114,7 +115,10 @@ struct EarlyVerificationTests {
             fileSystem: fileSystem, configuration: configuration, progress: { _ in },
             apply: { _, _ in
                 applied += 1
-                if applied == 1 { #expect(Self.waitForThreads()) }
+                // A thread has its name only once it runs, and who reads that file runs.
+                if applied == 1 {
+                    #expect(fileSystem.wait(for: .read, path: damaged, count: 1) && Self.waitForThreads())
+                }
                 return nil
             })
         #expect(throws: LogError.self) { _ = try recovery.run() }
