@@ -37,7 +37,9 @@ final class Output: Sendable {
     func synchronize() throws(ToolFailure) {
         self.flush()
         if fsync(self.descriptor) != 0 {
-            throw ToolFailure(.inputOutput, "\(SystemError(call: "fsync", path: self.name, code: errno))")
+            let error = SystemError(call: "fsync", path: self.name, code: errno)
+            self.removeHalf()
+            throw ToolFailure(.inputOutput, "\(error)")
         }
         // Its name too.
         let folder = self.name.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
@@ -70,10 +72,14 @@ final class Output: Sendable {
             return self.writeAll(buffer[...])
         }
         guard let failure, self.descriptor != STDERR_FILENO else { return }
-        // Half a file must not be taken for a whole one.
-        if self.isNewFile { unsafe unlink(self.name) }
+        self.removeHalf()
         Output.tell("txlog: \(failure)\n")
         exit(ToolStatus.inputOutput.rawValue)
+    }
+
+    /// Half a file must not be taken for a whole one.
+    private func removeHalf() {
+        if self.isNewFile { unsafe unlink(self.name) }
     }
 
     private func writeAll(_ bytes: ArraySlice<UInt8>) -> SystemError? {

@@ -40,6 +40,44 @@ extension EndToEnd {
             #expect(try process.child.waitForEnd() == .exited(128 + number), "\(process.child.output)")
         }
 
+        /// Waits until a process ignores these.
+        private func expectIgnored(_ numbers: [Int32], by child: ChildProcess, _ name: String) throws {
+            let wanted = numbers.reduce(UInt64(0)) { $0 | 1 << UInt64($1 - 1) }
+            var last: UInt64?
+            do {
+                _ = try Poll.until("\(name) ignores \(numbers)", seconds: 10) { () -> Bool? in
+                    guard try FileText.text("/proc/\(child.pid)/comm") == "\(name)\n" else { return nil }
+                    let line = try FileText.text("/proc/\(child.pid)/status").split(separator: "\n")
+                        .first { $0.hasPrefix("SigIgn:") }
+                    last = line.flatMap { UInt64($0.dropFirst("SigIgn:".count).filter(\.isHexDigit), radix: 16) }
+                    return last.map { $0 & wanted == wanted } == true ? true : nil
+                }
+            } catch {
+                throw TimeoutError(description: "\(error): \(String(last ?? 0, radix: 16)); \(child.output)")
+            }
+        }
+
+        /// A limit of the file size is an error of the write that meets it; the others end no program by chance.
+        @Test func `that a program does nothing about are ignored by each of them`() throws {
+            let (folder, fake) = (try TemporaryFolder(), try FakeKVService())
+            let services = try Services(folder: folder)
+            for service in [services.kv, services.gateway].compactMap({ $0 }) {
+                let ignored = Self.ignored + [SIGPIPE, SIGXFSZ]
+                try self.expectIgnored(ignored, by: service.child, service.program.rawValue)
+            }
+            let kvtop = try ServiceProcess(
+                .kvtop, ["--kv", "http://127.0.0.1:\(fake.port)", "--gateway", "none", "--batch"],
+                output: folder.file("kvtop"))
+            try self.expectIgnored([SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ], by: kvtop.child, "kvtop")
+            // It reads from a pipe into which nobody writes.
+            #expect(mkfifo(folder.file("pipe"), 0o600) == 0)
+            let pipe = open(folder.file("pipe"), O_RDWR | O_CLOEXEC)
+            defer { close(pipe) }
+            let txlog = try ServiceProcess(
+                .txlog, ["import", folder.file("new"), folder.file("pipe")], output: folder.file("txlog"))
+            try self.expectIgnored([SIGUSR1, SIGUSR2, SIGXFSZ], by: txlog.child, "txlog")
+        }
+
         /// `ps -T` and the runbook's command show the threads by these names.
         @Test func `find each kind of thread by a name of its own`() throws {
             let folder = try TemporaryFolder()

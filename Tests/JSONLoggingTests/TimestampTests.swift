@@ -71,4 +71,16 @@ import Testing
             last = now
         }
     }
+
+    @Test(arguments: [-60, -5, 5, 86_400]) func `of an instant of the monotonic clock is as far from now`(
+        seconds: Int64
+    ) {
+        let distance = seconds * 1_000_000_000
+        // Not before the machine was started: such an instant has no number.
+        let instant = Int64(Timestamp.monotonicNanoseconds()) + distance
+        if instant < 0 { return }
+        let before = Int64(Timestamp.wallClockNanoseconds())
+        let found = Int64(Timestamp.wallClockNanoseconds(ofMonotonic: UInt64(instant)))
+        #expect((-1_000_000_000...10_000_000_000).contains(found - before - distance))
+    }
 }

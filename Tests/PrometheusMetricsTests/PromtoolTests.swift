@@ -48,12 +48,18 @@ struct `Promtool` {
         process.standardInput = input
         process.standardOutput = output
         process.standardError = output
+        let ended = DispatchSemaphore(value: 0)
+        process.terminationHandler = { _ in ended.signal() }
         try process.run()
+        // One that hangs is ended, and with it the pipes that are waited for here.
+        let limit = DispatchWorkItem { [id = process.processIdentifier] in kill(id, SIGKILL) }
+        DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(60), execute: limit)
+        defer { limit.cancel() }
         // Promtool reads all of its input before it writes, so neither side waits for the other.
         try input.fileHandleForWriting.write(contentsOf: Data(text))
         try input.fileHandleForWriting.close()
         let answer = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
+        #expect(ended.wait(timeout: .now() + .seconds(10)) == .success)
         return (process.terminationStatus, String(decoding: answer, as: UTF8.self))
     }
 }

@@ -33,7 +33,8 @@ package final class CallGate: Sendable {
         }
         if !waits { return }
         self.arrivals.signal()
-        self.permits.wait()
+        // Not for ever: a test that has failed may let nothing through any more.
+        _ = self.permits.wait(timeout: .now() + .seconds(60))
     }
 
     /// Waits until one more call has come to the gate.

@@ -62,7 +62,9 @@ final class SimulatedFile: File {
     }
 
     func overwritePlacement(_ count: Int) throws(SystemError) -> OverwritePlacement {
-        self.fileSystem.state.withLock { $0.copiesOnWrite } ? .copyOnWrite : .inPlace
+        if !self.fileSystem.state.withLock({ $0.copiesOnWrite }) { return .inPlace }
+        _ = try self.write([UInt8](repeating: 0, count: count).span.bytes, at: 0)
+        return .copyOnWrite
     }
 
     private func synchronize(_ kind: SimulatedCall.Kind) throws(SystemError) {

@@ -80,6 +80,15 @@ extension SimulatedFileSystem {
         }
     }
 
+    /// Waits until so many calls of a kind on a path have failed, or the process has died.
+    /// - Returns: false when neither happened within 30 seconds.
+    package func wait(forFailures count: Int, of kind: SimulatedCall.Kind, path: String) -> Bool {
+        let path = SimulatedDisk.normalized(path)
+        return self.wait { calls in
+            count <= calls.count { $0.kind == kind && $0.errorCode != 0 && $0.path.contains(path) }
+        }
+    }
+
     /// Waits until so many segments have been prepared, the first one included, and their names are durable; or the
     /// process has died.
     /// - Returns: false when neither happened within 30 seconds.

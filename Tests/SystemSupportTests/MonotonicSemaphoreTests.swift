@@ -4,11 +4,11 @@ import Testing
 
 @Suite("Semaphore on the monotonic clock")
 struct MonotonicSemaphoreTests {
-    @Test func `a signal that came before is not lost, and counts once`() {
+    @Test func `a signal that came before is not lost, and counts once`() throws {
         let semaphore = MonotonicSemaphore()
         semaphore.signal()
         semaphore.signal()
-        semaphore.wait()
+        #expect(try TimeLimit.ends { semaphore.wait() })
         #expect(semaphore.wait(untilMonotonicNanoseconds: 0))
         #expect(!semaphore.wait(untilMonotonicNanoseconds: 0))
     }
@@ -21,10 +21,9 @@ struct MonotonicSemaphoreTests {
 
     @Test func `a deadline in the far future is one`() throws {
         let semaphore = MonotonicSemaphore()
-        let thread = try DedicatedThread.start(name: "signaller") { semaphore.signal() }
-        #expect(semaphore.wait(untilMonotonicNanoseconds: .max))
+        try DedicatedThread.start(name: "signaller") { semaphore.signal() }
+        #expect(try TimeLimit.ends { _ = semaphore.wait(untilMonotonicNanoseconds: .max) })
         #expect(MonotonicClock.deadline(inNanoseconds: .max) == .max)
-        thread.join()
     }
 
     @Test func `each signal ends one wait, of whichever thread`() throws {
@@ -39,7 +38,7 @@ struct MonotonicSemaphoreTests {
             }
         }
         for _ in 0..<2_000 { semaphore.signal() }
-        for thread in threads { thread.join() }
+        #expect(try TimeLimit.ends { for thread in threads { thread.join() } })
         #expect(passed.value.load(ordering: .relaxed) == 2_000)
         #expect(!semaphore.wait(untilMonotonicNanoseconds: 0))
     }

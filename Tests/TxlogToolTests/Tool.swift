@@ -1,6 +1,12 @@
 import Foundation
+import Glibc
 import KeyValueStore
 import TransactionLog
+
+/// A program that did not end.
+struct TooSlow: Error, CustomStringConvertible {
+    let description: String
+}
 
 /// One run of the program, the debug build beside the tests.
 struct Tool {
@@ -8,12 +14,15 @@ struct Tool {
     let output: String
     let error: String
 
+    private static let secondsToEnd = 60
+
+    /// - Parameter setting: a command of the shell that comes first, such as one that sets a limit.
     @discardableResult
-    init(_ arguments: String..., input: String? = nil) throws {
+    init(under setting: String = ":", _ arguments: String..., input: String? = nil) throws {
         let folder = TemporaryFolder()
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: Self.path)
-        process.arguments = arguments
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", "\(setting); exec \"$@\"", "sh", Self.path] + arguments
         for name in ["in", "out", "err"] {
             _ = FileManager.default.createFile(atPath: folder.file(name), contents: Data((input ?? "").utf8))
         }
@@ -25,8 +34,13 @@ struct Tool {
         try err?.truncate(atOffset: 0)
         process.standardOutput = out
         process.standardError = err
+        let ended = DispatchSemaphore(value: 0)
+        process.terminationHandler = { _ in ended.signal() }
         try process.run()
-        process.waitUntilExit()
+        if ended.wait(timeout: .now() + .seconds(Self.secondsToEnd)) != .success {
+            kill(process.processIdentifier, SIGKILL)
+            throw TooSlow(description: "txlog \(arguments) has not ended within \(Self.secondsToEnd) s")
+        }
         self.status = process.terminationStatus
         self.output = try String(contentsOfFile: folder.file("out"), encoding: .utf8)
         self.error = try String(contentsOfFile: folder.file("err"), encoding: .utf8)

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import KeyValueStore
 import Testing
 import TransactionLog
@@ -76,5 +77,28 @@ struct TxlogReadingTests {
         #expect(help.status == 0 && help.output.contains("EXIT CODES"))
         #expect(try Tool("--version").output.hasPrefix("txlog "))
         #expect(try Tool("--generate-completion-script", "bash").output.contains("txlog"))
+    }
+
+    /// A limit of the file size stands for a full disk.
+    @Test func `half an export does not stay`() throws {
+        let store = try MadeStore()
+        let file = store.folder.file("out.ndjson")
+        let run = try Tool(under: "ulimit -f 16", "export", store.path, "--output", file)
+        #expect(run.status == 4 && run.error == "txlog: write \(file): File too large (errno 27)\n", "\(run.error)")
+        #expect(!FileManager.default.fileExists(atPath: file))
+        // One that is there already is nobody else's to remove.
+        try Data("mine".utf8).write(to: URL(fileURLWithPath: file))
+        #expect(try Tool(under: "ulimit -f 16", "export", store.path, "--output", file).status == 4)
+        #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine")
+    }
+
+    @Test(.enabled(if: access("/usr/bin/strace", X_OK) == 0, "strace is not installed"))
+    func `nor does one that could not be made durable`() throws {
+        let store = try MadeStore()
+        let file = store.folder.file("out.ndjson")
+        let failing = #"set -- /usr/bin/strace -o /dev/null -e inject=fsync:error=EIO "$@""#
+        let run = try Tool(under: failing, "export", store.path, "--output", file)
+        #expect(run.status == 4 && run.error.contains("fsync \(file): Input/output error (errno 5)"), "\(run.error)")
+        #expect(!FileManager.default.fileExists(atPath: file))
     }
 }

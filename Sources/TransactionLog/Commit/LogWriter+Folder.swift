@@ -7,7 +7,6 @@ extension LogWriter {
         let isFirst = self.statistics.fail(error)
         self.hasLostFolder.store(true, ordering: .releasing)
         if isFirst { self.observer?.failed(stage: .folder, error) }
-        self.queue.poke()
     }
 }
 

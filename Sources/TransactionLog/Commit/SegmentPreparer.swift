@@ -108,7 +108,7 @@ final class SegmentPreparer: Sendable {
         let isWorking = self.state.withLock { state in
             state.isGivenUp = true
             // Until then there is none for the writer either, which must not wait for it.
-            state.failure = state.failure ?? SystemError(call: "statvfs", path: self.paths.directory, code: ENOSPC)
+            state.failure = state.failure ?? SystemError(.lent, path: self.paths.directory)
             return state.isWorking
         }
         if isWorking { self.idle.wait() }

@@ -10,7 +10,7 @@ package enum CompactionFailure: Error, CustomStringConvertible {
     case log(LogError)
 
     init(_ error: LogError) {
-        if case .system(let error) = error, error.isOutOfSpace || error.isShortWrite {
+        if case .system(let error) = error, error.isOutOfSpace {
             self = .diskFull(error)
         } else {
             self = .log(error)

@@ -94,16 +94,21 @@ final class CompactionReserve: Sendable {
     }
 
     /// Whether a segment may be prepared: the reserve comes first, but on a disk that has no room for it beside the
-    /// active segment and one that is prepared.
-    /// - Throws: `ENOSPC` when the space is for the reserve.
+    /// active segment and one that is prepared. One inode stays free for the next manifest, as the one that the old
+    /// manifest gives back could be taken before the file aside is made anew.
+    /// - Throws: `ENOSPC` when the space or the inode is for these.
     func check(forFileOf bytes: Int) throws(SystemError) {
-        let missing = self.isLent ? self.bytes : self.missingBytes
-        if missing == 0 { return }
+        let isLent = self.isLent
+        if !self.isWanted && !isLent { return }
+        let missing = isLent ? self.bytes : self.missingBytes
         let capacity = try self.fileSystem.capacity(self.paths.directory)
-        if !self.isLent {
-            if capacity.sizeBytes < self.bytes + 2 * UInt64(bytes) { return }
-            if capacity.availableBytes >= UInt64(bytes) + missing { return }
+        let inodes: UInt64 = missing == 0 ? 2 : 3
+        if let available = capacity.availableInodes, available < inodes {
+            throw SystemError(.inodes, path: self.paths.directory)
         }
+        if missing == 0 { return }
+        if !isLent && capacity.sizeBytes < self.bytes + 2 * UInt64(bytes) { return }
+        if !isLent && capacity.availableBytes >= UInt64(bytes) + missing { return }
         throw SystemError(
             .bytes(
                 neededBytes: UInt64(bytes) + missing, availableBytes: capacity.availableBytes, reservedBytes: missing),

@@ -120,7 +120,7 @@ package enum OverwritePlacement: String, Sendable, CaseIterable {
 }
 
 extension File {
-    /// Writes all of `bytes` or throws; a short write is an `EIO`, as nothing says what a second try would find.
+    /// Writes all of `bytes` or throws; a short write is an `ENOSPC`, as that is what stops a write early.
     func writeAll(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
         let written = unsafe try self.write(bytes.span.bytes, at: offset)
         if written != bytes.count { throw SystemError(call: SystemError.shortWrite, path: self.path, code: ENOSPC) }
@@ -181,10 +181,10 @@ extension FileSystem {
         try directory.synchronize()
         if !keepsAside { return }
         do {
-            let next = try self.open(aside, .createNew)
+            let next = try self.create(aside)
             defer { next.close() }
             try next.writeAll([UInt8](repeating: 0, count: bytes.count + 4_096), at: 0)
-        } catch  where error.isOutOfSpace || error.isShortWrite || error.isOutOfDescriptors {
+        } catch  where error.isOutOfSpace || error.isOutOfDescriptors {
             // Made by the next call then, if it can be.
         }
     }
@@ -192,7 +192,24 @@ extension FileSystem {
     private func openOrCreate(_ path: String) throws(SystemError) -> any File {
         do { return try self.open(path, .readWrite) } catch {
             if !error.isNotFound { throw error }
-            return try self.open(path, .createNew)
+            return try self.create(path)
+        }
+    }
+
+    /// Opens a new file.
+    /// - Throws: also `EEXIST`. Where inodes are what there is none of, the error says so.
+    func create(_ path: String) throws(SystemError) -> any File {
+        do { return try self.open(path, .createNew) } catch {
+            let directory = Self.parent(of: path)
+            if error.code != ENOSPC || !self.lacksInodes(directory) { throw error }
+            throw SystemError(.inodes, path: directory)
+        }
+    }
+
+    private func lacksInodes(_ directory: String) -> Bool {
+        do { return try self.capacity(directory).availableInodes == 0 } catch {
+            // Then the error that led here has to do.
+            return false
         }
     }
 }

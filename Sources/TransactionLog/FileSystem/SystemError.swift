@@ -81,6 +81,8 @@ package enum SpaceShortage: Equatable, Sendable, CustomStringConvertible {
     ///   - reservedBytes: of these, what is kept free for manifests and compactions.
     case bytes(neededBytes: UInt64, availableBytes: UInt64, reservedBytes: UInt64)
     case inodes
+    /// What was prepared is given to a compaction.
+    case lent
 
     package var description: String {
         switch self {
@@ -88,6 +90,8 @@ package enum SpaceShortage: Equatable, Sendable, CustomStringConvertible {
             "No space left on device: \(needed) bytes are needed, \(reserved) of them as a reserve, "
                 + "and \(available) are free"
         case .inodes: "No inodes left on device: the file system takes no further file, whatever space is free"
+        case .lent:
+            "No space left on device: that of the prepared segments is lent to a compaction, which gives back more"
         }
     }
 }

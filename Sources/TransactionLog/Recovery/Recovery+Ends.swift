@@ -59,7 +59,7 @@ extension Recovery {
     /// Does something that needs space, on a full disk with the space that was kept for compactions.
     private func findingSpace<Result>(_ body: () throws(SystemError) -> Result) throws(SystemError) -> Result {
         do { return try body() } catch {
-            if !error.isOutOfSpace && !error.isShortWrite { throw error }
+            if !error.isOutOfSpace { throw error }
             do { try self.fileSystem.remove(self.paths.reserve) } catch let other {
                 throw other.code == ENOENT ? error : other
             }

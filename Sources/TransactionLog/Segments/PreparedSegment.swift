@@ -52,7 +52,7 @@ struct PreparedSegment: Sendable {
         }
         // What an earlier try has left could not be removed then.
         do { try fileSystem.remove(path) } catch  where error.isNotFound {}
-        let file = try fileSystem.open(path, .createNew)
+        let file = try fileSystem.create(path)
         do throws(SystemError) {
             var offset = 0
             while offset < sizeBytes {

@@ -28,7 +28,7 @@ struct SegmentChain {
     private(set) var durableLength: UInt64
     /// False during an import, whose manifest comes last.
     private let writesManifest: Bool
-    /// Whether step 5 is still to be done.
+    /// Whether step 3 is still to be done.
     private(set) var owesManifest = false
     /// Size of the file. Frames past it make it longer.
     private(set) var fileBytes: UInt64
@@ -63,7 +63,7 @@ struct SegmentChain {
         !self.isSealed && self.offset + UInt64(2 * FrameHeader.byteCount) <= self.fileBytes
     }
 
-    var isEmpty: Bool { !self.isSealed && self.offset == UInt64(SegmentHeader.byteCount) }
+    var isEmpty: Bool { self.offset == UInt64(SegmentHeader.byteCount) }
 
     /// Begins a store with its first segment.
     init(

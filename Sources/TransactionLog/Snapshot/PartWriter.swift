@@ -32,7 +32,7 @@ struct PartWriter {
             kind: .part, storeID: storeID, sequence: UInt64(name.number), firstRevision: name.upTo,
             salt: .random(in: .min ... .max), syncModeCode: 0, createdNanoseconds: wallClockNanoseconds(),
             predecessor: .none)
-        self.file = try fileSystem.open(paths.unfinished(name), .createNew)
+        self.file = try fileSystem.create(paths.unfinished(name))
         do { try self.file.writeAll(self.header.encoded(), at: 0) } catch {
             // If it stays, the next start removes it.
             do { try fileSystem.remove(self.close()) } catch {}

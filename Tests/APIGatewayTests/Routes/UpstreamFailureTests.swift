@@ -65,14 +65,24 @@ import Testing
         }
     }
 
-    @Test func `does not answer before the client's own deadline, that counts for no circuit`() async throws {
+    @Test func `does not answer before the client's own deadline, that counts for no circuit, the gateway's does`()
+        async throws
+    {
         let upstream = FakeUpstream { _ in [] }
-        try await withGateway(timeoutMilliseconds: 60_000, upstream: upstream) { gateway in
-            for _ in 0..<30 {
-                let set = await gateway.set(key: [1], value: [2], timeoutMilliseconds: 5)
+        try await withGateway(timeoutMilliseconds: 60_000, breakerFailures: 3, upstream: upstream) { gateway in
+            for _ in 0..<6 {
+                let set = await gateway.set(key: [1], value: [2], timeoutMilliseconds: 50)
                 #expect(set.status == 504 && set.code == "upstream_timeout")
             }
+            #expect(upstream.requests.count == 6, "all of them waited for an answer")
             #expect(UpstreamCircuit.allCases.allSatisfy { gateway.monitor.circuit($0).state == .closed })
+        }
+        let silent = FakeUpstream { _ in [] }
+        try await withGateway(timeoutMilliseconds: 50, breakerFailures: 3, upstream: silent) { gateway in
+            for _ in 0..<3 {
+                #expect(await gateway.set(key: [1], value: [2], timeoutMilliseconds: 60_000).status == 504)
+            }
+            #expect(gateway.monitor.circuit(.writes).state != .closed)
         }
     }
 
@@ -225,11 +235,14 @@ import Testing
         try await withGateway(limits: limits, timeoutMilliseconds: 100, upstream: upstream) { gateway in
             async let first = gateway.set("1", "v")
             async let second = gateway.set("2", "v")
-            let applied = Set([await first.applied, await second.applied])
+            let applied = [await first.applied, await second.applied]
             #expect(await first.code == "upstream_timeout")
             #expect(await second.code == "upstream_timeout")
-            // The second is either given up in the queue, or sent when the first one's time was over.
-            #expect(applied == ["unknown", "no"] || upstream.requests.count == 2)
+            // The second is either given up in the queue, or sent when the first one's time was over; on a busy machine
+            // the first may not have been sent either.
+            let (sent, unsent) = (applied.count { $0 == "unknown" }, applied.count { $0 == "no" })
+            #expect(sent + unsent == 2)
+            #expect(upstream.requests.count <= sent)
         }
     }
 

@@ -203,6 +203,8 @@ final class ForwarderHarness: Sendable {
     ) async -> GatewayAnswer {
         await withCheckedContinuation { continuation in
             self.eventLoop.execute {
+                let pending = NIOLoopBound(PendingAnswer(continuation), eventLoop: self.eventLoop)
+                let limit = self.eventLoop.scheduleTask(in: .seconds(60)) { pending.value.giveUp() }
                 let request = HTTPRequest(
                     method: method,
                     path: "/api/any",
@@ -221,11 +223,29 @@ final class ForwarderHarness: Sendable {
                     request: RequestIdentity(id: request.id, trace: request.trace, isRecorded: true),
                     eventLoop: self.eventLoop
                 ) { response, outcome in
-                    continuation.resume(returning: GatewayAnswer(response, outcome))
+                    limit.cancel()
+                    pending.value.resume(GatewayAnswer(response, outcome))
                 }
                 action(self.parts.value.forwarder, request, responder)
             }
         }
+    }
+}
+
+/// Whoever waits for an answer, which comes once or not at all.
+private final class PendingAnswer {
+    private var continuation: CheckedContinuation<GatewayAnswer, Never>?
+
+    init(_ continuation: CheckedContinuation<GatewayAnswer, Never>) { self.continuation = continuation }
+
+    func resume(_ answer: GatewayAnswer) {
+        self.continuation?.resume(returning: answer)
+        self.continuation = nil
+    }
+
+    func giveUp() {
+        Issue.record("no answer within a minute")
+        self.resume(GatewayAnswer(status: 0, contentType: "", headers: [:], body: [], measures: [:], spans: []))
     }
 }
 

@@ -225,6 +225,30 @@ extension EndToEnd {
             #expect(text.contains("\nkv_events_total{kind=\"log_failed\"} 0\n"))
         }
 
+        @Test func `a start after a crash says where the log ends, and one after a stop has nothing to say`() throws {
+            let folder = try TemporaryFolder()
+            let first = try Services(folder: folder, withGateway: false)
+            #expect(try KeyValueClient(port: first.kvPort, through: .kvService).set([1], [1]).status == 200)
+            try first.kv.crash()
+            for isClean in [false, true] {
+                let services = try Services(folder: folder, withGateway: false)
+                let port = services.kvPort
+                let told = try AdminDocuments.events(port).first { $0.string("kind") == "unclean_stop" }
+                #expect((told == nil) == isClean)
+                let replay = try AdminDocuments.get(port, "/admin").object("replay")
+                #expect(replay.members["clean_shutdown"] as? Bool == isClean)
+                let text = try HTTPConnection(port: port).request("GET", "/metrics").text
+                #expect(text.contains("\nkv_log_clean_shutdown \(isClean ? 1 : 0)\n"))
+                #expect(text.contains("\nkv_events_total{kind=\"unclean_stop\"} \(isClean ? 0 : 1)\n"))
+                if let details = told?.object("details") {
+                    #expect(details.string("file") == "0000000000000001.log" && details.integer("revision") == 1)
+                    let time = details.string("last_frame_at")
+                    #expect(time?.hasSuffix("Z") == true && replay.string("last_frame_at") == time)
+                }
+                _ = try services.stop()
+            }
+        }
+
         @Test func `a reader that asks for what comes after a number gets just that`() throws {
             let services = try Services(withGateway: false)
             let port = services.kvPort

@@ -47,12 +47,12 @@ extension EndToEnd {
             let folder = try TemporaryFolder()
             let command = Dashboard.command(kv: service.port, "--interval 250ms --batch -n 4 --csv")
             let (ending, output) = try self.shell(
-                "trap '' XFSZ; ulimit -f 1; \(command) --record \(folder.file("recording"))", folder)
+                "ulimit -f 1; \(command) --record \(folder.file("recording"))", folder)
             #expect(ending == .exited(4))
             #expect(output.split(separator: "\n").count { $0.contains(",kv_get,") } == 4, "reports go on: \(output)")
             #expect(output.contains("kvtop: the recording ended: File too large"), "\(output)")
             let none = try self.shell(
-                "(trap '' XFSZ; ulimit -f 0; \(command) --record \(folder.file("none"))) 2>&1 | cat", folder)
+                "(ulimit -f 0; \(command) --record \(folder.file("none"))) 2>&1 | cat", folder)
             #expect(none.output.contains("cannot be written: File too large"), "\(none.output)")
             #expect(!FileManager.default.fileExists(atPath: folder.file("none")), "its name is free for another try")
         }
@@ -114,6 +114,16 @@ extension EndToEnd {
                 #expect(fields[2] == "up" && (Double(fields[6]) ?? -1) > 0, "\(row)")
                 #expect((0.2...30).contains(Double(fields[4]) ?? -1), "the window: \(row)")
             }
+        }
+
+        /// The head comes at once, and not all of the body.
+        @Test func `an answer that does not come to its end is waited for no longer than a poll has time`() throws {
+            let service = try FakeKVService()
+            service.state.withLock { $0.keepsBodyBack = true }
+            let folder = try TemporaryFolder()
+            let (ending, output) = try self.shell(
+                Dashboard.command(kv: service.port, "--interval 250ms --once"), folder)
+            #expect(ending == .exited(2) && output.contains("timed out"), "\(ending): \(output)")
         }
 
         @Test func `a service that takes longer to answer than the interval is up`() throws {

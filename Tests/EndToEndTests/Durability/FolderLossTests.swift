@@ -26,8 +26,11 @@ extension EndToEnd {
             #expect(["no", "unknown"].contains(try refusal.json.string("applied")))
             #expect(try client.set([2], [2]).json.string("applied") == "no")
             #expect(try client.get([1]).status == 200)
-            let readiness = try client.connection.request("GET", "/readyz")
-            #expect(readiness.status == 503)
+            // Writes are refused first, and then it is told.
+            let readiness = try Poll.until("the service is not ready", seconds: 10) { () -> HTTPAnswer? in
+                let answer = try client.connection.request("GET", "/readyz")
+                return answer.status == 503 ? answer : nil
+            }
             let told = try #require(readiness.json.string("reason"))
             #expect(told.hasPrefix("the data folder was removed or replaced: stat \(folder.file("kv"))"), "\(told)")
             #expect(told.contains(reason), "\(told)")
@@ -38,13 +41,18 @@ extension EndToEnd {
             let metrics = try client.connection.request("GET", "/metrics").text
             #expect(metrics.contains("kv_log_failures_total{stage=\"folder\"} 1"))
             #expect(metrics.contains("kv_log_state{state=\"failed\"} 1"))
-            _ = try service.stop()
+            // Writes were refused: that is no clean end.
+            #expect(try service.stop() == .exited(1))
         }
 
         @Test func `by rm -rf`() throws {
             let folder = try TemporaryFolder()
             try self.expectRefusals(folder, reason: "No such file or directory") { folder in
-                try Command.run("rm", "-rf", folder.file("kv"))
+                // The log's threads may make a file in it meanwhile.
+                _ = try Poll.until("the folder is gone") {
+                    try? Command.run("rm", "-rf", folder.file("kv"))
+                    return access(folder.file("kv"), F_OK) == 0 ? nil : true
+                }
             }
         }
 
@@ -52,17 +60,18 @@ extension EndToEnd {
             .enabled(
                 if: MountedFolder.memoryRefusal == nil,
                 "no file system in memory can be mounted: \(MountedFolder.memoryRefusal ?? "")"),
-            arguments: ["unmounted", "mounted over"])
+            arguments: ["unmounted", "mounted over", "mounted over by another volume"])
         func `as a volume that is`(_ fate: String) throws {
             let folder = try TemporaryFolder()
             let volume = try MountedFolder(memory: folder.file("kv"), megabytes: 64)
             let other = try TemporaryFolder()
             let cover = Cover()
             try self.expectRefusals(folder, reason: "it was replaced while in use") { folder in
-                if fate == "unmounted" {
-                    try Command.run("umount", "--lazy", volume.path)
-                } else {
-                    cover.mounted = try MountedFolder(folder.file("kv"), ["--bind", other.path])
+                switch fate {
+                case "unmounted": try Command.run("umount", "--lazy", volume.path)
+                case "mounted over": cover.mounted = try MountedFolder(folder.file("kv"), ["--bind", other.path])
+                // The roots of two file systems of a kind have the same inode.
+                default: cover.mounted = try MountedFolder(memory: folder.file("kv"), megabytes: 64)
                 }
             }
             try cover.mounted?.unmount()
@@ -93,6 +102,41 @@ extension EndToEnd {
             }
             try bound.unmount()
             _ = try services.stop()
+        }
+
+        /// Runs a start with strace, which answers calls for it and is not its parent.
+        private func start(_ folder: TemporaryFolder, _ arguments: String...) throws -> ServiceProcess {
+            let trace = ["/usr/bin/strace", "-D", "-f", "-o", "/dev/null", "-e", "signal=none"]
+            return try Services.startKV(in: folder, wrapper: trace + arguments)
+        }
+
+        @Test(.enabled(if: access("/usr/bin/strace", X_OK) == 0, "strace is not installed"))
+        func `where no file can be locked a start is refused, where only folders cannot it is not`() throws {
+            let folder = try TemporaryFolder()
+            let refused = try self.start(folder, "-e", "inject=flock:error=EOPNOTSUPP")
+            #expect(try refused.child.waitForEnd() == .exited(74), "\(refused.child.output)")
+            let error = try refused.waitForLog("cannot start").string("error")
+            #expect(
+                error?.hasPrefix("flock \(folder.file("kv"))/LOCK: Operation not supported") == true, "\(error ?? "")")
+            let traced = try self.start(folder, "-e", "inject=flock:error=EOPNOTSUPP:when=1")
+            try traced.waitUntilReady(port: try traced.waitForPort())
+            let second = try Services.startKV(in: folder)
+            #expect(try second.child.waitForEnd() == .exited(75))
+            #expect(try traced.stop() == .exited(0))
+        }
+
+        @Test(.enabled(if: access("/usr/bin/strace", X_OK) == 0, "strace is not installed"))
+        func `a disk without room for the file LOCK does not keep a folder from being locked`() throws {
+            let folder = try TemporaryFolder()
+            let first = try Services(folder: folder, withGateway: false)
+            _ = try first.stop()
+            #expect(unlink(folder.file("kv/LOCK")) == 0)
+            let traced = try self.start(folder, "-P", "LOCK", "-e", "inject=openat:error=ENOSPC")
+            try traced.waitUntilReady(port: try traced.waitForPort())
+            #expect(access(folder.file("kv/LOCK"), F_OK) != 0)
+            let second = try Services.startKV(in: folder)
+            #expect(try second.child.waitForEnd() == .exited(75))
+            #expect(try traced.stop() == .exited(0))
         }
     }
 }

@@ -47,7 +47,7 @@ final class ChildProcess: Sendable {
     func pause() throws {
         self.signal(SIGSTOP)
         let threads = "/proc/\(self.pid)/task"
-        try Poll.until("all threads of process \(self.pid) have stopped") {
+        _ = try Poll.until("all threads of process \(self.pid) have stopped") {
             let states = try FileManager.default.contentsOfDirectory(atPath: threads).compactMap { thread in
                 // After the name, which is in parentheses and may have any in it.
                 try? FileText.text("\(threads)/\(thread)/stat").split(separator: ")").last?.dropFirst().first

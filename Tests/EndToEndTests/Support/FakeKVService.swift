@@ -16,6 +16,8 @@ final class FakeKVService: Sendable {
         var requests = 0
         /// Each answer takes so long to come.
         var delayMilliseconds: UInt32 = 0
+        /// Whether only the first byte of a body is sent, and the connection is kept until the client closes it.
+        var keepsBodyBack = false
         /// `last_error` of the log.
         var logError: String?
     }
@@ -73,7 +75,13 @@ final class FakeKVService: Sendable {
         usleep(self.state.withLock { $0.delayMilliseconds } * 1_000)
         let text =
             "HTTP/1.1 \(status) Status\r\nContent-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n\(body)"
-        _ = send(connection, text, text.utf8.count, Int32(MSG_NOSIGNAL))
+        let keepsBodyBack = self.state.withLock { $0.keepsBodyBack }
+        let count = text.utf8.count - (keepsBodyBack ? body.utf8.count - 1 : 0)
+        _ = send(connection, text, count, Int32(MSG_NOSIGNAL))
+        if !keepsBodyBack { return }
+        timeout.tv_sec = 20
+        setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        _ = read(connection, &chunk, chunk.count)
     }
 
     private func answer(_ request: String) -> (status: Int, body: String) {

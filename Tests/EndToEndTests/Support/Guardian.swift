@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import Testing
 
 /// Kills the processes that tests started, and unmounts what they mounted, if the test process dies before it has done
 /// so itself.
@@ -15,6 +16,8 @@ final class Guardian: Sendable {
         guard Glibc.pipe(&ends) == 0 else { fatalError("pipe: \(errno)") }
         // No child may hold the writing end, else the pipe would not end with this process.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        // A guardian that does not read must not hold up the tests.
+        _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
         let script = """
             pids=' '
             mounts=' '
@@ -56,7 +59,12 @@ final class Guardian: Sendable {
         self.tell("u \(path)\n")
     }
 
+    /// A line is less than `PIPE_BUF`: it is written whole or not at all.
     private func tell(_ line: String) {
-        _ = write(self.pipe, line, line.utf8.count)
+        var room = pollfd(fd: self.pipe, events: Int16(POLLOUT), revents: 0)
+        guard poll(&room, 1, 10_000) == 1, write(self.pipe, line, line.utf8.count) == line.utf8.count else {
+            Issue.record("the guardian does not take '\(line)': errno \(errno)")
+            return
+        }
     }
 }

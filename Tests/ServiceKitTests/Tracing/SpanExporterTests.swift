@@ -216,15 +216,21 @@ private struct Recorder: LogHandler {
     }
 }
 
-/// Holds the exporter's thread, which may block.
+/// Holds the exporter's thread, which may block, for a minute at most.
 private final class ThreadGate: @unchecked Sendable {
     private let lock = ThreadLock()
     private var isOpen = false
 
     func wait() {
+        let end = MonotonicClock.deadline(inNanoseconds: 60_000_000_000)
         self.lock.lock()
-        while !self.isOpen { self.lock.wait() }
-        self.lock.unlock()
+        defer { self.lock.unlock() }
+        while !self.isOpen {
+            if !self.lock.wait(untilMonotonicNanoseconds: end) {
+                Issue.record("nobody opens the gate")
+                return
+            }
+        }
     }
 
     func open() {

@@ -104,7 +104,7 @@ struct DurabilityOrderTests {
         let waiting = open.submit([numbered(3), numbered(4)])
         let closer = try DedicatedThread.start(name: "closer") { open.log.close() }
         gate.open()
-        closer.join()
+        #expect(try TimeLimit.ends { closer.join() })
         #expect((tickets + waiting).map(\.current) == [.committed(2), .committed(3), .committed(4)])
         #expect(open.commit(numbered(5)) == .refused(.closed))
         let recovered = try Recovered(fileSystem.crash(seed: 0))

@@ -117,4 +117,22 @@ struct FailureTests {
             #expect(recovered.transactions == (1...3).map { numbered($0, valueBytes: 1000) })
         }
     }
+
+    @Test func `a compaction of a log that has failed writes nothing into it any more`() throws {
+        let (fileSystem, observer) = (SimulatedFileSystem(), RecordingObserver())
+        let open = try OpenLog(fileSystem, CompactionTests.configuration(), observer: observer)
+        for number in 1...20 { open.commit(numbered(number % 3, valueBytes: 900)) }
+        #expect(fileSystem.waitForPrepared(open.log.statistics.segments.count + 2))
+        fileSystem.inject(.error(EIO), on: .fdatasync, path: ".log")
+        guard case .refused(.failed)? = open.commit(numbered(1)) else {
+            Issue.record("no failure")
+            return open.log.close()
+        }
+        let before = fileSystem.callCount
+        #expect(try CompactionTests.compact(open, observer).error != nil)
+        open.log.close()
+        let kinds: [SimulatedCall.Kind] = [.write, .fdatasync, .fsync, .rename, .truncate]
+        let calls = fileSystem.calls.filter { $0.number > before && kinds.contains($0.kind) }
+        #expect(calls.filter { $0.path.hasSuffix(".log") || $0.path.contains("MANIFEST") } == [])
+    }
 }

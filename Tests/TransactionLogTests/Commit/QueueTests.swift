@@ -80,7 +80,7 @@ struct QueueTests {
             case .closed: break consuming
             }
         }
-        closer.join()
+        #expect(try TimeLimit.ends { closer.join() })
         #expect(seen.count == 20_000)
         for producer in 0..<4 {
             let own = seen.filter { $0 / 5000 == producer }

@@ -1,4 +1,5 @@
 import Glibc
+import SimulatedStorage
 import Testing
 
 @testable import TransactionLog
@@ -132,8 +133,9 @@ struct FolderLockTests {
         let lock = try self.fileSystem.lock(self.folder, owner: "me")
         let moved = "\(self.temporary.path)/moved"
         try self.fileSystem.rename(self.folder, to: moved)
-        try self.fileSystem.createDirectory(self.folder)
         let held = lock.fileSystem
+        #expect(try held.capacity(self.folder).sizeBytes > 0)
+        try self.fileSystem.createDirectory(self.folder)
         let file = try held.open("\(self.folder)/a", .createNew)
         try held.rename("\(self.folder)/a", to: "\(self.folder)/b")
         try held.createDirectory("\(self.folder)/c")
@@ -141,11 +143,36 @@ struct FolderLockTests {
         #expect(try held.list(self.folder).sorted() == ["LOCK", "b", "c"])
         #expect(try self.fileSystem.list(moved).sorted() == ["LOCK", "b", "c"])
         #expect(try self.fileSystem.list(self.folder) == [])
-        #expect(try held.capacity(self.folder).sizeBytes > 0)
         try held.remove("\(self.folder)/b")
         #expect(try self.fileSystem.list(moved).sorted() == ["LOCK", "c"])
         file.close()
         lock.unlock()
         rmdir("\(moved)/c")
+    }
+
+    @Test func `a log whose folder was moved goes on there, and leaves alone what took its place`() throws {
+        var configuration = self.configuration()
+        configuration.watchMilliseconds = 1_000_000
+        let open = try OpenLog(self.fileSystem, configuration)
+        #expect(open.waitForPrepared())
+        let moved = "\(self.temporary.path)/moved"
+        try self.fileSystem.rename(self.folder, to: moved)
+        try self.fileSystem.createDirectory(self.folder)
+        // Over three segments.
+        for number in 1...9 {
+            #expect(open.commit(numbered(number % 3, valueBytes: 20_000)) == .committed(UInt64(number)))
+        }
+        open.log.close()
+        #expect(try self.fileSystem.list(self.folder) == [])
+        let again = try OpenLog(self.fileSystem, self.configuration(moved))
+        #expect(again.client.values.count == 3 && again.report.lastRevision == 9)
+        again.log.close()
+    }
+
+    @Test func `is let go when the start fails`() throws {
+        let fileSystem = SimulatedFileSystem()
+        fileSystem.inject(.error(EIO), on: .list)
+        #expect(throws: LogError.self) { try OpenLog(fileSystem) }
+        try OpenLog(fileSystem).log.close()
     }
 }

@@ -108,7 +108,7 @@ struct PosixFileSystemTests {
         let isOver = ended.wait(timeout: .now() + .seconds(10)) == .success
         // A writer, for one that waits.
         let descriptor = unsafe open(fifo, O_RDWR | O_CLOEXEC)
-        opener.join()
+        #expect(try TimeLimit.ends { opener.join() })
         close(descriptor)
         return isOver
     }
@@ -186,6 +186,28 @@ struct PosixFileSystemTests {
         let capacity = try self.fileSystem.capacity(self.folder.path)
         #expect(capacity.sizeBytes > 0)
         #expect(capacity.availableBytes <= capacity.sizeBytes)
+        // What is kept for root is not available.
+        var status = statvfs()
+        #expect(unsafe statvfs(self.folder.path, &status) == 0)
+        let (available, kept) = (UInt64(status.f_bavail), UInt64(status.f_bfree - status.f_bavail))
+        if kept > 0 { #expect(capacity.availableBytes < (available + kept / 2) * UInt64(status.f_frsize)) }
+        // No number of files is no lack of them.
+        #expect(try self.fileSystem.capacity("/proc").availableInodes == nil)
+    }
+
+    @Test(arguments: [nil, "/dev/shm"]) func `where a file lies says where its overwrites go`(folder: String?) throws {
+        let path = folder.map { "\($0)/txlog-test-\(getpid())" } ?? self.path("f")
+        let file = try self.fileSystem.openRegular(path, O_RDWR | O_CREAT | O_EXCL)
+        defer { file.close() }
+        try self.fileSystem.remove(path)
+        try file.writeAll([UInt8](repeating: 0, count: 8_192), at: 0)
+        try file.synchronize()
+        let placement = try file.overwritePlacement(4_096)
+        print("\(path): \(FileSystemType.name(file.descriptor) ?? "?"), \(placement)")
+        switch FileSystemType.name(file.descriptor) {
+        case "ext4", "xfs", "tmpfs": #expect(placement == .inPlace)
+        default: break
+        }
     }
 
     @Test func `a go log is imported from a real folder`() throws {

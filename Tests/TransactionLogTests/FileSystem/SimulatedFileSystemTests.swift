@@ -142,4 +142,16 @@ struct SimulatedFileSystemTests {
         #expect(fileSystem.crash(seed: 1).files == ["f"])
         #expect(fileSystem.calls.map(\.kind) == [.open, .write])
     }
+
+    @Test func `a write that stops early is lack of space, and says what may have stopped it`() throws {
+        let fileSystem = SimulatedFileSystem()
+        let file = try fileSystem.open("f", .createNew)
+        fileSystem.inject(.shortWrite(1), on: .write)
+        let error = #expect(throws: SystemError.self) { try file.writeAll([1, 2], at: 0) }
+        #expect(error?.isOutOfSpace == true)
+        #expect(
+            error?.description
+                == "pwrite f: the write stopped early, as it does where a disk, a quota or a limit of the file size "
+                + "leaves no room (errno 28)")
+    }
 }

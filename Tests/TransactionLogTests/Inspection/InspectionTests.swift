@@ -59,6 +59,19 @@ struct InspectionTests {
         #expect(try Recovered(fileSystem).transactions == Array(maker.transactions.prefix(24)))
     }
 
+    @Test func `without a manifest, segments that a snapshot has replaced are leftovers`() throws {
+        let (fileSystem, _) = try StartFolder.replacedSegmentsLeft.make()
+        let before = try Self.inspect(fileSystem)
+        let replaced = before.leftovers.filter { $0.hasSuffix(".log") }.sorted()
+        #expect(!before.isDamaged && replaced.count > 2)
+        fileSystem.delete("\(storeDirectory)/MANIFEST")
+        // A gap, as the removal of the others had begun.
+        fileSystem.delete("\(storeDirectory)/\(replaced.last!)")
+        let found = try Self.inspect(fileSystem)
+        #expect(found.leftovers.filter { $0.hasSuffix(".log") }.sorted() == Array(replaced.dropLast()))
+        #expect(found.damage == [.manifestMissing])
+    }
+
     @Test func `of any flipped bit says what a start says, and after a repair a start finds a prefix`() throws {
         let seed = UInt64.random(in: .min ... .max)
         print("seed \(seed)")

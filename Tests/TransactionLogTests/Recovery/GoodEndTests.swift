@@ -44,9 +44,14 @@ struct GoodEndTests {
         var maker = try LogMaker()
         try maker.write(numbered(1))
         try maker.control(.cleanShutdown)
-        #expect(try Recovered(maker.fileSystem.kill()).report.wasCleanShutdown)
+        let closed = try Recovered(maker.fileSystem.kill()).report
+        #expect(closed.wasCleanShutdown && closed.uncleanEnd == nil)
         try maker.control(.heartbeat)
-        #expect(try !Recovered(maker.fileSystem.kill()).report.wasCleanShutdown)
+        let killed = try Recovered(maker.fileSystem.kill()).report
+        #expect(!killed.wasCleanShutdown)
+        let end = try #require(killed.uncleanEnd)
+        #expect(end.file == "\(maker.chain.name)" && end.offset == maker.chain.offset && end.lastRevision == 1)
+        #expect(end.lastFrameNanoseconds <= wallClockNanoseconds())
         try maker.write(numbered(2))
         #expect(try Recovered(maker.fileSystem.kill()).transactions == maker.transactions)
     }

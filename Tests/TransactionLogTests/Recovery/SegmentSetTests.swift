@@ -1,3 +1,4 @@
+import Glibc
 import SimulatedStorage
 import Testing
 
@@ -206,5 +207,96 @@ struct SegmentSetTests {
         later.install("\(storeDirectory)/\(SegmentName(sequence: 2, firstRevision: 1))", later.contents(path)!)
         #expect(Recovered.corruption(later)?.reason == .manifestMissing)
         #expect(try Recovered(fileSystem).transactions == [])
+    }
+
+    /// A log whose last segment was begun while there was no space for the manifest.
+    private static func unlisted() throws -> LogMaker {
+        var maker = try LogMaker()
+        try maker.write(numbered(1))
+        maker.fileSystem.inject(.error(ENOSPC), on: .open, path: "MANIFEST.tmp")
+        try maker.rotate()
+        return maker
+    }
+
+    @Test func `a segment that no manifest lists and that is of a newer version is refused as such`()
+        throws
+    {
+        let maker = try Self.unlisted()
+        var newer = maker.fileSystem.contents(maker.segmentPath)!
+        newer.storeLittleEndian(UInt32(2), at: 8)
+        newer.storeLittleEndian(CRC32C.of(newer, in: 0..<4092), at: 4092)
+        let fileSystem = maker.fileSystem.kill()
+        fileSystem.install(maker.segmentPath, newer)
+        do {
+            _ = try Recovered(fileSystem)
+            Issue.record("it was not refused")
+        } catch {
+            guard case .unsupported = error else { throw error }
+        }
+        #expect(fileSystem.contents(maker.segmentPath) == newer)
+    }
+
+    @Test func `prepared files are adopted in their order and if they are as new ones would be, and removed else`()
+        throws
+    {
+        let path = { (sequence: UInt64) in "\(storeDirectory)/\(SegmentFileName(sequence: sequence))" }
+        let zeros = [UInt8](repeating: 0, count: 16_384)
+        for (first, second, left) in [
+            (zeros, zeros, [true, true]), (nil, zeros, [false, false]), (zeros + [0], zeros, [false, false]),
+            (zeros, Array(zeros.dropLast()), [true, false]), ([0, 1] + zeros.dropLast(2), zeros, [false, false]),
+        ] as [([UInt8]?, [UInt8], [Bool])] {
+            let fileSystem = try LogMaker().fileSystem.kill()
+            if let first { fileSystem.install(path(2), first) }
+            fileSystem.install(path(3), second)
+            _ = try Recovered(fileSystem)
+            #expect([2, 3].map { fileSystem.contents(path($0)) != nil } == left)
+        }
+    }
+
+    @Test func `a start that finds no space to go on in the next segment seals the last one`() throws {
+        var maker = try LogMaker()
+        try maker.write(numbered(1))
+        let fileSystem = maker.fileSystem.kill()
+        fileSystem.setCapacity(bytes: fileSystem.files.reduce(0) { $0 + fileSystem.contents($1)!.count })
+        // Frames of another sync mode must not follow.
+        let recovered = try Recovered(fileSystem, testConfiguration(syncMode: .never))
+        #expect(recovered.chain.isSealed && recovered.chain.name.sequence == 1)
+    }
+
+    @Test func `without a manifest, what the snapshot has replaced is what it holds to the last revision`() {
+        for (upTo, unlisted) in [(9, [2, 4]), (10, [4])] as [(UInt64, [UInt64])] {
+            var folder = LogFolder(names: ["\(PartName(upTo: upTo, number: 1))"])
+            folder.segments = [(1, 1), (2, 10), (4, 11)].map { SegmentName(sequence: $0, firstRevision: $1) }
+            #expect(folder.unlistedSegments.map(\.sequence) == unlisted)
+        }
+    }
+
+    /// Only a file with nothing in it is one that waits to become a segment.
+    @Test func `a segment that is not listed yet and whose header is damaged refuses the start, and stays`() throws {
+        var maker = try Self.unlisted()
+        try maker.write(numbered(2))
+        for offset in [0, 8, 40, 100, SegmentHeader.byteCount - 1] {
+            let fileSystem = maker.fileSystem.kill()
+            fileSystem.patch(maker.segmentPath, at: offset, [fileSystem.contents(maker.segmentPath)![offset] ^ 1])
+            let files = fileSystem.files
+            #expect(Recovered.corruption(fileSystem)?.file == "\(maker.chain.name)", "\(offset)")
+            #expect(fileSystem.files == files)
+        }
+        let erased = maker.fileSystem.kill()
+        erased.patch(maker.segmentPath, at: 0, [UInt8](repeating: 0, count: SegmentHeader.byteCount))
+        #expect(Recovered.corruption(erased)?.file == "\(maker.chain.name)")
+    }
+
+    @Test func `what a crash has left of files in the making is removed, whatever their number`() throws {
+        let (maker, _) = try Self.log()
+        let fileSystem = maker.fileSystem.kill()
+        let part = PartName(upTo: 7, number: 3)
+        let left = ["0000000000000009.log.prepared", "segment-3.prepared", "\(part)\(LogPaths.unfinishedSuffix)"]
+        for name in left { fileSystem.install("\(storeDirectory)/\(name)", [1, 2, 3]) }
+        fileSystem.install("\(storeDirectory)/somebody's.tmp", [1])
+        let report = try Recovered(fileSystem).report
+        let names = fileSystem.files.map { $0.split(separator: "/").last! }
+        #expect(names.filter { left.contains(String($0)) } == [])
+        #expect(report.unknownFiles == ["somebody's.tmp"] && names.contains("somebody's.tmp"))
     }
 }

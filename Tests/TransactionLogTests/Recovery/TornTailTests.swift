@@ -128,4 +128,43 @@ struct TornTailTests {
             #expect(recovered.report.tornTail?.bytes == UInt64(length - range.lowerBound))
         }
     }
+
+    /// Those bytes are no acknowledged write, but evidence of what has happened.
+    @Test func `a crash at any call of the start leaves the torn bytes in the segment or in a whole copy`() throws {
+        let (made, maker) = try Self.torn(.zerosInside)
+        let start = maker.frames.last!.range.lowerBound
+        let segment = made.contents(maker.segmentPath)![start...]
+        let torn = Array(segment[...segment.lastIndex { $0 != 0 }!])
+        let whole = made.kill()
+        _ = try Recovered(whole)
+        for call in 1...whole.callCount {
+            let fileSystem = made.kill()
+            fileSystem.die(atCall: call)
+            _ = try? Recovered(fileSystem)
+            for seed in 0..<20 as Range<UInt64> {
+                let left = fileSystem.crash(seed: seed)
+                let isThere = left.contents(maker.segmentPath)![start...].starts(with: torn)
+                let copies = left.files.filter { $0.hasSuffix(".torn") }.filter { left.contents($0) == torn }
+                #expect(isThere || !copies.isEmpty, "call \(call), seed \(seed)")
+                // Where they are in the segment still, they are told from its seal.
+                let again = try Recovered(left)
+                #expect(again.transactions == Array(maker.transactions.dropLast()), "call \(call), seed \(seed)")
+            }
+        }
+    }
+
+    @Test func `a copy of the torn bytes that could not be finished does not stay`() throws {
+        let (fileSystem, _) = try Self.torn(.random)
+        fileSystem.inject(.shortWrite(100), on: .write, path: ".torn", times: nil)
+        #expect(throws: LogError.self) { try Recovered(fileSystem) }
+        #expect(!fileSystem.files.contains { $0.hasSuffix(".torn") })
+        fileSystem.clearFaults()
+        // On a full disk the reserve makes room for it.
+        fileSystem.install("\(storeDirectory)/\(LogPaths.reserveName)", [0])
+        fileSystem.inject(.shortWrite(100), on: .write, path: ".torn")
+        let report = try Recovered(fileSystem).report
+        #expect(fileSystem.files.filter { $0.hasSuffix(".torn") }.count == 1)
+        let kept = try #require(report.tornTail)
+        #expect(fileSystem.contents("\(storeDirectory)/\(kept.quarantined)")?.count == Int(kept.bytes))
+    }
 }

@@ -1,0 +1,102 @@
+import Glibc
+import SimulatedStorage
+import SystemSupport
+import Testing
+
+@testable import TransactionLog
+
+@Suite("Commit: files for the next segments")
+struct SegmentPreparerTests {
+    private let fileSystem = SimulatedFileSystem()
+
+    private func preparer(segmentBytes: Int = 8192, retryMilliseconds: Int = 2) throws -> SegmentPreparer {
+        var configuration = testConfiguration(segmentBytes: segmentBytes)
+        configuration.prepareRetryMilliseconds = retryMilliseconds
+        try self.fileSystem.createDirectories(configuration.directory)
+        let reserve = CompactionReserve(
+            fileSystem: self.fileSystem, paths: LogPaths(directory: configuration.directory), bytes: 8192,
+            isWanted: false)
+        let preparer = SegmentPreparer(
+            fileSystem: self.fileSystem, configuration: configuration, reserve: reserve, prepared: [], after: 1,
+            onPlacement: { _ in }, onChange: { _ in })
+        try preparer.start()
+        return preparer
+    }
+
+    private static func wait(until condition: () -> Bool) -> Bool {
+        let end = monotonicNanoseconds() + 30_000_000_000
+        while !condition() {
+            if monotonicNanoseconds() > end { return false }
+            usleep(200)
+        }
+        return true
+    }
+
+    private var names: [String] { self.fileSystem.files.map { String($0.split(separator: "/").last!) } }
+
+    @Test func `what is given up is gone but for one file, until files are made again`() throws {
+        let preparer = try self.preparer()
+        defer { preparer.stop() }
+        #expect(Self.wait { preparer.readyCount == 2 })
+        try preparer.giveUp()
+        #expect(preparer.readyCount == 1)
+        #expect(self.names == ["0000000000000002.log"])
+        let last = try preparer.take(leaving: 0)
+        #expect(last.name.sequence == 2)
+        last.file.close()
+        // The writer does not wait for a file that nobody makes.
+        try #require(preparer.exhaustion?.code == ENOSPC)
+        let error = #expect(throws: SystemError.self) { try preparer.take(leaving: 0) }
+        #expect(error?.code == ENOSPC)
+        #expect(preparer.readyCount == 0)
+        preparer.resume()
+        #expect(Self.wait { preparer.readyCount == 2 })
+        for sequence in [3, 4] as [UInt64] {
+            let next = try preparer.take(leaving: 0)
+            #expect(next.name.sequence == sequence)
+            next.file.close()
+        }
+        #expect(preparer.exhaustion == nil)
+    }
+
+    @Test func `giving up waits for the file in the making, and that for its piece alone`() throws {
+        let gate = self.fileSystem.gate(on: .write, path: "2.log.prepared")
+        let preparer = try self.preparer(segmentBytes: 3 << 20)
+        defer { preparer.stop() }
+        #expect(gate.waitForArrival())
+        let fileSystem = self.fileSystem
+        let giver = try DedicatedThread.start(name: "giver") {
+            do { try preparer.giveUp() } catch { Issue.record("\(error)") }
+            fileSystem.mark("given up")
+        }
+        #expect(Self.wait { preparer.exhaustion != nil })
+        #expect(!fileSystem.calls.contains { $0.kind == .mark })
+        gate.open()
+        giver.join()
+        #expect(self.names == [])
+        let calls = fileSystem.calls.filter { $0.kind == .write || $0.kind == .remove || $0.kind == .mark }
+        #expect(calls.map(\.kind) == [.remove, .write, .remove, .mark])
+        #expect(preparer.exhaustion?.code == ENOSPC)
+    }
+
+    @Test(arguments: [SimulatedCall.Kind.write, .fsync, .rename, .directorySync])
+    func `a file that could not be made keeps no space`(kind: SimulatedCall.Kind) throws {
+        // The folder has been made by then.
+        try self.fileSystem.createDirectories(storeDirectory)
+        self.fileSystem.inject(.error(EIO), on: kind, path: kind == .directorySync ? "kv" : "2.log")
+        let preparer = try self.preparer(retryMilliseconds: 1_000_000)
+        defer { preparer.stop() }
+        #expect(Self.wait { preparer.exhaustion != nil })
+        #expect(self.names == [])
+    }
+
+    @Test func `what could not be removed is no hindrance`() throws {
+        self.fileSystem.inject(.error(ENOSPC), on: .write, path: "2.log.prepared")
+        // The first call looks for what an earlier try has left.
+        self.fileSystem.inject(.error(EIO), on: .remove, path: "2.log.prepared", skipping: 1)
+        let preparer = try self.preparer()
+        defer { preparer.stop() }
+        #expect(Self.wait { preparer.readyCount == 2 })
+        #expect(self.names == ["0000000000000002.log", "0000000000000003.log"])
+    }
+}

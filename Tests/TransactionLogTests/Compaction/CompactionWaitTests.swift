@@ -1,0 +1,96 @@
+import Glibc
+import SimulatedStorage
+import Testing
+
+@testable import TransactionLog
+
+/// What compactions wait for, and for how long.
+@Suite("Compaction: pauses and further tries")
+struct CompactionWaitTests {
+    private static let garbage = 20
+
+    /// A log that is mostly garbage, with one record that stays as it is.
+    private func open(
+        _ fileSystem: SimulatedFileSystem, _ observer: RecordingObserver,
+        _ change: (inout CompactionPolicy) -> Void = { _ in }
+    ) throws -> OpenLog {
+        var configuration = CompactionTests.configuration()
+        change(&configuration.compaction)
+        let open = try OpenLog(fileSystem, configuration, observer: observer)
+        for number in 1...Self.garbage {
+            let change = numbered(number == 1 ? 99 : number % 2, valueBytes: 900)
+            #expect(open.commit(change) == .committed(UInt64(number)))
+        }
+        return open
+    }
+
+    @Test func `after each failure the next try is further away`() throws {
+        let (fileSystem, observer) = (SimulatedFileSystem(), RecordingObserver())
+        let open = try self.open(fileSystem, observer)
+        fileSystem.inject(.error(EIO), on: .write, path: ".snapshot", times: nil)
+        for minutes in [1, 2, 4, 8, 16, 32, 60, 60] as [UInt64] {
+            let began = monotonicNanoseconds()
+            #expect(try CompactionTests.compact(open, observer).error != nil)
+            let status = open.log.compaction
+            #expect(status.state == .backingOff)
+            let retryAt = try #require(status.retryAt)
+            let earliest = minutes * 60_000_000_000
+            #expect((earliest...earliest + 30_000_000_000).contains(retryAt - began), "\(minutes) minutes")
+        }
+        fileSystem.clearFaults()
+        #expect(try CompactionTests.compact(open, observer).error == nil)
+        #expect(open.log.compaction.retryAt == nil)
+        open.log.close()
+    }
+
+    @Test func `nothing starts by itself before it is time for the next try`() throws {
+        let (fileSystem, observer) = (SimulatedFileSystem(), RecordingObserver())
+        let gate = fileSystem.gate(on: .write, path: ".snapshot")
+        let open = try self.open(fileSystem, observer) { policy in
+            policy.startsByItself = true
+            policy.minBytes = 8_192
+        }
+        #expect(gate.waitForArrival())
+        // The part that cannot be listed is tried to be taken back once a second, by the thread that starts compactions.
+        fileSystem.inject(.error(EIO), on: .fsync, path: "MANIFEST", times: nil)
+        gate.open()
+        #expect(observer.waitForCompaction()?.error != nil)
+        #expect(fileSystem.wait(forFailures: 2, of: .fsync, path: "MANIFEST"))
+        #expect(open.log.compaction.failures.values.reduce(0, +) == 1)
+        open.log.close()
+    }
+
+    @Test func `a stop does not wait for the pauses`() throws {
+        let (fileSystem, observer) = (SimulatedFileSystem(), RecordingObserver())
+        // An hour for each piece.
+        let open = try self.open(fileSystem, observer) { $0.bytesPerSecond = 1 }
+        #expect(open.log.compact() != nil)
+        #expect(fileSystem.wait(for: .write, path: ".snapshot", count: 1))
+        #expect(try TimeLimit.ends { open.log.close() })
+    }
+
+    @Test func `leftovers are tried again when it is time, and not before`() throws {
+        let fileSystem = SimulatedFileSystem()
+        let path = "\(storeDirectory)/leftover"
+        fileSystem.install(path, [1])
+        let leftovers = CompactionLeftovers(fileSystem: fileSystem, paths: LogPaths(directory: storeDirectory))
+        fileSystem.inject(.error(EIO), on: .remove)
+        let began = monotonicNanoseconds()
+        #expect(throws: SystemError.self) { try leftovers.remove([path]) }
+        leftovers.clear(now: began + 900_000_000) { _ in true }
+        #expect(fileSystem.contents(path) != nil)
+        leftovers.clear(now: monotonicNanoseconds() + 1_000_000_000) { _ in true }
+        #expect(fileSystem.contents(path) == nil)
+    }
+
+    @Test func `a reserve that could not be made is not tried again at once`() {
+        let fileSystem = SimulatedFileSystem()
+        let reserve = CompactionReserve(
+            fileSystem: fileSystem, paths: LogPaths(directory: storeDirectory), bytes: 10_000, isWanted: true)
+        fileSystem.install("\(storeDirectory)/LOCK", [])
+        fileSystem.inject(.error(EIO), on: .write, path: "reserve", times: nil)
+        for _ in 0..<3 { reserve.settle { false } }
+        #expect(fileSystem.calls.count { $0.kind == .write } == 1)
+        #expect(reserve.keptBytes == 0)
+    }
+}
