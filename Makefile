@@ -16,7 +16,7 @@ TOOLS := Tests/Tools
 help: ## List the targets
 	@echo "txlog-kv: a durable key-value store and its API gateway"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Build for release, start both services with data under ./data, watch them in kvtop; quitting stops them
@@ -29,6 +29,23 @@ test: lint ## Set up what tests need, check the format, build, and pass every te
 	    wrk libncurses-dev zlib1g-dev
 	swift build --build-tests
 	@$(TOOLS)/run-tests
+
+.PHONY: test-unit
+test-unit: toolchain ## Build, and pass the tests of each module: no running programs, nothing from apt but what builds need
+	@$(TOOLS)/install-missing libncurses-dev zlib1g-dev
+	swift build --build-tests
+	@$(TOOLS)/run-tests --skip EndToEndTests
+
+.PHONY: test-e2e
+test-e2e: toolchain ## Build, and pass the end-to-end tests; `make test` once installs what they need
+	swift build --build-tests
+	@$(TOOLS)/run-tests --filter EndToEndTests
+
+.PHONY: test-one
+test-one: toolchain ## Build, and pass the tests whose names match: make test-one NAME=TransactionLogTests.CompactionTests
+	@[ -n "$(NAME)" ] || { echo "NAME is missing: make test-one NAME=<module, suite or test>" >&2; exit 2; }
+	swift build --build-tests
+	@$(TOOLS)/run-tests --filter '$(NAME)'
 
 .PHONY: build
 build: toolchain ## Build both services, kvtop and txlog for release
@@ -46,8 +63,9 @@ fmt: toolchain ## Format all Swift sources in place
 	swift format format --in-place --recursive --parallel $(SWIFT_SOURCES)
 
 .PHONY: lint
-lint: toolchain ## Check the format of all Swift sources
+lint: toolchain ## Check the format of all Swift sources, and that the modules import what Package.swift says
 	swift format lint --strict --recursive --parallel $(SWIFT_SOURCES)
+	$(TOOLS)/module-map check
 
 .PHONY: bench
 bench: build ## Measure both services beside Redis with fsync on every write

@@ -30,9 +30,12 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
-        // Clocks and threads, for all that is below.
+        // Clocks, threads and what else the operating system has, for all that is below.
         .target(name: "CSystemSupport"),
-        .target(name: "SystemSupport", dependencies: ["CSystemSupport"], swiftSettings: memorySafe),
+        .target(name: "CProcess"),
+        .target(name: "SystemSupport", dependencies: ["CProcess", "CSystemSupport"], swiftSettings: memorySafe),
+        // One writer and one strict reader, for logs, documents, settings and requests.
+        .target(name: "JSON", swiftSettings: memorySafe),
 
         // The log and the store behind it: no HTTP, no metrics library, no event loop.
         .target(name: "CChecksum"),
@@ -48,32 +51,75 @@ let package = Package(
             dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: memorySafe
         ),
-        .target(name: "CProcess"),
-        .target(name: "CAllocator"),
-        .target(name: "CGzip", linkerSettings: [.linkedLibrary("z")]),
         .target(
             name: "JSONLogging",
-            dependencies: ["SystemSupport", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["JSON", "SystemSupport", .product(name: "Logging", package: "swift-log")],
             swiftSettings: memorySafe
         ),
 
-        // What both services share, and the services.
+        // What both services share, from the bottom up, and the services.
+        .target(name: "ServiceSettings", dependencies: ["JSON", "SystemSupport"], swiftSettings: memorySafe),
         .target(
-            name: "ServiceKit",
+            name: "RequestTracing",
             dependencies: [
-                "CAllocator",
-                "CGzip",
-                "CProcess",
-                "JSONLogging",
-                "PrometheusMetrics",
+                "JSON", "PrometheusMetrics",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: memorySafe
+        ),
+        .target(
+            name: "HTTP1",
+            dependencies: [
+                "JSON", "RequestTracing",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: memorySafe
+        ),
+        .target(
+            name: "TraceExport",
+            dependencies: [
+                "HTTP1", "JSON", "JSONLogging", "PrometheusMetrics", "RequestTracing", "ServiceSettings",
                 "SystemSupport",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "CoreMetrics", package: "swift-metrics"),
-                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: memorySafe
+        ),
+        .target(name: "CGzip", linkerSettings: [.linkedLibrary("z")]),
+        .target(
+            name: "HTTPServing",
+            dependencies: [
+                "CGzip", "HTTP1", "JSON", "JSONLogging", "PrometheusMetrics", "RequestTracing", "ServiceSettings",
+                "SystemSupport", "TraceExport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: memorySafe
+        ),
+        .target(
+            name: "KeyValueHTTP",
+            dependencies: [
+                "HTTP1", "HTTPServing", "JSON",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: memorySafe
+        ),
+        .target(name: "CAllocator"),
+        .target(
+            name: "ServiceKit",
+            dependencies: [
+                "CAllocator", "HTTP1", "HTTPServing", "JSON", "JSONLogging", "PrometheusMetrics", "RequestTracing",
+                "ServiceSettings", "SystemSupport", "TraceExport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: memorySafe
@@ -81,7 +127,8 @@ let package = Package(
         .target(
             name: "KVService",
             dependencies: [
-                "JSONLogging", "KeyValueStore", "PrometheusMetrics", "ServiceKit", "SystemSupport", "TransactionLog",
+                "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "KeyValueStore", "PrometheusMetrics",
+                "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "TransactionLog",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -91,7 +138,8 @@ let package = Package(
         .target(
             name: "APIGateway",
             dependencies: [
-                "JSONLogging", "PrometheusMetrics", "ServiceKit",
+                "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "PrometheusMetrics", "RequestTracing",
+                "ServiceKit", "ServiceSettings", "SystemSupport",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -119,30 +167,38 @@ let package = Package(
         .executableTarget(
             name: "TxlogTool",
             dependencies: [
-                "JSONLogging", "KeyValueStore", "ServiceKit", "SystemSupport", "TransactionLog",
+                "JSON", "KeyValueStore", "ServiceSettings", "SystemSupport", "TransactionLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: memorySafe
         ),
 
         // The operators' dashboard. What it shows is pure: only the last three touch the terminal, the network and files.
-        .target(name: "DashboardModel", dependencies: ["JSONLogging"], swiftSettings: memorySafe),
+        .target(
+            name: "DashboardModel",
+            dependencies: [
+                "JSON"
+            ], swiftSettings: memorySafe),
         .target(name: "CCharacterWidth"),
         .target(
             name: "DashboardRender",
-            dependencies: ["CCharacterWidth", "DashboardModel", "JSONLogging"],
+            dependencies: [
+                "CCharacterWidth", "DashboardModel",
+            ],
             swiftSettings: memorySafe
         ),
         .target(name: "CTerminal", linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
         .target(
             name: "DashboardTerminal",
-            dependencies: ["CTerminal", "DashboardModel", "DashboardRender", "JSONLogging"],
+            dependencies: [
+                "CTerminal", "DashboardModel", "DashboardRender", "JSON",
+            ],
             swiftSettings: memorySafe
         ),
         .target(
             name: "DashboardPolling",
             dependencies: [
-                "DashboardModel", "JSONLogging",
+                "DashboardModel", "JSON",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -152,8 +208,8 @@ let package = Package(
         .executableTarget(
             name: "KVTopMain",
             dependencies: [
-                "DashboardModel", "DashboardPolling", "DashboardRender", "DashboardTerminal", "JSONLogging",
-                "ServiceKit", "SystemSupport",
+                "DashboardModel", "DashboardPolling", "DashboardRender", "DashboardTerminal", "JSON",
+                "ServiceSettings", "SystemSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: memorySafe
@@ -185,13 +241,14 @@ let package = Package(
         ),
         .testTarget(
             name: "JSONLoggingTests",
-            dependencies: ["JSONLogging", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["JSON", "JSONLogging", "SystemSupport", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict
         ),
         .testTarget(
             name: "ServiceKitTests",
             dependencies: [
-                "JSONLogging", "PrometheusMetrics", "ServiceKit", "SystemSupport",
+                "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "PrometheusMetrics", "RequestTracing",
+                "ServiceKit", "ServiceSettings", "SystemSupport", "TraceExport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -204,7 +261,9 @@ let package = Package(
         .testTarget(
             name: "KVServiceTests",
             dependencies: [
-                "KVService", "KeyValueStore", "PrometheusMetrics", "ServiceKit", "TransactionLog",
+                "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "KeyValueStore", "KVService",
+                "PrometheusMetrics", "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport",
+                "TraceExport", "TransactionLog",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -213,7 +272,8 @@ let package = Package(
         .testTarget(
             name: "APIGatewayTests",
             dependencies: [
-                "APIGateway", "JSONLogging", "PrometheusMetrics", "ServiceKit",
+                "APIGateway", "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "PrometheusMetrics",
+                "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "TraceExport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -229,7 +289,7 @@ let package = Package(
         ),
         .testTarget(
             name: "DashboardTests",
-            dependencies: ["DashboardModel", "DashboardPolling", "DashboardRender", "JSONLogging"],
+            dependencies: ["DashboardModel", "DashboardPolling", "DashboardRender", "JSON", "SystemSupport"],
             exclude: ["Golden"],
             swiftSettings: strict
         ),

@@ -1,8 +1,12 @@
+import HTTP1
+import HTTPServing
 import JSONLogging
+import KeyValueHTTP
 import Logging
 import NIOCore
 import NIOHTTP1
 import ServiceKit
+import ServiceSettings
 import Synchronization
 
 /// The parts of a running gateway: on each event loop a pool and its routes, and in common what they know of

@@ -1,4 +1,4 @@
-import JSONLogging
+import JSON
 import PrometheusMetrics
 import ServiceKit
 

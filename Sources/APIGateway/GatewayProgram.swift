@@ -1,4 +1,7 @@
+import KeyValueHTTP
 package import ServiceKit
+package import ServiceSettings
+package import SystemSupport
 
 /// api-gateway: the public API, which forwards to kv-service.
 package enum GatewayProgram: ServiceProgram {
@@ -38,7 +41,8 @@ package enum GatewayProgram: ServiceProgram {
             common: GatewaySettings.common,
             handlers: Gateway.handlers,
             eventKinds: EventKind.ofGateway,
-            connectionLimit: limit
+            connectionLimit: limit,
+            longestTargetBytes: KeyValueLimits.longestTargetBytes
         )
         let authorization: AdminAuthorization
         do throws(ServiceFailure) {

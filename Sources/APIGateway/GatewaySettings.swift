@@ -1,4 +1,5 @@
 package import ServiceKit
+package import ServiceSettings
 
 /// The settings of the gateway.
 package enum GatewaySettings {

@@ -1,7 +1,6 @@
 import Glibc
 import Logging
 import PrometheusMetrics
-import ServiceKit
 
 /// Gives memory back to the system that a burst has left behind: what was freed since stays with the allocator
 /// otherwise, for as long as the process runs.

@@ -1,5 +1,5 @@
 package import DashboardModel
-import JSONLogging
+import JSON
 import Synchronization
 
 /// Plays a recording at its own pace, or at another. Any thread may call; what it plays is delivered in order.

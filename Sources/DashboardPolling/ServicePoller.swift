@@ -1,6 +1,6 @@
 import AsyncHTTPClient
 package import DashboardModel
-import JSONLogging
+import JSON
 import NIOCore
 import NIOHTTP1
 import NIOPosix

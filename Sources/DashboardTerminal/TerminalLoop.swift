@@ -1,7 +1,7 @@
 package import DashboardModel
 package import DashboardRender
 import Glibc
-import JSONLogging
+import JSON
 
 /// The one thread of the screen: waits for keys, signals, messages and the clock together, and draws.
 ///

@@ -1,3 +1,4 @@
+import JSON
 package import Logging
 
 /// Writes each event as one line of JSON in the shape of zerolog:

@@ -1,7 +1,8 @@
-import JSONLogging
+import JSON
 import KeyValueStore
 import PrometheusMetrics
 import ServiceKit
+import ServiceSettings
 import Synchronization
 import TransactionLog
 

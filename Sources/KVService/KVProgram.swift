@@ -1,4 +1,7 @@
+import KeyValueHTTP
 package import ServiceKit
+package import ServiceSettings
+package import SystemSupport
 
 /// kv-service: the store behind HTTP.
 package enum KVProgram: ServiceProgram {
@@ -21,7 +24,7 @@ package enum KVProgram: ServiceProgram {
         let runtime = ServiceRuntime(
             name: Self.name, metricPrefix: "kv", settings: settings, common: KVSettings.common,
             handlers: KVRoutes.handlers, adminProblems: CompactionAdmin.problems, eventKinds: EventKind.ofKVService,
-            connectionLimit: limit)
+            connectionLimit: limit, longestTargetBytes: KeyValueLimits.longestTargetBytes)
         let authorization: AdminAuthorization
         do { authorization = try AdminAuthorization(tokenFile: settings[KVSettings.common.adminTokenFile]) } catch {
             return await runtime.refuse(error)

@@ -1,8 +1,11 @@
-import JSONLogging
+import HTTP1
+import HTTPServing
+import JSON
+import KeyValueHTTP
 import KeyValueStore
 import NIOCore
 import NIOHTTP1
-import ServiceKit
+import RequestTracing
 import TransactionLog
 
 /// `/kv/set`, `/kv/get` and `/kv/delete` of one event loop.

@@ -1,9 +1,12 @@
 import Glibc
+import HTTPServing
 import JSONLogging
+import KeyValueHTTP
 import KeyValueStore
 import Logging
 import NIOCore
 import ServiceKit
+import ServiceSettings
 import Synchronization
 import SystemSupport
 import TransactionLog

@@ -1,4 +1,5 @@
 package import ServiceKit
+package import ServiceSettings
 import TransactionLog
 
 /// The settings of kv-service.

@@ -1,4 +1,4 @@
-import JSONLogging
+import JSON
 import Logging
 import TransactionLog
 

@@ -1,7 +1,6 @@
-import JSONLogging
+import JSON
 import KeyValueStore
 import PrometheusMetrics
-import ServiceKit
 import Synchronization
 import TransactionLog
 

@@ -1,5 +1,5 @@
 import KeyValueStore
-import ServiceKit
+import RequestTracing
 
 extension WriteTimings {
     /// The value of `Server-Timing`: milliseconds per stage.

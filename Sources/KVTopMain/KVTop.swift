@@ -3,7 +3,8 @@ import DashboardModel
 import DashboardPolling
 import DashboardRender
 import Glibc
-import ServiceKit
+import ServiceSettings
+import SystemSupport
 
 /// The command line.
 struct KVTop: ParsableCommand {

@@ -3,7 +3,8 @@ import DashboardPolling
 import DashboardRender
 import DashboardTerminal
 import Glibc
-import JSONLogging
+import JSON
+import SystemSupport
 
 /// The live screen.
 struct LiveSession {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import DashboardTerminal
 import Glibc
-import ServiceKit
+import SystemSupport
 
 @main enum Main {
     /// Not asynchronous: the main thread owns the terminal and waits in the system for keys; polling runs on others.

@@ -3,8 +3,9 @@ import DashboardPolling
 import DashboardRender
 import DashboardTerminal
 import Glibc
-import JSONLogging
+import JSON
 import Synchronization
+import SystemSupport
 
 /// `--once` and `--batch`: screens or JSON on standard output, no terminal needed.
 struct ReportSession {

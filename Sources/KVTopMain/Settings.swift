@@ -3,7 +3,8 @@ import DashboardModel
 import DashboardPolling
 import DashboardRender
 import Glibc
-import ServiceKit
+import ServiceSettings
+import SystemSupport
 
 /// What the command line, the environment and the configuration file say together.
 struct Settings {

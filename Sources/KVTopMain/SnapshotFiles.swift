@@ -2,7 +2,7 @@ import DashboardModel
 import DashboardPolling
 import DashboardRender
 import Glibc
-import JSONLogging
+import JSON
 
 /// The files of the key `w`.
 enum SnapshotFiles {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import KeyValueStore
-import ServiceKit
+import ServiceSettings
 import TransactionLog
 
 extension ImportSource.Format: ExpressibleByArgument {}

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Glibc
-import ServiceKit
+import SystemSupport
 import TransactionLog
 
 @main enum Main {

@@ -1,5 +1,5 @@
 import Glibc
-import ServiceKit
+import JSON
 import TransactionLog
 
 /// One record of an import.

@@ -1,5 +1,4 @@
-import JSONLogging
-import ServiceKit
+import JSON
 
 /// Keys and values as JSON members and as text for people.
 extension JSONWriter {

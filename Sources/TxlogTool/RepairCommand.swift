@@ -1,6 +1,6 @@
 import ArgumentParser
 import Glibc
-import JSONLogging
+import JSON
 import TransactionLog
 
 struct RepairCommand: ParsableCommand {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import ServiceKit
+import SystemSupport
 
 /// The offline tool for a log folder that no service holds.
 struct Txlog: ParsableCommand {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import JSONLogging
+import JSON
 import TransactionLog
 
 struct VerifyCommand: ParsableCommand {

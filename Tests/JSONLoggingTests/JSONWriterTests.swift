@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import JSONLogging
+@testable import JSON
 
 @Suite struct `The JSON writer` {
     private func text(_ body: (inout JSONWriter) -> Void) -> String {

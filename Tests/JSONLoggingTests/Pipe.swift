@@ -1,7 +1,6 @@
 import Glibc
+import JSON
 import Synchronization
-
-@testable import JSONLogging
 
 /// A pipe of the operating system, for tests of what is written to a descriptor.
 final class Pipe: Sendable {

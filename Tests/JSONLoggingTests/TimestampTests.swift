@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@testable import JSONLogging
+@testable import JSON
 
 @Suite struct `A timestamp` {
     @Test(arguments: [

@@ -6,6 +6,7 @@ import Synchronization
 import Testing
 import TransactionLog
 
+@testable import HTTPServing
 @testable import KVService
 
 @Suite("A failure of the log")

@@ -3,6 +3,7 @@ import Testing
 import TransactionLog
 
 @testable import KVService
+@testable import ServiceSettings
 
 @Suite("How far the index may grow")
 struct MemoryModelTests {

@@ -6,7 +6,10 @@ import Synchronization
 import Testing
 import TransactionLog
 
+@testable import HTTP1
+@testable import HTTPServing
 @testable import KVService
+@testable import ServiceSettings
 
 @Suite("A write that the log refuses is answered so that its client knows")
 struct RefusalTests {

@@ -1,8 +1,10 @@
-import JSONLogging
+import HTTP1
+import HTTPServing
+import JSON
+import KeyValueHTTP
 import NIOCore
 import NIOHTTP1
 import PrometheusMetrics
-import ServiceKit
 
 /// The gateway's `set`, `get` and `delete`: checks what the client sent, asks kv-service, and answers. Confined to its
 /// event loop.

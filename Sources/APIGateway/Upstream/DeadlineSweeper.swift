@@ -1,4 +1,4 @@
-import JSONLogging
+import JSON
 import NIOCore
 
 /// A ``DeadlineList`` with the one timer that empties it. Confined to its event loop.

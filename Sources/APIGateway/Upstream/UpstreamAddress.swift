@@ -1,5 +1,5 @@
 import NIOCore
-package import ServiceKit
+package import ServiceSettings
 
 /// Where kv-service is: `http://host:port`.
 package struct UpstreamAddress: Sendable, Equatable {

@@ -1,6 +1,8 @@
+import HTTP1
+import JSON
+import KeyValueHTTP
 import NIOCore
 import NIOHTTP1
-import ServiceKit
 
 /// What an answer of kv-service says, once it is certain that it is one.
 enum UpstreamAnswer {
@@ -63,7 +65,7 @@ enum UpstreamAnswer {
         guard response.head.mediaType == .json else { throw .protocolError("an answer of another content type") }
         let document: FlatJSONObject
         do throws(JSONSyntaxError) {
-            document = try FlatJSONObject(parsing: response.body)
+            document = try FlatJSONObject(parsing: Array(response.body.readableBytesView))
         } catch {
             throw .protocolError("an answer that is not JSON: \(error.reason) at byte \(error.offset)")
         }
@@ -76,7 +78,8 @@ enum UpstreamAnswer {
     /// Another server may have a page for every path, and the gateway itself has a `/readyz` of the same form.
     private static func readiness(_ response: UpstreamResponse) throws(UpstreamFailure) -> UpstreamReadiness {
         guard response.head.mediaType == .json,
-            let document = try? FlatJSONObject(parsing: response.body, skipsNestedValues: true),
+            let document = try? FlatJSONObject(
+                parsing: Array(response.body.readableBytesView), skipsNestedValues: true),
             case .string(let service)? = document["service"]
         else { throw .protocolError("status \(response.head.status) to /readyz that kv-service does not give") }
         guard service.elementsEqual("kv-service".utf8) else {
@@ -112,7 +115,8 @@ enum UpstreamAnswer {
         to operation: UpstreamOperation
     ) throws(UpstreamFailure) -> Problem {
         let status = response.head.status
-        guard response.head.mediaType == .problem, let document = try? FlatJSONObject(parsing: response.body),
+        guard response.head.mediaType == .problem,
+            let document = try? FlatJSONObject(parsing: Array(response.body.readableBytesView)),
             case .string(let codeBytes)? = document["code"], case .string(let detailBytes)? = document["detail"],
             (1...64).contains(codeBytes.count), detailBytes.count <= 2048,
             codeBytes.allSatisfy({

@@ -1,4 +1,5 @@
-import ServiceKit
+import RequestTracing
+import ServiceSettings
 
 /// One attempt of a request to kv-service, as spans of its trace.
 struct UpstreamAttempt {

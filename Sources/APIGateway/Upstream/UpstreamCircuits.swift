@@ -1,5 +1,3 @@
-import JSONLogging
-import ServiceKit
 import Synchronization
 
 /// Which requests a circuit breaker keeps from kv-service.

@@ -1,6 +1,6 @@
+import HTTPServing
 import NIOCore
 import NIOHTTP1
-import ServiceKit
 
 /// One connection to kv-service: the last handler of its channel, around an ``UpstreamConnectionStateMachine``.
 /// Confined to its event loop.

@@ -1,5 +1,6 @@
+import HTTPServing
 import NIOCore
-import ServiceKit
+import RequestTracing
 
 /// One request to kv-service, over all its attempts, and what becomes of it. Confined to its event loop.
 final class UpstreamExchange {

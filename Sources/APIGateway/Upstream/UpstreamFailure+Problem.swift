@@ -1,5 +1,5 @@
+import HTTP1
 import NIOHTTP1
-import ServiceKit
 
 extension UpstreamFailure {
     /// All that ``problem(for:upstream:)`` can say.

@@ -1,6 +1,6 @@
 import NIOCore
 import NIOPosix
-import ServiceKit
+import SystemSupport
 
 /// Why a request got no answer from kv-service.
 enum UpstreamFailure: Error, Equatable, Sendable {

@@ -1,6 +1,9 @@
+import HTTPServing
+import JSON
 import JSONLogging
 import Logging
 import PrometheusMetrics
+import RequestTracing
 import ServiceKit
 import Synchronization
 

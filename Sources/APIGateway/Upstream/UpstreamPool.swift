@@ -1,7 +1,8 @@
-import JSONLogging
+import JSON
 import NIOCore
 import NIOPosix
-import ServiceKit
+import RequestTracing
+import ServiceSettings
 
 /// The way from one event loop to kv-service: carries out what an ``UpstreamPoolStateMachine`` decides, sends failed
 /// requests again where a ``RetryPolicy`` allows it, and ends every request at its deadline.

@@ -1,6 +1,8 @@
-import JSONLogging
+import HTTPServing
+import JSON
 import Logging
 import NIOCore
+import RequestTracing
 import ServiceKit
 
 /// Asks kv-service each second whether it is ready, so that `/readyz`, the metrics and the circuit breaker know

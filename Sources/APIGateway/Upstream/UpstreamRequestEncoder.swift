@@ -1,5 +1,6 @@
+import HTTPServing
 import NIOCore
-import ServiceKit
+import RequestTracing
 
 /// Writes requests to kv-service as bytes, one buffer each.
 ///

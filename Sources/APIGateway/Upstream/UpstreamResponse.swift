@@ -1,6 +1,7 @@
+import HTTP1
+import JSON
 import NIOCore
 import NIOHTTP1
-import ServiceKit
 
 /// One whole answer of kv-service, reduced to what the gateway reads of it.
 struct UpstreamResponse {
@@ -40,7 +41,8 @@ extension UpstreamResponse {
 
     /// Whether it is what kv-service says before it knows which request it answers.
     var precedesRequest: Bool {
-        guard self.head.mayPrecedeRequest, let document = try? FlatJSONObject(parsing: self.body),
+        guard self.head.mayPrecedeRequest,
+            let document = try? FlatJSONObject(parsing: Array(self.body.readableBytesView)),
             case .string(let code)? = document["code"]
         else { return false }
         return Self.codesBeforeRequest.contains { code.elementsEqual($0.utf8) }

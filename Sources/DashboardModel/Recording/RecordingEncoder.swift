@@ -1,4 +1,4 @@
-import JSONLogging
+import JSON
 
 /// Writes polls as lines of a recording.
 ///

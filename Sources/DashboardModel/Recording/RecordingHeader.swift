@@ -1,4 +1,4 @@
-import JSONLogging
+import JSON
 
 /// The first line of a recording.
 package struct RecordingHeader: Sendable, Equatable {

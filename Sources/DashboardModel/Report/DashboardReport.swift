@@ -1,4 +1,4 @@
-package import JSONLogging
+package import JSON
 
 /// The dashboard as one JSON document: raw numbers in base units, null for what is not known, no texts to take apart.
 package enum DashboardReport {

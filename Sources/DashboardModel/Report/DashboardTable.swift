@@ -1,4 +1,4 @@
-import JSONLogging
+import JSON
 
 /// The handlers of the dashboard as lines of comma-separated values (RFC 4180), for a spreadsheet: raw numbers in base
 /// units, nothing for what is not known, `+Inf` for a quantile above the highest bound, the bound for one below the lowest.

@@ -1,4 +1,6 @@
-import JSONLogging
+import HTTP1
+import HTTPServing
+import JSON
 import KeyValueStore
 import NIOHTTP1
 import ServiceKit

@@ -1,4 +1,6 @@
 import Glibc
+import HTTP1
+import HTTPServing
 import JSONLogging
 import KeyValueStore
 import Logging

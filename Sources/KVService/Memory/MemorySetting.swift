@@ -1,4 +1,5 @@
 import ServiceKit
+import ServiceSettings
 
 /// `--max-memory`.
 enum MemorySetting: Equatable, Sendable {

@@ -1,3 +1,7 @@
+import HTTP1
+import HTTPServing
+import JSON
+import NIOCore
 import NIOHTTP1
 
 /// The JSON body of an action, read strictly: a member that went unnoticed may have been meant to matter.
@@ -26,7 +30,7 @@ struct ActionBody {
                 detail: "Send \(usage) as application/json, without a Content-Encoding.",
                 headers: [("Accept", "application/json"), ("Accept-Post", "application/json")])
         }
-        do { self.object = try FlatJSONObject(parsing: request.body) } catch {
+        do { self.object = try FlatJSONObject(parsing: Array(request.body.readableBytesView)) } catch {
             throw Problem(
                 .badRequest, code: "not_json", detail: "The body is not JSON: \(error.reason) at byte \(error.offset).")
         }

@@ -1,6 +1,9 @@
-import JSONLogging
+import HTTP1
+import HTTPServing
+import JSON
 import Logging
 import NIOHTTP1
+import ServiceSettings
 
 /// The actions that both services have. Each changes the running process only: a restart begins as configured.
 extension ServiceRuntime {

@@ -1,4 +1,7 @@
+package import HTTP1
+package import HTTPServing
 import NIOHTTP1
+import ServiceSettings
 
 /// Who may use the actions below `/admin`: whoever has the bearer token of `--admin-token-file`; without such a file
 /// peers on this host's loopback interface.

@@ -1,5 +1,7 @@
-package import JSONLogging
+import HTTPServing
+import JSON
 package import PrometheusMetrics
+import SystemSupport
 
 /// The parts of `GET /admin` that both services have.
 extension ServiceRuntime {

@@ -1,6 +1,10 @@
-package import JSONLogging
+import HTTP1
+package import HTTPServing
+package import JSON
+import JSONLogging
 import Logging
 import NIOHTTP1
+import ServiceSettings
 
 /// `/admin` and what lies below it. Reading never changes anything; actions ask ``AdminAuthorization``.
 extension ServiceRuntime {

@@ -1,3 +1,4 @@
+import JSON
 import JSONLogging
 import Logging
 import NIOCore

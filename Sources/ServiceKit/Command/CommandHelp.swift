@@ -1,3 +1,5 @@
+import ServiceSettings
+
 /// The parts of `--help` that come from a program's tables.
 enum CommandHelp<Program: ServiceProgram> {
     static var precedence: String {

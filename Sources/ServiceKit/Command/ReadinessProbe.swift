@@ -1,4 +1,7 @@
-import JSONLogging
+import HTTP1
+import JSON
+import ServiceSettings
+import SystemSupport
 
 /// One `GET /readyz` over a blocking socket, for the `healthcheck` command.
 struct ReadinessProbe {
@@ -20,7 +23,8 @@ struct ReadinessProbe {
             return Verdict(isReady: false, line: "the listen address has port 0; give the port that the service took")
         }
         let exchange = BlockingExchange(
-            address: self.address,
+            host: self.address.host,
+            port: self.address.port,
             deadlineNanoseconds: Timestamp.monotonicNanoseconds() + UInt64(Self.timeoutSeconds) * 1_000_000_000,
             answerLimitBytes: Self.answerLimitBytes
         )

@@ -1,4 +1,6 @@
 import Glibc
+import ServiceSettings
+import SystemSupport
 
 /// A service of this program that runs on this host, or in this container, as `/proc` shows it.
 struct RunningService {

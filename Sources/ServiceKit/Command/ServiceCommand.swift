@@ -1,6 +1,8 @@
 package import ArgumentParser
 import Dispatch
 import Glibc
+import ServiceSettings
+import SystemSupport
 
 /// The command line of a service: `serve`, which is the default, `healthcheck` and `check-config`.
 package struct ServiceCommand<Program: ServiceProgram>: ParsableCommand {

@@ -1,3 +1,6 @@
+package import ServiceSettings
+package import SystemSupport
+
 /// What distinguishes one service's program from another's; ``ServiceCommand`` makes the command line of it.
 ///
 /// ```swift

@@ -1,4 +1,6 @@
 import ArgumentParser
+import ServiceSettings
+import SystemSupport
 
 /// One `--name` option for each setting of a program's table.
 ///

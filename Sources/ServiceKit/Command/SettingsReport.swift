@@ -1,3 +1,5 @@
+import ServiceSettings
+
 /// `check-config`'s table.
 enum SettingsReport {
     /// One line per setting: name, value, where it was given; columns are aligned.

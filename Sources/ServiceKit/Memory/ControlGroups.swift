@@ -1,3 +1,5 @@
+import SystemSupport
+
 /// The memory limits of this process's control groups, of version 1 or 2, its own and those above it.
 ///
 /// In a container the group's path is often not to be found under the mount point, which is then the container's own

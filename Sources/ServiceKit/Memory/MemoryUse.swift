@@ -1,4 +1,5 @@
 import Glibc
+import SystemSupport
 
 /// A limit of memory that this process is under, and what counts against it now.
 package struct MemoryUse: Sendable, Equatable {

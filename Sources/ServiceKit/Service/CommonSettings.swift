@@ -1,6 +1,8 @@
 package import Logging
 import NIOCore
+package import ServiceSettings
 import SystemSupport
+package import TraceExport
 
 /// The settings that both services have, with the same names and meanings.
 package struct CommonSettings: Sendable {

@@ -1,3 +1,5 @@
+import HTTPServing
+
 /// How many client connections a listener takes, so that they never take the last descriptor of the process: the log
 /// opens files while it serves, and a listener that cannot accept leaves its clients without an answer.
 package struct ConnectionLimit: Equatable, Sendable {

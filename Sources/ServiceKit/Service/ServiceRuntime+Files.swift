@@ -1,5 +1,7 @@
 import JSONLogging
 import Logging
+package import ServiceSettings
+package import SystemSupport
 
 extension ServiceRuntime {
     /// Finds out how many connections the service can take with the files that it may open.

@@ -1,4 +1,5 @@
 import CoreMetrics
+package import HTTPServing
 import PrometheusMetrics
 import Synchronization
 

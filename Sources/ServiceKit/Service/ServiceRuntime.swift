@@ -1,8 +1,14 @@
+package import HTTP1
+package import HTTPServing
+import JSON
 package import JSONLogging
 package import Logging
 package import NIOCore
 package import NIOPosix
 package import PrometheusMetrics
+package import ServiceSettings
+import SystemSupport
+import TraceExport
 
 /// What every service is made of besides its own work: log, metrics, state, listeners, and the way from start to exit.
 ///
@@ -37,6 +43,7 @@ package final class ServiceRuntime: Sendable {
     package let startedAtNanoseconds = Timestamp.wallClockNanoseconds()
     let startedMonotonicNanoseconds = Timestamp.monotonicNanoseconds()
     package let connectionLimit: ConnectionLimit
+    private let longestTargetBytes: Int
     private let output: LogOutput
     private let accessLog: AccessLog
     private let scrape: MetricsScrape
@@ -50,12 +57,14 @@ package final class ServiceRuntime: Sendable {
     ///   - handlers: the data routes' handlers and what they can answer.
     ///   - adminProblems: what this service's own documents and actions below `/admin` can answer besides.
     ///   - eventKinds: the kinds of events that only this service tells.
-    ///   - connectionLimit: from ``connectionLimit(name:settings:common:own:)``.
+    ///   - connectionLimit: from ``connectionLimit(name:settings:common:_:own:)``.
+    ///   - longestTargetBytes: of a request that the data routes can make sense of.
     package init(
         name: String, metricPrefix: String, settings: ResolvedSettings, common: CommonSettings,
         handlers: [HandlerDeclaration], adminProblems: [ProblemKind] = [], eventKinds: [EventKind],
-        connectionLimit: ConnectionLimit
+        connectionLimit: ConnectionLimit, longestTargetBytes: Int
     ) {
+        self.longestTargetBytes = longestTargetBytes
         let loops = common.eventLoopCount(settings)
         self.connectionLimit = connectionLimit
         self.name = name
@@ -250,7 +259,7 @@ package final class ServiceRuntime: Sendable {
         var limits = HTTPServer.Limits()
         limits.connections = self.connectionLimit.connections
         limits.rejectedConnections = self.connectionLimit.rejectedConnections
-        limits.targetBytes = KeyValueLimits.longestTargetBytes
+        limits.targetBytes = self.longestTargetBytes
         return HTTPServer(
             group: self.group, address: address, limits: limits, metrics: self.httpMetrics,
             slowRequests: self.slowRequests, accessLog: self.accessLog, tracer: self.tracer, gate: self.gate,

@@ -1,5 +1,4 @@
 import Synchronization
-import SystemSupport
 
 extension LogWriter {
     /// The state of the writer thread.

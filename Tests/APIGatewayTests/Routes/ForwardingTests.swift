@@ -1,8 +1,8 @@
-import ServiceKit
 import Synchronization
 import Testing
 
 @testable import APIGateway
+@testable import RequestTracing
 
 @Suite(.timeLimit(.minutes(1))) struct `The gateway forwards` {
     @Test func `a set as raw bytes with the ids of the request`() async throws {

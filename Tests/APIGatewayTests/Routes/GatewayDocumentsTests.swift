@@ -1,9 +1,9 @@
-import JSONLogging
 import NIOCore
 import PrometheusMetrics
 import Testing
 
 @testable import APIGateway
+@testable import JSON
 
 @Suite(.timeLimit(.minutes(1))) struct `What the gateway tells of itself` {
     private func document(_ monitor: UpstreamMonitor) -> String {

@@ -1,7 +1,7 @@
-import ServiceKit
 import Testing
 
 @testable import APIGateway
+@testable import ServiceSettings
 
 @Suite struct `The gateway's settings` {
     private func resolve(_ flags: [String: String]) throws {

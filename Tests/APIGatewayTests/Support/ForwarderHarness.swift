@@ -1,4 +1,3 @@
-import JSONLogging
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -8,6 +7,11 @@ import ServiceKit
 import Testing
 
 @testable import APIGateway
+@testable import HTTP1
+@testable import HTTPServing
+@testable import JSON
+@testable import KeyValueHTTP
+@testable import RequestTracing
 
 /// What the gateway answered.
 struct GatewayAnswer: Sendable {
@@ -33,7 +37,7 @@ struct GatewayAnswer: Sendable {
     }
 
     private func string(_ name: String) -> String? {
-        guard let object = try? FlatJSONObject(parsing: ByteBuffer(bytes: self.body)),
+        guard let object = try? FlatJSONObject(parsing: self.body),
             case .string(let text)? = object[name]
         else { return nil }
         return String(decoding: text, as: UTF8.self)

@@ -1,7 +1,8 @@
-import ServiceKit
 import Testing
 
 @testable import APIGateway
+@testable import HTTPServing
+@testable import RequestTracing
 
 extension ChildSpan {
     subscript(name: String) -> Value? { self.attributes.first { $0.name.description == name }?.value }

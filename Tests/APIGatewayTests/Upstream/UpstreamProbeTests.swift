@@ -1,9 +1,9 @@
 import NIOCore
 import NIOPosix
-import ServiceKit
 import Testing
 
 @testable import APIGateway
+@testable import HTTPServing
 
 @Suite(.timeLimit(.minutes(1))) struct `A probe of kv-service` {
     private func readinessDocument(of service: String) -> [FakeStep] {

@@ -1,9 +1,10 @@
 import Foundation
 import NIOHTTP1
-import ServiceKit
 import Testing
 
 @testable import APIGateway
+@testable import HTTP1
+@testable import HTTPServing
 
 @Suite struct `What the gateway says of a failure on the way to kv-service` {
     static let failures: [UpstreamFailure] = [

@@ -1,9 +1,10 @@
 import NIOCore
 import NIOEmbedded
-import ServiceKit
 import Testing
 
 @testable import APIGateway
+@testable import HTTPServing
+@testable import RequestTracing
 
 extension UpstreamExchange {
     static func sample(

@@ -1,6 +1,6 @@
 import DashboardModel
 import DashboardRender
-import JSONLogging
+import JSON
 import Testing
 
 @Suite struct `A quantile` {

@@ -2,7 +2,6 @@ import DashboardModel
 import DashboardPolling
 import DashboardRender
 import Foundation
-import JSONLogging
 import Synchronization
 import Testing
 

@@ -1,7 +1,9 @@
 import ArgumentParser
+import SystemSupport
 import Testing
 
 @testable import ServiceKit
+@testable import ServiceSettings
 
 @Suite("Command line of a service")
 struct ServiceCommandTests {

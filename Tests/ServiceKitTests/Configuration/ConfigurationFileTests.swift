@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@testable import ServiceKit
+@testable import ServiceSettings
 
 @Suite("Settings from the config file")
 struct ConfigurationFileTests {

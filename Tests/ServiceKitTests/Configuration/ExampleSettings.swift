@@ -1,4 +1,4 @@
-@testable import ServiceKit
+@testable import ServiceSettings
 
 /// A small service's settings, with one of each sort.
 enum ExampleSettings {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import ServiceKit
+@testable import ServiceSettings
 
 @Suite("Listen addresses")
 struct ListenAddressTests {

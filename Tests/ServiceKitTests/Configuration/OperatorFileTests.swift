@@ -3,7 +3,10 @@ import Glibc
 import NIOHTTP1
 import Testing
 
+@testable import HTTP1
+@testable import HTTPServing
 @testable import ServiceKit
+@testable import ServiceSettings
 
 @Suite("Files that an operator names")
 struct OperatorFileTests {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import ServiceKit
+@testable import ServiceSettings
 
 @Suite("Settings from flags, environment and defaults")
 struct SettingsTableTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import ServiceKit
+@testable import HTTP1
 
 /// Chunked bodies, in whatever packets they come.
 @Suite struct ChunkedBodyDecoderTests {

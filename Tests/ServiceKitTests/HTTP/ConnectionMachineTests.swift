@@ -1,6 +1,6 @@
 import Testing
 
-@testable import ServiceKit
+@testable import HTTPServing
 
 /// The life of a connection, without a connection: times are numbers.
 @Suite struct ConnectionMachineTests {

@@ -1,4 +1,5 @@
 import Glibc
+import JSON
 import JSONLogging
 import Logging
 import NIOCore
@@ -8,7 +9,8 @@ import PrometheusMetrics
 import Synchronization
 import Testing
 
-@testable import ServiceKit
+@testable import HTTP1
+@testable import HTTPServing
 
 /// The handlers of a connection without a socket: what is written, and when.
 @Suite struct ConnectionPipelineTests {

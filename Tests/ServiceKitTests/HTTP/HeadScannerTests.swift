@@ -1,6 +1,6 @@
 import Testing
 
-@testable import ServiceKit
+@testable import HTTP1
 
 /// Where heads end, whatever packets they come in.
 @Suite struct HeadScannerTests {
@@ -90,7 +90,10 @@ import Testing
     }
 
     @Test func `sizes are refused as soon as they are beyond the limits`() {
-        let limits = HeadScanner.Limits(targetBytes: 10, fieldBytes: 20, fieldCount: 2)
+        var limits = HeadScanner.Limits()
+        limits.targetBytes = 10
+        limits.fieldBytes = 20
+        limits.fieldCount = 2
         func verdict(_ text: String) -> HeadScanner.Verdict { Self.verdict(text, cuts: [], limits: limits) }
         #expect(verdict("GET /123456789 HTTP/1.1\r\n\r\n") == .complete(length: 27))
         #expect(verdict("GET /1234567890") == .refused(.targetTooLong))

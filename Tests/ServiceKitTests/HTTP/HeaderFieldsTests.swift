@@ -1,6 +1,6 @@
 import Testing
 
-@testable import ServiceKit
+@testable import HTTP1
 
 @Suite struct HeaderFieldsTests {
     private let fields = HeaderFields([

@@ -1,7 +1,7 @@
 import NIOHTTP1
 import Testing
 
-@testable import ServiceKit
+@testable import HTTP1
 
 @Suite struct QueryParametersTests {
     static func key(_ query: String?) throws -> [UInt8]? {

@@ -1,7 +1,7 @@
 import NIOCore
 import Testing
 
-@testable import ServiceKit
+@testable import HTTP1
 
 @Suite struct RequestReaderTests {
     @Test func `no more than a bounded number of bytes waits`() {

@@ -2,7 +2,7 @@ import NIOCore
 import NIOHTTP1
 import Testing
 
-@testable import ServiceKit
+@testable import HTTP1
 
 @Suite struct ResponseEncoderTests {
     private func text(_ encoder: ResponseEncoder, _ response: HTTPResponse) -> String {

@@ -1,7 +1,7 @@
+import HTTPServing
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import ServiceKit
 import Testing
 
 /// How the server stops, and what it answers while the service is not ready.

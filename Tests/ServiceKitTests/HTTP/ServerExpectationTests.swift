@@ -1,5 +1,6 @@
+import HTTP1
+import HTTPServing
 import NIOHTTP1
-import ServiceKit
 import Testing
 
 /// What a client is told that asks before it sends a body.

@@ -1,5 +1,5 @@
+import HTTPServing
 import NIOCore
-import ServiceKit
 import Testing
 
 /// The limits that one client runs into, each with its answer.

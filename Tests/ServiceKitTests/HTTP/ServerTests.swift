@@ -1,6 +1,8 @@
+import HTTP1
+import HTTPServing
 import NIOCore
 import NIOHTTP1
-import ServiceKit
+import ServiceSettings
 import Testing
 
 /// What a client sees of the server, over a real connection.

@@ -1,6 +1,7 @@
-import JSONLogging
+import HTTP1
+import HTTPServing
+import JSON
 import NIOHTTP1
-import ServiceKit
 import Synchronization
 import Testing
 

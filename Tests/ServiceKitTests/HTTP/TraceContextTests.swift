@@ -1,7 +1,8 @@
 import NIOCore
 import Testing
 
-@testable import ServiceKit
+@testable import HTTP1
+@testable import RequestTracing
 
 @Suite struct TraceContextTests {
     static let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -1,4 +1,4 @@
-import ServiceKit
+import JSON
 import Testing
 
 @Suite struct Base64Tests {

@@ -1,6 +1,9 @@
+import HTTP1
+import HTTPServing
+import JSON
+import KeyValueHTTP
 import NIOCore
 import NIOHTTP1
-import ServiceKit
 import Testing
 
 @Suite struct `An answer of the key-value operations` {

@@ -1,6 +1,10 @@
+import HTTP1
+import HTTPServing
+import JSON
+import KeyValueHTTP
 import NIOCore
 import NIOHTTP1
-import ServiceKit
+import RequestTracing
 import Testing
 
 @Suite struct `A set request` {

@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import Synchronization
+import SystemSupport
 import Testing
 
 @testable import ServiceKit

@@ -1,6 +1,7 @@
+import HTTP1
+import HTTPServing
 import Logging
 import NIOHTTP1
-import ServiceKit
 import Testing
 
 /// What the log says about requests, line by line as it reaches the file.

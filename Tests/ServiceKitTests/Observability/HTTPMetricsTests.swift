@@ -1,6 +1,6 @@
+import HTTPServing
 import NIOHTTP1
 import PrometheusMetrics
-import ServiceKit
 import Testing
 
 @Suite struct HTTPMetricsTests {

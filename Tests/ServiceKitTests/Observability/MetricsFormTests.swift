@@ -1,7 +1,8 @@
 import PrometheusMetrics
 import Testing
 
-@testable import ServiceKit
+@testable import HTTP1
+@testable import HTTPServing
 
 @Suite struct `The form of the metrics` {
     private static let protobuf =

@@ -3,7 +3,9 @@ import NIOHTTP1
 import PrometheusMetrics
 import Testing
 
-@testable import ServiceKit
+@testable import HTTP1
+@testable import HTTPServing
+@testable import KeyValueHTTP
 
 @Suite struct `The table of problems` {
     static let all =
@@ -16,11 +18,15 @@ import Testing
     }
 
     /// Codes of the sources that are not in the table would begin late in the metrics.
-    @Test func `has every problem that ServiceKit's sources make`() throws {
-        let sources = "\(#filePath.split(separator: "Tests/ServiceKitTests")[0])Sources/ServiceKit"
-        let files = try #require(FileManager.default.enumerator(atPath: sources))
+    @Test func `has every problem that the sources of what both services share make`() throws {
+        let sources = "\(#filePath.split(separator: "Tests/ServiceKitTests")[0])Sources"
+        let modules = ["HTTP1", "HTTPServing", "KeyValueHTTP", "ServiceKit"]
+        let files = try modules.flatMap { module in
+            try #require(FileManager.default.enumerator(atPath: "\(sources)/\(module)"))
+                .compactMap { ($0 as? String).map { "\(module)/\($0)" } }
+        }
         var found: Set<String> = []
-        for case let name as String in files where name.hasSuffix(".swift") {
+        for name in files where name.hasSuffix(".swift") {
             let text = try String(contentsOfFile: "\(sources)/\(name)", encoding: .utf8)
             for match in text.matches(of: /code: "([a-z_]+)"/) { found.insert(String(match.1)) }
             for match in text.matches(of: /(?:problem|badRequest)\(\s*"([a-z_]+)",/) { found.insert(String(match.1)) }

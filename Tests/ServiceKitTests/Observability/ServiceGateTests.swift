@@ -2,7 +2,8 @@ import NIOHTTP1
 import Synchronization
 import Testing
 
-@testable import ServiceKit
+@testable import HTTP1
+@testable import HTTPServing
 
 @Suite struct ServiceGateTests {
     @Test func `the service is ready in one state only, and while every check holds`() {

@@ -1,7 +1,9 @@
 import NIOHTTP1
 import Testing
 
-@testable import ServiceKit
+@testable import HTTP1
+@testable import HTTPServing
+@testable import RequestTracing
 
 @Suite struct SlowRequestsTests {
     private static let slot = SlowRequests.slotNanoseconds

@@ -1,9 +1,11 @@
-import JSONLogging
+import JSON
 import NIOCore
 import NIOPosix
 import Testing
 
-@testable import ServiceKit
+@testable import HTTP1
+@testable import SystemSupport
+@testable import TraceExport
 
 @Suite struct ExportVerdictTests {
     static func answer(_ text: String, pieces: Int = 1) -> ReceivedAnswer {
@@ -72,7 +74,8 @@ import Testing
 @Suite struct BlockingExchangeTests {
     private static func run(port: UInt16, milliseconds: UInt64, limit: Int = 65_536) -> (String, Duration) {
         let exchange = BlockingExchange(
-            address: ListenAddress(host: "127.0.0.1", port: port),
+            host: "127.0.0.1",
+            port: port,
             deadlineNanoseconds: Timestamp.monotonicNanoseconds() + milliseconds * 1_000_000,
             answerLimitBytes: limit
         )
@@ -95,7 +98,8 @@ import Testing
     @Test func `a peer that says nothing is left at the deadline`() async throws {
         let server = try await TestServer.start()
         let exchange = BlockingExchange(
-            address: ListenAddress(host: "127.0.0.1", port: UInt16(server.port)),
+            host: "127.0.0.1",
+            port: UInt16(server.port),
             deadlineNanoseconds: Timestamp.monotonicNanoseconds() + 50_000_000,
             answerLimitBytes: 100
         )
@@ -119,7 +123,8 @@ import Testing
     @Test func `a long answer is read up to the limit`() async throws {
         let server = try await TestServer.start()
         let exchange = BlockingExchange(
-            address: ListenAddress(host: "127.0.0.1", port: UInt16(server.port)),
+            host: "127.0.0.1",
+            port: UInt16(server.port),
             deadlineNanoseconds: Timestamp.monotonicNanoseconds() + 10_000_000_000,
             answerLimitBytes: 10_000
         )

@@ -1,7 +1,10 @@
 import Foundation
 import Testing
 
-@testable import ServiceKit
+@testable import HTTP1
+@testable import RequestTracing
+@testable import SystemSupport
+@testable import TraceExport
 
 extension RequestSpans {
     /// A request of a given trace with children; its times are 1 and 2 seconds after the start of the machine, which

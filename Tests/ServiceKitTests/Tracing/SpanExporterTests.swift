@@ -1,11 +1,12 @@
-import JSONLogging
+import JSON
 import Logging
 import PrometheusMetrics
 import Synchronization
 import SystemSupport
 import Testing
 
-@testable import ServiceKit
+@testable import RequestTracing
+@testable import TraceExport
 
 /// The exporter with a collector that does what a test says.
 private final class Harness: Sendable {

@@ -1,6 +1,7 @@
 import Testing
 
-@testable import ServiceKit
+@testable import RequestTracing
+@testable import TraceExport
 
 @Suite struct TraceSettingsTests {
     @Test(arguments: [

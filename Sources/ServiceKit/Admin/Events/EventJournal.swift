@@ -1,5 +1,5 @@
 import DequeModule
-import JSONLogging
+import JSON
 package import Logging
 package import PrometheusMetrics
 import Synchronization

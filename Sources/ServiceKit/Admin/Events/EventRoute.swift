@@ -1,3 +1,6 @@
+import HTTP1
+import HTTPServing
+import JSON
 import JSONLogging
 import NIOHTTP1
 

@@ -1,7 +1,7 @@
 import NIOHTTP1
 import PrometheusMetrics
 
-@testable import ServiceKit
+@testable import HTTPServing
 
 extension HTTPMetrics {
     /// Of a server for tests, whose handlers may answer anything.

@@ -1,4 +1,5 @@
 import Glibc
+import JSON
 import JSONLogging
 import Logging
 import NIOCore
@@ -7,7 +8,9 @@ import NIOPosix
 import PrometheusMetrics
 import Synchronization
 
-@testable import ServiceKit
+@testable import HTTP1
+@testable import HTTPServing
+@testable import ServiceSettings
 
 /// A real server on a free port, with routes for the tests and its access lines in a file.
 final class TestServer: Sendable {

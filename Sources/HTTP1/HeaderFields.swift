@@ -1,0 +1,90 @@
+import Glibc
+package import NIOCore
+
+/// The header fields of one request, as the bytes in which they came.
+///
+/// Nothing is made of a field before somebody asks for it: most requests have fields that nobody reads. As long as a
+/// value of this type lives, so does the buffer that the connection read the head into.
+package struct HeaderFields {
+    /// Whole lines, each `name ":" value CR LF`, of which ``HeadScanner`` has seen that no CR or LF stands alone.
+    private var lines: ByteBuffer
+
+    package init() {
+        self.lines = ByteBuffer()
+    }
+
+    package init(lines: ByteBuffer) {
+        self.lines = lines
+    }
+
+    /// Fields made by hand, for tests of actions.
+    package init(_ fields: [(name: String, value: String)]) {
+        self.lines = ByteBuffer(string: fields.map { "\($0.name): \($0.value)\r\n" }.joined())
+    }
+
+    /// Whether a field of this name is there. All names are given in lowercase, and letters are compared without case.
+    package func contains(_ name: StaticString) -> Bool {
+        var found = false
+        self.forEach { field, _ in found = found || ASCII.equal(field, name) }
+        return found
+    }
+
+    /// The value of the first field of this name.
+    package func first(_ name: StaticString) -> String? {
+        var found: String?
+        self.forEach { field, value in
+            if found == nil, ASCII.equal(field, name) { found = ASCII.string(value) }
+        }
+        return found
+    }
+
+    /// Whether the one field of this name has exactly this value, letters compared without case.
+    package func isOnly(_ name: StaticString, _ value: StaticString) -> Bool {
+        var count = 0
+        var isEqual = false
+        self.forEach { field, other in
+            guard ASCII.equal(field, name) else { return }
+            count += 1
+            isEqual = ASCII.equal(other, value)
+        }
+        return count == 1 && isEqual
+    }
+
+    /// The elements of all fields of this name, taken apart at commas, in order.
+    package func elements(of name: StaticString) -> [String] {
+        var elements: [String] = []
+        self.forEach { field, value in
+            guard ASCII.equal(field, name) else { return }
+            ASCII.forEachElement(of: value) { elements.append(ASCII.string($0)) }
+        }
+        return elements
+    }
+
+    /// Gives every field, in order: its name, and its value without the blanks around it. A line without a colon has
+    /// no name, and is all value.
+    package func forEach<Failure>(
+        _ body: (_ name: Span<UInt8>, _ value: Span<UInt8>) throws(Failure) -> Void
+    ) throws(Failure) {
+        let lines = self.lines
+        let bytes = lines.readableBytesUInt8Span
+        var begin = 0
+        while begin < bytes.count {
+            let end = Self.position(of: UInt8(ascii: "\r"), in: bytes, from: begin) ?? bytes.count
+            let line = bytes.extracting(begin..<end)
+            let colon = Self.position(of: UInt8(ascii: ":"), in: line, from: 0)
+            let rest = line.extracting((colon.map { $0 + 1 } ?? 0)..<line.count)
+            try body(line.extracting(0..<(colon ?? 0)), rest.extracting(ASCII.trimmed(rest)))
+            begin = end + 2
+        }
+    }
+
+    private static func position(of byte: UInt8, in bytes: Span<UInt8>, from begin: Int) -> Int? {
+        // The pointer is used for this one search only, within the span's bounds.
+        unsafe bytes.withUnsafeBufferPointer { bytes in
+            guard begin < bytes.count, let base = bytes.baseAddress,
+                let found = unsafe memchr(base + begin, Int32(byte), bytes.count - begin)
+            else { return nil }
+            return unsafe UnsafeRawPointer(found) - UnsafeRawPointer(base)
+        }
+    }
+}

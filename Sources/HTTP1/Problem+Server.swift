@@ -1,0 +1,125 @@
+import NIOHTTP1
+
+/// The problems that the server answers itself.
+extension Problem {
+    package static func badRequest(_ detail: String) -> Problem {
+        Problem(.badRequest, code: "bad_request", detail: detail, closesConnection: true)
+    }
+
+    package static func routeNotFound() -> Problem {
+        Problem(.notFound, code: "route_not_found", detail: "No route has this path.")
+    }
+
+    package static func methodNotAllowed(allow: String) -> Problem {
+        Problem(
+            .methodNotAllowed,
+            code: "method_not_allowed",
+            detail: "This path takes: \(allow).",
+            headers: [("Allow", allow)]
+        )
+    }
+
+    /// To a write, which is not carried out as if the field were not there.
+    package static func preconditionNotSupported(_ field: StaticString) -> Problem {
+        Problem(
+            .badRequest,
+            code: "precondition_not_supported",
+            detail: "Writes under a condition, or of a part of a value, are not supported: send it without \(field)."
+        )
+    }
+
+    package static func badTimeout() -> Problem {
+        Problem(
+            .badRequest,
+            code: "bad_timeout",
+            detail: "X-Request-Timeout-Ms must be one number of milliseconds, of one to ten decimal digits."
+        )
+    }
+
+    package static func bodyTooLarge(limit: Int) -> Problem {
+        let detail =
+            limit == 0
+            ? "This request takes no body." : "The body may have at most \(limit) bytes; send less at a time."
+        return Problem(.payloadTooLarge, code: "body_too_large", detail: detail, closesConnection: true)
+    }
+
+    package static func bodyPadded() -> Problem {
+        Problem(
+            .payloadTooLarge,
+            code: "body_too_large",
+            detail: "The chunked body is mostly chunk sizes and extensions; send larger chunks.",
+            closesConnection: true
+        )
+    }
+
+    package static func expectationFailed() -> Problem {
+        Problem(
+            .expectationFailed,
+            code: "expectation_failed",
+            detail: "The only expectation known is 100-continue.",
+            closesConnection: true
+        )
+    }
+
+    package static func headTimedOut(seconds: UInt64) -> Problem {
+        Problem(
+            .requestTimeout,
+            code: "request_timeout",
+            detail: "The request's header fields did not arrive within \(seconds) seconds.",
+            closesConnection: true
+        )
+    }
+
+    package static func bodyTimedOut(seconds: UInt64) -> Problem {
+        Problem(
+            .requestTimeout,
+            code: "request_timeout",
+            detail: "The request's body did not arrive within \(seconds) seconds.",
+            closesConnection: true
+        )
+    }
+
+    /// The code of ``tooManyConnections(limit:)``, the one answer that is sent before a request is read.
+    package static let tooManyConnectionsCode = "too_many_connections"
+
+    package static func tooManyConnections(limit: Int) -> Problem {
+        Problem(
+            .serviceUnavailable,
+            code: self.tooManyConnectionsCode,
+            detail: "All \(limit) connections are in use; try again shortly.",
+            headers: [("Retry-After", "1")],
+            closesConnection: true
+        )
+    }
+
+    /// The time for a graceful stop was over before the request had come whole.
+    package static func cutOffUnread() -> Problem {
+        Problem(
+            .serviceUnavailable,
+            code: "draining",
+            detail: "The service is stopping, and the request did not arrive whole in time.",
+            headers: [("Retry-After", "1")],
+            closesConnection: true
+        )
+    }
+
+    /// The time for a graceful stop was over before the request was answered.
+    package static func cutOffUnanswered(isWrite: Bool) -> Problem {
+        let unknown = isWrite ? " Whether the write was applied is not known." : ""
+        return Problem(
+            .serviceUnavailable,
+            code: "shutdown",
+            detail: "The service stopped before the request was answered.\(unknown)",
+            applied: isWrite ? .unknown : nil,
+            closesConnection: true
+        )
+    }
+
+    package static func unanswered() -> Problem {
+        Problem(
+            .internalServerError,
+            code: "internal_error",
+            detail: "The request was lost inside the service; this is a defect of the service."
+        )
+    }
+}

@@ -1,0 +1,62 @@
+import JSON
+package import NIOHTTP1
+
+/// An error answer: `application/problem+json` (RFC 9457) with `type` (`urn:kv:error:<code>`), `title`, `status`,
+/// `detail`, `code`, `request_id`, and for writes `applied`.
+package struct Problem: Error, Sendable {
+    /// Whether a write that was answered with an error has changed the store.
+    package enum Applied: String, Sendable {
+        case yes, no, unknown
+    }
+
+    package var status: HTTPResponseStatus
+    /// A stable snake_case word for programs, such as `key_not_found`.
+    package var code: String
+    /// What happened, where, and what to do next, for a person.
+    package var detail: String
+    /// Nil for anything that is not a write.
+    package var applied: Applied?
+    /// `Retry-After`, `Allow` and the like.
+    package var headers: [(name: StaticString, value: String)]
+    /// Whether the connection cannot be used for another request after this answer.
+    package var closesConnection: Bool
+
+    package init(
+        _ status: HTTPResponseStatus,
+        code: String,
+        detail: String,
+        applied: Applied? = nil,
+        headers: [(name: StaticString, value: String)] = [],
+        closesConnection: Bool = false
+    ) {
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.applied = applied
+        self.headers = headers
+        self.closesConnection = closesConnection
+    }
+}
+
+extension Problem {
+    /// The document as an answer.
+    package func response(requestID: String) -> HTTPResponse {
+        var writer = JSONWriter(reservingBytes: 256)
+        writer.object { document in
+            document.member("type", "urn:kv:error:" + self.code)
+            document.member("title", self.status.reasonPhrase)
+            document.member("status", self.status.code)
+            document.member("detail", self.detail)
+            document.member("code", self.code)
+            document.member("request_id", requestID)
+            if let applied = self.applied { document.member("applied", applied.rawValue) }
+        }
+        writer.newline()
+        return HTTPResponse(
+            status: self.status,
+            contentType: "application/problem+json",
+            headers: self.headers,
+            body: .bytes(writer.bytes)
+        )
+    }
+}

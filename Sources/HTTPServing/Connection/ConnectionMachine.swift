@@ -1,0 +1,162 @@
+/// Where one connection stands: which part of which request is under way, how long it may take, and whether another
+/// request may follow. Knows no channel and no clock; every time is monotonic nanoseconds.
+///
+/// ```
+///            first byte        head complete        last byte           answered
+///   idle ───────────────▶ head ─────────────▶ body ───────────▶ answering ───────▶ idle
+///    │ idle time-out        │ header time-out   │ body time-out      │ close wanted
+///    │ drain, end of input  └────────┬──────────┘ or refused         │
+///    ▼                               ▼                               ▼
+///  closed ◀──── end of input, linger time-out ──────────────────  lingering
+/// ```
+///
+/// The head's deadline counts from the first byte of the request and the body's from the end of the head: further
+/// bytes don't move them.
+///
+/// A drain ends what is in `idle` and in `head` within ``Timeouts/drain``: a part of a head is not a request yet.
+package struct ConnectionMachine {
+    enum Phase: Equatable {
+        /// Between requests: nothing of the next one has arrived.
+        case idle
+        /// A request's head is arriving.
+        case head
+        /// A request's body is arriving.
+        case body
+        /// The request is with its action.
+        case answering
+        /// The last answer is on its way; what still arrives is dropped until the peer closes or the time is up.
+        case lingering
+        case closed
+    }
+
+    /// Monotonic limits in nanoseconds.
+    package struct Timeouts: Sendable {
+        var idle: UInt64
+        var head: UInt64
+        var body: UInt64
+        var linger: UInt64
+        /// How long a request that was sent as the drain began may take to arrive.
+        var drain: UInt64
+    }
+
+    enum AfterAnswer: Equatable {
+        case nextRequest
+        /// The answer says `Connection: close`: shut the output, wait for the peer to close.
+        case linger
+        /// The peer has nothing more to send: close as soon as the answer is out.
+        case close
+    }
+
+    enum Expiry: Equatable {
+        case close
+        case refuseHead
+        case refuseBody
+    }
+
+    private let timeouts: Timeouts
+    private(set) var phase = Phase.idle
+    /// When the current phase is over; `.max` for none.
+    private(set) var deadline: UInt64
+    /// Whether the connection closes after the request under way.
+    private(set) var closesAfterAnswer = false
+    private(set) var isDraining = false
+    /// Whether the peer has closed its sending half.
+    private(set) var inputEnded = false
+
+    init(timeouts: Timeouts, now: UInt64) {
+        self.timeouts = timeouts
+        self.deadline = now &+ timeouts.idle
+    }
+
+    /// Bytes of the next request are there. Further ones change nothing.
+    mutating func requestBegan(now: UInt64) {
+        guard self.phase == .idle else { return }
+        self.phase = .head
+        self.deadline = now &+ (self.isDraining ? self.timeouts.drain : self.timeouts.head)
+    }
+
+    mutating func headCompleted(keepsAlive: Bool, now: UInt64) {
+        precondition(self.phase == .head, "a head ended that had not begun")
+        self.phase = .body
+        self.deadline = now &+ self.timeouts.body
+        self.closesAfterAnswer = !keepsAlive
+    }
+
+    mutating func requestCompleted() {
+        precondition(self.phase == .body, "a request ended that had not begun")
+        self.phase = .answering
+        self.deadline = .max
+    }
+
+    /// Whether an answer given now must say `Connection: close`.
+    ///
+    /// - Parameter anotherWaits: whether the head of a further request has been read. A drain answers that one too.
+    func nextAnswerCloses(anotherWaits: @autoclosure () -> Bool) -> Bool {
+        self.closesAfterAnswer || self.inputEnded || self.isDraining && !anotherWaits()
+    }
+
+    /// An answer was written: the request's own, or in the phases `head` and `body` a refusal.
+    ///
+    /// - Parameter closes: what the answer's `Connection` header said.
+    mutating func answered(closes: Bool, now: UInt64) -> AfterAnswer {
+        switch self.phase {
+        case .closed, .lingering: return .close
+        case .answering where !closes:
+            self.phase = .idle
+            self.closesAfterAnswer = false
+            self.deadline = now &+ self.timeouts.idle
+            return .nextRequest
+        case .idle, .head, .body, .answering:
+            self.phase = .lingering
+            self.deadline = now &+ self.timeouts.linger
+            return self.inputEnded ? .close : .linger
+        }
+    }
+
+    /// The peer closed its sending half, and every byte it sent has been taken.
+    ///
+    /// - Returns: whether to close at once: there is no whole request left to answer.
+    mutating func inputDidEnd() -> Bool {
+        self.inputEnded = true
+        return self.phase != .answering
+    }
+
+    /// The server stops.
+    mutating func drainBegan(now: UInt64) {
+        self.isDraining = true
+        guard self.phase == .idle || self.phase == .head else { return }
+        self.deadline = min(self.deadline, now &+ self.timeouts.drain)
+    }
+
+    /// What the time `now` ends, if anything.
+    func expiry(now: UInt64) -> Expiry? {
+        guard now >= self.deadline else { return nil }
+        switch self.phase {
+        case .idle, .lingering: return .close
+        case .head: return self.isDraining ? .close : .refuseHead
+        case .body: return .refuseBody
+        case .answering, .closed: return nil
+        }
+    }
+
+    /// Answers are still on their way: the time of the phase between or after requests begins anew.
+    mutating func answersUnderWay(now: UInt64) {
+        switch self.phase {
+        case .idle: self.deadline = now &+ self.timeouts.idle
+        case .lingering: self.deadline = now &+ self.timeouts.linger
+        case .head, .body, .answering, .closed: break
+        }
+    }
+
+    /// No further request is taken; answers given before are still on their way.
+    mutating func lingerBegan(now: UInt64) {
+        guard self.phase != .closed else { return }
+        self.phase = .lingering
+        self.deadline = now &+ self.timeouts.linger
+    }
+
+    mutating func closed() {
+        self.phase = .closed
+        self.deadline = .max
+    }
+}

@@ -1,0 +1,190 @@
+package import HTTP1
+import JSON
+import NIOCore
+import Synchronization
+
+/// Answering.
+extension HTTPConnectionHandler {
+    /// Takes the answer to the request under way, from its action or from the server itself.
+    package func answer(_ response: HTTPResponse, _ outcome: RequestOutcome) {
+        guard let request = self.request else { return }
+        self.request = nil
+        let now = Timestamp.monotonicNanoseconds()
+        let closes =
+            outcome.closesConnection || self.machine.nextAnswerCloses(anotherWaits: self.reader.holdsHead)
+        if self.machine.phase != .closed {
+            self.withOutput { output in
+                self.loop.encoder.write(
+                    response,
+                    requestID: request.identity.id,
+                    withoutBody: request.method == .head,
+                    closes: closes,
+                    keepAliveNamed: !request.isHTTP11,
+                    to: &output
+                )
+            }
+        }
+        self.loop.record(
+            request,
+            response,
+            outcome,
+            from: self.client(of: request),
+            peer: self.remoteAddress,
+            now: now
+        )
+        self.endInFlight()
+        switch self.machine.answered(closes: closes, now: now) {
+        case .nextRequest: break
+        case .linger: self.ending = .linger
+        case .close: self.ending = .close
+        }
+        self.feed(now: now)
+    }
+
+    /// The piece of an access line about the client, which is the same for nearly all requests of a connection.
+    private func client(of request: RequestUnderWay) -> [UInt8] {
+        if !self.clientText.isEmpty, self.clientIsHTTP11 == request.isHTTP11, self.userAgent == request.userAgent {
+            return self.clientText
+        }
+        self.userAgent = request.userAgent
+        self.clientIsHTTP11 = request.isHTTP11
+        self.clientText = AccessLineEncoder.client(
+            address: self.remoteAddress,
+            userAgent: request.userAgent,
+            isHTTP11: request.isHTTP11
+        )
+        return self.clientText
+    }
+
+    /// Sends what has been answered, and ends the connection if that was the last of it.
+    package func flush() {
+        guard let context = self.context else { return }
+        let ending = self.ending
+        guard let output = self.output else { return }
+        self.output = nil
+        self.writtenBytes &+= UInt64(output.readableBytes)
+        self.mayHaveUnsentBytes = true
+        context.writeAndFlush(Self.wrapOutboundOut(output), promise: nil)
+        self.loop.recycle(output)
+        if ending != nil { self.end(context) }
+    }
+
+    private func end(_ context: ChannelHandlerContext) {
+        // With input ended on both sides closing the output would close everything, unsent bytes included; the sweep
+        // sees to it then.
+        if self.unsentBytes == 0 {
+            if self.machine.inputEnded {
+                context.close(promise: nil)
+            } else {
+                context.close(mode: .output, promise: nil)
+            }
+        } else if !self.machine.inputEnded {
+            context.close(mode: .output, promise: nil)
+        }
+    }
+
+    func withOutput(_ body: (inout ByteBuffer) -> Void) {
+        var output = self.output ?? self.loop.takeBuffer()
+        self.output = nil
+        body(&output)
+        self.output = output
+    }
+
+    func endInFlight() {
+        guard self.countsInFlight else { return }
+        self.countsInFlight = false
+        self.loop.metrics.counters.requestsInFlight.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    /// Bytes of answers that wait for room in the socket.
+    var unsentBytes: Int {
+        guard self.mayHaveUnsentBytes, let options = self.context?.channel.syncOptions else { return 0 }
+        let unsent = (try? options.getOption(.bufferedWritableBytes)) ?? 0
+        if unsent == 0 { self.mayHaveUnsentBytes = false }
+        return unsent
+    }
+}
+
+/// Time and drain.
+extension HTTPConnectionHandler {
+    /// Looks whether a deadline has passed.
+    package func sweep(now: UInt64) {
+        guard let context = self.context else { return }
+        let unsent = self.unsentBytes
+        if self.writeProgress.isStalled(written: self.writtenBytes, unsent: unsent, now: now) {
+            self.loop.metrics.metrics.responseCut(.writeTimeout)
+            context.close(promise: nil)
+            return
+        }
+        if unsent > 0, !self.machine.isDraining || self.machine.phase == .lingering {
+            self.machine.answersUnderWay(now: now)
+        } else if self.machine.phase == .lingering, self.machine.inputEnded {
+            context.close(promise: nil)
+            return
+        }
+        switch self.machine.expiry(now: now) {
+        case nil: break
+        case .close?: self.endBetweenRequests(now: now)
+        case .refuseHead?: self.expire(.headTimedOut(seconds: self.loop.timeouts.head / 1_000_000_000), now: now)
+        case .refuseBody?: self.expire(.bodyTimedOut(seconds: self.loop.timeouts.body / 1_000_000_000), now: now)
+        }
+    }
+
+    /// The server stops: connections that have no request close shortly, others after the answers to all requests that
+    /// have been read.
+    package func drain(now: UInt64) {
+        self.machine.drainBegan(now: now)
+    }
+
+    /// Ends a connection without a request under way, once the answers given before have been sent. Requests that wait
+    /// for the peer to take those are answered first.
+    func endBetweenRequests(now: UInt64) {
+        guard let context = self.context else { return }
+        if self.unsentBytes == 0 {
+            context.close(promise: nil)
+        } else if self.machine.phase == .idle, self.reader.holdsHead {
+            self.machine.answersUnderWay(now: now)
+        } else {
+            self.lingerUntilSent(context, now: now)
+        }
+    }
+
+    /// Takes nothing more from the connection, which ends once the answers given before have been sent.
+    func lingerUntilSent(_ context: ChannelHandlerContext, now: UInt64) {
+        self.request = nil
+        self.endInFlight()
+        self.machine.lingerBegan(now: now)
+        if !self.machine.inputEnded { context.close(mode: .output, promise: nil) }
+    }
+
+    /// The time for a graceful stop is over: ends the request under way with a 503 that says what is known of it. What its
+    /// action answers later is dropped.
+    ///
+    /// - Returns: whether a request was cut off by it; a part of a head is none.
+    package func cut() -> Bool {
+        let now = Timestamp.monotonicNanoseconds()
+        guard self.machine.phase == .body || self.machine.phase == .answering else {
+            if self.machine.phase == .head { self.endBetweenRequests(now: now) }
+            return false
+        }
+        self.beginBurst(now: now)
+        if self.machine.phase == .answering {
+            self.fail(.cutOffUnanswered(isWrite: self.request?.admission.entry?.isWrite == true))
+        } else {
+            self.refuse(.cutOffUnread())
+        }
+        self.flush()
+        self.endBurst()
+        return true
+    }
+
+    /// Closes the connection whatever it does.
+    ///
+    /// - Returns: whether bytes of its answers are lost by it.
+    package func close() -> Bool {
+        let losesBytes = self.unsentBytes > 0
+        if losesBytes { self.loop.metrics.metrics.responseCut(.shutdown) }
+        self.context?.close(promise: nil)
+        return losesBytes
+    }
+}

@@ -1,0 +1,96 @@
+package import HTTP1
+import JSON
+package import NIOCore
+
+/// Received bytes.
+extension HTTPConnectionHandler {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        // More than may wait comes only behind the end of input: what was kept of it is answered.
+        guard !self.endOfInputSeen else { return }
+        if !self.reader.append(Self.unwrapInboundIn(data)) { self.endOfInputSeen = true }
+        self.feed(now: Timestamp.monotonicNanoseconds())
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event as? ChannelEvent {
+        case .inputClosed?:
+            self.endOfInputSeen = true
+            self.feed(now: Timestamp.monotonicNanoseconds())
+        case .outputClosed? where self.machine.inputEnded: context.close(promise: nil)
+        default: context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    /// Takes as many requests as can be taken now, then sends what was answered.
+    func feed(now: UInt64) {
+        if self.inBurst || self.context == nil { return }
+        self.beginBurst(now: now)
+        repeat {
+            while self.reader.holdsBytes, self.takePiece() {}
+            self.flush()
+        } while self.reader.holdsBytes && self.demand != .nothing
+        if self.endOfInputSeen, !self.reader.holdsBytes { self.inputDidEnd() }
+        self.endBurst()
+    }
+
+    /// - Returns: false when no further piece can follow now.
+    private func takePiece() -> Bool {
+        switch self.demand {
+        case .nothing: return false
+        case .discard:
+            self.reader.dropAll()
+            return false
+        case .head:
+            self.requestBegan()
+            switch self.reader.nextHead() {
+            case .incomplete: return false
+            case .refused(let refusal): self.refuse(.refusedHead(refusal, limits: self.loop.limits))
+            case .complete(let head): self.take(head)
+            }
+        case .body(let remaining): self.take(self.reader.nextPiece(limit: remaining))
+        case .chunkedBody:
+            let (taken, chunk) = self.reader.nextChunk()
+            self.countChunked(taken)
+            guard self.machine.phase == .body else { return true }
+            switch chunk {
+            case .more: break
+            case .data(let data): self.take(data)
+            case .end: self.requestDidEnd()
+            case .refused: self.refuse(.badRequest("The chunked body is not of the form of RFC 9112, section 7.1."))
+            }
+        }
+        return true
+    }
+
+    func beginBurst(now: UInt64) {
+        self.now = now
+        self.inBurst = true
+    }
+
+    /// After a burst: reads on if that was held back and its reason is gone.
+    func endBurst() {
+        self.inBurst = false
+        if self.readIsDue, self.demand != .nothing, let context = self.context {
+            self.readIsDue = false
+            context.read()
+        }
+    }
+
+    /// A deadline has passed.
+    package func expire(_ problem: Problem, now: UInt64) {
+        self.beginBurst(now: now)
+        self.refuse(problem)
+        self.flush()
+        self.endBurst()
+    }
+
+    /// The peer closed its half, and all that it sent has been taken.
+    private func inputDidEnd() {
+        guard self.machine.inputDidEnd(), let context = self.context else { return }
+        if self.unsentBytes == 0 {
+            context.close(promise: nil)
+        } else {
+            self.lingerUntilSent(context, now: self.now)
+        }
+    }
+}

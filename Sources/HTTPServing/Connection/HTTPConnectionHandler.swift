@@ -1,0 +1,145 @@
+import HTTP1
+import JSON
+import NIOCore
+import Synchronization
+
+/// One connection: takes requests from its bytes, runs their actions in order, and sends the answers.
+///
+/// Bytes become requests in ``RequestReader``, and the decisions are in ``ConnectionMachine`` and
+/// ``RequestAdmission``; here they meet the channel. Answers of one
+/// burst of requests are collected in one buffer and sent with one write. Confined to its event loop.
+package final class HTTPConnectionHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = Never
+    typealias OutboundOut = ByteBuffer
+
+    /// What may be taken of the received bytes.
+    enum Demand: Equatable {
+        case head
+        case body(remaining: Int)
+        case chunkedBody
+        /// Keep everything: an answer is outstanding, or the peer takes too little.
+        case nothing
+        /// Drop everything: the connection ends.
+        case discard
+    }
+
+    /// Answers that wait for the end of the burst beyond this are sent before more requests are taken.
+    private static let outputLimitBytes = 32_768
+    /// No more of the answers is handed to the system while this much of them waits there to be sent. Without this limit
+    /// the system takes some megabytes for a peer that reads nothing, and the requests behind them are carried out.
+    static let unsentInSystemBytes = 131_072
+    /// No more requests are taken while more than this waits for the system: with the answer that crosses it, that is what
+    /// a peer costs that reads nothing.
+    static let unsentLimit = ChannelOptions.Types.WriteBufferWaterMark(low: 4_096, high: 16_384)
+
+    let loop: HTTPServerLoop
+    /// Position among the loop's connections.
+    var position = -1
+
+    var machine: ConnectionMachine
+    var reader: RequestReader
+    /// Whether the peer has closed its sending half; what it sent may still wait in the reader.
+    var endOfInputSeen = false
+    var context: ChannelHandlerContext?
+    var request: RequestUnderWay?
+    var output: ByteBuffer?
+    var inBurst = false
+    var now: UInt64
+    /// How the connection ends once the answers are sent.
+    var ending: ConnectionMachine.AfterAnswer?
+    private var isWritable = true
+    var readIsDue = false
+    var countsInFlight = false
+    var writeProgress: WriteProgress
+    var writtenBytes: UInt64 = 0
+    var mayHaveUnsentBytes = false
+    var remoteAddress = ""
+    var userAgent = ""
+    var clientIsHTTP11 = true
+    var clientText: [UInt8] = []
+    var peerIsLoopback = false
+
+    init(loop: HTTPServerLoop, now: UInt64) {
+        self.loop = loop
+        self.now = now
+        self.reader = RequestReader(limits: loop.limits.head)
+        self.machine = ConnectionMachine(timeouts: loop.timeouts, now: now)
+        self.writeProgress = WriteProgress(timeout: loop.writeTimeoutNanoseconds)
+    }
+
+    var demand: Demand {
+        switch self.machine.phase {
+        case .idle, .head: return self.outputIsFull ? .nothing : .head
+        case .body:
+            if self.request?.admission.framing == .chunked { return .chunkedBody }
+            return .body(remaining: self.request?.remainingBytes ?? 0)
+        case .answering: return .nothing
+        case .lingering, .closed: return .discard
+        }
+    }
+
+    private var outputIsFull: Bool {
+        !self.isWritable || (self.output?.readableBytes ?? 0) >= Self.outputLimitBytes
+    }
+
+    // MARK: Life of the channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let address = context.remoteAddress
+        self.remoteAddress = address.flatMap { $0.ipAddress }.map { "\($0):\(address?.port ?? 0)" } ?? ""
+        self.peerIsLoopback = address.map(Self.isLoopback) ?? false
+        self.loop.add(self)
+        if self.loop.isDraining { self.drain(now: self.now) }
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.machine.closed()
+        self.endInFlight()
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.machine.closed()
+        self.endInFlight()
+        self.loop.remove(self)
+        self.context = nil
+        self.reader.dropAll()
+        self.output = nil
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch self.machine.phase {
+        case .idle, .head, .body, .answering: context.close(promise: nil)
+        case .lingering, .closed: break
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        self.isWritable = context.channel.isWritable
+        if self.isWritable { self.feed(now: Timestamp.monotonicNanoseconds()) }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if self.demand == .nothing, !self.isWritable || self.reader.holdsBytes {
+            self.readIsDue = true
+            if !self.isWritable { self.reader.compact() }
+        } else {
+            context.read()
+        }
+    }
+
+    private static func isLoopback(_ address: SocketAddress) -> Bool {
+        guard let text = address.ipAddress else { return false }
+        return text == "::1" || text.hasPrefix("127.") || text.hasPrefix("::ffff:127.")
+    }
+}
+
+@available(*, unavailable)
+extension HTTPConnectionHandler: Sendable {}

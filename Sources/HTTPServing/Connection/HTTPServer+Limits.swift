@@ -1,0 +1,58 @@
+package import HTTP1
+
+extension HTTPServer {
+    /// What one client may take of the server. Reaching a limit is answered as the comments say, and counted.
+    package struct Limits: Sendable {
+        /// Longest request target: 414.
+        package var targetBytes = 8_192
+        /// All header fields of a request together, line ends included: 431.
+        package var headerBytes = 16_384
+        /// Header fields of a request: 431.
+        package var headerCount = 100
+        /// Open connections of this listener: 503 and a close for those above.
+        package var connections = 10_000
+        /// Connections above the limit that are being told so at one time; more are closed without a word.
+        package var rejectedConnections = 64
+        /// From the first byte of a request to the end of its head: 408. Arriving bytes don't extend it.
+        package var headerTimeout: Duration = .seconds(10)
+        /// From the end of the head to the end of the body: 408. Arriving bytes don't extend it.
+        package var bodyTimeout: Duration = .seconds(30)
+        /// Between requests, and before the first: the connection is closed.
+        package var idleTimeout: Duration = .seconds(75)
+        /// While the client takes no byte of its answers: the connection is cut.
+        package var writeTimeout: Duration = .seconds(30)
+        /// How long a connection that the server has ended is read from, so that the last answer arrives.
+        package var lingerTimeout: Duration = .seconds(2)
+        /// After the beginning of a drain: connections without a whole head by then are closed.
+        package var drainGrace: Duration = .milliseconds(100)
+        /// How often the deadlines above are looked at; they are late by this much at most.
+        package var sweepInterval: Duration = .milliseconds(200)
+
+        package init() {}
+    }
+}
+
+extension HTTPServer.Limits {
+    package var timeouts: ConnectionMachine.Timeouts {
+        ConnectionMachine.Timeouts(
+            idle: Self.nanoseconds(self.idleTimeout),
+            head: Self.nanoseconds(self.headerTimeout),
+            body: Self.nanoseconds(self.bodyTimeout),
+            linger: Self.nanoseconds(self.lingerTimeout),
+            drain: Self.nanoseconds(self.drainGrace)
+        )
+    }
+
+    package var head: HeadScanner.Limits {
+        var limits = HeadScanner.Limits()
+        limits.targetBytes = self.targetBytes
+        limits.fieldBytes = self.headerBytes
+        limits.fieldCount = self.headerCount
+        return limits
+    }
+
+    package static func nanoseconds(_ duration: Duration) -> UInt64 {
+        let (seconds, attoseconds) = duration.components
+        return UInt64(max(0, seconds)) &* 1_000_000_000 &+ UInt64(max(0, attoseconds)) / 1_000_000_000
+    }
+}

@@ -1,0 +1,270 @@
+import HTTP1
+package import NIOCore
+import NIOHTTP1
+package import NIOPosix
+import PrometheusMetrics
+package import ServiceSettings
+import Synchronization
+import SystemSupport
+package import TraceExport
+
+/// An HTTP/1.1 server on one address.
+///
+/// ```
+/// accept ─▶ event loop ─▶ bytes ─▶ ConnectionGuard ─▶ decoder ─▶ HTTPConnectionHandler ─▶ action
+///                                   limits, shape                 order, deadlines, answers
+/// ```
+///
+/// A connection stays on the event loop that it was given to, and everything about it happens there: reading, the
+/// action, the answer. The server's own methods may be called on any thread.
+package final class HTTPServer: Sendable {
+    /// `TCP_NOTSENT_LOWAT`, which NIO has no name for.
+    private static let unsentInSystem = NIOBSDSocket.Option(rawValue: 25)
+
+    private struct State {
+        var channel: (any Channel)?
+        var loops: [ObjectIdentifier: NIOLoopBound<HTTPServerLoop>] = [:]
+        var drained: EventLoopPromise<Void>?
+    }
+
+    private let group: MultiThreadedEventLoopGroup
+    private let host: String
+    private let port: Int
+    private let limits: Limits
+    private let metrics: HTTPMetrics
+    private let slowRequests: SlowRequests
+    private let accessLog: AccessLog
+    private let tracer: Tracer?
+    private let gate: ServiceGate
+    private let makeRoutes: @Sendable (any EventLoop) -> [Route]
+
+    private let state = Mutex(State())
+    private let isDraining = Atomic(false)
+    private let openConnections = Atomic(0)
+    private let rejectedConnections = Atomic(0)
+
+    /// - Parameters:
+    ///   - port: 0 takes any free port; ``start()`` returns it.
+    ///   - metrics: shared by all listeners of the service.
+    ///   - tracer: takes the spans of sampled requests; without one no trace that begins here is sampled.
+    ///   - slowRequests: likewise, with the handlers of `metrics`.
+    ///   - routes: called once on each event loop by ``start()``; what it returns is confined to that loop. Every
+    ///     handler in it should be known to `metrics`; others are counted as `other`.
+    package init(
+        group: MultiThreadedEventLoopGroup,
+        address: ListenAddress,
+        limits: Limits = Limits(),
+        metrics: HTTPMetrics,
+        slowRequests: SlowRequests,
+        accessLog: AccessLog,
+        tracer: Tracer? = nil,
+        gate: ServiceGate,
+        routes: @escaping @Sendable (any EventLoop) -> [Route]
+    ) {
+        self.group = group
+        self.host = address.host
+        self.port = Int(address.port)
+        self.limits = limits
+        self.metrics = metrics
+        self.slowRequests = slowRequests
+        self.accessLog = accessLog
+        self.tracer = tracer
+        self.gate = gate
+        self.makeRoutes = routes
+    }
+
+    /// Connections of this listener, those that are being turned away included.
+    package var connections: Int {
+        self.openConnections.load(ordering: .relaxed) + self.rejectedConnections.load(ordering: .relaxed)
+    }
+
+    /// Listens. Requests may be answered before this returns.
+    ///
+    /// - Returns: the address, with the port that was taken.
+    package func start() async throws(HTTPServerError) -> ListenAddress {
+        let limits = self.limits
+        let bootstrap = ServerBootstrap(group: self.group)
+            .serverChannelOption(.backlog, value: 4_096)
+            // Where descriptors are few, no more are taken in a turn than can be refused in it.
+            .serverChannelOption(.maxMessagesPerRead, value: UInt(max(1, min(256, limits.rejectedConnections))))
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let most = limits.connections + limits.rejectedConnections + 1
+                    try channel.pipeline.syncOperations.addHandler(
+                        AcceptGate(limit: most, failures: self.metrics.acceptFailures))
+                }
+            }
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.writeBufferWaterMark, value: HTTPConnectionHandler.unsentLimit)
+            .childChannelOption(.tcpOption(Self.unsentInSystem), value: HTTPConnectionHandler.unsentInSystemBytes)
+            // One buffer per turn, so that no more than one can wait behind an outstanding answer.
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            // A client may close its half after its last request and still gets the answer.
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try self.admit(channel, limits: limits) }
+            }
+        do {
+            for eventLoop in self.group.makeIterator() {
+                try await eventLoop.submit { self.prepare(eventLoop) }.get()
+            }
+            let channel = try await bootstrap.bind(host: self.host, port: self.port).get()
+            self.state.withLock { $0.channel = channel }
+            return ListenAddress(host: self.host, port: UInt16(channel.localAddress?.port ?? self.port))
+        } catch {
+            await self.stopSweeping()
+            throw .addressNotBound(host: self.host, port: self.port, reason: Self.reason(error))
+        }
+    }
+
+    /// What the end of a drain lost, because its time was over.
+    package struct Cut: Sendable, Equatable {
+        /// Requests that were answered 503 instead of being carried out to their end.
+        package var requests = 0
+        /// Connections that were closed before their clients had taken the answers.
+        package var responses = 0
+
+        package init(requests: Int = 0, responses: Int = 0) {
+            self.requests = requests
+            self.responses = responses
+        }
+
+        package static func += (sum: inout Cut, other: Cut) {
+            sum.requests += other.requests
+            sum.responses += other.responses
+        }
+    }
+
+    /// Stops accepting, closes connections that have no request, and lets every other one close once the requests that
+    /// have been read from it are answered and the answers are sent. The last answer says so.
+    package func beginDrain() {
+        guard !self.isDraining.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        let (channel, loops) = self.state.withLock { ($0.channel, Array($0.loops.values)) }
+        channel?.close(promise: nil)
+        for loop in loops {
+            loop.eventLoop.execute { loop.value.drain() }
+        }
+    }
+
+    /// Waits until every connection is closed after ``beginDrain()``; closes what is left when the time is over.
+    ///
+    /// Requests that are still under way then are answered 503 shortly before, and the rest of the time is for their
+    /// clients to take the answers. Connections above the limit are not waited for: they were told so, and have none.
+    ///
+    /// - Returns: what was cut off so.
+    package func waitUntilDrained(timeout: Duration) async -> Cut {
+        let promise = self.group.next().makePromise(of: Void.self)
+        self.state.withLock { $0.drained = promise }
+        self.completeDrainIfDone()
+        let loops = self.state.withLock { Array($0.loops.values) }
+        let watch = Task {
+            let lastAnswers = min(timeout / 10, .milliseconds(500))
+            try? await Task.sleep(for: timeout - lastAnswers)
+            guard !Task.isCancelled else { return Cut() }
+            var cut = Cut()
+            for loop in loops {
+                cut.requests += (try? await loop.eventLoop.submit { loop.value.cutAll() }.get()) ?? 0
+            }
+            try? await Task.sleep(for: lastAnswers)
+            for loop in loops {
+                cut.responses += (try? await loop.eventLoop.submit { loop.value.closeAll() }.get()) ?? 0
+            }
+            return cut
+        }
+        try? await promise.futureResult.get()
+        watch.cancel()
+        let cut = await watch.value
+        await self.stopSweeping()
+        return cut
+    }
+
+    private func stopSweeping() async {
+        for loop in self.state.withLock({ Array($0.loops.values) }) {
+            try? await loop.eventLoop.submit { loop.value.stopSweeping() }.get()
+        }
+    }
+
+    private func prepare(_ eventLoop: any EventLoop) {
+        let loop = HTTPServerLoop(
+            eventLoop: eventLoop,
+            limits: self.limits,
+            metrics: self.metrics,
+            slowRequests: self.slowRequests,
+            accessLog: self.accessLog,
+            tracer: self.tracer,
+            gate: self.gate,
+            routes: self.makeRoutes(eventLoop)
+        )
+        loop.startSweeping()
+        let bound = NIOLoopBound(loop, eventLoop: eventLoop)
+        self.state.withLock { $0.loops[ObjectIdentifier(eventLoop)] = bound }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        (error as? IOError).map { ErrorNumber.text($0.errnoCode) } ?? String(describing: error)
+    }
+}
+
+// MARK: - Connections
+
+extension HTTPServer {
+    /// Sets up an accepted connection; on its event loop.
+    private func admit(_ channel: any Channel, limits: Limits) throws {
+        self.metrics.acceptedConnections.increment()
+        guard let loop = self.state.withLock({ $0.loops[ObjectIdentifier(channel.eventLoop)] })?.value else {
+            throw ChannelError.inappropriateOperationForState
+        }
+        let open = self.openConnections.add(1, ordering: .acquiringAndReleasing).newValue
+        guard open <= limits.connections else {
+            self.openConnections.subtract(1, ordering: .acquiringAndReleasing)
+            try self.reject(channel, loop: loop)
+            return
+        }
+        channel.closeFuture.whenComplete { _ in
+            self.openConnections.subtract(1, ordering: .acquiringAndReleasing)
+            self.completeDrainIfDone()
+        }
+        let connection = HTTPConnectionHandler(loop: loop, now: NIODeadline.now().uptimeNanoseconds)
+        try channel.pipeline.syncOperations.addHandler(connection)
+    }
+
+    private func reject(_ channel: any Channel, loop: HTTPServerLoop) throws {
+        self.metrics.rejectedConnections.increment()
+        let rejected = self.rejectedConnections.add(1, ordering: .acquiringAndReleasing).newValue
+        guard rejected <= self.limits.rejectedConnections else {
+            self.rejectedConnections.subtract(1, ordering: .acquiringAndReleasing)
+            throw ChannelError.ioOnClosedChannel
+        }
+        channel.closeFuture.whenComplete { _ in
+            self.rejectedConnections.subtract(1, ordering: .acquiringAndReleasing)
+        }
+        let problem = Problem.tooManyConnections(limit: self.limits.connections)
+        let id = loop.newIdentity().id
+        var answer = ByteBuffer()
+        loop.encoder.write(
+            problem.response(requestID: id),
+            requestID: id,
+            withoutBody: false,
+            closes: true,
+            keepAliveNamed: false,
+            to: &answer
+        )
+        let linger = TimeAmount.nanoseconds(Int64(Limits.nanoseconds(self.limits.lingerTimeout)))
+        try channel.pipeline.syncOperations.addHandler(
+            OverflowHandler(answer: answer, lingerTime: linger)
+        )
+    }
+
+    private func completeDrainIfDone() {
+        guard self.isDraining.load(ordering: .acquiring), self.openConnections.load(ordering: .acquiring) == 0 else {
+            return
+        }
+        let promise = self.state.withLock { state in
+            let promise = state.drained
+            state.drained = nil
+            return promise
+        }
+        promise?.succeed(())
+    }
+}

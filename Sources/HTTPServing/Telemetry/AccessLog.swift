@@ -1,0 +1,34 @@
+package import JSONLogging
+package import Logging
+
+/// One line per request, in the shape of every other log line: level, time, service, message `request`, and the
+/// request's own members.
+///
+/// Answers of 500 and above are errors, all others are info. Health probes and scrapes are debug, or info when they
+/// fail. There is no query string in a line: keys are in it. Any thread may use it.
+package final class AccessLog: Sendable {
+    package let service: String
+    private let output: LogOutput
+    private let level: SharedLogLevel
+
+    package init(output: LogOutput, service: String, level: SharedLogLevel) {
+        self.output = output
+        self.service = service
+        self.level = level
+    }
+
+    /// Whether a line with this status would be written; building it costs something.
+    func wants(status: UInt, isProbe: Bool) -> Bool {
+        Self.level(status: status, isProbe: isProbe) >= self.level.value
+    }
+
+    /// Hands over one whole line.
+    package func submit(_ line: [UInt8]) {
+        self.output.submit(line)
+    }
+
+    package static func level(status: UInt, isProbe: Bool) -> Logger.Level {
+        if status >= 500 { return isProbe ? .info : .error }
+        return isProbe ? .debug : .info
+    }
+}

@@ -1,0 +1,40 @@
+/// Decimal digits of integers, put together apart from the array that they go to: it takes them in one copy.
+package enum Decimal {
+    package static func append(_ value: UInt64, to bytes: inout [UInt8]) {
+        var digits = InlineArray<20, UInt8>(repeating: UInt8(ascii: "0"))
+        var start = 20
+        var rest = value
+        repeat {
+            start -= 1
+            digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        } while rest > 0
+        bytes.append(copying: digits.span.extracting(start..<20))
+    }
+
+    /// Writes the last `digits` digits of `value`, with leading zeros.
+    package static func write<let size: Int>(
+        _ value: UInt64,
+        digits: Int,
+        at start: Int,
+        into text: inout InlineArray<size, UInt8>
+    ) {
+        var rest = value
+        var index = start + digits
+        while index > start {
+            index -= 1
+            text[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        }
+    }
+}
+
+extension [UInt8] {
+    /// Appends the bytes in one copy, which an array has for a buffer and not for a span.
+    package mutating func append(copying bytes: Span<UInt8>) {
+        // The pointer is used for this one copy only.
+        unsafe bytes.withUnsafeBufferPointer { buffer in
+            unsafe self.append(contentsOf: buffer)
+        }
+    }
+}

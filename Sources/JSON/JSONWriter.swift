@@ -1,0 +1,177 @@
+/// Appends JSON text to a byte array: the one JSON writer of the project, for log lines, answers and documents.
+///
+/// Members and elements appear in the order of the calls, commas are placed by the writer, and every byte of a string
+/// is escaped as ``appendText(_:)`` says. The writer doesn't check that names within one object are different, nor
+/// that a member is written inside an object: `object` and `array` bodies make that visible in the code.
+///
+/// A value type for one thread at a time; nothing in it allocates but the growth of ``bytes``.
+package struct JSONWriter {
+    /// The text so far.
+    package var bytes: [UInt8]
+    /// Whether the next value needs a comma before it: something stands before it in the same object or array.
+    private var needsComma = false
+
+    /// - Parameter reservingBytes: room to begin with; a good guess saves the growth of the array.
+    package init(reservingBytes: Int = 256) {
+        self.bytes = []
+        self.bytes.reserveCapacity(reservingBytes)
+    }
+
+    // MARK: Values at the top
+
+    /// A whole object as the document or the line.
+    package mutating func object(_ body: (inout JSONWriter) -> Void) {
+        self.beginElement()
+        self.appendObject(body)
+    }
+
+    /// A whole array as the document.
+    package mutating func array(_ body: (inout JSONWriter) -> Void) {
+        self.beginElement()
+        self.appendArray(body)
+    }
+
+    /// Ends a line. The next object is a document of its own.
+    package mutating func newline() {
+        self.bytes.append(UInt8(ascii: "\n"))
+        self.needsComma = false
+    }
+
+    // MARK: Members, by a name known at compile time
+
+    package mutating func member<Value: JSONValue>(_ name: StaticString, _ value: Value) {
+        self.beginMember(name)
+        value.appendJSON(to: &self)
+    }
+
+    /// A string whose bytes the caller knows to be valid UTF-8; bytes that aren't would make the document invalid.
+    package mutating func memberUTF8(_ name: StaticString, _ text: [UInt8]) {
+        self.beginMember(name)
+        self.appendText(text.span)
+    }
+
+    /// A string whose bytes the caller knows to be valid UTF-8; bytes that aren't would make the document invalid.
+    package mutating func memberUTF8(_ name: StaticString, _ text: Span<UInt8>) {
+        self.beginMember(name)
+        self.appendText(text)
+    }
+
+    package mutating func member(_ name: StaticString, object body: (inout JSONWriter) -> Void) {
+        self.beginMember(name)
+        self.appendObject(body)
+    }
+
+    package mutating func member(_ name: StaticString, array body: (inout JSONWriter) -> Void) {
+        self.beginMember(name)
+        self.appendArray(body)
+    }
+
+    package mutating func memberNull(_ name: StaticString) {
+        self.beginMember(name)
+        self.append("null")
+    }
+
+    /// A duration as a number of milliseconds with three decimals: `0.137`, `1250.000`.
+    package mutating func memberMilliseconds(_ name: StaticString, nanoseconds: UInt64) {
+        self.beginMember(name)
+        self.appendThousandths((nanoseconds &+ 500) / 1_000)
+    }
+
+    /// An instant as RFC 3339 text in UTC with milliseconds: `2026-11-22T21:58:14.123Z`.
+    package mutating func memberTimestamp(_ name: StaticString, nanosecondsSince1970: UInt64) {
+        self.beginMember(name)
+        self.bytes.append(UInt8(ascii: "\""))
+        Timestamp.append(nanosecondsSince1970: nanosecondsSince1970, to: &self.bytes)
+        self.bytes.append(UInt8(ascii: "\""))
+    }
+
+    // MARK: Members, by a name known at run time
+
+    package mutating func member<Value: JSONValue>(name: String, _ value: Value) {
+        self.beginMember(name)
+        value.appendJSON(to: &self)
+    }
+
+    package mutating func member(name: String, object body: (inout JSONWriter) -> Void) {
+        self.beginMember(name)
+        self.appendObject(body)
+    }
+
+    package mutating func member(name: String, array body: (inout JSONWriter) -> Void) {
+        self.beginMember(name)
+        self.appendArray(body)
+    }
+
+    package mutating func memberNull(name: String) {
+        self.beginMember(name)
+        self.append("null")
+    }
+
+    // MARK: Elements of an array
+
+    package mutating func element<Value: JSONValue>(_ value: Value) {
+        self.beginElement()
+        value.appendJSON(to: &self)
+    }
+
+    /// A string whose bytes the caller knows to be valid UTF-8; bytes that aren't would make the document invalid.
+    package mutating func elementUTF8(_ text: [UInt8]) {
+        self.beginElement()
+        self.appendText(text.span)
+    }
+
+    package mutating func element(object body: (inout JSONWriter) -> Void) {
+        self.beginElement()
+        self.appendObject(body)
+    }
+
+    package mutating func element(array body: (inout JSONWriter) -> Void) {
+        self.beginElement()
+        self.appendArray(body)
+    }
+
+    package mutating func elementNull() {
+        self.beginElement()
+        self.append("null")
+    }
+
+    // MARK: Structure
+
+    /// The comma if one is due, the name and the colon. Names in the source are plain: no escapes are looked for.
+    package mutating func beginMember(_ name: StaticString) {
+        self.beginElement()
+        self.bytes.append(UInt8(ascii: "\""))
+        self.append(name)
+        self.bytes.append(UInt8(ascii: "\""))
+        self.bytes.append(UInt8(ascii: ":"))
+    }
+
+    package mutating func beginMember(_ name: String) {
+        self.beginElement()
+        self.appendText(name.utf8.span)
+        self.bytes.append(UInt8(ascii: ":"))
+    }
+
+    package mutating func beginElement() {
+        if self.needsComma {
+            self.bytes.append(UInt8(ascii: ","))
+        }
+        self.needsComma = true
+    }
+
+    package mutating func appendObject(_ body: (inout JSONWriter) -> Void) {
+        self.bytes.append(UInt8(ascii: "{"))
+        self.needsComma = false
+        body(&self)
+        self.bytes.append(UInt8(ascii: "}"))
+        self.needsComma = true
+    }
+
+    package mutating func appendArray(_ body: (inout JSONWriter) -> Void) {
+        self.bytes.append(UInt8(ascii: "["))
+        self.needsComma = false
+        body(&self)
+        self.bytes.append(UInt8(ascii: "]"))
+        self.needsComma = true
+    }
+}

@@ -1,0 +1,64 @@
+package import HTTP1
+import NIOHTTP1
+
+/// The sizes of keys and values that a service takes.
+package struct KeyValueLimits: Sendable, Equatable {
+    /// The longest key, in bytes; the shortest is 1.
+    package let maxKeyBytes: Int
+    /// The longest value, in bytes; an empty value is a value.
+    package let maxValueBytes: Int
+
+    /// The longest key that a store can hold, whatever its limit is now: an import or an earlier limit may have let it in.
+    package static let longestStoredKeyBytes = Int(UInt16.max)
+
+    /// The longest request target that names a key: each of its bytes may be percent-encoded, in three characters.
+    package static let longestTargetBytes = 3 * Self.longestStoredKeyBytes + 64
+
+    package init(maxKeyBytes: Int = 1024, maxValueBytes: Int = 65536) {
+        precondition(maxKeyBytes > 0 && maxValueBytes >= 0)
+        self.maxKeyBytes = maxKeyBytes
+        self.maxValueBytes = maxValueBytes
+    }
+
+    /// The longest body of a set request, in bytes: JSON may spell each byte of a key and a value as `\u00XX`, six
+    /// bytes, and every legal key and value must fit.
+    package var maxSetBodyBytes: Int {
+        6 * (self.maxKeyBytes + self.maxValueBytes) + 1024
+    }
+}
+
+extension KeyValueLimits {
+    package func check(key: some Collection<UInt8>, applied: Problem.Applied?) throws(Problem) {
+        if key.isEmpty {
+            throw Problem(
+                .badRequest,
+                code: "key_empty",
+                detail: "The key is empty; a key has 1 to \(self.maxKeyBytes) bytes.",
+                applied: applied
+            )
+        }
+        if let problem = self.keyTooLarge(bytes: key.count, applied: applied) { throw problem }
+    }
+
+    /// 400 `key_too_large`, nil for a key within the limit.
+    package func keyTooLarge(bytes count: Int, applied: Problem.Applied?) -> Problem? {
+        guard count > self.maxKeyBytes else { return nil }
+        return Problem(
+            .badRequest,
+            code: "key_too_large",
+            detail: "The key has \(count) bytes; a key has 1 to \(self.maxKeyBytes) bytes.",
+            applied: applied
+        )
+    }
+
+    package func check(valueBytes count: Int) throws(Problem) {
+        if count > self.maxValueBytes {
+            throw Problem(
+                .payloadTooLarge,
+                code: "value_too_large",
+                detail: "The value has \(count) bytes; a value has at most \(self.maxValueBytes) bytes.",
+                applied: .no
+            )
+        }
+    }
+}

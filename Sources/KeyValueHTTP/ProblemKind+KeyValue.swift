@@ -1,0 +1,25 @@
+package import HTTP1
+
+/// What the key-value operations can answer, in every service that has them.
+extension ProblemKind {
+    /// A key in a query.
+    private static let ofKey =
+        ofQuery + [ProblemKind(400, "key_missing"), ProblemKind(400, "key_empty"), ProblemKind(400, "key_too_large")]
+
+    /// A write that the store has refused.
+    private static let ofStore = [
+        ProblemKind(503, "overloaded"), ProblemKind(503, "store_failed"), ProblemKind(503, "segment_unavailable"),
+        ProblemKind(504, "deadline_exceeded"), ProblemKind(507, "disk_full"),
+    ]
+
+    package static let ofSet =
+        ofGate + ofWriteAdmission + ofKey + ofStore + [
+            ProblemKind(400, "not_json"), ProblemKind(400, "bad_json"), ProblemKind(400, "value_missing"),
+            ProblemKind(413, "value_too_large"), ProblemKind(415, "unsupported_media_type"),
+            ProblemKind(507, "memory_limit"),
+        ]
+
+    package static let ofGet = ofGate + ofKey + [ProblemKind(404, "key_not_found")]
+
+    package static let ofDelete = ofGate + ofWriteAdmission + ofKey + ofStore
+}

@@ -1,0 +1,68 @@
+import HTTP1
+import HTTPServing
+import NIOHTTP1
+
+/// What a set request's body is, by its `Content-Type`.
+enum SetBodyForm {
+    /// `{"key":…,"value":…}`
+    case json
+    /// The value itself, with the key in the query.
+    case raw
+
+    /// Decides the form.
+    ///
+    /// An absent type is JSON for a `POST` without a query, as simple clients send it. Everything else must say what it
+    /// is: form types in particular are refused, so that no web page can write through a visitor's browser.
+    /// - Throws: 415 `unsupported_media_type`.
+    init(of request: HTTPRequest) throws(Problem) {
+        guard !request.headers.contains("content-encoding") else {
+            throw Self.unsupported(
+                "The request has a Content-Encoding, and bodies are taken as they are.", request,
+                headers: [("Accept-Encoding", "identity")])
+        }
+        // Spelled as almost every program does: nothing to take apart.
+        if request.headers.isOnly("content-type", "application/octet-stream") {
+            self = .raw
+            return
+        }
+        let types = request.headers.elements(of: "content-type")
+        guard types.count <= 1 else { throw Self.unsupported("The request has more than one Content-Type.", request) }
+        guard let type = types.first.map({ MediaType($0[...]) }) else {
+            guard request.method == .POST, request.query == nil else {
+                throw Self.unsupported("The request has no Content-Type.", request)
+            }
+            self = .json
+            return
+        }
+        if type.isNamed("application/octet-stream") {
+            self = .raw
+        } else if type.isNamed("application/json") {
+            guard request.method == .POST else {
+                throw Self.unsupported("A JSON body is taken with POST only.", request)
+            }
+            guard type.isUTF8 else { throw Self.unsupported("JSON is taken in UTF-8 only.", request) }
+            self = .json
+        } else {
+            throw Self.unsupported("The request's Content-Type is another one.", request)
+        }
+    }
+
+    /// `Accept` names what the request's method takes (RFC 9110, section 15.5.16), `Accept-Post` what a `POST` does.
+    private static func unsupported(
+        _ reason: String, _ request: HTTPRequest, headers: [(name: StaticString, value: String)] = []
+    ) -> Problem {
+        let ofPost = "application/json, application/octet-stream"
+        return Problem(
+            .unsupportedMediaType,
+            code: "unsupported_media_type",
+            detail: """
+                \(reason) Send application/json with {"key":…,"value":…}, or application/octet-stream with ?key=… and \
+                the value as the body.
+                """,
+            applied: .no,
+            headers: headers + [
+                ("Accept", request.method == .POST ? ofPost : "application/octet-stream"), ("Accept-Post", ofPost),
+            ]
+        )
+    }
+}

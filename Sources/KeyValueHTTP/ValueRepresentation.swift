@@ -1,0 +1,25 @@
+package import HTTP1
+
+/// How a client wants a value, by its `Accept`.
+package enum ValueRepresentation: Sendable {
+    /// `{"status":"ok","value":…}`
+    case json
+    /// The bytes of the value as `application/octet-stream`.
+    case raw
+
+    /// Raw when `Accept` names `application/octet-stream` itself, with a weight above 0 and not below the weight it
+    /// gives to `application/json` by name. Wildcards mean JSON.
+    package init(accept headers: HeaderFields) {
+        var rawWeight = 0
+        var jsonWeight = 0
+        for element in headers.elements(of: "accept") {
+            let type = MediaType(element[...])
+            if type.isNamed("application/octet-stream") {
+                rawWeight = max(rawWeight, type.weight)
+            } else if type.isNamed("application/json") {
+                jsonWeight = max(jsonWeight, type.weight)
+            }
+        }
+        self = rawWeight > 0 && rawWeight >= jsonWeight ? .raw : .json
+    }
+}

@@ -1,0 +1,79 @@
+/// Makes request ids and spans: fast, well spread, and different from loop to loop and from run to run.
+///
+/// The numbers come from SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014) with a
+/// seed from the system. They name things; nothing secret may be made of them.
+package struct RequestIdentityGenerator {
+    private var state: UInt64
+
+    package init() {
+        var system = SystemRandomNumberGenerator()
+        self.state = system.next()
+    }
+
+    package init(seed: UInt64) {
+        self.state = seed
+    }
+
+    package mutating func next() -> UInt64 {
+        self.state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = self.state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+
+    /// A request id: 13 characters of `[0-9a-z]`, which is short enough for a string without heap storage.
+    package mutating func requestID() -> String {
+        var bits = self.next()
+        return unsafe String(unsafeUninitializedCapacity: 13) { buffer in
+            for index in 0..<13 {
+                // 32 characters, five bits each; without i, l, o and u, which are misread.
+                let five = UInt8(truncatingIfNeeded: bits) & 31
+                bits >>= 5
+                unsafe buffer[index] =
+                    switch five {
+                    case 0..<10: UInt8(ascii: "0") &+ five
+                    case 10..<18: UInt8(ascii: "a") &+ (five &- 10)
+                    case 18..<20: UInt8(ascii: "j") &+ (five &- 18)
+                    case 20..<22: UInt8(ascii: "m") &+ (five &- 20)
+                    case 22..<27: UInt8(ascii: "p") &+ (five &- 22)
+                    default: UInt8(ascii: "v") &+ (five &- 27)
+                    }
+            }
+            return 13
+        }
+    }
+
+    /// The id of a span: not 0.
+    package mutating func spanID() -> UInt64 {
+        self.next() | 1
+    }
+
+    /// A trace that begins here.
+    ///
+    /// - Parameter sampler: decides whether its spans are wanted; without one they are not.
+    package mutating func beginTrace(sampler: TraceSampler? = nil) -> TraceContext {
+        let high = self.next() | 1
+        let low = self.next()
+        return TraceContext(
+            traceHigh: high,
+            traceLow: low,
+            span: self.spanID(),
+            parentSpan: 0,
+            flags: sampler?.takes(traceLow: low) == true ? 1 : 0,
+            state: nil
+        )
+    }
+
+    /// A span of this service in the caller's trace.
+    package mutating func continueTrace(_ received: TraceContext.Received, state: String?) -> TraceContext {
+        TraceContext(
+            traceHigh: received.traceHigh,
+            traceLow: received.traceLow,
+            span: self.spanID(),
+            parentSpan: received.parentSpan,
+            flags: received.flags,
+            state: state
+        )
+    }
+}

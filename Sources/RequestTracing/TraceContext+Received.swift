@@ -1,0 +1,48 @@
+import JSON
+
+extension TraceContext {
+    /// What a `traceparent` header says, before this service adds its own span.
+    package struct Received: Equatable {
+        package let traceHigh: UInt64
+        package let traceLow: UInt64
+        package let parentSpan: UInt64
+        package let flags: UInt8
+
+        /// Parses a header value by the rules of the standard: `00-<32 hex>-<16 hex>-<2 hex>`, lowercase, ids not all
+        /// zero. A version above 00 is read by its first 55 characters, which must end there or at a further `-`.
+        ///
+        /// - Returns: nil for anything else; the trace then begins anew.
+        package init?(parsing text: Span<UInt8>) {
+            guard text.count >= 55, text[2] == UInt8(ascii: "-"), text[35] == UInt8(ascii: "-"),
+                text[52] == UInt8(ascii: "-"), let version = HexDigits.value(of: text.extracting(0..<2)),
+                let high = HexDigits.value(of: text.extracting(3..<19)),
+                let low = HexDigits.value(of: text.extracting(19..<35)),
+                let parent = HexDigits.value(of: text.extracting(36..<52)),
+                let flags = HexDigits.value(of: text.extracting(53..<55))
+            else { return nil }
+            guard high | low != 0, parent != 0, version != 0xFF else { return nil }
+            if version == 0 {
+                guard text.count == 55 else { return nil }
+            } else {
+                guard text.count == 55 || text[55] == UInt8(ascii: "-") else { return nil }
+            }
+            self.traceHigh = high
+            self.traceLow = low
+            self.parentSpan = parent
+            // Only `sampled` has a meaning that this service knows; other bits must not be passed on.
+            self.flags = UInt8(flags) & 1
+        }
+    }
+
+    /// Longest `tracestate` that is passed on, in bytes: what the standard asks every service to pass at least.
+    static let maximumStateBytes = 512
+
+    /// `tracestate` as it may be passed on: visible ASCII and blanks of a bounded length, or nothing.
+    package static func acceptedState(_ value: String) -> String? {
+        let text = value.utf8
+        guard !text.isEmpty, text.count <= self.maximumStateBytes,
+            text.allSatisfy({ ($0 >= 0x20 && $0 < 0x7F) || $0 == UInt8(ascii: "\t") })
+        else { return nil }
+        return value
+    }
+}

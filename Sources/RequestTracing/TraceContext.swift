@@ -1,0 +1,110 @@
+import JSON
+package import NIOCore
+package import PrometheusMetrics
+
+/// W3C Trace Context (https://www.w3.org/TR/trace-context/): the ids that tie one request together across services.
+///
+/// The ids are kept as integers, so that carrying one along with a request allocates nothing.
+package struct TraceContext: Sendable, Equatable {
+    private let traceHigh: UInt64
+    private let traceLow: UInt64
+    /// This service's own span; not 0.
+    package let span: UInt64
+    /// 0 when the trace began here: a caller's span is never 0.
+    package let parentSpan: UInt64
+    /// The flags byte; bit 0 is `sampled`. Bits that version 00 doesn't define are 0.
+    package let flags: UInt8
+    /// `tracestate` as received, passed on unchanged; nil when the trace began here.
+    package let state: String?
+
+    /// 32 lowercase hex digits, not all zero.
+    package var traceID: String { HexDigits.text(self.traceHigh) + HexDigits.text(self.traceLow) }
+    /// This service's own span: 16 lowercase hex digits, not all zero.
+    package var spanID: String { HexDigits.text(self.span) }
+    /// The caller's span, nil when the trace began here.
+    package var parentSpanID: String? { self.parentSpan == 0 ? nil : HexDigits.text(self.parentSpan) }
+
+    /// What an exemplar tells of this trace.
+    ///
+    /// - Parameter atNanoseconds: wall clock, nanoseconds since 1970.
+    package func mark(atNanoseconds: UInt64) -> TraceMark {
+        TraceMark(traceHigh: self.traceHigh, traceLow: self.traceLow, atNanoseconds: atNanoseconds)
+    }
+
+    /// Whether the spans of this trace are wanted, as decided where it began.
+    package var isSampled: Bool { self.flags & 1 != 0 }
+
+    package init(traceHigh: UInt64, traceLow: UInt64, span: UInt64, parentSpan: UInt64, flags: UInt8, state: String?) {
+        self.traceHigh = traceHigh
+        self.traceLow = traceLow
+        self.span = span
+        self.parentSpan = parentSpan
+        self.flags = flags
+        self.state = state
+    }
+
+    /// - Returns: nil unless the ids are lowercase hex digits of the right number and not all zero.
+    package init?(traceID: String, spanID: String, parentSpanID: String? = nil, flags: UInt8 = 0, state: String? = nil)
+    {
+        let trace = traceID.utf8.span
+        guard trace.count == 32, let high = HexDigits.value(of: trace.extracting(0..<16)),
+            let low = HexDigits.value(of: trace.extracting(16..<32)), high | low != 0,
+            let span = HexDigits.value(of: spanID.utf8.span), span != 0
+        else { return nil }
+        var parent: UInt64 = 0
+        if let parentSpanID {
+            guard let value = HexDigits.value(of: parentSpanID.utf8.span), value != 0 else { return nil }
+            parent = value
+        }
+        self.init(traceHigh: high, traceLow: low, span: span, parentSpan: parent, flags: flags, state: state)
+    }
+
+    /// The same trace seen from a span within this one, such as one attempt of an upstream request.
+    ///
+    /// - Parameter span: not 0.
+    package func child(span: UInt64) -> TraceContext {
+        TraceContext(
+            traceHigh: self.traceHigh,
+            traceLow: self.traceLow,
+            span: span,
+            parentSpan: self.span,
+            flags: self.flags,
+            state: self.state
+        )
+    }
+
+    /// The value of the `traceparent` header for requests that this service makes on behalf of this one: 55 characters.
+    package var traceparent: String {
+        "00-" + HexDigits.text(self.traceHigh) + HexDigits.text(self.traceLow) + "-" + HexDigits.text(self.span) + "-"
+            + String(decoding: [HexDigits.digit(self.flags >> 4), HexDigits.digit(self.flags & 15)], as: UTF8.self)
+    }
+
+    /// Appends ``traceparent`` without making a string of it.
+    package func writeTraceparent(to buffer: inout ByteBuffer) {
+        buffer.writeStaticString("00-")
+        buffer.writeHexDigits(self.traceHigh)
+        buffer.writeHexDigits(self.traceLow)
+        buffer.writeInteger(UInt8(ascii: "-"))
+        buffer.writeHexDigits(self.span)
+        buffer.writeInteger(UInt8(ascii: "-"))
+        buffer.writeInteger(HexDigits.digit(self.flags >> 4))
+        buffer.writeInteger(HexDigits.digit(self.flags & 15))
+    }
+
+    package func appendTraceID(to bytes: inout [UInt8]) {
+        HexDigits.append(self.traceHigh, to: &bytes)
+        HexDigits.append(self.traceLow, to: &bytes)
+    }
+
+    package func appendSpanID(to bytes: inout [UInt8]) {
+        HexDigits.append(self.span, to: &bytes)
+    }
+}
+
+extension ByteBuffer {
+    /// The 16 digits of a number.
+    fileprivate mutating func writeHexDigits(_ value: UInt64) {
+        self.writeInteger(HexDigits.eightDigits(UInt32(truncatingIfNeeded: value >> 32)))
+        self.writeInteger(HexDigits.eightDigits(UInt32(truncatingIfNeeded: value)))
+    }
+}

@@ -1,0 +1,70 @@
+import JSON
+
+/// A JSON file that holds settings by name: `{"listen": "127.0.0.1:8081", "max-key-bytes": 1024}`.
+package struct ConfigurationFile {
+    /// No configuration comes near it; what is larger is some other file.
+    static let sizeLimitBytes = 1 << 20
+
+    package let path: String
+    package let settings: ArraySlice<any SettingDefinition>
+
+    /// The text of each setting in the file. What is wrong is appended to `errors`.
+    ///
+    /// - Parameter source: where the path was given.
+    package func read(source: SettingSource, errors: inout [ConfigurationError]) -> [String: String] {
+        let object: FlatJSONObject
+        do {
+            let bytes = try OperatorFile.read(self.path, limitBytes: Self.sizeLimitBytes)
+            object = try FlatJSONObject(parsing: bytes, maxMembers: 1_000)
+        } catch let error as OperatorFileError {
+            errors.append(ConfigurationError(.file(path: self.path, reason: error.description, source: source)))
+            return [:]
+        } catch let error as JSONSyntaxError {
+            let reason = "is not one JSON object: \(error.reason) at byte \(error.offset)"
+            errors.append(ConfigurationError(.file(path: self.path, reason: reason, source: source)))
+            return [:]
+        } catch {
+            preconditionFailure("unexpected error: \(error)")
+        }
+        var texts: [String: String] = [:]
+        for name in object.names {
+            guard let setting = self.settings.first(where: { $0.name == name }), let scalar = object[name] else {
+                let nearest = EditDistance.nearest(to: name, in: self.settings.map(\.name))
+                errors.append(ConfigurationError(.unknownKey(name, nearest: nearest, path: self.path)))
+                continue
+            }
+            switch Self.text(of: scalar, for: setting) {
+            case .success(let text): texts[name] = text
+            case .failure(let error):
+                let fact = ConfigurationError.Fact.value(
+                    setting: name,
+                    reason: error.reason,
+                    source: .file(path: self.path)
+                )
+                errors.append(ConfigurationError(fact))
+            }
+        }
+        return texts
+    }
+
+    private struct TypeError: Error {
+        let reason: String
+    }
+
+    /// The text by which a flag would say the same.
+    private static func text(of scalar: JSONScalar, for setting: any SettingDefinition) -> Result<String, TypeError> {
+        let wanted = setting.jsonForms.contains(.string) ? "a JSON string" : "a JSON number"
+        switch scalar {
+        case .string(let bytes) where setting.jsonForms.contains(.string):
+            return .success(String(decoding: bytes, as: UTF8.self))
+        case .number(let text) where setting.jsonForms.contains(.number):
+            return .success(text)
+        case .null where setting.defaultText == nil:
+            return .success("")
+        case .string: return .failure(TypeError(reason: "is a JSON string in place of \(wanted)"))
+        case .number: return .failure(TypeError(reason: "is a JSON number in place of \(wanted)"))
+        case .bool: return .failure(TypeError(reason: "is true or false in place of \(wanted)"))
+        case .null: return .failure(TypeError(reason: "is null in place of \(wanted)"))
+        }
+    }
+}

@@ -1,0 +1,32 @@
+import Glibc
+import SystemSupport
+
+/// A small file that an operator names: a configuration, a token. It may be a pipe, as a shell makes one of `<(…)`.
+package enum OperatorFile {
+    /// Reads all of it, however many pieces it comes in. Blocks until a pipe's other end is closed.
+    ///
+    /// - Throws: why it cannot be read, or that it is longer than `limitBytes`, as a text that goes behind its path.
+    package static func read(_ path: String, limitBytes: Int) throws(OperatorFileError) -> [UInt8] {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw OperatorFileError("cannot be opened: \(ErrorNumber.text(errno))") }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
+            if count == 0 { return bytes }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { throw OperatorFileError("cannot be read: \(ErrorNumber.text(errno))") }
+            bytes += chunk[..<count]
+            if bytes.count > limitBytes { throw OperatorFileError("is larger than \(limitBytes) bytes") }
+        }
+    }
+}
+
+/// Why an operator's file could not be read.
+package struct OperatorFileError: Error, Equatable, CustomStringConvertible {
+    /// Such as `cannot be opened: No such file or directory`.
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,30 @@
+import JSON
+
+extension ResolvedSettings {
+    /// The document of `GET /admin/config`: every setting with its effective value and where it was given. Secrets are
+    /// redacted.
+    ///
+    /// - Parameter changed: by name, the values that an action has changed since the start; their source is `admin`.
+    package func document(changed: [String: String]) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.object { document in
+            document.member(
+                "settings",
+                array: { settings in
+                    for entry in self.entries {
+                        settings.element(object: { setting in
+                            setting.member("name", entry.name)
+                            let newText = changed[entry.name]
+                            setting.member("value", newText ?? entry.text)
+                            setting.member("source", newText == nil ? entry.source.label : "admin")
+                            setting.member("environment_variable", entry.environmentVariable)
+                            if newText == nil, case .file(let path) = entry.source { setting.member("file", path) }
+                        })
+                    }
+                }
+            )
+        }
+        writer.newline()
+        return writer.bytes
+    }
+}

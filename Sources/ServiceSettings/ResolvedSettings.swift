@@ -1,0 +1,41 @@
+/// The effective value of every setting of a table, and where each was given.
+package struct ResolvedSettings: Sendable {
+    /// One setting as `check-config` and `/admin/config` show it.
+    package struct Entry: Sendable, Equatable {
+        package let name: String
+        package let environmentVariable: String
+        /// The text that was given, nil for none, `(redacted)` for a secret.
+        package let text: String?
+        package let source: SettingSource
+    }
+
+    /// In the order of the table.
+    package let entries: [Entry]
+    /// What an operator should look at, though the service can run, such as an environment variable with the
+    /// service's prefix that is no setting.
+    package let warnings: [String]
+    private let values: [String: any Sendable]
+
+    package init(entries: [Entry], warnings: [String], values: [String: any Sendable]) {
+        self.entries = entries
+        self.warnings = warnings
+        self.values = values
+    }
+
+    /// The value of a setting.
+    /// - Precondition: the setting is in the table that these values were resolved from.
+    package subscript<Value>(setting: Setting<Value>) -> Value {
+        guard let value = self.values[setting.name] as? Value else {
+            preconditionFailure("setting \(setting.name) is not in the service's table")
+        }
+        return value
+    }
+
+    /// An error about a setting whose value parses but cannot be used, such as one that contradicts another.
+    ///
+    /// - Parameter reason: completes "--name: ".
+    package func error<Value>(_ setting: Setting<Value>, _ reason: String) -> ConfigurationError {
+        let source = self.entries.first { $0.name == setting.name }?.source ?? .default
+        return ConfigurationError(.value(setting: setting.name, reason: reason, source: source))
+    }
+}

@@ -1,0 +1,97 @@
+/// One setting of a service, defined once: flag `--name`, environment variable `PREFIX_NAME`, JSON key `"name"`.
+package struct Setting<Value: Sendable>: SettingDefinition {
+    package let name: String
+    package let defaultText: String?
+    package let help: String
+    package let isSecret: Bool
+    package let placeholder: String
+    package let expectation: String
+    package let jsonForms: JSONForms
+    package let completion: Completion
+    private let parseText: @Sendable (String) -> Value?
+
+    /// A setting that always has a value.
+    ///
+    /// - Parameters:
+    ///   - name: lower-case words joined by `-`.
+    ///   - default: a text that `kind` takes.
+    ///   - help: one sentence without a full stop, for `--help` and the documentation.
+    ///   - isSecret: whether the value is kept out of errors and documents.
+    package init(_ name: String, _ kind: SettingKind<Value>, default: String, help: String, isSecret: Bool = false) {
+        self.init(name, kind, defaultText: `default`, help: help, isSecret: isSecret, parseText: kind.parse)
+    }
+
+    private init<Wrapped>(
+        _ name: String,
+        _ kind: SettingKind<Wrapped>,
+        defaultText: String?,
+        help: String,
+        isSecret: Bool,
+        parseText: @escaping @Sendable (String) -> Value?
+    ) {
+        self.name = name
+        self.defaultText = defaultText
+        self.help = help
+        self.isSecret = isSecret
+        self.placeholder = kind.placeholder
+        self.expectation = kind.expectation
+        self.jsonForms = kind.jsonForms
+        self.completion = kind.completion
+        self.parseText = parseText
+    }
+
+    /// A setting that may be without a value, and is by default. An empty text stands for none, so that a flag or an
+    /// environment variable can take back what the config file says.
+    package init<Wrapped>(
+        optional name: String,
+        _ kind: SettingKind<Wrapped>,
+        help: String,
+        isSecret: Bool = false
+    ) where Value == Wrapped? {
+        self.init(name, kind, defaultText: nil, help: help, isSecret: isSecret) { text in
+            text.isEmpty ? .some(nil) : kind.parse(text).map { .some($0) }
+        }
+    }
+
+    /// The value of a text, or nil when the setting does not take it.
+    package func value(of text: String) -> Value? {
+        self.parseText(text)
+    }
+
+    package func erasedValue(of text: String) -> (any Sendable)? {
+        self.parseText(text)
+    }
+}
+
+/// A ``Setting`` whatever the type of its value, for tables.
+package protocol SettingDefinition: Sendable {
+    var name: String { get }
+    /// Nil for a setting that has no value unless one is given.
+    var defaultText: String? { get }
+    var help: String { get }
+    var isSecret: Bool { get }
+    var placeholder: String { get }
+    var expectation: String { get }
+    var jsonForms: JSONForms { get }
+    var completion: Completion { get }
+    /// The value of a text, or nil when the setting does not take it.
+    func erasedValue(of text: String) -> (any Sendable)?
+}
+
+/// Where a value was given, in order of precedence from the lowest.
+package enum SettingSource: Sendable, Equatable {
+    case `default`
+    case file(path: String)
+    case environment(variable: String)
+    case flag
+
+    /// The word that documents use.
+    package var label: String {
+        switch self {
+        case .default: "default"
+        case .file: "file"
+        case .environment: "environment"
+        case .flag: "flag"
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import Glibc
+
+/// Text for the person or script that called a command.
+package enum StandardStream: Sendable {
+    case output
+    case error
+
+    /// Writes all of the text.
+    ///
+    /// - Throws: the error of the call that failed, once less than all was taken: what is incomplete is no success.
+    package func write(_ text: String) throws(StreamError) {
+        let descriptor = self == .output ? STDOUT_FILENO : STDERR_FILENO
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress!, $0.count) }
+            if count > 0 {
+                bytes = bytes.dropFirst(count)
+            } else if errno != EINTR {
+                throw StreamError(stream: self, code: errno)
+            }
+        }
+    }
+
+    /// Writes to standard error, where a failure cannot be told to anyone. Control characters are shown, not done.
+    package static func tell(_ text: String) {
+        do { try Self.error.write(text.withoutControlCharacters) } catch {}
+    }
+}
+
+/// Why a standard stream did not take a text.
+package struct StreamError: Error, CustomStringConvertible {
+    package let stream: StandardStream
+    package let code: Int32
+
+    package var description: String {
+        "standard \(self.stream == .output ? "output" : "error") cannot be written: \(ErrorNumber.text(self.code))"
+    }
+}

@@ -1,0 +1,77 @@
+import HTTP1
+import JSON
+import SystemSupport
+
+/// What one try to hand spans to the collector came to.
+enum ExportVerdict: Equatable {
+    /// The collector took them, but for so many that it refused, and why.
+    case taken(rejected: Int, reason: String)
+    /// It will never take them.
+    case refused(reason: String)
+    /// It may take them later.
+    case tryAgain(reason: String, afterSeconds: Int?)
+
+    /// What an answer says, by OTLP's rules: 429, 502, 503 and 504 are tried again, no other status is.
+    init(_ answer: ReceivedAnswer) {
+        switch answer.status {
+        case .some(200..<300):
+            self = Self.taken(answer.body)
+        case .some(let status) where [429, 502, 503, 504].contains(status):
+            self = .tryAgain(reason: "status \(status)", afterSeconds: answer.retryAfterSeconds)
+        case .some(let status):
+            self = .refused(reason: "status \(status)")
+        case nil:
+            self = .tryAgain(reason: "no answer of HTTP/1", afterSeconds: nil)
+        }
+    }
+
+    init(_ failure: BlockingExchange.Failure) {
+        self = .tryAgain(reason: "\(failure.step): \(ErrorNumber.text(failure.code))", afterSeconds: nil)
+    }
+
+    /// `{"partialSuccess":{"rejectedSpans":"3","errorMessage":"…"}}`, or `{}`, or nothing; what is none of these says
+    /// nothing about the spans.
+    private static func taken(_ body: [UInt8]) -> ExportVerdict {
+        var reader = JSONTextReader(body)
+        var partial: [(name: [UInt8], value: JSONScalar)] = []
+        do throws(JSONSyntaxError) {
+            try reader.beginObject()
+            var isFirst = true
+            while let name = try reader.nextMemberName(isFirst: isFirst) {
+                isFirst = false
+                if name.elementsEqual("partialSuccess".utf8) {
+                    partial = try self.members(&reader)
+                } else if try !reader.skipNestedValue() {
+                    _ = try reader.scalar()
+                }
+            }
+        } catch {
+            return .taken(rejected: 0, reason: "")
+        }
+        var rejected = 0
+        var reason = ""
+        for (name, value) in partial {
+            switch value {
+            // 64-bit integers are text in this encoding, yet some write numbers.
+            case .string(let digits) where name.elementsEqual("rejectedSpans".utf8):
+                rejected = Int(String(decoding: digits, as: UTF8.self)) ?? 0
+            case .number(let digits) where name.elementsEqual("rejectedSpans".utf8): rejected = Int(digits) ?? 0
+            case .string(let text) where name.elementsEqual("errorMessage".utf8):
+                reason = String(decoding: text, as: UTF8.self).shownPart
+            default: break
+            }
+        }
+        return .taken(rejected: max(0, rejected), reason: reason)
+    }
+
+    private static func members(
+        _ reader: inout JSONTextReader
+    ) throws(JSONSyntaxError) -> [(name: [UInt8], value: JSONScalar)] {
+        var members: [(name: [UInt8], value: JSONScalar)] = []
+        try reader.beginObject()
+        while let name = try reader.nextMemberName(isFirst: members.isEmpty) {
+            members.append((name, try reader.scalar()))
+        }
+        return members
+    }
+}

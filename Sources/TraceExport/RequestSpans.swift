@@ -1,0 +1,62 @@
+package import HTTP1
+package import RequestTracing
+
+/// One answered request as the exporter turns it into spans: the server's own, and what was done within it.
+///
+/// It is made on the event loop, so it holds what is there already and formats nothing. Texts that a client chose are
+/// cut to ``Swift/String/shownBytes``, which bounds what a full queue holds.
+package struct RequestSpans: Sendable {
+    package let trace: TraceContext
+    package let requestID: String
+    package let method: HTTPMethodLabel
+    /// Nil when no route has the path. The path itself is not kept: where no route has it, it may be a key that stands
+    /// in the wrong place.
+    package let route: String?
+    package let status: UInt
+    /// The problem's code, nil for a success.
+    package let failure: String?
+    package let isHTTP11: Bool
+    package let userAgent: String
+    /// The client's address and port.
+    package let peer: String
+    /// Monotonic nanoseconds.
+    package let beganAt: UInt64
+    /// Monotonic nanoseconds.
+    package let endedAt: UInt64
+    /// Wall clock minus monotonic clock.
+    package let wallClockOffset: UInt64
+    package let children: [ChildSpan]
+
+    package init(
+        trace: TraceContext,
+        requestID: String,
+        method: HTTPMethodLabel,
+        route: String?,
+        status: UInt,
+        failure: String?,
+        isHTTP11: Bool,
+        userAgent: String,
+        peer: String,
+        beganAt: UInt64,
+        endedAt: UInt64,
+        wallClockOffset: UInt64,
+        children: [ChildSpan]
+    ) {
+        self.trace = trace
+        self.requestID = requestID
+        self.method = method
+        self.route = route
+        self.status = status
+        self.failure = failure
+        self.isHTTP11 = isHTTP11
+        self.userAgent = userAgent
+        self.peer = peer
+        self.beganAt = beganAt
+        self.endedAt = endedAt
+        self.wallClockOffset = wallClockOffset
+        self.children = children
+    }
+
+    /// Spans in this request: what the queue counts.
+    package var count: Int { 1 + self.children.count }
+}

@@ -1,0 +1,39 @@
+package import PrometheusMetrics
+
+/// The `trace_*` metrics. They are there from the start and stay 0 while no endpoint is set.
+package struct TraceMetrics: Sendable {
+    /// Why spans did not reach the collector.
+    package enum Loss: String, CaseIterable {
+        /// The queue was full.
+        case queueFull = "queue_full"
+        /// The collector could not be reached, or asked to be left alone, for longer than spans are kept.
+        case exportFailed = "export_failed"
+        /// The collector refused them.
+        case rejected
+        /// The service stopped before they were sent.
+        case shutdown
+    }
+
+    package let exported: Counter
+    private let dropped: [Loss: Counter]
+
+    package init(registry: MetricsRegistry) {
+        self.exported = registry.counter("trace_spans_exported_total", help: "Spans that the collector took.")
+        self.dropped = Dictionary(
+            uniqueKeysWithValues: Loss.allCases.map { loss in
+                let counter = registry.counter(
+                    "trace_spans_dropped_total",
+                    help: "Spans that did not reach the collector, by reason.",
+                    labels: [("reason", loss.rawValue)]
+                )
+                return (loss, counter)
+            }
+        )
+    }
+
+    package func dropped(_ spans: Int, _ loss: Loss) {
+        self.dropped[loss]?.increment(by: spans)
+    }
+
+    func droppedSpans(_ loss: Loss) -> UInt64 { self.dropped[loss]?.value ?? 0 }
+}
