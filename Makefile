@@ -6,8 +6,10 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 # What the product is built with. Exclusive access to variables is proven at compile time where it can be, and checked
-# at run time in debug builds, which the tests use; the release build leaves the run-time checks out.
-RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc -enforce-exclusivity=unchecked
+# at run time in debug builds, which the tests use; the release build leaves the run-time checks out. Small functions of
+# one module are built into others that call them, without which a get costs 7 % more.
+RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc -enforce-exclusivity=unchecked \
+    -Xswiftc -cross-module-optimization
 PRODUCTS := kv-service api-gateway kvtop txlog
 SWIFT_SOURCES := Package.swift Sources Tests
 TOOLS := Tests/Tools

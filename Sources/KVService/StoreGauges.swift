@@ -165,7 +165,10 @@ final class StoreGauges: Sendable {
         registry.gauge(
             "kv_log_clean_shutdown", help: "Whether the start found a log that had been closed cleanly, or a new one."
         ) { holder.engine.map { $0.report.uncleanEnd == nil ? 1 : 0 } ?? 0 }
-        registry.gauge("kv_log_filesystem_size_bytes", help: "Size of the file system that holds the log.") {
+        registry.gauge(
+            "kv_log_filesystem_size_bytes",
+            help: "Size of the file system that holds the log, without the blocks that are reserved for root."
+        ) {
             [weak self] in Double(self?.capacity?.sizeBytes ?? 0)
         }
         registry.gauge("kv_log_filesystem_avail_bytes", help: "Free bytes of the file system that holds the log.") {

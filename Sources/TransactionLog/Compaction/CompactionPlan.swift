@@ -22,6 +22,8 @@ struct CompactionPlan: Equatable {
         var spareBytes: UInt64
         /// Of the parts that there are: one stays until all of its keys are in new ones.
         var largestPartBytes: UInt64 = 0
+        /// Garbage of the snapshot that is worth a run which takes on nothing else; nil for as much as a part.
+        var worthwhileSnapshotBytes: UInt64?
 
         /// Header and end of a part.
         private static var partCost: UInt64 { UInt64(SegmentHeader.byteCount + 2 * FrameHeader.byteCount) }
@@ -52,7 +54,8 @@ struct CompactionPlan: Equatable {
         var segmentLive: UInt64 = 0
         var best: CompactionPlan?
         var smallest: UInt64?
-        if space.reclaimableSnapshotBytes >= costs.partBytes, let first = space.segments.first {
+        let worthwhile = costs.worthwhileSnapshotBytes ?? costs.partBytes
+        if space.reclaimableSnapshotBytes >= worthwhile, let first = space.segments.first {
             let needed = costs.neededForPart(space.snapshotLiveBytes)
             smallest = needed
             if needed <= availableBytes {

@@ -17,6 +17,8 @@ package struct CompactionPolicy: Sendable, Equatable {
     static let worthwhileRatio = 0.1
     /// Garbage that is worth a compaction when there is no space.
     static func worthwhileBytes(_ segmentBytes: Int) -> UInt64 { UInt64(segmentBytes / 4) }
+    /// Garbage below this is worth none, however little is missing: a run may not find all that it was to give back.
+    static let leastBytes = UInt64(4 * SegmentHeader.byteCount)
 
     package init() {}
 
@@ -24,16 +26,20 @@ package struct CompactionPolicy: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - isOutOfSpace: no further segment can be made. Then it is worth the work to give back a part of one.
+    ///   - missingBytes: what a further segment needs beside what is free, where that is known: to give back this much is
+    ///     always worth it.
     ///   - canSeal: whether there is a file to go on in, so that the active segment can be taken on.
     ///   - replayBytesPerSecond: how fast the log is read back, as last measured.
     func trigger(
-        for space: LogSpace, isOutOfSpace: Bool = false, canSeal: Bool = false, segmentBytes: Int = 0,
-        replayBytesPerSecond: Double
+        for space: LogSpace, isOutOfSpace: Bool = false, missingBytes: UInt64? = nil, canSeal: Bool = false,
+        segmentBytes: Int = 0, replayBytesPerSecond: Double
     ) -> CompactionTrigger? {
         if !self.startsByItself { return nil }
         if space.sizeBytes >= self.minBytes, space.garbageRatio >= self.garbageRatio { return .garbage }
-        if isOutOfSpace, space.reclaimableBytes(countsActive: canSeal) >= Self.worthwhileBytes(segmentBytes) {
-            return .noSpace
+        if isOutOfSpace {
+            let worthwhile = Self.worthwhileBytes(segmentBytes)
+            let wanted = min(worthwhile, max(missingBytes ?? worthwhile, Self.leastBytes))
+            if space.reclaimableBytes(countsActive: canSeal) >= wanted { return .noSpace }
         }
         if space.garbageRatio < Self.worthwhileRatio { return nil }
         if self.maxBytes > 0, space.sizeBytes > self.maxBytes { return .size }

@@ -82,7 +82,9 @@ extension CompactionRun {
         .init(
             partBytes: self.partBytes, frameBytes: UInt64(Self.frameBytes(self.configuration)),
             spareBytes: self.reserve.isLent ? 0 : UInt64(self.configuration.segmentBytes),
-            largestPartBytes: self.writer.statistics.space.parts.map(\.sizeBytes).max() ?? 0)
+            largestPartBytes: self.writer.statistics.space.parts.map(\.sizeBytes).max() ?? 0,
+            // Little may be missing for the next segment.
+            worthwhileSnapshotBytes: self.writer.statistics.noSpace == nil ? nil : CompactionPolicy.leastBytes)
     }
 
     // MARK: - Sizes

@@ -107,6 +107,15 @@ final class Compactor<Client: CommitClient>: Sendable {
         do { return try self.fileSystem.capacity(self.paths.directory).availableBytes < wanted } catch { return true }
     }
 
+    /// What a further segment needs beside what is free; nil where that is not known.
+    private var missingBytes: UInt64? {
+        guard case .bytes(let needed, _, _)? = self.writer.statistics.noSpace?.shortage else { return nil }
+        do {
+            let available = try self.fileSystem.capacity(self.paths.directory).availableBytes
+            return needed - min(needed, available)
+        } catch { return nil }
+    }
+
     /// What starts a run now.
     private func due() -> CompactionTrigger? {
         let asked = self.state.withLock { state -> CompactionTrigger? in
@@ -116,8 +125,9 @@ final class Compactor<Client: CommitClient>: Sendable {
         if let asked { return asked }
         let statistics = self.writer.statistics
         let trigger = self.configuration.compaction.trigger(
-            for: statistics.space, isOutOfSpace: self.isOutOfSpace, canSeal: self.writer.preparer.readyCount > 0,
-            segmentBytes: self.configuration.segmentBytes, replayBytesPerSecond: self.replayBytesPerSecond)
+            for: statistics.space, isOutOfSpace: self.isOutOfSpace, missingBytes: self.missingBytes,
+            canSeal: self.writer.preparer.readyCount > 0, segmentBytes: self.configuration.segmentBytes,
+            replayBytesPerSecond: self.replayBytesPerSecond)
         return self.state.withLock { state in
             guard let trigger else {
                 if state.status.state == .blocked { state.status.state = .idle }

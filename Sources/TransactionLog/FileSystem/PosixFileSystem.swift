@@ -127,8 +127,11 @@ package struct PosixFileSystem: FileSystem {
         let isRoot = place.descriptor != AT_FDCWD && place.path == "."
         let result = unsafe isRoot ? fstatvfs(place.descriptor, &status) : statvfs(path, &status)
         if result != 0 { throw SystemError(call: "statvfs", path: path, code: errno) }
+        // Some file systems keep blocks for root, and some give figures that do not fit together.
+        let forRoot = status.f_bfree - min(status.f_bavail, status.f_bfree)
+        let blocks = status.f_blocks - min(forRoot, status.f_blocks)
         return FileSystemCapacity(
-            sizeBytes: UInt64(status.f_blocks) * UInt64(status.f_frsize),
+            sizeBytes: UInt64(blocks) * UInt64(status.f_frsize),
             availableBytes: UInt64(status.f_bavail) * UInt64(status.f_frsize),
             availableInodes: status.f_files == 0 ? nil : UInt64(status.f_favail)
         )

@@ -203,10 +203,10 @@ struct CompactionTests {
 
 @Suite("Compaction: what starts one")
 struct CompactionPolicyTests {
-    private func space(size: UInt64, live: UInt64) -> LogSpace {
+    private func space(size: UInt64, live: UInt64, sealed: Bool = false) -> LogSpace {
         var space = LogSpace()
         let name = SegmentName(sequence: 1, firstRevision: 1)
-        space.begin(segment: .init(name: name, sizeBytes: size, lastRevision: 9, sealed: false))
+        space.begin(segment: .init(name: name, sizeBytes: size, lastRevision: 9, sealed: sealed))
         space.apply(LiveChange(revision: 1, bytes: Int(live)))
         return space
     }
@@ -241,6 +241,20 @@ struct CompactionPolicyTests {
         #expect(triggerWhenFull() == .noSpace)
         full.apply(LiveChange(revision: 1, bytes: 1))
         #expect(triggerWhenFull() == nil)
+        // Less is worth it where no more is missing for the next segment; but not for next to nothing.
+        let large = self.space(size: 100_000, live: 60_000, sealed: true)
+        for (missing, trigger) in [(nil, nil), (35_904, .noSpace), (35_905, nil), (1, .noSpace)]
+            as [(UInt64?, CompactionTrigger?)]
+        {
+            #expect(
+                policy.trigger(
+                    for: large, isOutOfSpace: true, missingBytes: missing, segmentBytes: 1 << 20,
+                    replayBytesPerSecond: 1e9) == trigger)
+        }
+        #expect(
+            policy.trigger(
+                for: self.space(size: 76_479, live: 60_000, sealed: true), isOutOfSpace: true, missingBytes: 1,
+                segmentBytes: 1 << 20, replayBytesPerSecond: 1e9) == nil)
         policy.minBytes = 1_000
         #expect(trigger(size: 2_001, live: 1_800, rate: 100) == .replayTime)
         #expect(trigger(size: 2_001, live: 1_800, rate: 1_000) == nil)

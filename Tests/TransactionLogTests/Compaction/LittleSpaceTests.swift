@@ -73,6 +73,11 @@ struct CompactionPlanTests {
                 #expect(throws: CompactionFailure.self) { try Self.plan(20_680, space) }
             } else {
                 #expect(throws: CompactionFailure.self) { try Self.plan(20_681, space) }
+                var costs = Self.costs
+                costs.worthwhileSnapshotBytes = 999
+                let plan = try CompactionPlan.largest(
+                    for: space, availableBytes: 20_681, countsActive: false, costs)
+                #expect(plan.upTo == 0, "on a full disk less is worth it")
             }
         }
     }
