@@ -67,6 +67,7 @@ fmt: toolchain ## Format all Swift sources in place
 .PHONY: lint
 lint: toolchain ## Check the format of all Swift sources, and that the modules import what Package.swift says
 	swift format lint --strict --recursive --parallel $(SWIFT_SOURCES)
+	@$(TOOLS)/install-missing python3
 	$(TOOLS)/module-map check
 
 .PHONY: bench
