@@ -168,9 +168,7 @@ final class StoreGauges: Sendable {
         registry.gauge(
             "kv_log_filesystem_size_bytes",
             help: "Size of the file system that holds the log, without the blocks that are reserved for root."
-        ) {
-            [weak self] in Double(self?.capacity?.sizeBytes ?? 0)
-        }
+        ) { [weak self] in Double(self?.capacity?.sizeBytes ?? 0) }
         registry.gauge("kv_log_filesystem_avail_bytes", help: "Free bytes of the file system that holds the log.") {
             [weak self] in Double(self?.capacity?.availableBytes ?? 0)
         }
