@@ -5,7 +5,6 @@ package struct AdminSnapshot: Sendable, Equatable {
     package var now: Double?
     package var instance: String?
     package var version: String?
-    package var revision: String?
     /// `starting`, `replaying`, `ready`, `read_only`, `failed`, `draining`, `stopping`.
     package var state: String?
     package var stateReason: String?

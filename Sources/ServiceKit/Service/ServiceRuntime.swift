@@ -123,7 +123,7 @@ package final class ServiceRuntime: Sendable {
         events.tell(
             .started, .notice, "\(self.name) started",
             [
-                "version": "\(BuildInfo.version)", "revision": "\(BuildInfo.revision)",
+                "version": "\(BuildInfo.version)", "commit": "\(BuildInfo.commit)",
                 "pid": .number(ProcessMetrics.sample().pid), "instance_id": "\(self.instanceID)",
             ], isLogged: false)
         gate.onReadinessChange { reason in
@@ -143,7 +143,7 @@ package final class ServiceRuntime: Sendable {
         self.registry.gauge(
             "\(prefix)_build_info", help: "Always 1; the labels say what is running.",
             labels: [
-                ("version", BuildInfo.version), ("revision", BuildInfo.revision),
+                ("version", BuildInfo.version), ("commit", BuildInfo.commit),
                 ("swift_version", BuildInfo.swiftVersion), ("build_type", BuildInfo.buildType),
             ]
         ).set(1)
