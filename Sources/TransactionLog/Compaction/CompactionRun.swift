@@ -143,7 +143,7 @@ struct CompactionRun<Client: CommitClient> {
             var kept: UInt64 = 0
             self.reachedEnd = self.client.forEachLive(after: self.covered) { record in
                 looked += 1
-                if record.version <= part.name.upTo {
+                if record.revision <= part.name.upTo {
                     part.add(record)
                     kept += 1
                 }

@@ -73,8 +73,8 @@ extension Recovery {
             var more = true
             while more {
                 var lastKey: [UInt8] = []
-                more = try reader.advance { version, operation in
-                    self.report.space.count(version, operation, replacing: apply(version, operation))
+                more = try reader.advance { revision, operation in
+                    self.report.space.count(revision, operation, replacing: apply(revision, operation))
                     self.report.snapshotEntries += 1
                     unsafe lastKey = Array(operation.key)
                 }

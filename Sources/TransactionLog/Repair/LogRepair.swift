@@ -122,9 +122,9 @@ package struct LogRepair {
             var more = true
             while more {
                 do throws(LogError) {
-                    more = try source.advance { version, operation in
+                    more = try source.advance { revision, operation in
                         target.add(
-                            unsafe LiveRecord(version: version, key: operation.key, value: operation.value))
+                            unsafe LiveRecord(revision: revision, key: operation.key, value: operation.value))
                     }
                 } catch {
                     if case .system = error { throw error }

@@ -45,7 +45,7 @@ struct PartWriter {
     var pendingBytes: Int { self.frame.payloadBytes }
 
     mutating func add(_ record: LiveRecord) {
-        unsafe self.frame.entry(version: record.version, key: record.key, value: record.value)
+        unsafe self.frame.entry(revision: record.revision, key: record.key, value: record.value)
         unsafe self.lastKey = Array(record.key)
     }
 

@@ -114,7 +114,7 @@ import Testing
         end: FakeStep
     ) async throws {
         let upstream = FakeUpstream { request in
-            request.number == 1 ? FakeAnswer.value([1], version: 1) : [end]
+            request.number == 1 ? FakeAnswer.value([1], revision: 1) : [end]
         }
         try await withGateway(upstream: upstream) { gateway in
             #expect(await gateway.get("k").status == 200)
@@ -165,7 +165,7 @@ import Testing
                     .text("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 9\r\n\r\n12"),
                     end,
                 ]
-                : FakeAnswer.value([1], version: 1)
+                : FakeAnswer.value([1], revision: 1)
         }
         try await withGateway(upstream: upstream) { gateway in
             let read = await gateway.get("k")
@@ -250,7 +250,7 @@ import Testing
         var limits = UpstreamLimits()
         limits.pool.maxConnections = 2
         let upstream = FakeUpstream { request in
-            [.wait(milliseconds: 2)] + FakeAnswer.value(request.key ?? [], version: 1)
+            [.wait(milliseconds: 2)] + FakeAnswer.value(request.key ?? [], revision: 1)
         }
         try await withGateway(limits: limits, upstream: upstream) { gateway in
             let right = await withTaskGroup(of: Bool.self) { group in

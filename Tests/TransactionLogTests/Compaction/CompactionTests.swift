@@ -82,8 +82,8 @@ struct CompactionTests {
         let space = open.log.statistics.space
         var expected: [UInt64] = Array(repeating: 0, count: space.segments.count)
         var snapshot: UInt64 = 0
-        for (version, bytes) in open.client.liveBytes {
-            if let index = space.segments.lastIndex(where: { $0.name.firstRevision <= version }) {
+        for (revision, bytes) in open.client.liveBytes {
+            if let index = space.segments.lastIndex(where: { $0.name.firstRevision <= revision }) {
                 expected[index] += UInt64(bytes)
             } else {
                 snapshot += UInt64(bytes)
