@@ -50,7 +50,7 @@ final class KVService: Sendable {
         gate.reportReplay { [replay = self.gauges.replay] in
             let progress = replay.progress
             return .init(
-                bytesRead: progress.bytesRead, bytesTotal: progress.bytesTotal, records: progress.transactions,
+                bytesRead: progress.bytesRead, bytesTotal: progress.bytesTotal, transactions: progress.transactions,
                 bytesPerSecond: replay.bytesPerSecond, etaSeconds: replay.etaSeconds)
         }
     }

@@ -129,7 +129,7 @@ extension ServiceGate {
                     object: { replay in
                         replay.member("bytes_read", progress.bytesRead)
                         replay.member("bytes_total", progress.bytesTotal)
-                        replay.member("records", progress.records)
+                        replay.member("transactions", progress.transactions)
                         replay.member("progress_ratio", progress.ratio)
                         replay.member("bytes_per_second", progress.bytesPerSecond)
                         replay.member("eta_seconds", progress.etaSeconds)

@@ -72,18 +72,18 @@ package final class ServiceGate: Sendable {
     package struct ReplayProgress: Sendable {
         package var bytesRead: UInt64
         package var bytesTotal: UInt64
-        package var records: UInt64
+        package var transactions: UInt64
         /// Nil while nothing can be said, as of the seconds that are left.
         package var bytesPerSecond: Double?
         package var etaSeconds: Double?
 
         package init(
-            bytesRead: UInt64, bytesTotal: UInt64, records: UInt64, bytesPerSecond: Double? = nil,
+            bytesRead: UInt64, bytesTotal: UInt64, transactions: UInt64, bytesPerSecond: Double? = nil,
             etaSeconds: Double? = nil
         ) {
             self.bytesRead = bytesRead
             self.bytesTotal = bytesTotal
-            self.records = records
+            self.transactions = transactions
             self.bytesPerSecond = bytesPerSecond
             self.etaSeconds = etaSeconds
         }

@@ -45,7 +45,7 @@ extension EndToEnd {
             let admin = try Poll.until("all writes are durable, and a compaction has ended") { () -> JSONObject? in
                 let admin = try AdminDocuments.get(port, "/admin")
                 let log = admin.object("log")
-                let isDurable = log.members["durable_sequence"] as? Int == 41
+                let isDurable = log.members["durable_revision"] as? Int == 41
                 return isDurable && admin.object("compaction").members["runs_total"] as? Int ?? 0 > 0 ? admin : nil
             }
             let now = try #require(Self.time(admin, "now"))

@@ -37,7 +37,7 @@ import Testing
         let gate = ServiceGate(service: "test")
         gate.add(ServiceGate.Check(name: "log_writable") { "no \"space\"" })
         gate.add(ServiceGate.Check(name: "upstream") { nil })
-        gate.reportReplay { .init(bytesRead: 25, bytesTotal: 100, records: 7, bytesPerSecond: 50, etaSeconds: 1.5) }
+        gate.reportReplay { .init(bytesRead: 25, bytesTotal: 100, transactions: 7, bytesPerSecond: 50, etaSeconds: 1.5) }
         gate.set(.replaying)
         let replaying = String(decoding: gate.readiness().document, as: UTF8.self)
         #expect(
@@ -48,7 +48,7 @@ import Testing
             checks.hasSuffix(
                 #""checks":[{"name":"log_writable","status":"failing","message":"no \"space\""},"#
                     + #"{"name":"upstream","status":"ok","message":null}],"#
-                    + #""replay":{"bytes_read":25,"bytes_total":100,"records":7,"progress_ratio":0.25,"#
+                    + #""replay":{"bytes_read":25,"bytes_total":100,"transactions":7,"progress_ratio":0.25,"#
                     + #""bytes_per_second":50,"eta_seconds":1.5}}"# + "\n"
             )
         )
@@ -67,7 +67,7 @@ import Testing
 
     @Test(arguments: [(0, 0, 1.0), (0, 10, 0.0), (20, 10, 1.0), (5, 10, 0.5)] as [(UInt64, UInt64, Double)])
     func `progress is a ratio from 0 to 1`(read: UInt64, total: UInt64, ratio: Double) {
-        #expect(ServiceGate.ReplayProgress(bytesRead: read, bytesTotal: total, records: 0).ratio == ratio)
+        #expect(ServiceGate.ReplayProgress(bytesRead: read, bytesTotal: total, transactions: 0).ratio == ratio)
     }
 }
 
