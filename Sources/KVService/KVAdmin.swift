@@ -110,7 +110,7 @@ final class KVAdmin: Sendable {
         log.member("pending_appends", engine?.pendingWrites)
         log.member("appended_bytes_total", statistics?.appendedBytes.load(ordering: .relaxed))
         log.member("last_fsync_at", lastSync == 0 ? nil : Timestamp.rfc3339(monotonicNanoseconds: lastSync))
-        log.member("last_error", (statistics?.failure ?? statistics?.noSpace).map { "\($0)" })
+        log.member("last_error", (statistics?.failure ?? statistics?.diskFull).map { "\($0)" })
         log.member("truncated_bytes", engine.map { $0.report.tornTail?.bytes ?? 0 })
         log.member("lost_revisions", engine.map { $0.report.lostEnd?.revisions ?? 0 })
     }

@@ -40,8 +40,8 @@ final class KVService: Sendable {
         self.admin = KVAdmin(gauges: self.gauges, metrics: self.metrics, settings: settings)
         runtime.add(.init(name: "log_writable") { [holder] in holder.engine?.statistics.failure.map { "\($0)" } })
         runtime.add(
-            .init(name: "log_space", severity: .warning, stops: .writes) { [holder] in
-                holder.engine?.statistics.noSpace.map {
+            .init(name: "disk_space", severity: .warning, stops: .writes) { [holder] in
+                holder.engine?.statistics.diskFull.map {
                     "no further segment can be made: sets are refused once the active one is full, reads and deletes "
                         + "go on: \($0)"
                 }

@@ -46,7 +46,7 @@ package struct AdminSnapshot: Sendable, Equatable {
 
     package struct Log: Sendable, Equatable {
         package var path: String?
-        /// `ok`, `no_space`, `failed`.
+        /// `ok`, `disk_full`, `failed`.
         package var state: String?
         package var sizeBytes: Double?
         package var liveBytes: Double?

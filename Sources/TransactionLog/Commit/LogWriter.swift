@@ -91,7 +91,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
         of user: LogStatistics.SpaceUser, _ error: SystemError?, _ statistics: LogStatistics,
         _ observer: (any LogObserver)?
     ) {
-        if statistics.setNoSpace(error, of: user) { observer?.spaceChanged(statistics.noSpace) }
+        if statistics.setDiskFull(error, of: user) { observer?.spaceChanged(statistics.diskFull) }
     }
 
     /// Takes no more commands, commits those that wait, marks the end and closes. Blocks until that is done.

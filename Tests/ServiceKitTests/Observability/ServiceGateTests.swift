@@ -127,11 +127,11 @@ import Testing
 
     @Test func `a warning is told, and takes nothing away`() throws {
         let gate = Self.readyGate()
-        gate.add(.init(name: "log_space", severity: .warning) { "no space" })
+        gate.add(.init(name: "disk_space", severity: .warning) { "no space" })
         #expect(gate.isReady && gate.readiness().isReady)
         let text = Self.document(gate)
         #expect(text.hasPrefix(#"{"status":"ok","service":"test","state":"ready","serving":"all","time":""#))
-        #expect(text.contains(#"{"name":"log_space","status":"warning","since":""#))
+        #expect(text.contains(#"{"name":"disk_space","status":"warning","since":""#))
         #expect(text.hasSuffix(#"Z","message":"no space"}]}"# + "\n"))
     }
 
