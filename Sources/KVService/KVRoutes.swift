@@ -156,7 +156,7 @@ struct KVRoutes {
                 applied: .no, headers: [("Retry-After", "1")])
         case .closed:
             Problem(
-                .serviceUnavailable, code: "draining", detail: "The service is stopping and takes no new requests.",
+                .serviceUnavailable, code: "stopping", detail: "The service is stopping and takes no new requests.",
                 applied: .no, headers: [("Retry-After", "1")])
         case .outOfSpace(let error) where error.isOutOfSpace:
             Problem(

@@ -135,11 +135,11 @@ extension EndToEnd {
             // The write is told, and logged, as what it was.
             let answer = try stuck.receive()
             #expect(answer.status == 503)
-            #expect(try answer.json.string("code") == "draining")
+            #expect(try answer.json.string("code") == "stopping")
             #expect(try answer.json.string("applied") == "no")
             let line = try #require(services.kv.log.first { $0.string("handler") == "kv_set" })
             #expect(line.integer("status") == 503)
-            #expect(line.string("code") == "draining")
+            #expect(line.string("code") == "stopping")
         }
     }
 }

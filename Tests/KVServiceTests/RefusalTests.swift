@@ -20,7 +20,7 @@ struct RefusalTests {
     func table() {
         let rows: [(CommitRefusal, UInt, String, String)] = [
             (.overloaded, 503, "overloaded", "no"),
-            (.closed, 503, "draining", "no"),
+            (.closed, 503, "stopping", "no"),
             (.outOfSpace(Self.full), 507, "disk_full", "no"),
             (.outOfSpace(SystemError(call: "open", path: "x", code: EMFILE)), 503, "segment_unavailable", "no"),
             (.failed(Self.broken, written: false), 503, "store_failed", "no"),

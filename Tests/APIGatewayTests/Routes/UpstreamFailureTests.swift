@@ -357,9 +357,9 @@ import Testing
             async let second = gateway.set("2", "v")
             try await gateway.wait { $0.waiting == 1 }
             try await gateway.shutDownPool()
-            #expect(await second.code == "shutting_down")
+            #expect(await second.code == "stopping")
             #expect(await second.applied == "no")
-            #expect(await gateway.set("3", "v").code == "shutting_down")
+            #expect(await gateway.set("3", "v").code == "stopping")
             gate.open()
             #expect(await first.status == 200)
             try await gateway.wait { $0.active == 0 && $0.idle == 0 }

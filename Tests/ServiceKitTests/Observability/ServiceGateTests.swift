@@ -24,13 +24,13 @@ import Testing
     @Test func `a drain is never taken back`() {
         let gate = ServiceGate(service: "test")
         #expect(gate.set(.ready) == .starting)
-        #expect(gate.set(.draining) == .ready)
+        #expect(gate.set(.stopping) == .ready)
         #expect(gate.set(.ready) == nil)
         #expect(gate.set(.failed(reason: "late")) == nil)
-        #expect(gate.state == .draining)
-        #expect(gate.set(.stopping) == .draining)
-        #expect(gate.set(.draining) == nil)
-        #expect(gate.refusal(isWrite: false)?.code == "draining")
+        #expect(gate.state == .stopping)
+        #expect(gate.set(.stopped) == .stopping)
+        #expect(gate.set(.stopping) == nil)
+        #expect(gate.refusal(isWrite: false)?.code == "stopping")
     }
 
     @Test func `the document names state, reason, checks and the progress of a replay`() {
@@ -136,7 +136,7 @@ import Testing
     }
 
     @Test func `a switch never opens what a state has closed`() {
-        for state in [ServiceGate.State.starting, .replaying, .draining, .stopping] {
+        for state in [ServiceGate.State.starting, .replaying, .stopping, .stopped] {
             let gate = ServiceGate(service: "test")
             gate.set(state)
             _ = gate.setReadOnly(true, reason: nil)
