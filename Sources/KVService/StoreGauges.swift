@@ -146,7 +146,7 @@ final class StoreGauges: Sendable {
             Double($0.pendingWrites)
         }
         self.gauge(
-            registry, "kv_log_last_fsync_timestamp_seconds", help: "When the log was last synchronised, since 1970."
+            registry, "kv_log_last_fsync_timestamp_seconds", help: "When the log was last synced, since 1970."
         ) {
             let lastSync = $0.statistics.lastSyncNanoseconds.load(ordering: .relaxed)
             return lastSync == 0 ? 0 : Double(Timestamp.wallClockNanoseconds(ofMonotonic: lastSync)) / 1e9

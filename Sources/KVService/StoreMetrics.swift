@@ -129,7 +129,7 @@ final class StoreMetrics: LogObserver {
         self.batchTransactions.observe(Double(timings.transactions))
     }
 
-    func synchronised(nanoseconds: UInt64) { self.syncDurations.observe(nanoseconds: nanoseconds) }
+    func synced(nanoseconds: UInt64) { self.syncDurations.observe(nanoseconds: nanoseconds) }
     func rotated(nanoseconds: UInt64) { self.rotationDurations.observe(nanoseconds: nanoseconds) }
 
     func failed(stage: LogFailureStage, _ error: SystemError) {

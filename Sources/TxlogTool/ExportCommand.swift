@@ -38,7 +38,7 @@ struct ExportCommand: ParsableCommand {
             }
             let output = try self.output.map { path throws(ToolFailure) in try Output(creating: path) }
             let unproven = Self.write(image, to: output ?? .standard)
-            try output?.synchronize()
+            try output?.sync()
             Output.standard.flush()
             if image.inspection.isDamaged {
                 let report = SalvageReport(inspection: image.inspection)

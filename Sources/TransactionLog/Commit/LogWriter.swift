@@ -7,7 +7,7 @@ import SystemSupport
 /// publish the durable revision, let the client make it visible and answer. While it runs, the next group gathers.
 ///
 /// A failed or short write, or a failed sync, poisons the log: the page cache may have dropped what was not written,
-/// so a second sync that succeeds would prove nothing. No descriptor is written or synchronised again, nothing of
+/// so a second sync that succeeds would prove nothing. No descriptor is written or synced again, nothing of
 /// that batch is acknowledged as done, and every later write is refused until a restart has read the log back.
 final class LogWriter<Client: CommitClient>: Sendable {
     let statistics = LogStatistics()

@@ -122,7 +122,7 @@ extension Recovery {
             if isLast {
                 // If a sync of the process before has failed, the cache shows frames that the device does not hold,
                 // and this sync does not write them: read what is there.
-                try file.synchronize()
+                try file.sync()
                 try file.forgetCache()
             }
             return file
