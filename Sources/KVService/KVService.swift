@@ -106,7 +106,7 @@ final class KVService: Sendable {
         replay.begin()
         let result: Result<EmbeddedEngine, LogError> = await withCheckedContinuation { continuation in
             do throws(ThreadError) {
-                try DedicatedThread.start(name: "log-replay") {
+                try DedicatedThread.start(name: "kv-replay") {
                     let lines = ReplayLogLines(replay, logger)
                     do throws(LogError) {
                         let engine = try EmbeddedEngine(
@@ -137,7 +137,7 @@ final class KVService: Sendable {
     private func watchCapacity() {
         let (gauges, logger) = (self.gauges, self.runtime.logger)
         do {
-            try DedicatedThread.start(name: "log-capacity") {
+            try DedicatedThread.start(name: "kv-capacity") {
                 while true {
                     do throws(SystemError) { try gauges.refreshCapacity() } catch {
                         logger.warning("cannot read the free space", metadata: ["error": "\(error)"])
@@ -157,7 +157,7 @@ final class KVService: Sendable {
         guard let engine = self.holder.engine else { return }
         await withCheckedContinuation { continuation in
             do {
-                try DedicatedThread.start(name: "log-close") {
+                try DedicatedThread.start(name: "kv-close") {
                     engine.close()
                     continuation.resume()
                 }

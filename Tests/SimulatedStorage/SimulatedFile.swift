@@ -69,7 +69,7 @@ final class SimulatedFile: File {
 
     private func sync(_ kind: SimulatedCall.Kind) throws(SystemError) {
         try self.fileSystem.perform(kind, self.path) { state, effect throws(SystemError) in
-            if effect != nil { state.disk[self.inode].failSynchronize() }
+            if effect != nil { state.disk[self.inode].failSync() }
             try self.fail(effect, kind.rawValue)
             state.disk[self.inode].sync()
         }

@@ -51,7 +51,7 @@ struct SimulatedInode: Sendable {
         self.dirty = RangeSet()
     }
 
-    mutating func failSynchronize() {
+    mutating func failSync() {
         self.dropped.formUnion(self.dirty)
         self.dirty = RangeSet()
     }

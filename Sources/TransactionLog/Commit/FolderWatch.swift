@@ -35,7 +35,7 @@ final class FolderWatch: Sendable {
 
     /// - Parameter onLoss: called once on the watch's thread, which then ends.
     func start(onLoss: @escaping @Sendable (SystemError) -> Void) throws(ThreadError) {
-        try DedicatedThread.start(name: "log-watch") { [self] in
+        try DedicatedThread.start(name: "kv-watch") { [self] in
             while true {
                 _ = self.wakeUp.wait(forNanoseconds: self.intervalNanoseconds)
                 if self.state.withLock({ $0.isStopped }) { return }

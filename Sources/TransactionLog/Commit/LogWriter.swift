@@ -54,7 +54,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
             try self.watch.start { [self] in self.lose($0) }
             try self.preparer.start()
             let nextRevision = self.statistics.lastRevision.load(ordering: .relaxed) + 1
-            let thread = try DedicatedThread.start(name: "log-writer") { [self] in
+            let thread = try DedicatedThread.start(name: "kv-writer") { [self] in
                 var loop = Loop(writer: self, chain: chain, nextRevision: nextRevision)
                 loop.run()
             }

@@ -20,7 +20,8 @@ package enum CompactionFailure: Error, CustomStringConvertible {
     package var description: String {
         switch self {
         case .stopped: "the log takes no writes any more"
-        case .insufficientSpace(let needed, let available): "it needs \(needed) bytes of free space and there are \(available)"
+        case .insufficientSpace(let needed, let available):
+            "it needs \(needed) bytes of free space and there are \(available)"
         case .noSegment:
             "all that it could give back is in the active segment, and no other segment is prepared to follow that one"
         case .diskFull(let error): "\(error)"

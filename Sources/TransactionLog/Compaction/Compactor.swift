@@ -48,7 +48,7 @@ final class Compactor<Client: CommitClient>: Sendable {
     }
 
     func start() throws(ThreadError) {
-        let thread = try DedicatedThread.start(name: "log-compact") { [self] in self.loop() }
+        let thread = try DedicatedThread.start(name: "kv-compact") { [self] in self.loop() }
         self.thread.withLock { $0 = thread }
     }
 

@@ -37,7 +37,9 @@ import Testing
         let gate = ServiceGate(service: "test")
         gate.add(ServiceGate.Check(name: "log_writable") { "no \"space\"" })
         gate.add(ServiceGate.Check(name: "upstream") { nil })
-        gate.reportReplay { .init(bytesRead: 25, bytesTotal: 100, transactions: 7, bytesPerSecond: 50, etaSeconds: 1.5) }
+        gate.reportReplay {
+            .init(bytesRead: 25, bytesTotal: 100, transactions: 7, bytesPerSecond: 50, etaSeconds: 1.5)
+        }
         gate.set(.replaying)
         let replaying = String(decoding: gate.readiness().document, as: UTF8.self)
         #expect(
