@@ -99,7 +99,7 @@ final class KeyValueForwarder {
                 let timing = ServerTiming.text(
                     upstreamEntries: (try? result.get())?.head.serverTiming,
                     upstreamNanoseconds: exchange.upstreamNanoseconds,
-                    gatewayNanoseconds: overheadNanoseconds
+                    overheadNanoseconds: overheadNanoseconds
                 )
                 response.headers.append(("Server-Timing", timing))
             }

@@ -164,7 +164,7 @@ import Testing
             let answer = await gateway.set("k", "v", headers: [("X-Request-Timing", "1")])
             let timing = try #require(answer.headers["Server-Timing"])
             #expect(timing.hasPrefix("queue;dur=0.1, fsync;dur=1.5, upstream;dur="))
-            #expect(timing.contains(", gateway;dur="))
+            #expect(timing.contains(", overhead;dur="))
             #expect(upstream.requests.first?.fields["x-request-timing"] == "1")
             #expect(await gateway.set("k", "v").headers["Server-Timing"] == nil)
         }
