@@ -65,10 +65,11 @@ fmt: toolchain ## Format all Swift sources in place
 	swift format format --in-place --recursive --parallel $(SWIFT_SOURCES)
 
 .PHONY: lint
-lint: toolchain ## Check the format of all Swift sources, and that the modules import what Package.swift says
+lint: toolchain ## Check the format of all Swift sources, the modules' imports against Package.swift, and retired words
 	swift format lint --strict --recursive --parallel $(SWIFT_SOURCES)
 	@$(TOOLS)/install-missing python3
 	$(TOOLS)/module-map check
+	$(TOOLS)/retired-words
 
 .PHONY: bench
 bench: build ## Measure both services beside Redis with fsync on every write
