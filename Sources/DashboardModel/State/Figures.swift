@@ -79,7 +79,11 @@ extension Figures {
     ///   later scrape says cannot be put against the earlier one.
     package init?(from earlier: MetricsSnapshot, to later: MetricsSnapshot, seconds: Double) {
         guard seconds > 0 else { return nil }
-        if let before = earlier.processStart, let now = later.processStart, before != now { return nil }
+        if let before = earlier["process_start_time_seconds"], let now = later["process_start_time_seconds"],
+            before != now
+        {
+            return nil
+        }
         var handlers: [HandlerFigures] = []
         let known = Dictionary(earlier.handlers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         for counts in later.handlers {
@@ -96,12 +100,12 @@ extension Figures {
             let overhead = later.overheadDurations.minus(earlier.overheadDurations)
         else { return nil }
         var fell = false
-        func difference(_ path: KeyPath<MetricsSnapshot, Double?>) -> Double? {
-            guard let before = earlier[keyPath: path], let now = later[keyPath: path] else { return nil }
+        func difference(_ before: Double?, _ now: Double?) -> Double? {
+            guard let before, let now else { return nil }
             fell = fell || now < before
             return now - before
         }
-        func rate(_ path: KeyPath<MetricsSnapshot, Double?>) -> Double? { difference(path).map { $0 / seconds } }
+        func rate(_ counter: String) -> Double? { difference(earlier[counter], later[counter]).map { $0 / seconds } }
         self.windowSeconds = seconds
         self.handlers = handlers
         self.data = .folded(handlers.filter { $0.counts.servesData }, name: "data total", seconds: seconds)
@@ -111,14 +115,14 @@ extension Figures {
         self.overhead = overhead
         self.transactionsPerCommit = batch.mean
         self.syncRate = sync.bounds.isEmpty ? nil : sync.count / seconds
-        self.appendsRate = rate(\.appends)
-        self.appendedBytesRate = rate(\.appendedBytes)
-        self.logFailures = difference(\.logFailures)
-        self.upstreamRate = rate(\.upstreamRequests)
-        self.retryRate = rate(\.upstreamRetries)
-        self.failureRate = rate(\.upstreamFailures)
-        self.timeoutRate = rate(\.upstreamTimeouts)
-        self.cpu = rate(\.cpuSeconds)
+        self.appendsRate = rate("kv_log_appends_total")
+        self.appendedBytesRate = rate("kv_log_appended_bytes_total")
+        self.logFailures = difference(earlier["kv_log_failures_total"], later["kv_log_failures_total"])
+        self.upstreamRate = rate("gateway_upstream_requests_total")
+        self.retryRate = rate("gateway_upstream_retries_total")
+        self.failureRate = rate("gateway_upstream_failures_total")
+        self.timeoutRate = difference(earlier.upstreamTimeouts, later.upstreamTimeouts).map { $0 / seconds }
+        self.cpu = rate("process_cpu_seconds_total")
         if fell { return nil }
     }
 

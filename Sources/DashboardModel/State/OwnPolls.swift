@@ -32,7 +32,7 @@ struct OwnPolls: Sendable {
         }
         self.sent["metrics", default: 0] += 1
         // The scrape itself is under way while it is written.
-        snapshot.requestsInFlight = snapshot.requestsInFlight.map { max(0, $0 - 1) }
+        snapshot["http_requests_in_flight"] = snapshot["http_requests_in_flight"].map { max(0, $0 - 1) }
     }
 
     private static func adminRequests(_ result: PollResult) -> Double { result.events == nil ? 1 : 2 }

@@ -125,8 +125,8 @@ extension TargetState {
             self.session.serverErrors += sinceLast.data.counts.serverErrors
             self.session.peakRate = max(self.session.peakRate, sinceLast.data.rate)
         }
-        values[.logSize] = snapshot.logSizeBytes
-        values[.residentBytes] = snapshot.residentBytes
+        values[.logSize] = snapshot["kv_log_size_bytes"]
+        values[.residentBytes] = snapshot["process_resident_memory_bytes"]
         values[.garbageRatio] = self.garbageRatio
         self.history.append(time: time, values)
     }

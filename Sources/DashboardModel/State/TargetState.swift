@@ -63,11 +63,11 @@ package struct TargetState: Sendable {
     package var isAdminStale: Bool { self.availability == .stale || self.adminMissedInARow > 0 }
 
     /// Keys in the store: of `/metrics`, else of `/admin`.
-    package var keys: Double? { self.metrics?.keys ?? self.admin?.store?.keys }
+    package var keys: Double? { self.metrics?["kv_keys"] ?? self.admin?.store?.keys }
 
-    package var logSizeBytes: Double? { self.admin?.log?.sizeBytes ?? self.metrics?.logSizeBytes }
+    package var logSizeBytes: Double? { self.admin?.log?.sizeBytes ?? self.metrics?["kv_log_size_bytes"] }
 
-    package var logLiveBytes: Double? { self.admin?.log?.liveBytes ?? self.metrics?.logLiveBytes }
+    package var logLiveBytes: Double? { self.admin?.log?.liveBytes ?? self.metrics?["kv_log_live_bytes"] }
 
     /// 0 to 1; nil while the service does not report what is live.
     package var garbageRatio: Double? {

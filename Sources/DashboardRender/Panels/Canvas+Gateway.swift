@@ -107,10 +107,11 @@ extension Canvas {
             return "\(label) \(padding)\(value)"
         }
         let cpu = target.figures?.cpu.map { "\(Quantity.count(($0 * 100).rounded()))%" } ?? "--"
-        let descriptors = "\(self.count(metrics.openDescriptors))/\(self.count(metrics.descriptorLimit))"
+        let descriptors = "\(self.count(metrics["process_open_fds"]))/\(self.count(metrics["process_max_fds"]))"
         let parts = [
-            field("rss", self.bytes(metrics.residentBytes), 5), field("cpu", cpu, 4),
-            field("threads", self.count(metrics.threads), 2), field("conns", self.count(metrics.connections), 4),
+            field("rss", self.bytes(metrics["process_resident_memory_bytes"]), 5), field("cpu", cpu, 4),
+            field("threads", self.count(metrics["process_threads"]), 2),
+            field("conns", self.count(metrics["http_connections"]), 4),
             field("peak", "\(self.rate(target.session.peakRate))/s", 7), field("fds", descriptors, 9),
         ]
         self.put(

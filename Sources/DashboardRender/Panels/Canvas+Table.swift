@@ -72,10 +72,12 @@ extension Canvas {
         var notes: [Piece] = []
         if let uptime = target.admin?.uptimeSeconds { notes.append(Piece("up \(Quantity.age(uptime))")) }
         if target.target.role == .kvService, let keys = target.keys { notes.append(Piece("keys \(self.count(keys))")) }
-        if let inFlight = target.metrics?.requestsInFlight {
+        if let inFlight = target.metrics?["http_requests_in_flight"] {
             notes.append(Piece("in flight \(self.count(inFlight))"))
         }
-        if let bytes = target.metrics?.residentBytes { notes.append(Piece("rss \(self.bytes(bytes))")) }
+        if let bytes = target.metrics?["process_resident_memory_bytes"] {
+            notes.append(Piece("rss \(self.bytes(bytes))"))
+        }
         if let use = target.admin?.memory?.use { notes.append(Piece("mem \(Quantity.wholePercent(use))")) }
         if let version = target.admin?.version { notes.append(Piece("v\(version)", .dim)) }
         return notes

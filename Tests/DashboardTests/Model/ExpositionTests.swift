@@ -28,11 +28,11 @@ import Testing
         #expect(handler.serverErrors == 6)
         #expect(handler.durations.bounds == [0.001, .infinity])
         #expect(handler.durations.cumulative == [12, 18])
-        #expect(snapshot.requestsInFlight == 7)
-        #expect(snapshot.processStart == 1_795_399_382.5)
-        #expect(snapshot.upstreamFailures == 5)
+        #expect(snapshot["http_requests_in_flight"] == 7)
+        #expect(snapshot["process_start_time_seconds"] == 1_795_399_382.5)
+        #expect(snapshot["gateway_upstream_failures_total"] == 5)
         #expect(snapshot.upstreamTimeouts == 2)
-        #expect(snapshot.keys == nil, "what is not in the text is not known, and is no zero")
+        #expect(snapshot["kv_keys"] == nil, "what is not in the text is not known, and is no zero")
     }
 
     @Test func `with an escaped label is read as it was meant`() throws {

@@ -27,7 +27,7 @@ import Testing
             let row = try self.row(name, dashboard)
             #expect(row.rate == 0 && row.quantile(0.5) == .none && row.errorRatio == nil, "\(name)")
         }
-        #expect(dashboard.targets[0].metrics?.requestsInFlight == 0)
+        #expect(dashboard.targets[0].metrics?["http_requests_in_flight"] == 0)
     }
 
     @Test func `leave those of others, exactly`() throws {
