@@ -15,7 +15,7 @@ import TransactionLog
 final class KVService: Sendable {
     private let runtime: ServiceRuntime
     private let holder = EngineHolder()
-    private let gauges: StoreGauges
+    private let sources: StoreSources
     private let metrics: StoreMetrics
     private let limits: KeyValueLimits
     private let memory: MemoryGuard
@@ -26,7 +26,7 @@ final class KVService: Sendable {
         self.runtime = runtime
         self.memory = MemoryGuard(
             setting: settings[KVSettings.maxMemory], events: runtime.events, holder: self.holder)
-        self.gauges = StoreGauges(holder: self.holder, memory: self.memory)
+        self.sources = StoreSources(holder: self.holder, memory: self.memory)
         self.limits = KeyValueLimits(
             maxKeyBytes: settings[KVSettings.maxKeyBytes], maxValueBytes: settings[KVSettings.maxValueBytes])
         let (gate, events) = (runtime.gate, runtime.events)
@@ -36,8 +36,8 @@ final class KVService: Sendable {
             onFailure: { stage, error in reporter.report(stage, error, now: monotonicNanoseconds()) },
             onSpaceChange: reporter.spaceChanged, onPlacement: reporter.overwritesFound,
             onCompaction: { events.tell($0) }, onScrub: { events.tell($0) })
-        self.gauges.register(in: runtime.registry)
-        self.admin = KVAdmin(gauges: self.gauges, metrics: self.metrics, settings: settings)
+        self.sources.register(in: runtime.registry)
+        self.admin = KVAdmin(sources: self.sources, metrics: self.metrics, settings: settings)
         runtime.add(.init(name: "log_writable") { [holder] in holder.engine?.statistics.failure.map { "\($0)" } })
         runtime.add(
             .init(name: "disk_space", severity: .warning, stops: .writes) { [holder] in
@@ -47,7 +47,7 @@ final class KVService: Sendable {
                 }
             })
         runtime.add(self.memory.check)
-        gate.reportReplay { [replay = self.gauges.replay] in
+        gate.reportReplay { [replay = self.sources.replay] in
             let progress = replay.progress
             return .init(
                 bytesRead: progress.bytesRead, bytesTotal: progress.bytesTotal, transactions: progress.transactions,
@@ -101,7 +101,7 @@ final class KVService: Sendable {
 
     /// Opens the engine on a thread of its own, as that blocks for as long as the replay takes.
     private func open(_ configuration: LogConfiguration) async throws(ServiceFailure) -> EmbeddedEngine {
-        let replay = self.gauges.replay
+        let replay = self.sources.replay
         let (metrics, logger, memory) = (self.metrics, self.runtime.logger, self.memory)
         replay.begin()
         let result: Result<EmbeddedEngine, LogError> = await withCheckedContinuation { continuation in
@@ -135,11 +135,11 @@ final class KVService: Sendable {
 
     /// Reads the free space every few seconds, off the event loops, for as long as the process runs.
     private func watchCapacity() {
-        let (gauges, logger) = (self.gauges, self.runtime.logger)
+        let (sources, logger) = (self.sources, self.runtime.logger)
         do {
             try DedicatedThread.start(name: "kv-capacity") {
                 while true {
-                    do throws(SystemError) { try gauges.refreshCapacity() } catch {
+                    do throws(SystemError) { try sources.refreshCapacity() } catch {
                         logger.warning("cannot read the free space", metadata: ["error": "\(error)"])
                     }
                     sleep(5)
