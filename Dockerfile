@@ -1,6 +1,6 @@
 # The images of kv-service, api-gateway and kvtop:
 #
-#   docker build --target kv-service -t txlog-kv/kv-service --build-arg REVISION=$(git rev-parse --short HEAD) .
+#   docker build --target kv-service -t txlog-kv/kv-service --build-arg COMMIT=$(git rev-parse --short HEAD) .
 #
 # The programs hold the Swift runtime; the images below need only libc, libstdc++ and, for kvtop, ncurses.
 
@@ -30,9 +30,9 @@ RUN make build PRODUCTS=kvtop \
 
 # It has libc and libstdc++, which is all that the services need.
 FROM debian:bookworm-slim AS runtime
-ARG REVISION=unknown
-ENV TXLOG_KV_REVISION=$REVISION
-LABEL org.opencontainers.image.revision=$REVISION
+ARG COMMIT=unknown
+ENV TXLOG_KV_COMMIT=$COMMIT
+LABEL org.opencontainers.image.revision=$COMMIT
 # A number, so that orchestrators can tell that it is not root; no such user needs to exist.
 USER 10001:10001
 STOPSIGNAL SIGTERM

@@ -83,7 +83,7 @@ load-packages: build ## Load every package description of apt through the gatewa
 .PHONY: compose-up
 compose-up: ## Build the images and start both services, Prometheus and Grafana in containers
 	@$(TOOLS)/compose-secrets
-	REVISION=$$(git rev-parse --short HEAD) docker compose up --build --detach --wait
+	COMMIT=$$(git rev-parse --short HEAD) docker compose up --build --detach --wait
 	@echo "gateway http://127.0.0.1:$${GATEWAY_PORT:-8080}, kv-service :$${KV_PORT:-8081}," \
 	    "Prometheus :$${PROMETHEUS_PORT:-9090}, Grafana http://127.0.0.1:$${GRAFANA_PORT:-3000}"
 

@@ -96,7 +96,7 @@ extension Problem {
     package static func cutOffUnread() -> Problem {
         Problem(
             .serviceUnavailable,
-            code: "draining",
+            code: "stopping",
             detail: "The service is stopping, and the request did not arrive whole in time.",
             headers: [("Retry-After", "1")],
             closesConnection: true
@@ -108,7 +108,7 @@ extension Problem {
         let unknown = isWrite ? " Whether the write was applied is not known." : ""
         return Problem(
             .serviceUnavailable,
-            code: "shutdown",
+            code: "stopping",
             detail: "The service stopped before the request was answered.\(unknown)",
             applied: isWrite ? .unknown : nil,
             closesConnection: true

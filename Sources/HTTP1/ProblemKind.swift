@@ -14,7 +14,7 @@ extension ProblemKind {
     /// What the server itself can answer on any route, and where there is none.
     package static let ofServer = [
         Self(400, "bad_request"), Self(408, "request_timeout"), Self(413, "body_too_large"),
-        Self(417, "expectation_failed"), Self(500, "internal_error"), Self(503, "draining"), Self(503, "shutdown"),
+        Self(417, "expectation_failed"), Self(500, "internal_error"), Self(503, "stopping"),
     ]
 
     /// What it can answer where there is no route, besides; also for heads that never came to name one.
@@ -30,7 +30,7 @@ extension ProblemKind {
     package static let ofConnection = [Self(503, Problem.tooManyConnectionsCode)]
 
     /// While data routes are not taken: the service starts or stops.
-    package static let ofGate = [Self(503, "starting"), Self(503, "draining")]
+    package static let ofGate = [Self(503, "starting"), Self(503, "stopping")]
 
     /// On routes that write, before the action sees the request.
     package static let ofWriteAdmission = [

@@ -52,7 +52,7 @@ final class LogWriterThread: @unchecked Sendable {
     }
 
     func start() {
-        DedicatedThread.startOrExit(name: "log-output") { self.run() }
+        DedicatedThread.startOrExit(name: "log-lines") { self.run() }
     }
 
     func submit(_ line: [UInt8]) {

@@ -85,7 +85,7 @@ final class KVAdmin: Sendable {
             })
         log.member("write_seconds", object: { $0.writeQuantiles(self.writeWindow.quantiles(nowNanoseconds: now)) })
         log.member("fsync_seconds", object: { $0.writeQuantiles(self.syncWindow.quantiles(nowNanoseconds: now)) })
-        log.member("batch_records_mean", self.metrics.batchTransactions.snapshot().mean)
+        log.member("batch_transactions_mean", self.metrics.batchTransactions.snapshot().mean)
         log.member("segment_bytes", self.settings[KVSettings.segmentBytes])
         log.member("segments", array: { Self.writeSegments(&$0, space.segments) })
         log.member("scrub", object: { Self.writeScrub(&$0, engine?.scrub ?? ScrubStatus()) })
@@ -105,12 +105,12 @@ final class KVAdmin: Sendable {
         let statistics = engine?.statistics
         let lastSync = statistics?.lastSyncNanoseconds.load(ordering: .relaxed) ?? 0
         log.member("records", statistics?.space.records)
-        log.member("last_sequence", statistics?.lastRevision.load(ordering: .relaxed))
-        log.member("durable_sequence", statistics?.durableRevision.load(ordering: .relaxed))
+        log.member("last_revision", statistics?.lastRevision.load(ordering: .relaxed))
+        log.member("durable_revision", statistics?.durableRevision.load(ordering: .relaxed))
         log.member("pending_appends", engine?.pendingWrites)
         log.member("appended_bytes_total", statistics?.appendedBytes.load(ordering: .relaxed))
         log.member("last_fsync_at", lastSync == 0 ? nil : Timestamp.rfc3339(monotonicNanoseconds: lastSync))
-        log.member("last_error", (statistics?.failure ?? statistics?.noSpace).map { "\($0)" })
+        log.member("last_error", (statistics?.failure ?? statistics?.diskFull).map { "\($0)" })
         log.member("truncated_bytes", engine.map { $0.report.tornTail?.bytes ?? 0 })
         log.member("lost_revisions", engine.map { $0.report.lostEnd?.revisions ?? 0 })
     }
@@ -155,7 +155,7 @@ final class KVAdmin: Sendable {
         replay.member("state", state.phase.rawValue)
         replay.member("bytes_read", progress.bytesRead)
         replay.member("bytes_total", progress.bytesTotal)
-        replay.member("records", progress.transactions)
+        replay.member("transactions", progress.transactions)
         replay.member("progress_ratio", state.ratio)
         replay.member("duration_seconds", state.durationSeconds)
         replay.member("bytes_per_second", state.bytesPerSecond)

@@ -75,11 +75,11 @@ struct KVRoutes {
         session.get(key) { outcome in
             let trace = responder.request.trace.mark(atNanoseconds: Timestamp.wallClockNanoseconds())
             switch outcome {
-            case .value(let bytes, let version):
+            case .value(let bytes, let revision):
                 metrics.record(.get, .ok, since: request.receivedAtNanoseconds, in: trace)
                 let value = unsafe ByteBuffer(bytes: bytes)
                 responder.respond(
-                    KeyValueAnswer.value(value, version: version, as: ValueRepresentation(accept: request.headers)))
+                    KeyValueAnswer.value(value, revision: revision, as: ValueRepresentation(accept: request.headers)))
             case .missing:
                 metrics.record(.get, .missing, since: request.receivedAtNanoseconds, in: trace)
                 responder.fail(limits.keyTooLarge(bytes: key.count, applied: nil) ?? KeyValueAnswer.keyNotFound)
@@ -113,13 +113,13 @@ struct KVRoutes {
         var response: HTTPResponse
         let trace = responder.request.trace.mark(atNanoseconds: Timestamp.wallClockNanoseconds())
         switch result.outcome {
-        case .set(let version, _):
+        case .set(let revision, _):
             self.metrics.record(operation, .ok, since: request.receivedAtNanoseconds, in: trace)
-            response = KeyValueAnswer.set(version: version, message: "value set")
-        case .deleted(let version, let existed):
+            response = KeyValueAnswer.set(revision: revision, message: "value set")
+        case .deleted(let revision, let existed):
             self.metrics.record(
                 operation, existed ? .ok : .missing, since: request.receivedAtNanoseconds, in: trace)
-            response = KeyValueAnswer.deleted(existed, version: version, message: "key deleted")
+            response = KeyValueAnswer.deleted(existed, revision: revision, message: "key deleted")
         case .refused(let refusal):
             self.metrics.record(operation, .refused, since: request.receivedAtNanoseconds, in: trace)
             return responder.fail(Self.problem(refusal))
@@ -156,7 +156,7 @@ struct KVRoutes {
                 applied: .no, headers: [("Retry-After", "1")])
         case .closed:
             Problem(
-                .serviceUnavailable, code: "draining", detail: "The service is stopping and takes no new requests.",
+                .serviceUnavailable, code: "stopping", detail: "The service is stopping and takes no new requests.",
                 applied: .no, headers: [("Retry-After", "1")])
         case .outOfSpace(let error) where error.isOutOfSpace:
             Problem(

@@ -40,8 +40,8 @@ final class KVService: Sendable {
         self.admin = KVAdmin(gauges: self.gauges, metrics: self.metrics, settings: settings)
         runtime.add(.init(name: "log_writable") { [holder] in holder.engine?.statistics.failure.map { "\($0)" } })
         runtime.add(
-            .init(name: "log_space", severity: .warning, stops: .writes) { [holder] in
-                holder.engine?.statistics.noSpace.map {
+            .init(name: "disk_space", severity: .warning, stops: .writes) { [holder] in
+                holder.engine?.statistics.diskFull.map {
                     "no further segment can be made: sets are refused once the active one is full, reads and deletes "
                         + "go on: \($0)"
                 }
@@ -50,7 +50,7 @@ final class KVService: Sendable {
         gate.reportReplay { [replay = self.gauges.replay] in
             let progress = replay.progress
             return .init(
-                bytesRead: progress.bytesRead, bytesTotal: progress.bytesTotal, records: progress.transactions,
+                bytesRead: progress.bytesRead, bytesTotal: progress.bytesTotal, transactions: progress.transactions,
                 bytesPerSecond: replay.bytesPerSecond, etaSeconds: replay.etaSeconds)
         }
     }
@@ -106,7 +106,7 @@ final class KVService: Sendable {
         replay.begin()
         let result: Result<EmbeddedEngine, LogError> = await withCheckedContinuation { continuation in
             do throws(ThreadError) {
-                try DedicatedThread.start(name: "log-replay") {
+                try DedicatedThread.start(name: "kv-replay") {
                     let lines = ReplayLogLines(replay, logger)
                     do throws(LogError) {
                         let engine = try EmbeddedEngine(
@@ -137,7 +137,7 @@ final class KVService: Sendable {
     private func watchCapacity() {
         let (gauges, logger) = (self.gauges, self.runtime.logger)
         do {
-            try DedicatedThread.start(name: "log-capacity") {
+            try DedicatedThread.start(name: "kv-capacity") {
                 while true {
                     do throws(SystemError) { try gauges.refreshCapacity() } catch {
                         logger.warning("cannot read the free space", metadata: ["error": "\(error)"])
@@ -157,7 +157,7 @@ final class KVService: Sendable {
         guard let engine = self.holder.engine else { return }
         await withCheckedContinuation { continuation in
             do {
-                try DedicatedThread.start(name: "log-close") {
+                try DedicatedThread.start(name: "kv-close") {
                     engine.close()
                     continuation.resume()
                 }

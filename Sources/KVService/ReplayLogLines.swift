@@ -24,7 +24,7 @@ final class ReplayLogLines {
         var metadata: Logger.Metadata = [
             "bytes_read": .stringConvertible(progress.bytesRead),
             "bytes_total": .stringConvertible(progress.bytesTotal),
-            "records": .stringConvertible(progress.transactions),
+            "transactions": .stringConvertible(progress.transactions),
             "progress_ratio": .stringConvertible(self.state.ratio),
         ]
         metadata["bytes_per_second"] = self.state.bytesPerSecond.map { .stringConvertible($0) }

@@ -45,7 +45,7 @@ final class StoreGauges: Sendable {
         registry.gauge(
             "kv_replay_eta_seconds", help: "Time that the replay still takes at its pace so far; NaN while unknown."
         ) { [replay] in replay.etaSeconds ?? .nan }
-        registry.gauge("kv_replay_records", help: "Transactions that the replay has read.") {
+        registry.gauge("kv_replay_transactions", help: "Transactions that the replay has read.") {
             [replay] in Double(replay.progress.transactions)
         }
         registry.gauge("kv_replay_progress_ratio", help: "The part of the log that has been replayed, 0 to 1.") {
@@ -135,10 +135,10 @@ final class StoreGauges: Sendable {
             registry, "kv_log_records",
             help: "Records in the log's files: transactions in its segments, and entries of its snapshot."
         ) { Double($0.statistics.space.records) }
-        self.gauge(registry, "kv_log_last_sequence", help: "Revision of the newest change that is visible.") {
+        self.gauge(registry, "kv_log_last_revision", help: "Revision of the newest change that is visible.") {
             Double($0.statistics.lastRevision.load(ordering: .relaxed))
         }
-        self.gauge(registry, "kv_log_durable_sequence", help: "Revision of the newest change that a sync has covered.")
+        self.gauge(registry, "kv_log_durable_revision", help: "Revision of the newest change that a sync has covered.")
         {
             Double($0.statistics.durableRevision.load(ordering: .relaxed))
         }
@@ -146,7 +146,7 @@ final class StoreGauges: Sendable {
             Double($0.pendingWrites)
         }
         self.gauge(
-            registry, "kv_log_last_fsync_timestamp_seconds", help: "When the log was last synchronised, since 1970."
+            registry, "kv_log_last_fsync_timestamp_seconds", help: "When the log was last synced, since 1970."
         ) {
             let lastSync = $0.statistics.lastSyncNanoseconds.load(ordering: .relaxed)
             return lastSync == 0 ? 0 : Double(Timestamp.wallClockNanoseconds(ofMonotonic: lastSync)) / 1e9

@@ -64,7 +64,7 @@ final class StoreMetrics: LogObserver {
         self.corruptions = registry.counter(
             "kv_log_corruptions_total", help: "Damaged places found in the log's files while the service runs.")
         self.batchTransactions = registry.histogram(
-            "kv_log_batch_records", help: "Transactions in one group commit.",
+            "kv_log_batch_transactions", help: "Transactions in one group commit.",
             bounds: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024])
         self.operations = Operation.allCases.map { operation in
             Result.allCases.map { result in
@@ -129,7 +129,7 @@ final class StoreMetrics: LogObserver {
         self.batchTransactions.observe(Double(timings.transactions))
     }
 
-    func synchronised(nanoseconds: UInt64) { self.syncDurations.observe(nanoseconds: nanoseconds) }
+    func synced(nanoseconds: UInt64) { self.syncDurations.observe(nanoseconds: nanoseconds) }
     func rotated(nanoseconds: UInt64) { self.rotationDurations.observe(nanoseconds: nanoseconds) }
 
     func failed(stage: LogFailureStage, _ error: SystemError) {

@@ -24,7 +24,7 @@ struct KVTop: ParsableCommand {
 
             A kvtop that was killed with SIGKILL leaves the terminal as it was: type reset.
             """,
-        version: "kvtop \(BuildInfo.version) (revision \(BuildInfo.revision))")
+        version: "kvtop \(BuildInfo.version) (commit \(BuildInfo.commit))")
 
     @OptionGroup(title: "What to watch")
     var sources: SourceOptions

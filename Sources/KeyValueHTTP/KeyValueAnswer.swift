@@ -5,40 +5,40 @@ import NIOHTTP1
 
 /// The answers of the key-value operations, the same from every service that has them.
 package enum KeyValueAnswer {
-    /// `{"status":"ok","message":…,"version":N}` with `ETag: "N"`.
-    package static func set(version: UInt64, message: String) -> HTTPResponse {
+    /// `{"status":"ok","message":…,"revision":N}` with `ETag: "N"`.
+    package static func set(revision: UInt64, message: String) -> HTTPResponse {
         var document = JSONWriter(reservingBytes: 96)
         document.object { object in
             object.member("status", "ok")
             object.member("message", message)
-            object.member("version", version)
+            object.member("revision", revision)
         }
         document.newline()
-        return .json(.ok, document.bytes, headers: self.entityTag(version))
+        return .json(.ok, document.bytes, headers: self.entityTag(revision))
     }
 
-    /// `{"status":"ok","message":…,"deleted":…,"version":N}`; no version where nothing was written.
+    /// `{"status":"ok","message":…,"deleted":…,"revision":N}`; no revision where nothing was written.
     /// - Parameter message: what is said of a key that was there; of one that was not, that nothing was deleted.
-    package static func deleted(_ deleted: Bool, version: UInt64?, message: String) -> HTTPResponse {
+    package static func deleted(_ deleted: Bool, revision: UInt64?, message: String) -> HTTPResponse {
         var document = JSONWriter(reservingBytes: 112)
         document.object { object in
             object.member("status", "ok")
             object.member("message", deleted ? message : "key not found, nothing deleted")
             object.member("deleted", deleted)
-            if let version { object.member("version", version) }
+            if let revision { object.member("revision", revision) }
         }
         document.newline()
         return .json(.ok, document.bytes)
     }
 
-    /// A value with `ETag: "N"`: its bytes, or `{"status":"ok","value":…,"version":N}`, where a value that is not UTF-8
+    /// A value with `ETag: "N"`: its bytes, or `{"status":"ok","value":…,"revision":N}`, where a value that is not UTF-8
     /// is `"value_b64"` in Base64 with `"encoding":"base64"`.
     package static func value(
         _ value: ByteBuffer,
-        version: UInt64,
+        revision: UInt64,
         as representation: ValueRepresentation
     ) -> HTTPResponse {
-        let headers = self.entityTag(version)
+        let headers = self.entityTag(revision)
         switch representation {
         case .raw:
             return HTTPResponse(
@@ -57,7 +57,7 @@ package enum KeyValueAnswer {
                     object.member("value_b64", Base64.encode(Array(value.readableBytesView)))
                     object.member("encoding", "base64")
                 }
-                object.member("version", version)
+                object.member("revision", revision)
             }
             document.newline()
             return .json(.ok, document.bytes, headers: headers)
@@ -80,8 +80,8 @@ package enum KeyValueAnswer {
         headers: [(name: "X-KV-Result", value: "miss")]
     )
 
-    private static func entityTag(_ version: UInt64) -> [(name: StaticString, value: String)] {
-        [(name: "ETag", value: "\"\(version)\"")]
+    private static func entityTag(_ revision: UInt64) -> [(name: StaticString, value: String)] {
+        [(name: "ETag", value: "\"\(revision)\"")]
     }
 }
 

@@ -85,7 +85,7 @@ package final class SpanExporter: Sendable {
         self.queue.stop(deadline: Timestamp.monotonicNanoseconds() + wait)
         let left = self.queue.count
         guard left > 0 else { return }
-        self.metrics.dropped(left, .shutdown)
+        self.metrics.dropped(left, .stopping)
         self.logger.warning(
             "spans were not exported before the stop",
             metadata: ["endpoint": "\(self.endpoint)", "spans": .number(left)]

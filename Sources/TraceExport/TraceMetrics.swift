@@ -11,7 +11,7 @@ package struct TraceMetrics: Sendable {
         /// The collector refused them.
         case rejected
         /// The service stopped before they were sent.
-        case shutdown
+        case stopping
     }
 
     package let exported: Counter

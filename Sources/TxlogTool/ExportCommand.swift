@@ -8,7 +8,7 @@ struct ExportCommand: ParsableCommand {
         commandName: "export",
         abstract: "Write all records as NDJSON, in the order of their keys.",
         discussion: """
-            A line is {"key":…,"value":…,"version":…}; keys and values that are not UTF-8 are in base64 as "key_b64" \
+            A line is {"key":…,"value":…,"revision":…}; keys and values that are not UTF-8 are in base64 as "key_b64" \
             and "value_b64". Changes nothing in the folder. Exit codes as for 'verify': behind a torn tail, 2, nothing \
             is missing that was acknowledged.
 
@@ -38,7 +38,7 @@ struct ExportCommand: ParsableCommand {
             }
             let output = try self.output.map { path throws(ToolFailure) in try Output(creating: path) }
             let unproven = Self.write(image, to: output ?? .standard)
-            try output?.synchronize()
+            try output?.sync()
             Output.standard.flush()
             if image.inspection.isDamaged {
                 let report = SalvageReport(inspection: image.inspection)
@@ -72,7 +72,7 @@ struct ExportCommand: ParsableCommand {
             writer.object { object in
                 unsafe object.member("key", orBase64: "key_b64", record.key)
                 unsafe object.member("value", orBase64: "value_b64", record.value)
-                object.member("version", record.version)
+                object.member("revision", record.revision)
                 if !image.isProven(record) {
                     object.member("may_be_older", true)
                     unproven += 1

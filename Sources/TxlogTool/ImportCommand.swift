@@ -11,7 +11,7 @@ struct ImportCommand: ParsableCommand {
         commandName: "import",
         abstract: "Fill a new folder, or an empty store, with records from NDJSON or from a kv.log of the Go system.",
         discussion: """
-            Lines are read as 'txlog export' and 'txlog dump' write them. Records get new versions, in \
+            Lines are read as 'txlog export' and 'txlog dump' write them. Records get new revisions, in \
             the order in which they are read; a "delete" of a dump takes back what was set before it. An import that fails leaves the records before the failure: remove the folder, and try again.
             """)
 

@@ -81,7 +81,7 @@ struct NDJSONReader {
         let isDumped = object["op"] != nil
         let known =
             ["key", "key_b64", "value", "value_b64"]
-            + (isDumped ? ["revision", "op", "file", "value_bytes"] : ["version", "may_be_older"])
+            + (isDumped ? ["revision", "op", "file", "value_bytes"] : ["revision", "may_be_older"])
         if let other = object.names.first(where: { !known.contains($0) }) {
             throw self.damaged("the member \"\(other)\" is not one of a record: \(known.joined(separator: ", "))")
         }

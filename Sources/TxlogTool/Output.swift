@@ -34,7 +34,7 @@ final class Output: Sendable {
     }
 
     /// Writes what waits and makes the file durable.
-    func synchronize() throws(ToolFailure) {
+    func sync() throws(ToolFailure) {
         self.flush()
         if fsync(self.descriptor) != 0 {
             let error = SystemError(call: "fsync", path: self.name, code: errno)
@@ -44,7 +44,7 @@ final class Output: Sendable {
         // Its name too.
         let folder = self.name.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
         do throws(SystemError) {
-            try PosixFileSystem().synchronizeDirectory(
+            try PosixFileSystem().syncDirectory(
                 folder.isEmpty ? (self.name.hasPrefix("/") ? "/" : ".") : folder)
         } catch { throw ToolFailure(.inputOutput, "\(error)") }
     }

@@ -27,7 +27,7 @@ struct Txlog: ParsableCommand {
               txlog import /var/lib/kv.new kv.ndjson
                   a new store with these records
             """,
-        version: "txlog \(BuildInfo.version) (revision \(BuildInfo.revision))",
+        version: "txlog \(BuildInfo.version) (commit \(BuildInfo.commit))",
         subcommands: [
             StatCommand.self, DumpCommand.self, VerifyCommand.self, RepairCommand.self, CompactCommand.self,
             ImportCommand.self, ExportCommand.self,

@@ -103,7 +103,7 @@ extension EndToEnd {
             for part in ["--listen", "LISTEN, default", "EXIT CODES", "EXAMPLES", "healthcheck", "check-config"] {
                 #expect(text.contains(part), "\(part)")
             }
-            let (version, line) = try self.run(program, ["--version"], environment: ["TXLOG_KV_REVISION": "abc123"])
+            let (version, line) = try self.run(program, ["--version"], environment: ["TXLOG_KV_COMMIT": "abc123"])
             #expect(version == .exited(0))
             #expect(line.hasPrefix("\(program.rawValue) 0."))
             #expect(line.contains("abc123"))

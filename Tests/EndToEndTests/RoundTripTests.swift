@@ -67,12 +67,12 @@ extension EndToEnd {
             #expect(set["Content-Type"] == "application/json")
             #expect(try set.json.string("status") == "ok")
             #expect(try set.json.string("message") == "value set\(suffix)")
-            let version = try #require(try set.json.integer("version"))
-            #expect(set["ETag"] == "\"\(version)\"")
+            let revision = try #require(try set.json.integer("revision"))
+            #expect(set["ETag"] == "\"\(revision)\"")
 
             let get = try client.get(Array("greeting".utf8))
             #expect(try get.json.string("value") == "hello")
-            #expect(try get.json.integer("version") == version)
+            #expect(try get.json.integer("revision") == revision)
             let head = try client.connection.request("HEAD", "/\(front.rawValue)/get?key=greeting")
             #expect(head.status == 200)
             #expect(head.body.isEmpty)
@@ -82,7 +82,7 @@ extension EndToEnd {
             #expect(removed.status == 200)
             #expect(try removed.json.string("message") == "key deleted\(suffix)")
             #expect(try removed.json.bool("deleted") == true)
-            #expect(try #require(try removed.json.integer("version")) > version)
+            #expect(try #require(try removed.json.integer("revision")) > revision)
             #expect(try client.get(Array("greeting".utf8)).status == 404)
 
             let again = try client.delete(Array("greeting".utf8))
@@ -92,7 +92,7 @@ extension EndToEnd {
 
             let next = try client.setJSON(#"{"key_b64":"/w==","value_b64":"AP8="}"#)
             #expect(next.status == 200)
-            #expect(try next.json.integer("version") == (try removed.json.integer("version") ?? 0) + 1)
+            #expect(try next.json.integer("revision") == (try removed.json.integer("revision") ?? 0) + 1)
             #expect(try client.getRaw([0xff]).body == [0x00, 0xff])
         }
 
@@ -132,7 +132,7 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a restart keeps everything, and versions go on`() throws {
+        @Test func `a restart keeps everything, and revisions go on`() throws {
             let folder = try TemporaryFolder()
             var last = 0
             do {
@@ -142,7 +142,7 @@ extension EndToEnd {
                     #expect(try client.set(key, value).status == 200)
                 }
                 #expect(try client.set(Array("gone".utf8), [1]).status == 200)
-                last = try #require(try client.delete(Array("gone".utf8)).json.integer("version"))
+                last = try #require(try client.delete(Array("gone".utf8)).json.integer("revision"))
                 #expect(try services.stop() == [.exited(0), .exited(0)])
             }
             let services = try Services(folder: folder)
@@ -151,7 +151,7 @@ extension EndToEnd {
                 #expect(try client.getRaw(key).body == value, "\(key)")
             }
             #expect(try client.get(Array("gone".utf8)).status == 404)
-            #expect(try client.set([1], [1]).json.integer("version") == last + 1)
+            #expect(try client.set([1], [1]).json.integer("revision") == last + 1)
         }
     }
 }

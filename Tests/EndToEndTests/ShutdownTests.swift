@@ -7,7 +7,7 @@ extension EndToEnd {
     struct Stopping {
         /// What the writers of a test were told.
         private final class Journal: Sendable {
-            let acknowledged = Mutex<[(key: [UInt8], version: Int)]>([])
+            let acknowledged = Mutex<[(key: [UInt8], revision: Int)]>([])
             let refusals = Mutex<[Int: Int]>([:])
         }
 
@@ -36,10 +36,10 @@ extension EndToEnd {
             let services = try Services(folder: folder, withGateway: false)
             let client = try KeyValueClient(services, through: .kvService)
             let acknowledged = journal.acknowledged.withLock { $0 }
-            for (key, version) in acknowledged {
+            for (key, revision) in acknowledged {
                 let answer = try client.get(key)
                 #expect(answer.status == 200, "\(String(decoding: key, as: UTF8.self)) is lost")
-                #expect(try answer.json.integer("version") == version)
+                #expect(try answer.json.integer("revision") == revision)
             }
             print(
                 "stop under load through \(front): \(acknowledged.count) acknowledged, none lost;",
@@ -52,8 +52,8 @@ extension EndToEnd {
             for number in 0..<1_000_000 {
                 let key = Array("w\(writer)-\(number)".utf8)
                 guard let answer = try? client.set(key, key) else { return }
-                if answer.status == 200, let version = try? answer.json.integer("version") {
-                    journal.acknowledged.withLock { $0.append((key, version)) }
+                if answer.status == 200, let revision = try? answer.json.integer("revision") {
+                    journal.acknowledged.withLock { $0.append((key, revision)) }
                 } else {
                     journal.refusals.withLock { $0[answer.status, default: 0] += 1 }
                     if answer["Connection"]?.lowercased() == "close" || answer.status >= 500 { return }
@@ -135,11 +135,11 @@ extension EndToEnd {
             // The write is told, and logged, as what it was.
             let answer = try stuck.receive()
             #expect(answer.status == 503)
-            #expect(try answer.json.string("code") == "draining")
+            #expect(try answer.json.string("code") == "stopping")
             #expect(try answer.json.string("applied") == "no")
             let line = try #require(services.kv.log.first { $0.string("handler") == "kv_set" })
             #expect(line.integer("status") == 503)
-            #expect(line.string("code") == "draining")
+            #expect(line.string("code") == "stopping")
         }
     }
 }

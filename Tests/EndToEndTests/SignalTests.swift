@@ -84,7 +84,7 @@ extension EndToEnd {
             let service = try Services.startKV(in: folder, ["--otlp-endpoint", "http://127.0.0.1:9/v1/traces"])
             try service.waitUntilReady(port: try service.waitForPort())
             let expected: Set = [
-                "log-writer", "log-output", "log-prepare", "log-compact", "log-scrub", "log-watch", "log-capacity",
+                "kv-writer", "log-lines", "kv-prepare", "kv-compact", "kv-scrub", "kv-watch", "kv-capacity",
                 "span-exporter",
             ]
             let names = try Poll.until("all threads have their names") { () -> [String]? in

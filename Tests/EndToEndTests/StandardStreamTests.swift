@@ -59,7 +59,7 @@ extension EndToEnd {
         func `no text of a tool lands in the file that it writes`(closed: [Int]) throws {
             let folder = try TemporaryFolder()
             let wrapper = Self.closing(closed)
-            let lines = (1...3).map { #"{"key":"k\#($0)","value":"v","version":\#($0)}"# + "\n" }.joined()
+            let lines = (1...3).map { #"{"key":"k\#($0)","value":"v","revision":\#($0)}"# + "\n" }.joined()
             try FileText.write(lines, to: folder.file("in"))
             // What only goes to a stream that is closed cannot be a success.
             let done: Ending = closed.contains(1) ? .exited(4) : .exited(0)

@@ -20,7 +20,7 @@ struct RefusalTests {
     func table() {
         let rows: [(CommitRefusal, UInt, String, String)] = [
             (.overloaded, 503, "overloaded", "no"),
-            (.closed, 503, "draining", "no"),
+            (.closed, 503, "stopping", "no"),
             (.outOfSpace(Self.full), 507, "disk_full", "no"),
             (.outOfSpace(SystemError(call: "open", path: "x", code: EMFILE)), 503, "segment_unavailable", "no"),
             (.failed(Self.broken, written: false), 503, "store_failed", "no"),
@@ -91,7 +91,7 @@ struct ReplayStateTests {
         let told = lines.told
         #expect(told.count == 2 && told.allSatisfy { $0.message == "replaying the log" })
         let last = try #require(told.last?.metadata)
-        #expect(last["bytes_read"] == "50" && last["bytes_total"] == "100" && last["records"] == "6")
+        #expect(last["bytes_read"] == "50" && last["bytes_total"] == "100" && last["transactions"] == "6")
         #expect(last["progress_ratio"] == "0.5" && last["bytes_per_second"] != nil && last["eta_seconds"] != nil)
         let rarely = ReplayLogLines(state, Logger(label: "test") { _ in lines })
         rarely.update(ReplayProgress(bytesRead: 75, bytesTotal: 100, transactions: 9))

@@ -17,7 +17,7 @@ struct EmbeddedEngineTests {
     }
 
     @Test("numbers every change and answers in the order of submission")
-    func versions() throws {
+    func revisions() throws {
         let engine = try self.open()
         defer { engine.close() }
         let session = TestSession(engine)
@@ -27,11 +27,11 @@ struct EmbeddedEngineTests {
         session.delete("a", as: "fourth")
         session.set("b", "", as: "fifth")
         try session.finish()
-        #expect(session.results["first"]?.outcome == .set(version: 1, created: true))
-        #expect(session.results["second"]?.outcome == .set(version: 2, created: false))
-        #expect(session.results["third"]?.outcome == .deleted(version: 3, existed: true))
-        #expect(session.results["fourth"]?.outcome == .deleted(version: 3, existed: false))
-        #expect(session.results["fifth"]?.outcome == .set(version: 4, created: true))
+        #expect(session.results["first"]?.outcome == .set(revision: 1, created: true))
+        #expect(session.results["second"]?.outcome == .set(revision: 2, created: false))
+        #expect(session.results["third"]?.outcome == .deleted(revision: 3, existed: true))
+        #expect(session.results["fourth"]?.outcome == .deleted(revision: 3, existed: false))
+        #expect(session.results["fifth"]?.outcome == .set(revision: 4, created: true))
         #expect(session.get("a") == nil)
         #expect(session.get("b")?.value == "")
     }
@@ -46,7 +46,7 @@ struct EmbeddedEngineTests {
         let bytes = engine.statistics.appendedBytes.load(ordering: .acquiring)
         session.delete("nothing")
         try session.finish()
-        #expect(session.results["nothing"]?.outcome == .deleted(version: 1, existed: false))
+        #expect(session.results["nothing"]?.outcome == .deleted(revision: 1, existed: false))
         #expect(engine.statistics.appendedBytes.load(ordering: .acquiring) == bytes)
     }
 
@@ -68,8 +68,8 @@ struct EmbeddedEngineTests {
             try session.finish()
             #expect(session.results["late set"]?.outcome == .late)
             #expect(session.results["late delete"]?.outcome == .late)
-            #expect(session.results["set"]?.outcome == .set(version: 3, created: true))
-            #expect(session.results["delete"]?.outcome == .deleted(version: 4, existed: true))
+            #expect(session.results["set"]?.outcome == .set(revision: 3, created: true))
+            #expect(session.results["delete"]?.outcome == .deleted(revision: 4, existed: true))
             let bytes = engine.statistics.appendedBytes.load(ordering: .acquiring)
             session.set("a", "late", deadline: past, as: "alone")
             try session.finish()
@@ -99,14 +99,14 @@ struct EmbeddedEngineTests {
         session.set("a", String(repeating: "x", count: 2_000), as: "larger")
         try session.finish()
         #expect(session.results["too much"]?.outcome == .outOfMemory)
-        #expect(session.results["as large"]?.outcome == .set(version: 3, created: false))
-        #expect(session.results["smaller"]?.outcome == .set(version: 4, created: false))
+        #expect(session.results["as large"]?.outcome == .set(revision: 3, created: false))
+        #expect(session.results["smaller"]?.outcome == .set(revision: 4, created: false))
         #expect(session.results["larger"]?.outcome == .outOfMemory)
         #expect(engine.memory.refusals.load(ordering: .relaxed) == 2)
         #expect(session.get("c") == nil && session.get("b")?.value == "")
         session.delete("a")
         try session.finish()
-        #expect(session.results["a"]?.outcome == .deleted(version: 5, existed: true))
+        #expect(session.results["a"]?.outcome == .deleted(revision: 5, existed: true))
         // What was deleted is given back at the latest with the commit after the next one.
         for round in 0..<2 {
             session.set("small", "\(round)")
@@ -114,27 +114,27 @@ struct EmbeddedEngineTests {
         }
         session.set("c", String(repeating: "v", count: 500), as: "again")
         try session.finish()
-        #expect(session.results["again"]?.outcome == .set(version: 8, created: true))
+        #expect(session.results["again"]?.outcome == .set(revision: 8, created: true))
     }
 
-    @Test("brings everything back after a restart, with its versions, over several segments")
+    @Test("brings everything back after a restart, with its revisions, over several segments")
     func restart() throws {
         var expected: [String: (String, UInt64)] = [:]
         do {
             let engine = try self.open()
             defer { engine.close() }
             let session = TestSession(engine)
-            var version: UInt64 = 0
+            var revision: UInt64 = 0
             for round in 0..<20 {
                 for number in 0..<50 {
                     let key = "key-\(number % 37)"
                     if number % 7 == 3 {
-                        if expected.removeValue(forKey: key) != nil { version += 1 }
+                        if expected.removeValue(forKey: key) != nil { revision += 1 }
                         session.delete(key)
                     } else {
-                        version += 1
+                        revision += 1
                         let value = String(repeating: "v\(round)", count: number * 5)
-                        expected[key] = (value, version)
+                        expected[key] = (value, revision)
                         session.set(key, value)
                     }
                 }
@@ -147,14 +147,14 @@ struct EmbeddedEngineTests {
         #expect(engine.report.wasCleanShutdown)
         #expect(engine.figures.keys == expected.count)
         let session = TestSession(engine)
-        for (key, (value, version)) in expected {
+        for (key, (value, revision)) in expected {
             let found = try #require(session.get(key))
             #expect(found.value == value)
-            #expect(found.version == version)
+            #expect(found.revision == revision)
         }
         session.set("next", "x")
         try session.finish()
-        #expect(session.results["next"]?.outcome == .set(version: engine.report.lastRevision + 1, created: true))
+        #expect(session.results["next"]?.outcome == .set(revision: engine.report.lastRevision + 1, created: true))
     }
 
     @Test("refuses writes that are more than its queue may hold, and takes them later")
@@ -168,7 +168,7 @@ struct EmbeddedEngineTests {
         #expect(engine.figures.keys == 0)
         session.set("k", "v")
         try session.finish()
-        #expect(session.results["k"]?.outcome == .set(version: 1, created: true))
+        #expect(session.results["k"]?.outcome == .set(revision: 1, created: true))
     }
 
     @Test("refuses writes after it was closed")

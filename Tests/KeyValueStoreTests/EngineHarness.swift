@@ -37,11 +37,11 @@ final class TestSession {
         self.session = engine.makeSession(wake: { woken.signal() }, endOfTurn: {})
     }
 
-    func get(_ key: String) -> (value: String, version: UInt64)? {
+    func get(_ key: String) -> (value: String, revision: UInt64)? {
         var found: (String, UInt64)?
         self.session.get(Array(key.utf8)) { outcome in
-            if case .value(let bytes, let version) = outcome {
-                found = (String(decoding: bytes, as: UTF8.self), version)
+            if case .value(let bytes, let revision) = outcome {
+                found = (String(decoding: bytes, as: UTF8.self), revision)
             }
         }
         return found

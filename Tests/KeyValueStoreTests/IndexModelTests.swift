@@ -19,9 +19,9 @@ struct SeededGenerator: RandomNumberGenerator {
 }
 
 extension Index {
-    fileprivate func put(_ key: [UInt8], _ value: [UInt8], version: UInt64) -> Bool {
+    fileprivate func put(_ key: [UInt8], _ value: [UInt8], revision: UInt64) -> Bool {
         let entry = Entry.make(key: key, value: value)
-        entry.version = version
+        entry.revision = revision
         return self.set(entry) != nil
     }
 
@@ -30,7 +30,7 @@ extension Index {
 
 extension Index.Reader {
     fileprivate func value(_ key: [UInt8]) -> ([UInt8], UInt64)? {
-        key.withUnsafeBytes { self.withEntry($0) { entry in entry.map { (Array($0.value), $0.version) } } }
+        key.withUnsafeBytes { self.withEntry($0) { entry in entry.map { (Array($0.value), $0.revision) } } }
     }
 
     fileprivate func all(from start: [UInt8] = []) -> [[UInt8]] {
@@ -59,7 +59,7 @@ private struct ModelRun {
     var generator: SeededGenerator
     var published: [[UInt8]: ([UInt8], UInt64)] = [:]
     var staged: [[UInt8]: ([UInt8], UInt64)] = [:]
-    var version: UInt64 = 0
+    var revision: UInt64 = 0
     let keySpace: Int
 
     init(seed: UInt64, keySpace: Int) {
@@ -79,25 +79,25 @@ private struct ModelRun {
     }
 
     mutating func batch(size: Int, deletesPerTen: Int) throws {
-        let before = self.version
+        let before = self.revision
         for _ in 0..<size {
             let key = self.randomKey()
             if Int.random(in: 0..<10, using: &self.generator) < deletesPerTen {
                 try #require(self.index.drop(key) == (self.staged.removeValue(forKey: key) != nil))
             } else {
-                self.version += 1
-                let value = Array("\(self.version)".utf8)
-                let existed = self.staged.updateValue((value, self.version), forKey: key) != nil
-                try #require(self.index.put(key, value, version: self.version) == existed)
+                self.revision += 1
+                let value = Array("\(self.revision)".utf8)
+                let existed = self.staged.updateValue((value, self.revision), forKey: key) != nil
+                try #require(self.index.put(key, value, revision: self.revision) == existed)
             }
         }
         if Int.random(in: 0..<4, using: &self.generator) == 0 {
             self.index.rollBack()
             self.staged = self.published
-            self.version = before
+            self.revision = before
         } else {
             self.index.publish()
-            self.index.publishedVersion = self.version
+            self.index.publishedRevision = self.revision
             self.published = self.staged
         }
     }
@@ -157,9 +157,9 @@ struct IndexModelTests {
         let index = Index()
         let reader = index.makeReader()
         let keys = (0..<50_000).map { Array(String(1_000_000 + $0).utf8) }
-        for (version, key) in keys.enumerated() {
-            _ = index.put(key, [1], version: UInt64(version + 1))
-            if version % 1_000 == 999 { index.publish(); index.publishedVersion = UInt64(version + 1) }
+        for (revision, key) in keys.enumerated() {
+            _ = index.put(key, [1], revision: UInt64(revision + 1))
+            if revision % 1_000 == 999 { index.publish(); index.publishedRevision = UInt64(revision + 1) }
         }
         #expect(reader.all() == keys)
         for (number, key) in keys.enumerated() {
@@ -180,8 +180,8 @@ struct IndexReaderTests {
     func publication() {
         let index = Index()
         let reader = index.makeReader()
-        _ = index.put([1], [10], version: 1)
-        _ = index.put([2], [20], version: 2)
+        _ = index.put([1], [10], revision: 1)
+        _ = index.put([2], [20], revision: 2)
         #expect(reader.value([1]) == nil)
         #expect(index.figures.keys == 0)
         index.publish()
@@ -194,16 +194,16 @@ struct IndexReaderTests {
         let index = Index()
         let reader = index.makeReader()
         let keys = (0..<2_000).map { Array("k\(10_000 + $0)".utf8) }
-        for (number, key) in keys.enumerated() { _ = index.put(key, [0], version: UInt64(number + 1)) }
+        for (number, key) in keys.enumerated() { _ = index.put(key, [0], revision: UInt64(number + 1)) }
         index.publish()
-        index.publishedVersion = 2_000
+        index.publishedRevision = 2_000
         var values: [[UInt8]] = []
         [].withUnsafeBytes {
             reader.walk(from: $0) { entry in
                 if values.count == 100 {
-                    for (number, key) in keys.enumerated() { _ = index.put(key, [1], version: UInt64(3_000 + number)) }
+                    for (number, key) in keys.enumerated() { _ = index.put(key, [1], revision: UInt64(3_000 + number)) }
                     index.publish()
-                    index.publishedVersion = 5_000
+                    index.publishedRevision = 5_000
                     #expect(index.retiredCount >= 2_000)
                 }
                 values.append(Array(entry.value))
@@ -211,7 +211,7 @@ struct IndexReaderTests {
             }
         }
         #expect(values == Array(repeating: [0], count: 2_000))
-        _ = index.put([0], [0], version: 6_000)
+        _ = index.put([0], [0], revision: 6_000)
         index.publish()
         #expect(index.retiredCount == 0)
         #expect(reader.value(keys[0])?.0 == [1])
@@ -231,26 +231,27 @@ struct IndexReaderTests {
                     var reads = 0
                     while !done.isSet || reads < 1_000 {
                         let number = reads % keys.count
-                        if let (value, version) = reader.value(keys[number]) {
-                            if version < newest[number] || value != Array(repeating: UInt8(version % 251), count: 64) {
-                                Issue.record("key \(number): version \(version) after \(newest[number])")
+                        if let (value, revision) = reader.value(keys[number]) {
+                            if revision < newest[number] || value != Array(repeating: UInt8(revision % 251), count: 64)
+                            {
+                                Issue.record("key \(number): revision \(revision) after \(newest[number])")
                                 return reads
                             }
-                            newest[number] = version
+                            newest[number] = revision
                         }
                         reads += 1
                     }
                     return reads
                 }
             }
-            var version: UInt64 = 0
+            var revision: UInt64 = 0
             for _ in 0..<rounds {
                 for key in keys.shuffled().prefix(10) {
-                    version += 1
-                    _ = index.put(key, Array(repeating: UInt8(version % 251), count: 64), version: version)
+                    revision += 1
+                    _ = index.put(key, Array(repeating: UInt8(revision % 251), count: 64), revision: revision)
                 }
                 index.publish()
-                index.publishedVersion = version
+                index.publishedRevision = revision
             }
             done.set()
         }

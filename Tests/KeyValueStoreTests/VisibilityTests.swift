@@ -24,14 +24,14 @@ struct VisibilityTests {
         #expect(gate.waitForArrival())
         for _ in 0..<3 {
             #expect(session.get("kept")?.value == "old")
-            #expect(session.get("kept")?.version == 1)
+            #expect(session.get("kept")?.revision == 1)
             #expect(session.get("new") == nil)
             #expect(session.get("gone")?.value == "old")
         }
         gate.open()
         try session.finish()
         #expect(session.get("kept")?.value == "new")
-        #expect(session.get("new")?.version == 4)
+        #expect(session.get("new")?.revision == 4)
         #expect(session.get("gone") == nil)
         engine.close()
     }

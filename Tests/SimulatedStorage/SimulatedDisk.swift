@@ -94,7 +94,7 @@ struct SimulatedDisk: Sendable {
         self.change(path, .remove(path))
     }
 
-    mutating func synchronizeDirectory(_ path: String) throws(SystemError) {
+    mutating func syncDirectory(_ path: String) throws(SystemError) {
         guard self.entries[path] == .directory else { throw self.failure("open", path, ENOENT) }
         for change in self.changes where change.directory == path { change.apply(to: &self.durableEntries) }
         self.changes.removeAll { $0.directory == path }

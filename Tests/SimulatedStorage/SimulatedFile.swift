@@ -67,16 +67,16 @@ final class SimulatedFile: File {
         return .copyOnWrite
     }
 
-    private func synchronize(_ kind: SimulatedCall.Kind) throws(SystemError) {
+    private func sync(_ kind: SimulatedCall.Kind) throws(SystemError) {
         try self.fileSystem.perform(kind, self.path) { state, effect throws(SystemError) in
-            if effect != nil { state.disk[self.inode].failSynchronize() }
+            if effect != nil { state.disk[self.inode].failSync() }
             try self.fail(effect, kind.rawValue)
-            state.disk[self.inode].synchronize()
+            state.disk[self.inode].sync()
         }
     }
 
-    func synchronizeData() throws(SystemError) { try self.synchronize(.fdatasync) }
-    func synchronize() throws(SystemError) { try self.synchronize(.fsync) }
+    func syncData() throws(SystemError) { try self.sync(.fdatasync) }
+    func sync() throws(SystemError) { try self.sync(.fsync) }
 
     func truncate(to size: UInt64) throws(SystemError) {
         try self.fileSystem.perform(.truncate, self.path) { state, effect throws(SystemError) in

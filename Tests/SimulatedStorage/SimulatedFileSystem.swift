@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 package import TransactionLog
 
-/// A file system in memory that loses what was not synchronised, fails the calls it is told to fail, holds calls back,
+/// A file system in memory that loses what was not synced, fails the calls it is told to fail, holds calls back,
 /// and keeps a list of all of them.
 ///
 /// What a crash leaves depends on nothing but its seed and the calls before it. May be used from any thread; calls
@@ -52,7 +52,7 @@ package final class SimulatedFileSystem: FileSystem {
         return self.state.withLock { SimulatedFileSystem($0, disk: $0.disk.crashed(using: &generator)) }
     }
 
-    /// What the end of the process alone leaves: all that was written, synchronised or not, without locks or faults.
+    /// What the end of the process alone leaves: all that was written, synced or not, without locks or faults.
     package func kill() -> SimulatedFileSystem {
         self.state.withLock { SimulatedFileSystem($0, disk: $0.disk) }
     }
@@ -133,8 +133,8 @@ package final class SimulatedFileSystem: FileSystem {
         SimulatedDirectory(path: SimulatedDisk.normalized(path), fileSystem: self)
     }
 
-    fileprivate func synchronizeDirectory(at path: String) throws(SystemError) {
-        try self.perform(.directorySync, at: path) { disk throws(SystemError) in try disk.synchronizeDirectory(path) }
+    fileprivate func syncDirectory(at path: String) throws(SystemError) {
+        try self.perform(.directorySync, at: path) { disk throws(SystemError) in try disk.syncDirectory(path) }
     }
 
     package func lock(_ directory: String, owner: String) throws(DirectoryLockError) -> any DirectoryLock {
@@ -200,7 +200,7 @@ private final class SimulatedDirectory: Directory {
         self.fileSystem = fileSystem
     }
 
-    func synchronize() throws(SystemError) { try self.fileSystem.synchronizeDirectory(at: self.path) }
+    func sync() throws(SystemError) { try self.fileSystem.syncDirectory(at: self.path) }
 }
 
 private final class SimulatedLock: DirectoryLock {

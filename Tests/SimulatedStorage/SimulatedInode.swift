@@ -45,13 +45,13 @@ struct SimulatedInode: Sendable {
         }
     }
 
-    mutating func synchronize() {
+    mutating func sync() {
         self.durable = Self.resized(self.durable, to: self.cached.count)
         for range in self.dirty.ranges { self.durable.replaceSubrange(range, with: self.cached[range]) }
         self.dirty = RangeSet()
     }
 
-    mutating func failSynchronize() {
+    mutating func failSync() {
         self.dropped.formUnion(self.dirty)
         self.dirty = RangeSet()
     }
@@ -118,7 +118,7 @@ struct SimulatedInode: Sendable {
     }
 }
 
-/// How likely a power cut keeps what was not synchronised, drawn anew for each crash: some lose all, some keep all,
+/// How likely a power cut keeps what was not synced, drawn anew for each crash: some lose all, some keep all,
 /// most mix.
 struct CrashOdds: Sendable {
     let keepsData: Double

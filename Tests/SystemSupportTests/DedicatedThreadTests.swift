@@ -51,8 +51,8 @@ struct DedicatedThreadTests {
 
     @Test func `one that could not be started says which limits to look at`() {
         #expect(
-            ThreadError(name: "log-writer", code: EAGAIN).description
-                == "the thread log-writer could not be started: Resource temporarily unavailable (errno 11); the limit "
+            ThreadError(name: "kv-writer", code: EAGAIN).description
+                == "the thread kv-writer could not be started: Resource temporarily unavailable (errno 11); the limit "
                 + "of processes and threads (ulimit -u, pids.max, TasksMax) or of memory is reached")
     }
 }

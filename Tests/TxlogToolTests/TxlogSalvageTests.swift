@@ -121,9 +121,9 @@ struct TxlogSalvageTests {
                 let key = String(decoding: record.key, as: UTF8.self)
                 found.insert(key)
                 #expect(expected[key]?.value == String(decoding: record.value, as: UTF8.self), place)
-                #expect(expected[key]?.revision == record.version, place)
+                #expect(expected[key]?.revision == record.revision, place)
                 // What is said to be proven is what it was before the damage.
-                if image.isProven(record) { #expect(newest[key]?.revision == record.version, place) }
+                if image.isProven(record) { #expect(newest[key]?.revision == record.revision, place) }
                 return true
             }
             #expect(found == Set(expected.filter { $0.value.value != nil }.keys), place)
@@ -156,10 +156,10 @@ struct TxlogSalvageTests {
             var found: [String: UInt64] = [:]
             image.forEach { record in
                 let key = String(decoding: record.key, as: UTF8.self)
-                found[key] = record.version
-                let change = history.changes[record.version]
+                found[key] = record.revision
+                let change = history.changes[record.revision]
                 #expect(change?.key == key && change?.value == String(decoding: record.value, as: UTF8.self), place)
-                if image.isProven(record) { #expect(newest[key]?.revision == record.version, place) }
+                if image.isProven(record) { #expect(newest[key]?.revision == record.revision, place) }
                 return true
             }
             // What a whole frame of a segment has set last is there.
@@ -278,7 +278,7 @@ struct TxlogSalvageTests {
 
     private static func withoutVersion(_ line: Substring) throws -> String {
         let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] ?? [:]
-        return object.filter { $0.key != "version" }.map { "\($0.key)=\($0.value)" }.sorted().joined(separator: " ")
+        return object.filter { $0.key != "revision" }.map { "\($0.key)=\($0.value)" }.sorted().joined(separator: " ")
     }
 
     @Test(arguments: [

@@ -99,7 +99,7 @@ final class KeyValueForwarder {
                 let timing = ServerTiming.text(
                     upstreamEntries: (try? result.get())?.head.serverTiming,
                     upstreamNanoseconds: exchange.upstreamNanoseconds,
-                    gatewayNanoseconds: overheadNanoseconds
+                    overheadNanoseconds: overheadNanoseconds
                 )
                 response.headers.append(("Server-Timing", timing))
             }
@@ -124,13 +124,13 @@ final class KeyValueForwarder {
             let answer = try UpstreamAnswer(response, to: exchange.operation)
             self.monitor.answeredAsItShould(exchange.operation)
             switch answer {
-            case .value(let value, let version):
-                return .success(KeyValueAnswer.value(value, version: version, as: representation))
-            case .stored(let version):
-                return .success(KeyValueAnswer.set(version: version, message: "value set via api-gateway"))
-            case .deleted(let wasThere, let version):
+            case .value(let value, let revision):
+                return .success(KeyValueAnswer.value(value, revision: revision, as: representation))
+            case .stored(let revision):
+                return .success(KeyValueAnswer.set(revision: revision, message: "value set via api-gateway"))
+            case .deleted(let wasThere, let revision):
                 return .success(
-                    KeyValueAnswer.deleted(wasThere, version: version, message: "key deleted via api-gateway")
+                    KeyValueAnswer.deleted(wasThere, revision: revision, message: "key deleted via api-gateway")
                 )
             case .keyNotFound:
                 return .failure(KeyValueAnswer.keyNotFound)

@@ -1,9 +1,9 @@
 /// The `Server-Timing` field: where the time of a request went, in milliseconds.
 enum ServerTiming {
     /// kv-service's own entries, then `upstream`, the time waited for it, and `gateway`, the rest.
-    static func text(upstreamEntries: String?, upstreamNanoseconds: UInt64, gatewayNanoseconds: UInt64) -> String {
+    static func text(upstreamEntries: String?, upstreamNanoseconds: UInt64, overheadNanoseconds: UInt64) -> String {
         let entries =
-            "upstream;dur=\(self.milliseconds(upstreamNanoseconds)), gateway;dur=\(self.milliseconds(gatewayNanoseconds))"
+            "upstream;dur=\(self.milliseconds(upstreamNanoseconds)), overhead;dur=\(self.milliseconds(overheadNanoseconds))"
         guard let upstreamEntries, !upstreamEntries.isEmpty else { return entries }
         return "\(upstreamEntries), \(entries)"
     }

@@ -46,7 +46,7 @@ struct RetryPolicy {
         case .reset:
             // A kept connection that kv-service closed says nothing about the next one.
             base = attempts == 1 ? 0 : 50_000_000
-        case .poolExhausted, .circuitOpen, .timeout, .protocolError, .answerTooLarge, .shuttingDown:
+        case .poolExhausted, .circuitOpen, .timeout, .protocolError, .answerTooLarge, .stopping:
             return nil
         }
         guard !(isWrite && failure.mayHaveReachedUpstream) else { return nil }

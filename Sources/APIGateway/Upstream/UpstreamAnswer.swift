@@ -6,11 +6,11 @@ import NIOHTTP1
 
 /// What an answer of kv-service says, once it is certain that it is one.
 enum UpstreamAnswer {
-    case value(ByteBuffer, version: UInt64)
+    case value(ByteBuffer, revision: UInt64)
     case keyNotFound
-    case stored(version: UInt64)
-    /// The version is there if the key was.
-    case deleted(Bool, version: UInt64?)
+    case stored(revision: UInt64)
+    /// The revision is there if the key was.
+    case deleted(Bool, revision: UInt64?)
     /// To a probe.
     case readiness(UpstreamReadiness)
     /// kv-service took the request for what it was and refused it; the problem is passed on to the client.
@@ -24,22 +24,22 @@ enum UpstreamAnswer {
         switch (response.head.status, operation) {
         case (200, .get):
             guard response.head.mediaType == .bytes else { throw .protocolError("a value of another content type") }
-            guard let version = response.head.version else { throw .protocolError("a value without a version") }
-            self = .value(response.body, version: version)
+            guard let revision = response.head.revision else { throw .protocolError("a value without a revision") }
+            self = .value(response.body, revision: revision)
         case (200, .set):
             let document = try Self.document(response)
-            guard let version = try Self.version(document, response.head) else {
-                throw .protocolError("a write without a version")
+            guard let revision = try Self.revision(document, response.head) else {
+                throw .protocolError("a write without a revision")
             }
-            self = .stored(version: version)
+            self = .stored(revision: revision)
         case (200, .delete):
             let document = try Self.document(response)
             guard case .bool(let wasThere)? = document["deleted"] else {
                 throw .protocolError("a delete that does not say whether it deleted")
             }
-            let version = try Self.version(document, response.head)
-            guard version != nil || !wasThere else { throw .protocolError("a write without a version") }
-            self = .deleted(wasThere, version: version)
+            let revision = try Self.revision(document, response.head)
+            guard revision != nil || !wasThere else { throw .protocolError("a write without a revision") }
+            self = .deleted(wasThere, revision: revision)
         case (200, .probe), (503, .probe):
             if response.head.precedesRequest {
                 self = .readiness(UpstreamReadiness(isReady: false, isServing: nil))
@@ -95,18 +95,18 @@ enum UpstreamAnswer {
             takesWrites: serving.elementsEqual("all".utf8))
     }
 
-    private static func version(
+    private static func revision(
         _ document: FlatJSONObject,
         _ head: UpstreamResponse.Head
     ) throws(UpstreamFailure) -> UInt64? {
-        switch document["version"] {
+        switch document["revision"] {
         case nil:
             return nil
         case .number(let digits)?:
-            guard let version = UInt64(digits), head.version == nil || head.version == version else { fallthrough }
-            return version
+            guard let revision = UInt64(digits), head.revision == nil || head.revision == revision else { fallthrough }
+            return revision
         default:
-            throw .protocolError("a version that is not one")
+            throw .protocolError("a revision that is not one")
         }
     }
 

@@ -6,7 +6,7 @@ extension UpstreamFailure {
     static let problems = [
         ProblemKind(502, "upstream_unreachable"), ProblemKind(502, "upstream_reset"),
         ProblemKind(502, "upstream_invalid"), ProblemKind(503, "overloaded"), ProblemKind(503, "circuit_open"),
-        ProblemKind(503, "shutting_down"), ProblemKind(504, "upstream_timeout"),
+        ProblemKind(503, "stopping"), ProblemKind(504, "upstream_timeout"),
     ]
 
     /// What the client is told.
@@ -61,10 +61,10 @@ extension UpstreamFailure {
                     from kv-service, or raise the limit.
                     """
             )
-        case .shuttingDown:
+        case .stopping:
             problem = Problem(
                 .serviceUnavailable,
-                code: "shutting_down",
+                code: "stopping",
                 detail: "The gateway is stopping; try again.",
                 headers: [("Retry-After", "1")]
             )

@@ -19,12 +19,12 @@ enum UpstreamFailure: Error, Equatable, Sendable {
     /// kv-service gave the value, and it has more bytes than the gateway passes on.
     case answerTooLarge(bytes: Int, limit: Int)
     /// The gateway is stopping.
-    case shuttingDown
+    case stopping
 
     /// Whether a byte of the request can have reached kv-service. If not, it is safe to send a write again.
     var mayHaveReachedUpstream: Bool {
         switch self {
-        case .poolExhausted, .connect, .circuitOpen, .shuttingDown: false
+        case .poolExhausted, .connect, .circuitOpen, .stopping: false
         case .timeout(let sent), .reset(let sent): sent
         case .protocolError, .answerTooLarge: true
         }
@@ -40,7 +40,7 @@ enum UpstreamFailure: Error, Equatable, Sendable {
         case .reset: "reset"
         case .protocolError: "protocol"
         case .answerTooLarge: "answer_too_large"
-        case .shuttingDown: "shutting_down"
+        case .stopping: "stopping"
         }
     }
 
@@ -53,13 +53,13 @@ enum UpstreamFailure: Error, Equatable, Sendable {
         case .timeout(let sent): sent ? "no answer before the deadline" : "no connection before the deadline"
         case .reset: "the connection was closed before the answer was complete"
         case .answerTooLarge(let bytes, let limit): "a value of \(bytes) bytes, above the gateway's limit of \(limit)"
-        case .shuttingDown: "the gateway is stopping"
+        case .stopping: "the gateway is stopping"
         }
     }
 
     static let labels = [
         "pool_exhausted", "connect", "circuit_open", "timeout", "reset", "protocol", "answer_too_large",
-        "shutting_down",
+        "stopping",
     ]
 }
 

@@ -128,7 +128,7 @@ final class UpstreamMonitor: Sendable {
         let operation = exchange.operation
         switch failure {
         case .timeout(sent: true) where exchange.isClientsDeadline: return
-        case .poolExhausted, .circuitOpen, .shuttingDown, .timeout(sent: false):
+        case .poolExhausted, .circuitOpen, .stopping, .timeout(sent: false):
             // Says nothing about kv-service.
             return
         case .answerTooLarge:

@@ -58,7 +58,7 @@ final class UpstreamPool {
         for connection in connections { connection.close() }
         for exchange in requests {
             self.waiting.remove(exchange)
-            self.attemptFailed(exchange, .shuttingDown)
+            self.attemptFailed(exchange, .stopping)
         }
         self.counts.publish(self.machine)
     }
@@ -86,7 +86,7 @@ final class UpstreamPool {
             self.waiting.insert(exchange, expiresAtNanoseconds: expiresAt, now: now)
             if open { self.openConnection() }
         case .refuse:
-            self.attemptFailed(exchange, self.isShutDown ? .shuttingDown : .poolExhausted)
+            self.attemptFailed(exchange, self.isShutDown ? .stopping : .poolExhausted)
         }
     }
 

@@ -101,7 +101,7 @@ final class UpstreamProbe {
 
     private func failed(_ failure: UpstreamFailure) {
         switch failure {
-        case .poolExhausted, .shuttingDown, .timeout(sent: false):
+        case .poolExhausted, .stopping, .timeout(sent: false):
             // The gateway is busy, which says nothing about kv-service.
             return
         case .connect, .circuitOpen, .timeout(sent: true), .reset, .protocolError, .answerTooLarge:

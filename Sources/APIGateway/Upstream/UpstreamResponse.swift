@@ -12,7 +12,7 @@ struct UpstreamResponse {
         let status: Int
         var mediaType: MediaType = .other
         /// The number in `ETag: "N"`.
-        var version: UInt64?
+        var revision: UInt64?
         /// Whether `X-KV-Result` is `miss`.
         var isMiss = false
         var retryAfterSeconds: Int?
@@ -51,7 +51,7 @@ extension UpstreamResponse {
 
 extension UpstreamResponse.Head {
     /// Whether it is the head of a value.
-    var isValue: Bool { self.status == 200 && self.mediaType == .bytes && self.version != nil }
+    var isValue: Bool { self.status == 200 && self.mediaType == .bytes && self.revision != nil }
 
     /// Whether it can be the head of an answer that was given before the request was known; its body says.
     var mayPrecedeRequest: Bool {
@@ -71,10 +71,10 @@ extension UpstreamResponse.Head {
                 hasMediaType = true
                 self.mediaType = UpstreamResponse.MediaType(value)
             case .entityTag:
-                guard self.version == nil, let version = Self.version(ofEntityTag: value) else {
-                    throw .protocolError("an ETag that is not a version")
+                guard self.revision == nil, let revision = Self.revision(ofEntityTag: value) else {
+                    throw .protocolError("an ETag that is not a revision")
                 }
-                self.version = version
+                self.revision = revision
             case .contentLength:
                 // NIO's decoder has refused several that differ, and what is not a number.
                 self.contentLength = Int(value)
@@ -97,19 +97,19 @@ extension UpstreamResponse.Head {
     }
 
     /// `N` of `"N"`: digits without a leading zero, below 2^64.
-    private static func version(ofEntityTag text: String) -> UInt64? {
+    private static func revision(ofEntityTag text: String) -> UInt64? {
         let bytes = text.utf8
         guard bytes.count >= 3, bytes.first == UInt8(ascii: "\""), bytes.last == UInt8(ascii: "\"") else { return nil }
-        var version: UInt64 = 0
+        var revision: UInt64 = 0
         for byte in bytes.dropFirst().dropLast() {
             guard UInt8(ascii: "0") <= byte, byte <= UInt8(ascii: "9") else { return nil }
-            let (product, overflowed) = version.multipliedReportingOverflow(by: 10)
+            let (product, overflowed) = revision.multipliedReportingOverflow(by: 10)
             let (sum, carried) = product.addingReportingOverflow(UInt64(byte - UInt8(ascii: "0")))
             guard !overflowed, !carried else { return nil }
-            version = sum
+            revision = sum
         }
         guard bytes.count == 3 || bytes.dropFirst().first != UInt8(ascii: "0") else { return nil }
-        return version
+        return revision
     }
 }
 

@@ -9,7 +9,6 @@ extension AdminSnapshot {
         self.now = tree["now"]?.string.flatMap(InstantText.seconds)
         self.instance = tree["instance_id"]?.string
         self.version = tree["version"]?.string
-        self.revision = tree["revision"]?.string
         self.state = tree["state"]?.string
         self.stateReason = tree["state_reason"]?.string
         self.isReadOnly = tree["read_only"]?["enabled"]?.bool

@@ -5,7 +5,6 @@ package struct AdminSnapshot: Sendable, Equatable {
     package var now: Double?
     package var instance: String?
     package var version: String?
-    package var revision: String?
     /// `starting`, `replaying`, `ready`, `read_only`, `failed`, `draining`, `stopping`.
     package var state: String?
     package var stateReason: String?
@@ -47,7 +46,7 @@ package struct AdminSnapshot: Sendable, Equatable {
 
     package struct Log: Sendable, Equatable {
         package var path: String?
-        /// `ok`, `no_space`, `failed`.
+        /// `ok`, `disk_full`, `failed`.
         package var state: String?
         package var sizeBytes: Double?
         package var liveBytes: Double?

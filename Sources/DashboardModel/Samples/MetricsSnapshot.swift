@@ -132,7 +132,7 @@ package struct MetricsSnapshot: Sendable, Equatable {
         "kv_log_write_duration_seconds": \.writeDurations,
         "kv_log_fsync_duration_seconds": \.syncDurations,
         "kv_log_commit_duration_seconds": \.commitDurations,
-        "kv_log_batch_records": \.commitTransactions,
+        "kv_log_batch_transactions": \.commitTransactions,
         "gateway_overhead_duration_seconds": \.overheadDurations,
         "gateway_upstream_request_duration_seconds": \.upstreamDurations,
     ]

@@ -2,7 +2,7 @@
 /// its log has failed, that it can lose what it acknowledges. The first line of the screen names it.
 package struct Condition: Sendable, Equatable {
     package var level: AlarmLevel
-    /// A few words, without the name of the service: `read-only`, `no space`.
+    /// A few words, without the name of the service: `read-only`, `disk full`.
     package var text: String
 
     init(_ level: AlarmLevel, _ text: String) {
@@ -51,7 +51,7 @@ extension TargetState {
         var found: [Condition] = []
         switch log.state {
         case "failed"?: found.append(Condition(.critical, "log failed"))
-        case "no_space"?: found.append(Condition(.critical, "no space"))
+        case "disk_full"?: found.append(Condition(.critical, "disk full"))
         default: break
         }
         if let lost = log.lostRevisions, lost > 0 {
@@ -87,8 +87,8 @@ extension TargetState {
             switch check.name {
             case "log_writable":
                 return admin.log?.state == "failed" ? nil : Condition(.critical, "log not writable")
-            case "log_space":
-                return admin.log?.state == "no_space" ? nil : Condition(.critical, "no space")
+            case "disk_space":
+                return admin.log?.state == "disk_full" ? nil : Condition(.critical, "disk full")
             case "memory": return admin.memory?.state == "full" ? nil : Condition(.critical, "memory full")
             case "upstream_reachable": return Condition(.critical, "upstream not ready")
             case "upstream_circuit": return Condition(.critical, "circuit open")

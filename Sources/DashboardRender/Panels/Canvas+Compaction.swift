@@ -174,7 +174,7 @@ extension Canvas {
                     row: area.row, column: area.column, width: min(area.width, 38),
                     height: area.height), line: line)
             self.putRight(self.bytes(segment.sizeBytes), in: area, line: line, end: 44)
-            let state = segment.isSealed.map { $0 ? "sealed" : "open" } ?? "--"
+            let state = segment.isSealed.map { $0 ? "sealed" : "active" } ?? "--"
             self.put(state, segment.isSealed == false ? .accent : .normal, in: area, line: line, at: 47)
             guard let live = segment.liveBytes, let size = segment.sizeBytes, size > 0 else {
                 self.put("not reported", .dim, in: area, line: line, at: 55)

@@ -34,7 +34,7 @@ extension Canvas {
         for note in notes { column = self.put(note.piece.text, note.piece.tone, in: line, line: 0, at: column) + 2 }
     }
 
-    /// `: kv no space`, `, read-only`: the name of a service stands once for conditions that follow each other.
+    /// `: kv disk full`, `, read-only`: the name of a service stands once for conditions that follow each other.
     private var conditionPieces: [Piece] {
         var before: String?
         return self.dashboard.conditions.map { service, condition in

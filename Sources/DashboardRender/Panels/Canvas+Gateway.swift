@@ -62,12 +62,12 @@ extension Canvas {
     ) {
         if let figures {
             self.put(
-                " gateway  adds p50 \(self.quantile(figures.overhead.quantile(0.5)))"
+                " overhead p50 \(self.quantile(figures.overhead.quantile(0.5)))"
                     + " p99 \(self.quantile(figures.overhead.quantile(0.99)))"
                     + "  asks upstream \(self.rate(figures.upstreamRate))/s",
                 in: area, line: line)
         } else {
-            self.put(" gateway  adds --", .dim, in: area, line: line)
+            self.put(" overhead --", .dim, in: area, line: line)
         }
         guard let reason = upstream.lastErrorMessage ?? upstream.lastErrorReason else {
             self.put(" last error none", .dim, in: area, line: line + 1)

@@ -21,7 +21,7 @@ extension Canvas {
             title.append(Piece("  sync \(policy)\(policy == "always" ? "" : "!")", tone))
         }
         switch log?.state {
-        case "no_space"?: title.append(Piece("  NO SPACE", .critical))
+        case "disk_full"?: title.append(Piece("  DISK FULL", .critical))
         case "failed"?: title.append(Piece("  FAILED", .critical))
         default: break
         }

@@ -183,7 +183,7 @@ extension HTTPConnectionHandler {
     /// - Returns: whether bytes of its answers are lost by it.
     package func close() -> Bool {
         let losesBytes = self.unsentBytes > 0
-        if losesBytes { self.loop.metrics.metrics.responseCut(.shutdown) }
+        if losesBytes { self.loop.metrics.metrics.responseCut(.stopping) }
         self.context?.close(promise: nil)
         return losesBytes
     }

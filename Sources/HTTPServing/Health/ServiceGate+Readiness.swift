@@ -11,8 +11,7 @@ extension ServiceGate.Guarded {
         case .ready where self.readOnly != nil: "read_only"
         case .ready: "ready"
         case .failed: "failed"
-        case .draining: "draining"
-        case .stopping: "stopping"
+        case .stopping, .stopped: "stopping"
         }
     }
 
@@ -49,8 +48,8 @@ extension ServiceGate.Guarded {
         case .ready:
             return words("draining by an operator's wish, requests are served", self.drain)
                 ?? words("read-only by an operator's wish, writes are refused", self.readOnly)
-        case .draining: return "draining: the process stops"
-        case .starting, .replaying, .stopping: return nil
+        case .stopping: return "stopping: the process ends"
+        case .starting, .replaying, .stopped: return nil
         }
     }
 
@@ -129,7 +128,7 @@ extension ServiceGate {
                     object: { replay in
                         replay.member("bytes_read", progress.bytesRead)
                         replay.member("bytes_total", progress.bytesTotal)
-                        replay.member("records", progress.records)
+                        replay.member("transactions", progress.transactions)
                         replay.member("progress_ratio", progress.ratio)
                         replay.member("bytes_per_second", progress.bytesPerSecond)
                         replay.member("eta_seconds", progress.etaSeconds)

@@ -15,9 +15,9 @@ package final class ServiceGate: Sendable {
         /// The service can't do its work until it is restarted, for this reason. Reads may still be served.
         case failed(reason: String)
         /// The process stops: requests under way are finished, new ones are refused.
-        case draining
-        /// No request is left; data is being brought to rest.
         case stopping
+        /// No request is left; data is being brought to rest.
+        case stopped
     }
 
     /// What an operator has switched on until it is switched off, or the process ends.
@@ -72,18 +72,18 @@ package final class ServiceGate: Sendable {
     package struct ReplayProgress: Sendable {
         package var bytesRead: UInt64
         package var bytesTotal: UInt64
-        package var records: UInt64
+        package var transactions: UInt64
         /// Nil while nothing can be said, as of the seconds that are left.
         package var bytesPerSecond: Double?
         package var etaSeconds: Double?
 
         package init(
-            bytesRead: UInt64, bytesTotal: UInt64, records: UInt64, bytesPerSecond: Double? = nil,
+            bytesRead: UInt64, bytesTotal: UInt64, transactions: UInt64, bytesPerSecond: Double? = nil,
             etaSeconds: Double? = nil
         ) {
             self.bytesRead = bytesRead
             self.bytesTotal = bytesTotal
-            self.records = records
+            self.transactions = transactions
             self.bytesPerSecond = bytesPerSecond
             self.etaSeconds = etaSeconds
         }
@@ -110,7 +110,7 @@ package final class ServiceGate: Sendable {
             switch self.state {
             case .ready, .failed: self.readOnly == nil ? .open : .readsOnly
             case .starting, .replaying: .notYet
-            case .draining, .stopping: .noLonger
+            case .stopping, .stopped: .noLonger
             }
         }
     }
@@ -135,16 +135,16 @@ package final class ServiceGate: Sendable {
 
     package var state: State { self.guarded.withLock { $0.state } }
 
-    /// Changes the state. `stopping` is final, and from `draining` only `stopping` follows.
+    /// Changes the state. `stopped` is final, and from `stopping` only `stopped` follows.
     ///
     /// - Returns: the state before, nil if the change was not made.
     @discardableResult
     package func set(_ state: State) -> State? {
         let before: State? = self.change { guarded in
             switch (guarded.state, state) {
+            case (.stopped, _): return nil
+            case (.stopping, .stopped): break
             case (.stopping, _): return nil
-            case (.draining, .stopping): break
-            case (.draining, _): return nil
             default: break
             }
             let before = guarded.state
@@ -191,7 +191,7 @@ package final class ServiceGate: Sendable {
         case .noLonger:
             Problem(
                 .serviceUnavailable,
-                code: "draining",
+                code: "stopping",
                 detail: "The service is stopping and takes no new requests.",
                 headers: [("Retry-After", "1")]
             )

@@ -96,7 +96,7 @@ package final class HTTPMetrics: Sendable {
         /// The client took nothing for too long.
         case writeTimeout = "write_timeout"
         /// The time for a graceful stop was over.
-        case shutdown
+        case stopping
     }
 
     func responseCut(_ reason: ResponseCut) {

@@ -53,7 +53,7 @@ package struct SlowRequest: Sendable {
             stages.append((stage, nanoseconds))
             rest -= min(nanoseconds, rest)
         }
-        return stages + [("own", rest)]
+        return stages + [("overhead", rest)]
     }
 
     package func count(_ name: StaticString) -> Int? {

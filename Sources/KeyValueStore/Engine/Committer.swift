@@ -24,20 +24,20 @@ final class Committer: CommitClient, @unchecked Sendable {
         switch operation.kind {
         case .set:
             let entry = unsafe Entry.make(key: operation.key, value: operation.value)
-            entry.version = revision
+            entry.revision = revision
             return self.index.set(entry)
         case .delete: return unsafe self.index.remove(operation.key)
         }
     }
 
     func finishReplay(lastRevision: UInt64) {
-        self.lastVersion = lastRevision
+        self.lastRevision = lastRevision
         self.index.publish()
-        self.index.publishedVersion = lastRevision
+        self.index.publishedRevision = lastRevision
     }
 
     /// The newest change that is visible or staged.
-    private var lastVersion: UInt64 = 0
+    private var lastRevision: UInt64 = 0
 
     // MARK: - CommitClient
 
@@ -58,20 +58,20 @@ final class Committer: CommitClient, @unchecked Sendable {
         case .set(let entry):
             frame.beginTransaction()
             unsafe frame.set(key: entry.key, value: entry.value)
-            self.lastVersion = frame.endTransaction()
-            entry.version = self.lastVersion
+            self.lastRevision = frame.endTransaction()
+            entry.revision = self.lastRevision
             let replaced = self.index.set(entry)
             if let replaced { frame.replaces(revision: replaced.revision, bytes: replaced.bytes) }
-            outcome = .set(version: self.lastVersion, created: replaced == nil)
+            outcome = .set(revision: self.lastRevision, created: replaced == nil)
         case .delete(let key):
             let removed = unsafe key.withUnsafeBytes { unsafe self.index.remove($0) }
             if let removed {
                 frame.beginTransaction()
                 frame.replaces(revision: removed.revision, bytes: removed.bytes)
                 unsafe key.withUnsafeBytes { unsafe frame.delete(key: $0) }
-                self.lastVersion = frame.endTransaction()
+                self.lastRevision = frame.endTransaction()
             }
-            outcome = .deleted(version: self.lastVersion, existed: removed != nil)
+            outcome = .deleted(revision: self.lastRevision, existed: removed != nil)
         }
         self.staged.append(Staged(command: command, outcome: outcome))
     }
@@ -103,7 +103,7 @@ final class Committer: CommitClient, @unchecked Sendable {
         var wantsMore = true
         unsafe start.withUnsafeBytes { start in
             unsafe self.liveReader.walk(from: start) { entry in
-                wantsMore = unsafe body(LiveRecord(version: entry.version, key: entry.key, value: entry.value))
+                wantsMore = unsafe body(LiveRecord(revision: entry.revision, key: entry.key, value: entry.value))
                 return wantsMore
             }
         }
@@ -114,7 +114,7 @@ final class Committer: CommitClient, @unchecked Sendable {
         let began = monotonicNanoseconds()
         if batch.transactions > 0 {
             self.index.publish()
-            self.index.publishedVersion = self.lastVersion
+            self.index.publishedRevision = self.lastRevision
         }
         let applied = monotonicNanoseconds() - began
         for staged in self.staged {
@@ -130,7 +130,7 @@ final class Committer: CommitClient, @unchecked Sendable {
 
     func rollBack(_ reason: CommitRefusal) {
         self.index.rollBack()
-        self.lastVersion = self.index.publishedVersion
+        self.lastRevision = self.index.publishedRevision
         for staged in self.staged {
             let outcome: WriteOutcome =
                 switch staged.outcome {

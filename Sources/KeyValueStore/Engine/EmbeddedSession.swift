@@ -27,7 +27,7 @@ final class EmbeddedSession: StorageSession {
         unsafe key.withUnsafeBytes { key in
             unsafe self.reader.withEntry(key) { entry in
                 if let entry {
-                    unsafe completion(.value(entry.value, version: entry.version))
+                    unsafe completion(.value(entry.value, revision: entry.revision))
                 } else {
                     completion(.missing)
                 }

@@ -34,15 +34,15 @@ package protocol StorageSession: AnyObject {
 
 @safe package enum ReadOutcome {
     /// The value's bytes are valid during the completion only.
-    case value(UnsafeRawBufferPointer, version: UInt64)
+    case value(UnsafeRawBufferPointer, revision: UInt64)
     case missing
 }
 
 package enum WriteOutcome: Sendable, Equatable {
     /// `created`: the key was not there before.
-    case set(version: UInt64, created: Bool)
-    /// `version` is that of the removal, or of the newest change when the key was not there.
-    case deleted(version: UInt64, existed: Bool)
+    case set(revision: UInt64, created: Bool)
+    /// `revision` is that of the removal, or of the newest change when the key was not there.
+    case deleted(revision: UInt64, existed: Bool)
     case refused(CommitRefusal)
     /// Its deadline passed before it was put into the log. Nothing was written.
     case late

@@ -1,9 +1,9 @@
 import Glibc
 import TransactionLog
 
-/// A key with its value and version in one allocation: 16 bytes of header, the key, the value.
+/// A key with its value and revision in one allocation: 16 bytes of header, the key, the value.
 ///
-/// An entry is written by whoever makes it, gets its version from the writer thread, and never changes once the index
+/// An entry is written by whoever makes it, gets its revision from the writer thread, and never changes once the index
 /// has published it. It is owned by the command that carries it, then by the index, which frees it when no reader can
 /// still see it.
 @safe package struct Entry {
@@ -42,7 +42,7 @@ import TransactionLog
     }
 
     /// The revision of the change that set the value; 0 until the writer thread has staged it.
-    package var version: UInt64 {
+    package var revision: UInt64 {
         get { unsafe self.base.load(as: UInt64.self) }
         nonmutating set { unsafe self.base.storeBytes(of: newValue, as: UInt64.self) }
     }
@@ -69,6 +69,6 @@ extension Entry: @unchecked Sendable {}
 
 extension ReplacedRecord {
     init(_ entry: Entry) {
-        self.init(revision: entry.version, keyCount: entry.keyCount, valueCount: entry.valueCount)
+        self.init(revision: entry.revision, keyCount: entry.keyCount, valueCount: entry.valueCount)
     }
 }

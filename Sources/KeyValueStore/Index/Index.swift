@@ -176,7 +176,7 @@ package final class Index: @unchecked Sendable {
         return place.found ? leaf.entry(place.index) : nil
     }
 
-    /// Stages `entry`, whose version is set, and takes it over.
+    /// Stages `entry`, whose revision is set, and takes it over.
     /// - Returns: the record of its key before, if there was one.
     package func set(_ entry: Entry) -> ReplacedRecord? {
         let key = unsafe entry.key
@@ -367,10 +367,10 @@ package final class Index: @unchecked Sendable {
 
     private func discard(_ separator: Separator) { self.replaced.append(.separator(separator)) }
 
-    private func isUnpublished(_ entry: Entry) -> Bool { entry.version > self.publishedVersion }
+    private func isUnpublished(_ entry: Entry) -> Bool { entry.revision > self.publishedRevision }
 
-    /// The newest version that readers can see. Set before the first change of a batch.
-    package var publishedVersion: UInt64 = 0
+    /// The newest revision that readers can see. Set before the first change of a batch.
+    package var publishedRevision: UInt64 = 0
 
     private func freeStaged(_ node: Node) {
         if node.stamp != self.stamp { return }

@@ -22,7 +22,8 @@ package final class StoreImage {
         ) { item in
             // While a compaction is under way a part can be newer than segments that are read after it. In a whole log
             // those come to the same in the end.
-            if skipsDamage, let known = unsafe committer.index.staged(item.operation.key), known.version > item.revision
+            if skipsDamage, let known = unsafe committer.index.staged(item.operation.key),
+                known.revision > item.revision
             {
                 return nil
             }
@@ -33,7 +34,7 @@ package final class StoreImage {
     }
 
     /// Whether no change that is unknown can have followed the one that set the record.
-    package func isProven(_ record: LiveRecord) -> Bool { record.version > self.inspection.lastUncertainRevision }
+    package func isProven(_ record: LiveRecord) -> Bool { record.revision > self.inspection.lastUncertainRevision }
 
     package var figures: Index.Figures { self.committer.index.figures }
 

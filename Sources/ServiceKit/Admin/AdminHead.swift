@@ -20,7 +20,7 @@ extension ServiceRuntime {
         let (state, reason, serving) = self.gate.described
         self.writeDocumentHead(to: &document)
         document.member("version", BuildInfo.version)
-        document.member("revision", BuildInfo.revision)
+        document.member("commit", BuildInfo.commit)
         document.member("swift_version", BuildInfo.swiftVersion)
         document.member("build_type", BuildInfo.buildType)
         document.member("state", state)

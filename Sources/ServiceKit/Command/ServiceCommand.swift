@@ -12,7 +12,7 @@ package struct ServiceCommand<Program: ServiceProgram>: ParsableCommand {
             abstract: Program.abstract,
             usage: "\(Program.name) [<subcommand>] [--<setting> <value>] ...",
             discussion: CommandHelp<Program>.discussion,
-            version: "\(Program.name) \(BuildInfo.version) (revision \(BuildInfo.revision))",
+            version: "\(Program.name) \(BuildInfo.version) (commit \(BuildInfo.commit))",
             subcommands: [
                 ServeCommand<Program>.self, HealthcheckCommand<Program>.self, CheckConfigCommand<Program>.self,
             ],

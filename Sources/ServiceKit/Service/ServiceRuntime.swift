@@ -123,13 +123,13 @@ package final class ServiceRuntime: Sendable {
         events.tell(
             .started, .notice, "\(self.name) started",
             [
-                "version": "\(BuildInfo.version)", "revision": "\(BuildInfo.revision)",
+                "version": "\(BuildInfo.version)", "commit": "\(BuildInfo.commit)",
                 "pid": .number(ProcessMetrics.sample().pid), "instance_id": "\(self.instanceID)",
             ], isLogged: false)
         gate.onReadinessChange { reason in
             guard let reason else { return events.tell(.ready, .notice, "ready") }
             // Of the stop the log and the event of the shutdown tell.
-            if gate.state == .draining || gate.state == .stopping { return }
+            if gate.state == .stopping || gate.state == .stopped { return }
             events.tell(.notReady, .warning, "not ready", ["reason": "\(reason)"])
         }
     }
@@ -143,7 +143,7 @@ package final class ServiceRuntime: Sendable {
         self.registry.gauge(
             "\(prefix)_build_info", help: "Always 1; the labels say what is running.",
             labels: [
-                ("version", BuildInfo.version), ("revision", BuildInfo.revision),
+                ("version", BuildInfo.version), ("commit", BuildInfo.commit),
                 ("swift_version", BuildInfo.swiftVersion), ("build_type", BuildInfo.buildType),
             ]
         ).set(1)
@@ -270,7 +270,7 @@ package final class ServiceRuntime: Sendable {
         _ servers: [HTTPServer], deadline: ContinuousClock.Instant, stop: @Sendable () async throws -> Void
     ) async throws {
         self.events.tell(.shutdownStarted, .notice, "shutdown started", isLogged: false)
-        self.gate.set(.draining)
+        self.gate.set(.stopping)
         for server in servers { server.beginDrain() }
         var cut = HTTPServer.Cut()
         for server in servers {
@@ -278,7 +278,7 @@ package final class ServiceRuntime: Sendable {
             let left = (deadline - .now) * 9 / 10
             cut += await server.waitUntilDrained(timeout: max(left, .zero))
         }
-        self.gate.set(.stopping)
+        self.gate.set(.stopped)
         try await stop()
         // Not to the last moment: that the collector takes nothing must not make the stop a failure.
         self.tracer?.stop(timeout: (deadline - .now) / 2)

@@ -57,7 +57,7 @@ package struct CommitTimings: Sendable, Equatable {
 /// not block.
 package protocol LogObserver: AnyObject, Sendable {
     func committed(_ timings: CommitTimings)
-    func synchronised(nanoseconds: UInt64)
+    func synced(nanoseconds: UInt64)
     func rotated(nanoseconds: UInt64)
     /// A step of a compaction that only the writer may do took so long, and writes waited for it.
     func compactionPaused(nanoseconds: UInt64)

@@ -4,7 +4,7 @@ import SystemSupport
 /// Sees five times a second whether the folder, its lock file and the segment that takes appends are still what their
 /// paths lead to, and whether the segment still holds the frame that was written last.
 ///
-/// What is open can be written to and synchronised after its folder was removed, unmounted, mounted over or renamed, or
+/// What is open can be written to and synced after its folder was removed, unmounted, mounted over or renamed, or
 /// a copy was put in its place: such writes are not in the folder that the next start reads. The calls are made on a
 /// thread of their own, for which nobody waits, not even the stop: a disk that hangs holds up nothing else.
 final class FolderWatch: Sendable {
@@ -35,7 +35,7 @@ final class FolderWatch: Sendable {
 
     /// - Parameter onLoss: called once on the watch's thread, which then ends.
     func start(onLoss: @escaping @Sendable (SystemError) -> Void) throws(ThreadError) {
-        try DedicatedThread.start(name: "log-watch") { [self] in
+        try DedicatedThread.start(name: "kv-watch") { [self] in
             while true {
                 _ = self.wakeUp.wait(forNanoseconds: self.intervalNanoseconds)
                 if self.state.withLock({ $0.isStopped }) { return }
@@ -63,7 +63,7 @@ final class FolderWatch: Sendable {
         }
     }
 
-    /// A frame of the file has been written, and synchronised if its sync mode says so.
+    /// A frame of the file has been written, and synced if its sync mode says so.
     func wrote(frameAt offset: UInt64, checksum: UInt32) {
         self.state.withLock { $0.position?.frame = (offset, checksum) }
     }

@@ -11,7 +11,7 @@ package final class LogStatistics: Sendable {
     /// Monotonic nanoseconds; 0 before the first.
     package let lastSyncNanoseconds = Atomic<UInt64>(0)
     private let spaceState = Mutex(LogSpace())
-    private let noSpaceState = Mutex<[SpaceUser: SystemError]>([:])
+    private let diskFullState = Mutex<[SpaceUser: SystemError]>([:])
     private let overwritesState = Mutex<OverwritePlacement?>(nil)
     private let failureState = Mutex<SystemError?>(nil)
 
@@ -45,11 +45,11 @@ package final class LogStatistics: Sendable {
     }
 
     /// Why no further segment can be made or none written, nil when they can.
-    package var noSpace: SystemError? { self.noSpaceState.withLock { $0[.writer] ?? $0[.preparer] } }
+    package var diskFull: SystemError? { self.diskFullState.withLock { $0[.writer] ?? $0[.preparer] } }
 
     /// - Returns: whether it is another state than before.
-    func setNoSpace(_ error: SystemError?, of user: SpaceUser) -> Bool {
-        self.noSpaceState.withLock { state in
+    func setDiskFull(_ error: SystemError?, of user: SpaceUser) -> Bool {
+        self.diskFullState.withLock { state in
             let wasEmpty = state.isEmpty
             state[user] = error
             return wasEmpty != state.isEmpty
@@ -69,7 +69,7 @@ package final class LogStatistics: Sendable {
 
     package var state: LogState {
         if self.failure != nil { return .failed }
-        return self.noSpace == nil ? .ok : .noSpace
+        return self.diskFull == nil ? .ok : .diskFull
     }
 
     /// - Returns: whether it is the first failure.
@@ -87,7 +87,7 @@ package enum LogState: String, Sendable, CaseIterable {
     case ok
     /// No further segment can be made: what adds to the store is refused once the active segment is full; all else goes
     /// on, and everything does as soon as there is space.
-    case noSpace = "no_space"
+    case diskFull = "disk_full"
     /// A write or a sync has failed: no writes until a restart.
     case failed
 }

@@ -41,7 +41,7 @@ extension LogWriter {
                     self.chain.close()
                     return
                 }
-                self.synchroniseIfDue()
+                self.syncIfDue()
             }
         }
 
@@ -168,7 +168,7 @@ extension LogWriter {
             timings.writeNanoseconds = wrote - began
             timings.frameBytes = Int(self.chain.offset - offset)
             if self.chain.syncMode == .always {
-                do { try self.chain.synchronize() } catch {
+                do { try self.chain.sync() } catch {
                     return self.endOrTakeBack(.fsync, error, from: offset)
                 }
                 timings.syncNanoseconds = monotonicNanoseconds() - wrote
@@ -181,7 +181,7 @@ extension LogWriter {
             return nil
         }
 
-        /// A frame could not be written or synchronised. Where that was for lack of space and the frame can be taken
+        /// A frame could not be written or synced. Where that was for lack of space and the frame can be taken
         /// back, nothing of it is in the log, which goes on as soon as there is space. Else it ends here.
         private mutating func endOrTakeBack(
             _ stage: LogFailureStage, _ error: SystemError, from offset: UInt64
@@ -277,13 +277,13 @@ extension LogWriter {
             }
         }
 
-        private mutating func synchroniseIfDue() {
+        private mutating func syncIfDue() {
             guard !self.isPoisoned, case .interval(let milliseconds) = self.chain.syncMode,
                 let since = self.unsyncedSince,
                 monotonicNanoseconds() >= since + UInt64(milliseconds) * 1_000_000
             else { return }
             let began = monotonicNanoseconds()
-            do { try self.chain.synchronize() } catch {
+            do { try self.chain.sync() } catch {
                 _ = self.poison(.fsync, error)
                 return
             }
@@ -292,7 +292,7 @@ extension LogWriter {
             self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
         }
 
-        /// Writes a frame without transactions and synchronises the segment. Without room in what is prepared, which
+        /// Writes a frame without transactions and syncs the segment. Without room in what is prepared, which
         /// takes many starts without a write, the frame is left out, as for more there may be no space.
         private mutating func writeControlFrame(_ kind: FrameHeader.Kind) {
             self.owesHeartbeat = false
@@ -308,7 +308,7 @@ extension LogWriter {
                 return
             }
             let began = monotonicNanoseconds()
-            do { try self.chain.synchronize() } catch {
+            do { try self.chain.sync() } catch {
                 _ = self.endOrTakeBack(.fsync, error, from: offset)
                 return
             }
@@ -331,7 +331,7 @@ extension LogWriter {
 
         private func noteSync(_ nanoseconds: UInt64) {
             self.writer.statistics.lastSyncNanoseconds.store(monotonicNanoseconds(), ordering: .relaxed)
-            self.writer.observer?.synchronised(nanoseconds: nanoseconds)
+            self.writer.observer?.synced(nanoseconds: nanoseconds)
         }
 
         private mutating func poison(

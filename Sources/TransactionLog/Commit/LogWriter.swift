@@ -7,7 +7,7 @@ import SystemSupport
 /// publish the durable revision, let the client make it visible and answer. While it runs, the next group gathers.
 ///
 /// A failed or short write, or a failed sync, poisons the log: the page cache may have dropped what was not written,
-/// so a second sync that succeeds would prove nothing. No descriptor is written or synchronised again, nothing of
+/// so a second sync that succeeds would prove nothing. No descriptor is written or synced again, nothing of
 /// that batch is acknowledged as done, and every later write is refused until a restart has read the log back.
 final class LogWriter<Client: CommitClient>: Sendable {
     let statistics = LogStatistics()
@@ -54,7 +54,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
             try self.watch.start { [self] in self.lose($0) }
             try self.preparer.start()
             let nextRevision = self.statistics.lastRevision.load(ordering: .relaxed) + 1
-            let thread = try DedicatedThread.start(name: "log-writer") { [self] in
+            let thread = try DedicatedThread.start(name: "kv-writer") { [self] in
                 var loop = Loop(writer: self, chain: chain, nextRevision: nextRevision)
                 loop.run()
             }
@@ -91,7 +91,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
         of user: LogStatistics.SpaceUser, _ error: SystemError?, _ statistics: LogStatistics,
         _ observer: (any LogObserver)?
     ) {
-        if statistics.setNoSpace(error, of: user) { observer?.spaceChanged(statistics.noSpace) }
+        if statistics.setDiskFull(error, of: user) { observer?.spaceChanged(statistics.diskFull) }
     }
 
     /// Takes no more commands, commits those that wait, marks the end and closes. Blocks until that is done.

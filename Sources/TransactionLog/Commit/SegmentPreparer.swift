@@ -70,7 +70,7 @@ final class SegmentPreparer: Sendable {
 
     func start() throws(ThreadError) {
         self.state.withLock { $0.isWorking = true }
-        let thread = try DedicatedThread.start(name: "log-prepare") { [self] in self.run() }
+        let thread = try DedicatedThread.start(name: "kv-prepare") { [self] in self.run() }
         self.thread.withLock { $0 = thread }
     }
 

@@ -2,7 +2,7 @@
 package enum CompactionFailure: Error, CustomStringConvertible {
     /// The log is closing or takes no writes any more.
     case stopped
-    case noSpace(neededBytes: UInt64, availableBytes: UInt64)
+    case insufficientSpace(neededBytes: UInt64, availableBytes: UInt64)
     /// All that could be given back is in the active segment, and there is no prepared one to follow it.
     case noSegment
     /// The space went while a part was being written.
@@ -20,7 +20,8 @@ package enum CompactionFailure: Error, CustomStringConvertible {
     package var description: String {
         switch self {
         case .stopped: "the log takes no writes any more"
-        case .noSpace(let needed, let available): "it needs \(needed) bytes of free space and there are \(available)"
+        case .insufficientSpace(let needed, let available):
+            "it needs \(needed) bytes of free space and there are \(available)"
         case .noSegment:
             "all that it could give back is in the active segment, and no other segment is prepared to follow that one"
         case .diskFull(let error): "\(error)"

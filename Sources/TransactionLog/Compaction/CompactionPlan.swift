@@ -45,7 +45,7 @@ struct CompactionPlan: Equatable {
 
     /// The largest plan for which there is space.
     /// - Parameter countsActive: whether the active segment can be sealed, and taken on with the others.
-    /// - Throws: ``CompactionFailure/noSpace(neededBytes:availableBytes:)`` with what the smallest plan needs that gives
+    /// - Throws: ``CompactionFailure/insufficientSpace(neededBytes:availableBytes:)`` with what the smallest plan needs that gives
     ///   anything back; ``CompactionFailure/noSegment`` when there is nothing that could be taken on.
     static func largest(
         for space: LogSpace, availableBytes: UInt64, countsActive: Bool, _ costs: Costs
@@ -76,6 +76,6 @@ struct CompactionPlan: Equatable {
         }
         if let best { return best }
         guard let smallest else { throw .noSegment }
-        throw .noSpace(neededBytes: smallest, availableBytes: availableBytes)
+        throw .insufficientSpace(neededBytes: smallest, availableBytes: availableBytes)
     }
 }

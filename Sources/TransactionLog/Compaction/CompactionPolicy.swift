@@ -39,7 +39,7 @@ package struct CompactionPolicy: Sendable, Equatable {
         if isOutOfSpace {
             let worthwhile = Self.worthwhileBytes(segmentBytes)
             let wanted = min(worthwhile, max(missingBytes ?? worthwhile, Self.leastBytes))
-            if space.reclaimableBytes(countsActive: canSeal) >= wanted { return .noSpace }
+            if space.reclaimableBytes(countsActive: canSeal) >= wanted { return .diskFull }
         }
         if space.garbageRatio < Self.worthwhileRatio { return nil }
         if self.maxBytes > 0, space.sizeBytes > self.maxBytes { return .size }
@@ -55,7 +55,7 @@ package enum CompactionTrigger: String, Sendable, CaseIterable {
     case size
     case replayTime = "replay_time"
     /// There was no space for a further segment.
-    case noSpace = "no_space"
+    case diskFull = "disk_full"
     /// Somebody asked for it.
     case admin
 }

@@ -4,14 +4,14 @@ extension CompactionRun {
     /// sealed segments.
     /// - Returns: the last revision.
     mutating func takeOn() throws(CompactionFailure) -> UInt64 {
-        let hasNoSpace = self.writer.statistics.noSpace != nil
+        let isDiskFull = self.writer.statistics.diskFull != nil
         try self.fitParts()
-        let plan = try self.plan(countsActive: !hasNoSpace || self.needsActive)
+        let plan = try self.plan(countsActive: !isDiskFull || self.needsActive)
         self.expectedBytes = plan.liveBytes
         if !plan.takesActive { return plan.upTo }
         self.configuration.failPoint?("compaction:1")
         // Without space the last prepared segment is taken: what this run gives back makes another one.
-        do { return try self.ask { .rotate(leaving: hasNoSpace ? 0 : 1, $0) } } catch {
+        do { return try self.ask { .rotate(leaving: isDiskFull ? 0 : 1, $0) } } catch {
             // Without space for a further segment, those that are sealed must do.
             guard case .diskFull = error else { throw error }
         }
@@ -34,12 +34,12 @@ extension CompactionRun {
     private func plan(countsActive: Bool) throws(CompactionFailure) -> CompactionPlan {
         let space = self.writer.statistics.space
         var refusal: CompactionFailure?
-        if self.writer.statistics.noSpace == nil {
+        if self.writer.statistics.diskFull == nil {
             do throws(CompactionFailure) {
                 return try .largest(
                     for: space, availableBytes: try self.availableBytes(), countsActive: countsActive, self.costs)
             } catch {
-                guard case .noSpace = error, self.reserve.keptBytes > 0 else { throw error }
+                guard case .insufficientSpace = error, self.reserve.keptBytes > 0 else { throw error }
                 refusal = error
             }
         }
@@ -51,7 +51,7 @@ extension CompactionRun {
         do throws(CompactionFailure) {
             plan = try .largest(for: space, availableBytes: available, countsActive: countsActive, costs)
         } catch {
-            guard case .noSpace = error else { throw refusal ?? error }
+            guard case .insufficientSpace = error else { throw refusal ?? error }
             let held = UInt64(max(0, self.writer.preparer.readyCount - 1) * self.configuration.segmentBytes)
             do throws(CompactionFailure) {
                 plan = try .largest(for: space, availableBytes: available + held, countsActive: false, costs)
@@ -84,7 +84,7 @@ extension CompactionRun {
             spareBytes: self.reserve.isLent ? 0 : UInt64(self.configuration.segmentBytes),
             largestPartBytes: self.writer.statistics.space.parts.map(\.sizeBytes).max() ?? 0,
             // Little may be missing for the next segment.
-            worthwhileSnapshotBytes: self.writer.statistics.noSpace == nil ? nil : CompactionPolicy.leastBytes)
+            worthwhileSnapshotBytes: self.writer.statistics.diskFull == nil ? nil : CompactionPolicy.leastBytes)
     }
 
     // MARK: - Sizes
@@ -113,7 +113,7 @@ extension CompactionRun {
         costs.largestPartBytes = 0
         let wanted = costs.neededForPart(self.expectedBytes - min(self.expectedBytes, self.writtenBytes))
         let available = try self.availableBytes()
-        if available < wanted { throw .noSpace(neededBytes: wanted, availableBytes: available) }
+        if available < wanted { throw .insufficientSpace(neededBytes: wanted, availableBytes: available) }
     }
 
     private func availableBytes() throws(CompactionFailure) -> UInt64 { try self.capacity().availableBytes }

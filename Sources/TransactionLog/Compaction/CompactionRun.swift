@@ -13,7 +13,7 @@ import Synchronization
 ///
 /// 1. Move on to the next segment, unless the active one is left out. One more sealed segment: nothing to do.
 /// 2. Write a part aside. A `.tmp` file: removed.
-/// 3. Synchronise it, read it back, give it its name. A part that no manifest lists: removed.
+/// 3. Sync it, read it back, give it its name. A part that no manifest lists: removed.
 /// 4. Commit the part: the manifest lists it, and no longer the older parts whose keys it covers. Older parts that no
 ///    manifest lists: removed.
 /// 5. Remove those older parts. As after 4. Then the next part, from 2.
@@ -143,7 +143,7 @@ struct CompactionRun<Client: CommitClient> {
             var kept: UInt64 = 0
             self.reachedEnd = self.client.forEachLive(after: self.covered) { record in
                 looked += 1
-                if record.version <= part.name.upTo {
+                if record.revision <= part.name.upTo {
                     part.add(record)
                     kept += 1
                 }
@@ -223,7 +223,7 @@ struct CompactionRun<Client: CommitClient> {
         let files = parts.map(self.paths.part) + segments.map(self.paths.segment)
         try self.attempt { () throws(SystemError) in
             try self.leftovers.remove(files)
-            try self.fileSystem.synchronizeDirectory(self.paths.directory)
+            try self.fileSystem.syncDirectory(self.paths.directory)
         }
     }
 

@@ -48,7 +48,7 @@ final class Compactor<Client: CommitClient>: Sendable {
     }
 
     func start() throws(ThreadError) {
-        let thread = try DedicatedThread.start(name: "log-compact") { [self] in self.loop() }
+        let thread = try DedicatedThread.start(name: "kv-compact") { [self] in self.loop() }
         self.thread.withLock { $0 = thread }
     }
 
@@ -101,7 +101,7 @@ final class Compactor<Client: CommitClient>: Sendable {
 
     /// Whether sets must wait for what a compaction gives back. While the reserve is lent nothing is made of it.
     private var isOutOfSpace: Bool {
-        guard self.writer.statistics.noSpace != nil else { return false }
+        guard self.writer.statistics.diskFull != nil else { return false }
         if !self.reserve.isLent { return true }
         let wanted = self.reserve.bytes + 2 * UInt64(self.configuration.segmentBytes)
         do { return try self.fileSystem.capacity(self.paths.directory).availableBytes < wanted } catch { return true }
@@ -109,7 +109,7 @@ final class Compactor<Client: CommitClient>: Sendable {
 
     /// What a further segment needs beside what is free; nil where that is not known.
     private var missingBytes: UInt64? {
-        guard case .bytes(let needed, _, _)? = self.writer.statistics.noSpace?.shortage else { return nil }
+        guard case .bytes(let needed, _, _)? = self.writer.statistics.diskFull?.shortage else { return nil }
         do {
             let available = try self.fileSystem.capacity(self.paths.directory).availableBytes
             return needed - min(needed, available)
@@ -223,7 +223,7 @@ extension CompactionStatus {
         self.failures[outcome.trigger, default: 0] += 1
         self.consecutiveFailures += 1
         switch failure {
-        case .noSpace, .noSegment, .diskFull:
+        case .insufficientSpace, .noSegment, .diskFull:
             // Space can come back at any time, and looking costs nothing.
             self.state = .blocked
             self.blockedBy = "\(failure)"

@@ -10,7 +10,7 @@ extension File {
             try self.writeAll([UInt8](repeating: 0, count: Int(count)), at: offset + done)
             done += count
         }
-        try self.synchronizeData()
+        try self.syncData()
     }
 
     /// Copies `bytes` bytes from `offset` on into a new file and makes its content durable; its entry in the folder is
@@ -26,6 +26,6 @@ extension File {
             try copy.writeAll(buffer, at: done)
             done += UInt64(got)
         }
-        try copy.synchronize()
+        try copy.sync()
     }
 }

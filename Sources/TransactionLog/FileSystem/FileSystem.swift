@@ -1,7 +1,7 @@
 import Glibc
 
 /// Every system call of the log goes through this seam: ``PosixFileSystem`` in production, and in tests a simulated
-/// one that loses what was not synchronised, tears writes and fails the n-th call.
+/// one that loses what was not synced, tears writes and fails the n-th call.
 ///
 /// All calls block; none is made on an event loop. Paths are absolute or relative to the working directory.
 package protocol FileSystem: Sendable {
@@ -10,9 +10,9 @@ package protocol FileSystem: Sendable {
     /// The names in a folder, without `.` and `..`, in no order.
     func list(_ path: String) throws(SystemError) -> [String]
     func open(_ path: String, _ mode: FileOpenMode) throws(SystemError) -> any File
-    /// Atomic; replaces `to`. Durable only after ``synchronizeDirectory(_:)``.
+    /// Atomic; replaces `to`. Durable only after ``syncDirectory(_:)``.
     func rename(_ from: String, to: String) throws(SystemError)
-    /// Durable only after ``synchronizeDirectory(_:)``.
+    /// Durable only after ``syncDirectory(_:)``.
     func remove(_ path: String) throws(SystemError)
     /// Holds a folder open, so that its entries can be made durable when there are no more descriptors.
     func openDirectory(_ path: String) throws(SystemError) -> any Directory
@@ -36,7 +36,7 @@ package enum FileOpenMode: Sendable {
 /// An open folder, until the value is let go of. Calls may come from any thread.
 package protocol Directory: AnyObject, Sendable {
     /// Makes the folder's entries durable.
-    func synchronize() throws(SystemError)
+    func sync() throws(SystemError)
 }
 
 /// One open file. Calls may come from any thread; the log keeps each file on one thread at a time.
@@ -49,9 +49,9 @@ package protocol File: AnyObject, Sendable {
     /// One `pwrite`: says how many bytes were written, which may be fewer than given.
     func write(_ bytes: borrowing RawSpan, at offset: UInt64) throws(SystemError) -> Int
     /// `fdatasync`: the bytes and what is needed to read them back.
-    func synchronizeData() throws(SystemError)
+    func syncData() throws(SystemError)
     /// `fsync`: the bytes and all metadata.
-    func synchronize() throws(SystemError)
+    func sync() throws(SystemError)
     func truncate(to size: UInt64) throws(SystemError)
     /// Finds out by trying where overwrites of this file go: writes its first `count` bytes, which are zero, once more.
     func overwritePlacement(_ count: Int) throws(SystemError) -> OverwritePlacement
@@ -129,8 +129,8 @@ extension File {
 
 extension FileSystem {
     /// Makes the folder's entries durable.
-    package func synchronizeDirectory(_ path: String) throws(SystemError) {
-        try self.openDirectory(path).synchronize()
+    package func syncDirectory(_ path: String) throws(SystemError) {
+        try self.openDirectory(path).sync()
     }
 
     /// The whole of a small file, or its first `limitBytes`.
@@ -143,7 +143,7 @@ extension FileSystem {
         return bytes
     }
 
-    /// Makes a folder and the missing ones above it, and makes its entry durable: what is synchronised in a folder
+    /// Makes a folder and the missing ones above it, and makes its entry durable: what is synced in a folder
     /// that is gone after a power cut is gone with it.
     func createDirectories(_ path: String) throws(SystemError) {
         let parent = Self.parent(of: path)
@@ -153,7 +153,7 @@ extension FileSystem {
             try self.createDirectory(path)
         }
         // A folder that another account made for us can lie in one that we may not read.
-        do { try self.synchronizeDirectory(parent) } catch  where error.code == EACCES {}
+        do { try self.syncDirectory(parent) } catch  where error.code == EACCES {}
     }
 
     private static func parent(of path: String) -> String {
@@ -176,9 +176,9 @@ extension FileSystem {
         defer { file.close() }
         try file.writeAll(bytes, at: 0)
         try file.truncate(to: UInt64(bytes.count))
-        try file.synchronize()
+        try file.sync()
         try self.rename(aside, to: path)
-        try directory.synchronize()
+        try directory.sync()
         if !keepsAside { return }
         do {
             let next = try self.create(aside)

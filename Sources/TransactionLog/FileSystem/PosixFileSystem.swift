@@ -180,7 +180,7 @@ final class PosixDirectory: Directory {
         return FileIdentity(status)
     }
 
-    func synchronize() throws(SystemError) {
+    func sync() throws(SystemError) {
         if retryingInterrupted({ fsync(self.descriptor) }) != 0 {
             throw SystemError(call: "fsync", path: self.path, code: errno)
         }
@@ -261,11 +261,11 @@ final class PosixFile: File {
         return written
     }
 
-    func synchronizeData() throws(SystemError) {
+    func syncData() throws(SystemError) {
         if fdatasync(self.descriptor) != 0 { throw self.failure("fdatasync") }
     }
 
-    func synchronize() throws(SystemError) {
+    func sync() throws(SystemError) {
         if fsync(self.descriptor) != 0 { throw self.failure("fsync") }
     }
 
@@ -278,7 +278,7 @@ final class PosixFile: File {
         let isKnown = unsafe kv_physical_offset(self.descriptor, &before) == 0
         if !isKnown { return FileSystemType.isMemory(self.descriptor) ? .inPlace : .unknown }
         try self.writeAll([UInt8](repeating: 0, count: count), at: 0)
-        try self.synchronizeData()
+        try self.syncData()
         if unsafe kv_physical_offset(self.descriptor, &after) != 0 { return .unknown }
         return before == after ? .inPlace : .copyOnWrite
     }

@@ -27,7 +27,7 @@ package struct FrameBuilder: Sendable {
     package static let maximumKeyBytes = Int(UInt16.max)
     static let transactionHeaderBytes = 8
     static let operationHeaderBytes = 8
-    static let entryVersionBytes = 8
+    static let entryRevisionBytes = 8
 
     /// The frame so far: room for its header, then the payload.
     private(set) var bytes: [UInt8] = []
@@ -109,8 +109,8 @@ package struct FrameBuilder: Sendable {
     }
 
     /// Adds one live entry to a frame of a snapshot.
-    mutating func entry(version: UInt64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
-        self.bytes.appendLittleEndian(version)
+    mutating func entry(revision: UInt64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+        self.bytes.appendLittleEndian(revision)
         self.openTransaction = (self.bytes.count, 0)
         unsafe self.append(op: .set, key: key, value: value)
         self.openTransaction = nil

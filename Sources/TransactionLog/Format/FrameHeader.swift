@@ -6,7 +6,7 @@
 ///          4     4  payload length in bytes, at most 16 MiB; trusted only after the header's checksum held
 ///          8     8  first revision: the payload's transactions have this one and the following; in a part of a
 ///                   snapshot the number of entries in the frames before
-///         16     8  durable length: so many bytes of this segment had been synchronised when this frame was built
+///         16     8  durable length: so many bytes of this segment had been synced when this frame was built
 ///         24     8  committed, nanoseconds since 1970
 ///         32     4  transaction count, or entry count
 ///         36     4  salt of the segment

@@ -53,15 +53,15 @@ enum FramePayload {
     ) -> FrameFault? {
         var offset = 0
         for _ in 0..<header.transactionCount {
-            if payload.count - offset < FrameBuilder.entryVersionBytes {
+            if payload.count - offset < FrameBuilder.entryRevisionBytes {
                 return .content("an entry ends after the payload")
             }
-            let version = unsafe UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-            offset += FrameBuilder.entryVersionBytes
+            let revision = unsafe UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            offset += FrameBuilder.entryRevisionBytes
             var isSet = true
-            let fault = unsafe Self.operation(in: payload, at: &offset, revision: version) { version, operation in
+            let fault = unsafe Self.operation(in: payload, at: &offset, revision: revision) { revision, operation in
                 isSet = operation.kind == .set
-                if isSet { body(version, operation) }
+                if isSet { body(revision, operation) }
             }
             if let fault { return fault }
             if !isSet { return .content("an entry is a delete") }

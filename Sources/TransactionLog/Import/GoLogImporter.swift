@@ -65,7 +65,7 @@ struct GoLogImporter {
     private func rename() throws(LogError) {
         try systemCall { () throws(SystemError) in
             try self.fileSystem.rename(self.source, to: self.paths.path(LogPaths.importedName))
-            try self.fileSystem.synchronizeDirectory(self.paths.directory)
+            try self.fileSystem.syncDirectory(self.paths.directory)
         }
     }
 
@@ -94,7 +94,7 @@ struct GoLogImporter {
                     nextRevision: next - UInt64(frame.transactionCount))
             }
             try chain.append(&frame, kind: .data)
-            try chain.synchronize()
+            try chain.sync()
             frame.begin(firstRevision: next)
         } catch {
             throw .system(error)

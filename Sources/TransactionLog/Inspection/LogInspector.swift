@@ -160,9 +160,9 @@ package struct LogInspector {
                 let visit = self.visit
                 var more = true
                 while more {
-                    more = try content.advance { version, operation in
-                        let item = LoggedItem(origin: .part(name), revision: version, operation: operation)
-                        self.result.space.count(version, operation, replacing: visit(item))
+                    more = try content.advance { revision, operation in
+                        let item = LoggedItem(origin: .part(name), revision: revision, operation: operation)
+                        self.result.space.count(revision, operation, replacing: visit(item))
                         part.entries += 1
                     }
                     self.tellProgress(bytesBefore + content.offset)

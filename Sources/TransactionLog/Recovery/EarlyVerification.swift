@@ -67,7 +67,7 @@ final class EarlyVerification: Sendable {
         self.threads.withLock { threads in
             do {
                 for _ in 0..<count {
-                    threads.append(try DedicatedThread.start(name: "log-verify") { [self] in self.work() })
+                    threads.append(try DedicatedThread.start(name: "kv-verify") { [self] in self.work() })
                 }
             } catch {
                 // Nothing depends on them: the replay checks all of it.

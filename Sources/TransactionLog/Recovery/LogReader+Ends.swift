@@ -23,7 +23,7 @@ extension LogReader {
             return 0
         }
         if let fault = scan.fault, let damage = Self.certainDamage(fault, scan, name) { throw damage }
-        let synchronisesEachFrame = scan.header.syncModeCode == SyncMode.always.code
+        let syncsEachFrame = scan.header.syncModeCode == SyncMode.always.code
         let largestFrame = UInt64(FrameHeader.frameBytes(payload: FrameHeader.maximumPayloadBytes))
         let verdict = TailVerdict.of(
             TailEvidence(
@@ -31,7 +31,7 @@ extension LogReader {
                 laterFrameProvesDurable: tail.laterFrameProvesDurable,
                 afterCleanShutdown: scan.lastKind == .cleanShutdown,
                 fitsControlFrame: tailBytes <= UInt64(FrameHeader.byteCount),
-                fitsInFlight: !synchronisesEachFrame || tailBytes <= largestFrame))
+                fitsInFlight: !syncsEachFrame || tailBytes <= largestFrame))
         switch verdict {
         case .cleanEnd: return 0
         case .tornTail: return tailBytes

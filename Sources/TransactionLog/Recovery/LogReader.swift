@@ -44,7 +44,7 @@ struct LogReader {
         var bytes: [UInt8] = []
         let size = try systemCall { () throws(SystemError) in
             // After a sync that failed the cache shows a header that the device does not hold.
-            try file.synchronize()
+            try file.sync()
             try file.forgetCache()
             _ = try file.read(SegmentHeader.byteCount, at: 0, into: &bytes)
             return try file.size()

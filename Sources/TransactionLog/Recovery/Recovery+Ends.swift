@@ -11,7 +11,7 @@ extension Recovery {
         let copyPath = "\(self.paths.quarantine)/\(copyName)"
         try systemCall { () throws(SystemError) in
             try self.fileSystem.createDirectory(self.paths.quarantine)
-            try self.fileSystem.synchronizeDirectory(self.paths.directory)
+            try self.fileSystem.syncDirectory(self.paths.directory)
             try self.findingSpace { () throws(SystemError) in
                 do throws(SystemError) {
                     try file.copy(from: offset, bytes: bytes, to: copyPath, self.fileSystem)
@@ -21,7 +21,7 @@ extension Recovery {
                     throw error
                 }
             }
-            try self.fileSystem.synchronizeDirectory(self.paths.quarantine)
+            try self.fileSystem.syncDirectory(self.paths.quarantine)
             try file.zero(from: offset, bytes: bytes)
         }
         self.report.tornTail = .init(

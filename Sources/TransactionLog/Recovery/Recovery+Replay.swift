@@ -73,8 +73,8 @@ extension Recovery {
             var more = true
             while more {
                 var lastKey: [UInt8] = []
-                more = try reader.advance { version, operation in
-                    self.report.space.count(version, operation, replacing: apply(version, operation))
+                more = try reader.advance { revision, operation in
+                    self.report.space.count(revision, operation, replacing: apply(revision, operation))
                     self.report.snapshotEntries += 1
                     unsafe lastKey = Array(operation.key)
                 }
@@ -122,7 +122,7 @@ extension Recovery {
             if isLast {
                 // If a sync of the process before has failed, the cache shows frames that the device does not hold,
                 // and this sync does not write them: read what is there.
-                try file.synchronize()
+                try file.sync()
                 try file.forgetCache()
             }
             return file

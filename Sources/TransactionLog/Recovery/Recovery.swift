@@ -36,7 +36,7 @@ struct Recovery {
         let began = monotonicNanoseconds()
         defer { self.report.durationNanoseconds = monotonicNanoseconds() - began }
         // What a crashed process renamed or wrote is made durable before any decision rests on it.
-        try systemCall { () throws(SystemError) in try self.fileSystem.synchronizeDirectory(self.paths.directory) }
+        try systemCall { () throws(SystemError) in try self.fileSystem.syncDirectory(self.paths.directory) }
         var folder = try self.survey()
         self.report.unknownFiles = folder.unknown
         let manifest = try self.reader.manifest(folder)

@@ -62,7 +62,7 @@ struct SegmentReader {
     }
 
     /// Offset after the last byte that is not zero at or after `offset`, and whether an intact frame after `offset`
-    /// says that the segment had been synchronised past it.
+    /// says that the segment had been synced past it.
     mutating func inspectTail(
         from offset: UInt64
     ) throws(SystemError) -> (end: UInt64, laterFrameProvesDurable: Bool) {

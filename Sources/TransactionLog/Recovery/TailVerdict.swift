@@ -2,13 +2,13 @@
 package struct TailEvidence: Equatable, Sendable {
     /// Everything from there to the end of the file is zero, or there is nothing.
     package var restIsZero: Bool
-    /// A later frame is intact and says that the segment had been synchronised past this place.
+    /// A later frame is intact and says that the segment had been synced past this place.
     package var laterFrameProvesDurable: Bool
     /// The last good frame is a clean shutdown: nothing but the next start's heartbeat can have followed it.
     package var afterCleanShutdown: Bool
     /// What follows is no longer than one frame without transactions.
     package var fitsControlFrame: Bool
-    /// What follows is no longer than what can have been in flight: one frame if every commit was synchronised.
+    /// What follows is no longer than what can have been in flight: one frame if every commit was synced.
     package var fitsInFlight: Bool
 
     package init(

@@ -4,7 +4,7 @@ import Glibc
 ///
 /// The steps, with what a crash after each leaves:
 ///
-/// 1. The files that will change are copied aside and synchronised: copies, and the folder as it was.
+/// 1. The files that will change are copied aside and synced: copies, and the folder as it was.
 /// 2. What is good of a damaged part of the snapshot is written into a new part: a part that no manifest lists.
 /// 3. The last segment that stays is zeroed from the damage on; if none stays, an empty one is made in its place.
 /// 4. The manifest is replaced: it lists what stays. From here on a start accepts the folder.
@@ -35,7 +35,7 @@ package struct LogRepair {
                 copies.append("\(aside)/\(name)")
                 try file.copy(from: 0, bytes: try file.size(), to: "\(aside)/\(name)", self.fileSystem)
             }
-            try self.fileSystem.synchronizeDirectory(aside)
+            try self.fileSystem.syncDirectory(aside)
         } catch {
             // A file that was there before is none of ours.
             for path in copies where error.code != EEXIST || path != error.path {
@@ -91,7 +91,7 @@ package struct LogRepair {
             .map { self.paths.part($0.name) }
         try systemCall { () throws(SystemError) in
             for path in removed { try self.fileSystem.remove(path) }
-            try self.fileSystem.synchronizeDirectory(self.paths.directory)
+            try self.fileSystem.syncDirectory(self.paths.directory)
         }
     }
 
@@ -122,9 +122,9 @@ package struct LogRepair {
             var more = true
             while more {
                 do throws(LogError) {
-                    more = try source.advance { version, operation in
+                    more = try source.advance { revision, operation in
                         target.add(
-                            unsafe LiveRecord(version: version, key: operation.key, value: operation.value))
+                            unsafe LiveRecord(revision: revision, key: operation.key, value: operation.value))
                     }
                 } catch {
                     if case .system = error { throw error }

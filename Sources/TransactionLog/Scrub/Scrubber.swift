@@ -32,7 +32,7 @@ final class Scrubber: Sendable {
     }
 
     func start() throws(ThreadError) {
-        let thread = try DedicatedThread.start(name: "log-scrub") { [self] in self.loop() }
+        let thread = try DedicatedThread.start(name: "kv-scrub") { [self] in self.loop() }
         self.thread.withLock { $0 = thread }
     }
 

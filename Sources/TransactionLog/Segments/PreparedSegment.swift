@@ -24,7 +24,7 @@ struct PreparedSegment: Sendable {
             at: aside, in: paths.directory, sizeBytes: sizeBytes, fileSystem: fileSystem, isCancelled: isCancelled)
         do {
             try fileSystem.rename(aside, to: paths.segment(name))
-            try fileSystem.synchronizeDirectory(paths.directory)
+            try fileSystem.syncDirectory(paths.directory)
         } catch {
             file.close()
             // One of the two is there, or neither; a start removes what stays.
@@ -64,10 +64,10 @@ struct PreparedSegment: Sendable {
                 }
                 offset += count
                 // In small pieces, as a sync of the log that runs meanwhile waits for what is being written here.
-                if offset < sizeBytes { try file.synchronizeData() }
+                if offset < sizeBytes { try file.syncData() }
                 if isCancelled() { throw SystemError.cancelled(path) }
             }
-            try file.synchronize()
+            try file.sync()
             return file
         } catch {
             // Gives the space back; what stays behind if that fails too is removed at the next start.

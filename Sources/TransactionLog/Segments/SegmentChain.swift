@@ -5,8 +5,8 @@ import Glibc
 ///
 /// Moving on to the next segment, with what a crash after each step leaves:
 ///
-/// 1. The seal goes into the old segment, which is synchronised: a sealed last segment; the start goes on with 2.
-/// 2. The header goes into a prepared file, which is synchronised. From here on it is a segment, whether the manifest
+/// 1. The seal goes into the old segment, which is synced: a sealed last segment; the start goes on with 2.
+/// 2. The header goes into a prepared file, which is synced. From here on it is a segment, whether the manifest
 ///    lists it or not: the next in sequence, which names the old one as its predecessor. Before, it is a prepared file.
 /// 3. The manifest is replaced. If there is no space for that, or no descriptor, appends go on, as after a crash the
 ///    start would go on from 2; but the next move waits until it is made up for.
@@ -89,7 +89,7 @@ struct SegmentChain {
         self.offset = UInt64(SegmentHeader.byteCount)
         self.durableLength = self.offset
         try self.file.writeAll(self.header.encoded(), at: 0)
-        try self.file.synchronizeData()
+        try self.file.syncData()
         if writesManifest { try self.writeManifest() }
     }
 
@@ -113,7 +113,7 @@ struct SegmentChain {
         self.fileBytes = try file.size()
     }
 
-    /// Writes a frame behind the last one with one call. Nothing of it counts before ``synchronize()`` returned.
+    /// Writes a frame behind the last one with one call. Nothing of it counts before ``sync()`` returned.
     @discardableResult
     mutating func append(_ frame: inout FrameBuilder, kind: FrameHeader.Kind) throws(SystemError) -> UInt32 {
         let checksum = frame.finish(
@@ -132,16 +132,16 @@ struct SegmentChain {
         return checksum
     }
 
-    mutating func synchronize() throws(SystemError) {
+    mutating func sync() throws(SystemError) {
         self.isInDoubt = true
-        try self.file.synchronizeData()
+        try self.file.syncData()
         self.isInDoubt = false
         self.durableLength = self.offset
     }
 
     /// After an ``append(_:kind:)`` or its sync has failed for lack of space: puts zeros where the frame was to be, with a
     /// sync that succeeds, so that it is known that nothing of it will ever be read, and the log can go on.
-    /// - Parameter start: where the frame began. Everything before must have been synchronised: else the sync that has
+    /// - Parameter start: where the frame began. Everything before must have been synced: else the sync that has
     ///   failed may have lost it.
     /// - Returns: whether that was done; else ``isInDoubt``.
     mutating func takeBack(_ error: SystemError, from start: UInt64) -> Bool {
@@ -179,7 +179,7 @@ struct SegmentChain {
         let start = self.offset
         do {
             let checksum = try self.append(&seal, kind: .seal)
-            try self.synchronize()
+            try self.sync()
             self.sealChecksum = checksum
         } catch {
             _ = self.takeBack(error, from: start)
@@ -202,7 +202,7 @@ struct SegmentChain {
             createdNanoseconds: wallClockNanoseconds(), predecessor: old.asPredecessor, preparedBytes: fileBytes)
         self.failPoint?("rotation:2")
         try prepared.file.writeAll(header.encoded(), at: 0)
-        try prepared.file.synchronizeData()
+        try prepared.file.syncData()
         try self.giveBackEnd()
         self.file.close()
         self.file = prepared.file
@@ -265,7 +265,7 @@ struct SegmentChain {
         }
     }
 
-    /// Notes where the log ends, all of it synchronised, so that the next start can tell whether it still does.
+    /// Notes where the log ends, all of it synced, so that the next start can tell whether it still does.
     mutating func recordCleanEnd(lastRevision: UInt64) throws(SystemError) {
         self.manifest.closed = .init(lastRevision: lastRevision, lengthBytes: self.offset)
         try self.writeManifest()

@@ -1,12 +1,12 @@
 /// One key with its value, as a view into the store's memory. Valid only during the call it is given to.
 @safe package struct LiveRecord {
     /// The revision that set the value.
-    package let version: UInt64
+    package let revision: UInt64
     package let key: UnsafeRawBufferPointer
     package let value: UnsafeRawBufferPointer
 
-    package init(version: UInt64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
-        self.version = version
+    package init(revision: UInt64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+        self.revision = revision
         unsafe self.key = key
         unsafe self.value = value
     }

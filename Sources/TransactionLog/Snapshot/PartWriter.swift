@@ -1,9 +1,9 @@
 /// Writes one part of a snapshot: a header like a segment's, frames of entries in the order of their keys, and an end.
 ///
-/// The part is written aside and gets its name only after all of it has been synchronised and read back. Confined to
+/// The part is written aside and gets its name only after all of it has been synced and read back. Confined to
 /// the compactor's thread.
 struct PartWriter {
-    /// Bytes after which what was written is synchronised: in small pieces, as a sync of the log that runs meanwhile
+    /// Bytes after which what was written is synced: in small pieces, as a sync of the log that runs meanwhile
     /// waits for what is being written here.
     private static let syncBytes: UInt64 = 1 << 20
 
@@ -16,7 +16,7 @@ struct PartWriter {
     private let file: any File
     private var frame = FrameBuilder()
     private(set) var offset = UInt64(SegmentHeader.byteCount)
-    private var synchronized: UInt64 = 0
+    private var synced: UInt64 = 0
     private(set) var entries: UInt64 = 0
     private(set) var lastKey: [UInt8] = []
     private var isNamed = false
@@ -45,7 +45,7 @@ struct PartWriter {
     var pendingBytes: Int { self.frame.payloadBytes }
 
     mutating func add(_ record: LiveRecord) {
-        unsafe self.frame.entry(version: record.version, key: record.key, value: record.value)
+        unsafe self.frame.entry(revision: record.revision, key: record.key, value: record.value)
         unsafe self.lastKey = Array(record.key)
     }
 
@@ -53,9 +53,9 @@ struct PartWriter {
     mutating func writeFrame() throws(SystemError) {
         if self.frame.isEmpty { return }
         try self.write(.entries)
-        if self.offset - self.synchronized >= Self.syncBytes {
-            try self.file.synchronizeData()
-            self.synchronized = self.offset
+        if self.offset - self.synced >= Self.syncBytes {
+            try self.file.syncData()
+            self.synced = self.offset
         }
     }
 
@@ -74,14 +74,14 @@ struct PartWriter {
             committedNanoseconds: wallClockNanoseconds())
     }
 
-    /// Ends the part, synchronises it, reads it back and gives it its name.
+    /// Ends the part, syncs it, reads it back and gives it its name.
     mutating func finish() throws(LogError) -> Manifest.Part {
         let endChecksum = try systemCall { () throws(SystemError) in
             try self.writeFrame()
             let checksum = self.finishFrame(.partEnd)
             try self.file.writeAll(self.frame.bytes, at: self.offset)
             self.offset += UInt64(self.frame.bytes.count)
-            try self.file.synchronize()
+            try self.file.sync()
             // What the device holds is what is read back.
             try self.file.forgetCache()
             return checksum
@@ -93,7 +93,7 @@ struct PartWriter {
         try systemCall { () throws(SystemError) in
             try self.fileSystem.rename(self.paths.unfinished(self.name), to: self.paths.part(self.name))
             self.isNamed = true
-            try self.fileSystem.synchronizeDirectory(self.paths.directory)
+            try self.fileSystem.syncDirectory(self.paths.directory)
         }
         self.file.close()
         return part

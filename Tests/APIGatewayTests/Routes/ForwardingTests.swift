@@ -10,7 +10,7 @@ import Testing
         try await withGateway(upstream: upstream) { gateway in
             let answer = await gateway.set(key: Array("a b".utf8), value: [0, 255, 10, 13])
             #expect(answer.status == 200)
-            #expect(answer.text == #"{"status":"ok","message":"value set via api-gateway","version":7}"# + "\n")
+            #expect(answer.text == #"{"status":"ok","message":"value set via api-gateway","revision":7}"# + "\n")
             #expect(answer.headers["ETag"] == "\"7\"")
             #expect(answer.attempts == 1)
             #expect(try #require(answer.stage("upstream_ms")) > 0)
@@ -44,14 +44,14 @@ import Testing
 
     @Test func `a get, and answers as the client wants it`() async throws {
         let upstream = FakeUpstream { request in
-            FakeAnswer.value(request.key == [UInt8(ascii: "b")] ? [0, 255] : Array("text".utf8), version: 5)
+            FakeAnswer.value(request.key == [UInt8(ascii: "b")] ? [0, 255] : Array("text".utf8), revision: 5)
         }
         try await withGateway(upstream: upstream) { gateway in
             let json = await gateway.get("t")
-            #expect(json.text == #"{"status":"ok","value":"text","version":5}"# + "\n")
+            #expect(json.text == #"{"status":"ok","value":"text","revision":5}"# + "\n")
             #expect(json.headers["ETag"] == "\"5\"")
             let base64 = await gateway.get("b")
-            #expect(base64.text == #"{"status":"ok","value_b64":"AP8=","encoding":"base64","version":5}"# + "\n")
+            #expect(base64.text == #"{"status":"ok","value_b64":"AP8=","encoding":"base64","revision":5}"# + "\n")
             let raw = await gateway.get("b", headers: [("Accept", "application/octet-stream")])
             #expect(raw.body == [0, 255])
             #expect(raw.contentType == "application/octet-stream")
@@ -69,7 +69,7 @@ import Testing
         try await withGateway(upstream: upstream) { gateway in
             #expect(
                 await gateway.delete("there").text
-                    == #"{"status":"ok","message":"key deleted via api-gateway","deleted":true,"version":9}"# + "\n"
+                    == #"{"status":"ok","message":"key deleted via api-gateway","deleted":true,"revision":9}"# + "\n"
             )
             #expect(
                 await gateway.delete("absent").text
@@ -87,7 +87,7 @@ import Testing
                 stored.withLock { $0[key] = request.body }
                 return FakeAnswer.stored(1)
             }
-            return stored.withLock { $0[key] }.map { FakeAnswer.value($0, version: 1) } ?? FakeAnswer.missing
+            return stored.withLock { $0[key] }.map { FakeAnswer.value($0, revision: 1) } ?? FakeAnswer.missing
         }
         let seed = UInt64.random(in: 0 ... .max)
         var random = SeededGenerator(seed: seed)
@@ -120,7 +120,7 @@ import Testing
                 stored.withLock { $0 = request.body }
                 return FakeAnswer.stored(1)
             }
-            return FakeAnswer.value(stored.withLock { $0 }, version: 1)
+            return FakeAnswer.value(stored.withLock { $0 }, revision: 1)
         }
         try await withGateway(upstream: upstream) { gateway in
             let value = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 7) }
@@ -156,7 +156,7 @@ import Testing
     @Test func `the wish for timings, and adds its own to those of kv-service`() async throws {
         let upstream = FakeUpstream { _ in
             FakeAnswer.json(
-                #"{"status":"ok","message":"value set","version":1}"#,
+                #"{"status":"ok","message":"value set","revision":1}"#,
                 fields: "Server-Timing: queue;dur=0.1, fsync;dur=1.5\r\n"
             )
         }
@@ -164,7 +164,7 @@ import Testing
             let answer = await gateway.set("k", "v", headers: [("X-Request-Timing", "1")])
             let timing = try #require(answer.headers["Server-Timing"])
             #expect(timing.hasPrefix("queue;dur=0.1, fsync;dur=1.5, upstream;dur="))
-            #expect(timing.contains(", gateway;dur="))
+            #expect(timing.contains(", overhead;dur="))
             #expect(upstream.requests.first?.fields["x-request-timing"] == "1")
             #expect(await gateway.set("k", "v").headers["Server-Timing"] == nil)
         }
@@ -179,7 +179,7 @@ import Testing
             ]
         }
         try await withGateway(upstream: upstream) { gateway in
-            #expect(await gateway.get("k").text == #"{"status":"ok","value":"abc","version":3}"# + "\n")
+            #expect(await gateway.get("k").text == #"{"status":"ok","value":"abc","revision":3}"# + "\n")
             #expect(await gateway.get("k").status == 200)
             #expect(upstream.connections == 1)
         }

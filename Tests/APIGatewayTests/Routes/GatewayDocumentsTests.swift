@@ -52,7 +52,7 @@ import Testing
     @Test func `counts requests by operation and status, attempts and connections`() async throws {
         let upstream = FakeUpstream { request in
             switch request.method {
-            case "GET" where request.key == [1]: request.connection == 1 ? [.close] : FakeAnswer.value([1], version: 1)
+            case "GET" where request.key == [1]: request.connection == 1 ? [.close] : FakeAnswer.value([1], revision: 1)
             case "GET": FakeAnswer.missing
             default: FakeAnswer.stored(1)
             }
@@ -84,7 +84,7 @@ import Testing
 
     @Test func `says in /admin what kv-service does`() async throws {
         let upstream = FakeUpstream { request in
-            request.method == "GET" ? FakeAnswer.value([1], version: 1) : [.text("nonsense\r\n\r\n")]
+            request.method == "GET" ? FakeAnswer.value([1], revision: 1) : [.text("nonsense\r\n\r\n")]
         }
         try await withGateway(breakerFailures: 1, upstream: upstream) { gateway in
             let before = self.document(gateway.monitor)

@@ -113,14 +113,14 @@ import Testing
     @Test func `that is larger than the gateway passes on fails that key alone, and names the limit`() async throws {
         let upstream = FakeUpstream { request in
             switch request.key {
-            case [1]: FakeAnswer.value([UInt8](repeating: 0, count: 70_000), version: 1)
+            case [1]: FakeAnswer.value([UInt8](repeating: 0, count: 70_000), revision: 1)
             case [2]:
                 [
                     .text(
                         "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nETag: \"1\"\r\n"
                             + "Content-Length: 99999999999\r\n\r\n")
                 ]
-            default: FakeAnswer.value([UInt8](repeating: 0, count: 65_536), version: 1)
+            default: FakeAnswer.value([UInt8](repeating: 0, count: 65_536), revision: 1)
             }
         }
         try await withGateway(breakerFailures: 1, upstream: upstream) { gateway in
@@ -164,14 +164,14 @@ import Testing
         ("no JSON", FakeAnswer.json("{")),
         ("nothing", FakeAnswer.json("")),
         ("an array", FakeAnswer.json("[]")),
-        ("no version", FakeAnswer.json(#"{"status":"ok","message":"value set"}"#)),
-        ("a version as text", FakeAnswer.json(#"{"status":"ok","version":"7"}"#)),
-        ("a negative version", FakeAnswer.json(#"{"status":"ok","version":-7}"#)),
-        ("a broken version", FakeAnswer.json(#"{"status":"ok","version":7.5}"#)),
-        ("two versions", FakeAnswer.json(#"{"status":"ok","version":7}"#, fields: "ETag: \"8\"\r\n")),
-        ("another status", FakeAnswer.json(#"{"status":"error","version":7}"#)),
-        ("another type", FakeAnswer.answer("200 OK", type: "text/plain", Array(#"{"status":"ok","version":7}"#.utf8))),
-        ("no type", [.text("HTTP/1.1 200 OK\r\nContent-Length: 27\r\n\r\n{\"status\":\"ok\",\"version\":7}")]),
+        ("no revision", FakeAnswer.json(#"{"status":"ok","message":"value set"}"#)),
+        ("a revision as text", FakeAnswer.json(#"{"status":"ok","revision":"7"}"#)),
+        ("a negative revision", FakeAnswer.json(#"{"status":"ok","revision":-7}"#)),
+        ("a broken revision", FakeAnswer.json(#"{"status":"ok","revision":7.5}"#)),
+        ("two revisions", FakeAnswer.json(#"{"status":"ok","revision":7}"#, fields: "ETag: \"8\"\r\n")),
+        ("another status", FakeAnswer.json(#"{"status":"error","revision":7}"#)),
+        ("another type", FakeAnswer.answer("200 OK", type: "text/plain", Array(#"{"status":"ok","revision":7}"#.utf8))),
+        ("no type", [.text("HTTP/1.1 200 OK\r\nContent-Length: 28\r\n\r\n{\"status\":\"ok\",\"revision\":7}")]),
         ("no length", [.text("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{}"), .close]),
         ("two lengths", [.text("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}")]),
         ("a broken chunk", [.text("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")]),
@@ -184,8 +184,8 @@ import Testing
             ]
         ),
         ("a long field", [.text("HTTP/1.1 200 OK\r\nX: \(String(repeating: "x", count: 20000))\r\n\r\n")]),
-        ("another request's", FakeAnswer.json(#"{"status":"ok","version":7}"#, fields: "X-Request-Id: other\r\n")),
-        ("created", FakeAnswer.json(#"{"status":"ok","version":7}"#, status: "201 Created")),
+        ("another request's", FakeAnswer.json(#"{"status":"ok","revision":7}"#, fields: "X-Request-Id: other\r\n")),
+        ("created", FakeAnswer.json(#"{"status":"ok","revision":7}"#, status: "201 Created")),
         ("no content", [.text("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n")]),
         ("elsewhere", [.text("HTTP/1.1 301 Moved\r\nLocation: http://x/\r\nContent-Length: 0\r\n\r\n")]),
         ("an upgrade", [.text("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nContent-Length: 0\r\n\r\n")]),
@@ -216,7 +216,7 @@ import Testing
         }
     }
 
-    @Test func `of a value needs its type and its version`() async throws {
+    @Test func `of a value needs its type and its revision`() async throws {
         let wrong: [[FakeStep]] = [
             FakeAnswer.answer("200 OK", type: "application/octet-stream", [1]),
             FakeAnswer.answer("200 OK", type: "application/json", [1], fields: "ETag: \"1\"\r\n"),
@@ -231,7 +231,7 @@ import Testing
 
     @Test func `with more behind it is taken, and its connection is not used again`() async throws {
         let upstream = FakeUpstream { request in
-            guard request.connection == 1 else { return FakeAnswer.value([2], version: 2) }
+            guard request.connection == 1 else { return FakeAnswer.value([2], revision: 2) }
             return [
                 .text(
                     "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nETag: \"1\"\r\nContent-Length: 1\r\n\r\n1HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -239,7 +239,7 @@ import Testing
             ]
         }
         try await withGateway(upstream: upstream) { gateway in
-            #expect(await gateway.get("k").text == #"{"status":"ok","value":"1","version":1}"# + "\n")
+            #expect(await gateway.get("k").text == #"{"status":"ok","value":"1","revision":1}"# + "\n")
             let second = await gateway.get("k", headers: [("Accept", "application/octet-stream")])
             #expect(second.body == [2])
             #expect(upstream.connections == 2)
@@ -249,7 +249,7 @@ import Testing
     @Test func `that closes the connection is taken, and the next request opens another`() async throws {
         let upstream = FakeUpstream { _ in
             FakeAnswer.json(
-                #"{"status":"ok","message":"value set","version":1}"#,
+                #"{"status":"ok","message":"value set","revision":1}"#,
                 fields: "Connection: close\r\n"
             ) + [.close]
         }

@@ -114,7 +114,7 @@ import Testing
         end: FakeStep
     ) async throws {
         let upstream = FakeUpstream { request in
-            request.number == 1 ? FakeAnswer.value([1], version: 1) : [end]
+            request.number == 1 ? FakeAnswer.value([1], revision: 1) : [end]
         }
         try await withGateway(upstream: upstream) { gateway in
             #expect(await gateway.get("k").status == 200)
@@ -165,7 +165,7 @@ import Testing
                     .text("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 9\r\n\r\n12"),
                     end,
                 ]
-                : FakeAnswer.value([1], version: 1)
+                : FakeAnswer.value([1], revision: 1)
         }
         try await withGateway(upstream: upstream) { gateway in
             let read = await gateway.get("k")
@@ -250,7 +250,7 @@ import Testing
         var limits = UpstreamLimits()
         limits.pool.maxConnections = 2
         let upstream = FakeUpstream { request in
-            [.wait(milliseconds: 2)] + FakeAnswer.value(request.key ?? [], version: 1)
+            [.wait(milliseconds: 2)] + FakeAnswer.value(request.key ?? [], revision: 1)
         }
         try await withGateway(limits: limits, upstream: upstream) { gateway in
             let right = await withTaskGroup(of: Bool.self) { group in
@@ -357,9 +357,9 @@ import Testing
             async let second = gateway.set("2", "v")
             try await gateway.wait { $0.waiting == 1 }
             try await gateway.shutDownPool()
-            #expect(await second.code == "shutting_down")
+            #expect(await second.code == "stopping")
             #expect(await second.applied == "no")
-            #expect(await gateway.set("3", "v").code == "shutting_down")
+            #expect(await gateway.set("3", "v").code == "stopping")
             gate.open()
             #expect(await first.status == 200)
             try await gateway.wait { $0.active == 0 && $0.idle == 0 }

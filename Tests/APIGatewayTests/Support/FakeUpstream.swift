@@ -246,18 +246,18 @@ enum FakeAnswer {
         self.answer(status, type: "application/problem+json", Array(body.utf8), fields: fields)
     }
 
-    static func value(_ bytes: [UInt8], version: UInt64) -> [FakeStep] {
-        self.answer("200 OK", type: "application/octet-stream", bytes, fields: "ETag: \"\(version)\"\r\n")
+    static func value(_ bytes: [UInt8], revision: UInt64) -> [FakeStep] {
+        self.answer("200 OK", type: "application/octet-stream", bytes, fields: "ETag: \"\(revision)\"\r\n")
     }
 
-    static func stored(_ version: UInt64) -> [FakeStep] {
+    static func stored(_ revision: UInt64) -> [FakeStep] {
         self.json(
-            #"{"status":"ok","message":"value set","version":\#(version)}"#,
-            fields: "ETag: \"\(version)\"\r\n"
+            #"{"status":"ok","message":"value set","revision":\#(revision)}"#,
+            fields: "ETag: \"\(revision)\"\r\n"
         )
     }
 
-    static let deleted = Self.json(#"{"status":"ok","message":"key deleted","deleted":true,"version":9}"#)
+    static let deleted = Self.json(#"{"status":"ok","message":"key deleted","deleted":true,"revision":9}"#)
 
     static let missing = Self.problem(
         "404 Not Found",

@@ -31,7 +31,7 @@ import Testing
         (.protocolError("x"), false, false),
         (.poolExhausted, false, false),
         (.circuitOpen(retryAfterSeconds: 1), false, false),
-        (.shuttingDown, false, false),
+        (.stopping, false, false),
     ])
     func `is tried again only where nothing can be applied twice`(failure: UpstreamFailure, read: Bool, write: Bool) {
         #expect((self.delay(failure, isWrite: false) != nil) == read)

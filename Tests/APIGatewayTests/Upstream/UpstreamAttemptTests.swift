@@ -15,7 +15,7 @@ extension ChildSpan {
     }
 
     @Test func `has a span of its own for each attempt, and kv-service is told of that one`() async throws {
-        let upstream = FakeUpstream { request in request.connection == 1 ? [.close] : FakeAnswer.value([1], version: 1)
+        let upstream = FakeUpstream { request in request.connection == 1 ? [.close] : FakeAnswer.value([1], revision: 1)
         }
         try await withGateway(upstream: upstream) { gateway in
             let answer = await gateway.get("k")
@@ -34,7 +34,7 @@ extension ChildSpan {
     }
 
     @Test func `shows the wait for a connection apart from the attempt`() async throws {
-        let upstream = FakeUpstream { _ in FakeAnswer.value([1], version: 1) }
+        let upstream = FakeUpstream { _ in FakeAnswer.value([1], revision: 1) }
         try await withGateway(upstream: upstream) { gateway in
             let first = await gateway.get("k")
             #expect(first.spans.map { "\($0.name)" } == ["wait_for_connection", "GET /kv/get"])

@@ -115,16 +115,16 @@ import Testing
     }
 
     @Test(arguments: ["", "3", "\"\"", "\"x\"", "W/\"3\"", "\"03\"", "\"-1\"", "\"18446744073709551616\""])
-    func `refuses an entity tag that is no version`(tag: String) {
+    func `refuses an entity tag that is no revision`(tag: String) {
         var machine = self.busy()
         let action = machine.received(self.head([("Content-Length", "0"), ("ETag", tag)]))
-        #expect(self.failure(action) == .protocolError("an ETag that is not a version"))
+        #expect(self.failure(action) == .protocolError("an ETag that is not a revision"))
     }
 
     @Test(arguments: [("\"0\"", 0), ("\"7\"", 7), ("\"18446744073709551615\"", .max)] as [(String, UInt64)])
-    func `reads the version from the entity tag`(tag: String, version: UInt64) throws {
+    func `reads the revision from the entity tag`(tag: String, revision: UInt64) throws {
         guard case .head(let head) = self.head([("etag", tag)]) else { return }
-        #expect(try UpstreamResponse.Head(head).version == version)
+        #expect(try UpstreamResponse.Head(head).revision == revision)
     }
 
     @Test func `reads the fields that the gateway needs, whatever their case`() throws {
@@ -142,7 +142,7 @@ import Testing
         #expect(head.serverTiming == "queue;dur=1, fsync;dur=2")
         #expect(head.requestID == "r")
         #expect(head.isKeepAlive)
-        #expect(head.version == nil)
+        #expect(head.revision == nil)
     }
 
     @Test func `tells what its end means`() {

@@ -9,7 +9,7 @@ import Testing
 @Suite struct `What the gateway says of a failure on the way to kv-service` {
     static let failures: [UpstreamFailure] = [
         .poolExhausted, .connect("refused"), .circuitOpen(retryAfterSeconds: 1), .timeout(sent: true),
-        .timeout(sent: false), .reset(sent: true), .reset(sent: false), .protocolError("x"), .shuttingDown,
+        .timeout(sent: false), .reset(sent: true), .reset(sent: false), .protocolError("x"), .stopping,
     ]
 
     @Test func `is declared, so that its series begin at 0`() throws {

@@ -165,13 +165,13 @@ extension UpstreamExchange {
 @Suite struct `The timings of a request` {
     @Test(
         arguments: [
-            (nil, 1_234_567, 0, "upstream;dur=1.235, gateway;dur=0.000"),
-            ("", 0, 999_499, "upstream;dur=0.000, gateway;dur=0.999"),
-            ("fsync;dur=2", 10_000_000, 50_000, "fsync;dur=2, upstream;dur=10.000, gateway;dur=0.050"),
+            (nil, 1_234_567, 0, "upstream;dur=1.235, overhead;dur=0.000"),
+            ("", 0, 999_499, "upstream;dur=0.000, overhead;dur=0.999"),
+            ("fsync;dur=2", 10_000_000, 50_000, "fsync;dur=2, upstream;dur=10.000, overhead;dur=0.050"),
         ] as [(String?, UInt64, UInt64, String)])
     func `are milliseconds with three decimals`(entries: String?, upstream: UInt64, gateway: UInt64, text: String) {
         #expect(
-            ServerTiming.text(upstreamEntries: entries, upstreamNanoseconds: upstream, gatewayNanoseconds: gateway)
+            ServerTiming.text(upstreamEntries: entries, upstreamNanoseconds: upstream, overheadNanoseconds: gateway)
                 == text
         )
     }

@@ -12,7 +12,7 @@ import Testing
 
     private static let always = #""fsync_policy":"always","warning":null"#
     private static let check = #"{"name":"log_writable","status":"ok","message":null}"#
-    private static let spaceless = #"{"name":"log_space","status":"warning","message":"ENOSPC"}"#
+    private static let spaceless = #"{"name":"disk_space","status":"warning","message":"ENOSPC"}"#
     private static let unwritable = #"{"name":"log_writable","status":"failing","message":"EIO"}"#
 
     static let cases = [
@@ -28,7 +28,7 @@ import Testing
             ],
             level: .warning, text: "draining"),
         Case(changes: [(#""state":"ready""#, #""state":"stopping""#)], level: .warning, text: "stopping"),
-        Case(changes: [(#""state":"ok""#, #""state":"no_space""#)], level: .critical, text: "no space"),
+        Case(changes: [(#""state":"ok""#, #""state":"disk_full""#)], level: .critical, text: "disk full"),
         Case(
             changes: [
                 (#""state":"ready""#, #""state":"failed""#), (#""state":"ok""#, #""state":"failed""#),
@@ -44,9 +44,9 @@ import Testing
             level: .warning, text: "memory 85% used"),
         Case(changes: [(Self.check, Self.unwritable)], level: .critical, text: "log not writable"),
         Case(
-            changes: [(#""state":"ok""#, #""state":"no_space""#), (Self.check, "\(Self.check),\(Self.spaceless)")],
-            level: .critical, text: "no space"),
-        Case(changes: [(Self.check, "\(Self.check),\(Self.spaceless)")], level: .critical, text: "no space"),
+            changes: [(#""state":"ok""#, #""state":"disk_full""#), (Self.check, "\(Self.check),\(Self.spaceless)")],
+            level: .critical, text: "disk full"),
+        Case(changes: [(Self.check, "\(Self.check),\(Self.spaceless)")], level: .critical, text: "disk full"),
         Case(
             changes: [(Self.check, #"{"name":"slow_clock","status":"warning","message":"late"}"#)], level: .warning,
             text: "slow_clock fails"),
@@ -94,30 +94,30 @@ import Testing
         var dashboard = Scenario.incident([
             (#""drain":{"enabled":false}"#, #""drain":{"enabled":true}"#),
             (Self.always, #""fsync_policy":"never","warning":"w""#),
-            (#""state":"ok""#, #""state":"no_space""#),
+            (#""state":"ok""#, #""state":"disk_full""#),
         ])
         let gateway = FakeAdmin.gateway(31).replacing(#""status":"ok""#, with: #""status":"failing""#)
         dashboard.apply(Scenario.poll(1, at: dashboard.now, [:], admin: gateway))
         #expect(
             dashboard.conditions.map { "\($0.service) \($0.condition.text)" } == [
-                "kv no space", "gw upstream not ready", "kv draining", "kv sync never",
+                "kv disk full", "gw upstream not ready", "kv draining", "kv sync never",
             ])
         func first(_ columns: Int) -> String {
             Renderer.screen(dashboard, ViewState(), columns: columns, rows: 24, Capabilities()).lines[0]
         }
-        #expect(first(80).contains(" 4 alarms: kv no space  "), "\(first(80))")
+        #expect(first(80).contains(" 4 alarms: kv disk full  "), "\(first(80))")
         #expect(
-            first(120).contains(" 4 alarms: kv no space, gw upstream not ready, kv draining"),
+            first(120).contains(" 4 alarms: kv disk full, gw upstream not ready, kv draining"),
             "\(first(120))")
     }
 
     @Test func `two of one service stand together at 80 columns`() {
         let dashboard = Scenario.incident([
             (#""read_only":{"enabled":false}"#, #""read_only":{"enabled":true}"#),
-            (#""state":"ok""#, #""state":"no_space""#),
+            (#""state":"ok""#, #""state":"disk_full""#),
         ])
         let line = Renderer.screen(dashboard, ViewState(), columns: 80, rows: 24, Capabilities()).lines[0]
-        #expect(line.contains(" 2 alarms: kv no space, read-only  ") && line.hasSuffix(Self.clock), "\(line)")
+        #expect(line.contains(" 2 alarms: kv disk full, read-only  ") && line.hasSuffix(Self.clock), "\(line)")
     }
 
     @Test func `an upstream that is drained is told, and probes that are answered 503 are no alarm`() {

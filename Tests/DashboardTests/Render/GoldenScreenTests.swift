@@ -88,7 +88,7 @@ import Testing
         let dashboard = Scenario.incident([
             (#""state":"ready""#, #""state":"read_only""#),
             (#""read_only":{"enabled":false}"#, #""read_only":{"enabled":true}"#),
-            (#""state":"ok""#, #""state":"no_space""#),
+            (#""state":"ok""#, #""state":"disk_full""#),
             (#""last_error":null"#, #""last_error":"no space left on device""#),
             (#""state":"idle""#, #""state":"backing_off""#),
             (

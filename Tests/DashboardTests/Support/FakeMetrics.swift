@@ -68,7 +68,7 @@ struct FakeMetrics {
         total += buckets[self.bounds.count]
         let suffix = labels.map { "{\($0)}" } ?? ""
         lines.append("\(name)_bucket{\(prefix)le=\"+Inf\"} \(total)")
-        lines.append("\(name)_sum\(suffix) \(Double(total) * (name == "kv_log_batch_records" ? 7.3 : 0.001))")
+        lines.append("\(name)_sum\(suffix) \(Double(total) * (name == "kv_log_batch_transactions" ? 7.3 : 0.001))")
         lines.append("\(name)_count\(suffix) \(total)")
         return lines
     }

@@ -103,7 +103,7 @@ enum Incident {
                 ("kv_log_size_bytes", 3.42e9), ("kv_log_appends_total", Double(sets)),
             ],
             histograms: [
-                ("kv_log_batch_records", FakeMetrics.buckets(count: second * 210, median: 10)),
+                ("kv_log_batch_transactions", FakeMetrics.buckets(count: second * 210, median: 10)),
                 ("kv_log_fsync_duration_seconds", FakeMetrics.buckets(count: second * 210, median: 0.001)),
                 ("kv_log_commit_duration_seconds", FakeMetrics.buckets(count: second * 210, median: 0.001)),
                 ("kv_log_write_duration_seconds", FakeMetrics.buckets(count: second * 210, median: 5e-5)),

@@ -292,7 +292,9 @@ extension EndToEnd {
             let duration = try #require(write.number("duration_seconds"))
             #expect(try #require(stages.number("fsync")) >= 0.02)
             #expect(try #require(stages.number("fsync")) >= 0.5 * duration, "\(write.members)")
-            let sum = ["receive", "queue", "write", "fsync", "apply", "own"].reduce(0) { $0 + (stages.number($1) ?? 0) }
+            let sum = ["receive", "queue", "write", "fsync", "apply", "overhead"].reduce(0) {
+                $0 + (stages.number($1) ?? 0)
+            }
             #expect(abs(sum - duration) < 1e-6, "\(write.members)")
             #expect(write.string("request_id") == "slow-one" && write.integer("batch_writes") == 1)
 

@@ -45,14 +45,14 @@ extension EndToEnd {
             let admin = try Poll.until("all writes are durable, and a compaction has ended") { () -> JSONObject? in
                 let admin = try AdminDocuments.get(port, "/admin")
                 let log = admin.object("log")
-                let isDurable = log.members["durable_sequence"] as? Int == 41
+                let isDurable = log.members["durable_revision"] as? Int == 41
                 return isDurable && admin.object("compaction").members["runs_total"] as? Int ?? 0 > 0 ? admin : nil
             }
             let now = try #require(Self.time(admin, "now"))
             let uptime = try #require(admin.members["uptime_seconds"] as? Double)
             #expect((0...120).contains(uptime))
-            let synchronised = try #require(Self.time(admin.object("log"), "last_fsync_at"))
-            #expect((-1.0...60).contains(now - synchronised))
+            let synced = try #require(Self.time(admin.object("log"), "last_fsync_at"))
+            #expect((-1.0...60).contains(now - synced))
             let compacted = try #require(Self.time(admin.object("compaction"), "last_success_at"))
             #expect((-1.0...60).contains(now - compacted))
             #expect(try service.stop() == .exited(0))

@@ -10,7 +10,7 @@ extension EndToEnd {
 
         private struct Write: Sendable {
             let key: String
-            let version: Int
+            let revision: Int
         }
 
         @Test(.enabled(if: access("/usr/bin/strace", X_OK) == 0, "strace is not installed"))
@@ -51,9 +51,9 @@ extension EndToEnd {
                     for number in 0..<Self.writesPerWriter {
                         let key = "traced-\(writer)-\(number);"
                         guard let answer = try? client.set(Array(key.utf8), Array("v".utf8)), answer.status == 200,
-                            let version = try? answer.json.integer("version")
+                            let revision = try? answer.json.integer("revision")
                         else { return }
-                        writes.withLock { $0.append(Write(key: key, version: version)) }
+                        writes.withLock { $0.append(Write(key: key, revision: revision)) }
                     }
                 }
             }
@@ -75,12 +75,12 @@ extension EndToEnd {
                 guard let frame = frames.first(where: { $0.arguments.contains(write.key) }) else {
                     return "no pwrite holds \(write.key)"
                 }
-                let member = #"\"version\":\#(write.version)"#
+                let member = #"\"revision\":\#(write.revision)"#
                 guard
                     let send = sends.first(where: {
                         $0.arguments.contains(member + "}") || $0.arguments.contains(member + ",")
                     })
-                else { return "no answer with version \(write.version) was sent" }
+                else { return "no answer with revision \(write.revision) was sent" }
                 let covered = syncs.contains {
                     $0.descriptor == frame.descriptor && $0.entered > frame.left && $0.left < send.entered
                 }

@@ -78,7 +78,7 @@ extension EndToEnd {
         /// The check of the space, as a document has it.
         private func space(_ port: UInt16, _ path: String) throws -> JSONObject {
             try #require(
-                try AdminDocuments.get(port, path).objects("checks").first { $0.string("name") == "log_space" })
+                try AdminDocuments.get(port, path).objects("checks").first { $0.string("name") == "disk_space" })
         }
 
         /// The service is ready, as reads and deletes go on, and says what is wrong.
@@ -92,7 +92,7 @@ extension EndToEnd {
                 #expect(check.string("message")?.contains("No space left on device") == true, place)
             }
             let metrics = try HTTPConnection(port: port).request("GET", "/metrics").text
-            #expect(metrics.contains("\nkv_health_check_status{check=\"log_space\"} 0\n"), place)
+            #expect(metrics.contains("\nkv_health_check_status{check=\"disk_space\"} 0\n"), place)
             #expect(metrics.contains("\nkv_ready 1\n"), place)
         }
 

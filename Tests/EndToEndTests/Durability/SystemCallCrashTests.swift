@@ -15,7 +15,7 @@ extension EndToEnd {
             ("rename", "?rename,?renameat,?renameat2"), ("unlink", "?unlink,?unlinkat"), ("fdatasync", "fdatasync"),
             ("fsync", "fsync"), ("openat", "openat"), ("ftruncate", "ftruncate"),
         ]
-        private static let threads = ["log-writer", "log-compact", "log-prepare"]
+        private static let threads = ["kv-writer", "kv-compact", "kv-prepare"]
         /// Kills of a kind per thread, spread evenly over its calls; at each of them when there are as many.
         private static var killsPerKind: Int { Cycles.count("TXLOG_KV_SYSTEM_CALL_KILLS", else: 3) }
 

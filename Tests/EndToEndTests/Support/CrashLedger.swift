@@ -26,7 +26,7 @@ final class CrashLedger: Sendable {
         var unknownFoundApplied = 0
         var reads = 0
         var checks = 0
-        var highestVersion = 0
+        var highestRevision = 0
         var violations: [String] = []
     }
 
@@ -61,18 +61,18 @@ final class CrashLedger: Sendable {
         }
     }
 
-    /// Notes an acknowledgement. `version` is nil for the delete of an absent key, which writes nothing.
-    func acknowledge(_ key: String, _ operation: Operation, version: Int?, previous: inout Int) {
+    /// Notes an acknowledgement. `revision` is nil for the delete of an absent key, which writes nothing.
+    func acknowledge(_ key: String, _ operation: Operation, revision: Int?, previous: inout Int) {
         self.state.withLock { state in
             state.totals.acknowledged += 1
             state.records[key]?.certain = operation
             state.records[key]?.open.removeAll { $0.number <= operation.number }
-            guard let version else { return }
-            if version <= previous {
-                state.totals.violations.append("version \(version) of \(key) follows version \(previous)")
+            guard let revision else { return }
+            if revision <= previous {
+                state.totals.violations.append("revision \(revision) of \(key) follows revision \(previous)")
             }
-            previous = version
-            state.totals.highestVersion = max(state.totals.highestVersion, version)
+            previous = revision
+            state.totals.highestRevision = max(state.totals.highestRevision, revision)
         }
     }
 

@@ -11,7 +11,7 @@ struct CrashLoad: Sendable {
 
     func start(on port: UInt16, seed: UInt64) -> Threads {
         let threads = Threads()
-        let highest = self.ledger.totals.highestVersion
+        let highest = self.ledger.totals.highestRevision
         for writer in 0..<self.writers {
             threads.start {
                 var generator = SeededGenerator(seed: seed &+ UInt64(writer))
@@ -55,7 +55,7 @@ struct CrashLoad: Sendable {
     /// Sets and deletes its own keys until the connection breaks.
     private func write(as writer: Int, port: UInt16, after highest: Int, generator: inout SeededGenerator) {
         guard let client = try? KeyValueClient(port: port, through: .kvService) else { return }
-        var version = highest
+        var revision = highest
         var count = 0
         while count < self.operationsPerWriter {
             count += 1
@@ -69,7 +69,7 @@ struct CrashLoad: Sendable {
             case (200, _):
                 let wrote = json?.bool("deleted") != false
                 self.ledger.acknowledge(
-                    key, operation, version: wrote ? json?.integer("version") : nil, previous: &version)
+                    key, operation, revision: wrote ? json?.integer("revision") : nil, previous: &revision)
             case (_, "no"):
                 self.ledger.refuse(key, operation)
                 if self.mayFail { return }

@@ -68,16 +68,15 @@ import Testing
         server.server.beginDrain()
         #expect(await server.server.waitUntilDrained(timeout: .milliseconds(500)) == HTTPServer.Cut(requests: 4))
 
-        let expected: [(client: RawClient, code: String, applied: String?)] = [
-            (read, "shutdown", nil), (write, "shutdown", "unknown"), (fixed, "draining", "no"),
-            (chunked, "draining", nil),
+        let expected: [(client: RawClient, retries: Bool, applied: String?)] = [
+            (read, false, nil), (write, false, "unknown"), (fixed, true, "no"), (chunked, true, nil),
         ]
-        for (client, code, applied) in expected {
+        for (client, retries, applied) in expected {
             let answer = try await client.receiveToEnd()
             #expect(answer.statuses == [503])
             #expect(answer.contains("Connection: close\r\n"))
-            #expect(answer.contains("\"code\":\"\(code)\""))
-            #expect(answer.contains("Retry-After: 1\r\n") == (code == "draining"))
+            #expect(answer.contains("\"code\":\"stopping\""))
+            #expect(answer.contains("Retry-After: 1\r\n") == retries)
             #expect(answer.contains("\"applied\"") == (applied != nil))
             if let applied { #expect(answer.contains("\"applied\":\"\(applied)\"")) }
         }
@@ -88,15 +87,14 @@ import Testing
         #expect(server.metrics.requestsInFlight == 0)
         #expect(server.metric("http_requests_total{handler=\"held\",method=\"GET\",status=\"503\"}") == 1)
         #expect(server.metric("http_requests_total{handler=\"held\",method=\"GET\",status=\"200\"}") == 0)
-        #expect(server.metric("http_request_failures_total{handler=\"more\",reason=\"shutdown\"}") == 1)
-        #expect(server.metric("http_request_failures_total{handler=\"write\",reason=\"draining\"}") == 1)
+        #expect(server.metric("http_request_failures_total{handler=\"more\",reason=\"stopping\"}") == 1)
+        #expect(server.metric("http_request_failures_total{handler=\"write\",reason=\"stopping\"}") == 1)
         let lines = await server.stopAndReadLog()
         #expect(lines.count == 4)
-        for (id, code) in [("read", "shutdown"), ("write", "shutdown"), ("fixed", "draining"), ("chunked", "draining")]
-        {
+        for id in ["read", "write", "fixed", "chunked"] {
             let line = try #require(lines.first { $0.contains("\"request_id\":\"\(id)\"") })
             #expect(line.contains("\"status\":503"))
-            #expect(line.contains("\"code\":\"\(code)\""))
+            #expect(line.contains("\"code\":\"stopping\""))
         }
     }
 
@@ -110,7 +108,7 @@ import Testing
         }
         server.server.beginDrain()
         #expect(await server.server.waitUntilDrained(timeout: .milliseconds(100)) == HTTPServer.Cut(responses: 1))
-        #expect(server.metric("http_responses_cut_total{reason=\"shutdown\"}") == 1)
+        #expect(server.metric("http_responses_cut_total{reason=\"stopping\"}") == 1)
         #expect(server.server.connections == 0)
         client.close()
     }
@@ -132,7 +130,7 @@ import Testing
         #expect(answers.utf8.count > 24 << 20)
         #expect(answers.occurrences(of: "Connection: close\r\n") == 1)
         #expect(await drained.value == HTTPServer.Cut())
-        #expect(server.metric("http_responses_cut_total{reason=\"shutdown\"}") == 0)
+        #expect(server.metric("http_responses_cut_total{reason=\"stopping\"}") == 0)
     }
 
     @Test(arguments: ["\r\n", "G", "GET /get HTT", "GET /get HTTP/1.1\r\nHost: a\r\nX: b"])
@@ -202,8 +200,8 @@ import Testing
     @Test(arguments: [
         (ServiceGate.State.starting, "starting"),
         (.replaying, "starting"),
-        (.draining, "draining"),
-        (.stopping, "draining"),
+        (.stopping, "stopping"),
+        (.stopped, "stopping"),
     ])
     func `data routes are refused while the service doesn't serve, probes are not`(
         state: ServiceGate.State,

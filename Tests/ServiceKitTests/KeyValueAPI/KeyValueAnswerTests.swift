@@ -18,28 +18,28 @@ import Testing
         response.headers.first { "\($0.name)" == "ETag" }?.value
     }
 
-    @Test func `to a set has message, version and entity tag`() {
-        let response = KeyValueAnswer.set(version: .max, message: "value set")
-        #expect(self.text(response) == #"{"status":"ok","message":"value set","version":18446744073709551615}"# + "\n")
+    @Test func `to a set has message, revision and entity tag`() {
+        let response = KeyValueAnswer.set(revision: .max, message: "value set")
+        #expect(self.text(response) == #"{"status":"ok","message":"value set","revision":18446744073709551615}"# + "\n")
         #expect(self.entityTag(response) == "\"18446744073709551615\"")
         #expect("\(response.contentType)" == "application/json")
     }
 
     @Test func `to a delete says whether there was something to delete`() {
-        let deleted = KeyValueAnswer.deleted(true, version: 7, message: "key deleted")
-        #expect(self.text(deleted) == #"{"status":"ok","message":"key deleted","deleted":true,"version":7}"# + "\n")
-        let absent = KeyValueAnswer.deleted(false, version: nil, message: "key deleted")
+        let deleted = KeyValueAnswer.deleted(true, revision: 7, message: "key deleted")
+        #expect(self.text(deleted) == #"{"status":"ok","message":"key deleted","deleted":true,"revision":7}"# + "\n")
+        let absent = KeyValueAnswer.deleted(false, revision: nil, message: "key deleted")
         #expect(
             self.text(absent)
                 == #"{"status":"ok","message":"key not found, nothing deleted","deleted":false}"# + "\n")
     }
 
     @Test func `with a value as text, empty or not, always has the value`() {
-        let response = KeyValueAnswer.value(ByteBuffer(string: "a\"é\u{1F600}"), version: 3, as: .json)
-        #expect(self.text(response) == #"{"status":"ok","value":"a\"é😀","version":3}"# + "\n")
+        let response = KeyValueAnswer.value(ByteBuffer(string: "a\"é\u{1F600}"), revision: 3, as: .json)
+        #expect(self.text(response) == #"{"status":"ok","value":"a\"é😀","revision":3}"# + "\n")
         #expect(self.entityTag(response) == "\"3\"")
-        let empty = KeyValueAnswer.value(ByteBuffer(), version: 4, as: .json)
-        #expect(self.text(empty) == #"{"status":"ok","value":"","version":4}"# + "\n")
+        let empty = KeyValueAnswer.value(ByteBuffer(), revision: 4, as: .json)
+        #expect(self.text(empty) == #"{"status":"ok","value":"","revision":4}"# + "\n")
     }
 
     @Test(
@@ -48,15 +48,15 @@ import Testing
         ] as [[UInt8]]
     )
     func `with a value that is not UTF-8 has it in Base64`(bytes: [UInt8]) {
-        let response = KeyValueAnswer.value(ByteBuffer(bytes: bytes), version: 3, as: .json)
+        let response = KeyValueAnswer.value(ByteBuffer(bytes: bytes), revision: 3, as: .json)
         let encoded = Base64.encode(bytes)
         #expect(
             self.text(response)
-                == #"{"status":"ok","value_b64":"\#(encoded)","encoding":"base64","version":3}"# + "\n")
+                == #"{"status":"ok","value_b64":"\#(encoded)","encoding":"base64","revision":3}"# + "\n")
     }
 
     @Test func `with a raw value is its bytes`() {
-        let response = KeyValueAnswer.value(ByteBuffer(bytes: [0, 255, 10]), version: 9, as: .raw)
+        let response = KeyValueAnswer.value(ByteBuffer(bytes: [0, 255, 10]), revision: 9, as: .raw)
         guard case .buffer(let body) = response.body else {
             Issue.record("the value was copied")
             return

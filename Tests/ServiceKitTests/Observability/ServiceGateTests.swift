@@ -24,20 +24,22 @@ import Testing
     @Test func `a drain is never taken back`() {
         let gate = ServiceGate(service: "test")
         #expect(gate.set(.ready) == .starting)
-        #expect(gate.set(.draining) == .ready)
+        #expect(gate.set(.stopping) == .ready)
         #expect(gate.set(.ready) == nil)
         #expect(gate.set(.failed(reason: "late")) == nil)
-        #expect(gate.state == .draining)
-        #expect(gate.set(.stopping) == .draining)
-        #expect(gate.set(.draining) == nil)
-        #expect(gate.refusal(isWrite: false)?.code == "draining")
+        #expect(gate.state == .stopping)
+        #expect(gate.set(.stopped) == .stopping)
+        #expect(gate.set(.stopping) == nil)
+        #expect(gate.refusal(isWrite: false)?.code == "stopping")
     }
 
     @Test func `the document names state, reason, checks and the progress of a replay`() {
         let gate = ServiceGate(service: "test")
         gate.add(ServiceGate.Check(name: "log_writable") { "no \"space\"" })
         gate.add(ServiceGate.Check(name: "upstream") { nil })
-        gate.reportReplay { .init(bytesRead: 25, bytesTotal: 100, records: 7, bytesPerSecond: 50, etaSeconds: 1.5) }
+        gate.reportReplay {
+            .init(bytesRead: 25, bytesTotal: 100, transactions: 7, bytesPerSecond: 50, etaSeconds: 1.5)
+        }
         gate.set(.replaying)
         let replaying = String(decoding: gate.readiness().document, as: UTF8.self)
         #expect(
@@ -48,7 +50,7 @@ import Testing
             checks.hasSuffix(
                 #""checks":[{"name":"log_writable","status":"failing","message":"no \"space\""},"#
                     + #"{"name":"upstream","status":"ok","message":null}],"#
-                    + #""replay":{"bytes_read":25,"bytes_total":100,"records":7,"progress_ratio":0.25,"#
+                    + #""replay":{"bytes_read":25,"bytes_total":100,"transactions":7,"progress_ratio":0.25,"#
                     + #""bytes_per_second":50,"eta_seconds":1.5}}"# + "\n"
             )
         )
@@ -67,7 +69,7 @@ import Testing
 
     @Test(arguments: [(0, 0, 1.0), (0, 10, 0.0), (20, 10, 1.0), (5, 10, 0.5)] as [(UInt64, UInt64, Double)])
     func `progress is a ratio from 0 to 1`(read: UInt64, total: UInt64, ratio: Double) {
-        #expect(ServiceGate.ReplayProgress(bytesRead: read, bytesTotal: total, records: 0).ratio == ratio)
+        #expect(ServiceGate.ReplayProgress(bytesRead: read, bytesTotal: total, transactions: 0).ratio == ratio)
     }
 }
 
@@ -127,16 +129,16 @@ import Testing
 
     @Test func `a warning is told, and takes nothing away`() throws {
         let gate = Self.readyGate()
-        gate.add(.init(name: "log_space", severity: .warning) { "no space" })
+        gate.add(.init(name: "disk_space", severity: .warning) { "no space" })
         #expect(gate.isReady && gate.readiness().isReady)
         let text = Self.document(gate)
         #expect(text.hasPrefix(#"{"status":"ok","service":"test","state":"ready","serving":"all","time":""#))
-        #expect(text.contains(#"{"name":"log_space","status":"warning","since":""#))
+        #expect(text.contains(#"{"name":"disk_space","status":"warning","since":""#))
         #expect(text.hasSuffix(#"Z","message":"no space"}]}"# + "\n"))
     }
 
     @Test func `a switch never opens what a state has closed`() {
-        for state in [ServiceGate.State.starting, .replaying, .draining, .stopping] {
+        for state in [ServiceGate.State.starting, .replaying, .stopping, .stopped] {
             let gate = ServiceGate(service: "test")
             gate.set(state)
             _ = gate.setReadOnly(true, reason: nil)

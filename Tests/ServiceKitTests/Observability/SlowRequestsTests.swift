@@ -85,7 +85,7 @@ import Testing
         measures.add("batch_writes", .count(3))
         let request = try Self.request(0, 1_000, measures: measures, receive: 90)
         let stages = request.stageNanoseconds.map { "\($0.stage)=\($0.nanoseconds)" }
-        #expect(stages == ["receive=90", "queue=10", "fsync=500", "own=400"])
+        #expect(stages == ["receive=90", "queue=10", "fsync=500", "overhead=400"])
         #expect(request.count("batch_writes") == 3 && request.count("attempts") == nil)
         // Clocks that were read at other moments never make a stage negative.
         #expect(try Self.request(0, 5, measures: measures, receive: 90).stageNanoseconds.last?.nanoseconds == 0)

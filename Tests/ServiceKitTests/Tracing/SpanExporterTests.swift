@@ -203,7 +203,7 @@ private struct Recorder: LogHandler {
         let began = ContinuousClock.now
         harness.exporter.stop(timeoutNanoseconds: 50_000_000)
         #expect(ContinuousClock.now - began < .seconds(1))
-        #expect(harness.metrics.droppedSpans(.shutdown) == 2)
+        #expect(harness.metrics.droppedSpans(.stopping) == 2)
         #expect(harness.messages == ["spans were not exported before the stop"])
         gate.open()
     }
@@ -213,7 +213,7 @@ private struct Recorder: LogHandler {
         harness.exporter.submit(.sample())
         try await harness.eventually { harness.tries == 1 }
         harness.exporter.stop(timeoutNanoseconds: 10_000_000_000)
-        #expect(harness.tries == 1 && harness.metrics.droppedSpans(.shutdown) == 1)
+        #expect(harness.tries == 1 && harness.metrics.droppedSpans(.stopping) == 1)
     }
 }
 

@@ -52,7 +52,7 @@ struct OutOfSpaceTests {
             open.log.statistics.segments.last.map { fileSystem.contents("\(storeDirectory)/\($0.name)") } == content)
         #expect(!fileSystem.files.contains { $0.hasSuffix(".prepared") })
 
-        #expect(open.log.statistics.state == .noSpace && observer.spaceChanges.map { $0?.code } == [ENOSPC])
+        #expect(open.log.statistics.state == .diskFull && observer.spaceChanges.map { $0?.code } == [ENOSPC])
         fileSystem.setCapacity(bytes: .max)
         // Nobody writes, and the log notices by itself.
         #expect(fileSystem.waitForPrepared(4))
@@ -183,7 +183,7 @@ struct OutOfSpaceTests {
         fileSystem.setCapacity(bytes: Self.usedBytes(fileSystem))
         open = try OpenLog(fileSystem, Self.configuration)
         #expect(open.replayed == [numbered(1, valueBytes: Self.value)])
-        #expect(open.wait { $0.noSpace != nil })
+        #expect(open.wait { $0.diskFull != nil })
         #expect(Self.isOutOfSpace(open.commit(numbered(2, valueBytes: 1))))
         #expect(open.commit([.delete("key 1")]) == .committed(2))
         fileSystem.setCapacity(bytes: .max)

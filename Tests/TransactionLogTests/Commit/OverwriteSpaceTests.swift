@@ -31,7 +31,7 @@ struct OverwriteSpaceTests {
             }
             #expect(Self.code(open.commit(numbered(9))) == ENOSPC)
             #expect(Self.code(open.commit([.delete("key 1")])) == ENOSPC)
-            #expect(open.log.statistics.failure == nil && open.log.statistics.state == .noSpace)
+            #expect(open.log.statistics.failure == nil && open.log.statistics.state == .diskFull)
             #expect(open.wait { $0.overwrites == .copyOnWrite })
             fileSystem.setCapacity(bytes: .max)
             // Nobody writes.
@@ -180,9 +180,9 @@ struct OverwriteSpaceTests {
         #expect(open.commit(numbered(1)) == .committed(1))
         fileSystem.inject(.error(ENOSPC), on: .write, path: "1.log")
         #expect(Self.code(open.commit(numbered(2))) == ENOSPC)
-        #expect(open.log.statistics.noSpace?.code == ENOSPC)
+        #expect(open.log.statistics.diskFull?.code == ENOSPC)
         #expect(open.commit(numbered(2)) == .committed(2))
-        #expect(open.log.statistics.noSpace == nil)
+        #expect(open.log.statistics.diskFull == nil)
         open.log.close()
     }
 }

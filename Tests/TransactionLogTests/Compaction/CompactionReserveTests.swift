@@ -47,7 +47,7 @@ struct CompactionReserveTests {
         #expect(!reserve.isLent && reserve.keptBytes == 20_000)
     }
 
-    @Test func `it is synchronised in pieces, as a commit may be waiting for the disk`() throws {
+    @Test func `it is synced in pieces, as a commit may be waiting for the disk`() throws {
         let reserve = try self.reserve(3 << 20)
         reserve.settle { false }
         let calls = self.fileSystem.calls.filter { $0.path.hasSuffix("reserve") && $0.errorCode == 0 }

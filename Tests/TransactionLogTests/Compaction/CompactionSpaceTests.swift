@@ -58,9 +58,9 @@ struct CompactionSpaceTests {
         #expect(open.waitForPrepared())
         Self.setFree(0, fileSystem)
         for number in 1...5 { #expect(open.commit(numbered(number, valueBytes: 1_000)) != nil) }
-        #expect(open.log.statistics.segments.count == 2 && open.wait { $0.noSpace != nil })
+        #expect(open.log.statistics.segments.count == 2 && open.wait { $0.diskFull != nil })
         for number in 4...5 { open.commit([.delete("key \(number)")]) }
-        #expect(open.wait { _ in open.log.compaction.runs[.noSpace] == 1 }, "\(open.log.compaction)")
+        #expect(open.wait { _ in open.log.compaction.runs[.diskFull] == 1 }, "\(open.log.compaction)")
         // It has been taken on.
         #expect(open.log.statistics.segments.first?.name.sequence == 3)
         open.log.close()

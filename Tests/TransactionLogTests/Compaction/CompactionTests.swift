@@ -82,8 +82,8 @@ struct CompactionTests {
         let space = open.log.statistics.space
         var expected: [UInt64] = Array(repeating: 0, count: space.segments.count)
         var snapshot: UInt64 = 0
-        for (version, bytes) in open.client.liveBytes {
-            if let index = space.segments.lastIndex(where: { $0.name.firstRevision <= version }) {
+        for (revision, bytes) in open.client.liveBytes {
+            if let index = space.segments.lastIndex(where: { $0.name.firstRevision <= revision }) {
                 expected[index] += UInt64(bytes)
             } else {
                 snapshot += UInt64(bytes)
@@ -162,7 +162,7 @@ struct CompactionTests {
         fileSystem.setCapacity(bytes: used + 40_000)
         var number = 0
         while case .committed? = open.commit(numbered(number % 60, valueBytes: 300)) { number += 1 }
-        #expect(number > 20 && open.log.statistics.state == .noSpace)
+        #expect(number > 20 && open.log.statistics.state == .diskFull)
         #expect(open.commit([.delete("key 1")]) == .committed(UInt64(60 + number + 1)))
         let outcome = try Self.compact(open, observer)
         #expect(outcome.error == nil)
@@ -236,14 +236,14 @@ struct CompactionPolicyTests {
         }
         policy.minBytes = .max
         #expect(triggerWhenFull() == nil)
-        #expect(triggerWhenFull(canSeal: true) == .noSpace)
+        #expect(triggerWhenFull(canSeal: true) == .diskFull)
         full.updateActive(sizeBytes: 10_000, lastRevision: 9, sealed: true)
-        #expect(triggerWhenFull() == .noSpace)
+        #expect(triggerWhenFull() == .diskFull)
         full.apply(LiveChange(revision: 1, bytes: 1))
         #expect(triggerWhenFull() == nil)
         // Less is worth it where no more is missing for the next segment; but not for next to nothing.
         let large = self.space(size: 100_000, live: 60_000, sealed: true)
-        for (missing, trigger) in [(nil, nil), (35_904, .noSpace), (35_905, nil), (1, .noSpace)]
+        for (missing, trigger) in [(nil, nil), (35_904, .diskFull), (35_905, nil), (1, .diskFull)]
             as [(UInt64?, CompactionTrigger?)]
         {
             #expect(

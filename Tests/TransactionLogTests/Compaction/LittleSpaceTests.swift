@@ -137,7 +137,7 @@ struct FullDiskModelTests {
         ) {
             for change in transaction {
                 switch change {
-                case .set(let key, let value): records[key] = .init(value: value, version: revision)
+                case .set(let key, let value): records[key] = .init(value: value, revision: revision)
                 case .delete(let key): records[key] = nil
                 }
             }

@@ -11,7 +11,7 @@ struct SnapshotContentTests {
         for part in manifest.parts {
             let file = try fileSystem.open("\(storeDirectory)/\(part.name)", .read)
             var reader = try PartReader(part, storeID: manifest.storeID, file: file)
-            try reader.readAll { version, operation in entries.append((part.name, version, Change(operation))) }
+            try reader.readAll { revision, operation in entries.append((part.name, revision, Change(operation))) }
         }
         return (manifest, entries)
     }
@@ -32,8 +32,8 @@ struct SnapshotContentTests {
         let (manifest, entries) = try Self.parts(fileSystem)
         #expect(manifest.base.lastRevision == 30)
         #expect(entries.count == 19)
-        for (part, version, change) in entries {
-            #expect(part.upTo == 30 && version <= part.upTo, "\(change)")
+        for (part, revision, change) in entries {
+            #expect(part.upTo == 30 && revision <= part.upTo, "\(change)")
         }
         let recovered = try RecoveredState(fileSystem.crash(seed: 1), CompactionTests.configuration())
         #expect(recovered.records == open.client.records)
@@ -53,12 +53,12 @@ struct SnapshotContentTests {
             let (_, entries) = try Self.parts(fileSystem)
             let records = open.client.records
             #expect(entries.count == records.count)
-            for (_, version, change) in entries {
+            for (_, revision, change) in entries {
                 guard case .set(let key, let value) = change else {
                     Issue.record("a snapshot holds \(change)")
                     continue
                 }
-                #expect(records[key] == .init(value: value, version: version))
+                #expect(records[key] == .init(value: value, revision: revision))
             }
         }
         open.log.close()

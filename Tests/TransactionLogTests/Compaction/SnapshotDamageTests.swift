@@ -228,7 +228,7 @@ struct SnapshotDamageTests {
             let client = DictionaryClient()
             var reader = try PartReader(
                 part, storeID: log.manifest.storeID, file: try log.fileSystem.open(log.path(part.name), .read))
-            try reader.readAll { version, operation in _ = client.replay(version, Change(operation)) }
+            try reader.readAll { revision, operation in _ = client.replay(revision, Change(operation)) }
             // Written anew without its last entry: same name, whole in itself.
             let aside = SimulatedFileSystem()
             try aside.createDirectories(storeDirectory)

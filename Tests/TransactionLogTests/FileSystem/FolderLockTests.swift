@@ -139,7 +139,7 @@ struct FolderLockTests {
         let file = try held.open("\(self.folder)/a", .createNew)
         try held.rename("\(self.folder)/a", to: "\(self.folder)/b")
         try held.createDirectory("\(self.folder)/c")
-        try held.synchronizeDirectory(self.folder)
+        try held.syncDirectory(self.folder)
         #expect(try held.list(self.folder).sorted() == ["LOCK", "b", "c"])
         #expect(try self.fileSystem.list(moved).sorted() == ["LOCK", "b", "c"])
         #expect(try self.fileSystem.list(self.folder) == [])

@@ -146,7 +146,7 @@ struct PosixFileSystemTests {
         }
         #expect(throws: SystemError(call: "opendir", path: path, code: ENOENT)) { try self.fileSystem.list(path) }
         #expect(throws: SystemError(call: "open", path: path, code: ENOENT)) {
-            try self.fileSystem.synchronizeDirectory(path)
+            try self.fileSystem.syncDirectory(path)
         }
         #expect(throws: SystemError(call: "statvfs", path: path, code: ENOENT)) { try self.fileSystem.capacity(path) }
         try self.fileSystem.open(path, .createNew).close()
@@ -164,8 +164,8 @@ struct PosixFileSystemTests {
         #expect(bytes == [9, 0, 0, 1, 2, 3])
         #expect(try file.read(100, at: 8, into: &bytes) == 0)
         try file.truncate(to: 6)
-        try file.synchronize()
-        try file.synchronizeData()
+        try file.sync()
+        try file.syncData()
         try file.forgetCache()
         bytes = []
         #expect(try file.read(100, at: 0, into: &bytes) == 6)
@@ -201,7 +201,7 @@ struct PosixFileSystemTests {
         defer { file.close() }
         try self.fileSystem.remove(path)
         try file.writeAll([UInt8](repeating: 0, count: 8_192), at: 0)
-        try file.synchronize()
+        try file.sync()
         let placement = try file.overwritePlacement(4_096)
         print("\(path): \(FileSystemType.name(file.descriptor) ?? "?"), \(placement)")
         switch FileSystemType.name(file.descriptor) {

@@ -16,9 +16,9 @@ struct SimulatedFileSystemTests {
         return file
     }
 
-    @Test func `what was synchronised survives every crash`() throws {
+    @Test func `what was synced survives every crash`() throws {
         let fileSystem = SimulatedFileSystem()
-        try Self.write(fileSystem).synchronizeData()
+        try Self.write(fileSystem).syncData()
         for seed in 0..<200 as Range<UInt64> { #expect(fileSystem.crash(seed: seed).contents("f") == Self.new) }
     }
 
@@ -57,11 +57,11 @@ struct SimulatedFileSystemTests {
         #expect(sizes.contains(1) && sizes.contains(8192) && sizes.count > 2)
     }
 
-    @Test func `entries of a folder are durable once it was synchronised`() throws {
+    @Test func `entries of a folder are durable once it was synced`() throws {
         let fileSystem = SimulatedFileSystem()
         try fileSystem.createDirectory("d")
-        try fileSystem.synchronizeDirectory("/")
-        try fileSystem.open("d/a", .createNew).synchronize()
+        try fileSystem.syncDirectory("/")
+        try fileSystem.open("d/a", .createNew).sync()
         fileSystem.install("d/b", [2])
         try fileSystem.rename("d/b", to: "d/c")
         fileSystem.install("d/r", [3])
@@ -73,15 +73,15 @@ struct SimulatedFileSystemTests {
                     [[], ["d/a"]].flatMap { a in
                         [["d/b"], ["d/c"]].flatMap { b in [[], ["d/r"]].map { a + b + $0 } }
                     }))
-        try fileSystem.synchronizeDirectory("d")
+        try fileSystem.syncDirectory("d")
         for seed in 0..<50 as Range<UInt64> { #expect(fileSystem.crash(seed: seed).files == ["d/a", "d/c"]) }
     }
 
     @Test func `what is in a folder that was lost is lost`() throws {
         let fileSystem = SimulatedFileSystem()
         try fileSystem.createDirectory("d")
-        try fileSystem.open("d/a", .createNew).synchronize()
-        try fileSystem.synchronizeDirectory("d")
+        try fileSystem.open("d/a", .createNew).sync()
+        try fileSystem.syncDirectory("d")
         let states = Set((0..<100 as Range<UInt64>).map { fileSystem.crash(seed: $0).files })
         #expect(states == [[], ["d/a"]])
     }
@@ -90,8 +90,8 @@ struct SimulatedFileSystemTests {
         let fileSystem = SimulatedFileSystem()
         let file = try Self.write(fileSystem)
         fileSystem.inject(.error(EIO), on: .fdatasync)
-        #expect(throws: SystemError.self) { try file.synchronizeData() }
-        try file.synchronizeData()
+        #expect(throws: SystemError.self) { try file.syncData() }
+        try file.syncData()
         #expect(fileSystem.contents("f") == Self.new)
         #expect(fileSystem.crash(seed: 1).contents("f") == Self.old)
         let restarted = fileSystem.kill()
@@ -136,7 +136,7 @@ struct SimulatedFileSystemTests {
         let fileSystem = SimulatedFileSystem()
         fileSystem.die(atCall: 3)
         let file = try Self.write(fileSystem)
-        #expect(throws: SystemError.self) { try file.synchronizeData() }
+        #expect(throws: SystemError.self) { try file.syncData() }
         #expect(throws: SystemError.self) { try fileSystem.remove("f") }
         #expect(fileSystem.isDead)
         #expect(fileSystem.crash(seed: 1).files == ["f"])

@@ -114,8 +114,7 @@ struct DamageTests {
         #expect(Recovered.corruption(alone)?.reason == .bytesAfterSeal)
     }
 
-    @Test func `more behind the last frame than one write can leave is damage when each commit is synchronised`() throws
-    {
+    @Test func `more behind the last frame than one write can leave is damage when each commit is synced`() throws {
         for mode in [SyncMode.always, .never] {
             let configuration = testConfiguration(segmentBytes: 17 << 20, syncMode: mode)
             let maker = try Self.quietLog(configuration)

@@ -130,7 +130,7 @@ struct EarlyVerificationTests {
         let end = monotonicNanoseconds() + 30_000_000_000
         while monotonicNanoseconds() < end {
             let tasks = (try? PosixFileSystem().list("/proc/self/task")) ?? []
-            if !tasks.contains(where: { Self.name(ofTask: $0) == "log-verify\n" }) { return true }
+            if !tasks.contains(where: { Self.name(ofTask: $0) == "kv-verify\n" }) { return true }
             usleep(1_000)
         }
         return false

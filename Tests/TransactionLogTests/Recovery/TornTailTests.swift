@@ -104,7 +104,7 @@ struct TornTailTests {
         let configuration = testConfiguration(syncMode: .never)
         var maker = try LogMaker(SimulatedFileSystem(), configuration)
         try maker.write(numbered(1))
-        for number in 2...9 { try maker.write(numbered(number), synchronise: false) }
+        for number in 2...9 { try maker.write(numbered(number), sync: false) }
         let fileSystem = maker.fileSystem.kill()
         let third = maker.frames[2].range
         fileSystem.patch(maker.segmentPath, at: third.lowerBound + 50, [0xFF])

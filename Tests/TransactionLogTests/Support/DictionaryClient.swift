@@ -43,7 +43,7 @@ final class DictionaryClient: CommitClient {
 
     struct Record: Equatable, Sendable {
         var value: [UInt8]
-        var version: UInt64
+        var revision: UInt64
     }
 
     private struct State {
@@ -80,10 +80,10 @@ final class DictionaryClient: CommitClient {
         let key = change.key
         let old = records[key]
         switch change {
-        case .set(_, let value): records[key] = Record(value: value, version: revision)
+        case .set(_, let value): records[key] = Record(value: value, revision: revision)
         case .delete: records[key] = nil
         }
-        return old.map { ReplacedRecord(revision: $0.version, keyCount: key.count, valueCount: $0.value.count) }
+        return old.map { ReplacedRecord(revision: $0.revision, keyCount: key.count, valueCount: $0.value.count) }
     }
 
     func payloadBytes(of command: Ticket) -> Int { command.transaction.payloadBytes }
@@ -140,7 +140,7 @@ final class DictionaryClient: CommitClient {
             let record = records[key]!
             let goesOn = unsafe key.withUnsafeBytes { key in
                 unsafe record.value.withUnsafeBytes { value in
-                    unsafe body(LiveRecord(version: record.version, key: key, value: value))
+                    unsafe body(LiveRecord(revision: record.revision, key: key, value: value))
                 }
             }
             if !goesOn { return false }
@@ -152,7 +152,7 @@ final class DictionaryClient: CommitClient {
     var liveBytes: [UInt64: Int] {
         Dictionary(
             self.records.map { key, record in
-                (record.version, LiveRecord.bytes(key: key.count, value: record.value.count))
+                (record.revision, LiveRecord.bytes(key: key.count, value: record.value.count))
             }, uniquingKeysWith: +)
     }
 }

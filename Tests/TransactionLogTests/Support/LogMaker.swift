@@ -34,8 +34,8 @@ struct LogMaker {
     var segmentPath: String { self.path(self.chain.name) }
     func path(_ name: SegmentName) -> String { "\(storeDirectory)/\(name)" }
 
-    mutating func write(_ transactions: Transaction..., synchronise: Bool = true) throws(SystemError) {
-        try self.writeFrame(.data, transactions, synchronise: synchronise)
+    mutating func write(_ transactions: Transaction..., sync: Bool = true) throws(SystemError) {
+        try self.writeFrame(.data, transactions, sync: sync)
     }
 
     mutating func control(_ kind: FrameHeader.Kind) throws(SystemError) { try self.writeFrame(kind, []) }
@@ -46,14 +46,14 @@ struct LogMaker {
     }
 
     private mutating func writeFrame(
-        _ kind: FrameHeader.Kind, _ transactions: [Transaction], synchronise: Bool = true
+        _ kind: FrameHeader.Kind, _ transactions: [Transaction], sync: Bool = true
     ) throws(SystemError) {
         var frame = FrameBuilder()
         frame.begin(firstRevision: self.nextRevision)
         for transaction in transactions { transaction.append(to: &frame) }
         let start = Int(self.chain.offset)
         try self.chain.append(&frame, kind: kind)
-        if synchronise { try self.chain.synchronize() }
+        if sync { try self.chain.sync() }
         self.transactions += transactions
         self.frames.append(
             Frame(

@@ -46,7 +46,7 @@ struct OpenLog {
     func commit(_ transaction: Transaction) -> Outcome? { self.submit([transaction])[0].wait() }
 
     /// - Returns: false when there was no space for further segments within 30 seconds.
-    func waitForSpace() -> Bool { self.wait { $0.noSpace == nil } }
+    func waitForSpace() -> Bool { self.wait { $0.diskFull == nil } }
 
     /// - Returns: false when the files for the next segments were not ready within 30 seconds.
     func waitForPrepared() -> Bool { self.wait { _ in self.log.preparedSegments == 2 } }

@@ -51,7 +51,7 @@ final class RecordingObserver: LogObserver {
     }
 
     func committed(_ timings: CommitTimings) { self.commitCount.withLock { $0 += 1 } }
-    func synchronised(nanoseconds: UInt64) { self.syncs.signal() }
+    func synced(nanoseconds: UInt64) { self.syncs.signal() }
     func rotated(nanoseconds: UInt64) { self.rotationCount.withLock { $0 += 1 } }
     func compactionPaused(nanoseconds: UInt64) {}
     func scrubbed(_ pass: ScrubStatus.Pass) {
