@@ -100,7 +100,7 @@ final class KVAdmin: Sendable {
             })
     }
 
-    /// Null, where there is no telling before the log has been replayed.
+    /// Null until the log has been replayed: the position is not known before.
     private static func writePosition(_ log: inout JSONWriter, _ engine: EmbeddedEngine?) {
         let statistics = engine?.statistics
         let lastSync = statistics?.lastSyncNanoseconds.load(ordering: .relaxed) ?? 0
@@ -181,7 +181,7 @@ extension SyncMode {
         if case .interval(let milliseconds) = self { Double(milliseconds) / 1_000 } else { nil }
     }
 
-    /// What an operator must know about a mode that is not `always`.
+    /// What an operator must know about a mode other than `always`.
     var warning: String? {
         self == .always ? nil : "writes are acknowledged before they are durable: a crash of the machine can lose them"
     }

@@ -5,8 +5,8 @@ import ServiceKit
 import Synchronization
 import TransactionLog
 
-/// Figures of the store and its log that are read when someone looks: `/metrics` and `/admin`. Any thread; nothing
-/// here asks the disk.
+/// Figures of the store and its log that are read on request, for `/metrics` and `/admin`. Any thread; nothing here
+/// accesses the disk.
 final class StoreGauges: Sendable {
     let holder: EngineHolder
     let memory: MemoryGuard
@@ -18,10 +18,10 @@ final class StoreGauges: Sendable {
         self.memory = memory
     }
 
-    /// Size and free bytes of the log's file system as last read; nil before the first time.
+    /// Size and free bytes of the log's file system as last read; nil before the first read.
     var capacity: FileSystemCapacity? { self.capacityState.withLock { $0 } }
 
-    /// Asks the file system. Blocks.
+    /// Reads size and free bytes of the file system. Blocks.
     func refreshCapacity() throws(SystemError) {
         guard let engine = self.holder.engine else { return }
         let capacity = try engine.capacity()
@@ -33,22 +33,24 @@ final class StoreGauges: Sendable {
         self.registerLog(in: registry)
         self.registerScrub(in: registry)
         self.registerMemory(in: registry)
-        registry.gauge("kv_replay_duration_seconds", help: "Time that the replay at the start took, or takes so far.") {
+        registry.gauge(
+            "kv_replay_duration_seconds", help: "Duration of the replay at the start; the time so far while it runs."
+        ) {
             [replay] in replay.durationSeconds
         }
-        registry.gauge("kv_replay_read_bytes", help: "Bytes that the replay has read.") {
+        registry.gauge("kv_replay_read_bytes", help: "Bytes read by the replay.") {
             [replay] in Double(replay.progress.bytesRead)
         }
-        registry.gauge("kv_replay_size_bytes", help: "Bytes that the replay has to read.") {
+        registry.gauge("kv_replay_size_bytes", help: "Bytes that the replay reads in total.") {
             [replay] in Double(replay.progress.bytesTotal)
         }
         registry.gauge(
-            "kv_replay_eta_seconds", help: "Time that the replay still takes at its pace so far; NaN while unknown."
+            "kv_replay_eta_seconds", help: "Estimated time remaining of the replay; NaN while unknown."
         ) { [replay] in replay.etaSeconds ?? .nan }
-        registry.gauge("kv_replay_transactions", help: "Transactions that the replay has read.") {
+        registry.gauge("kv_replay_transactions", help: "Transactions read by the replay.") {
             [replay] in Double(replay.progress.transactions)
         }
-        registry.gauge("kv_replay_progress_ratio", help: "The part of the log that has been replayed, 0 to 1.") {
+        registry.gauge("kv_replay_progress_ratio", help: "Share of the log that is replayed, 0 to 1.") {
             [replay] in replay.ratio
         }
     }
@@ -72,20 +74,20 @@ final class StoreGauges: Sendable {
     }
 
     private static let scrubCounters: [(String, String, @Sendable (ScrubStatus) -> Double)] = [
-        ("kv_scrub_passes_total", "Checks of all of the log's files that have ended.", { Double($0.passes) }),
-        ("kv_scrub_findings_total", "Damaged files that checks have found.", { Double($0.findings) }),
-        ("kv_scrub_read_bytes_total", "Bytes that checks have read.", { Double($0.bytes) }),
+        ("kv_scrub_passes_total", "Scrubs of all sealed files of the log that ended.", { Double($0.passes) }),
+        ("kv_scrub_findings_total", "Damaged files found by scrubs.", { Double($0.findings) }),
+        ("kv_scrub_read_bytes_total", "Bytes read by scrubs.", { Double($0.bytes) }),
     ]
 
     private func registerScrub(in registry: MetricsRegistry) {
-        self.gauge(registry, "kv_scrub_progress_ratio", help: "How far the check of the log's files is, 0 to 1.") {
+        self.gauge(registry, "kv_scrub_progress_ratio", help: "Progress of the running scrub, 0 to 1.") {
             $0.scrub.progress
         }
         self.gauge(
             registry, "kv_scrub_last_pass_timestamp_seconds",
-            help: "When the last check of the files began, since 1970."
+            help: "Time when the last finished scrub started, in seconds since 1970; 0 if there was none."
         ) { Double($0.scrub.last?.startedAt ?? 0) / 1e9 }
-        self.gauge(registry, "kv_scrub_last_findings", help: "Damaged files that the last check has found.") {
+        self.gauge(registry, "kv_scrub_last_findings", help: "Damaged files found by the last finished scrub.") {
             Double($0.scrub.last?.findings.count ?? 0)
         }
         for (name, help, read) in Self.scrubCounters {
@@ -95,20 +97,23 @@ final class StoreGauges: Sendable {
 
     private func registerMemory(in registry: MetricsRegistry) {
         let memory = self.memory
-        registry.gauge("kv_memory_limit_bytes", help: "The nearest limit of the process's memory; 0 without one.") {
+        registry.gauge(
+            "kv_memory_limit_bytes", help: "Memory limit that is closest to being reached; 0 without a limit."
+        ) {
             Double(memory.status?.nearest.limitBytes ?? 0)
         }
         registry.gauge(
-            "kv_memory_used_bytes", help: "What counts against the nearest limit, without what the store can use again."
+            "kv_memory_used_bytes",
+            help: "Memory that counts against that limit, without memory that the store can reuse."
         ) { Double(memory.status?.nearest.usedBytes ?? 0) }
-        registry.gauge("kv_memory_index_bytes", help: "Memory that keys, values and the index over them take.") {
+        registry.gauge("kv_memory_index_bytes", help: "Memory used by keys, values and their index.") {
             Double(memory.indexBytes)
         }
-        registry.gauge("kv_memory_full", help: "Whether sets that add are refused for want of memory.") {
+        registry.gauge("kv_memory_full", help: "1 while sets that add data are refused for lack of memory, else 0.") {
             memory.isFull ? 1 : 0
         }
         registry.counter(
-            "kv_memory_refusals_total", help: "Sets that were refused for want of memory.", labels: []
+            "kv_memory_refusals_total", help: "Sets refused for lack of memory.", labels: []
         ) { Double(memory.refusals) }
     }
 
@@ -118,7 +123,7 @@ final class StoreGauges: Sendable {
         ) {
             Double($0.logSizeBytes)
         }
-        self.gauge(registry, "kv_log_live_bytes", help: "Bytes of the log that are the newest record of their key.") {
+        self.gauge(registry, "kv_log_live_bytes", help: "Bytes of the log that belong to the newest record of a key.") {
             Double($0.statistics.space.liveBytes)
         }
         self.gauge(registry, "kv_log_snapshot_bytes", help: "Bytes of the log's snapshot.") {
@@ -126,7 +131,7 @@ final class StoreGauges: Sendable {
         }
         for state in LogState.allCases {
             self.gauge(
-                registry, "kv_log_state", help: "1 for the state that the log is in.",
+                registry, "kv_log_state", help: "1 for the current state of the log, 0 for the others.",
                 labels: [("state", state.rawValue)]
             ) { $0.statistics.state == state ? 1 : 0 }
         }
@@ -135,18 +140,18 @@ final class StoreGauges: Sendable {
             registry, "kv_log_records",
             help: "Records in the log's files: transactions in its segments, and entries of its snapshot."
         ) { Double($0.statistics.space.records) }
-        self.gauge(registry, "kv_log_last_revision", help: "Revision of the newest change that is visible.") {
+        self.gauge(registry, "kv_log_last_revision", help: "Revision of the newest visible change.") {
             Double($0.statistics.lastRevision.load(ordering: .relaxed))
         }
-        self.gauge(registry, "kv_log_durable_revision", help: "Revision of the newest change that a sync has covered.")
-        {
+        self.gauge(registry, "kv_log_durable_revision", help: "Revision of the newest durable change.") {
             Double($0.statistics.durableRevision.load(ordering: .relaxed))
         }
         self.gauge(registry, "kv_log_pending_appends", help: "Writes that wait for the log's writer.") {
             Double($0.pendingWrites)
         }
         self.gauge(
-            registry, "kv_log_last_fsync_timestamp_seconds", help: "When the log was last synced, since 1970."
+            registry, "kv_log_last_fsync_timestamp_seconds",
+            help: "Time of the last sync of the log, in seconds since 1970; 0 if there was none."
         ) {
             let lastSync = $0.statistics.lastSyncNanoseconds.load(ordering: .relaxed)
             return lastSync == 0 ? 0 : Double(Timestamp.wallClockNanoseconds(ofMonotonic: lastSync)) / 1e9
@@ -156,18 +161,19 @@ final class StoreGauges: Sendable {
             Double(holder.engine?.statistics.appendedBytes.load(ordering: .relaxed) ?? 0)
         }
         registry.counter(
-            "kv_log_truncated_bytes_total", help: "Bytes of a torn tail that the start has cut and put aside.",
+            "kv_log_truncated_bytes_total", help: "Bytes of a torn tail that the start cut off and kept in a file.",
             labels: []
         ) { Double(holder.engine?.report.tornTail?.bytes ?? 0) }
         registry.gauge(
-            "kv_log_lost_revisions", help: "Acknowledged changes up to the last clean stop that the start did not find."
+            "kv_log_lost_revisions",
+            help: "Acknowledged changes that were in the log at the last clean stop and are missing."
         ) { Double(holder.engine?.report.lostEnd?.revisions ?? 0) }
         registry.gauge(
-            "kv_log_clean_shutdown", help: "Whether the start found a log that had been closed cleanly, or a new one."
+            "kv_log_clean_shutdown", help: "1 if the log was closed cleanly or is new, else 0."
         ) { holder.engine.map { $0.report.uncleanEnd == nil ? 1 : 0 } ?? 0 }
         registry.gauge(
             "kv_log_filesystem_size_bytes",
-            help: "Size of the file system that holds the log, without the blocks that are reserved for root."
+            help: "Size of the file system that holds the log, without the blocks reserved for root."
         ) { [weak self] in Double(self?.capacity?.sizeBytes ?? 0) }
         registry.gauge("kv_log_filesystem_avail_bytes", help: "Free bytes of the file system that holds the log.") {
             [weak self] in Double(self?.capacity?.availableBytes ?? 0)
