@@ -2,17 +2,17 @@
 #
 #   docker build --target kv-service -t txlog-kv/kv-service --build-arg COMMIT=$(git rev-parse --short HEAD) .
 #
-# The programs hold the Swift runtime; the images below need only libc, libstdc++ and, for kvtop, ncurses.
+# The programs contain the Swift runtime; the images below need only libc, libstdc++ and, for kvtop, ncurses.
 
 FROM swift:6.3.1-bookworm AS toolchain
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends make libncurses-dev zlib1g-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
-# The packages are fetched anew only when the manifest has changed.
+# The packages are fetched again only if the manifest has changed.
 COPY Package.swift Package.resolve[d] ./
 RUN swift package resolve
-# The test targets' folders too: a package whose manifest names folders that are not there does not load.
+# The test targets' folders too: a package whose manifest names missing folders does not load.
 COPY Makefile ./
 COPY Sources Sources
 COPY Tests Tests
@@ -23,21 +23,21 @@ RUN make build PRODUCTS="kv-service api-gateway txlog" \
  && cp "$bin/kv-service" "$bin/api-gateway" "$bin/txlog" /out \
  && strip --strip-debug /out/*
 
-# On top of the services' objects; theirs do not wait for it.
+# Built after the services, whose stages do not wait for it.
 FROM build-services AS build-kvtop
 RUN make build PRODUCTS=kvtop \
  && cp "$(make --silent show-bin-path)/kvtop" /out && strip --strip-debug /out/kvtop
 
-# It has libc and libstdc++, which is all that the services need.
+# It contains libc and libstdc++, which are enough for the services.
 FROM debian:bookworm-slim AS runtime
 ARG COMMIT=unknown
 ENV TXLOG_KV_COMMIT=$COMMIT
 LABEL org.opencontainers.image.revision=$COMMIT
-# A number, so that orchestrators can tell that it is not root; no such user needs to exist.
+# A number, so that orchestrators can verify that it is not root; the user need not exist.
 USER 10001:10001
 STOPSIGNAL SIGTERM
 
-# With txlog beside it, for a look into the data of a service that is stopped.
+# Contains txlog too, to inspect the data of a stopped service.
 FROM runtime AS kv-service
 LABEL org.opencontainers.image.title="txlog-kv kv-service"
 COPY --from=build-services /out/kv-service /out/txlog /usr/local/bin/

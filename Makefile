@@ -1,13 +1,13 @@
-# `make` alone lists what there is to do.
+# Run `make` to list all targets.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-# What the product is built with. Exclusive access to variables is proven at compile time where it can be, and checked
-# at run time in debug builds, which the tests use; the release build leaves the run-time checks out. Small functions of
-# one module are built into others that call them, without which a get costs 7 % more.
+# Flags of the product build. Exclusive access to variables is proven at compile time if possible, and checked at run
+# time in debug builds, which the tests use; the release build omits the run-time checks. Small functions are inlined
+# across modules; without that a get costs 7 % more.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc -enforce-exclusivity=unchecked \
     -Xswiftc -cross-module-optimization
 PRODUCTS := kv-service api-gateway kvtop txlog

@@ -9,11 +9,11 @@ import ServiceKit
 import ServiceSettings
 import Synchronization
 
-/// The parts of a running gateway: on each event loop a pool and its routes, and in common what they know of
-/// kv-service. Any thread.
+/// The parts of a running gateway: a pool and routes for each event loop, and the shared state of kv-service. Any
+/// thread.
 final class Gateway: Sendable {
-    /// The data routes' handlers, and what they can answer: what kv-service can, which is passed on, and what can
-    /// happen on the way there.
+    /// The handlers of the data routes with all their answers: those of kv-service, which are forwarded, and failures
+    /// on the way to it.
     static let handlers = [
         HandlerDeclaration(
             "api_set", [.POST, .PUT], problems: ProblemKind.ofSet + UpstreamFailure.problems, passesProblemsOn: true),
@@ -96,7 +96,8 @@ final class Gateway: Sendable {
         ]
     }
 
-    /// Takes requests from now on, whether kv-service is there or not: `/readyz` says so, and each request finds out.
+    /// Accepts requests from now on, whether kv-service is reachable or not: `/readyz` reports that, and each request
+    /// fails by itself.
     func start() async {
         self.runtime.gate.set(.ready)
         MemoryTrim(registry: self.runtime.registry, logger: self.runtime.logger).start()
@@ -115,7 +116,7 @@ final class Gateway: Sendable {
         )
     }
 
-    /// Closes the connections to kv-service. No request is under way any more.
+    /// Closes the connections to kv-service. No request is in flight any more.
     func stop() async {
         for pool in self.pools.withLock({ $0 }) {
             try? await pool.eventLoop.submit { pool.value.shutDown() }.get()
@@ -124,7 +125,7 @@ final class Gateway: Sendable {
 }
 
 extension Duration {
-    /// Nanoseconds, for durations that settings bound to hours.
+    /// Nanoseconds, for durations that settings limit to hours.
     fileprivate var wholeNanoseconds: UInt64 {
         let (seconds, attoseconds) = self.components
         return UInt64(max(0, seconds)) * 1_000_000_000 + UInt64(max(0, attoseconds)) / 1_000_000_000

@@ -17,7 +17,7 @@ final class GatewayAdmin: Sendable {
         self.overhead = QuantileWindow(monitor.metrics.overhead, nowNanoseconds: now)
     }
 
-    /// To be called every ten seconds, so that the quantiles are of the last minute whenever somebody asks.
+    /// Call it every ten seconds, so that the quantiles always cover about the last minute.
     func rotateWindows() {
         let now = Timestamp.monotonicNanoseconds()
         self.durations.rotate(nowNanoseconds: now)
@@ -86,7 +86,7 @@ final class GatewayAdmin: Sendable {
         upstream.member("circuit", object: self.writeCircuit)
     }
 
-    /// The state of the circuits together, which is the worse one's, and then that of each.
+    /// The overall state, which is that of the worse circuit, then the state of each circuit.
     private func writeCircuit(_ object: inout JSONWriter) {
         let circuits = UpstreamCircuit.allCases.map { ($0, self.monitor.circuit($0)) }
         let worst = circuits.map(\.1).max { $0.state.severity < $1.state.severity }

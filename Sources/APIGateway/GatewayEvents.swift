@@ -1,6 +1,6 @@
 import ServiceKit
 
-/// The kinds that only the gateway tells.
+/// The kinds of events that only the gateway reports.
 extension EventKind {
     static let upstreamBack = EventKind("upstream_back")
     static let upstreamNotReady = EventKind("upstream_not_ready")

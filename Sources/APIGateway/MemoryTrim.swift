@@ -2,11 +2,11 @@ import Glibc
 import Logging
 import PrometheusMetrics
 
-/// Gives memory back to the system that a burst has left behind: what was freed since stays with the allocator
-/// otherwise, for as long as the process runs.
+/// Returns memory to the system after a burst of requests: otherwise the allocator keeps what was freed for as long as
+/// the process runs.
 ///
-/// Looks every few seconds, on a thread that no request runs on. The allocator is locked in parts while it gives pages
-/// back, some milliseconds at the sizes that a gateway reaches; that is why it happens only after a burst is over.
+/// Checks every few seconds, on a thread that runs no requests. While the allocator returns pages, parts of it are
+/// locked for some milliseconds at the sizes that a gateway reaches; so this happens only after a burst has ended.
 final class MemoryTrim: Sendable {
     private static let period = Duration.seconds(5)
 
@@ -16,19 +16,19 @@ final class MemoryTrim: Sendable {
     init(registry: MetricsRegistry, logger: Logger) {
         self.trims = registry.counter(
             "gateway_memory_trims_total",
-            help: "Times that memory which a burst had left behind was given back to the system."
+            help: "Times that free memory was returned to the system after a burst of requests."
         )
         self.logger = logger
     }
 
-    /// Looks for as long as the process runs.
+    /// Checks for as long as the process runs.
     func start() {
         // Not part of Glibc's module; nil with another C library.
         guard let symbol = unsafe dlsym(nil, "malloc_trim") else { return }
         let trim = unsafe unsafeBitCast(symbol, to: (@convention(c) (Int) -> Int32).self)
         Task.detached(priority: .background) {
             var decision = MemoryTrimDecision()
-            // What there is before the first request is no burst.
+            // Memory that exists before the first request is not a burst.
             _ = decision.look(residentBytes: ProcessMetrics.sample().residentMemoryBytes)
             while (try? await Task.sleep(for: Self.period)) != nil {
                 let before = ProcessMetrics.sample().residentMemoryBytes
@@ -38,7 +38,7 @@ final class MemoryTrim: Sendable {
                 decision.trimmed(residentBytes: after)
                 self.trims.increment()
                 self.logger.debug(
-                    "memory given back",
+                    "memory returned to the system",
                     metadata: ["before_bytes": .stringConvertible(before), "after_bytes": .stringConvertible(after)]
                 )
             }
@@ -46,18 +46,19 @@ final class MemoryTrim: Sendable {
     }
 }
 
-/// Decides when memory is given back: it has grown by a good deal since it was last, and has not grown for two looks.
+/// Decides when to return memory: after it has grown considerably since the last time, and has not grown for two
+/// checks.
 struct MemoryTrimDecision {
-    /// Growth that is worth the work.
+    /// Minimum growth that is worth the work.
     static let worthwhileBytes: UInt64 = 16 << 20
     private static let quietLooks = 2
 
-    /// After the last time, or at the first look.
+    /// Resident bytes after the last time, or at the first check.
     private var baseline: UInt64?
     private var last: UInt64 = 0
     private var quiet = 0
 
-    /// - Returns: whether to give memory back now.
+    /// - Returns: whether to return memory now.
     mutating func look(residentBytes: UInt64) -> Bool {
         defer { self.last = residentBytes }
         guard let baseline = self.baseline else {
@@ -69,7 +70,7 @@ struct MemoryTrimDecision {
         return self.quiet >= Self.quietLooks && residentBytes >= baseline + Self.worthwhileBytes
     }
 
-    /// What was left afterwards is in use: only growth beyond it counts from now on.
+    /// What remains is in use: from now on only growth beyond it counts.
     mutating func trimmed(residentBytes: UInt64) {
         self.baseline = residentBytes
         self.last = residentBytes

@@ -3,8 +3,8 @@
 #include <malloc.h>
 #include <sys/resource.h>
 
-/// Where the address space is limited, all memory comes from one pool: the C library would make further ones, each for
-/// some threads alone and each reserving 64 MiB. Before `main`, as the first of them is made with the second thread.
+/// If the address space is limited, all memory comes from one pool: the C library would create more, each for some
+/// threads and each reserving 64 MiB. Before `main`, because the first of them is created with the second thread.
 __attribute__((constructor)) static void use_one_pool(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < (rlim_t)8 << 30) mallopt(M_ARENA_MAX, 1);

@@ -15,16 +15,16 @@ char **process_arguments(void) { return kept; }
 static void occupy_standard_streams(void) {
     for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
         if (fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF) continue;
-        // It gets the lowest free number, which is this one. The root is there even where no /dev is, and opened as a
-        // path it takes no input or output. No word can be said if even that fails, as there may be no stream for it.
+        // It gets the lowest free number, which is this one. The root exists even without /dev, and opened as a path it
+        // allows no input or output. If this fails, it cannot be reported, because there may be no stream.
         if (open("/", O_PATH) < 0) _exit(EX_OSERR);
     }
 }
 
 static void end_process(int number) { _exit(128 + number); }
 
-// The kernel drops a signal to the first process of a PID namespace, such as a container's, where its action is the
-// default one. So it would not end on SIGTERM before the service takes it, nor a command on Ctrl-C at all.
+// The kernel drops a signal to the first process of a PID namespace, such as a container's, if its action is the
+// default one. So it would not end on SIGTERM before the service handles it, nor a command on Ctrl-C at all.
 static void take_signals_as_first_process(void) {
     if (getpid() != 1) return;
     const int numbers[] = {SIGINT, SIGTERM};
@@ -36,14 +36,14 @@ static void take_signals_as_first_process(void) {
     }
 }
 
-// glibc gives constructors what main gets. Swift's CommandLine reads /proc/self/cmdline instead, and is empty where
-// /proc is not mounted.
+// glibc passes the arguments of main to constructors. Swift's CommandLine reads /proc/self/cmdline instead, and is
+// empty if /proc is not mounted.
 __attribute__((constructor)) static void start_process(int count, char **arguments, char **environment) {
     (void)count;
     (void)environment;
     if (arguments != NULL) kept = arguments;
     occupy_standard_streams();
-    // A write past a limit of the file size is an error (EFBIG) of that write then, and not the end of the program.
+    // A write beyond a limit of the file size then fails with EFBIG, and does not end the program.
     signal(SIGXFSZ, SIG_IGN);
     take_signals_as_first_process();
 }

@@ -6,7 +6,7 @@
 #include <sched.h>
 
 int cs_processor_count(void) {
-    // The kernel refuses a set that is smaller than its own (EINVAL); the largest that Linux can be built for is 8,192.
+    // The kernel refuses a set that is smaller than its own (EINVAL); the largest possible one of Linux has 8,192.
     for (int processors = CPU_SETSIZE; processors <= 65536; processors *= 2) {
         cpu_set_t *set = CPU_ALLOC(processors);
         if (set == NULL) return 0;

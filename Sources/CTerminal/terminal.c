@@ -1,4 +1,4 @@
-// The wide-character functions of <curses.h> are declared only when this is set.
+// <curses.h> declares the wide-character functions only if this is set.
 #define _XOPEN_SOURCE_EXTENDED 1
 #define _GNU_SOURCE 1
 
@@ -25,17 +25,17 @@ static int input_descriptor = -1;
 static int output_descriptor = -1;
 static int is_color;
 static int has_alternate_screen;
-// What begins and ends the marking of pasted text; empty where the terminal does not have it.
+// The sequences that begin and end the marking of pasted text; empty if the terminal has none.
 static char paste_on[32];
 static char paste_off[32];
 
-// What the crash guard needs, made ready while all is well: a handler of a crash may call nothing of ncurses.
+// Data of the crash guard, prepared in advance: a crash handler must not call ncurses.
 static struct termios saved_modes;
 static volatile sig_atomic_t is_guarding;
 static char restore_text[512];
 static size_t restore_length;
 static volatile sig_atomic_t has_crashed;
-// Standard error as it was, and the file that it goes to meanwhile; negative while it goes where it always goes.
+// The original standard error, and the file that replaces it; negative if it is not redirected.
 static volatile sig_atomic_t outer_errors = -1;
 static volatile sig_atomic_t captured_errors = -1;
 
@@ -44,7 +44,7 @@ static int has_capability(const char *capability) {
     return text != NULL && text != (char *)-1 && *text != 0;
 }
 
-// Adds the text of a capability without the delays in it, `$<50>`: only ncurses waits, the terminal would show them.
+// Adds the text of a capability without its delays, `$<50>`: only ncurses waits, the terminal would show them.
 static void remember_restore(const char *capability) {
     if (!has_capability(capability)) return;
     for (const char *text = tigetstr(capability); *text != 0; text++) {
@@ -56,7 +56,7 @@ static void remember_restore(const char *capability) {
     }
 }
 
-// The name of the locale for characters as the environment has it, NULL when it names none.
+// The name of the locale for characters in the environment; NULL if there is none.
 static const char *named_locale(void) {
     static const char *const variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
     for (int index = 0; index < 3; index++) {
@@ -69,18 +69,18 @@ static const char *named_locale(void) {
 int ct_use_locale(int may_guess) {
     const char *name = named_locale();
     const char *term = getenv("TERM");
-    // Only of characters: a category of numbers or times that is not installed says nothing of them.
+    // Only the category of characters: missing categories of numbers or times do not matter.
     if (name == NULL) {
         int is_modern = term != NULL && strcmp(term, "linux") != 0 && strcmp(term, "dumb") != 0 && strncmp(term, "vt", 2) != 0;
         if (may_guess && is_modern) setlocale(LC_CTYPE, "C.UTF-8");
     } else if (setlocale(LC_CTYPE, "") == NULL) {
-        // One that this machine does not have: what it says of its characters still holds.
+        // This machine lacks the locale, but its character encoding still applies.
         if (strcasestr(name, "utf-8") != NULL || strcasestr(name, "utf8") != NULL) setlocale(LC_CTYPE, "C.UTF-8");
     }
     return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
-// A sequence that ncurses has no function for.
+// A sequence for which ncurses has no function.
 static void send(const char *text) {
     if (*text == 0) return;
     fputs(text, output_file);
@@ -123,7 +123,7 @@ int ct_open(int input, int output, int want_color, int want_mouse, char *message
         memcpy(restore_text, mouse_off, sizeof mouse_off - 1);
         restore_length = sizeof mouse_off - 1;
     }
-    // Only of a terminal that says that it marks pasted text.
+    // Only from a terminal that marks pasted text.
     *paste_on = *paste_off = 0;
     if (has_capability("BE") && has_capability("BD")) {
         snprintf(paste_on, sizeof paste_on, "%s", tigetstr("BE"));
@@ -159,9 +159,9 @@ int ct_open(int input, int output, int want_color, int want_mouse, char *message
     return 0;
 }
 
-// A terminal whose window has grown meanwhile may keep rows of the alternate screen when the main one comes back: tmux
-// makes up for the rows that the main screen did not have with them. So nothing is left there to be kept. Where there is
-// no alternate screen, the last figures stay to be read, above an empty line for the prompt.
+// A terminal whose window has grown may keep rows of the alternate screen when the main one returns: tmux fills rows
+// with them that the main screen did not have. So the alternate screen is cleared first. Without an alternate screen,
+// the last figures stay visible, above an empty line for the prompt.
 static void leave_screen(void) {
     if (!has_crashed) {
         send(paste_off);
@@ -182,7 +182,7 @@ void ct_close(int has_terminal) {
         mousemask(0, NULL);
         leave_screen();
     } else if (!isendwin()) {
-        // Its modes are another process's by now: setting them would stop this one.
+        // Its modes belong to another process now: setting them would stop this one.
         ssize_t ignored = write(output_descriptor, restore_text, restore_length);
         (void)ignored;
     }
@@ -213,7 +213,7 @@ void ct_put(int row, int column, const ct_cell *cells, int count) {
     for (int index = 0; index < count; index++) {
         int place = column + index;
         if (row < 0 || row >= LINES || place < 0 || place >= COLS) continue;
-        // ncurses has filled it together with the left half.
+        // ncurses filled it together with the left half.
         if (cells[index].is_right_half) continue;
         wchar_t text[CT_MARKS + 2] = {(wchar_t)cells[index].scalar};
         for (int mark = 0; mark < CT_MARKS; mark++) text[mark + 1] = (wchar_t)cells[index].marks[mark];
@@ -233,9 +233,9 @@ void ct_put(int row, int column, const ct_cell *cells, int count) {
 }
 
 void ct_flush(void) {
-    // Another thread has crashed and has given the terminal back.
+    // Another thread has crashed and has restored the terminal.
     if (has_crashed) return;
-    // stdscr is clean after this, so that reading a key draws nothing by itself.
+    // stdscr is clean after this, so that reading a key draws nothing.
     wnoutrefresh(stdscr);
     doupdate();
 }
@@ -304,7 +304,7 @@ void ct_suspend(void) {
 }
 
 void ct_retake(void) {
-    // Stopped from outside: ncurses does not know that the terminal was another's.
+    // Stopped by a signal: ncurses does not know that another process used the terminal.
     if (!isendwin()) endwin();
     is_guarding = 1;
     clearok(curscr, TRUE);
@@ -324,7 +324,7 @@ void ct_set_captured_errors(int outer, int captured) {
     captured_errors = captured;
 }
 
-// What was said on standard error while the screen was up: the reason of a trap is the last of it.
+// Standard error while the screen was shown: it ends with the reason of a trap.
 static void release_errors(void) {
     if (outer_errors < 0) return;
     dup2(outer_errors, STDERR_FILENO);
@@ -338,7 +338,7 @@ static void release_errors(void) {
     }
 }
 
-// Runs on the thread that crashed. Nothing is called that is not safe in a signal handler.
+// Runs on the thread that crashed. Calls only functions that are safe in a signal handler.
 static void restore_and_end(int number, siginfo_t *info, void *context) {
     int was_guarding = is_guarding;
     if (was_guarding) {
@@ -356,7 +356,8 @@ static void restore_and_end(int number, siginfo_t *info, void *context) {
             earlier->sa_sigaction(number, info, context);
         }
     }
-    // Not left to the instruction to fault again: a signal that was sent has none, and the process would go on.
+    // Explicitly, not by repeating the faulting instruction: a signal that was sent has none, and the process would
+    // continue.
     struct sigaction end = {0};
     end.sa_handler = SIG_DFL;
     sigaction(number, &end, NULL);

@@ -1,6 +1,6 @@
 package import DashboardModel
 
-/// What a service said to an action, for the operator.
+/// A service's answer to an action, for the operator.
 package struct ActionOutcome: Sendable, Equatable {
     package var text: String
     package var level: DashboardEvent.Level
@@ -10,8 +10,8 @@ package struct ActionOutcome: Sendable, Equatable {
         self.level = level
     }
 
-    /// Of an answer to `POST /admin/compact`: 202 with a run's id, 409 when one runs already, or a problem document,
-    /// whose own words are given. What the text may hold is shown safely by the screen.
+    /// From an answer to `POST /admin/compact`: 202 with a run's id, 409 if one is running already, or a problem
+    /// document, whose text is shown. The screen escapes unsafe characters in it.
     package init(status: UInt, body: [UInt8]) {
         let tree = try? JSONTree(parsing: body)
         if (200..<300).contains(status) {

@@ -3,13 +3,13 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// Why a request got no answer, in a few words.
+/// Why a request got no answer, as a short text.
 enum ConnectionTrouble {
     static func text(_ error: any Error) -> String {
         switch error {
         case let error as NIOConnectionError:
             if error.dnsAError != nil || error.dnsAAAAError != nil, error.connectionErrors.isEmpty {
-                return "the host's name is not known"
+                return "unknown host"
             }
             return error.connectionErrors.first.map { self.text($0.error) } ?? "no connection"
         case let error as IOError: return self.text(errorNumber: error.errnoCode)
@@ -22,7 +22,7 @@ enum ConnectionTrouble {
             default: return error.shortDescription
             }
         case is ChannelError: return "timed out"
-        case is CancellationError: return "given up"
+        case is CancellationError: return "cancelled"
         case is NIOTooManyBytesError: return "the document is too large"
         default: return "\(error)"
         }

@@ -1,10 +1,10 @@
 import Glibc
 
-/// Writes to a descriptor until all is written.
+/// Writes all bytes to a file descriptor.
 package enum DescriptorWriter {
-    /// Waits where the descriptor does not block and its reader is slow.
+    /// Waits if the descriptor is non-blocking and its reader is slow.
     ///
-    /// - Returns: the `errno` of the write that failed, nil when all was written.
+    /// - Returns: the `errno` of the failed write; nil if all was written.
     package static func write(_ bytes: [UInt8], to descriptor: Int32) -> Int32? {
         var offset = 0
         while offset < bytes.count {

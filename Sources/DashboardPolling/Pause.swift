@@ -1,9 +1,9 @@
 import NIOCore
 import NIOPosix
 
-/// Waiting by the monotonic clock, on an event loop's timer. Setting the wall clock neither ends nor prolongs it.
+/// Waits by the monotonic clock, on an event loop's timer. Changes of the wall clock do not affect it.
 package enum Pause {
-    /// Returns after this time, or at once when the task is cancelled.
+    /// Returns after this time, or immediately if the task is cancelled.
     package static func wait(seconds: Double) async {
         let timer = MultiThreadedEventLoopGroup.singleton.next().scheduleTask(in: .nanoseconds(Int64(seconds * 1e9))) {}
         await withTaskCancellationHandler {

@@ -1,31 +1,31 @@
 package import DashboardModel
 import Glibc
 
-/// A recording on disk: its header, and where each poll is. The polls themselves are read when they are asked for, so
-/// a long recording takes little memory. Any thread.
+/// A recording on disk: its header, and the offset of each poll. Polls are read when they are needed, so a long
+/// recording uses little memory. Any thread.
 package final class RecordingFile: Sendable {
-    /// Where a line is, its number from 1, and its time.
+    /// The offset of a line, its number from 1, and its time.
     private struct Entry {
         var offset: Int
         var length: Int
         var line: Int
         var time: Double
-        /// A line before it could not be read.
+        /// A previous line could not be read.
         var followsDamage: Bool
     }
 
-    /// A poll of both services takes some kilobytes; what is longer than this is no line of a recording.
+    /// A poll of both services has some kilobytes; a line longer than this does not belong to a recording.
     private static let lineLimitBytes = 64 << 20
 
     package let header: RecordingHeader
     private let path: String
-    /// The lines that are none of a poll.
+    /// The lines that are not polls.
     package let damage: RecordingDamage
     private let descriptor: Int32
     private let entries: [Entry]
 
-    /// Reads the whole file once, for the places of its lines. A last line that was cut off is passed over. What comes
-    /// through a pipe is kept in a file without a name.
+    /// Reads the whole file once, to find its lines. An incomplete last line is skipped. The data of a pipe is kept in
+    /// an unnamed file.
     package init(path: String) throws(RecordingError) {
         let source = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard source >= 0 else { throw RecordingError("\(path) cannot be read: \(SystemText.text(errno))") }
@@ -60,7 +60,7 @@ package final class RecordingFile: Sendable {
                             followsDamage: isDamaged))
                     isDamaged = false
                 } else {
-                    damage.note("\(path), line \(line): it is no poll")
+                    damage.note("\(path), line \(line): it is not a poll")
                     isDamaged = true
                 }
                 begin = end + 1
@@ -71,8 +71,10 @@ package final class RecordingFile: Sendable {
             restOffset += begin
             rest.removeFirst(begin)
         }
-        guard let header else { throw RecordingError("\(path): this is no recording of kvtop: it has no whole line") }
-        guard !entries.isEmpty else { throw RecordingError("\(path): the recording holds no polls") }
+        guard let header else {
+            throw RecordingError("\(path): this is not a recording of kvtop: it has no complete line")
+        }
+        guard !entries.isEmpty else { throw RecordingError("\(path): the recording contains no polls") }
         self.header = header
         self.path = path
         self.damage = damage
@@ -93,7 +95,7 @@ package final class RecordingFile: Sendable {
 
     package func time(_ index: Int) -> Double { self.entries[index].time }
 
-    /// The polls up to a time: the index of the first one after it.
+    /// The index of the first poll after a time.
     package func index(after time: Double) -> Int {
         var low = 0
         var high = self.entries.count
@@ -104,15 +106,15 @@ package final class RecordingFile: Sendable {
         return low
     }
 
-    /// Reads a poll. The decoder must have read those before it from a whole scrape on; else nil.
+    /// Reads a poll. The decoder must have read the previous polls since a complete scrape; otherwise nil.
     ///
-    /// - Throws: what is wrong with the line, with its number. What it would have changed is not known then, so the
-    ///   polls after it are nil up to the next whole scrape of each target.
+    /// - Throws: the error in the line, with its number. Its changes are unknown then, so the following polls are nil
+    ///   until the next complete scrape of each target.
     package func poll(_ index: Int, _ decoder: inout RecordingDecoder) throws(RecordingError) -> RawPoll? {
         let entry = self.entries[index]
         var line = [UInt8](repeating: 0, count: entry.length)
         guard unsafe pread(self.descriptor, &line, line.count, entry.offset) == line.count else {
-            throw RecordingError("\(self.path), line \(entry.line): the recording has become shorter")
+            throw RecordingError("\(self.path), line \(entry.line): the recording was truncated")
         }
         if entry.followsDamage { decoder.forget() }
         let poll: RawPoll?

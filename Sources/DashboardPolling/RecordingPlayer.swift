@@ -2,27 +2,27 @@ package import DashboardModel
 import JSON
 import Synchronization
 
-/// Plays a recording at its own pace, or at another. Any thread may call; what it plays is delivered in order.
+/// Plays a recording at its original speed, or at another. Any thread may call; polls are delivered in order.
 package final class RecordingPlayer: Sendable {
     package enum Event: Sendable {
         case poll(PollResult)
-        /// Seconds from the beginning.
+        /// Seconds from the start.
         case position(Double)
-        /// What follows is older than what was played: forget all.
+        /// The next polls are older than the last ones: discard everything.
         case restart(now: Double, wallTime: Double)
         case ended
-        /// A line that cannot be read, once each.
+        /// A line that cannot be read; reported once each.
         case damaged(String)
     }
 
-    /// As many polls are played for a jump as the graphs can show.
+    /// Number of polls that are replayed after a jump: as many as the graphs can show.
     private static let polls = History.capacity
 
     private struct Wish {
         var speed: Double
         var seek: Double?
         var pause: Task<Void, Never>?
-        /// The polls that were told to be damaged.
+        /// The damaged polls that were reported.
         var damaged: Set<Int> = []
     }
 
@@ -36,7 +36,7 @@ package final class RecordingPlayer: Sendable {
         self.deliver = deliver
     }
 
-    /// 0 stops, at the place where it is.
+    /// 0 pauses at the current position.
     package func setSpeed(_ speed: Double) {
         self.wish.withLock { wish in
             wish.speed = speed
@@ -44,7 +44,7 @@ package final class RecordingPlayer: Sendable {
         }
     }
 
-    /// By so many seconds forward or, negative, back.
+    /// Moves by this many seconds forward or, if negative, back.
     package func seek(seconds: Double) {
         self.wish.withLock { wish in
             wish.seek = (wish.seek ?? 0) + seconds
@@ -52,7 +52,7 @@ package final class RecordingPlayer: Sendable {
         }
     }
 
-    /// Plays from `position`, in seconds from the beginning, until the task is cancelled.
+    /// Plays from `position`, in seconds from the start, until the task is cancelled.
     package func play(from position: Double) async {
         var decoder = RecordingDecoder()
         var position = position
@@ -86,7 +86,7 @@ package final class RecordingPlayer: Sendable {
         }
     }
 
-    /// Until the next poll, a quarter of a second at most, or until something is wished.
+    /// Until the next poll, at most a quarter of a second, or until a command arrives.
     private func pause(speed: Double, position: Double, next: Int) async {
         var seconds = 0.25
         if speed > 0, next < self.file.count {
@@ -107,7 +107,7 @@ package final class RecordingPlayer: Sendable {
         }
     }
 
-    /// Begins anew with what the screen can show of the time up to `position`. Returns the next poll to play.
+    /// Restarts with the polls up to `position` that the screen can show. Returns the next poll to play.
     private func jump(to position: Double, _ decoder: inout RecordingDecoder) -> Int {
         let next = self.file.index(after: self.file.begin + position)
         let first = max(0, next - Self.polls * self.file.header.targets.count)

@@ -2,40 +2,40 @@ package import DashboardModel
 import Glibc
 import Synchronization
 
-/// Writes polls to a file as they come in. Any thread.
+/// Writes polls to a file as they arrive. Any thread.
 package final class RecordingWriter: Sendable {
     private struct State {
         var encoder = RecordingEncoder()
-        /// Negative once writing has failed: a recording with a hole would be read as the truth.
+        /// Negative after a failed write: a recording with a gap would be misleading.
         var descriptor: Int32
         var error: Int32?
     }
 
     private let state: Mutex<State>
 
-    /// - Throws: when the file is there already, cannot be made, or has no room for the header.
+    /// - Throws: if the file already exists, cannot be created, or there is no space for the header.
     package init(path: String, header: RecordingHeader) throws(RecordingError) {
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw RecordingError(
                 errno == EEXIST
-                    ? "\(path) is there already: a recording is not written over another file"
+                    ? "\(path) already exists: a recording does not overwrite a file"
                     : "\(path) cannot be written: \(SystemText.text(errno))")
         }
         self.state = Mutex(State(descriptor: descriptor))
         self.state.withLock { Self.write(header.line, &$0) }
         guard let failure = self.failure else { return }
-        // It holds nothing, and its name is wanted for another try.
+        // It is empty, and its name must be free for another attempt.
         unsafe unlink(path)
         throw RecordingError("\(path) cannot be written: \(failure)")
     }
 
-    /// What became of a poll.
+    /// Result of writing a poll.
     package enum Outcome: Sendable {
         case written
-        /// The file could not be written, for the first time; nothing more is written then.
+        /// The first write that failed; nothing more is written.
         case failedNow
-        /// The recording has ended before.
+        /// The recording had ended before.
         case ended
     }
 
@@ -48,10 +48,10 @@ package final class RecordingWriter: Sendable {
         }
     }
 
-    /// Why writing ended before its time, nil while all is well.
+    /// Why the recording ended early; nil without an error.
     package var failure: String? { self.state.withLock { $0.error }.map(SystemText.text) }
 
-    /// Any number of times. A file system may tell only here that it has no room for what was written.
+    /// May be called repeatedly. A file system may report only here that it has no space for the written data.
     package func close() {
         self.state.withLock { state in
             if state.descriptor >= 0, Glibc.close(state.descriptor) != 0, state.error == nil { state.error = errno }

@@ -1,12 +1,12 @@
 import DashboardModel
 import Glibc
 
-/// Input that can be read from any place, more than once.
+/// Input that can be read at any offset, more than once.
 enum SeekableFile {
-    /// The descriptor itself where it is one of a file; else one of a file without a name that holds all that it gives.
+    /// The descriptor itself if it is a file; else that of an unnamed file with all its data.
     ///
     /// - Parameters:
-    ///   - source: is closed unless it is returned.
+    ///   - source: closed unless it is returned.
     ///   - path: for errors.
     static func descriptor(_ source: Int32, _ path: String) throws(RecordingError) -> Int32 {
         guard lseek(source, 0, SEEK_CUR) < 0, errno == ESPIPE else { return source }
@@ -25,7 +25,7 @@ enum SeekableFile {
             }
             if let error = DescriptorWriter.write(Array(chunk.prefix(count)), to: copy) {
                 close(copy)
-                throw RecordingError("what comes from \(path) cannot be kept in \(folder): \(SystemText.text(error))")
+                throw RecordingError("the data of \(path) cannot be stored in \(folder): \(SystemText.text(error))")
             }
         }
         lseek(copy, 0, SEEK_SET)
@@ -36,7 +36,7 @@ enum SeekableFile {
         var name = Array("\(folder)/kvtop-XXXXXX".utf8CString)
         let descriptor = unsafe mkstemp(&name)
         guard descriptor >= 0 else {
-            throw RecordingError("no temporary file in \(folder): \(SystemText.text(errno))")
+            throw RecordingError("cannot create a temporary file in \(folder): \(SystemText.text(errno))")
         }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         unsafe unlink(name)

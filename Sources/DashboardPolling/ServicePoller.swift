@@ -6,16 +6,16 @@ import NIOHTTP1
 import NIOPosix
 import Synchronization
 
-/// Polls the targets, each on its own: a target that hangs holds up no other.
+/// Polls the targets independently: a target that hangs does not delay another one.
 ///
-/// Any thread may call. Nothing here touches the terminal.
+/// Any thread may call. Nothing here uses the terminal.
 package final class ServicePoller: Sendable {
-    /// A poll is given up after this long, or after one interval if that is longer: a short interval says how often to
-    /// poll, not how far away the service is.
+    /// A poll is cancelled after this time, or after one interval if that is longer: a short interval sets how often
+    /// kvtop polls, not how long an answer may take.
     package static let leastTimeoutSeconds = 2.0
-    /// Of one document.
+    /// Maximum size of one document.
     private static let bodyLimitBytes = 16 << 20
-    /// `/admin/events` is asked again after so many polls when it was not there.
+    /// If `/admin/events` did not exist, it is requested again after this many polls.
     private static let eventsRetryPolls = 60
 
     private let targets: [Target]
@@ -24,21 +24,21 @@ package final class ServicePoller: Sendable {
     private let deliver: @Sendable (RawPoll) -> Void
     private let interval: Mutex<Double>
     private let tasks = Mutex<[Task<Void, Never>]>([])
-    /// The pauses between polls, for ending them early.
+    /// The pauses between polls, to end them early.
     private let pauses = Mutex<[Int: Task<Void, Never>]>([:])
 
     /// - Parameters:
     ///   - token: for actions, sent as a bearer token.
-    ///   - deliver: gets each poll, answered or not, on any thread.
+    ///   - deliver: receives each poll, answered or not, on any thread.
     package init(
         targets: [Target], intervalSeconds: Double, token: String?, deliver: @escaping @Sendable (RawPoll) -> Void
     ) {
         var configuration = HTTPClient.Configuration()
         configuration.httpVersion = .http1Only
         configuration.redirectConfiguration = .disallow
-        // The deadline of a poll holds for its connections too.
+        // The deadline of a poll also applies to its connections.
         configuration.timeout.connect = .seconds(10)
-        // A refused connection is an answer: it is told at once, and asked again at the next poll.
+        // A refused connection is a result: it is reported immediately, and tried again with the next poll.
         configuration.connectionPool.retryConnectionEstablishment = false
         self.client = HTTPClient(
             eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton),
@@ -65,13 +65,13 @@ package final class ServicePoller: Sendable {
         }
     }
 
-    /// Ends the polling and closes the connections. To be called before the last reference goes; not from a task.
+    /// Ends the polling and closes the connections. Call it before the last reference goes away; not from a task.
     package func stop() {
         for task in self.tasks.withLock({ $0 }) { task.cancel() }
         try? self.client.syncShutdown()
     }
 
-    /// From the next poll on, which comes at once.
+    /// Applies from the next poll on, which starts immediately.
     package func setInterval(seconds: Double) {
         self.interval.withLock { $0 = seconds }
         self.pollNow()
@@ -98,10 +98,10 @@ package final class ServicePoller: Sendable {
             }
             isRepeated = false
             if hasNoEvents { pollsToEvents = Self.eventsRetryPolls }
-            // What answers after a silence may be another version of the service.
+            // After a silence, another version of the service may answer.
             pollsToEvents = poll.isMissed ? 0 : max(0, pollsToEvents - 1)
             self.deliver(poll)
-            // At a fixed rate; what was missed meanwhile is not made up for.
+            // At a fixed rate; missed polls are not repeated.
             let interval = UInt64(self.interval.withLock { $0 } * 1e9)
             let now = Timestamp.monotonicNanoseconds()
             due = max(due + interval, now)
@@ -121,15 +121,15 @@ package final class ServicePoller: Sendable {
         }
     }
 
-    /// Whether kvtop itself was stopped during a poll, by a signal or with the whole machine: its deadline went by
-    /// unseen, and says nothing of the service.
+    /// Whether kvtop itself was stopped during a poll, by a signal or together with the machine: its deadline then
+    /// passed unnoticed, and says nothing about the service.
     private func hasStoodStill(since begin: UInt64) -> Bool {
         Double(Timestamp.monotonicNanoseconds() - begin) / 1e9 > self.timeoutSeconds + 1
     }
 
     private var timeoutSeconds: Double { max(self.interval.withLock { $0 }, Self.leastTimeoutSeconds) }
 
-    /// - Returns: the poll, and whether the service answered that it has no `/admin/events`.
+    /// - Returns: the poll, and whether the service answered that `/admin/events` does not exist.
     private func poll(_ index: Int, asksForEvents: Bool) async -> (poll: RawPoll, hasNoEvents: Bool) {
         let begin = Timestamp.monotonicNanoseconds()
         let url = self.targets[index].url
@@ -138,7 +138,7 @@ package final class ServicePoller: Sendable {
         async let events = asksForEvents ? self.get("\(url)/admin/events") : .failure(Self.notAskedFor)
         let answers = await (metrics, admin, events)
         let end = Timestamp.monotonicNanoseconds()
-        // Rates are of the scrape: how long the other documents take must not move its time.
+        // Rates refer to the scrape: the duration of the other requests must not change its time.
         let poll = RawPoll(
             target: index, receivedAt: Double(answers.0.receivedAt) / 1e9,
             wallTime: Double(Timestamp.wallClockNanoseconds()) / 1e9, roundTripSeconds: Double(end - begin) / 1e9,
@@ -146,10 +146,10 @@ package final class ServicePoller: Sendable {
         return (poll, answers.2 == .failure(Self.notFound))
     }
 
-    private static let notAskedFor = PollFailure("not asked for")
+    private static let notAskedFor = PollFailure("not requested")
     private static let notFound = PollFailure("HTTP 404", isAnswer: true)
 
-    /// A document, and when it was complete in monotonic nanoseconds.
+    /// A document, and when it was complete, in monotonic nanoseconds.
     private func getTimed(_ url: String) async -> (body: Result<[UInt8], PollFailure>, receivedAt: UInt64) {
         let body = await self.get(url)
         return (body, Timestamp.monotonicNanoseconds())
@@ -166,8 +166,8 @@ package final class ServicePoller: Sendable {
         }
     }
 
-    /// A request and all of its answer within so many seconds. The client's own deadline ends with the answer's head:
-    /// a body that comes byte by byte would be waited for without an end.
+    /// A request with its whole answer within this many seconds. The client's own deadline covers only the answer's
+    /// head: a body that arrives byte by byte would never time out.
     private func exchange(
         _ request: HTTPClientRequest, seconds: Double, limitBytes: Int
     ) async throws -> (status: UInt, body: [UInt8]) {
@@ -191,11 +191,11 @@ package final class ServicePoller: Sendable {
 
     // MARK: Actions
 
-    /// Asks a kv-service to compact: one `POST`, which is never repeated.
+    /// Requests a compaction of a kv-service: one `POST`, which is never repeated.
     package func compact(target: Int) async -> ActionOutcome {
         var request = HTTPClientRequest(url: "\(self.targets[target].url)/admin/compact")
         request.method = .POST
-        // Not kept open afterwards: such a request is rare.
+        // The connection is closed afterwards: such a request is rare.
         request.headers.add(name: "Connection", value: "close")
         request.headers.add(name: "Content-Length", value: "0")
         if let token = self.token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
@@ -204,7 +204,7 @@ package final class ServicePoller: Sendable {
             return ActionOutcome(status: status, body: body)
         } catch {
             return ActionOutcome(
-                text: "compaction: no answer, it may have been started or not: \(ConnectionTrouble.text(error))",
+                text: "compaction: no answer, it may or may not have started: \(ConnectionTrouble.text(error))",
                 level: .error)
         }
     }

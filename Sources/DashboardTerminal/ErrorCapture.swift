@@ -1,16 +1,16 @@
 import CTerminal
 import Glibc
 
-/// Keeps what anything in the process writes to standard error while the screen is up, and hands it out afterwards: a
-/// line of a library in between would break the screen.
+/// Keeps everything that the process writes to standard error while the screen is shown, and prints it afterwards: a
+/// line of a library would break the screen.
 package struct ErrorCapture {
-    /// What is kept; writing more fails.
+    /// Maximum bytes that are kept; further writes fail.
     private static let limitBytes = 65_536
 
     private let saved: Int32
     private let file: Int32
 
-    /// Nil when the system has no room for it; standard error then stays what it is.
+    /// Nil if the system lacks the resources; standard error then stays unchanged.
     package init?() {
         let file = ct_memory_file(Self.limitBytes)
         guard file >= 0 else { return nil }
@@ -21,7 +21,7 @@ package struct ErrorCapture {
         ct_set_captured_errors(saved, file)
     }
 
-    /// Gives standard error back, and writes to it what came in.
+    /// Restores standard error, and writes the kept text to it.
     package func end() {
         ct_set_captured_errors(-1, -1)
         dup2(self.saved, STDERR_FILENO)

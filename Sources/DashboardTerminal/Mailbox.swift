@@ -5,14 +5,14 @@ import Synchronization
 
 /// Carries polls and the results of actions from any thread to the one that owns the terminal.
 ///
-/// At most ``limit`` messages wait: beyond it the oldest is dropped, for a newer poll says more.
+/// At most ``limit`` messages wait: then the oldest is dropped, because newer polls replace it.
 package final class Mailbox: Sendable {
     package enum Message: Sendable {
         case poll(PollResult)
-        /// What came of an action, for the event list and the line at the bottom.
+        /// The result of an action, for the event list and the last line.
         case outcome(text: String, level: DashboardEvent.Level, source: String)
         case replay(position: Double)
-        /// Begin anew with an empty dashboard: a replay went back.
+        /// Start again with an empty dashboard: a replay went back.
         case restart(now: Double, wallTime: Double)
         case replayEnded
     }
@@ -25,7 +25,8 @@ package final class Mailbox: Sendable {
 
     package init() {
         self.descriptor = ct_wake_descriptor()
-        precondition(self.descriptor >= 0, "no descriptor for waking the terminal's thread: errno \(errno)")
+        precondition(
+            self.descriptor >= 0, "cannot create the descriptor that wakes the terminal's thread: errno \(errno)")
     }
 
     deinit {
@@ -42,7 +43,7 @@ package final class Mailbox: Sendable {
         _ = unsafe write(self.descriptor, &one, 8)
     }
 
-    /// All that waits.
+    /// All waiting messages.
     package func take() -> [Message] {
         var count: UInt64 = 0
         _ = unsafe read(self.descriptor, &count, 8)

@@ -1,8 +1,8 @@
 import CTerminal
 import DashboardRender
 
-/// Which colours and attributes a tone has: by theme, and by how many colours the terminal has. Without colours, bold,
-/// dim, reverse and underlined text tell the tones apart.
+/// The colours and attributes of a tone: by theme, and by the number of colours of the terminal. Without colours, bold,
+/// dim, reverse and underlined text distinguish the tones.
 struct Palette {
     private struct Look {
         var foreground: Int16 = -1
@@ -82,7 +82,7 @@ struct Palette {
         }
     }
 
-    /// No dim text and no blue; alarms by their background as well.
+    /// No dim text and no blue; alarms also have a background colour.
     private static func highContrast(_ tone: Tone) -> Look {
         switch tone {
         case .normal, .dim, .frame, .first: Look()

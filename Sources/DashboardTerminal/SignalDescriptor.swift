@@ -1,33 +1,32 @@
 import CTerminal
 import Glibc
 
-/// The signals that a terminal program has to answer, read from a descriptor: no handler runs at a moment of its own,
-/// in the middle of ncurses.
+/// The signals that a terminal program must handle, read from a descriptor: no handler interrupts ncurses.
 ///
-/// ``block()`` comes first in the program, before other threads are there: they inherit the mask.
+/// Call ``block()`` first in the program, before it creates threads: they inherit the mask.
 package struct SignalDescriptor: Sendable {
     let descriptor: Int32
 
-    /// Keeps the signals from ending or stopping the process, on this thread and those that it starts.
+    /// Keeps the signals from ending or stopping the process, on this thread and on threads that it creates.
     package static func block() {
         ct_block_signals()
-        // A write to a terminal or a pipe that is gone is an error code, not the end.
+        // A write to a closed terminal or pipe returns an error instead of ending the process.
         signal(SIGPIPE, SIG_IGN)
-        // Sent to programs that do something about them, which this one does not; by default they end it.
+        // Other senders use these for programs that handle them, which this one does not; by default they end it.
         for number in [SIGUSR1, SIGUSR2] { signal(number, SIG_IGN) }
     }
 
-    /// For a program without a screen, which signals end as any other.
+    /// For a program without a screen, which signals end like any other.
     package static func unblock() {
         ct_unblock_signals()
     }
 
     package init() {
         self.descriptor = ct_signal_descriptor()
-        precondition(self.descriptor >= 0, "no descriptor for signals: errno \(errno)")
+        precondition(self.descriptor >= 0, "cannot create the descriptor for signals: errno \(errno)")
     }
 
-    /// The next signal that has come in, nil when none waits.
+    /// The next pending signal; nil if there is none.
     func next() -> Int32? {
         let signal = ct_next_signal(self.descriptor)
         return signal == 0 ? nil : signal

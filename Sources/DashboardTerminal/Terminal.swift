@@ -4,26 +4,26 @@ import Glibc
 
 /// The terminal, through ncurses.
 ///
-/// Belongs to the thread that makes it: ncurses is not thread-safe. Not Sendable.
+/// Belongs to the thread that creates it: ncurses is not thread-safe. Not Sendable.
 package final class Terminal {
     package let capabilities: Capabilities
     private var shown: Screen?
     private var theme: ViewState.Theme = .dark
     private var palette: Palette
     private var sequences = KeySequences()
-    /// What the terminal's descriptor for keys is.
+    /// The terminal's file descriptor for keys.
     package let input: Int32
 
-    /// Takes the terminal.
+    /// Initialises the terminal.
     ///
     /// - Parameters:
-    ///   - wantsUTF8: nil to go by the locale.
-    /// - Throws: why the terminal cannot be used; it is then as it was.
+    ///   - wantsUTF8: nil: decide by the locale.
+    /// - Throws: why the terminal cannot be used; it is unchanged then.
     package init(wantsUTF8: Bool?, wantsColor: Bool, wantsMouse: Bool, theme: ViewState.Theme) throws(TerminalError) {
         guard isatty(STDOUT_FILENO) == 1 else {
-            throw TerminalError("standard output is no terminal; use --once or --batch")
+            throw TerminalError("standard output is not a terminal; use --once or --batch")
         }
-        // Keys come from the terminal also when standard input is a pipe.
+        // Keys come from the terminal even if standard input is a pipe.
         self.input = isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : unsafe open("/dev/tty", O_RDWR | O_CLOEXEC)
         guard self.input >= 0 else {
             throw TerminalError("there is no terminal to read keys from; use --once or --batch")
@@ -42,21 +42,21 @@ package final class Terminal {
         self.palette = Palette(theme: theme, colors: colors)
     }
 
-    /// Sets the locale of the process for output that goes to no screen of its own; see `ct_use_locale`.
+    /// Sets the locale of the process for output without a screen; see `ct_use_locale`.
     package static func useLocale() { _ = ct_use_locale(0) }
 
-    /// Gives the terminal back as it was; any number of times. In the background of a shell only its screen: the modes are
-    /// the shell's then.
+    /// Restores the terminal; may be called repeatedly. In the background of a shell it restores only the screen: the
+    /// modes belong to the shell then.
     package func close() {
         ct_close(self.isForeground ? 1 : 0)
     }
 
-    /// From now on a crash of the process gives the terminal back first.
+    /// From now on, a crash of the process restores the terminal first.
     package func installCrashGuard() {
         ct_install_crash_guard()
     }
 
-    /// Columns and rows as they are now.
+    /// Current number of columns and rows.
     package var size: (columns: Int, rows: Int) {
         var rows: Int32 = 0
         var columns: Int32 = 0
@@ -64,7 +64,7 @@ package final class Terminal {
         return (Int(columns), Int(rows))
     }
 
-    /// Shows a screen: draws what differs from the one before.
+    /// Shows a screen: draws the differences from the previous one.
     package func show(_ screen: Screen, theme: ViewState.Theme) {
         if theme != self.theme {
             self.theme = theme
@@ -79,41 +79,41 @@ package final class Terminal {
         self.shown = screen
     }
 
-    /// Draws all of the next screen, whatever the terminal shows.
+    /// Draws the next screen completely, whatever the terminal shows.
     package func repaint() {
         self.shown = nil
         ct_repaint()
     }
 
-    /// Whether keys and output are this process's: not while it goes on in the background of a shell.
+    /// Whether this process owns keys and output: not while it runs in the background of a shell.
     package var isForeground: Bool {
         let group = tcgetpgrp(self.input)
-        // A terminal that is not the controlling one has no foreground.
+        // A terminal that is not the controlling terminal has no foreground.
         return group < 0 || group == getpgrp()
     }
 
-    /// Gives the terminal to the shell and stops the process. When it goes on, ``retake()`` is due.
+    /// Restores the terminal for the shell and stops the process. Call ``retake()`` after it continues.
     package func suspend() {
         ct_suspend()
-        // Not SIGTSTP: that one is blocked, and read from a descriptor.
+        // Not SIGTSTP, which is blocked and read from a descriptor.
         kill(getpid(), SIGSTOP)
     }
 
-    /// Takes the terminal again after the process was stopped, by itself or from outside: a shell has set its own modes
-    /// meanwhile, and has written to the screen. In the foreground only.
+    /// Initialises the terminal again after the process was stopped by itself or by a signal: meanwhile a shell has set
+    /// its own modes and written to the screen. In the foreground only.
     package func retake() {
         ct_retake()
         self.shown = nil
     }
 
-    /// What was pressed since the last call.
+    /// Input since the last call.
     package enum Input {
         case key(Key)
-        /// The terminal is gone.
+        /// The terminal was closed.
         case end
     }
 
-    /// When ``nextInput(now:)`` has something to give though nothing was pressed, in monotonic seconds.
+    /// When ``nextInput(now:)`` has input although no key was pressed, in monotonic seconds.
     package var inputDeadline: Double? { self.sequences.deadline }
 
     /// - Parameter now: monotonic seconds.

@@ -3,22 +3,22 @@ package import DashboardRender
 import Glibc
 import JSON
 
-/// The one thread of the screen: waits for keys, signals, messages and the clock together, and draws.
+/// The thread of the screen: waits for keys, signals, messages and the clock together, and draws.
 ///
-/// Belongs to the thread that makes it. Not Sendable.
+/// Belongs to the thread that creates it. Not Sendable.
 package final class TerminalLoop {
     /// Why the loop ended.
     package enum Ending: Equatable {
         case quit
         case signal(Int32)
-        /// The terminal went away.
+        /// The terminal was closed.
         case terminalGone
     }
 
-    /// What the loop asks of the rest of the program; called on the loop's thread, and must not wait.
+    /// Requests to the rest of the program; called on the loop's thread, and must not block.
     package struct Actions {
         package var command: (Command) -> Void
-        /// Writes the screen and its numbers; the text to show.
+        /// Writes the screen and its numbers to files; returns the text to show.
         package var writeSnapshot: (Screen, Dashboard) -> String
 
         package init(
@@ -29,8 +29,8 @@ package final class TerminalLoop {
         }
     }
 
-    /// Stands in the last line until the replay goes back.
-    private static let endText = "the recording ends here"
+    /// Shown in the last line until the replay goes back.
+    private static let endText = "end of the recording"
 
     private let terminal: Terminal
     private let mailbox: Mailbox
@@ -40,7 +40,7 @@ package final class TerminalLoop {
     private var view: ViewState
     private var ending: Ending?
     private var needsDrawing = true
-    /// The process was stopped, or is in the background: the terminal is the shell's, or was.
+    /// The process was stopped, or is in the background: the terminal belongs, or belonged, to the shell.
     private var needsTerminal = false
     private var size: (columns: Int, rows: Int) = (0, 0)
 
@@ -56,7 +56,7 @@ package final class TerminalLoop {
         self.actions = actions
     }
 
-    /// Runs until the operator quits, a signal ends the program, or the terminal is gone.
+    /// Runs until the operator quits, a signal ends the program, or the terminal is closed.
     package func run() -> Ending {
         self.size = self.terminal.size
         while true {
@@ -79,7 +79,7 @@ package final class TerminalLoop {
 
     // MARK: Waiting
 
-    /// - Parameter forKeys: in the background keys are the shell's; reading one would stop the process.
+    /// - Parameter forKeys: in the background, keys belong to the shell; reading one would stop the process.
     private func wait(forKeys: Bool) {
         var descriptors = [
             pollfd(fd: self.terminal.input, events: forKeys ? Int16(POLLIN) : 0, revents: 0),
@@ -97,7 +97,7 @@ package final class TerminalLoop {
         if descriptors[2].revents != 0 { self.takeMessages() }
     }
 
-    /// The clock on the screen changes with the second; an ESC becomes a key when nothing follows it.
+    /// The clock on the screen changes every second; an ESC becomes a key if nothing follows it.
     private var millisecondsToWait: Int32 {
         let nanoseconds = Timestamp.wallClockNanoseconds() % 1_000_000_000
         let milliseconds = Int32((1_000_000_000 - nanoseconds) / 1_000_000) + 1
@@ -112,7 +112,7 @@ package final class TerminalLoop {
     private func tick() {
         let monotonic = Self.monotonicSeconds
         if self.view.replay != nil {
-            // A replay draws when something comes; only a message goes away by itself.
+            // A replay draws when something arrives; only a message disappears after some time.
             if let message = self.view.message, let before = self.view.replayClock,
                 before < message.until, monotonic >= message.until
             {
@@ -128,7 +128,7 @@ package final class TerminalLoop {
         if Int(before) != Int(self.dashboard.wallTime) { self.needsDrawing = true }
     }
 
-    // MARK: What comes in
+    // MARK: Incoming messages
 
     private func takeSignals() {
         while let signal = self.signals.next() {
@@ -138,7 +138,7 @@ package final class TerminalLoop {
                 self.terminal.repaint()
                 self.needsDrawing = true
             case SIGTSTP: self.suspend()
-            // It was stopped by a signal that nobody can catch.
+            // It was stopped by SIGSTOP, which cannot be caught.
             case SIGCONT: self.needsTerminal = true
             default:
                 self.ending = .signal(signal)
@@ -175,7 +175,7 @@ package final class TerminalLoop {
                 self.view.show(text, now: self.messageTime)
             case .compact(let target):
                 let name = self.dashboard.targets[target].target.name
-                self.view.show("asking \(name) to compact ...", now: self.messageTime)
+                self.view.show("requesting a compaction of \(name) ...", now: self.messageTime)
                 self.actions.command(command)
             case .pollNow, .setInterval, .seek, .setReplaySpeed: self.actions.command(command)
             }
@@ -204,7 +204,7 @@ package final class TerminalLoop {
 
     // MARK: Drawing
 
-    /// What messages go by; see ``ViewState/replayClock``.
+    /// The clock for messages; see ``ViewState/replayClock``.
     private var messageTime: Double { self.view.replayClock ?? self.dashboard.now }
 
     private var screen: Screen {
@@ -212,7 +212,7 @@ package final class TerminalLoop {
             self.dashboard, self.view, columns: self.size.columns, rows: self.size.rows, self.capabilities)
     }
 
-    /// The theme without colours is a choice of the operator's; lines are then told apart as on a terminal without.
+    /// The operator can choose the theme without colours; lines then look as on a terminal without colours.
     private var capabilities: Capabilities {
         var capabilities = self.terminal.capabilities
         if self.view.theme == .mono { capabilities.hasColor = false }

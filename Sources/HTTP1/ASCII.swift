@@ -1,6 +1,6 @@
 import Glibc
 
-/// Small comparisons on ASCII text as HTTP wants them: letters without case, everything else exactly.
+/// Small comparisons of ASCII text as HTTP requires: letters ignore case, everything else matches exactly.
 package enum ASCII {
     /// Whether `text` is `lowercase`, letters compared without case.
     package static func equal(_ text: String, _ lowercase: StaticString) -> Bool {
@@ -10,7 +10,7 @@ package enum ASCII {
     package static func equal(_ text: Span<UInt8>, _ lowercase: StaticString) -> Bool {
         let count = lowercase.utf8CodeUnitCount
         guard text.count == count else { return false }
-        // Constant text of the program: its pointer is always valid, and the index is below its length.
+        // A constant of the program: its pointer is always valid, and the index is below its length.
         let wanted = unsafe lowercase.utf8Start
         for index in 0..<count {
             guard unsafe self.lowercase(text[index]) == wanted[index] else { return false }
@@ -18,18 +18,18 @@ package enum ASCII {
         return true
     }
 
-    /// Whether two texts of the program are the same.
+    /// Whether two constants of the program are equal.
     package static func same(_ one: StaticString, _ other: StaticString) -> Bool {
         guard one.utf8CodeUnitCount == other.utf8CodeUnitCount else { return false }
-        // Most often the same literal. Both pointers are to constants of the program, of the length compared.
+        // Most often the same literal. Both pointers are to constants of the program, with the compared length.
         return unsafe one.utf8Start == other.utf8Start
             || memcmp(one.utf8Start, other.utf8Start, one.utf8CodeUnitCount) == 0
     }
 
-    /// Whether the bytes are exactly those of `wanted`.
+    /// Whether the bytes equal those of `wanted`.
     package static func identical(_ bytes: Span<UInt8>, _ wanted: StaticString) -> Bool {
         guard bytes.count == wanted.utf8CodeUnitCount else { return false }
-        // Constant text of the program: its pointer is always valid, and the index is below its length.
+        // A constant of the program: its pointer is always valid, and the index is below its length.
         for index in bytes.indices where unsafe bytes[index] != wanted.utf8Start[index] { return false }
         return true
     }
@@ -42,7 +42,7 @@ package enum ASCII {
         byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
     }
 
-    /// The text without blanks at its ends.
+    /// The text without white space at its ends.
     package static func trimmed(_ text: Span<UInt8>) -> Range<Int> {
         var begin = 0
         var end = text.count
@@ -51,7 +51,7 @@ package enum ASCII {
         return begin..<end
     }
 
-    /// The elements of a list separated by commas, without the blanks around them.
+    /// The elements of a list separated by commas, without the white space around them.
     package static func forEachElement(of list: Span<UInt8>, _ body: (Span<UInt8>) -> Void) {
         var begin = 0
         while begin <= list.count {
@@ -63,7 +63,7 @@ package enum ASCII {
         }
     }
 
-    /// The bytes as a string, with what is not UTF-8 in them replaced.
+    /// The bytes as a string; invalid UTF-8 is replaced.
     package static func string(_ bytes: Span<UInt8>) -> String {
         unsafe bytes.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
     }
@@ -78,7 +78,7 @@ package enum ASCII {
         return true
     }
 
-    /// Whether the byte may be in a field's value: no control character but the tab.
+    /// Whether the byte may be in a field's value: no control character except the tab.
     package static func isFieldCharacter(_ byte: UInt8) -> Bool {
         byte >= 0x20 ? byte != 0x7F : byte == UInt8(ascii: "\t")
     }
@@ -97,7 +97,7 @@ package enum ASCII {
         }
     }
 
-    /// `[A-Za-z0-9._-]`: what a request id may be made of.
+    /// `[A-Za-z0-9._-]`: the characters of a request id.
     package static func isIdentifierCharacter(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

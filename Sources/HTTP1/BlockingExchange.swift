@@ -1,14 +1,13 @@
 import Glibc
 import JSON
 
-/// One HTTP/1.1 request over a connection of its own, for threads that may block: the readiness probe of the command
-/// line, and the exporter of spans. One request each, so there is no pool, and no kept connection whose end a request
-/// could meet; clients with more to ask have the gateway's upstream pool.
+/// One HTTP/1.1 request over its own connection, for threads that may block: the readiness probe of the command line,
+/// and the exporter of spans. There is no pool, and no kept connection that could close as a request is sent; clients
+/// with more requests use the gateway's upstream pool.
 ///
-/// A client library would do it too, but brings a TLS implementation into services that speak none, for two requests a
-/// second.
+/// A client library could do this, but adds a TLS implementation to services without TLS, for two requests per second.
 package struct BlockingExchange {
-    /// What failed, and the `errno` that says why.
+    /// The step that failed, and its `errno`.
     package struct Failure: Error {
         package let step: StaticString
         package let code: Int32
@@ -16,9 +15,9 @@ package struct BlockingExchange {
 
     package let host: String
     package let port: UInt16
-    /// Monotonic nanoseconds: the end of all waiting but that for the resolver, which has limits of its own.
+    /// Monotonic nanoseconds: the end of every wait except the resolver's, which has its own limits.
     package let deadlineNanoseconds: UInt64
-    /// An answer beyond this is not read.
+    /// Bytes after this limit are not read.
     package let answerLimitBytes: Int
 
     package init(host: String, port: UInt16, deadlineNanoseconds: UInt64, answerLimitBytes: Int) {
@@ -28,7 +27,7 @@ package struct BlockingExchange {
         self.answerLimitBytes = answerLimitBytes
     }
 
-    /// Sends a request that asks for the connection to be closed, and reads until the answer is complete, the peer
+    /// Sends a request, which must contain `Connection: close`, and reads until the answer is complete, the peer
     /// closes, or the limit is reached.
     package func run(_ request: [UInt8]) throws(Failure) -> ReceivedAnswer {
         let descriptor = try self.connected()
@@ -105,7 +104,7 @@ package struct BlockingExchange {
 
     // MARK: Waiting
 
-    /// After a call that failed: waits if it only has to be made again, else throws.
+    /// After a failed call: waits if the call can be repeated, else throws.
     private func waitAfter(_ code: Int32, _ descriptor: Int32, _ event: Int32, step: StaticString) throws(Failure) {
         switch code {
         case EINTR: break
@@ -120,7 +119,7 @@ package struct BlockingExchange {
             guard now < self.deadlineNanoseconds else { throw Failure(step: step, code: ETIMEDOUT) }
             let milliseconds = (self.deadlineNanoseconds - now + 999_999) / 1_000_000
             var poll = pollfd(fd: descriptor, events: Int16(event), revents: 0)
-            // What is wrong with the connection, if anything, the next call on it says.
+            // The next call on the connection reports any error.
             if unsafe Glibc.poll(&poll, 1, Int32(clamping: milliseconds)) > 0 { return }
         }
     }

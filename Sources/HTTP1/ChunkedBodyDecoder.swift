@@ -1,10 +1,10 @@
 import JSON
 
-/// Takes a chunked body apart (RFC 9112, section 7.1), whatever packets it comes in.
+/// Parses a chunked body (RFC 9112, section 7.1), however it is divided into packets.
 ///
-/// As strict as ``HeadScanner``: every line ends in CR LF, a chunk's size is hexadecimal digits and nothing else, and
-/// what stands in extensions and trailers is checked for its characters and then dropped. How much of that there may
-/// be is for the owner to judge, by the bytes taken.
+/// As strict as ``HeadScanner``: every line ends with CR LF, a chunk's size is only hexadecimal digits, and extensions
+/// and trailers are checked for invalid characters and then dropped. The owner limits their size by the number of bytes
+/// read.
 ///
 /// ```
 /// size ──";"──▶ extension ──CRLF──▶ data ──last byte, CRLF──▶ size
@@ -13,9 +13,9 @@ import JSON
 /// ```
 struct ChunkedBodyDecoder {
     enum Step: Equatable {
-        /// All bytes were taken, and the body goes on.
+        /// All bytes were read, and the body continues.
         case more
-        /// The next so many bytes behind those taken are data; they are to be taken by ``tookData(_:)``.
+        /// The next bytes, this many, are data; read them and call ``tookData(_:)``.
         case data(Int)
         case end
         case refused
@@ -25,21 +25,21 @@ struct ChunkedBodyDecoder {
         case size, extensions, data, dataEnd, trailerStart, trailerName, trailerValue, end
     }
 
-    /// A size of more digits than this, leading zeros not counted, is none that any body has.
+    /// A size with more digits than this, without leading zeros, is invalid for any body.
     private static let digitLimit = 15
 
     private var position = Position.size
     private var previousIsCarriageReturn = false
-    /// Size of the chunk, then what is left of it.
+    /// Size of the chunk, then the rest of it.
     private var remaining = 0
-    /// Digits of the size, leading zeros aside, and whether there was any.
+    /// Digits of the size without leading zeros, and whether there was any digit.
     private var digits = 0
     private var hasDigit = false
 
-    /// Goes on with the body.
+    /// Continues with the body.
     ///
-    /// - Parameter bytes: what follows everything taken before.
-    /// - Returns: how many of the bytes were taken, and what comes next.
+    /// - Parameter bytes: the bytes that follow those read before.
+    /// - Returns: how many of the bytes were read, and what comes next.
     mutating func take(_ bytes: Span<UInt8>) -> (taken: Int, step: Step) {
         var index = 0
         while index < bytes.count {

@@ -1,6 +1,6 @@
 package import NIOHTTP1
 
-/// The `method` label: a method this server knows, or `OTHER`, so that no client chooses a label value.
+/// The `method` label: a method that this server knows, or `OTHER`, so that a client cannot choose a label value.
 package enum HTTPMethodLabel: Int, CaseIterable {
     case get, head, post, put, delete, options, patch, trace, connect, other
 

@@ -1,8 +1,8 @@
 package import NIOCore
 package import NIOHTTP1
 
-/// An answer. `Content-Length`, `Date`, `X-Request-Id`, `Cache-Control`, `X-Content-Type-Options` and `Connection`
-/// are added by the server; a `HEAD` request gets the same headers without the body.
+/// An answer. The server adds `Content-Length`, `Date`, `X-Request-Id`, `Cache-Control`, `X-Content-Type-Options` and
+/// `Connection`; a `HEAD` request gets the same headers without the body.
 package struct HTTPResponse: Sendable {
     package enum Body: Sendable {
         case bytes([UInt8])
@@ -18,7 +18,8 @@ package struct HTTPResponse: Sendable {
 
     package var status: HTTPResponseStatus
     package var contentType: StaticString
-    /// Further headers, in order. Values must hold no CR, LF or NUL: they come from this program, never from a client.
+    /// Further headers, in order. Values must not contain CR, LF or NUL: they come from this program, never from a
+    /// client.
     package var headers: [(name: StaticString, value: String)]
     package var body: Body
 
@@ -34,8 +35,8 @@ package struct HTTPResponse: Sendable {
         self.body = body
     }
 
-    /// A JSON document, which ends with a line end like every other: it must not run into a shell's prompt, nor into the
-    /// next answer in a file.
+    /// A JSON document, which ends with a newline like all documents, so that a shell's prompt or the next answer in a
+    /// file begins on a new line.
     package static func json(
         _ status: HTTPResponseStatus = .ok,
         _ bytes: [UInt8],

@@ -1,11 +1,11 @@
 package import RequestTracing
 
-/// The header fields that the server itself acts on, collected in one pass over a request's head.
+/// The header fields that the server itself uses, collected in one pass over a request's head.
 package struct HeadFields {
-    /// How the fields say the length of the body. Anything said twice is refused, even the same.
+    /// How the fields give the length of the body. A repeated field is refused, even with the same value.
     package struct BodyLength {
         var lengths = 0
-        /// Nil for anything but one to eighteen decimal digits.
+        /// Nil unless it has one to eighteen decimal digits.
         var length: Int?
         var codings = 0
         var isChunked = false
@@ -19,21 +19,20 @@ package struct HeadFields {
     package private(set) var connectionHasKeepAlive = false
     package private(set) var expectCount = 0
     package private(set) var expectsContinue = false
-    /// Empty when there are several: which one would be the request's?
+    /// Empty if there are several, because the right one is unknown.
     package private(set) var requestID: String?
     package private(set) var userAgent = ""
     package private(set) var trace: TraceContext.Received?
     package private(set) var tracestate: String?
     private var traceparentCount = 0
-    /// The first field by which a client wants its request carried out under a condition, or on a part.
+    /// The first field that makes the request conditional or partial.
     package private(set) var condition: StaticString?
     /// `X-Request-Timeout-Ms`, if there is one.
     package private(set) var timeout: RequestTimeout?
 
     package init() {}
 
-    /// - Throws: a 400 for a line that is no field: no colon, no name, a name or a value with characters that it can't
-    ///   have.
+    /// - Throws: a 400 for a malformed line: no colon, no name, or invalid characters in the name or value.
     package init(_ headers: HeaderFields) throws(Problem) {
         try headers.forEach { (name: Span<UInt8>, value: Span<UInt8>) throws(Problem) in
             guard ASCII.isToken(name), ASCII.isFieldValue(value) else {
@@ -44,7 +43,7 @@ package struct HeadFields {
     }
 
     private mutating func take(_ name: Span<UInt8>, _ value: Span<UInt8>) {
-        // The length tells the names that matter apart almost alone: most fields cost one comparison or none.
+        // The length alone nearly identifies the relevant names: most fields cost one comparison or none.
         switch name.count {
         case 5 where ASCII.equal(name, "range"): self.takeCondition("Range")
         case 8 where ASCII.equal(name, "if-match"): self.takeCondition("If-Match")
@@ -54,7 +53,7 @@ package struct HeadFields {
         case 17 where ASCII.equal(name, "if-modified-since"): self.takeCondition("If-Modified-Since")
         case 19 where ASCII.equal(name, "if-unmodified-since"): self.takeCondition("If-Unmodified-Since")
         case 20 where ASCII.equal(name, "x-request-timeout-ms"):
-            // Which one would be the request's?
+            // The right one is unknown.
             self.timeout = self.timeout == nil ? RequestTimeout(parsing: value) : .invalid
         case 4 where ASCII.equal(name, "host"):
             self.hostCount += 1
@@ -70,7 +69,7 @@ package struct HeadFields {
             let state = ASCII.string(value)
             self.tracestate = self.tracestate.map { $0 + "," + state } ?? state
         case 11 where ASCII.equal(name, "traceparent"):
-            // More than one traceparent is as good as none.
+            // Several traceparent fields count as none.
             self.traceparentCount += 1
             self.trace = self.traceparentCount == 1 ? TraceContext.Received(parsing: value) : nil
         case 12 where ASCII.equal(name, "x-request-id"):
@@ -108,8 +107,9 @@ package struct HeadFields {
         return number
     }
 
-    /// `host [":" port]` by its characters; what the host is called makes no difference to this server. It may be empty:
-    /// that is what a client sends whose target has no authority (RFC 9112, section 3.2), such as a load balancer's check.
+    /// Checks the characters of `host [":" port]`; the name of the host makes no difference to this server. It may be
+    /// empty: a client sends that if its target has no authority (RFC 9112, section 3.2), such as a load balancer's
+    /// check.
     private static func isHost(_ host: Span<UInt8>) -> Bool {
         for index in host.indices {
             switch host[index] {

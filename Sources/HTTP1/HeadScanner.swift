@@ -1,9 +1,8 @@
-/// Finds the end of a request's head in raw bytes, and refuses on the way what no strict server may take.
+/// Finds the end of a request's head in raw bytes, and refuses everything that a strict server must not accept.
 ///
-/// Fields are looked at only when the head is whole, so that nothing depends on how the bytes were cut into packets.
-/// What is refused here are the places where two parsers of one connection come to disagree: a line feed or
-/// a carriage return alone, a field continued on the next line, a request line of another shape, and any size beyond
-/// the limits.
+/// Fields are parsed only after the head is complete, so that the result does not depend on the division into packets.
+/// The scanner refuses input on which two parsers could disagree: a single line feed or carriage return, a field
+/// continued on the next line, a malformed request line, and any size above the limits.
 ///
 /// ```
 /// start ──CRLF──▶ start            empty lines before a request are skipped
@@ -12,9 +11,9 @@
 /// ```
 package struct HeadScanner {
     package struct Limits {
-        /// Longest request target, in bytes.
+        /// Maximum length of a request target, in bytes.
         package var targetBytes = 8_192
-        /// All field lines together, in bytes, line ends included.
+        /// Maximum of all field lines together, in bytes, including line ends.
         package var fieldBytes = 16_384
         package var fieldCount = 100
 
@@ -22,9 +21,9 @@ package struct HeadScanner {
     }
 
     package enum Verdict: Equatable {
-        /// Everything scanned so far is fine; more is needed.
+        /// Everything so far is valid; more bytes are needed.
         case incomplete
-        /// The head ends before this offset of the bytes last given, counted from the first byte of the head.
+        /// The head ends before this offset in the given bytes, counted from the first byte of the head.
         case complete(length: Int)
         case refused(Refusal)
     }
@@ -53,32 +52,32 @@ package struct HeadScanner {
     private var scanned = 0
     private var fields = 0
     private(set) var line = RequestLineScanner()
-    /// Where the request line begins: behind empty lines.
+    /// Start of the request line: after empty lines.
     private var lineBegin = 0
-    /// Where the fields begin, counted from the first byte of the head.
+    /// Start of the fields, counted from the first byte of the head.
     private var fieldsBegin = 0
 
     package init(limits: Limits) {
         self.limits = limits
     }
 
-    /// Of a complete head: where its target is.
+    /// Range of the target in a complete head.
     package var target: Range<Int> {
         let begin = self.lineBegin + self.line.methodLength + 1
         return begin..<begin + self.line.targetLength
     }
 
-    /// Of a complete head: where its field lines are, without the empty line behind them.
+    /// Range of the field lines in a complete head, without the empty line after them.
     var fieldLines: Range<Int> { self.fieldsBegin..<self.scanned - 2 }
 
-    /// Makes ready for the next head.
+    /// Prepares for the next head.
     package mutating func reset() {
         self = HeadScanner(limits: self.limits)
     }
 
-    /// Goes on with the head.
+    /// Continues with the head.
     ///
-    /// - Parameter head: all bytes of the head so far and whatever follows; those scanned before are not read again.
+    /// - Parameter head: all bytes of the head so far and any bytes after it; those scanned before are not read again.
     package mutating func scan(_ head: Span<UInt8>) -> Verdict {
         var index = self.scanned
         defer { self.scanned = index }
@@ -91,7 +90,7 @@ package struct HeadScanner {
         return self.withinLimits(length: index) ?? .incomplete
     }
 
-    /// One byte that may change the position. `index` is the offset behind it.
+    /// Processes one byte that may change the position. `index` is the offset after it.
     private mutating func take(_ byte: UInt8, at index: Int) -> Verdict? {
         if self.previousIsCarriageReturn {
             self.previousIsCarriageReturn = false
@@ -127,7 +126,7 @@ package struct HeadScanner {
     private mutating func endLine(at index: Int) -> Verdict? {
         switch self.position {
         case .start:
-            // Empty lines don't count against a limit of their own: they are part of the head's bytes.
+            // Empty lines have no separate limit: they are part of the head's bytes.
             return self.withinLimits(length: index)
         case .requestLine:
             if let refusal = self.line.end() { return .refused(refusal) }

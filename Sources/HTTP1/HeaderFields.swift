@@ -1,12 +1,12 @@
 import Glibc
 package import NIOCore
 
-/// The header fields of one request, as the bytes in which they came.
+/// The header fields of one request, as received bytes.
 ///
-/// Nothing is made of a field before somebody asks for it: most requests have fields that nobody reads. As long as a
-/// value of this type lives, so does the buffer that the connection read the head into.
+/// A field is parsed only when it is used: most requests have fields that are never read. A value of this type keeps
+/// the buffer alive into which the connection read the head.
 package struct HeaderFields {
-    /// Whole lines, each `name ":" value CR LF`, of which ``HeadScanner`` has seen that no CR or LF stands alone.
+    /// Complete lines, each `name ":" value CR LF`; ``HeadScanner`` has checked that no CR or LF is alone.
     private var lines: ByteBuffer
 
     package init() {
@@ -17,12 +17,12 @@ package struct HeaderFields {
         self.lines = lines
     }
 
-    /// Fields made by hand, for tests of actions.
+    /// Fields from literals, for tests of actions.
     package init(_ fields: [(name: String, value: String)]) {
         self.lines = ByteBuffer(string: fields.map { "\($0.name): \($0.value)\r\n" }.joined())
     }
 
-    /// Whether a field of this name is there. All names are given in lowercase, and letters are compared without case.
+    /// Whether there is a field with this name. All names are given in lowercase, and the comparison ignores case.
     package func contains(_ name: StaticString) -> Bool {
         var found = false
         self.forEach { field, _ in found = found || ASCII.equal(field, name) }
@@ -38,7 +38,7 @@ package struct HeaderFields {
         return found
     }
 
-    /// Whether the one field of this name has exactly this value, letters compared without case.
+    /// Whether there is exactly one field with this name and it has this value, ignoring case.
     package func isOnly(_ name: StaticString, _ value: StaticString) -> Bool {
         var count = 0
         var isEqual = false
@@ -50,7 +50,7 @@ package struct HeaderFields {
         return count == 1 && isEqual
     }
 
-    /// The elements of all fields of this name, taken apart at commas, in order.
+    /// The elements of all fields with this name, split at commas, in order.
     package func elements(of name: StaticString) -> [String] {
         var elements: [String] = []
         self.forEach { field, value in
@@ -60,8 +60,8 @@ package struct HeaderFields {
         return elements
     }
 
-    /// Gives every field, in order: its name, and its value without the blanks around it. A line without a colon has
-    /// no name, and is all value.
+    /// Calls `body` for every field, in order, with its name and its value without surrounding white space. A line
+    /// without a colon has an empty name, and the whole line as value.
     package func forEach<Failure>(
         _ body: (_ name: Span<UInt8>, _ value: Span<UInt8>) throws(Failure) -> Void
     ) throws(Failure) {
@@ -79,7 +79,7 @@ package struct HeaderFields {
     }
 
     private static func position(of byte: UInt8, in bytes: Span<UInt8>, from begin: Int) -> Int? {
-        // The pointer is used for this one search only, within the span's bounds.
+        // The pointer is used only for this search, within the span's bounds.
         unsafe bytes.withUnsafeBufferPointer { bytes in
             guard begin < bytes.count, let base = bytes.baseAddress,
                 let found = unsafe memchr(base + begin, Int32(byte), bytes.count - begin)

@@ -1,4 +1,4 @@
-/// One media type as `Content-Type` and the elements of `Accept` spell it: a name and parameters. A view of the header's text.
+/// One media type in `Content-Type` or `Accept`: a name and parameters. A view of the header's text.
 package struct MediaType {
     private let text: Substring.UTF8View
 
@@ -11,7 +11,7 @@ package struct MediaType {
         equalsIgnoringCase(trimmed(self.text.prefix { $0 != UInt8(ascii: ";") }), lowercaseName)
     }
 
-    /// The value of the parameter `lowercaseName`, without the quotes around it; nil when there is none.
+    /// The value of the parameter `lowercaseName`, without quotes; nil if there is none.
     package func parameter(_ lowercaseName: StaticString) -> Substring.UTF8View? {
         for part in self.text.split(separator: UInt8(ascii: ";")).dropFirst() {
             guard let equals = part.firstIndex(of: UInt8(ascii: "=")) else { continue }
@@ -25,13 +25,13 @@ package struct MediaType {
         return nil
     }
 
-    /// Whether text of this type is UTF-8: it says so, or says nothing.
+    /// Whether text of this type is UTF-8: by its charset, or without one.
     package var isUTF8: Bool {
         guard let charset = self.parameter("charset") else { return true }
         return equalsIgnoringCase(charset, "utf-8")
     }
 
-    /// The weight `q` of an `Accept` element in thousandths, 0 to 1,000; 0 when it is not a weight.
+    /// The weight `q` of an `Accept` element in thousandths, 0 to 1,000; 0 if it is invalid.
     package var weight: Int {
         guard let text = self.parameter("q") else { return 1000 }
         let digits = Array(text)

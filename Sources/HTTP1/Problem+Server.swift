@@ -14,17 +14,17 @@ extension Problem {
         Problem(
             .methodNotAllowed,
             code: "method_not_allowed",
-            detail: "This path takes: \(allow).",
+            detail: "This path allows: \(allow).",
             headers: [("Allow", allow)]
         )
     }
 
-    /// To a write, which is not carried out as if the field were not there.
+    /// For a write, which must not be carried out as if the field were missing.
     package static func preconditionNotSupported(_ field: StaticString) -> Problem {
         Problem(
             .badRequest,
             code: "precondition_not_supported",
-            detail: "Writes under a condition, or of a part of a value, are not supported: send it without \(field)."
+            detail: "Conditional and partial writes are not supported; send the request without \(field)."
         )
     }
 
@@ -39,7 +39,7 @@ extension Problem {
     package static func bodyTooLarge(limit: Int) -> Problem {
         let detail =
             limit == 0
-            ? "This request takes no body." : "The body may have at most \(limit) bytes; send less at a time."
+            ? "This request must have no body." : "The body may have at most \(limit) bytes; send a smaller one."
         return Problem(.payloadTooLarge, code: "body_too_large", detail: detail, closesConnection: true)
     }
 
@@ -56,7 +56,7 @@ extension Problem {
         Problem(
             .expectationFailed,
             code: "expectation_failed",
-            detail: "The only expectation known is 100-continue.",
+            detail: "The only supported expectation is 100-continue.",
             closesConnection: true
         )
     }
@@ -92,20 +92,20 @@ extension Problem {
         )
     }
 
-    /// The time for a graceful stop was over before the request had come whole.
+    /// The time limit of a graceful stop passed before the request had arrived completely.
     package static func cutOffUnread() -> Problem {
         Problem(
             .serviceUnavailable,
             code: "stopping",
-            detail: "The service is stopping, and the request did not arrive whole in time.",
+            detail: "The service is stopping; the request did not arrive completely in time.",
             headers: [("Retry-After", "1")],
             closesConnection: true
         )
     }
 
-    /// The time for a graceful stop was over before the request was answered.
+    /// The time limit of a graceful stop passed before the request was answered.
     package static func cutOffUnanswered(isWrite: Bool) -> Problem {
-        let unknown = isWrite ? " Whether the write was applied is not known." : ""
+        let unknown = isWrite ? " It is unknown whether the write was applied." : ""
         return Problem(
             .serviceUnavailable,
             code: "stopping",
@@ -119,7 +119,7 @@ extension Problem {
         Problem(
             .internalServerError,
             code: "internal_error",
-            detail: "The request was lost inside the service; this is a defect of the service."
+            detail: "The request was lost inside the service; this is a bug of the service."
         )
     }
 }

@@ -4,7 +4,7 @@ package import NIOHTTP1
 /// An error answer: `application/problem+json` (RFC 9457) with `type` (`urn:kv:error:<code>`), `title`, `status`,
 /// `detail`, `code`, `request_id`, and for writes `applied`.
 package struct Problem: Error, Sendable {
-    /// Whether a write that was answered with an error has changed the store.
+    /// Whether a write that was answered with an error changed the store.
     package enum Applied: String, Sendable {
         case yes, no, unknown
     }
@@ -12,13 +12,13 @@ package struct Problem: Error, Sendable {
     package var status: HTTPResponseStatus
     /// A stable snake_case word for programs, such as `key_not_found`.
     package var code: String
-    /// What happened, where, and what to do next, for a person.
+    /// What happened, where, and what to do next, for people.
     package var detail: String
-    /// Nil for anything that is not a write.
+    /// Nil for requests that do not write.
     package var applied: Applied?
-    /// `Retry-After`, `Allow` and the like.
+    /// `Retry-After`, `Allow` and similar fields.
     package var headers: [(name: StaticString, value: String)]
-    /// Whether the connection cannot be used for another request after this answer.
+    /// Whether this answer closes the connection.
     package var closesConnection: Bool
 
     package init(

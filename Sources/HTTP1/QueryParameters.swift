@@ -1,16 +1,16 @@
 import NIOHTTP1
 
-/// The parameters of a query, read strictly: each at most once, none that the route doesn't know, every byte well
-/// encoded. A misspelt or doubled parameter that went unnoticed could be a lost update.
+/// The parameters of a query, parsed strictly: each at most once, none that the route does not know, every byte encoded
+/// correctly. Ignoring a misspelt or repeated parameter could lose an update.
 package struct QueryParameters {
     private let names: [StaticString]
-    /// By position in `names`.
+    /// By index in `names`.
     private var values: [[UInt8]?]
 
     /// Parses a query as received.
     ///
     /// - Parameters:
-    ///   - query: what follows the `?`; nil and the empty text hold no parameter.
+    ///   - query: the text after the `?`; nil and the empty text have no parameter.
     ///   - allowed: the names that the route knows. Names are decoded before they are compared.
     /// - Throws: 400 with code `bad_query`, `unknown_parameter` or `duplicate_parameter`.
     package init(_ query: String?, allowed: [StaticString]) throws(Problem) {
@@ -27,12 +27,12 @@ package struct QueryParameters {
         }
     }
 
-    /// The decoded value of a parameter, nil when it isn't there.
+    /// The decoded value of a parameter; nil if it is missing.
     ///
     /// - Precondition: `name` is one of the allowed ones.
     package func bytes(_ name: StaticString) -> [UInt8]? {
         guard let index = self.names.firstIndex(where: { ASCII.same($0, name) }) else {
-            preconditionFailure("the parameter \(name) is not among the allowed ones")
+            preconditionFailure("the parameter \(name) is not allowed")
         }
         return self.values[index]
     }
@@ -55,18 +55,18 @@ package struct QueryParameters {
         self.values[index] = value
     }
 
-    /// - Returns: nil when the name isn't well encoded.
+    /// - Returns: nil if the name is not encoded correctly.
     private func index(of encodedName: Span<UInt8>) throws(Problem) -> Int? {
-        // Names are hardly ever encoded.
+        // Names are almost never encoded.
         for index in self.names.indices where ASCII.identical(encodedName, self.names[index]) { return index }
         guard let name = PercentEncoding.decodeQueryComponent(encodedName) else { return nil }
         for index in self.names.indices where ASCII.identical(name.span, self.names[index]) { return index }
-        throw Self.problem("unknown_parameter", "A query parameter is not known here. \(self.known)")
+        throw Self.problem("unknown_parameter", "The query has an unknown parameter. \(self.known)")
     }
 
     private var known: String {
-        guard !self.names.isEmpty else { return "This request takes none." }
-        return "Known: " + self.names.map(\.description).joined(separator: ", ") + "."
+        guard !self.names.isEmpty else { return "This request allows none." }
+        return "Allowed: " + self.names.map(\.description).joined(separator: ", ") + "."
     }
 
     private static func problem(_ code: String, _ detail: String) -> Problem {

@@ -1,4 +1,4 @@
-/// An HTTP/1.1 answer as it comes in, with what a caller of ``BlockingExchange`` reads of it.
+/// An HTTP/1.1 answer while it arrives, with the parts that a caller of ``BlockingExchange`` needs.
 package struct ReceivedAnswer {
     private enum Length {
         case known(Int)
@@ -8,12 +8,12 @@ package struct ReceivedAnswer {
     }
 
     private var bytes: [UInt8] = []
-    /// Where the body begins; nil while the head is not complete.
+    /// Start of the body; nil while the head is not complete.
     private var bodyBegin: Int?
     private var length = Length.open
-    /// Nil until the head is complete, and when it is not one of HTTP/1.
+    /// Nil until the head is complete, and if it is not an HTTP/1 head.
     package private(set) var status: Int?
-    /// `Retry-After` in seconds; nil when there is none, or it is a date.
+    /// `Retry-After` in seconds; nil if there is none, or if it is a date.
     package private(set) var retryAfterSeconds: Int?
 
     package var byteCount: Int { self.bytes.count }
@@ -23,7 +23,7 @@ package struct ReceivedAnswer {
         if self.bodyBegin == nil { self.readHead() }
     }
 
-    /// Whether nothing of it can follow any more.
+    /// Whether the answer is complete.
     package var isComplete: Bool {
         guard let begin = self.bodyBegin else { return false }
         switch self.length {
@@ -33,7 +33,7 @@ package struct ReceivedAnswer {
         }
     }
 
-    /// The body as far as it has come.
+    /// The part of the body that has arrived.
     package var body: [UInt8] {
         guard let begin = self.bodyBegin else { return [] }
         switch self.length {
@@ -83,7 +83,7 @@ package struct ReceivedAnswer {
                 rest = rest.dropFirst(count)
                 decoder.tookData(count)
             case .more: return (body, false)
-            // What follows is nothing that could be read.
+            // The rest cannot be parsed.
             case .end, .refused: return (body, true)
             }
         }

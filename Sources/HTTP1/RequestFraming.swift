@@ -1,13 +1,13 @@
-/// How the length of a request's body is known.
+/// How the length of a request's body is determined.
 ///
-/// The rules are those of RFC 9112, section 6, without any of the tolerance it permits: two ways to say the length, or
-/// one way said twice, are refused, because the next hop might believe the other one.
+/// The rules of RFC 9112, section 6, without the tolerance that it permits: two kinds of length, or one kind twice, are
+/// refused, because the next hop might use the other one.
 package enum RequestFraming: Equatable {
     case none
     case fixed(Int)
     case chunked
 
-    /// - Throws: a 400 after which the connection can't be used: nobody knows where the next request begins.
+    /// - Throws: a 400 that closes the connection: the start of the next request is unknown.
     package init(_ said: HeadFields.BodyLength, isHTTP11: Bool) throws(Problem) {
         if said.codings > 0 {
             guard said.lengths == 0 else {
@@ -17,7 +17,7 @@ package enum RequestFraming: Equatable {
                 throw .badRequest("Transfer-Encoding needs HTTP/1.1.")
             }
             guard said.codings == 1, said.isChunked else {
-                throw .badRequest("The only transfer coding taken is chunked, once.")
+                throw .badRequest("The only supported transfer coding is chunked, once.")
             }
             self = .chunked
             return

@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// A request's head, taken from bytes in which ``HeadScanner`` has found nothing wrong.
+/// A request's head, parsed from bytes that ``HeadScanner`` has accepted.
 package struct RequestHead {
     package let method: HTTPMethodLabel
     package let isHTTP11: Bool

@@ -1,24 +1,24 @@
-/// The shape of a request line, byte by byte: `method SP target SP HTTP/digit.digit`, one blank each, nothing else.
+/// Checks a request line byte by byte: `method SP target SP HTTP/digit.digit`, with single spaces and nothing else.
 struct RequestLineScanner {
     private enum Part {
         case method, target, version
     }
 
-    /// Longest method that is waited for; every method this server knows is shorter.
+    /// Maximum length of a method; every method that this server knows is shorter.
     private static let methodLimit = 24
     private static let versionPrefix: StaticString = "HTTP/"
 
     private var part = Part.method
     /// Bytes of the current part.
     private var length = 0
-    /// The method's first eight characters, as an integer: enough to tell the known ones apart.
+    /// The method's first eight characters as an integer: enough to distinguish the known ones.
     private var methodText: UInt64 = 0
     private var major: UInt8 = 0
     private var minor: UInt8 = 0
     private(set) var methodLength = 0
     private(set) var targetLength = 0
 
-    /// - Returns: why the line is refused, nil while it is fine.
+    /// - Returns: why the line is refused; nil while it is valid.
     mutating func take(_ byte: UInt8, targetLimit: Int) -> HeadScanner.Refusal? {
         switch self.part {
         case .method:
@@ -33,7 +33,7 @@ struct RequestLineScanner {
                 self.begin(.version)
                 return nil
             }
-            // Visible ASCII only: a target with other bytes would reach the handlers changed, or mean two things.
+            // Visible ASCII only: other bytes could reach the handlers changed, or be ambiguous.
             guard byte > 0x20, byte < 0x7F else { return .requestLine }
             guard self.length < targetLimit else { return .targetTooLong }
         case .version:
@@ -72,7 +72,7 @@ struct RequestLineScanner {
 
     var isHTTP11: Bool { self.minor == UInt8(ascii: "1") }
 
-    /// Methods are case-sensitive. CONNECT is left out: this server is no tunnel.
+    /// Methods are case-sensitive. CONNECT is missing: this server is not a proxy.
     var method: HTTPMethodLabel {
         guard self.methodLength <= 8 else { return .other }
         return switch self.methodText {

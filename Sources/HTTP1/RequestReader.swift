@@ -1,12 +1,12 @@
 package import NIOCore
 
-/// The received bytes of a connection that no request has taken yet, and where in a request they stand.
+/// The received bytes of a connection that belong to no request yet, and the position in the current request.
 ///
-/// A burst of pipelined requests is taken one request at a time: what comes after one waits here, as bytes, until the
-/// request is answered. One buffer of the socket is the most that waits; then reading stops.
+/// A burst of pipelined requests is read one request at a time: the bytes after it wait here until it is answered. At
+/// most one receive buffer waits; then reading stops.
 package struct RequestReader {
-    /// The most that waits. Only a peer that pipelines and then closes its half can come near it, for then the
-    /// channel reads everything at once.
+    /// Maximum bytes that wait. Only a peer that pipelines and then closes its sending half can come near it, because
+    /// the channel then reads everything at once.
     private static let heldLimitBytes = 262_144
 
     package enum Head {
@@ -25,17 +25,17 @@ package struct RequestReader {
     package private(set) var held = ByteBuffer()
     private var scanner: HeadScanner
     private var chunks = ChunkedBodyDecoder()
-    /// Whether what is held is the beginning of a head, all of it scanned.
+    /// Whether the held bytes are an incomplete head that has been scanned.
     private var needsMore = false
 
     package init(limits: HeadScanner.Limits) {
         self.scanner = HeadScanner(limits: limits)
     }
 
-    /// Whether bytes wait that can be taken without any others.
+    /// Whether there are bytes that can be processed without further ones.
     package var holdsBytes: Bool { self.held.readableBytes > 0 && !self.needsMore }
 
-    /// Whether the head of a further request waits, whole or not fit to be taken. To be asked between requests only.
+    /// Whether the head of a further request waits, complete or invalid. Call it between requests only.
     package var holdsHead: Bool {
         guard self.holdsBytes else { return false }
         var scanner = self.scanner
@@ -43,7 +43,7 @@ package struct RequestReader {
         return scanner.scan(held.readableBytesUInt8Span) != .incomplete
     }
 
-    /// - Returns: false when more would wait than may; nothing of `received` is taken then.
+    /// - Returns: false if the limit would be exceeded; then nothing of `received` is kept.
     package mutating func append(_ received: ByteBuffer) -> Bool {
         self.needsMore = false
         if self.held.readableBytes == 0 {
@@ -55,7 +55,7 @@ package struct RequestReader {
         return true
     }
 
-    /// Gives a receive buffer back of which only a part waits. To be called when what waits may do so for long.
+    /// Frees a receive buffer of which only a part is needed. Call it when the rest may wait for a long time.
     package mutating func compact() {
         guard self.held.storageCapacity > 4_096 + 2 * self.held.readableBytes else { return }
         self.held = ByteBuffer(bytes: self.held.readableBytesView)
@@ -66,9 +66,9 @@ package struct RequestReader {
         self.needsMore = false
     }
 
-    /// Takes the next request's head, if all of it is there.
+    /// Returns the next request's head, if it is complete.
     package mutating func nextHead() -> Head {
-        // A span of a property would outlive its access where exclusivity is not enforced at run time.
+        // A span of a property would outlive its access if exclusivity is not enforced at run time.
         let held = self.held
         switch self.scanner.scan(held.readableBytesUInt8Span) {
         case .incomplete:
@@ -84,14 +84,14 @@ package struct RequestReader {
         }
     }
 
-    /// Takes what is there of a body, at most `limit` bytes.
+    /// Returns the available part of a body, at most `limit` bytes.
     package mutating func nextPiece(limit: Int) -> ByteBuffer {
         self.take(min(limit, self.held.readableBytes))
     }
 
-    /// Takes the next piece of a chunked body.
+    /// Returns the next piece of a chunked body.
     ///
-    /// - Returns: how many bytes were taken, data included, and what they were.
+    /// - Returns: how many bytes were read, including data, and what they were.
     package mutating func nextChunk() -> (taken: Int, chunk: Chunk) {
         let held = self.held
         let (taken, step) = self.chunks.take(held.readableBytesUInt8Span)
@@ -110,7 +110,7 @@ package struct RequestReader {
         guard let piece = self.held.readSlice(length: count) else {
             preconditionFailure("more bytes were taken than there are")
         }
-        // The receive buffer goes back to the channel when nobody else holds on to it.
+        // The channel gets the receive buffer back when nothing else refers to it.
         if self.held.readableBytes == 0 { self.held = ByteBuffer() }
         return piece
     }

@@ -1,6 +1,6 @@
-/// A request target taken apart: path and query as received, nothing decoded.
+/// A parsed request target: path and query as received, not decoded.
 package struct RequestTarget: Equatable {
-    /// Of a request whose target could not be read.
+    /// For a request whose target could not be parsed.
     package static let unknown = RequestTarget(path: "-", query: nil)
 
     package let path: String
@@ -11,7 +11,7 @@ package struct RequestTarget: Equatable {
         self.query = query
     }
 
-    /// Takes the origin form `/path?query`, the absolute form `http://authority/path?query`, and `*`.
+    /// Accepts the origin form `/path?query`, the absolute form `http://authority/path?query`, and `*`.
     ///
     /// - Throws: a 400 for a fragment and for any other form.
     package init(parsing bytes: Span<UInt8>) throws(Problem) {
@@ -19,16 +19,16 @@ package struct RequestTarget: Equatable {
         var mark = bytes.count
         for index in begin..<bytes.count {
             if bytes[index] == UInt8(ascii: "#") {
-                throw .badRequest("The request target must not hold a fragment; '#' in a key is written %23.")
+                throw .badRequest("The request target must not contain a fragment; write '#' in a key as %23.")
             }
             if bytes[index] == UInt8(ascii: "?"), mark == bytes.count { mark = index }
         }
-        // An absolute form may leave its path out.
+        // An absolute form may omit its path.
         self.path = begin == mark && begin > 0 ? "/" : ASCII.string(bytes.extracting(begin..<mark))
         self.query = mark == bytes.count ? nil : ASCII.string(bytes.extracting(mark + 1..<bytes.count))
     }
 
-    /// Where the path begins: behind the authority of an absolute form.
+    /// Start of the path: after the authority of an absolute form.
     private static func beginOfPath(_ bytes: Span<UInt8>) throws(Problem) -> Int {
         if bytes.isEmpty || bytes[0] == UInt8(ascii: "/") { return 0 }
         if bytes.count == 1, bytes[0] == UInt8(ascii: "*") { return 0 }
@@ -39,7 +39,7 @@ package struct RequestTarget: Equatable {
         }
         var index = length
         while index < bytes.count, !Self.endsAuthority(bytes[index]) { index += 1 }
-        guard index > length else { throw .badRequest("The request target names no host.") }
+        guard index > length else { throw .badRequest("The request target has no host.") }
         return index
     }
 

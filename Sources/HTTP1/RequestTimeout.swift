@@ -1,7 +1,7 @@
-/// `X-Request-Timeout-Ms`: for how long its client wants a write carried out, counted from when the request arrived.
+/// `X-Request-Timeout-Ms`: how long after its arrival a write may still be carried out.
 package enum RequestTimeout: Equatable {
     case milliseconds(UInt64)
-    /// Not one number of one to ten decimal digits.
+    /// Anything but a number of one to ten decimal digits.
     case invalid
 
     init(parsing digits: Span<UInt8>) {

@@ -1,10 +1,10 @@
 package import NIOCore
 import NIOHTTP1
 
-/// Writes answers as bytes of HTTP/1.1, straight into the buffer that goes to the socket.
+/// Writes answers as HTTP/1.1 bytes, directly into the buffer for the socket.
 ///
-/// One per event loop. What is the same in many answers is kept ready: the beginning of a JSON answer, and the fields
-/// that never change together with the date, which ``refresh(wallClockNanoseconds:)`` renews a few times a second.
+/// One per event loop. It caches what many answers have in common: the beginning of a JSON answer, and the constant
+/// fields with the date, which ``refresh(wallClockNanoseconds:)`` updates a few times per second.
 package struct ResponseEncoder {
     private static let jsonType: StaticString = "application/json"
     private static let okJSON = Array(
@@ -20,7 +20,7 @@ package struct ResponseEncoder {
 
     package init() {}
 
-    /// Renews the date. To be called at least once before the first answer.
+    /// Updates the date. Call it at least once before the first answer.
     package mutating func refresh(wallClockNanoseconds now: UInt64) {
         let second = now / 1_000_000_000
         guard second != self.second else { return }
@@ -34,9 +34,9 @@ package struct ResponseEncoder {
     /// Appends one answer.
     ///
     /// - Parameters:
-    ///   - withoutBody: the request was `HEAD`: the fields are those of the whole answer.
+    ///   - withoutBody: the request was `HEAD`: the fields are those of the complete answer.
     ///   - closes: whether the connection ends with this answer.
-    ///   - keepAliveNamed: the client speaks HTTP/1.0 and asked to keep the connection, which must be confirmed.
+    ///   - keepAliveNamed: the client uses HTTP/1.0 and requested to keep the connection, which must be confirmed.
     package func write(
         _ response: HTTPResponse,
         requestID: String,
@@ -65,7 +65,7 @@ package struct ResponseEncoder {
             buffer.writeStaticString("\r\n")
         }
         guard mayHaveBody, !withoutBody else { return }
-        // In one step: growing by and by leaves pieces of every size behind.
+        // In one step: growing in several steps leaves free pieces of every size behind.
         buffer.reserveCapacity(minimumWritableBytes: response.body.count)
         switch response.body {
         case .bytes(let bytes): buffer.writeBytes(bytes)

@@ -3,7 +3,7 @@ package enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     private static let padding = UInt8(ascii: "=")
 
-    /// Values of the alphabet's characters; 64 and above for every other byte.
+    /// Values of the alphabet's characters; 64 or more for every other byte.
     private static let values: [UInt8] = {
         var values = [UInt8](repeating: 0xFF, count: 256)
         for (value, character) in Self.alphabet.enumerated() { values[Int(character)] = UInt8(value) }
@@ -31,8 +31,8 @@ package enum Base64 {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// - Returns: nil unless the text is exactly what ``encode(_:)`` makes of some bytes: no blanks, no other alphabet,
-    ///   padding to a multiple of four, no stray bits in the last character.
+    /// - Returns: nil unless the text is exactly the result of ``encode(_:)`` for some bytes: no white space, no other
+    ///   alphabet, padding to a multiple of four, no extra bits in the last character.
     package static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
         guard text.count % 4 == 0 else { return nil }
         let values = Self.values
@@ -46,7 +46,7 @@ package enum Base64 {
             if value < 64, paddings == 0 {
                 group = group << 6 | UInt32(value)
             } else if character == Self.padding, place >= 2 {
-                // Within the last group only: any character after padding was refused above.
+                // Only in the last group: a character after padding was refused above.
                 paddings += 1
                 group <<= 6
             } else {

@@ -1,4 +1,4 @@
-/// Decimal digits of integers, put together apart from the array that they go to: it takes them in one copy.
+/// Decimal digits of integers, built outside of the destination array, which receives them in one copy.
 package enum Decimal {
     package static func append(_ value: UInt64, to bytes: inout [UInt8]) {
         var digits = InlineArray<20, UInt8>(repeating: UInt8(ascii: "0"))
@@ -30,9 +30,9 @@ package enum Decimal {
 }
 
 extension [UInt8] {
-    /// Appends the bytes in one copy, which an array has for a buffer and not for a span.
+    /// Appends the bytes in one copy, which an array supports for a buffer but not for a span.
     package mutating func append(copying bytes: Span<UInt8>) {
-        // The pointer is used for this one copy only.
+        // The pointer is used only for this copy.
         unsafe bytes.withUnsafeBufferPointer { buffer in
             unsafe self.append(contentsOf: buffer)
         }

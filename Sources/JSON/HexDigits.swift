@@ -1,6 +1,6 @@
 /// Lowercase hexadecimal digits of integers, most significant first.
 package enum HexDigits {
-    /// Up to 16 lowercase digits as a number; nil for any other character, an upper-case digit too.
+    /// Up to 16 lowercase digits as a number; nil for any other character, including upper-case digits.
     package static func value(of digits: Span<UInt8>) -> UInt64? {
         guard digits.count <= 16, !digits.isEmpty else { return nil }
         var value: UInt64 = 0
@@ -18,7 +18,7 @@ package enum HexDigits {
     /// The 16 digits of a number.
     package static func append(_ value: UInt64, to bytes: inout [UInt8]) {
         for half in [UInt32(truncatingIfNeeded: value >> 32), UInt32(truncatingIfNeeded: value)] {
-            // Eight bytes of a local value, copied at once.
+            // Eight bytes of a local value, copied together.
             unsafe withUnsafeBytes(of: self.eightDigits(half).bigEndian) { unsafe bytes.append(contentsOf: $0) }
         }
     }
@@ -45,8 +45,8 @@ package enum HexDigits {
 
     /// The digits of `value` as the bytes of an integer, first digit in the most significant byte.
     ///
-    /// The half-bytes are spread to one per byte in three steps; then all eight are made characters at once, those of
-    /// ten and above by the distance from the character behind `9` to `a`.
+    /// The half-bytes are spread to one per byte in three steps; then all eight are converted to characters together;
+    /// those of ten and above by the distance from the character after `9` to `a`.
     package static func eightDigits(_ value: UInt32) -> UInt64 {
         var digits = UInt64(value)
         digits = (digits | digits << 16) & 0x0000_FFFF_0000_FFFF

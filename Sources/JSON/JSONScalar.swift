@@ -1,8 +1,8 @@
-/// A JSON value that holds no other values.
+/// A JSON value that contains no other values.
 package enum JSONScalar: Equatable, Sendable {
-    /// The decoded text as UTF-8 bytes: valid, and compared as bytes, never as characters.
+    /// The decoded text as valid UTF-8 bytes, compared as bytes, never as characters.
     case string([UInt8])
-    /// The number as written: how it is rounded is the reader's decision.
+    /// The number as written: the caller decides about rounding.
     case number(String)
     case bool(Bool)
     case null

@@ -1,4 +1,4 @@
-/// Why bytes are not the JSON that is wanted.
+/// Why bytes are not the JSON that is expected.
 package struct JSONSyntaxError: Error, Equatable, Sendable, CustomStringConvertible {
     package enum Reason: Equatable, Sendable {
         case byteOrderMark
@@ -20,7 +20,7 @@ package struct JSONSyntaxError: Error, Equatable, Sendable, CustomStringConverti
     }
 
     package let reason: Reason
-    /// Offset in bytes of the place where it shows.
+    /// Offset of the error in bytes.
     package let offset: Int
 
     package init(_ reason: Reason, offset: Int) {
@@ -37,12 +37,12 @@ extension JSONSyntaxError.Reason: CustomStringConvertible {
         case .byteOrderMark: "a byte order mark"
         case .unexpectedEnd: "the text ends early"
         case .notAnObject: "not a JSON object"
-        case .nestedValue: "an object or array where a plain value is wanted"
-        case .nameExpected: "a member name in quotes is wanted"
-        case .colonExpected: "':' is wanted after a member name"
-        case .commaOrEndExpected: "',' or '}' is wanted after a value"
-        case .valueExpected: "a value is wanted"
-        case .badNumber: "not a number of JSON"
+        case .nestedValue: "an object or array where a plain value is expected"
+        case .nameExpected: "a member name in quotes is expected"
+        case .colonExpected: "':' is expected after a member name"
+        case .commaOrEndExpected: "',' or '}' is expected after a value"
+        case .valueExpected: "a value is expected"
+        case .badNumber: "not a JSON number"
         case .badEscape: "an unknown escape in a string"
         case .loneSurrogate: "half of a surrogate pair in a string"
         case .controlCharacter: "a control character in a string must be escaped"

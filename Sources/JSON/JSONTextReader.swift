@@ -1,8 +1,8 @@
-/// Reads the tokens of a flat JSON object, from the front, without looking back.
+/// Reads the tokens of a flat JSON object in one pass.
 package struct JSONTextReader {
     private let bytes: [UInt8]
     private var offset = 0
-    /// Where the name that was read last begins.
+    /// Offset of the last name that was read.
     private(set) var lastNameOffset = 0
 
     package init(_ bytes: [UInt8]) {
@@ -21,7 +21,7 @@ package struct JSONTextReader {
         self.offset += 1
     }
 
-    /// The name of the next member, with its colon; nil at the end of the object.
+    /// The name of the next member, including its colon; nil at the end of the object.
     package mutating func nextMemberName(isFirst: Bool) throws(JSONSyntaxError) -> [UInt8]? {
         self.skipBlanks()
         switch self.peek {
@@ -60,10 +60,10 @@ package struct JSONTextReader {
         }
     }
 
-    /// Moves behind an array or an object, if one is next. Of what is in it only the strings are read, so that no bracket
-    /// in one is taken for structure.
+    /// Skips an array or an object, if one is next. Only its strings are parsed, so that brackets in strings do not
+    /// count as structure.
     ///
-    /// - Returns: false when the next value is neither; nothing has been read then.
+    /// - Returns: false if the next value is neither; nothing has been read then.
     package mutating func skipNestedValue() throws(JSONSyntaxError) -> Bool {
         self.skipBlanks()
         guard self.peek == UInt8(ascii: "{") || self.peek == UInt8(ascii: "[") else { return false }
@@ -85,7 +85,7 @@ package struct JSONTextReader {
         throw self.error(.unexpectedEnd)
     }
 
-    /// Nothing but blanks may follow.
+    /// Only white space may follow.
     package mutating func end() throws(JSONSyntaxError) {
         self.skipBlanks()
         guard self.offset == self.bytes.count else { throw self.error(.trailingData) }
@@ -93,11 +93,11 @@ package struct JSONTextReader {
 
     // MARK: Tokens
 
-    /// A string, from its opening quote on: the decoded bytes.
+    /// The decoded bytes of a string, starting at its opening quote.
     private mutating func string() throws(JSONSyntaxError) -> [UInt8] {
         let begin = self.offset
         self.offset += 1
-        // Most strings hold no escape: they are found whole and copied once.
+        // Most strings contain no escape: they are found completely and copied once.
         let end = self.endOfPlainRun()
         guard let stop = self.peek else { throw self.error(.unexpectedEnd) }
         var text: [UInt8] = []
@@ -117,7 +117,7 @@ package struct JSONTextReader {
         return text
     }
 
-    /// Goes on from the first escape to the closing quote.
+    /// Continues from the first escape to the closing quote.
     private mutating func restOfString(_ text: inout [UInt8]) throws(JSONSyntaxError) {
         while true {
             switch self.peek {
@@ -132,7 +132,7 @@ package struct JSONTextReader {
         }
     }
 
-    /// Moves behind bytes that stand for themselves.
+    /// Skips bytes that need no decoding.
     private mutating func endOfPlainRun() -> Int {
         while self.offset < self.bytes.count {
             let byte = self.bytes[self.offset]
@@ -167,7 +167,7 @@ package struct JSONTextReader {
         }
     }
 
-    /// The scalar of a `\u` escape, which may be a pair of them. The offset is behind the `u`.
+    /// The scalar of a `\u` escape or of a pair of them. The offset is after the `u`.
     private mutating func escapedScalar(_ begin: Int) throws(JSONSyntaxError) -> Unicode.Scalar {
         let first = try self.fourDigits(begin)
         if let scalar = Unicode.Scalar(first) { return scalar }
@@ -256,9 +256,9 @@ package struct JSONTextReader {
         JSONSyntaxError(reason, offset: self.offset)
     }
 
-    /// Whether the bytes from there on are those of a text of the program; so many must be there.
+    /// Whether the bytes from this offset on equal a constant of the program.
     private func has(_ text: StaticString, at begin: Int) -> Bool {
-        // Constant text: its pointer is always valid, and the index is below its length.
+        // A constant: its pointer is always valid, and the index is below its length.
         for index in 0..<text.utf8CodeUnitCount where unsafe self.bytes[begin + index] != text.utf8Start[index] {
             return false
         }

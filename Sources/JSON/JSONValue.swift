@@ -1,4 +1,5 @@
-/// What can be the value of a member or an element: strings, numbers, Booleans, bytes as text, and optionals of them.
+/// Types that can be the value of a member or an element: strings, numbers, Booleans, bytes as text, and optionals of
+/// these.
 package protocol JSONValue {
     /// Appends the value as JSON text, without a comma.
     func appendJSON(to writer: inout JSONWriter)
@@ -53,14 +54,13 @@ extension UInt64: JSONValue {
 }
 
 extension Double: JSONValue {
-    /// The shortest text that reads back as the same number; `null` for NaN and the infinities.
+    /// The shortest text that parses to the same number; `null` for NaN and the infinities.
     package func appendJSON(to writer: inout JSONWriter) {
         writer.append(number: self)
     }
 }
 
-/// Bytes as text: what isn't UTF-8 in them becomes U+FFFD, so this is for people to read and never for data to be
-/// read back.
+/// Bytes as text: invalid UTF-8 becomes U+FFFD, so this is only for people, never for data that is parsed again.
 extension [UInt8]: JSONValue {
     package func appendJSON(to writer: inout JSONWriter) {
         writer.appendText(String(decoding: self, as: UTF8.self).utf8.span)

@@ -10,13 +10,13 @@ extension JSONWriter {
         Decimal.append(value, to: &self.bytes)
     }
 
-    /// The shortest text that reads back as the same number; `null` for NaN and the infinities, which JSON lacks.
+    /// The shortest text that parses to the same number; `null` for NaN and the infinities, which JSON lacks.
     package mutating func append(number value: Double) {
         guard value.isFinite else {
             self.append("null")
             return
         }
-        // Beyond 2^53 not every integer is a Double, so digits would pretend to a precision that isn't there.
+        // Beyond 2^53 not every integer is a Double, so all digits would suggest a precision that does not exist.
         if value.magnitude < 9_007_199_254_740_992, value == value.rounded(),
             value != 0 || value.sign == .plus
         {

@@ -1,9 +1,10 @@
 extension JSONWriter {
     /// Appends a quoted JSON string.
     ///
-    /// Escaped are `"`, `\`, everything below U+0020, DEL, the C1 controls U+0080 to U+009F (a terminal takes some of
-    /// them as the beginning of a command), U+2028, U+2029 (which end a line in JavaScript) and U+FEFF (which some
-    /// readers take off as a byte order mark). So a line of output stays one line, and a text the same, whoever reads it. All else is copied as it is, in runs.
+    /// Escaped are `"`, `\`, everything below U+0020, DEL, the C1 controls U+0080 to U+009F (some begin a command of a
+    /// terminal), U+2028, U+2029 (which end a line in JavaScript) and U+FEFF (which some parsers remove as a byte order
+    /// mark). So a line of output stays one line, and a text is the same for every reader. All other bytes are copied
+    /// unchanged, including non-ASCII characters.
     ///
     /// - Parameter text: valid UTF-8.
     mutating func appendText(_ text: Span<UInt8>) {
@@ -47,9 +48,9 @@ extension JSONWriter {
         }
     }
 
-    /// Text of the source, which is plain.
+    /// A constant of the source, which needs no escapes.
     package mutating func append(_ text: StaticString) {
-        // The pointer is used for this one copy only.
+        // The pointer is used only for this copy.
         text.withUTF8Buffer { buffer in
             unsafe self.bytes.append(contentsOf: buffer)
         }
@@ -58,15 +59,15 @@ extension JSONWriter {
 
 extension Span<UInt8> {
     /// The index of the first byte at or after `index` that may need an escape: a control, a quote, a backslash, DEL,
-    /// or the first byte of a character that ``controlSequence(at:)`` has to look at. The number of bytes if there is
+    /// or the first byte of a character that ``controlSequence(at:)`` must examine. The number of bytes if there is
     /// none.
     fileprivate func endOfPlainRun(from index: Int) -> Int {
-        // A byte has no padding that could be read by this.
+        // Each byte of the word is initialised.
         let bytes = unsafe self.bytes
         let count = self.count
         var index = index
         while index &+ 8 <= count {
-            // Within the span by the condition of the loop.
+            // Within the span, by the condition of the loop.
             let word = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
             if Self.isPlainASCII(word) {
                 index &+= 8
@@ -74,23 +75,23 @@ extension Span<UInt8> {
             }
             let end = index &+ 8
             while index < end {
-                // Within the span, as the word was.
+                // Within the span, like the word.
                 if Self.mayNeedEscape(unsafe self[unchecked: index]) { return index }
                 index &+= 1
             }
         }
         while index < count {
-            // Within the span by the condition of the loop.
+            // Within the span, by the condition of the loop.
             if Self.mayNeedEscape(unsafe self[unchecked: index]) { return index }
             index &+= 1
         }
         return index
     }
 
-    /// Whether none of eight bytes is a control, a quote, a backslash, DEL or beyond ASCII.
+    /// Whether none of eight bytes is a control, a quote, a backslash, DEL or outside of ASCII.
     ///
-    /// Each term has the top bit of a byte set if that byte matches; bytes above a matching one may have it set
-    /// wrongly, which makes no difference to whether there is any.
+    /// Each term has the top bit of a byte set if that byte matches. Bytes above a matching one may have it set
+    /// wrongly, which does not change whether there is a match.
     private static func isPlainASCII(_ word: UInt64) -> Bool {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let control = (word &- ones &* 0x20) & ~word
@@ -107,7 +108,7 @@ extension Span<UInt8> {
         byte < 0x20 || byte == 0x22 || byte == 0x5C || byte == 0x7F || byte == 0xC2 || byte == 0xE2 || byte == 0xEF
     }
 
-    /// What has to be escaped at `index`, and how many bytes it takes: 0 when nothing has to be.
+    /// The scalar at `index` that must be escaped, and its length in bytes: 0 if none must be.
     fileprivate func controlSequence(at index: Int) -> (scalar: UInt16, length: Int) {
         let byte = self[index]
         switch byte {

@@ -1,25 +1,25 @@
-/// Appends JSON text to a byte array: the one JSON writer of the project, for log lines, answers and documents.
+/// Appends JSON text to a byte array: the only JSON writer of the project, for log lines, answers and documents.
 ///
-/// Members and elements appear in the order of the calls, commas are placed by the writer, and every byte of a string
-/// is escaped as ``appendText(_:)`` says. The writer doesn't check that names within one object are different, nor
-/// that a member is written inside an object: `object` and `array` bodies make that visible in the code.
+/// Members and elements appear in the order of the calls, the writer inserts commas, and every string is escaped as
+/// documented at ``appendText(_:)``. The writer does not check that names within one object are unique, nor that a
+/// member is written inside an object: `object` and `array` closures make that visible in the code.
 ///
-/// A value type for one thread at a time; nothing in it allocates but the growth of ``bytes``.
+/// A value type for one thread at a time; only the growth of ``bytes`` allocates.
 package struct JSONWriter {
     /// The text so far.
     package var bytes: [UInt8]
-    /// Whether the next value needs a comma before it: something stands before it in the same object or array.
+    /// Whether the next value needs a comma before it, because another value precedes it in the same object or array.
     private var needsComma = false
 
-    /// - Parameter reservingBytes: room to begin with; a good guess saves the growth of the array.
+    /// - Parameter reservingBytes: initial capacity; a good guess avoids growth of the array.
     package init(reservingBytes: Int = 256) {
         self.bytes = []
         self.bytes.reserveCapacity(reservingBytes)
     }
 
-    // MARK: Values at the top
+    // MARK: Top-level values
 
-    /// A whole object as the document or the line.
+    /// A whole object as document or line.
     package mutating func object(_ body: (inout JSONWriter) -> Void) {
         self.beginElement()
         self.appendObject(body)
@@ -31,26 +31,26 @@ package struct JSONWriter {
         self.appendArray(body)
     }
 
-    /// Ends a line. The next object is a document of its own.
+    /// Ends a line. The next object is a separate document.
     package mutating func newline() {
         self.bytes.append(UInt8(ascii: "\n"))
         self.needsComma = false
     }
 
-    // MARK: Members, by a name known at compile time
+    // MARK: Members with a name known at compile time
 
     package mutating func member<Value: JSONValue>(_ name: StaticString, _ value: Value) {
         self.beginMember(name)
         value.appendJSON(to: &self)
     }
 
-    /// A string whose bytes the caller knows to be valid UTF-8; bytes that aren't would make the document invalid.
+    /// A string whose bytes must be valid UTF-8; otherwise the document would be invalid.
     package mutating func memberUTF8(_ name: StaticString, _ text: [UInt8]) {
         self.beginMember(name)
         self.appendText(text.span)
     }
 
-    /// A string whose bytes the caller knows to be valid UTF-8; bytes that aren't would make the document invalid.
+    /// A string whose bytes must be valid UTF-8; otherwise the document would be invalid.
     package mutating func memberUTF8(_ name: StaticString, _ text: Span<UInt8>) {
         self.beginMember(name)
         self.appendText(text)
@@ -85,7 +85,7 @@ package struct JSONWriter {
         self.bytes.append(UInt8(ascii: "\""))
     }
 
-    // MARK: Members, by a name known at run time
+    // MARK: Members with a name known at run time
 
     package mutating func member<Value: JSONValue>(name: String, _ value: Value) {
         self.beginMember(name)
@@ -114,7 +114,7 @@ package struct JSONWriter {
         value.appendJSON(to: &self)
     }
 
-    /// A string whose bytes the caller knows to be valid UTF-8; bytes that aren't would make the document invalid.
+    /// A string whose bytes must be valid UTF-8; otherwise the document would be invalid.
     package mutating func elementUTF8(_ text: [UInt8]) {
         self.beginElement()
         self.appendText(text.span)
@@ -137,7 +137,7 @@ package struct JSONWriter {
 
     // MARK: Structure
 
-    /// The comma if one is due, the name and the colon. Names in the source are plain: no escapes are looked for.
+    /// A comma if necessary, the name and the colon. Names are constants of the source and need no escapes.
     package mutating func beginMember(_ name: StaticString) {
         self.beginElement()
         self.bytes.append(UInt8(ascii: "\""))

@@ -2,7 +2,7 @@ import Glibc
 
 /// Clocks, and instants as RFC 3339 text in UTC with milliseconds: `2026-11-22T21:58:14.123Z`.
 package enum Timestamp {
-    /// The wall clock, in nanoseconds since 1970. It jumps when the clock is set.
+    /// The wall clock in nanoseconds since 1970. It jumps when the clock is set.
     package static func wallClockNanoseconds() -> UInt64 {
         self.nanoseconds(of: CLOCK_REALTIME)
     }
@@ -12,8 +12,8 @@ package enum Timestamp {
         self.nanoseconds(of: CLOCK_MONOTONIC)
     }
 
-    /// What the wall clock shows for an instant of the monotonic one, going by what it shows now: after it was set, all
-    /// such times move with it, so that no age that is told from them is wrong or negative.
+    /// The wall-clock time of an instant of the monotonic clock, computed from the current wall clock: after the clock
+    /// was set, all such times move with it, so that no age computed from them is wrong or negative.
     package static func wallClockNanoseconds(ofMonotonic instant: UInt64) -> UInt64 {
         let (wall, now) = (self.wallClockNanoseconds(), self.monotonicNanoseconds())
         if instant >= now { return wall &+ (instant - now) }
@@ -31,14 +31,14 @@ package enum Timestamp {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// As ``wallClockNanoseconds(ofMonotonic:)``.
+    /// Like ``wallClockNanoseconds(ofMonotonic:)``.
     package static func rfc3339(monotonicNanoseconds instant: UInt64) -> String {
         self.rfc3339(nanosecondsSince1970: self.wallClockNanoseconds(ofMonotonic: instant))
     }
 
-    /// - Parameter secondsSince1970: from 1970 to the year 2554; earlier, later and NaN become the nearest of these.
+    /// - Parameter secondsSince1970: from 1970 to the year 2554; values outside and NaN become the nearest of these.
     package static func rfc3339(secondsSince1970: Double) -> String {
-        // 2^64 nanoseconds. Rounded to the millisecond first, for the nearest Double may lie just below it.
+        // 2^64 nanoseconds. Rounded to the millisecond first, because the nearest Double may be just below it.
         let milliseconds = (secondsSince1970 * 1_000).rounded()
         guard milliseconds > 0 else { return self.rfc3339(nanosecondsSince1970: 0) }
         let largest = UInt64.max / 1_000_000
@@ -46,7 +46,7 @@ package enum Timestamp {
         return self.rfc3339(nanosecondsSince1970: whole * 1_000_000)
     }
 
-    /// Appends the 24 bytes of the text. The part of a millisecond is cut off, as a clock shows it.
+    /// Appends the 24 bytes of the text. Fractions of a millisecond are cut off, as on a clock.
     package static func append(nanosecondsSince1970: UInt64, to bytes: inout [UInt8]) {
         let seconds = nanosecondsSince1970 / 1_000_000_000
         let date = self.civilDate(daysSince1970: seconds / 86_400)
@@ -77,7 +77,7 @@ package enum Timestamp {
 
     /// The date of the Gregorian calendar.
     ///
-    /// Years are counted from 1 March, so that the leap day is the last of its year and a month's first day follows
+    /// Years begin on 1 March, so that the leap day is the last day of its year and the first day of a month follows
     /// from its number alone; 400 years, an era, always have 146,097 days.
     private static func civilDate(daysSince1970: UInt64) -> (year: UInt64, month: UInt64, day: UInt64) {
         let days = daysSince1970 + 719_468  // since 1 March of the year 0

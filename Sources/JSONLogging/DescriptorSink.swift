@@ -1,17 +1,17 @@
 import Glibc
 
-/// Writes batches of lines to a descriptor, whatever the descriptor does.
+/// Writes batches of lines to a file descriptor in any state.
 ///
-/// An interrupted or short write goes on where it stopped. A descriptor in non-blocking mode is waited for. Any other
-/// error gives up the rest of the batch: its lines are lost, and counted.
+/// An interrupted or short write continues where it stopped. A descriptor in non-blocking mode is waited for. After any
+/// other error, the rest of the batch is dropped, and its lines are counted.
 struct DescriptorSink {
     struct Result: Equatable {
-        /// Lines taken completely.
+        /// Lines written completely.
         var linesWritten = 0
         var linesDropped = 0
     }
 
-    /// What came of one system call.
+    /// The result of one system call.
     enum Outcome {
         /// At least one byte.
         case took(Int)
@@ -21,10 +21,10 @@ struct DescriptorSink {
     }
 
     private let attempt: (ArraySlice<UInt8>) -> Outcome
-    /// False when the descriptor will never take anything.
+    /// False if the descriptor will never accept anything.
     private let waitUntilWritable: () -> Bool
-    /// Whether an error left part of a line behind. The next batch begins with a newline then, so that only the torn
-    /// line is damaged.
+    /// Whether an error left an incomplete line behind. Then the next batch begins with a newline, so that only the
+    /// torn line is damaged.
     private var endsInsideLine = false
 
     init(descriptor: Int32) {
@@ -40,7 +40,7 @@ struct DescriptorSink {
         self.waitUntilWritable = waitUntilWritable
     }
 
-    /// - Parameter batch: whole lines.
+    /// - Parameter batch: complete lines.
     mutating func write(_ batch: [UInt8]) -> Result {
         if self.endsInsideLine {
             guard self.writeBytes([UInt8(ascii: "\n")]) == 1 else {
@@ -58,7 +58,7 @@ struct DescriptorSink {
         )
     }
 
-    /// Returns the number of bytes taken: all, or fewer after an error.
+    /// Returns the number of bytes written: all, or fewer after an error.
     private func writeBytes(_ bytes: [UInt8]) -> Int {
         var written = 0
         while written < bytes.count {
@@ -86,7 +86,7 @@ struct DescriptorSink {
     // MARK: System calls
 
     private static func write(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) -> Outcome {
-        // The pointer is used for this call only.
+        // The pointer is used only for this call.
         let result = unsafe bytes.withUnsafeBytes { buffer in
             unsafe Glibc.write(descriptor, buffer.baseAddress, buffer.count)
         }

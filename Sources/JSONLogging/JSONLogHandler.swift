@@ -1,17 +1,17 @@
 import JSON
 package import Logging
 
-/// Writes each event as one line of JSON in the shape of zerolog:
+/// Writes each event as one line of JSON in the format of zerolog:
 ///
 ///     {"level":"info","time":"2026-11-22T21:58:14.123Z","service":"kv-service","message":"listening","address":"…"}
 ///
-/// After the four first members comes the metadata in the order of its names (the logger's own, under the provider's,
-/// under the event's), and last `error`, what the event's error says of itself. Metadata whose name is taken by one of
-/// these is written as `metadata_<name>`, so that no name appears twice. Integers, floating-point numbers and Booleans
-/// given as `.stringConvertible` stay JSON numbers and Booleans.
+/// After the first four members follows the metadata, ordered by name (the event's own overrides the provider's, which
+/// overrides the logger's), and last `error`, the description of the event's error. Metadata with the name of one of
+/// these members is written as `metadata_<name>`, so that names are unique. Integers, floating-point numbers and
+/// Booleans given as `.stringConvertible` stay JSON numbers and Booleans.
 ///
-/// A value: level and metadata set on one logger don't show on another. While no level of its own is set, the level is
-/// that of the process. Logging never blocks and never fails; what the output can't take is counted there.
+/// A value: level and metadata set on one logger do not affect another. Without its own level, it uses the level of the
+/// process. Logging never blocks and never fails; the output counts what it cannot accept.
 package struct JSONLogHandler: LogHandler {
     private let service: String
     private let output: LogOutput
@@ -98,7 +98,7 @@ package struct JSONLogHandler: LogHandler {
 }
 
 extension JSONWriter {
-    /// An object of metadata, in the order of its names, with numbers and Booleans as in log lines.
+    /// An object with the metadata, ordered by name, with numbers and Booleans as in log lines.
     package mutating func member(_ name: StaticString, metadata: Logger.Metadata) {
         self.beginMember(name)
         self.append(metadata: .dictionary(metadata))

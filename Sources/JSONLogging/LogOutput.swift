@@ -1,21 +1,21 @@
 import Synchronization
 
-/// Where log lines go: a buffer that one thread of its own writes to a descriptor.
+/// The output of log lines: a buffer that a separate thread writes to a file descriptor.
 ///
-/// ``submit(_:)`` copies the line under a lock that is held for that copy only, never across a system call, so it
-/// doesn't wait for a slow reader of the log. When more than the capacity waits, the line is dropped and counted;
-/// likewise when the descriptor can't be written to (its reader has gone, the disk is full). That is never an error of
-/// the program, and lines are taken again as soon as the descriptor takes them.
+/// ``submit(_:)`` copies the line under a lock that is held only for that copy, never across a system call, so it does
+/// not wait for a slow reader of the log. If more than the capacity waits, the line is dropped and counted; also if the
+/// descriptor cannot be written (its reader is gone, the disk is full). That is never an error of the program, and
+/// lines are accepted again as soon as the descriptor accepts them.
 ///
-/// Under load the thread gathers the lines of some milliseconds into one write; the first line after a pause is
-/// written at once.
+/// Under load the thread collects the lines of some milliseconds into one write; the first line after a pause is
+/// written immediately.
 package final class LogOutput: Sendable {
     let thread: LogWriterThread
 
     /// Starts the thread.
     /// - Parameters:
-    ///   - descriptor: written to, and never closed here.
-    ///   - capacityBytes: the most that may wait, the part being written included.
+    ///   - descriptor: written, and never closed here.
+    ///   - capacityBytes: maximum bytes that may wait, including those being written.
     package init(descriptor: Int32, capacityBytes: Int = 8 << 20) {
         self.thread = LogWriterThread(sink: DescriptorSink(descriptor: descriptor), capacityBytes: capacityBytes)
         self.thread.start()
@@ -25,26 +25,26 @@ package final class LogOutput: Sendable {
         self.thread.requestStop()
     }
 
-    /// Hands over one whole line, its newline included. On any thread; doesn't block.
+    /// Passes on one complete line, including its newline. On any thread; does not block.
     package func submit(_ line: [UInt8]) {
         self.thread.submit(line)
     }
 
-    /// Lines that will never be written: the buffer was full, the write failed, or the output had been stopped.
+    /// Lines that will never be written: the buffer was full, the write failed, or the output was already stopped.
     package var linesDropped: UInt64 {
         self.thread.linesDropped.load(ordering: .relaxed)
     }
 
-    /// Lines that the descriptor has taken completely.
+    /// Lines that were written completely.
     package var linesWritten: UInt64 {
         self.thread.linesWritten.load(ordering: .relaxed)
     }
 
-    /// Writes what waits and ends the thread. Lines submitted afterwards are dropped and counted.
+    /// Writes the waiting lines and ends the thread. Lines submitted afterwards are dropped and counted.
     ///
     /// Blocks the caller: not for event loops.
-    /// - Parameter timeoutSeconds: how long to wait for a descriptor that takes nothing.
-    /// - Returns: whether everything that waited was handed to the descriptor (or failed there) in time.
+    /// - Parameter timeoutSeconds: how long to wait for a descriptor that accepts nothing.
+    /// - Returns: whether all waiting lines were written (or failed) in time.
     @discardableResult
     package func flushAndStop(timeoutSeconds: Double = 2) -> Bool {
         self.thread.requestStop()

@@ -3,21 +3,21 @@ import JSON
 import Synchronization
 import SystemSupport
 
-/// The buffer of a ``LogOutput``, and the thread that empties it.
+/// The buffer of a ``LogOutput``, and the thread that writes it.
 ///
-/// The thread takes turns with the submitters over two arrays: they append to `pending` while it writes the other.
+/// The thread and the submitters alternate between two arrays: they append to `pending` while it writes the other.
 ///
 ///     asleep ──line──▶ writing ──▶ gathering (some ms, or until much waits) ──lines──▶ writing …
 ///        ▲                              │
 ///        └──────── nothing came ────────┘
 ///
-/// Only a line that finds the thread asleep, or completes a large batch, costs its submitter the system call that
-/// wakes it.
+/// Only a line that finds the thread asleep, or completes a large batch, costs its submitter the system call that wakes
+/// the thread.
 ///
 /// `@unchecked Sendable`: everything mutable is guarded by `lock`, the counters are atomics.
 final class LogWriterThread: @unchecked Sendable {
     private enum Activity {
-        /// Until any line comes.
+        /// Until any line arrives.
         case asleep
         /// Until the pause is over or a large batch waits.
         case gathering
@@ -28,7 +28,7 @@ final class LogWriterThread: @unchecked Sendable {
     /// Bytes that end a pause early.
     private static let largeBatchBytes = 256 << 10
     private static let pauseNanoseconds: UInt64 = 5_000_000
-    /// Room that is kept between batches; a burst's larger buffer is given back.
+    /// Capacity that is kept between batches; a larger buffer of a burst is freed.
     private static let keptCapacityBytes = 1 << 20
 
     let linesDropped = Atomic<UInt64>(0)
@@ -43,7 +43,7 @@ final class LogWriterThread: @unchecked Sendable {
     private var activity = Activity.writing
     private var stopRequested = false
 
-    // Of the thread alone.
+    // Used by the thread only.
     private var sink: DescriptorSink
 
     init(sink: consuming sending DescriptorSink, capacityBytes: Int) {
@@ -71,7 +71,7 @@ final class LogWriterThread: @unchecked Sendable {
             case .writing, .stopped: false
             }
         if wakes {
-            // Until the thread has the lock again, further lines needn't wake it.
+            // Until the thread has the lock again, further lines need not wake it.
             self.activity = .writing
         }
         self.lock.unlock()
@@ -87,7 +87,7 @@ final class LogWriterThread: @unchecked Sendable {
         self.lock.broadcast()
     }
 
-    /// Returns whether the thread has ended within the time.
+    /// Returns whether the thread ended within the time.
     func waitUntilStopped(timeoutSeconds: Double) -> Bool {
         let now = Timestamp.monotonicNanoseconds()
         let deadline = now + UInt64(min(max(timeoutSeconds, 0), 1e9) * 1e9)
@@ -115,7 +115,7 @@ final class LogWriterThread: @unchecked Sendable {
         }
     }
 
-    /// Waits for lines and swaps them for the empty `batch`. False when the thread is to end.
+    /// Waits for lines and swaps them with the empty `batch`. False if the thread must end.
     private func takeBatch(_ batch: inout [UInt8]) -> Bool {
         self.lock.lock()
         defer { self.lock.unlock() }
@@ -136,7 +136,7 @@ final class LogWriterThread: @unchecked Sendable {
         return true
     }
 
-    /// Gives lines some time to come together after a write. Called with the lock held.
+    /// Waits some time for more lines after a write. Called with the lock held.
     private func gather() {
         let end = Timestamp.monotonicNanoseconds() + Self.pauseNanoseconds
         self.activity = .gathering

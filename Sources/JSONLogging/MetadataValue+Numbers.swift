@@ -1,6 +1,6 @@
 package import Logging
 
-/// Numbers in metadata. `"\(number)"` would be a text in log lines and documents.
+/// Numbers in metadata. `"\(number)"` would be a string in log lines and documents.
 extension Logger.MetadataValue {
     package static func number(_ value: some BinaryInteger & Sendable & CustomStringConvertible) -> Self {
         .stringConvertible(value)

@@ -1,7 +1,8 @@
 package import Logging
 import Synchronization
 
-/// The level of the whole process: every handler asks it for each message, so a change holds at once and everywhere.
+/// The level of the whole process: every handler reads it for each message, so a change applies immediately and
+/// everywhere.
 package final class SharedLogLevel: Sendable {
     private let index: Atomic<Int>
 
@@ -9,7 +10,7 @@ package final class SharedLogLevel: Sendable {
         self.index = Atomic(level.index)
     }
 
-    /// Messages below this level are left out. May be read and changed on any thread.
+    /// Messages below this level are not logged. Any thread may read and change it.
     package var value: Logger.Level {
         get { Logger.Level.allCases[self.index.load(ordering: .relaxed)] }
         set { self.index.store(newValue.index, ordering: .relaxed) }
@@ -17,7 +18,7 @@ package final class SharedLogLevel: Sendable {
 }
 
 extension Logger.Level {
-    /// The position in `allCases`, which lists the levels from `trace` to `critical`.
+    /// The index in `allCases`, which lists the levels from `trace` to `critical`.
     fileprivate var index: Int {
         switch self {
         case .trace: 0
@@ -30,7 +31,7 @@ extension Logger.Level {
         }
     }
 
-    /// The level as zerolog spells it: `notice` is `info`, `warning` is `warn`, `critical` is `fatal`.
+    /// The level as written by zerolog: `notice` is `info`, `warning` is `warn`, `critical` is `fatal`.
     package var zerologName: StaticString {
         switch self {
         case .trace: "trace"

@@ -137,7 +137,7 @@ extension SyncMode {
         if case .interval(let milliseconds) = self { Double(milliseconds) / 1_000 } else { nil }
     }
 
-    /// What an operator must know about a mode that is not `always`.
+    /// What an operator must know about a mode other than `always`.
     var warning: String? {
         self == .always ? nil : "writes are acknowledged before they are durable: a crash of the machine can lose them"
     }

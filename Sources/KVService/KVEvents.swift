@@ -4,7 +4,7 @@ import Logging
 import ServiceKit
 import TransactionLog
 
-/// The kinds that only kv-service tells.
+/// The kinds of events that only kv-service reports.
 extension EventKind {
     static let replayEnded = EventKind("replay_ended")
     static let logImported = EventKind("log_imported")
@@ -33,7 +33,7 @@ extension EventKind {
 }
 
 extension EventJournal {
-    /// Tells what the start has found in the folder.
+    /// Reports what the start found in the folder.
     func tell(_ report: RecoveryReport, keys: Int) {
         if let imported = report.imported {
             self.tell(
@@ -45,7 +45,7 @@ extension EventJournal {
         }
         if let tail = report.tornTail {
             self.tell(
-                .tornTailCut, .warning, "the log ended in an unfinished frame: cut, and its bytes kept aside",
+                .tornTailCut, .warning, "the log ended with an unfinished frame: cut off, its bytes are kept",
                 [
                     "file": "\(tail.file)", "offset": .number(tail.offset), "bytes": .number(tail.bytes),
                     "kept_as": "\(tail.quarantined)",
@@ -54,7 +54,7 @@ extension EventJournal {
         if let lost = report.lostEnd {
             self.tell(
                 .revisionsLost, .error,
-                "the log ends before the place where it was closed: acknowledged writes are missing, restore a backup",
+                "the log is shorter than at its last clean stop: acknowledged writes are missing, restore a backup",
                 [
                     "file": "\(lost.file)", "offset": .number(lost.offset), "closed_offset": .number(lost.closedOffset),
                     "revision": .number(lost.lastRevision), "closed_revision": .number(lost.closedLastRevision),
@@ -64,7 +64,7 @@ extension EventJournal {
         if let cut = report.cutFile {
             self.tell(
                 .segmentCut, .error,
-                "the last segment is shorter than it was made: acknowledged writes may be missing, restore a backup",
+                "the last segment was truncated: acknowledged writes may be missing, restore a backup",
                 [
                     "file": "\(cut.file)", "size_bytes": .number(cut.fileBytes),
                     "made_bytes": .number(cut.preparedBytes), "revision": .number(cut.lastRevision),
@@ -73,7 +73,7 @@ extension EventJournal {
         if let end = report.uncleanEnd {
             self.tell(
                 .uncleanStop, .warning,
-                "the log was not closed cleanly: it ends with its last good frame, which should be as old as the crash",
+                "the log was not closed cleanly: check that the time of its last good frame matches the crash",
                 [
                     "file": "\(end.file)", "offset": .number(end.offset), "revision": .number(end.lastRevision),
                     "last_frame_at": "\(Timestamp.rfc3339(nanosecondsSince1970: end.lastFrameNanoseconds))",
@@ -112,7 +112,7 @@ extension EventJournal {
             if let error = outcome.error {
                 details["error"] = "\(error)"
                 self.tell(
-                    .compactionEnded, .warning, "compaction failed; nothing is lost by it", details)
+                    .compactionEnded, .warning, "compaction failed; no data is lost", details)
             } else {
                 self.tell(.compactionEnded, .notice, "compaction done", details)
             }
@@ -124,7 +124,7 @@ extension EventJournal {
         for finding in pass.findings {
             self.tell(
                 .scrubFinding, .critical,
-                "a file of the log is damaged; the next start would be refused: restore a backup, or compact now",
+                "a file of the log is damaged, and the next start will fail: restore a backup, or compact now",
                 ["finding": "\(finding)"])
         }
         self.tell(

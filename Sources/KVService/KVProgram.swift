@@ -9,14 +9,14 @@ package enum KVProgram: ServiceProgram {
     package static let abstract = "A durable key-value store: data in memory, every change in a transaction log."
     package static let examples: [(command: String, does: String)] = [
         ("kv-service --data-dir /var/lib/kv", "serve the store in that folder on 127.0.0.1:8081"),
-        ("KV_SYNC=interval:100 kv-service check-config", "show what would be in force"),
+        ("KV_SYNC=interval:100 kv-service check-config", "show the effective settings"),
         ("kv-service healthcheck --listen 127.0.0.1:8081", "exit 0 if the service there is ready"),
     ]
     package static let settings = KVSettings.table
     package static let listen = KVSettings.common.listen
 
     package static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ServiceExit {
-        // The log's files, those of a compaction and a scrub, and what every process has: three for an event loop.
+        // The files of the log, of a compaction and a scrub, and those that every process has: three per event loop.
         let limit = ServiceRuntime.connectionLimit(
             name: Self.name, settings: settings, common: KVSettings.common, openFiles,
             own: { loops in .init(least: 26 + 3 * loops, most: 40 + 4 * loops) })

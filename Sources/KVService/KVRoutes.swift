@@ -89,14 +89,14 @@ struct KVRoutes {
 
     // MARK: - Answers
 
-    /// What an answer to a write needs of its request. The request itself is let go while the write waits, so that the
-    /// connection can read into the same buffer again.
+    /// The parts of a request that the answer to a write needs. The request itself is released while the write waits,
+    /// so that the connection can read into the same buffer again.
     private struct Asked {
         let receivedAtNanoseconds: UInt64
         let wantsTiming: Bool
         let deadlineNanoseconds: UInt64?
 
-        /// Whether it waited for longer than its client wants it carried out. The writer looks again.
+        /// Whether its deadline passed while it waited. The writer checks again.
         var isLate: Bool { self.deadlineNanoseconds.map { $0 < Timestamp.monotonicNanoseconds() } ?? false }
 
         init(_ request: HTTPRequest) {
@@ -145,7 +145,7 @@ struct KVRoutes {
     }
 
     private static let starting = Problem(
-        .serviceUnavailable, code: "starting", detail: "The store is not open yet; /readyz says how far it is.",
+        .serviceUnavailable, code: "starting", detail: "The store is not open yet; /readyz shows the progress.",
         applied: .no, headers: [("Retry-After", "1")])
 
     static func problem(_ refusal: CommitRefusal) -> Problem {
@@ -156,22 +156,23 @@ struct KVRoutes {
                 applied: .no, headers: [("Retry-After", "1")])
         case .closed:
             Problem(
-                .serviceUnavailable, code: "stopping", detail: "The service is stopping and takes no new requests.",
+                .serviceUnavailable, code: "stopping", detail: "The service is stopping and accepts no new requests.",
                 applied: .no, headers: [("Retry-After", "1")])
         case .outOfSpace(let error) where error.isOutOfSpace:
             Problem(
                 .insufficientStorage, code: "disk_full",
-                detail: "There is no space for the log's next segment; writes go on once there is. \(error)",
+                detail:
+                    "There is no space for the log's next segment; writes resume automatically once there is. \(error)",
                 applied: .no, headers: [("Retry-After", "5")])
         case .outOfSpace(let error):
             Problem(
                 .serviceUnavailable, code: "segment_unavailable",
-                detail: "The log's next segment could not be made ready; it is tried again. \(error)", applied: .no,
+                detail: "The log's next segment could not be prepared; kv-service retries. \(error)", applied: .no,
                 headers: [("Retry-After", "5")])
         case .failed(let error, let written):
             Problem(
                 .serviceUnavailable, code: "store_failed",
-                detail: "The log cannot be written and takes no writes until kv-service is restarted: \(error)",
+                detail: "The log cannot be written and accepts no writes until kv-service is restarted: \(error)",
                 applied: written ? .unknown : .no)
         }
     }

@@ -42,8 +42,8 @@ final class KVService: Sendable {
         runtime.add(
             .init(name: "disk_space", severity: .warning, stops: .writes) { [holder] in
                 holder.engine?.statistics.diskFull.map {
-                    "no further segment can be made: sets are refused once the active one is full, reads and deletes "
-                        + "go on: \($0)"
+                    "the next segment cannot be created: sets are refused once the active one is full; reads and "
+                        + "deletes continue: \($0)"
                 }
             })
         runtime.add(self.memory.check)
@@ -77,7 +77,7 @@ final class KVService: Sendable {
         configuration.scrub.intervalSeconds = settings[KVSettings.scrubInterval] / .seconds(1)
         configuration.scrub.bytesPerSecond = UInt64(settings[KVSettings.scrubRate])
         if let limit = self.memory.smallestLimit {
-            // What waits in the queue, and what the writer has taken from it, counts as well.
+            // Writes in the queue and writes that the writer has taken from it both count.
             configuration.queueLimitBytes = min(configuration.queueLimitBytes, max(4 << 20, Int(clamping: limit / 32)))
         }
         #if DEBUG
@@ -92,14 +92,14 @@ final class KVService: Sendable {
         self.runtime.events.tell(engine.report, keys: engine.figures.keys)
         for name in engine.report.unknownFiles {
             self.runtime.logger.warning(
-                "file in the data folder is not the log's; it is left alone", metadata: ["file": "\(name)"])
+                "ignoring a file in the data folder that does not belong to the log", metadata: ["file": "\(name)"])
         }
         do throws(ThreadError) { try self.memory.start() } catch { throw ServiceFailure(.internalError, "\(error)") }
         self.watchCapacity()
         self.runtime.gate.set(.ready)
     }
 
-    /// Opens the engine on a thread of its own, as that blocks for as long as the replay takes.
+    /// Opens the engine on its own thread, because the replay blocks it.
     private func open(_ configuration: LogConfiguration) async throws(ServiceFailure) -> EmbeddedEngine {
         let replay = self.sources.replay
         let (metrics, logger, memory) = (self.metrics, self.runtime.logger, self.memory)
@@ -152,7 +152,7 @@ final class KVService: Sendable {
 
     // MARK: - Stop
 
-    /// - Throws: ``ServiceFailure`` when the log had failed: then what was refused or left unknown is no clean end.
+    /// - Throws: ``ServiceFailure`` if the log had failed: a stop after refused or unknown writes is not clean.
     func stop() async throws(ServiceFailure) {
         guard let engine = self.holder.engine else { return }
         await withCheckedContinuation { continuation in
@@ -162,7 +162,7 @@ final class KVService: Sendable {
                     continuation.resume()
                 }
             } catch {
-                // Then here: nothing but the stop waits for this thread any more.
+                // On this thread: only the stop still waits for it.
                 engine.close()
                 continuation.resume()
             }
@@ -181,28 +181,28 @@ final class KVService: Sendable {
 }
 
 extension ServiceFailure {
-    /// What the start does about an error of the log.
+    /// How the start ends after an error of the log.
     init(_ error: LogError, directory: String) {
         switch error {
         case .corrupt(let corruption) where corruption.isOfImport:
             self.init(
                 .dataCorrupt,
-                "\(error). Mend or move away \(directory)/kv.log and start again; nothing of it has been taken over yet."
+                "\(error). Repair \(directory)/kv.log or move it away, then start again; nothing of it was imported."
             )
         case .corrupt(let corruption):
             let copy = corruption.copiedFrom.map {
                 " The folder is a copy of one that \($0.isEmpty ? "another process" : $0) used. If it was copied while "
-                    + "that process was running, its files do not fit together: stop the service, then copy again."
+                    + "that process was running, its files are inconsistent: stop the service, then copy again."
             }
             self.init(
                 .dataCorrupt,
-                "\(error).\(copy ?? "") Nothing was changed. All that is damaged is listed by: \(ToolCommand.verify(directory)). "
-                    + "Restore the folder from a backup, or see what giving up the damaged part would lose with: "
-                    + "\(ToolCommand.repair(directory)). Docs/Txlog.md describes both.")
+                "\(error).\(copy ?? "") Nothing was changed. To list all damage: \(ToolCommand.verify(directory)). "
+                    + "Restore the folder from a backup, or show what a repair would lose: "
+                    + "\(ToolCommand.repair(directory)). See Docs/Txlog.md.")
         case .unsupported: self.init(.dataCorrupt, "\(error)")
         case .locked: self.init(.locked, "\(error). Stop that process, or choose another --data-dir.")
         case .outOfMemory:
-            self.init(.outOfMemory, "\(error). Raise the limit; Docs/Runbook.md, KvMemoryFull, has other ways.")
+            self.init(.outOfMemory, "\(error). Raise the limit, or see KvMemoryFull in Docs/Runbook.md.")
         case .system: self.init(.inputOutput, "\(error)")
         case .thread: self.init(.internalError, "\(error)")
         }

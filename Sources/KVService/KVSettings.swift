@@ -6,38 +6,41 @@ import TransactionLog
 package enum KVSettings {
     package static let common = CommonSettings(listen: "127.0.0.1:8081")
     package static let dataDirectory = Setting(
-        "data-dir", .directoryPath, default: "./data/kv", help: "Folder of the log, used by one process at a time")
+        "data-dir", .directoryPath, default: "./data/kv",
+        help: "Data folder with the log; only one process can use it at a time")
     static let sync = Setting(
         "sync", .syncMode, default: "always",
-        help: "When a write is acknowledged: always (after fdatasync), interval:<ms> or never (earlier, can lose it)")
+        help:
+            "When writes are acknowledged: always (after fdatasync), interval:<ms> or never (earlier, unsafe)"
+    )
     static let segmentBytes = Setting(
         "segment-bytes", .byteSize(in: 1 << 20...4 << 30), default: "67108864", help: "Size of a log segment")
     static let compactGarbageRatio = Setting(
         "compact-garbage-ratio", .ratio(in: 0.05...0.95), default: "0.5",
-        help: "A compaction starts when this part of the log is garbage, and --compact-min-bytes is reached")
+        help: "Share of garbage at which a compaction starts, if the log has --compact-min-bytes")
     static let compactMinBytes = Setting(
         "compact-min-bytes", .byteSize(in: 1 << 20...1 << 40), default: "67108864",
-        help: "Size of the log below which no compaction starts by itself")
+        help: "Minimum size of the log for an automatic compaction")
     static let compactMaxBytes = Setting(
         "compact-max-bytes", .byteSize(in: 0...1 << 50), default: "0",
-        help: "Size of the log above which a compaction starts if a tenth of it is garbage; 0 for no such size")
+        help: "Size of the log above which a compaction starts if a tenth of it is garbage; 0 turns this off")
     static let compactRate = Setting(
         "compact-rate", .byteSize(in: 1 << 20...16 << 30), default: "67108864",
-        help: "The most that a compaction writes in a second; less while commits are slower than usual")
+        help: "Maximum bytes that a compaction writes per second; less while commits are slower than usual")
     static let scrubInterval = Setting(
         "scrub-interval", .duration(in: .seconds(1)...(.seconds(30 * 86_400))), default: "24h",
-        help: "Time between two checks of sealed segments and the snapshot against their checksums")
+        help: "Time between two scrubs, which check sealed segments and the snapshot against their checksums")
     static let scrubRate = Setting(
         "scrub-rate", .byteSize(in: 1 << 10...16 << 30), default: "8388608",
-        help: "The most that such a check reads in a second")
+        help: "Maximum bytes that a scrub reads per second")
     static let maxKeyBytes = Setting(
-        "max-key-bytes", .integer(in: 1...4_096), default: "1024", help: "Longest key in bytes")
+        "max-key-bytes", .integer(in: 1...4_096), default: "1024", help: "Maximum length of a key in bytes")
     static let maxValueBytes = Setting(
-        "max-value-bytes", .byteSize(in: 1...4 << 20), default: "65536", help: "Longest value in bytes")
+        "max-value-bytes", .byteSize(in: 1...4 << 20), default: "65536", help: "Maximum length of a value in bytes")
 
     static let maxMemory = Setting(
         "max-memory", .maxMemory, default: "auto",
-        help: "Memory of the process near which sets are refused: auto (limits of the system), none, or bytes")
+        help: "Memory limit near which sets are refused: auto (the system's limits), none, or bytes")
 
     package static let table = SettingsTable(
         environmentPrefix: "KV_",

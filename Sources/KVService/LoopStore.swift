@@ -2,7 +2,7 @@ import KeyValueStore
 import NIOCore
 import Synchronization
 
-/// The engine, which is there only once the log has been replayed: the service listens first.
+/// The engine. It exists only after the log has been replayed, because the service listens first.
 final class EngineHolder: Sendable {
     private let held = Mutex<EmbeddedEngine?>(nil)
 
@@ -21,7 +21,7 @@ final class LoopStore {
         self.holder = holder
     }
 
-    /// Nil until the engine is there.
+    /// Nil until the engine is open.
     var session: (any StorageSession)? {
         if let opened = self.opened { return opened }
         guard let engine = self.holder.engine else { return nil }
@@ -29,8 +29,8 @@ final class LoopStore {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let session = engine.makeSession(
             wake: { eventLoop.execute { bound.value.opened?.deliverCompletions() } },
-            // What is queued on the loop runs after the connections that are readable now, so that all their writes
-            // go to the writer together.
+            // Queued work of the loop runs after the connections that are readable now, so that all their writes reach
+            // the writer together.
             endOfTurn: { eventLoop.execute { bound.value.opened?.flush() } })
         self.opened = session
         return session

@@ -2,7 +2,7 @@ import JSON
 import Logging
 import TransactionLog
 
-/// Tells in the log how far a long replay is, every few seconds. Confined to the thread that opens the log.
+/// Logs the progress of a long replay every few seconds. Confined to the thread that opens the log.
 final class ReplayLogLines {
     private let state: ReplayState
     private let logger: Logger

@@ -2,7 +2,7 @@ import JSON
 import Synchronization
 import TransactionLog
 
-/// How far the replay is. Written by the thread that opens the log, read by any.
+/// Progress of the replay. Written by the thread that opens the log, read by any.
 final class ReplayState: Sendable {
     enum Phase: String, Sendable {
         case waiting
@@ -47,7 +47,7 @@ final class ReplayState: Sendable {
         }
     }
 
-    /// 1 once the replay is done, also of an empty log.
+    /// 1 after the replay, also for an empty log.
     var ratio: Double {
         self.guarded.withLock {
             if $0.phase == .done { return 1 }
@@ -55,13 +55,13 @@ final class ReplayState: Sendable {
         }
     }
 
-    /// The pace so far, or of the whole replay; nil while nothing was read.
+    /// The rate so far, or of the whole replay; nil while nothing was read.
     var bytesPerSecond: Double? {
         let (read, elapsed) = (self.progress.bytesRead, self.durationSeconds)
         return read > 0 && elapsed > 0 ? Double(read) / elapsed : nil
     }
 
-    /// Seconds that are left at the pace so far; nil while nothing can be said.
+    /// Estimated seconds remaining at the rate so far; nil while unknown.
     var etaSeconds: Double? {
         let (phase, ratio, elapsed) = (self.phase, self.ratio, self.durationSeconds)
         if phase == .done { return 0 }

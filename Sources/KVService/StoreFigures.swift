@@ -24,24 +24,25 @@ extension StoreFigure {
     private static let memory = [
         StoreFigure(
             "memory.limit_bytes", gauge: "kv_memory_limit_bytes",
-            help: "The nearest limit of the process's memory; 0 without one."
+            help: "Memory limit that is closest to being reached; 0 without a limit."
         ) { $0.memory.status.map { Value($0.nearest.limitBytes) } },
         StoreFigure(
             "memory.used_bytes", gauge: "kv_memory_used_bytes",
-            help: "What counts against the nearest limit, without what the store can use again."
+            help: "Memory that counts against that limit, without memory that the store can reuse."
         ) { $0.memory.status.map { Value($0.nearest.usedBytes) } },
         StoreFigure("memory.used_ratio") { $0.memory.status.map { .measure($0.nearest.ratio) } },
         StoreFigure("memory.reusable_bytes") { $0.memory.status.map { Value($0.reusableBytes) } },
         StoreFigure(
             "memory.index_bytes", gauge: "kv_memory_index_bytes",
-            help: "Memory that keys, values and the index over them take."
+            help: "Memory used by keys, values and their index."
         ) { Value($0.memory.indexBytes) },
-        StoreFigure(gauge: "kv_memory_full", help: "Whether sets that add are refused for want of memory.") {
+        StoreFigure(gauge: "kv_memory_full", help: "1 while sets that add data are refused for lack of memory, else 0.")
+        {
             .flag($0.memory.isFull)
         },
         StoreFigure(
             "memory.refusals_total", counter: "kv_memory_refusals_total",
-            help: "Sets that were refused for want of memory."
+            help: "Sets refused for lack of memory."
         ) { Value($0.memory.refusals) },
     ]
 
@@ -53,7 +54,7 @@ extension StoreFigure {
             ) { Value($0.space.sizeBytes) },
             StoreFigure(
                 "log.live_bytes", gauge: "kv_log_live_bytes",
-                help: "Bytes of the log that are the newest record of their key."
+                help: "Bytes of the log that belong to the newest record of a key."
             ) { Value($0.space.liveBytes) },
             StoreFigure("log.garbage_bytes") { Value($0.space.garbageBytes) },
             StoreFigure("log.garbage_ratio") { .measure($0.space.garbageRatio) },
@@ -71,17 +72,18 @@ extension StoreFigure {
 
     private static let states = LogState.allCases.map { state in
         StoreFigure(
-            gauge: "kv_log_state", help: "1 for the state that the log is in.", labels: [("state", state.rawValue)]
+            gauge: "kv_log_state", help: "1 for the current state of the log, 0 for the others.",
+            labels: [("state", state.rawValue)]
         ) { .flag($0.engine?.statistics.state == state) }
     }
 
     private static let positions = [
         StoreFigure(
-            "log.last_revision", gauge: "kv_log_last_revision", help: "Revision of the newest change that is visible."
+            "log.last_revision", gauge: "kv_log_last_revision", help: "Revision of the newest visible change."
         ) { $0.engine.map { Value($0.statistics.lastRevision.load(ordering: .relaxed)) } },
         StoreFigure(
             "log.durable_revision", gauge: "kv_log_durable_revision",
-            help: "Revision of the newest change that a sync has covered."
+            help: "Revision of the newest durable change."
         ) { $0.engine.map { Value($0.statistics.durableRevision.load(ordering: .relaxed)) } },
         StoreFigure(
             "log.pending_appends", gauge: "kv_log_pending_appends", help: "Writes that wait for the log's writer."
@@ -90,7 +92,8 @@ extension StoreFigure {
             "log.appended_bytes_total", counter: "kv_log_appended_bytes_total", help: "Bytes appended to the log."
         ) { $0.engine.map { Value($0.statistics.appendedBytes.load(ordering: .relaxed)) } },
         StoreFigure(
-            gauge: "kv_log_last_fsync_timestamp_seconds", help: "When the log was last synced, since 1970."
+            gauge: "kv_log_last_fsync_timestamp_seconds",
+            help: "Time of the last sync of the log, in seconds since 1970; 0 if there was none."
         ) {
             let lastSync = $0.engine?.statistics.lastSyncNanoseconds.load(ordering: .relaxed) ?? 0
             return lastSync == 0
@@ -102,22 +105,22 @@ extension StoreFigure {
     private static let ends = [
         StoreFigure(
             "log.truncated_bytes", counter: "kv_log_truncated_bytes_total",
-            help: "Bytes of a torn tail that the start has cut and put aside."
+            help: "Bytes of a torn tail that the start cut off and kept in a file."
         ) { $0.engine.map { Value($0.report.tornTail?.bytes ?? 0) } },
         StoreFigure(
             "log.lost_revisions", gauge: "kv_log_lost_revisions",
-            help: "Acknowledged changes up to the last clean stop that the start did not find."
+            help: "Acknowledged changes that were in the log at the last clean stop and are missing."
         ) { $0.engine.map { Value($0.report.lostEnd?.revisions ?? 0) } },
         StoreFigure(
             "replay.clean_shutdown", gauge: "kv_log_clean_shutdown",
-            help: "Whether the start found a log that had been closed cleanly, or a new one."
+            help: "1 if the log was closed cleanly or is new, else 0."
         ) { $0.engine.map { .flag($0.report.uncleanEnd == nil) } },
     ]
 
     private static let fileSystem = [
         StoreFigure(
             "log.filesystem.size_bytes", gauge: "kv_log_filesystem_size_bytes",
-            help: "Size of the file system that holds the log, without the blocks that are reserved for root."
+            help: "Size of the file system that holds the log, without the blocks reserved for root."
         ) { $0.capacity.map { Value($0.sizeBytes) } },
         StoreFigure(
             "log.filesystem.available_bytes", gauge: "kv_log_filesystem_avail_bytes",
@@ -129,52 +132,53 @@ extension StoreFigure {
     private static let scrub = [
         StoreFigure(
             "log.scrub.progress_ratio", gauge: "kv_scrub_progress_ratio",
-            help: "How far the check of the log's files is, 0 to 1."
+            help: "Progress of the running scrub, 0 to 1."
         ) {
             guard let scrub = $0.engine?.scrub, scrub.running != nil else { return nil }
             return .measure(scrub.progress)
         },
         StoreFigure(
             "log.scrub.passes_total", counter: "kv_scrub_passes_total",
-            help: "Checks of all of the log's files that have ended."
+            help: "Scrubs of all sealed files of the log that ended."
         ) { Value($0.engine?.scrub.passes ?? 0) },
         StoreFigure(
             "log.scrub.findings_total", counter: "kv_scrub_findings_total",
-            help: "Damaged files that checks have found."
+            help: "Damaged files found by scrubs."
         ) { Value($0.engine?.scrub.findings ?? 0) },
-        StoreFigure(counter: "kv_scrub_read_bytes_total", help: "Bytes that checks have read.") {
+        StoreFigure(counter: "kv_scrub_read_bytes_total", help: "Bytes read by scrubs.") {
             Value($0.engine?.scrub.bytes ?? 0)
         },
         StoreFigure(
-            gauge: "kv_scrub_last_pass_timestamp_seconds", help: "When the last check of the files began, since 1970."
+            gauge: "kv_scrub_last_pass_timestamp_seconds",
+            help: "Time when the last finished scrub started, in seconds since 1970; 0 if there was none."
         ) { $0.engine?.scrub.last.map { .measure(Double($0.startedAt) / 1e9) } },
-        StoreFigure(gauge: "kv_scrub_last_findings", help: "Damaged files that the last check has found.") {
+        StoreFigure(gauge: "kv_scrub_last_findings", help: "Damaged files found by the last finished scrub.") {
             Value($0.engine?.scrub.last?.findings.count ?? 0)
         },
     ]
 
     private static let replay = [
         StoreFigure(
-            "replay.bytes_read", gauge: "kv_replay_read_bytes", help: "Bytes that the replay has read."
+            "replay.bytes_read", gauge: "kv_replay_read_bytes", help: "Bytes read by the replay."
         ) { Value($0.replay.progress.bytesRead) },
         StoreFigure(
-            "replay.bytes_total", gauge: "kv_replay_size_bytes", help: "Bytes that the replay has to read."
+            "replay.bytes_total", gauge: "kv_replay_size_bytes", help: "Bytes that the replay reads in total."
         ) { Value($0.replay.progress.bytesTotal) },
         StoreFigure(
-            "replay.transactions", gauge: "kv_replay_transactions", help: "Transactions that the replay has read."
+            "replay.transactions", gauge: "kv_replay_transactions", help: "Transactions read by the replay."
         ) { Value($0.replay.progress.transactions) },
         StoreFigure(
             "replay.progress_ratio", gauge: "kv_replay_progress_ratio",
-            help: "The part of the log that has been replayed, 0 to 1."
+            help: "Share of the log that is replayed, 0 to 1."
         ) { .measure($0.replay.ratio) },
         StoreFigure(
             "replay.duration_seconds", gauge: "kv_replay_duration_seconds",
-            help: "Time that the replay at the start took, or takes so far."
+            help: "Duration of the replay at the start; the time so far while it runs."
         ) { .measure($0.replay.durationSeconds) },
         StoreFigure("replay.bytes_per_second") { $0.replay.bytesPerSecond.map { .measure($0) } },
         StoreFigure(
             "replay.eta_seconds", gauge: "kv_replay_eta_seconds",
-            help: "Time that the replay still takes at its pace so far; NaN while unknown.", unknown: .nan
+            help: "Estimated time remaining of the replay; NaN while unknown.", unknown: .nan
         ) { $0.replay.etaSeconds.map { .measure($0) } },
     ]
 }

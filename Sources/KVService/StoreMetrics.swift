@@ -52,17 +52,18 @@ final class StoreMetrics: LogObserver {
         self.onScrub = onScrub
         self.compactions = CompactionMetrics(registry: registry, holder: holder)
         self.writeDurations = registry.histogram(
-            "kv_log_write_duration_seconds", help: "Time of the one write of a group commit.",
+            "kv_log_write_duration_seconds", help: "Duration of the write call of a group commit.",
             isNative: true)
         self.syncDurations = registry.histogram(
-            "kv_log_fsync_duration_seconds", help: "Time of an fdatasync of the log.", isNative: true)
+            "kv_log_fsync_duration_seconds", help: "Duration of an fdatasync of the log.", isNative: true)
         self.commitDurations = registry.histogram(
-            "kv_log_commit_duration_seconds", help: "Time from taking a group of writes to their being applied.",
+            "kv_log_commit_duration_seconds",
+            help: "Time from taking a group of writes from the queue until they are applied.",
             isNative: true)
         self.rotationDurations = registry.histogram(
-            "kv_log_rotation_duration_seconds", help: "Time of moving on to the next segment.")
+            "kv_log_rotation_duration_seconds", help: "Time to move to the next segment.")
         self.corruptions = registry.counter(
-            "kv_log_corruptions_total", help: "Damaged places found in the log's files while the service runs.")
+            "kv_log_corruptions_total", help: "Damaged places found in files of the log since the start.")
         self.batchTransactions = registry.histogram(
             "kv_log_batch_transactions", help: "Transactions in one group commit.",
             bounds: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024])
@@ -75,7 +76,8 @@ final class StoreMetrics: LogObserver {
         }
         self.durations = Operation.allCases.map { operation in
             registry.histogram(
-                "kv_operation_duration_seconds", help: "Time from a request's first byte to the operation's end.",
+                "kv_operation_duration_seconds",
+                help: "Time from the first byte of a request to the end of the operation.",
                 labels: [("op", "\(operation)")])
         }
         self.appends = [Operation.set, .delete].map { operation in
@@ -108,10 +110,10 @@ final class StoreMetrics: LogObserver {
         }
     }
 
-    /// Says in which trace a write waited for a group commit; its write and its sync are counted by the log's writer.
+    /// Records the trace of a write that waited for a group commit; the log's writer counts its write and its sync.
     func exemplify(_ timings: WriteTimings, in trace: TraceMark) {
         self.writeDurations.exemplify(nanoseconds: timings.write, in: trace)
-        // None is 0: a write that no sync followed.
+        // 0 means none: no sync followed the write.
         if timings.fsync > 0 { self.syncDurations.exemplify(nanoseconds: timings.fsync, in: trace) }
     }
 

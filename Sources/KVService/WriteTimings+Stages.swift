@@ -8,8 +8,7 @@ extension WriteTimings {
             .map { "\($0.0);dur=\(Double($0.1 / 1_000) / 1_000)" }.joined(separator: ", ")
     }
 
-    /// The stages as spans of a trace. Only stages that happened have one: a delete of a key that is not there writes
-    /// nothing.
+    /// The stages as spans of a trace. Only stages that happened have one: the delete of a missing key writes nothing.
     var spans: [ChildSpan] {
         let batch = [ChildSpan.Attribute("txlog_kv.batch.writes", .integer(self.batchWrites))]
         var spans = [ChildSpan("queue", beganAt: self.queuedAt, endedAt: self.queuedAt + self.queue)]

@@ -1,7 +1,7 @@
 import ArgumentParser
 import DashboardModel
 
-/// The JSON file of `--config`. A member that is not known, or that has the wrong type, is an error that names it.
+/// The JSON file of `--config`. A member that is unknown or has the wrong type is an error that names it.
 struct ConfigurationFile {
     var kvServices: [String]?
     var gateway: String?
@@ -37,11 +37,11 @@ struct ConfigurationFile {
         do { tree = try JSONTree(parsing: try SmallFile.read(path)) } catch let error as JSONTreeError {
             throw ValidationError("\(path): \(error)")
         }
-        guard case .object = tree else { throw ValidationError("\(path): a configuration is a JSON object") }
+        guard case .object = tree else { throw ValidationError("\(path): the configuration must be a JSON object") }
         for member in tree.members {
             guard try self.take(member) else {
                 throw ValidationError(
-                    "\(path): '\(member.name)' is no setting, or not of this type; see --default-config")
+                    "\(path): '\(member.name)' is not a setting, or has the wrong type; see --default-config")
             }
         }
     }

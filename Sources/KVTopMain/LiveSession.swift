@@ -63,7 +63,7 @@ struct LiveSession {
     }
 }
 
-/// Takes the terminal, runs the loop and gives the terminal back.
+/// Initialises the terminal, runs the loop and restores the terminal.
 struct ScreenSession {
     let settings: Settings
 
@@ -95,7 +95,7 @@ struct ScreenSession {
         return ending
     }
 
-    /// Ends the process where the loop did not end by the operator's wish.
+    /// Ends the process if the loop ended without a command of the operator.
     static func exit(_ ending: TerminalLoop.Ending) {
         switch ending {
         case .quit: break
@@ -106,7 +106,7 @@ struct ScreenSession {
 }
 
 enum Recorder {
-    /// - Throws: ``KVTopExit/file`` after telling why.
+    /// - Throws: ``KVTopExit/file`` after printing the reason.
     static func open(_ path: String, _ settings: Settings) throws -> RecordingWriter {
         do {
             return try RecordingWriter(
@@ -120,12 +120,12 @@ enum Recorder {
         }
     }
 
-    /// Says why the recording ended before its time.
+    /// Prints why the recording ended early.
     static func tell(_ recorder: RecordingWriter) {
         StandardStream.writeError("kvtop: the recording ended: \(recorder.failure ?? "it could not be written")\n")
     }
 
-    /// - Throws: ``KVTopExit/file`` when not all was written; that it was not has been told, unless it shows only now.
+    /// - Throws: ``KVTopExit/file`` if not everything was written; an error that appears only now is printed.
     static func close(_ recorder: RecordingWriter) throws(KVTopExit) {
         let wasTold = recorder.failure != nil
         recorder.close()

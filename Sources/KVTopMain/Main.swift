@@ -4,7 +4,8 @@ import Glibc
 import SystemSupport
 
 @main enum Main {
-    /// Not asynchronous: the main thread owns the terminal and waits in the system for keys; polling runs on others.
+    /// Not asynchronous: the main thread owns the terminal and blocks while it waits for keys; polling uses other
+    /// threads.
     static func main() {
         SignalDescriptor.block()
         do {
@@ -21,7 +22,7 @@ import SystemSupport
         }
     }
 
-    /// Of an error of the command line, or of a wish for help or the version, which comes as one.
+    /// For an error of the command line, or a request for help or version, which is also thrown.
     private static func explain(_ error: any Error) throws(KVTopExit) {
         let text = KVTop.fullMessage(for: error)
         guard KVTop.exitCode(for: error) == .success else {
@@ -32,24 +33,24 @@ import SystemSupport
     }
 }
 
-/// What the exit code says.
+/// The meaning of the exit code.
 enum KVTopExit: Int32, Error, CaseIterable {
     case success = 0
     case usage = 1
     case targetDown = 2
     case terminalUnusable = 3
     case file = 4
-    /// As a program has it that SIGPIPE ends.
+    /// The exit code of a program that SIGPIPE ends.
     case noReader = 141
 
     var meaning: String {
         switch self {
-        case .success: "all is well"
+        case .success: "success"
         case .usage: "wrong use of the command line or the configuration"
         case .targetDown: "--once or --batch: a target did not answer"
         case .terminalUnusable: "the terminal cannot be used"
         case .file: "a file or standard output cannot be read or written"
-        case .noReader: "nobody reads standard output any more"
+        case .noReader: "standard output was closed by its reader"
         }
     }
 

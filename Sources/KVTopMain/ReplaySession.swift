@@ -29,9 +29,9 @@ struct ReplaySession {
             thresholds: self.settings.thresholds)
     }
 
-    /// `--once`: the screen of one moment; `--batch`: one of each poll of the first target.
+    /// `--once`: the screen at one moment; `--batch`: one screen for each poll of the first target.
     ///
-    /// - Throws: which lines could not be read, after all has been printed; or that printing failed.
+    /// - Throws: the unreadable lines, after everything has been printed; or a failure to print.
     private func printReports(_ file: RecordingFile) throws {
         SignalDescriptor.unblock()
         Terminal.useLocale()

@@ -16,7 +16,7 @@ struct ReportSession {
     }
 
     func run() throws {
-        // Ctrl-C ends a report as it ends any other program.
+        // Ctrl-C ends a report like any other program.
         SignalDescriptor.unblock()
         let settings = self.settings
         Terminal.useLocale()
@@ -75,7 +75,7 @@ struct ReportSession {
     }
 }
 
-/// A dashboard that several threads put polls into.
+/// A dashboard that several threads update.
 final class SharedDashboard: Sendable {
     private let dashboard: Mutex<Dashboard>
 
@@ -88,12 +88,12 @@ final class SharedDashboard: Sendable {
     var value: Dashboard { self.dashboard.withLock { $0 } }
 }
 
-/// Waiting in the main thread for work in Swift's concurrency.
+/// Waits in the main thread for asynchronous work.
 enum Blocking {
-    /// Waits for the work, or until nobody reads standard output any more, which a report would find out only when it has
-    /// something to write.
+    /// Waits for the work, or until the reader of standard output is gone, which a report would otherwise notice only
+    /// at its next write.
     ///
-    /// - Returns: what the work ended with.
+    /// - Returns: the result of the work.
     static func run(_ work: @escaping @Sendable () async -> KVTopExit?) -> KVTopExit? {
         var descriptors: [Int32] = [0, 0]
         precondition(unsafe pipe(&descriptors) == 0, "no pipe: errno \(errno)")
@@ -112,13 +112,13 @@ enum Blocking {
             guard unsafe poll(&waiting, 2, -1) > 0 else { continue }
             if waiting[0].revents != 0 { return shared.value }
             if Int32(waiting[1].revents) & POLLERR != 0 { return .noReader }
-            // A terminal that is gone, or no descriptor at all: the next write says so.
+            // A closed terminal, or an invalid descriptor: the next write reports it.
             waiting[1].fd = -1
         }
     }
 }
 
-/// What some work ended with, set on another thread.
+/// The result of some work, set on another thread.
 private final class SharedResult: Sendable {
     private let result = Mutex<KVTopExit?>(nil)
 

@@ -6,7 +6,7 @@ import Glibc
 import ServiceSettings
 import SystemSupport
 
-/// What the command line, the environment and the configuration file say together.
+/// The settings from the command line, the environment and the configuration file.
 struct Settings {
     var targets: [Target]
     var intervalSeconds: Double
@@ -73,8 +73,8 @@ struct Settings {
             targets.append(Target(role: .kvService, name: name, url: try self.url(text)))
         }
         if gateway != "none" { targets.append(Target(role: .gateway, name: "gw", url: try self.url(gateway))) }
-        guard !targets.isEmpty else { throw ValidationError("there is nothing to watch: neither --kv nor --gateway") }
-        guard targets.count <= 16 else { throw ValidationError("more than 16 services cannot be watched at once") }
+        guard !targets.isEmpty else { throw ValidationError("there is nothing to watch: give --kv or --gateway") }
+        guard targets.count <= 16 else { throw ValidationError("kvtop watches at most 16 services") }
         return targets
     }
 
@@ -84,7 +84,7 @@ struct Settings {
         let rest = url.firstRange(of: "://").map { url[$0.upperBound...] } ?? ""
         guard url.hasPrefix("http://") || url.hasPrefix("https://"), !rest.isEmpty,
             rest.unicodeScalars.allSatisfy({ $0.isASCII && $0.value > 0x20 })
-        else { throw ValidationError("'\(text)' is no URL of a service, such as http://127.0.0.1:8081") }
+        else { throw ValidationError("'\(text)' is not a URL of a service such as http://127.0.0.1:8081") }
         return url
     }
 
@@ -114,7 +114,7 @@ struct Settings {
     private static func theme(_ name: String) throws -> ViewState.Theme {
         guard let theme = ViewState.Theme(rawValue: name) else {
             let names = ViewState.Theme.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ValidationError("--theme '\(name)': there are \(names)")
+            throw ValidationError("--theme '\(name)': give one of \(names)")
         }
         return theme
     }
@@ -126,11 +126,11 @@ struct Settings {
         case "gateway": return .gateway
         case "log": return .log
         case "events": return .events
-        default: throw ValidationError("--view '\(name)': there are overview, kv, gateway, log, events")
+        default: throw ValidationError("--view '\(name)': give overview, kv, gateway, log or events")
         }
     }
 
-    /// Seconds that the local time is ahead of UTC at a moment in seconds since 1970.
+    /// Offset of the local time from UTC in seconds, at a moment in seconds since 1970.
     @Sendable private static func utcOffset(at seconds: Double) -> Double {
         guard var time = time_t(exactly: seconds.rounded(.down)) else { return 0 }
         var fields = unsafe tm()
@@ -138,7 +138,7 @@ struct Settings {
         return unsafe Double(fields.tm_gmtoff)
     }
 
-    /// What printed screens are drawn with.
+    /// The capabilities for printed screens.
     var printCapabilities: Capabilities {
         let codeset = unsafe nl_langinfo(Int32(CODESET)).map { unsafe String(cString: $0) } ?? ""
         return Capabilities(isUTF8: !self.isASCII && codeset == "UTF-8", hasColor: self.view.theme != .mono)

@@ -8,7 +8,7 @@ import JSON
 enum SnapshotFiles {
     /// Writes `kvtop-YYYYmmdd-HHMMSS.txt` and `.json` into the current folder.
     ///
-    /// - Returns: what to tell the operator.
+    /// - Returns: the text for the operator.
     static func write(_ screen: Screen, _ dashboard: Dashboard) -> String {
         let stamp = Timestamp.rfc3339(secondsSince1970: dashboard.wallTime).prefix(19)
             .filter { $0 != "-" && $0 != ":" }.map { $0 == "T" ? "-" : $0 }
@@ -24,12 +24,12 @@ enum SnapshotFiles {
         return "written: \(name).txt and \(name).json"
     }
 
-    /// - Returns: the `errno` of what failed.
+    /// - Returns: the `errno` of the failed call.
     private static func write(_ bytes: [UInt8], _ path: String) -> Int32? {
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { return errno }
         let error = DescriptorWriter.write(bytes, to: descriptor)
-        // A file system may tell only here that it has no room for what was written.
+        // A file system may report only here that it has no space for the written data.
         let closed = close(descriptor) == 0 ? nil : errno
         let failure = error ?? closed
         if failure != nil { _ = unsafe unlink(path) }

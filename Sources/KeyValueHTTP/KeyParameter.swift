@@ -2,15 +2,15 @@ package import HTTP1
 package import HTTPServing
 import NIOHTTP1
 
-/// The key of a request that names it in its query: `?key=…`, percent-decoded once, to bytes.
+/// The key in the query of a request: `?key=…`, percent-decoded once, to bytes.
 package enum KeyParameter {
     private static let parameters: [StaticString] = ["key"]
 
     /// The key of `request`, within `limits`.
     ///
-    /// `key` is the only query parameter taken.
-    /// - Parameter applied: What the problem says about the write: `.no` for requests that write, nil for reads.
-    /// - Throws: 400 `key_missing`, `key_empty`, `key_too_large`, or what ``QueryParameters`` finds wrong.
+    /// `key` is the only query parameter allowed.
+    /// - Parameter applied: The member `applied` of the problem: `.no` for requests that write, nil for reads.
+    /// - Throws: 400 `key_missing`, `key_empty`, `key_too_large`, or an error of ``QueryParameters``.
     package static func key(
         of request: HTTPRequest,
         limits: KeyValueLimits,
@@ -21,8 +21,8 @@ package enum KeyParameter {
         return key
     }
 
-    /// The key of a request for what may be in the store already: as ``key(of:limits:applied:)``, but one above
-    /// `limits` is taken if a store can hold it. It is too large only if there is no such key.
+    /// The key of a request for a key that may already be stored: as ``key(of:limits:applied:)``, but a key above
+    /// `limits` is accepted if a store can contain it. It is too large only if there is no such key.
     package static func storedKey(
         of request: HTTPRequest,
         limits: KeyValueLimits,
@@ -46,7 +46,7 @@ package enum KeyParameter {
             throw Problem(
                 .badRequest,
                 code: "key_missing",
-                detail: "The request names no key; add ?key=… with the key percent-encoded.",
+                detail: "The request has no key; add ?key=… with the key percent-encoded.",
                 applied: applied
             )
         }
@@ -55,7 +55,7 @@ package enum KeyParameter {
 }
 
 extension Problem {
-    /// The same problem, saying whether the write was applied.
+    /// The same problem with the member `applied`.
     func stating(applied: Applied?) -> Problem {
         var problem = self
         problem.applied = applied

@@ -17,8 +17,8 @@ package enum KeyValueAnswer {
         return .json(.ok, document.bytes, headers: self.entityTag(revision))
     }
 
-    /// `{"status":"ok","message":…,"deleted":…,"revision":N}`; no revision where nothing was written.
-    /// - Parameter message: what is said of a key that was there; of one that was not, that nothing was deleted.
+    /// `{"status":"ok","message":…,"deleted":…,"revision":N}`; without a revision if nothing was written.
+    /// - Parameter message: for a key that existed; for a missing key the message is that nothing was deleted.
     package static func deleted(_ deleted: Bool, revision: UInt64?, message: String) -> HTTPResponse {
         var document = JSONWriter(reservingBytes: 112)
         document.object { object in
@@ -64,15 +64,15 @@ package enum KeyValueAnswer {
         }
     }
 
-    /// 504 `deadline_exceeded`: a write that came too late to be worth its while.
+    /// 504 `deadline_exceeded`: a write whose deadline had passed.
     package static let deadlineExceeded = Problem(
         .gatewayTimeout,
         code: "deadline_exceeded",
-        detail: "The time that X-Request-Timeout-Ms gives was over before the write was in the log; it was dropped.",
+        detail: "The deadline of X-Request-Timeout-Ms passed before the write was in the log; the write was dropped.",
         applied: .no
     )
 
-    /// 404 `key_not_found`, told apart from a missing route by `X-KV-Result: miss`.
+    /// 404 `key_not_found`; `X-KV-Result: miss` distinguishes it from a missing route.
     package static let keyNotFound = Problem(
         .notFound,
         code: "key_not_found",

@@ -1,17 +1,18 @@
 package import HTTP1
 import NIOHTTP1
 
-/// The sizes of keys and values that a service takes.
+/// The sizes of keys and values that a service accepts.
 package struct KeyValueLimits: Sendable, Equatable {
-    /// The longest key, in bytes; the shortest is 1.
+    /// Maximum length of a key in bytes; the minimum is 1.
     package let maxKeyBytes: Int
-    /// The longest value, in bytes; an empty value is a value.
+    /// Maximum length of a value in bytes; an empty value is a value.
     package let maxValueBytes: Int
 
-    /// The longest key that a store can hold, whatever its limit is now: an import or an earlier limit may have let it in.
+    /// Maximum length of a key in a store, independent of its current limit: an import or an earlier limit may have
+    /// allowed it.
     package static let longestStoredKeyBytes = Int(UInt16.max)
 
-    /// The longest request target that names a key: each of its bytes may be percent-encoded, in three characters.
+    /// The longest request target that contains a key: each byte may be percent-encoded with three characters.
     package static let longestTargetBytes = 3 * Self.longestStoredKeyBytes + 64
 
     package init(maxKeyBytes: Int = 1024, maxValueBytes: Int = 65536) {
@@ -20,8 +21,8 @@ package struct KeyValueLimits: Sendable, Equatable {
         self.maxValueBytes = maxValueBytes
     }
 
-    /// The longest body of a set request, in bytes: JSON may spell each byte of a key and a value as `\u00XX`, six
-    /// bytes, and every legal key and value must fit.
+    /// Maximum body of a set request in bytes: JSON may write each byte of a key and a value as `\u00XX`, six bytes,
+    /// and every valid key and value must fit.
     package var maxSetBodyBytes: Int {
         6 * (self.maxKeyBytes + self.maxValueBytes) + 1024
     }

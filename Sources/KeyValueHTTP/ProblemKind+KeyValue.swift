@@ -1,12 +1,12 @@
 package import HTTP1
 
-/// What the key-value operations can answer, in every service that has them.
+/// The problems of the key-value operations, in every service that has them.
 extension ProblemKind {
     /// A key in a query.
     private static let ofKey =
         ofQuery + [ProblemKind(400, "key_missing"), ProblemKind(400, "key_empty"), ProblemKind(400, "key_too_large")]
 
-    /// A write that the store has refused.
+    /// Refusals of a write by the store.
     private static let ofStore = [
         ProblemKind(503, "overloaded"), ProblemKind(503, "store_failed"), ProblemKind(503, "segment_unavailable"),
         ProblemKind(504, "deadline_exceeded"), ProblemKind(507, "disk_full"),

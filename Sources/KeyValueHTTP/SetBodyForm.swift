@@ -2,25 +2,25 @@ import HTTP1
 import HTTPServing
 import NIOHTTP1
 
-/// What a set request's body is, by its `Content-Type`.
+/// The format of a set request's body, by its `Content-Type`.
 enum SetBodyForm {
     /// `{"key":…,"value":…}`
     case json
     /// The value itself, with the key in the query.
     case raw
 
-    /// Decides the form.
+    /// Determines the format.
     ///
-    /// An absent type is JSON for a `POST` without a query, as simple clients send it. Everything else must say what it
-    /// is: form types in particular are refused, so that no web page can write through a visitor's browser.
+    /// A missing type means JSON for a `POST` without a query, as simple clients send it. All other requests must have
+    /// a type: form types in particular are refused, so that no web page can write through a visitor's browser.
     /// - Throws: 415 `unsupported_media_type`.
     init(of request: HTTPRequest) throws(Problem) {
         guard !request.headers.contains("content-encoding") else {
             throw Self.unsupported(
-                "The request has a Content-Encoding, and bodies are taken as they are.", request,
+                "The request has a Content-Encoding, which is not supported.", request,
                 headers: [("Accept-Encoding", "identity")])
         }
-        // Spelled as almost every program does: nothing to take apart.
+        // The spelling of almost every program: no parsing is needed.
         if request.headers.isOnly("content-type", "application/octet-stream") {
             self = .raw
             return
@@ -38,16 +38,17 @@ enum SetBodyForm {
             self = .raw
         } else if type.isNamed("application/json") {
             guard request.method == .POST else {
-                throw Self.unsupported("A JSON body is taken with POST only.", request)
+                throw Self.unsupported("A JSON body is accepted with POST only.", request)
             }
-            guard type.isUTF8 else { throw Self.unsupported("JSON is taken in UTF-8 only.", request) }
+            guard type.isUTF8 else { throw Self.unsupported("JSON is accepted in UTF-8 only.", request) }
             self = .json
         } else {
-            throw Self.unsupported("The request's Content-Type is another one.", request)
+            throw Self.unsupported("The request's Content-Type is not supported.", request)
         }
     }
 
-    /// `Accept` names what the request's method takes (RFC 9110, section 15.5.16), `Accept-Post` what a `POST` does.
+    /// `Accept` lists the types that the request's method accepts (RFC 9110, section 15.5.16), `Accept-Post` those of
+    /// `POST`.
     private static func unsupported(
         _ reason: String, _ request: HTTPRequest, headers: [(name: StaticString, value: String)] = []
     ) -> Problem {

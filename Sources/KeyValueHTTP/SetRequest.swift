@@ -8,13 +8,13 @@ import NIOHTTP1
 package struct SetRequest {
     /// 1 to `maxKeyBytes` bytes.
     package let key: [UInt8]
-    /// 0 to `maxValueBytes` bytes. Of a raw request it is the body itself, not a copy.
+    /// 0 to `maxValueBytes` bytes. For a raw request it is the body itself, not a copy.
     package let value: ByteBuffer
 
     /// Reads the request.
-    /// - Throws: 400 `not_json` (the body is not one flat JSON object), `bad_json` (it is, but not this one),
-    ///   `key_missing`, `key_empty`, `key_too_large`, `value_missing`, what ``QueryParameters`` finds wrong;
-    ///   413 `value_too_large`; 415 `unsupported_media_type`. Each says `applied` no.
+    /// - Throws: 400 `not_json` (the body is not one flat JSON object), `bad_json` (it is, but with wrong members),
+    ///   `key_missing`, `key_empty`, `key_too_large`, `value_missing`, errors of ``QueryParameters``; 413
+    ///   `value_too_large`; 415 `unsupported_media_type`. Each has `applied` no.
     package init(_ request: HTTPRequest, limits: KeyValueLimits) throws(Problem) {
         switch try SetBodyForm(of: request) {
         case .raw:
@@ -24,7 +24,7 @@ package struct SetRequest {
             guard request.query == nil else {
                 throw Self.badRequest(
                     "unknown_parameter",
-                    "A JSON request has its key in the body and takes no query; remove the query, or send the value as "
+                    "A JSON request has its key in the body and must have no query; remove it, or send the value as "
                         + "application/octet-stream."
                 )
             }
@@ -34,13 +34,13 @@ package struct SetRequest {
             } catch {
                 throw Self.badRequest(
                     "not_json",
-                    "The body is not the JSON expected: \(error.reason) at byte \(error.offset)."
+                    "The body is not the expected JSON: \(error.reason) at byte \(error.offset)."
                 )
             }
             for name in object.names where !["key", "key_b64", "value", "value_b64"].contains(name) {
                 throw Self.badRequest(
                     "bad_json",
-                    "The JSON has an unknown member; those taken are key or key_b64, and value or value_b64."
+                    "The JSON has an unknown member; allowed are key or key_b64, and value or value_b64."
                 )
             }
             guard let key = try Self.bytes("key", of: object) else {
@@ -56,8 +56,8 @@ package struct SetRequest {
         try limits.check(valueBytes: self.value.readableBytes)
     }
 
-    /// 413 `value_too_large` for a request whose body, which has not been read, is a value above the limit; nil for any
-    /// other, JSON too, of which the length says nothing.
+    /// 413 `value_too_large` if the unread body of the request is a value above the limit; nil for any other request,
+    /// also for JSON, whose length does not determine the length of the value.
     package static func refusal(ofBody length: Int, _ headers: HeaderFields, limits: KeyValueLimits) -> Problem? {
         let types = headers.elements(of: "content-type")
         guard types.count == 1, MediaType(types[0][...]).isNamed("application/octet-stream") else { return nil }
@@ -69,7 +69,7 @@ package struct SetRequest {
         }
     }
 
-    /// The bytes of one field, which is given as text or, under `<name>_b64`, as Base64; nil when it is given as neither.
+    /// The bytes of one field, given as text or, as `<name>_b64`, in Base64; nil if it is missing.
     private static func bytes(_ name: String, of object: FlatJSONObject) throws(Problem) -> [UInt8]? {
         let encodedName = name + "_b64"
         switch (object[name], object[encodedName]) {

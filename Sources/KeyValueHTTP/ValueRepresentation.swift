@@ -1,14 +1,14 @@
 package import HTTP1
 
-/// How a client wants a value, by its `Accept`.
+/// The format in which a client wants a value, by its `Accept`.
 package enum ValueRepresentation: Sendable {
     /// `{"status":"ok","value":…}`
     case json
     /// The bytes of the value as `application/octet-stream`.
     case raw
 
-    /// Raw when `Accept` names `application/octet-stream` itself, with a weight above 0 and not below the weight it
-    /// gives to `application/json` by name. Wildcards mean JSON.
+    /// Raw if `Accept` contains `application/octet-stream` itself, with a weight above 0 and not below the weight of
+    /// `application/json`. Wildcards mean JSON.
     package init(accept headers: HeaderFields) {
         var rawWeight = 0
         var jsonWeight = 0

@@ -1,21 +1,21 @@
 import Glibc
 import Synchronization
 
-/// Rows of atomic 64-bit words for numbers that several threads change at once.
+/// Rows of atomic 64-bit words for numbers that several threads change concurrently.
 ///
-/// Each row has cache lines of its own, and each thread a row, so event loops that count the same thing don't pass one
-/// cache line to and fro. A value is the sum over the rows. Threads beyond the number of rows share them; that costs
-/// time, never a count, as every operation is atomic.
+/// Each row has its own cache lines, and each thread a row, so event loops that count the same thing do not compete for
+/// a cache line. A value is the sum over the rows. If there are more threads than rows, they share them; that costs
+/// time, but no counts, because every operation is atomic.
 ///
-/// Orders are relaxed, for the words are statistics and nothing else is published through them; but for
-/// ``publishOne(row:column:)``, which tells its reader that what the same thread changed before is there to be read.
+/// Operations are relaxed, because the words are statistics and nothing else is published through them; except
+/// ``publishOne(row:column:)``, after which its reader sees earlier changes of the same thread.
 ///
 /// `@unchecked Sendable`, `@safe`: the words are atomics at an address that lives as long as this object, and every
 /// index is checked.
 @safe
 final class AtomicTable: @unchecked Sendable {
-    /// Twice the cores, so that the event loops rarely share one with each other or with another thread; at most 16. A
-    /// power of two, so that a thread's row is a mask away.
+    /// Twice the number of cores, so that event loops rarely share one with each other or with another thread; at most
+    /// 16. A power of two, so that a mask selects a thread's row.
     static let rowCount: Int = {
         let cores = sysconf(Int32(_SC_NPROCESSORS_ONLN))
         var count = 2
@@ -25,14 +25,14 @@ final class AtomicTable: @unchecked Sendable {
         return count
     }()
 
-    /// Two cache lines: processors fetch them in pairs.
+    /// Two cache lines, because processors fetch them in pairs.
     private static let rowAlignmentBytes = 128
 
     private let words: UnsafeMutablePointer<Atomic<UInt64>>
     private let wordsPerRow: Int
     private let columnCount: Int
     private let rowMask: Int
-    /// A copy, as the shared one is looked for at each use whether it has been made.
+    /// A copy, because each access of a global checks whether it has been initialised.
     private let threadNumberKey = ThreadNumber.key
 
     init(columnCount: Int) {
@@ -64,12 +64,12 @@ final class AtomicTable: @unchecked Sendable {
         unsafe self.word(row, column).pointee.wrappingAdd(value, ordering: .relaxed)
     }
 
-    /// Adds 1 after everything that this thread has changed in the table so far.
+    /// Adds 1 after all earlier changes of this thread in the table.
     func publishOne(row: Int, column: Int) {
         unsafe self.word(row, column).pointee.wrappingAdd(1, ordering: .releasing)
     }
 
-    /// Adds to a word that holds the bits of a Double.
+    /// Adds to a word that contains the bits of a Double.
     func addDouble(_ value: Double, row: Int, column: Int) {
         let word = unsafe self.word(row, column)
         var current = unsafe word.pointee.load(ordering: .relaxed)
@@ -85,7 +85,7 @@ final class AtomicTable: @unchecked Sendable {
         }
     }
 
-    /// Raises a word that holds the bits of a Double which is 0 or more.
+    /// Raises a word that contains the bits of a Double of 0 or more.
     func raiseDouble(to value: Double, row: Int, column: Int) {
         let word = unsafe self.word(row, column)
         var current = unsafe word.pointee.load(ordering: .relaxed)
@@ -104,7 +104,7 @@ final class AtomicTable: @unchecked Sendable {
         self.reduce(column: column, UInt64(0)) { $0 &+ $1 }
     }
 
-    /// As ``sum(column:)``, and what was changed before the ones were published can be read after this.
+    /// Like ``sum(column:)``; changes made before the ones were published can be read after this.
     func sumPublished(column: Int) -> UInt64 {
         var sum: UInt64 = 0
         for row in 0..<Self.rowCount {

@@ -1,25 +1,25 @@
-/// Fine bins for positive values, made so that one count serves two forms of a histogram: every bin lies in exactly one
-/// bucket of the classic bounds and in exactly one bucket of a native histogram of Prometheus.
+/// Fine bins for positive values, chosen so that one count serves two forms of a histogram: every bin is within exactly
+/// one bucket of the classic bounds and exactly one bucket of a native histogram of Prometheus.
 ///
-/// The bins' bounds are those of both, merged: the classic ones, and the powers of 2^(1/8) from 2^-20 to 2^10, which is
-/// schema 3 of native histograms, 9 % wide, from a microsecond to 17 minutes if the values are seconds. What is smaller
-/// is in the zero bucket of the native form; what is larger is in its last one.
+/// The bounds of the bins are those of both forms, merged: the classic ones, and the powers of 2^(1/8) from 2^-20 to
+/// 2^10, which is schema 3 of native histograms, 9 % wide, from a microsecond to 17 minutes if the values are seconds.
+/// Smaller values are in the zero bucket of the native form, larger ones in its last bucket.
 struct BinGrid: Sendable {
     /// The native schema: 2^3 buckets for each power of two.
     static let schema = 3
-    /// What the native zero bucket takes: values up to this one.
+    /// The native zero bucket contains values up to this one.
     static let zeroThreshold = 0x1p-20
     private static let lowestExponent = -20
     private static let highestExponent = 10
     private static let bucketsPerOctave = 1 << Self.schema
 
-    /// The grid of the bounds of durations, which all histograms of durations share.
+    /// The grid for the bounds of durations, which all histograms of durations share.
     static let durations = BinGrid(classicBounds: Histogram.durationBounds)
 
     /// Upper bounds of the bins; the last is infinity.
     private let bounds: [Double]
-    /// The bin that holds the least value of each sixteenth of an octave, from 2^-20 on: a sixteenth has few bounds, so
-    /// the search begins where it nearly ends. The last is for all that is higher.
+    /// The bin with the smallest value of each sixteenth of an octave, from 2^-20 on: a sixteenth has few bounds, so
+    /// the search begins close to its end. The last is for all higher values.
     private let firstBins: [UInt16]
     /// The classic bucket of each bin.
     let classicBuckets: [Int]
@@ -47,11 +47,11 @@ struct BinGrid: Sendable {
         }
     }
 
-    /// The bin of a value; NaN must not come here.
+    /// The bin of a value, which must not be NaN.
     func bin(of value: Double) -> Int {
         var bin = 0
         if value > Self.zeroThreshold {
-            // The bits of positive doubles are in the order of their values; above 48 of them are exponent and sixteenth.
+            // The bits of positive doubles are in the order of their values; bits above 48 are exponent and sixteenth.
             let sixteenth = Int(truncatingIfNeeded: (value.bitPattern &- Self.zeroThreshold.bitPattern) >> 48)
             bin = Int(self.firstBins[min(sixteenth, self.firstBins.count - 1)])
         }
@@ -59,7 +59,7 @@ struct BinGrid: Sendable {
         return bin
     }
 
-    /// Counts by bin as counts by classic bucket, not cumulated.
+    /// Counts by bin as counts by classic bucket, not cumulative.
     func classic(_ counts: [UInt64], bucketCount: Int) -> [UInt64] {
         var buckets = [UInt64](repeating: 0, count: bucketCount)
         for (bin, count) in counts.enumerated() { buckets[self.classicBuckets[bin]] &+= count }
@@ -85,20 +85,20 @@ struct BinGrid: Sendable {
         return Double(sign: .plus, exponent: octave, significand: Self.fractions[index & (Self.bucketsPerOctave - 1)])
     }
 
-    /// 2^(n/8), n from 0 to 7, to the last bit.
+    /// 2^(n/8) for n from 0 to 7, exact to the last bit.
     private static let fractions: [Double] = [
         1, 1.0905077326652577, 1.1892071150027210, 1.2968395546510096,
         1.4142135623730951, 1.5422108254079407, 1.6817928305074290, 1.8340080864093424,
     ]
 }
 
-/// The buckets of a native histogram that hold something, in ascending order.
+/// The non-empty buckets of a native histogram, in ascending order.
 struct NativeBuckets: Equatable {
     /// Observations up to ``BinGrid/zeroThreshold``.
     var zeroCount: UInt64 = 0
     private(set) var buckets: [(index: Int, count: UInt64)] = []
 
-    /// - Precondition: indices come in ascending order.
+    /// - Precondition: indices are ascending.
     mutating func add(_ count: UInt64, at index: Int) {
         if let last = self.buckets.last, last.index == index {
             self.buckets[self.buckets.count - 1].count &+= count

@@ -1,11 +1,11 @@
-/// The escapes of the exposition format. Nothing else is changed: all other text is UTF-8 as it is.
+/// The escapes of the exposition format. All other text is UTF-8 and unchanged.
 enum Escaping {
     /// `\` and the line feed.
     static func appendHelp(_ text: String, to bytes: inout [UInt8]) {
         self.append(text, escapingQuote: false, to: &bytes)
     }
 
-    /// `\`, the line feed and `"`, as OpenMetrics has it in help too.
+    /// `\`, the line feed and `"`; OpenMetrics escapes them in help texts too.
     static func appendLabelValue(_ text: String, to bytes: inout [UInt8]) {
         self.append(text, escapingQuote: true, to: &bytes)
     }

@@ -1,4 +1,4 @@
-/// The trace in which something was observed, and when.
+/// The trace of an observation, and its time.
 package struct TraceMark: Sendable, Equatable {
     /// The halves of the trace id.
     package var traceHigh: UInt64
@@ -22,7 +22,7 @@ package struct TraceMark: Sendable, Equatable {
     private static let digits = Array("0123456789abcdef".utf8)
 }
 
-/// One observation of a histogram as an example of its bucket.
+/// One observation of a histogram as an example for its bucket.
 struct Exemplar: Equatable {
     var trace: TraceMark
     /// In the histogram's unit.

@@ -1,23 +1,23 @@
 import Synchronization
 
-/// The newest example of each bucket of a histogram, taken at most once in ``intervalNanoseconds`` for each.
+/// The newest example of each bucket of a histogram, replaced at most once per ``intervalNanoseconds``.
 ///
-/// Any thread may offer and read at any time, and no call waits. A slot is guarded by its version, which is odd while it
-/// is being changed: who finds it odd goes away, and who has read it looks whether the version is still the same. So an
-/// offer costs one load of a word that changes once a second, and now and then six stores.
+/// Any thread may offer and read at any time, and no call blocks. A slot is protected by its version, which is odd
+/// while it is being changed: a writer that finds it odd gives up, and a reader checks afterwards that the version is
+/// unchanged. So an offer costs one load of a word that changes once per second, and sometimes six stores.
 ///
-/// `@unchecked Sendable`, `@safe`: the words are atomics at an address that lives as long as this object, and every index
-/// is checked.
+/// `@unchecked Sendable`, `@safe`: the words are atomics at an address that lives as long as this object, and every
+/// index is checked.
 @safe
 final class ExemplarSlots: @unchecked Sendable {
     static let intervalNanoseconds: UInt64 = 1_000_000_000
 
-    /// The words of a slot; each slot has a cache line of its own.
+    /// The words of a slot; each slot has its own cache line.
     private enum Word: Int {
         case version, at, traceHigh, traceLow, value
     }
     private static let wordsPerSlot = 8
-    /// Readings of a slot that changes meanwhile, until it is left out.
+    /// Attempts to read a slot that changes meanwhile, before it is skipped.
     private static let readAttempts = 8
 
     private let words: UnsafeMutablePointer<Atomic<UInt64>>
@@ -39,10 +39,10 @@ final class ExemplarSlots: @unchecked Sendable {
         unsafe UnsafeMutableRawPointer(self.words).deallocate()
     }
 
-    /// Takes the exemplar for a bucket, unless that has a recent one or another thread is at it.
+    /// Stores the exemplar for a bucket, unless the bucket has a recent one or another thread is storing one.
     func offer(_ exemplar: Exemplar, bucket: Int) {
         let last = unsafe self.word(bucket, .at).pointee.load(ordering: .relaxed)
-        // A clock that was set back must not keep exemplars out until it has caught up.
+        // A clock that was set back must not block exemplars until it has caught up.
         guard exemplar.trace.atNanoseconds >= last &+ Self.intervalNanoseconds || exemplar.trace.atNanoseconds < last
         else { return }
         let version = unsafe self.word(bucket, .version).pointee.load(ordering: .relaxed)
@@ -51,7 +51,7 @@ final class ExemplarSlots: @unchecked Sendable {
                 expected: version, desired: version &+ 1, ordering: .acquiring
             ).exchanged
         else { return }
-        // Nobody may see a word of the new exemplar together with the old version.
+        // No reader may see a word of the new exemplar together with the old version.
         atomicMemoryFence(ordering: .releasing)
         unsafe self.word(bucket, .at).pointee.store(exemplar.trace.atNanoseconds, ordering: .relaxed)
         unsafe self.word(bucket, .traceHigh).pointee.store(exemplar.trace.traceHigh, ordering: .relaxed)
@@ -60,7 +60,7 @@ final class ExemplarSlots: @unchecked Sendable {
         unsafe self.word(bucket, .version).pointee.store(version &+ 2, ordering: .releasing)
     }
 
-    /// The exemplar of a bucket; nil when it has none, or is changed all the time.
+    /// The exemplar of a bucket; nil if it has none, or changes all the time.
     func read(bucket: Int) -> Exemplar? {
         for _ in 0..<Self.readAttempts {
             let version = unsafe self.word(bucket, .version).pointee.load(ordering: .acquiring)

@@ -1,4 +1,4 @@
-/// All series of one name, with the text that doesn't change made once.
+/// All series of one name, with the constant text built once.
 struct Family {
     let name: [UInt8]
     private let help: String
@@ -30,7 +30,7 @@ struct Family {
         self.help.utf8.elementsEqual(help.utf8) && self.labelNames == labels.names && self.kind == kind
     }
 
-    /// The series' instrument, made if the series is new.
+    /// The instrument of the series, created if the series is new.
     mutating func register(_ labels: LabelSet, make: () -> Instrument) -> Registration {
         if let known = self.instruments[labels.text] { return .made(known) }
         guard self.series.count < MetricsRegistry.seriesLimit else { return .tooMany }
@@ -86,7 +86,7 @@ struct Family {
     }
 }
 
-/// The units of OpenMetrics that this program's names end in.
+/// The units of OpenMetrics with which names of this program end.
 enum MetricUnit {
     private static let known = ["seconds", "bytes", "ratio"]
 

@@ -1,12 +1,12 @@
-/// The families of a registry, and the rules of what may be registered.
+/// The families of a registry, and the rules for registrations.
 struct FamilyTable {
     /// In the order of their names.
     private(set) var sorted: [Family] = []
-    /// Names of samples: a family's own in each format, and with every suffix that OpenMetrics gives to its type. No two
-    /// families share one.
+    /// Names of samples: a family's own in each format, and with every suffix that OpenMetrics adds for its type. Each
+    /// belongs to one family.
     private var sampleNames: Set<[UInt8]> = []
 
-    /// The series' instrument, made if the series is new.
+    /// The instrument of the series, created if the series is new.
     mutating func register(
         name: String,
         help: String,

@@ -1,10 +1,10 @@
 import Synchronization
 
-/// A number that goes up and down, from 0 at the start of the process. Any thread may change it at any time; no call
-/// waits.
+/// A number that increases and decreases, from 0 at the start of the process. Any thread may change it at any time; no
+/// call blocks.
 ///
-/// All threads share one word here, as a set value belongs to none of them. What every request changes is better kept
-/// by its event loop and registered with `read`.
+/// All threads share one word, because a set value belongs to none of them. A number that every request changes should
+/// be kept by its event loop and registered with `read`.
 package final class Gauge: Sendable {
     private let bits = Atomic<UInt64>(0)
 

@@ -1,21 +1,21 @@
-/// Counts of observations by size: how many were at or below each bound, how many there were, and their sum.
+/// Counts of observations by size: the number at or below each bound, the total number, and the sum.
 ///
-/// Any thread may observe at any time; no call waits. An observation is one atomic addition to its bucket and one to
-/// the sum; the counts are cumulated when they are read. A histogram with a native form counts in bins that are finer
-/// than its buckets, for the same price, and both forms are made of them when they are read.
+/// Any thread may observe at any time; no call blocks. An observation is one atomic addition to its bucket and one to
+/// the sum; the counts are cumulated when they are read. A histogram with a native form counts in finer bins, at the
+/// same cost, and both forms are computed from them when they are read.
 package final class Histogram: Sendable {
-    /// 1 µs to 10 s, in seconds: the bounds of every duration. A quantile in the first bucket is known only to lie below
-    /// its bound, so that bound lies below what any part of a request takes.
+    /// 1 µs to 10 s, in seconds: the bounds of every duration. A quantile in the first bucket is only known to be below
+    /// its bound, so that bound is below the time of any part of a request.
     package static let durationBounds: [Double] = [
         0.000_001, 0.000_002, 0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005,
         0.01,
         0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10,
     ]
 
-    /// Upper bounds, ascending and finite; the last bucket, without a bound, is not among them.
+    /// Upper bounds, ascending and finite, without the last bucket, which has no bound.
     package let bounds: [Double]
 
-    /// The bounds in nanoseconds, for observations that come as such.
+    /// The bounds in nanoseconds, for observations in nanoseconds.
     private let boundsNanoseconds: [UInt64]
     /// The bins of the native form; nil without one.
     private let grid: BinGrid?
@@ -29,8 +29,8 @@ package final class Histogram: Sendable {
     private var maximumColumn: Int { self.binCount + 2 }
 
     /// - Parameters:
-    ///   - bounds: ascending and finite; with others, observations are counted in some bucket.
-    ///   - isNative: whether there is a native form beside the buckets. It takes 2 kB for each row of the table.
+    ///   - bounds: ascending and finite; otherwise the choice of buckets is undefined.
+    ///   - isNative: whether there is a native form in addition to the buckets. It uses 2 kB for each row of the table.
     init(bounds: [Double], isNative: Bool = false) {
         self.bounds = bounds
         self.boundsNanoseconds = bounds.map { bound in
@@ -49,7 +49,7 @@ package final class Histogram: Sendable {
 
     // MARK: - Observing
 
-    /// - Parameter value: in the histogram's unit, seconds for durations. NaN is left out.
+    /// - Parameter value: in the histogram's unit, seconds for durations. NaN is ignored.
     package func observe(_ value: Double) {
         guard !value.isNaN else { return }
         let row = self.table.currentRow
@@ -63,13 +63,13 @@ package final class Histogram: Sendable {
         _ = self.count(nanoseconds: nanoseconds)
     }
 
-    /// As ``observe(nanoseconds:)``, and the observation may become the exemplar of its bucket.
+    /// Like ``observe(nanoseconds:)``; in addition, the observation may become the exemplar of its bucket.
     package func observe(nanoseconds: UInt64, in trace: TraceMark) {
         let bucket = self.count(nanoseconds: nanoseconds)
         self.exemplars.offer(Exemplar(trace: trace, value: Double(nanoseconds) / 1e9), bucket: bucket)
     }
 
-    /// Says in which trace an observation was made that another part of the program has counted, or will.
+    /// Sets the trace of an observation that another part of the program counts.
     package func exemplify(nanoseconds: UInt64, in trace: TraceMark) {
         self.exemplars.offer(
             Exemplar(trace: trace, value: Double(nanoseconds) / 1e9),
@@ -80,7 +80,7 @@ package final class Histogram: Sendable {
     /// - Returns: the bucket.
     private func count(nanoseconds: UInt64) -> Int {
         let row = self.table.currentRow
-        // A quotient that is rounded correctly is the bound itself for the duration that is written like the bound.
+        // A correctly rounded quotient equals the bound for a duration that is written like the bound.
         let seconds = Double(nanoseconds) / 1e9
         self.table.raiseDouble(to: seconds, row: row, column: self.maximumColumn)
         self.table.add(nanoseconds, row: row, column: self.nanosecondsColumn)
@@ -94,7 +94,7 @@ package final class Histogram: Sendable {
         return grid.classicBuckets[bin]
     }
 
-    /// The first bucket whose bound isn't below the value. From the low end: most durations are in the first few.
+    /// The first bucket whose bound is not below the value. From the low end: most durations are in the first few.
     private static func bucket<Value: Comparable>(of value: Value, in bounds: [Value]) -> Int {
         var index = 0
         while index < bounds.count && value > bounds[index] {
@@ -105,12 +105,12 @@ package final class Histogram: Sendable {
 
     // MARK: - Reading
 
-    /// The counts so far. What is counted is in the sum as well; the sum may already hold what comes next.
+    /// The counts so far. Everything counted is also in the sum; the sum may already include the next observation.
     package func snapshot() -> HistogramSnapshot {
         self.snapshot(counts: self.binCounts())
     }
 
-    /// The counts so far in both forms, made of the same numbers, and the exemplars by bucket.
+    /// The counts so far in both forms, computed from the same numbers, and the exemplars by bucket.
     func detail() -> HistogramDetail {
         let counts = self.binCounts()
         return HistogramDetail(
@@ -120,7 +120,7 @@ package final class Histogram: Sendable {
         )
     }
 
-    /// One for each bucket that has one.
+    /// One for each bucket; nil without an exemplar.
     func exemplarsByBucket() -> [Exemplar?] {
         (0...self.bounds.count).map { self.exemplars.read(bucket: $0) }
     }
@@ -142,7 +142,7 @@ package final class Histogram: Sendable {
     }
 }
 
-/// All that a histogram tells.
+/// Everything about a histogram.
 struct HistogramDetail {
     var classic: HistogramSnapshot
     /// Nil for a histogram without a native form.

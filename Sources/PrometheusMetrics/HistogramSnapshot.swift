@@ -1,8 +1,8 @@
-/// What a ``Histogram`` held at one moment, or between two of them.
+/// The content of a ``Histogram`` at one moment, or the difference between two moments.
 package struct HistogramSnapshot: Sendable, Equatable {
     /// Upper bounds, ascending.
     package let bounds: [Double]
-    /// Observations by bucket, not cumulated: one more than there are bounds, the last for what lies above them.
+    /// Observations by bucket, not cumulative: one more than there are bounds; the last is for values above them.
     package let counts: [UInt64]
     package let sum: Double
 
@@ -18,18 +18,18 @@ package struct HistogramSnapshot: Sendable, Equatable {
         self.counts.reduce(0, &+)
     }
 
-    /// The mean of the observations, nil when there are none.
+    /// The mean of the observations; nil if there are none.
     package var mean: Double? {
         let count = self.count
         return count == 0 ? nil : self.sum / Double(count)
     }
 
-    /// An estimate of the value that the part `quantile` of the observations doesn't exceed, as `histogram_quantile`
-    /// of Prometheus makes it: linear within the bucket, whose lower end is 0 for a first bucket with a positive bound.
+    /// An estimate of the value that the share `quantile` of the observations does not exceed, like
+    /// `histogram_quantile` of Prometheus: linear within the bucket; a first bucket with a positive bound begins at 0.
     /// Above the last bound the estimate is that bound.
     ///
-    /// - Parameter quantile: 0 to 1; what is outside is taken as the nearer end.
-    /// - Returns: nil when there are no observations.
+    /// - Parameter quantile: 0 to 1; values outside count as the nearer end.
+    /// - Returns: nil if there are no observations.
     package func quantile(_ quantile: Double) -> Double? {
         let count = self.count
         guard count > 0, !quantile.isNaN else { return nil }
@@ -48,7 +48,7 @@ package struct HistogramSnapshot: Sendable, Equatable {
         return self.bounds.last
     }
 
-    /// What was observed after `earlier` and up to this snapshot, both of the same histogram.
+    /// The observations after `earlier` up to this snapshot, both of the same histogram.
     package func minus(_ earlier: HistogramSnapshot) -> HistogramSnapshot {
         precondition(self.bounds == earlier.bounds, "two snapshots of different histograms")
         return HistogramSnapshot(

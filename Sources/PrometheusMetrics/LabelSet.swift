@@ -1,12 +1,12 @@
-/// The labels of one series, in the order of their names: the same set is the same series however it was written.
+/// The labels of one series, ordered by name: the same set is the same series in any order.
 struct LabelSet {
     let names: [[UInt8]]
     let values: [[UInt8]]
     /// `a="b",c="d"`, escaped; empty without labels.
     let text: [UInt8]
 
-    /// Nil when a name isn't allowed or occurs twice.
-    /// - Parameter forHistogram: whether `le` is taken for the bounds.
+    /// Nil if a name is invalid or occurs twice.
+    /// - Parameter forHistogram: whether `le` is reserved for the bounds.
     init?(_ labels: MetricsRegistry.Labels, forHistogram: Bool) {
         let pairs = labels.map { (name: Array($0.name.utf8), value: $0.value) }
             .sorted { $0.name.lexicographicallyPrecedes($1.name) }
@@ -28,7 +28,7 @@ struct LabelSet {
         self.text = text
     }
 
-    /// Whether this set comes before another with the same names: by the first value that differs, as bytes.
+    /// Whether this set is ordered before another with the same names: by the first value that differs, as bytes.
     func precedes(_ other: LabelSet) -> Bool {
         for (own, theirs) in zip(self.values, other.values) where own != theirs {
             return own.lexicographicallyPrecedes(theirs)

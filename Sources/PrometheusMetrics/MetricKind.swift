@@ -5,7 +5,7 @@ enum MetricKind: Equatable {
     /// - Parameter isNative: whether there is a native form as well.
     case histogram(bounds: [Double], isNative: Bool)
 
-    /// As the `TYPE` line spells it.
+    /// As written in the `TYPE` line.
     var typeName: String {
         switch self {
         case .counter: "counter"
@@ -14,7 +14,7 @@ enum MetricKind: Equatable {
         }
     }
 
-    /// The suffix of a counter's samples, which OpenMetrics does not count to the name of the family.
+    /// The suffix of a counter's samples, which is not part of the family's name in OpenMetrics.
     static let counterSuffix = Array("_total".utf8)
 
     /// The name of the family in OpenMetrics: a counter's without `_total`.
@@ -23,7 +23,7 @@ enum MetricKind: Equatable {
             ? Array(name.dropLast(Self.counterSuffix.count)) : name
     }
 
-    /// As OpenMetrics spells it, which has no counters without `_total`.
+    /// As written by OpenMetrics, which has no counters without `_total`.
     func openMetricsTypeName(_ name: [UInt8]) -> String {
         self == .counter && !name.ends(with: Self.counterSuffix) ? "unknown" : self.typeName
     }
@@ -35,7 +35,7 @@ extension [UInt8] {
     }
 }
 
-/// Where the value of a series comes from.
+/// The source of a series' value.
 enum Instrument: Sendable {
     case counter(Counter)
     case gauge(Gauge)
@@ -43,9 +43,9 @@ enum Instrument: Sendable {
     case read(isCounter: Bool, @Sendable () -> Double)
 }
 
-/// What came of a registration.
+/// The result of a registration.
 enum Registration {
-    /// The series is known or has been made.
+    /// The series existed or was created.
     case made(Instrument)
     /// It contradicts an earlier one, or the format.
     case conflict

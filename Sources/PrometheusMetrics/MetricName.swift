@@ -1,16 +1,16 @@
-/// What the exposition format allows as names.
+/// The names that the exposition format allows.
 enum MetricName {
     /// `[a-zA-Z_:][a-zA-Z0-9_:]*`
     static func isValid(_ name: [UInt8]) -> Bool {
         self.isIdentifier(name) { $0 == UInt8(ascii: ":") }
     }
 
-    /// `[a-zA-Z_][a-zA-Z0-9_]*`, and not beginning with `__`, which Prometheus keeps for itself.
+    /// `[a-zA-Z_][a-zA-Z0-9_]*`, and not beginning with `__`, which Prometheus reserves.
     static func isValidLabel(_ name: [UInt8]) -> Bool {
         self.isIdentifier(name) { _ in false } && !name.starts(with: "__".utf8)
     }
 
-    /// A name or label name made of any text: what the format doesn't allow becomes `_`.
+    /// A name or label name from any text: characters that the format does not allow become `_`.
     static func mended(_ text: String) -> String {
         var name = text.utf8.map { self.isLetter($0) || self.isDigit($0) ? $0 : UInt8(ascii: "_") }
         if name.first.map(self.isDigit) ?? true { name.insert(UInt8(ascii: "_"), at: 0) }

@@ -1,28 +1,28 @@
 import Synchronization
 
-/// The metrics of a process, and what Prometheus reads of them in each ``ExpositionFormat``.
+/// The metrics of a process, and their output in each ``ExpositionFormat``.
 ///
-/// Metrics are registered once, at the start or when a series first occurs, and the handles kept; recording through a
-/// handle takes no lock. Families are rendered in the order of their names, the series of a family in the order of
-/// their label values; the order of labels in a call is of no meaning.
+/// Metrics are registered once, at the start or when a series first occurs, and the handles are kept; recording through
+/// a handle takes no lock. Families are ordered by name, the series of a family by label values; the order of labels in
+/// a call does not matter.
 ///
-/// A registration that contradicts an earlier one, or isn't allowed by the format, never stops the program: it is
-/// counted in `metrics_registration_conflicts_total`, and the handle returned works but isn't shown. Such are:
-/// - a name or label name that the format doesn't allow, a label twice, `le` on a histogram;
+/// A registration that contradicts an earlier one, or that the format does not allow, never stops the program: it is
+/// counted in `metrics_registration_conflicts_total`, and the returned handle works but is not exposed. These are:
+/// - a name or label name that the format does not allow, a repeated label, `le` on a histogram;
 /// - a known name with another type, help, set of label names or bounds;
-/// - a name that another family's samples have in one of the formats, such as a histogram's `_count`, or a counter's
-///   name without `_total`;
-/// - bounds that don't ascend or aren't finite;
+/// - a name that the samples of another family have in one of the formats, such as a histogram's `_count`, or a
+///   counter's name without `_total`;
+/// - bounds that are not ascending or not finite;
 /// - a known series that is read at the scrape, registered again.
 ///
-/// The same goes for more than ``seriesLimit`` series of one family, which are counted in
+/// The same applies to more than ``seriesLimit`` series of one family, which are counted in
 /// `metrics_series_overflow_total`.
 ///
 /// All methods may be called on any thread.
 package final class MetricsRegistry: Sendable {
     package typealias Labels = [(name: String, value: String)]
 
-    /// The most series of one family. Label values are few and known; one that grows without end is a defect.
+    /// Maximum number of series of one family. Label values are few and known; an unbounded one is a bug.
     package static let seriesLimit = 1_000
 
     private struct State {
@@ -38,11 +38,11 @@ package final class MetricsRegistry: Sendable {
         let own = [
             (
                 "metrics_registration_conflicts_total", self.conflicts,
-                "Registrations of metrics that contradict an earlier one or the format; their series are not shown."
+                "Metrics whose registration contradicts an earlier one or the format; their series are not exposed."
             ),
             (
                 "metrics_series_overflow_total", self.overflows,
-                "Registrations of series beyond the limit of a family; what they count is not shown."
+                "Series registered beyond the limit of a family; their values are not exposed."
             ),
         ]
         for (name, counter, help) in own {
@@ -50,7 +50,7 @@ package final class MetricsRegistry: Sendable {
         }
     }
 
-    /// The counter of this name and these labels, which begins at 0 and is made if it is new.
+    /// The counter with this name and these labels, created at 0 if it is new.
     /// - Parameter name: with the suffix `_total`.
     package func counter(_ name: String, help: String, labels: Labels = []) -> Counter {
         let instrument = self.register(name, help: help, labels: labels, kind: .counter) { .counter(Counter()) }
@@ -62,7 +62,7 @@ package final class MetricsRegistry: Sendable {
         return Counter()
     }
 
-    /// The gauge of this name and these labels, which begins at 0 and is made if it is new.
+    /// The gauge with this name and these labels, created at 0 if it is new.
     package func gauge(_ name: String, help: String, labels: Labels = []) -> Gauge {
         let instrument = self.register(name, help: help, labels: labels, kind: .gauge) { .gauge(Gauge()) }
         switch instrument {
@@ -73,10 +73,10 @@ package final class MetricsRegistry: Sendable {
         return Gauge()
     }
 
-    /// The histogram of this name and these labels, which is made if it is new.
+    /// The histogram with this name and these labels, created if it is new.
     /// - Parameters:
-    ///   - bounds: upper bounds of the buckets, ascending and finite; the bucket for all else is added.
-    ///   - isNative: whether the protobuf form has a native histogram beside the buckets.
+    ///   - bounds: upper bounds of the buckets, ascending and finite; the last bucket, for all other values, is added.
+    ///   - isNative: whether the protobuf format has a native histogram in addition to the buckets.
     package func histogram(
         _ name: String,
         help: String,
@@ -96,8 +96,8 @@ package final class MetricsRegistry: Sendable {
         return Histogram(bounds: bounds)
     }
 
-    /// A counter that some other part keeps. `read` is called at each scrape, on the thread that renders; it must be
-    /// quick, must not block, and never return less than before.
+    /// A counter kept by another part of the program. `read` is called at each scrape, on the thread that renders; it
+    /// must be fast, must not block, and must never return less than before.
     package func counter(
         _ name: String,
         help: String,
@@ -107,8 +107,8 @@ package final class MetricsRegistry: Sendable {
         self.register(name, help: help, labels: labels, kind: .counter, read: read)
     }
 
-    /// A gauge that some other part keeps. `read` is called at each scrape, on the thread that renders; it must be
-    /// quick and must not block.
+    /// A gauge kept by another part of the program. `read` is called at each scrape, on the thread that renders; it
+    /// must be fast and must not block.
     package func gauge(
         _ name: String,
         help: String,
@@ -118,13 +118,13 @@ package final class MetricsRegistry: Sendable {
         self.register(name, help: help, labels: labels, kind: .gauge, read: read)
     }
 
-    /// Calls `hook` at the beginning of each rendering, in the order of registration: for values that are best read
-    /// together. It must be quick and must not block.
+    /// Calls `hook` at the beginning of each rendering, in the order of registration: for values that should be read
+    /// together. It must be fast and must not block.
     package func beforeRender(_ hook: @escaping @Sendable () -> Void) {
         self.state.withLock { $0.hooks.append(hook) }
     }
 
-    /// Appends all metrics in a format. Recording goes on meanwhile; no lock is held but to see what is registered.
+    /// Appends all metrics in a format. Recording continues meanwhile; a lock is held only to read the registrations.
     package func render(_ format: ExpositionFormat = .text, into bytes: inout [UInt8]) {
         for hook in self.state.withLock({ $0.hooks }) {
             hook()
@@ -157,7 +157,7 @@ package final class MetricsRegistry: Sendable {
         if instrument != nil, !isNew { self.conflicts.increment() }
     }
 
-    /// Returns nil, and counts it, when the series can't be shown.
+    /// Returns nil, and counts it, if the series cannot be exposed.
     private func register(
         _ name: String,
         help: String,

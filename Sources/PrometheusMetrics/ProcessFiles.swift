@@ -1,10 +1,10 @@
 import Glibc
 import Synchronization
 
-/// The files of `/proc` that say how this process is doing, kept open: they can be read when the process has no
-/// descriptor left, which is when the numbers matter.
+/// The files of `/proc` about this process, kept open: they can be read even if the process has no file descriptor
+/// left, which is when the numbers are needed.
 ///
-/// `@unchecked Sendable`, `@safe`: the directory stream is used under the lock only, and closed never.
+/// `@unchecked Sendable`, `@safe`: the directory stream is used only under the lock, and never closed.
 @safe
 final class ProcessFiles: @unchecked Sendable {
     static let shared = ProcessFiles()
@@ -13,9 +13,9 @@ final class ProcessFiles: @unchecked Sendable {
     private let networkDescriptor: Int32
     private let descriptorDirectory: OpaquePointer?
     private let lock = Mutex<Void>(())
-    /// Nil where `/proc` shows processes alone, as in a unit of systemd with `ProcSubset=pid`.
+    /// Nil if `/proc` shows only processes, as in a systemd unit with `ProcSubset=pid`.
     private let bootTimeSeconds: Double?
-    /// Of this object, seconds since 1970: about when the process was started.
+    /// Creation of this object, seconds since 1970: approximately the start of the process.
     private let madeAtSeconds = Double(time(nil))
     private let ticksPerSecond: Double
     private let pageBytes: UInt64
@@ -40,8 +40,8 @@ final class ProcessFiles: @unchecked Sendable {
         return sample
     }
 
-    /// The fields are numbered as in proc(5). The second, the name of the program, is in parentheses and may hold
-    /// spaces and parentheses, so the others are counted from the last closing one.
+    /// The fields are numbered as in proc(5). The second, the name of the program, is in parentheses and may contain
+    /// spaces and parentheses, so the other fields are counted from the last closing one.
     private func readStat(into sample: inout ProcessSample) {
         let text = Self.read(self.statDescriptor, limit: 4096)
         guard let end = text.lastIndex(of: UInt8(ascii: ")")) else { return }
@@ -58,7 +58,7 @@ final class ProcessFiles: @unchecked Sendable {
         sample.residentMemoryBytes = field(24) * self.pageBytes
     }
 
-    /// Each group of figures is a line of names and a line of values, both beginning with the group's name.
+    /// Each group of figures has a line of names and a line of values, both beginning with the group's name.
     private func readNetwork(into sample: inout ProcessSample) {
         let lines = Self.read(self.networkDescriptor, limit: 64 << 10).split(separator: UInt8(ascii: "\n"))
             .filter { $0.starts(with: "IpExt:".utf8) }
@@ -80,7 +80,7 @@ final class ProcessFiles: @unchecked Sendable {
             var count = 0
             unsafe rewinddir(directory)
             while let entry = unsafe readdir(directory) {
-                // All names but `.` and `..` are numbers.
+                // All names except `.` and `..` are numbers.
                 if unsafe entry.pointee.d_name.0 != CChar(bitPattern: UInt8(ascii: ".")) { count += 1 }
             }
             return count
@@ -93,7 +93,7 @@ final class ProcessFiles: @unchecked Sendable {
         return UInt64(limit.rlim_cur)
     }
 
-    /// When the machine was started, in seconds since 1970: the line `btime` of `/proc/stat`.
+    /// Boot time of the machine in seconds since 1970: the line `btime` of `/proc/stat`.
     private static func readBootTime() -> Double? {
         let descriptor = unsafe open("/proc/stat", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
@@ -105,7 +105,7 @@ final class ProcessFiles: @unchecked Sendable {
         return nil
     }
 
-    /// The file from its beginning; empty if it can't be read.
+    /// The file from its beginning; empty if it cannot be read.
     private static func read(_ descriptor: Int32, limit: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         while bytes.count < limit {

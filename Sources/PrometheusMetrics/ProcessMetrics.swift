@@ -1,8 +1,8 @@
 import Synchronization
 
-/// What the kernel knows of this process, read from `/proc/self`.
+/// Figures of the kernel about this process, read from `/proc/self`.
 package enum ProcessMetrics {
-    /// Adds the `process_` metrics. They are read at each scrape, once for all of them.
+    /// Adds the `process_` metrics. All of them are read together at each scrape.
     package static func register(in registry: MetricsRegistry) {
         let current = Mutex(ProcessSample())
         let box = SampleBox(current)
@@ -38,7 +38,7 @@ package enum ProcessMetrics {
         gauge("process_threads", "Number of OS threads in the process.") { Double($0.threads) }
     }
 
-    /// Reads everything now. Some tens of microseconds, more with many open descriptors; on any thread.
+    /// Reads everything now. Takes some tens of microseconds, more with many open file descriptors; on any thread.
     package static func sample() -> ProcessSample {
         ProcessFiles.shared.sample()
     }

@@ -1,16 +1,16 @@
 package import CoreMetrics
 
-/// What libraries report through `swift-metrics`, in a registry: bootstrap the process with it once.
+/// Exposes metrics that libraries report through `swift-metrics`: bootstrap the process with it once.
 ///
-/// Labels become names that Prometheus takes: `http.client.requests` is `http_client_requests_total` as a counter,
-/// `…_seconds` as a timer. A library that asks for one name with two sets of dimensions, or with a name of this program's
-/// own, gets a handler that works but isn't shown, and the registry counts it. Dimensions are bounded by
+/// Labels become valid names of Prometheus: `http.client.requests` becomes `http_client_requests_total` as a counter,
+/// `…_seconds` as a timer. A library that uses one name with two sets of dimensions, or a name of this program, gets a
+/// handler that works but is not exposed, and the registry counts it. Dimensions are limited by
 /// ``MetricsRegistry/seriesLimit``.
 ///
-/// Handlers are the registry's and live as long as it does: a library that makes and destroys one for each of its
-/// connections goes on with the same series.
+/// Handlers belong to the registry and live as long as it does: a library that creates and destroys one for each of its
+/// connections continues the same series.
 package struct PrometheusMetricsFactory: MetricsFactory {
-    /// Bounds of recorders, whose unit nobody knows: powers of four from 1 to 16,777,216.
+    /// Bounds of recorders, whose unit is unknown: powers of four from 1 to 16,777,216.
     package static let recorderBounds: [Double] = (0...12).map { Double(1 << (2 * $0)) }
     private static let help = "Reported by a library through swift-metrics."
 
@@ -68,7 +68,7 @@ private final class CounterOfLibrary: CounterHandler {
     init(counter: Counter) { self.counter = counter }
 
     func increment(by amount: Int64) { self.counter.increment(by: Int(amount)) }
-    /// A counter of Prometheus falls at a restart only: it goes on.
+    /// A counter of Prometheus decreases only at a restart: this does nothing.
     func reset() {}
 }
 

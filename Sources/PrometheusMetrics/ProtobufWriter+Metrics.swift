@@ -36,7 +36,7 @@ extension ProtobufWriter {
         self.add(3, counter)
     }
 
-    /// `histogram` of a `Metric`: the classic buckets, and the native ones where there are any.
+    /// `histogram` of a `Metric`: the classic buckets, and the native ones if there are any.
     mutating func addHistogram(_ detail: HistogramDetail) {
         var histogram = ProtobufWriter()
         let counts = detail.classic.counts
@@ -60,8 +60,8 @@ extension ProtobufWriter {
         self.add(7, histogram)
     }
 
-    /// Schema, zero bucket, and the positive buckets: runs of neighbours as spans, and each count as the difference to the
-    /// one before.
+    /// Schema, zero bucket, and the positive buckets: adjacent buckets as spans, and each count as the difference to
+    /// the previous one.
     private mutating func addNative(_ native: NativeBuckets) {
         self.addSigned(5, Int64(BinGrid.schema))
         self.add(6, BinGrid.zeroThreshold)
@@ -80,7 +80,7 @@ extension ProtobufWriter {
             next = index + 1
             before = count
         }
-        // An empty span says that the histogram is native though nothing is in it.
+        // An empty span marks the histogram as native although it is empty.
         if spans.isEmpty { spans.append((0, 0)) }
         for span in spans {
             var message = ProtobufWriter()

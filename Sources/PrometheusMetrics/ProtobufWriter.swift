@@ -6,7 +6,7 @@ struct ProtobufWriter {
         self.bytes = bytes
     }
 
-    /// Appends a message behind its length.
+    /// Appends a message after its length.
     static func appendDelimited(_ message: ProtobufWriter, to bytes: inout [UInt8]) {
         self.appendVarint(UInt64(message.bytes.count), to: &bytes)
         bytes += message.bytes
@@ -17,7 +17,7 @@ struct ProtobufWriter {
         Self.appendVarint(value, to: &self.bytes)
     }
 
-    /// As `sint32` and `sint64` have it: small numbers of both signs are short.
+    /// Like `sint32` and `sint64`: small numbers of both signs are short.
     mutating func addSigned(_ field: Int, _ value: Int64) {
         self.add(field, Self.zigzag(value))
     }

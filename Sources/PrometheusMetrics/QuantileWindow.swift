@@ -2,16 +2,16 @@ import Synchronization
 
 /// Quantiles of a histogram over about the last minute.
 ///
-/// The window keeps a mark, the histogram's counts at a time, every ten seconds, and what it tells of is the difference
-/// to the youngest mark that is a minute old. Marks are set when ``rotate(nowNanoseconds:)`` or
-/// ``quantiles(nowNanoseconds:)`` is called, so call one of them every ten seconds or so; after a longer silence the
-/// window reaches back to the last call, and ``Quantiles/windowSeconds`` says how far.
+/// Every ten seconds the window keeps a mark: the histogram's counts at a time. It reports the difference to the newest
+/// mark that is at least a minute old. Marks are set when ``rotate(nowNanoseconds:)`` or ``quantiles(nowNanoseconds:)``
+/// is called, so call one of them about every ten seconds; after a longer interval the window reaches back to the last
+/// call, and ``Quantiles/windowSeconds`` contains its length.
 ///
-/// The times are the caller's, of any clock that doesn't go back. Any thread may call. A histogram has one window: the
-/// maximum is taken out of it.
+/// The caller supplies the times, of any clock that does not go back. Any thread may call. A histogram has one window,
+/// because reading the maximum resets it.
 package final class QuantileWindow: Sendable {
     package struct Quantiles: Sendable, Equatable {
-        /// In the histogram's unit; all nil when nothing was observed.
+        /// In the histogram's unit; all nil if nothing was observed.
         package var p50: Double?
         package var p90: Double?
         package var p99: Double?
@@ -20,14 +20,14 @@ package final class QuantileWindow: Sendable {
         package var max: Double?
         package var count: UInt64
         package var sum: Double
-        /// What the numbers cover.
+        /// The time that the numbers cover.
         package var windowSeconds: Double
     }
 
     private struct Mark {
         var nanoseconds: UInt64
         var snapshot: HistogramSnapshot
-        /// The largest observation from this mark on to the next.
+        /// The largest observation between this mark and the next one.
         var maximum: Double
     }
 
@@ -35,7 +35,7 @@ package final class QuantileWindow: Sendable {
     private static let slotNanoseconds: UInt64 = 10_000_000_000
 
     private let histogram: Histogram
-    /// Oldest first, never empty: the first is what the window begins with.
+    /// Oldest first, never empty: the window begins at the first.
     private let marks: Mutex<[Mark]>
 
     package init(_ histogram: Histogram, nowNanoseconds: UInt64) {
@@ -44,7 +44,7 @@ package final class QuantileWindow: Sendable {
         self.marks = Mutex([Mark(nanoseconds: nowNanoseconds, snapshot: histogram.snapshot(), maximum: 0)])
     }
 
-    /// Sets a mark if one is due.
+    /// Sets a mark if it is time.
     package func rotate(nowNanoseconds: UInt64) {
         self.marks.withLock { _ = self.advance(&$0, to: nowNanoseconds) }
     }
@@ -58,7 +58,7 @@ package final class QuantileWindow: Sendable {
             let maximum = marks.reduce(0) { Swift.max($0, $1.maximum) }
             let span = nowNanoseconds > first.nanoseconds ? nowNanoseconds - first.nanoseconds : 0
             func quantile(_ part: Double) -> Double? {
-                // Interpolation goes up to the bound of the bucket, beyond the largest observation in it.
+                // Interpolation can exceed the largest observation, up to the bound of its bucket.
                 difference.quantile(part).map { maximum > 0 ? min($0, maximum) : $0 }
             }
             return Quantiles(
@@ -74,8 +74,8 @@ package final class QuantileWindow: Sendable {
         }
     }
 
-    /// Adds the maximum since the last call to the slot that it belongs to, closes the slot if it is full, and drops
-    /// marks that a younger one replaces. Returns the counts of now.
+    /// Adds the maximum since the last call to its slot, closes the slot if it is full, and drops marks that a newer
+    /// one replaces. Returns the current counts.
     private func advance(_ marks: inout [Mark], to nowNanoseconds: UInt64) -> HistogramSnapshot {
         let now = self.histogram.snapshot()
         let last = marks.count - 1

@@ -1,4 +1,4 @@
-/// Numbers as the exposition format spells them.
+/// Numbers in the exposition format.
 enum SampleValue {
     static func append(_ value: UInt64, to text: inout [UInt8]) {
         let start = text.count
@@ -10,7 +10,7 @@ enum SampleValue {
         text[start...].reverse()
     }
 
-    /// The shortest text that reads back as the same number, without a fraction if there is none.
+    /// The shortest text that parses to the same number; without a fraction if it is a whole number.
     static func append(_ value: Double, to text: inout [UInt8]) {
         if value.isNaN {
             text += "NaN".utf8
@@ -24,8 +24,8 @@ enum SampleValue {
         }
     }
 
-    /// A bucket's bound: always with a fraction or an exponent, as OpenMetrics wants it and as Prometheus stores what it
-    /// reads in the protobuf form, so that a series has the same labels in whatever form it was read.
+    /// A bucket's bound: always with a fraction or an exponent, as OpenMetrics requires and as Prometheus stores bounds
+    /// from the protobuf format, so that a series has the same labels in every format.
     static func boundText(_ bound: Double) -> String {
         let text = self.text(bound)
         return text.utf8.allSatisfy { $0 == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }

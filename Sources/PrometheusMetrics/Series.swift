@@ -1,4 +1,4 @@
-/// One series: the beginnings of its lines, made once, and where its value comes from.
+/// One series: the beginnings of its lines, built once, and the source of its value.
 struct Series {
     let labels: LabelSet
     private let instrument: Instrument
@@ -33,7 +33,7 @@ struct Series {
         }
     }
 
-    /// Appends the lines of both text formats, which differ in the exemplars only.
+    /// Appends the lines of both text formats, which differ only in the exemplars.
     func render(withExemplars: Bool, into text: inout [UInt8]) {
         switch self.instrument {
         case .counter(let counter):
@@ -48,7 +48,7 @@ struct Series {
             var cumulated: UInt64 = 0
             for (index, count) in snapshot.counts.enumerated() {
                 cumulated &+= count
-                // An exemplar whose observation isn't counted yet would stand in an empty bucket.
+                // An exemplar whose observation is not counted yet would be in an empty bucket.
                 let exemplar = withExemplars && count > 0 ? exemplars[index] : nil
                 self.line(index, cumulated, exemplar: exemplar, into: &text)
             }

@@ -1,11 +1,11 @@
 import Glibc
 import Synchronization
 
-/// A small number for each thread, in the order in which threads first ask for theirs.
+/// A small number for each thread, in the order of their first calls.
 enum ThreadNumber {
     private static let next = Atomic<Int>(1)
 
-    /// Where a thread keeps its number. POSIX allows at least 128 keys, and this is made once.
+    /// The key under which a thread stores its number. POSIX allows at least 128 keys, and this is created once.
     static let key: pthread_key_t = {
         var key = pthread_key_t()
         let result = unsafe pthread_key_create(&key, nil)
@@ -13,13 +13,13 @@ enum ThreadNumber {
         return key
     }()
 
-    /// From 1 on. The pointer that POSIX keeps for the thread is the number itself and leads nowhere.
+    /// From 1 on. The stored pointer is the number itself and must not be dereferenced.
     static func current(_ key: pthread_key_t = ThreadNumber.key) -> Int {
         if let known = unsafe pthread_getspecific(key) {
             return Int(bitPattern: known)
         }
         let number = self.next.wrappingAdd(1, ordering: .relaxed).oldValue
-        // Should this fail, the thread only gets a new number next time.
+        // If this fails, the thread only gets a new number next time.
         unsafe _ = pthread_setspecific(key, UnsafeRawPointer(bitPattern: number))
         return number
     }

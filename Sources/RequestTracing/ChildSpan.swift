@@ -1,8 +1,8 @@
-/// Something done within a request: a stage of a write, or one attempt of an upstream request.
+/// A step of a request: a stage of a write, or one attempt of an upstream request.
 ///
-/// Nothing in it may come from a client: no key, no value, no path.
+/// It must contain nothing from a client: no key, no value, no path.
 package struct ChildSpan: Sendable {
-    /// What OpenTelemetry calls a span's kind, with the numbers of its protocol.
+    /// The kind of a span in OpenTelemetry, with the numbers of its protocol.
     package enum Kind: Int, Sendable {
         case `internal` = 1
         case client = 3
@@ -25,14 +25,14 @@ package struct ChildSpan: Sendable {
 
     package let name: StaticString
     package let kind: Kind
-    /// 0 for a span that nobody refers to: the exporter makes its id.
+    /// 0 for a span without references to it: the exporter creates its id.
     package let id: UInt64
     /// Monotonic nanoseconds.
     package let beganAt: UInt64
     /// Monotonic nanoseconds.
     package let endedAt: UInt64
     package let attributes: [Attribute]
-    /// `error.type` of a span that failed, nil for a success: a word out of a small set.
+    /// `error.type` of a failed span; nil for a success: one of a small set of words.
     package let failure: String?
 
     package init(

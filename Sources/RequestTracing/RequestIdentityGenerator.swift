@@ -1,7 +1,7 @@
-/// Makes request ids and spans: fast, well spread, and different from loop to loop and from run to run.
+/// Generates ids of requests and spans: fast, well distributed, and different for each loop and each run.
 ///
 /// The numbers come from SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014) with a
-/// seed from the system. They name things; nothing secret may be made of them.
+/// seed from the system. They are identifiers; do not use them for secrets.
 package struct RequestIdentityGenerator {
     private var state: UInt64
 
@@ -27,7 +27,7 @@ package struct RequestIdentityGenerator {
         var bits = self.next()
         return unsafe String(unsafeUninitializedCapacity: 13) { buffer in
             for index in 0..<13 {
-                // 32 characters, five bits each; without i, l, o and u, which are misread.
+                // 32 characters, five bits each; without i, l, o and u, which are easily confused.
                 let five = UInt8(truncatingIfNeeded: bits) & 31
                 bits >>= 5
                 unsafe buffer[index] =
@@ -49,9 +49,9 @@ package struct RequestIdentityGenerator {
         self.next() | 1
     }
 
-    /// A trace that begins here.
+    /// A new trace.
     ///
-    /// - Parameter sampler: decides whether its spans are wanted; without one they are not.
+    /// - Parameter sampler: decides whether its spans are exported; without it they are not.
     package mutating func beginTrace(sampler: TraceSampler? = nil) -> TraceContext {
         let high = self.next() | 1
         let low = self.next()

@@ -1,7 +1,7 @@
 import JSON
 
 extension TraceContext {
-    /// What a `traceparent` header says, before this service adds its own span.
+    /// The content of a `traceparent` header, before this service adds its own span.
     package struct Received: Equatable {
         package let traceHigh: UInt64
         package let traceLow: UInt64
@@ -9,9 +9,9 @@ extension TraceContext {
         package let flags: UInt8
 
         /// Parses a header value by the rules of the standard: `00-<32 hex>-<16 hex>-<2 hex>`, lowercase, ids not all
-        /// zero. A version above 00 is read by its first 55 characters, which must end there or at a further `-`.
+        /// zero. For a version above 00 the first 55 characters are parsed, which must be followed by the end or a `-`.
         ///
-        /// - Returns: nil for anything else; the trace then begins anew.
+        /// - Returns: nil for any other text; then a new trace begins.
         package init?(parsing text: Span<UInt8>) {
             guard text.count >= 55, text[2] == UInt8(ascii: "-"), text[35] == UInt8(ascii: "-"),
                 text[52] == UInt8(ascii: "-"), let version = HexDigits.value(of: text.extracting(0..<2)),
@@ -29,15 +29,15 @@ extension TraceContext {
             self.traceHigh = high
             self.traceLow = low
             self.parentSpan = parent
-            // Only `sampled` has a meaning that this service knows; other bits must not be passed on.
+            // Only `sampled` is known to this service; other bits must not be forwarded.
             self.flags = UInt8(flags) & 1
         }
     }
 
-    /// Longest `tracestate` that is passed on, in bytes: what the standard asks every service to pass at least.
+    /// Maximum length of a forwarded `tracestate` in bytes: the minimum that the standard requires.
     static let maximumStateBytes = 512
 
-    /// `tracestate` as it may be passed on: visible ASCII and blanks of a bounded length, or nothing.
+    /// The `tracestate` to forward: visible ASCII and spaces of limited length; nil otherwise.
     package static func acceptedState(_ value: String) -> String? {
         let text = value.utf8
         guard !text.isEmpty, text.count <= self.maximumStateBytes,

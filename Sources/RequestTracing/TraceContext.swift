@@ -2,36 +2,36 @@ import JSON
 package import NIOCore
 package import PrometheusMetrics
 
-/// W3C Trace Context (https://www.w3.org/TR/trace-context/): the ids that tie one request together across services.
+/// W3C Trace Context (https://www.w3.org/TR/trace-context/): the ids that connect one request across services.
 ///
-/// The ids are kept as integers, so that carrying one along with a request allocates nothing.
+/// The ids are stored as integers, so that a request can carry them without an allocation.
 package struct TraceContext: Sendable, Equatable {
     private let traceHigh: UInt64
     private let traceLow: UInt64
     /// This service's own span; not 0.
     package let span: UInt64
-    /// 0 when the trace began here: a caller's span is never 0.
+    /// 0 if the trace began here: a caller's span is never 0.
     package let parentSpan: UInt64
-    /// The flags byte; bit 0 is `sampled`. Bits that version 00 doesn't define are 0.
+    /// The flags byte; bit 0 is `sampled`. Bits that version 00 does not define are 0.
     package let flags: UInt8
-    /// `tracestate` as received, passed on unchanged; nil when the trace began here.
+    /// `tracestate` as received, forwarded unchanged; nil if the trace began here.
     package let state: String?
 
     /// 32 lowercase hex digits, not all zero.
     package var traceID: String { HexDigits.text(self.traceHigh) + HexDigits.text(self.traceLow) }
     /// This service's own span: 16 lowercase hex digits, not all zero.
     package var spanID: String { HexDigits.text(self.span) }
-    /// The caller's span, nil when the trace began here.
+    /// The caller's span; nil if the trace began here.
     package var parentSpanID: String? { self.parentSpan == 0 ? nil : HexDigits.text(self.parentSpan) }
 
-    /// What an exemplar tells of this trace.
+    /// The data of an exemplar for this trace.
     ///
     /// - Parameter atNanoseconds: wall clock, nanoseconds since 1970.
     package func mark(atNanoseconds: UInt64) -> TraceMark {
         TraceMark(traceHigh: self.traceHigh, traceLow: self.traceLow, atNanoseconds: atNanoseconds)
     }
 
-    /// Whether the spans of this trace are wanted, as decided where it began.
+    /// Whether the spans of this trace are exported, as decided where it began.
     package var isSampled: Bool { self.flags & 1 != 0 }
 
     package init(traceHigh: UInt64, traceLow: UInt64, span: UInt64, parentSpan: UInt64, flags: UInt8, state: String?) {
@@ -43,7 +43,7 @@ package struct TraceContext: Sendable, Equatable {
         self.state = state
     }
 
-    /// - Returns: nil unless the ids are lowercase hex digits of the right number and not all zero.
+    /// - Returns: nil unless the ids are lowercase hex digits of the right length and not all zero.
     package init?(traceID: String, spanID: String, parentSpanID: String? = nil, flags: UInt8 = 0, state: String? = nil)
     {
         let trace = traceID.utf8.span
@@ -59,7 +59,7 @@ package struct TraceContext: Sendable, Equatable {
         self.init(traceHigh: high, traceLow: low, span: span, parentSpan: parent, flags: flags, state: state)
     }
 
-    /// The same trace seen from a span within this one, such as one attempt of an upstream request.
+    /// The same trace with the span of a step within this one, such as one attempt of an upstream request.
     ///
     /// - Parameter span: not 0.
     package func child(span: UInt64) -> TraceContext {
@@ -73,13 +73,13 @@ package struct TraceContext: Sendable, Equatable {
         )
     }
 
-    /// The value of the `traceparent` header for requests that this service makes on behalf of this one: 55 characters.
+    /// The value of the `traceparent` header for requests to other services on behalf of this one: 55 characters.
     package var traceparent: String {
         "00-" + HexDigits.text(self.traceHigh) + HexDigits.text(self.traceLow) + "-" + HexDigits.text(self.span) + "-"
             + String(decoding: [HexDigits.digit(self.flags >> 4), HexDigits.digit(self.flags & 15)], as: UTF8.self)
     }
 
-    /// Appends ``traceparent`` without making a string of it.
+    /// Appends ``traceparent`` without creating a string.
     package func writeTraceparent(to buffer: inout ByteBuffer) {
         buffer.writeStaticString("00-")
         buffer.writeHexDigits(self.traceHigh)

@@ -1,15 +1,15 @@
-/// Decides which of the traces that begin here have their spans exported.
+/// Decides which traces that begin here are exported.
 ///
-/// The decision follows from the trace id alone: its last 56 bits are random, and ids whose bits are at or above a
-/// threshold are taken (W3C Trace Context, level 2, and OpenTelemetry's consistent probability sampling). So services
-/// with the same ratio would take the same traces, and one with a lower ratio a subset.
+/// The decision depends only on the trace id: its last 56 bits are random, and ids whose bits are at or above a
+/// threshold are exported (W3C Trace Context, level 2, and OpenTelemetry's consistent probability sampling). So
+/// services with the same ratio export the same traces, and one with a lower ratio a subset.
 package struct TraceSampler: Sendable {
     private static let randomBits: UInt64 = 1 << 56
 
-    /// 0 takes all, 2^56 none.
+    /// 0 exports all, 2^56 none.
     private let threshold: UInt64
 
-    /// - Parameter ratio: the part of traces that is taken, from 0 to 1.
+    /// - Parameter ratio: the share of traces that is exported, from 0 to 1.
     package init(ratio: Double) {
         self.threshold = UInt64((1 - min(max(ratio, 0), 1)) * Double(Self.randomBits))
     }

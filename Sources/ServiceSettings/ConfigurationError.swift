@@ -1,11 +1,11 @@
-/// One thing that is wrong with the configuration; ``description`` is the line for the operator.
+/// One error in the configuration; ``description`` is the line for the operator.
 package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
     package enum Fact: Equatable, Sendable {
-        /// The setting does not take the value; the reason completes "--name: ".
+        /// The setting does not accept the value; the reason completes "--name: ".
         case value(setting: String, reason: String, source: SettingSource)
         /// The config file cannot be used as a whole.
         case file(path: String, reason: String, source: SettingSource)
-        /// The config file has a key that is no setting.
+        /// The config file has a key that is not a setting.
         case unknownKey(String, nearest: String?, path: String)
     }
 
@@ -36,7 +36,7 @@ package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// Everything that is wrong with a configuration, never empty.
+/// All errors of a configuration; never empty.
 package struct ConfigurationErrors: Error, CustomStringConvertible {
     package let errors: [ConfigurationError]
 

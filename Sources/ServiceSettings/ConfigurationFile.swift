@@ -1,14 +1,14 @@
 import JSON
 
-/// A JSON file that holds settings by name: `{"listen": "127.0.0.1:8081", "max-key-bytes": 1024}`.
+/// A JSON file with settings by name: `{"listen": "127.0.0.1:8081", "max-key-bytes": 1024}`.
 package struct ConfigurationFile {
-    /// No configuration comes near it; what is larger is some other file.
+    /// No configuration is nearly as large; a larger file is not a configuration.
     static let sizeLimitBytes = 1 << 20
 
     package let path: String
     package let settings: ArraySlice<any SettingDefinition>
 
-    /// The text of each setting in the file. What is wrong is appended to `errors`.
+    /// The text of each setting in the file. Appends all problems to `errors`.
     ///
     /// - Parameter source: where the path was given.
     package func read(source: SettingSource, errors: inout [ConfigurationError]) -> [String: String] {
@@ -51,7 +51,7 @@ package struct ConfigurationFile {
         let reason: String
     }
 
-    /// The text by which a flag would say the same.
+    /// The equivalent text of a flag.
     private static func text(of scalar: JSONScalar, for setting: any SettingDefinition) -> Result<String, TypeError> {
         let wanted = setting.jsonForms.contains(.string) ? "a JSON string" : "a JSON number"
         switch scalar {
@@ -61,10 +61,10 @@ package struct ConfigurationFile {
             return .success(text)
         case .null where setting.defaultText == nil:
             return .success("")
-        case .string: return .failure(TypeError(reason: "is a JSON string in place of \(wanted)"))
-        case .number: return .failure(TypeError(reason: "is a JSON number in place of \(wanted)"))
-        case .bool: return .failure(TypeError(reason: "is true or false in place of \(wanted)"))
-        case .null: return .failure(TypeError(reason: "is null in place of \(wanted)"))
+        case .string: return .failure(TypeError(reason: "is a JSON string instead of \(wanted)"))
+        case .number: return .failure(TypeError(reason: "is a JSON number instead of \(wanted)"))
+        case .bool: return .failure(TypeError(reason: "is true or false instead of \(wanted)"))
+        case .null: return .failure(TypeError(reason: "is null instead of \(wanted)"))
         }
     }
 }

@@ -1,7 +1,7 @@
-/// Nearest names, for "did you mean".
+/// The most similar name, for "did you mean".
 enum EditDistance {
-    /// The candidate that takes the fewest insertions, deletions and replacements, if those are at most a third of the
-    /// name's length and at least one is allowed.
+    /// The candidate that needs the fewest insertions, deletions and replacements, at most a third of the name's length
+    /// but at least one.
     static func nearest(to name: String, in candidates: [String]) -> String? {
         let limit = max(1, name.utf8.count / 3)
         let best = candidates.map { ($0, self.between(name, $0)) }.min { $0.1 < $1.1 }

@@ -2,7 +2,7 @@ import Glibc
 
 /// A host and a TCP port to listen on or to connect to: `127.0.0.1:8081`, `[::1]:0`, `localhost:8081`.
 ///
-/// Port 0 stands for any free port; the address that was taken is in the `listening` log line.
+/// Port 0 stands for any free port; the log line `listening` contains the actual address.
 package struct ListenAddress: Sendable, Hashable {
     /// An IPv4 address, an IPv6 address without brackets, or a host name.
     package let host: String
@@ -13,8 +13,8 @@ package struct ListenAddress: Sendable, Hashable {
         self.port = port
     }
 
-    /// Parses `host:port`; nil when the text is anything else. An IPv6 address must stand in brackets, and the host
-    /// must be given: all interfaces are `0.0.0.0` or `[::]`.
+    /// Parses `host:port`; nil for any other text. An IPv6 address must be in brackets, and the host is required: all
+    /// interfaces are `0.0.0.0` or `[::]`.
     package init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":"), let port = Self.port(text[text.index(after: colon)...]) else {
             return nil
@@ -31,8 +31,8 @@ package struct ListenAddress: Sendable, Hashable {
         }
     }
 
-    /// Where a client on this host reaches a server that listens here: the loopback address in place of "all
-    /// interfaces".
+    /// The address at which a client on this host reaches a server that listens here: the loopback address instead of
+    /// "all interfaces".
     package var reachableFromThisHost: ListenAddress {
         switch self.host {
         case "0.0.0.0": ListenAddress(host: "127.0.0.1", port: self.port)

@@ -1,11 +1,11 @@
 import Glibc
 import SystemSupport
 
-/// A small file that an operator names: a configuration, a token. It may be a pipe, as a shell makes one of `<(…)`.
+/// A small file that an operator provides: a configuration, a token. It may be a pipe, such as the shell's `<(…)`.
 package enum OperatorFile {
-    /// Reads all of it, however many pieces it comes in. Blocks until a pipe's other end is closed.
+    /// Reads the whole file, however many reads that takes. Blocks until the other end of a pipe is closed.
     ///
-    /// - Throws: why it cannot be read, or that it is longer than `limitBytes`, as a text that goes behind its path.
+    /// - Throws: why it cannot be read, or that it is longer than `limitBytes`, as a text to append to its path.
     package static func read(_ path: String, limitBytes: Int) throws(OperatorFileError) -> [UInt8] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw OperatorFileError("cannot be opened: \(ErrorNumber.text(errno))") }

@@ -1,10 +1,10 @@
 import JSON
 
 extension ResolvedSettings {
-    /// The document of `GET /admin/config`: every setting with its effective value and where it was given. Secrets are
+    /// The document of `GET /admin/config`: every setting with its effective value and its source. Secrets are
     /// redacted.
     ///
-    /// - Parameter changed: by name, the values that an action has changed since the start; their source is `admin`.
+    /// - Parameter changed: by name, the values that actions changed since the start; their source is `admin`.
     package func document(changed: [String: String]) -> [UInt8] {
         var writer = JSONWriter()
         writer.object { document in

@@ -1,18 +1,18 @@
-/// The effective value of every setting of a table, and where each was given.
+/// The effective value of every setting of a table, with its source.
 package struct ResolvedSettings: Sendable {
     /// One setting as `check-config` and `/admin/config` show it.
     package struct Entry: Sendable, Equatable {
         package let name: String
         package let environmentVariable: String
-        /// The text that was given, nil for none, `(redacted)` for a secret.
+        /// The given text; nil if there is none, `(redacted)` for a secret.
         package let text: String?
         package let source: SettingSource
     }
 
     /// In the order of the table.
     package let entries: [Entry]
-    /// What an operator should look at, though the service can run, such as an environment variable with the
-    /// service's prefix that is no setting.
+    /// Things that an operator should check although the service can run, such as an environment variable with the
+    /// service's prefix that is not a setting.
     package let warnings: [String]
     private let values: [String: any Sendable]
 

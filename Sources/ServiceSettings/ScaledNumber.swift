@@ -1,16 +1,16 @@
-/// Whole numbers with a unit, as settings spell them.
+/// Whole numbers with a unit, as used in settings.
 package enum ScaledNumber {
-    /// Bytes from `67108864` or `64MiB`; nil for anything else and when the product does not fit.
+    /// Bytes from `67108864` or `64MiB`; nil for any other text, and if the product overflows.
     package static func bytes(_ text: String) -> Int? {
         self.scaled(text, units: [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1)])
     }
 
-    /// A duration from `250ms`, `10s`, `1m` or `2h`; nil for anything else: a number without a unit could mean any.
+    /// A duration from `250ms`, `10s`, `1m` or `2h`; nil for any other text: a number without a unit is ambiguous.
     package static func duration(_ text: String) -> Duration? {
         self.scaled(text, units: [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)]).map { .milliseconds($0) }
     }
 
-    /// The shortest text that ``duration(_:)`` takes for a duration of whole milliseconds.
+    /// The shortest text that ``duration(_:)`` accepts for a duration of whole milliseconds.
     package static func text(of duration: Duration) -> String {
         let milliseconds = duration / .milliseconds(1)
         let whole = Int(milliseconds)

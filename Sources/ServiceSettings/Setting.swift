@@ -14,9 +14,9 @@ package struct Setting<Value: Sendable>: SettingDefinition {
     ///
     /// - Parameters:
     ///   - name: lower-case words joined by `-`.
-    ///   - default: a text that `kind` takes.
+    ///   - default: a text that `kind` accepts.
     ///   - help: one sentence without a full stop, for `--help` and the documentation.
-    ///   - isSecret: whether the value is kept out of errors and documents.
+    ///   - isSecret: whether errors and documents redact the value.
     package init(_ name: String, _ kind: SettingKind<Value>, default: String, help: String, isSecret: Bool = false) {
         self.init(name, kind, defaultText: `default`, help: help, isSecret: isSecret, parseText: kind.parse)
     }
@@ -40,8 +40,8 @@ package struct Setting<Value: Sendable>: SettingDefinition {
         self.parseText = parseText
     }
 
-    /// A setting that may be without a value, and is by default. An empty text stands for none, so that a flag or an
-    /// environment variable can take back what the config file says.
+    /// A setting that may have no value, and has none by default. An empty text means no value, so that a flag or an
+    /// environment variable can override the config file.
     package init<Wrapped>(
         optional name: String,
         _ kind: SettingKind<Wrapped>,
@@ -53,7 +53,7 @@ package struct Setting<Value: Sendable>: SettingDefinition {
         }
     }
 
-    /// The value of a text, or nil when the setting does not take it.
+    /// The value of a text; nil if the setting does not accept it.
     package func value(of text: String) -> Value? {
         self.parseText(text)
     }
@@ -63,10 +63,10 @@ package struct Setting<Value: Sendable>: SettingDefinition {
     }
 }
 
-/// A ``Setting`` whatever the type of its value, for tables.
+/// A ``Setting`` of any value type, for tables.
 package protocol SettingDefinition: Sendable {
     var name: String { get }
-    /// Nil for a setting that has no value unless one is given.
+    /// Nil if the setting has no default value.
     var defaultText: String? { get }
     var help: String { get }
     var isSecret: Bool { get }
@@ -74,11 +74,11 @@ package protocol SettingDefinition: Sendable {
     var expectation: String { get }
     var jsonForms: JSONForms { get }
     var completion: Completion { get }
-    /// The value of a text, or nil when the setting does not take it.
+    /// The value of a text; nil if the setting does not accept it.
     func erasedValue(of text: String) -> (any Sendable)?
 }
 
-/// Where a value was given, in order of precedence from the lowest.
+/// Where a value was given, from the lowest precedence to the highest.
 package enum SettingSource: Sendable, Equatable {
     case `default`
     case file(path: String)

@@ -1,14 +1,14 @@
-/// What texts a setting takes, and the value each stands for.
+/// The texts that a setting accepts, and their values.
 package struct SettingKind<Value: Sendable>: Sendable {
-    /// What stands for the value in help, without the angle brackets: `host:port`.
+    /// The placeholder for the value in the help, without the angle brackets: `host:port`.
     package let placeholder: String
     /// Completes "'x' is not …" in errors: `a duration such as 250ms, 10s or 1m`.
     package let expectation: String
-    /// Whether the config file may hold the value as a JSON number; a JSON string is taken unless only a number is.
+    /// The JSON types that the config file accepts for the value: a JSON string, unless only a number is allowed.
     package let jsonForms: JSONForms
-    /// What a shell offers for the value.
+    /// What a shell completes the value with.
     package let completion: Completion
-    /// The value that the text stands for, or nil when it stands for none.
+    /// The value of a text; nil if the text is not valid.
     package let parse: @Sendable (String) -> Value?
 
     package init(
@@ -26,7 +26,7 @@ package struct SettingKind<Value: Sendable>: Sendable {
     }
 }
 
-/// The JSON types by which a config file may give a setting.
+/// The JSON types that a config file may use for a setting.
 package struct JSONForms: OptionSet, Sendable {
     package let rawValue: Int
 
@@ -38,7 +38,7 @@ package struct JSONForms: OptionSet, Sendable {
     package static let number = JSONForms(rawValue: 2)
 }
 
-/// What a shell offers when a value is completed.
+/// What a shell completes a value with.
 package enum Completion: Sendable {
     case none
     case file
@@ -58,12 +58,12 @@ extension SettingKind where Value == ListenAddress {
 }
 
 extension SettingKind where Value == String {
-    /// The path of a file; whether it is there is for its reader to find out.
+    /// The path of a file; the setting does not check that the file exists.
     package static var filePath: SettingKind {
         SettingKind(placeholder: "file", expectation: "a path", completion: .file, parse: { $0.isEmpty ? nil : $0 })
     }
 
-    /// The path of a folder; whether it is there is for its user to find out.
+    /// The path of a folder; the setting does not check that the folder exists.
     package static var directoryPath: SettingKind {
         SettingKind(
             placeholder: "folder",

@@ -1,5 +1,5 @@
-/// All settings of a service, and how their values are found: flag, else environment variable, else config file, else
-/// default. A text that a setting does not take is an error wherever it was given, also where another text overrides it.
+/// All settings of a service, and the order in which their values are looked up: flag, environment variable, config
+/// file, default. A text that a setting does not accept is an error in each of them, even if another text overrides it.
 package struct SettingsTable: Sendable {
     /// The config file itself: `--config` or `PREFIX_CONFIG`. It cannot be named inside a config file.
     package static let configFile = Setting<String?>(
@@ -16,8 +16,8 @@ package struct SettingsTable: Sendable {
 
     /// - Parameters:
     ///   - environmentPrefix: ends in `_`.
-    ///   - settings: with names that differ, and defaults that their kinds take.
-    ///   - check: what the values must fulfil together; called once every value parses.
+    ///   - settings: with unique names, and defaults that their kinds accept.
+    ///   - check: conditions on the combination of values; called after every value was parsed.
     package init(
         environmentPrefix: String,
         settings: [any SettingDefinition],
@@ -38,7 +38,7 @@ package struct SettingsTable: Sendable {
         self.environmentPrefix + setting.name.uppercased().replacing("-", with: "_")
     }
 
-    /// Finds every value. Reads the config file, if one is given.
+    /// Resolves every value. Reads the config file, if there is one.
     ///
     /// - Parameter flags: texts by setting name.
     /// - Throws: all errors at once.
@@ -84,8 +84,8 @@ package struct SettingsTable: Sendable {
         return resolved
     }
 
-    /// Variables with the service's prefix that are no setting: most likely typing errors. They are no errors because
-    /// others give processes variables too, a container platform one for each of its services.
+    /// Variables with the service's prefix that are not settings: most likely typing errors. They are not errors,
+    /// because others set variables too, such as a container platform for each of its services.
     private func strayVariables(in environment: [String: String]) -> [String] {
         let known = self.settings.map { self.environmentVariable($0) }
         return environment.keys.filter { $0.hasPrefix(self.environmentPrefix) && !known.contains($0) }.sorted().map {
@@ -95,7 +95,7 @@ package struct SettingsTable: Sendable {
     }
 }
 
-/// What has been found so far while a table is resolved.
+/// Values found so far while a table is resolved.
 private struct Resolution {
     var entries: [ResolvedSettings.Entry] = []
     var values: [String: any Sendable] = [:]
@@ -124,10 +124,10 @@ private struct Resolution {
         )
     }
 
-    /// Why a setting does not take a text; nil when it does.
+    /// Why a setting does not accept a text; nil if it does.
     private static func refusal(of text: String, by setting: any SettingDefinition) -> String? {
         let shown = setting.isSecret ? "the value" : "'\(text)'"
-        // U+FFFD is what bytes of the environment or the command line that are not UTF-8 have become.
+        // U+FFFD replaces bytes of the environment or the command line that are not UTF-8.
         if text.unicodeScalars.contains("\u{FFFD}") { return "\(shown) is not UTF-8 text" }
         return setting.erasedValue(of: text) == nil ? "\(shown) is not \(setting.expectation)" : nil
     }

@@ -1,7 +1,7 @@
-/// What is running, for `--version`, `build_info` and `/admin`.
+/// The version of the program, for `--version`, `build_info` and `/admin`.
 package enum BuildInfo {
     package static let version = "0.1.0"
-    /// The Git commit, if whoever packaged the program put it into `TXLOG_KV_COMMIT`.
+    /// The commit, if the packager set it in `TXLOG_KV_COMMIT`.
     package static let commit = ProcessEnvironment.current["TXLOG_KV_COMMIT"] ?? "unknown"
 
     /// The language version of the compiler.

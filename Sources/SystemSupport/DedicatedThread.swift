@@ -1,11 +1,11 @@
 import Glibc
 
-/// A named thread of its own for work that blocks: outside of Swift's concurrency and of every event loop.
+/// A separate named thread for blocking work: outside of Swift's concurrency and of every event loop.
 ///
-/// It takes no signals: they go to the threads that expect them, and a write to a closed pipe is an error code there, not
-/// the end of the process.
+/// It handles no signals: they go to the threads that expect them, and a write to a closed pipe returns an error there
+/// instead of ending the process.
 package final class DedicatedThread: Sendable {
-    /// The default of 8 MiB for each of them is a large part of the address space where that is limited.
+    /// The default of 8 MiB per thread would be a large part of a limited address space.
     private static let stackBytes = 1 << 20
 
     private let name: String
@@ -17,24 +17,24 @@ package final class DedicatedThread: Sendable {
         self.body = body
     }
 
-    /// - Parameter name: for `ps -T`, `top -H` and debuggers, which show at most 15 bytes. No two kinds of threads of a
-    ///   program have the same.
-    /// - Throws: when the process, its user or its control group may have no more threads; nothing has begun then.
+    /// - Parameter name: for `ps -T`, `top -H` and debuggers, which show at most 15 bytes. Each kind of thread in a
+    ///   program has its own name.
+    /// - Throws: if the process, its user or its control group cannot have another thread; nothing was started then.
     @discardableResult
     package static func start(
         name: String, _ body: @escaping @Sendable () -> Void
     ) throws(ThreadError) -> DedicatedThread {
-        // The new thread begins with the mask of the one that makes it, so that no signal can come in between.
+        // The new thread inherits the mask of its creator, so that no signal can arrive in between.
         var all = sigset_t()
         var before = sigset_t()
         unsafe sigfillset(&all)
-        // What a fault of the thread itself raises must reach its handler.
+        // Signals raised by a fault of the thread itself must reach their handler.
         for fault in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS] { unsafe sigdelset(&all, fault) }
         unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
         defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
 
         let thread = DedicatedThread(name: name, body: body)
-        // One retain is handed to the new thread, which takes it.
+        // One reference is passed to the new thread, which releases it.
         let argument = unsafe Unmanaged.passRetained(thread)
         var handle = pthread_t()
         var attributes = pthread_attr_t()
@@ -58,8 +58,8 @@ package final class DedicatedThread: Sendable {
         return thread
     }
 
-    /// As ``start(name:_:)``, for a thread without which the program cannot even say what is wrong: when it can't be
-    /// started, the process ends with a line on standard error and code 70.
+    /// Like ``start(name:_:)``, for a thread without which the program cannot report anything: if it cannot be started,
+    /// the process ends with a line on standard error and code 70.
     package static func startOrExit(name: String, _ body: @escaping @Sendable () -> Void) {
         do { try self.start(name: name, body) } catch {
             let line = Array("error: \(error)\n".utf8)
@@ -68,7 +68,7 @@ package final class DedicatedThread: Sendable {
         }
     }
 
-    /// The name is for people who look at the process; without it nothing else changes.
+    /// The name is only for people who inspect the process.
     private func nameCurrentThread() {
         let descriptor = unsafe open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
         if descriptor < 0 { return }
@@ -76,7 +76,7 @@ package final class DedicatedThread: Sendable {
         close(descriptor)
     }
 
-    /// Waits for the thread's end. May be called once.
+    /// Waits for the thread's end. Call it once.
     package func join() { self.finished.wait() }
 }
 

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The clock for durations, deadlines and ages: it never goes back, whatever happens to the wall clock.
+/// The clock for durations, deadlines and ages: it never goes back, even if the wall clock is set.
 package enum MonotonicClock {
     /// Nanoseconds since some instant before the process began.
     package static func nanoseconds() -> UInt64 {
@@ -10,7 +10,7 @@ package enum MonotonicClock {
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
-    /// So many nanoseconds from now; the far future where that is more than the clock can show.
+    /// This many nanoseconds from now; the maximum of the clock if that is beyond it.
     package static func deadline(inNanoseconds nanoseconds: UInt64) -> UInt64 {
         let (sum, overflows) = self.nanoseconds().addingReportingOverflow(nanoseconds)
         return overflows ? .max : sum

@@ -1,7 +1,7 @@
-/// A counting semaphore whose timed waits go by the monotonic clock.
+/// A counting semaphore whose timed waits use the monotonic clock.
 ///
-/// `DispatchSemaphore.wait(timeout:)` waits on the wall clock on Linux, whatever kind of time it is given: after a clock
-/// was set back by an hour it wakes an hour late. Every timed wait of a thread uses this one, or a ``ThreadLock``.
+/// `DispatchSemaphore.wait(timeout:)` uses the wall clock on Linux for every kind of time: after the clock was set back
+/// by an hour, it wakes an hour late. Every timed wait of a thread uses this class, or a ``ThreadLock``.
 package final class MonotonicSemaphore: @unchecked Sendable {
     private let lock = ThreadLock()
     // Guarded by `lock`.
@@ -9,7 +9,7 @@ package final class MonotonicSemaphore: @unchecked Sendable {
 
     package init(value: Int = 0) { self.value = value }
 
-    /// Any thread; never waits for longer than the lock is held, which is for an addition.
+    /// Any thread; waits only for the lock, which is held for an addition.
     package func signal() {
         self.lock.lock()
         self.value += 1
@@ -24,7 +24,7 @@ package final class MonotonicSemaphore: @unchecked Sendable {
         self.value -= 1
     }
 
-    /// - Returns: false when nobody signalled before the deadline; a signal that is there counts even after it.
+    /// - Returns: false if there was no signal before the deadline; an existing signal counts even after it.
     package func wait(untilMonotonicNanoseconds deadline: UInt64) -> Bool {
         self.lock.lock()
         defer { self.lock.unlock() }
@@ -35,7 +35,7 @@ package final class MonotonicSemaphore: @unchecked Sendable {
         return true
     }
 
-    /// As ``wait(untilMonotonicNanoseconds:)``, from now on.
+    /// Like ``wait(untilMonotonicNanoseconds:)``, from now on.
     package func wait(forNanoseconds nanoseconds: UInt64) -> Bool {
         self.wait(untilMonotonicNanoseconds: MonotonicClock.deadline(inNanoseconds: nanoseconds))
     }

@@ -2,7 +2,7 @@ import Glibc
 
 /// The environment variables of the process.
 package enum ProcessEnvironment {
-    /// As they were when this was read first. Bytes that are not UTF-8 become U+FFFD.
+    /// The values at the first access. Bytes that are not UTF-8 become U+FFFD.
     package static let current: [String: String] = {
         var entries: [String] = []
         var position = unsafe environ

@@ -1,30 +1,30 @@
 import Glibc
 
-/// What a server asks of the operating system before it opens its first socket.
+/// Settings of the process that a server makes before it opens its first socket.
 package enum ProcessSetup {
-    /// Why this process cannot run Swift's concurrency, nil when it can. Read before any task is made.
+    /// Why this process cannot run Swift's concurrency; nil if it can. Read it before any task is created.
     ///
-    /// libdispatch, which it runs on, ends the process with SIGILL when it finds `/proc/<pid>/task/<thread>/stat` missing
-    /// while work waits.
+    /// libdispatch, which Swift's concurrency uses, ends the process with SIGILL if `/proc/<pid>/task/<thread>/stat` is
+    /// missing while work waits.
     package static var obstacle: String? {
         unsafe access("/proc/self/task", R_OK) == 0
-            ? nil : "/proc is not mounted, and this program's runtime would end without it at any time: mount it here"
+            ? nil : "/proc is not mounted, and without it this program can end at any time: mount /proc"
     }
 
-    /// The files that a process may have open, and those that it had when it began.
+    /// The limit of open files of a process, and the files that were open at its start.
     package struct OpenFiles: Equatable, Sendable {
-        /// The limit in force; 0 when it is not known.
+        /// The current limit; 0 if it is unknown.
         package let limit: UInt64
-        /// Descriptors beside the standard streams that whoever started the process left open.
+        /// File descriptors besides the standard streams that the parent process left open.
         package let inherited: Int
     }
 
-    /// Ignores `SIGPIPE`, so that a peer that went away is an error of one `write`; ignores `SIGHUP`, `SIGUSR1` and
-    /// `SIGUSR2`, which must not end a service that does nothing on them; and raises the limit of open files
-    /// to the highest this process may have.
+    /// Ignores `SIGPIPE`, so that a closed peer is an error of one `write`; ignores `SIGHUP`, `SIGUSR1` and `SIGUSR2`,
+    /// which must not end a service that does not use them; and raises the limit of open files to the maximum of this
+    /// process.
     ///
-    /// Called once, before the process has a second thread: those of libdispatch open files that look inherited, as a
-    /// program that they started would get them.
+    /// Call it once, before the process has a second thread: threads of libdispatch open files that would look
+    /// inherited, because child processes would inherit them.
     package static func prepare() -> OpenFiles {
         for number in [SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2] { signal(number, SIG_IGN) }
         return OpenFiles(limit: self.raisedLimit(), inherited: self.inheritedDescriptors())
@@ -42,7 +42,7 @@ package enum ProcessSetup {
         return UInt64(limit.rlim_cur)
     }
 
-    /// Looks at the first 4,096.
+    /// Checks the first 4,096.
     private static func inheritedDescriptors() -> Int {
         (3..<4_096).count(where: self.isInherited)
     }

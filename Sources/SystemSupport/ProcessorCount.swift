@@ -1,9 +1,8 @@
 import CSystemSupport
 
-/// The processors that the scheduler gives this process.
+/// The processors that the scheduler allows for this process.
 package enum ProcessorCount {
-    /// How many the calling thread may run on, as `nproc` counts them: what `taskset` and a cpuset leave. Nil when the
-    /// system does not say.
+    /// How many the calling thread may use, as counted by `nproc`: limited by `taskset` and a cpuset. Nil if unknown.
     package static var ofThisThread: Int? {
         let count = cs_processor_count()
         return count > 0 ? Int(count) : nil

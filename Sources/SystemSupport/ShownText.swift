@@ -1,8 +1,8 @@
 extension String {
-    /// The most that is shown or kept of a text that somebody else chose, in bytes.
+    /// Maximum bytes that are shown or kept of a text from outside.
     package static let shownBytes = 256
 
-    /// What is shown of such a text: its first ``shownBytes``, splitting no character.
+    /// The shown part of such a text: its first ``shownBytes``, cut at a character boundary.
     package var shownPart: String {
         guard self.utf8.count > Self.shownBytes else { return self }
         var end = self.utf8.index(self.startIndex, offsetBy: Self.shownBytes)

@@ -2,7 +2,7 @@ import Glibc
 
 /// Files of `/proc` and `/sys`.
 package enum SmallFile {
-    /// All of the file, at most 64 KiB; nil if it cannot be read.
+    /// The whole file, at most 64 KiB; nil if it cannot be read.
     package static func text(_ path: String) -> String? {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }

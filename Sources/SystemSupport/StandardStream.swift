@@ -1,13 +1,13 @@
 import Glibc
 
-/// Text for the person or script that called a command.
+/// Text for the person or script that runs a command.
 package enum StandardStream: Sendable {
     case output
     case error
 
     /// Writes all of the text.
     ///
-    /// - Throws: the error of the call that failed, once less than all was taken: what is incomplete is no success.
+    /// - Throws: the error of the failed call if not everything was written: an incomplete text is not a success.
     package func write(_ text: String) throws(StreamError) {
         let descriptor = self == .output ? STDOUT_FILENO : STDERR_FILENO
         var bytes = Array(text.utf8)[...]
@@ -21,13 +21,13 @@ package enum StandardStream: Sendable {
         }
     }
 
-    /// Writes to standard error, where a failure cannot be told to anyone. Control characters are shown, not done.
+    /// Writes to standard error; a failure cannot be reported anywhere. Control characters are escaped.
     package static func tell(_ text: String) {
         do { try Self.error.write(text.withoutControlCharacters) } catch {}
     }
 }
 
-/// Why a standard stream did not take a text.
+/// Why a text could not be written to a standard stream.
 package struct StreamError: Error, CustomStringConvertible {
     package let stream: StandardStream
     package let code: Int32

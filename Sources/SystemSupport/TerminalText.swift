@@ -1,6 +1,6 @@
 extension String {
-    /// The text with each control character other than the newline and the tab as `\x1B`: what came from outside, such
-    /// as an argument, must not move a terminal's cursor or change its title when a message quotes it.
+    /// The text with each control character except newline and tab as `\x1B`: text from outside, such as an argument,
+    /// must not move a terminal's cursor or change its title when a message quotes it.
     package var withoutControlCharacters: String {
         if !self.unicodeScalars.contains(where: Self.isControl) { return self }
         var text = ""

@@ -3,10 +3,10 @@ import Glibc
 
 /// A mutex with one condition, for a thread that sleeps until others have work for it.
 ///
-/// `Synchronization.Mutex` has no condition to wait on. Callers lock, look, wait and unlock themselves, because a wait
-/// gives the lock away: state held across it in an `inout` would be changed behind the compiler's back.
+/// `Synchronization.Mutex` has no condition to wait for. Callers lock, check, wait and unlock themselves, because a
+/// wait releases the lock: state held across it in an `inout` would be changed without the compiler's knowledge.
 ///
-/// `@unchecked Sendable`, `@safe`: the two POSIX objects are made to be shared, live as long as this one and never move.
+/// `@unchecked Sendable`, `@safe`: the two POSIX objects are made for sharing, live as long as this one and never move.
 @safe
 package final class ThreadLock: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -34,17 +34,17 @@ package final class ThreadLock: @unchecked Sendable {
         unsafe Self.check(pthread_mutex_unlock(self.mutex))
     }
 
-    /// Wakes every thread that waits.
+    /// Wakes every waiting thread.
     package func broadcast() {
         unsafe Self.check(pthread_cond_broadcast(self.condition))
     }
 
-    /// Gives the lock away until woken, which may happen without a reason.
+    /// Releases the lock until woken, which may happen without a reason.
     package func wait() {
         unsafe Self.check(pthread_cond_wait(self.condition, self.mutex))
     }
 
-    /// As ``wait()``, at most until the deadline. Returns false once it has passed.
+    /// Like ``wait()``, at most until the deadline. Returns false after the deadline.
     package func wait(untilMonotonicNanoseconds deadline: UInt64) -> Bool {
         var time = timespec(
             tv_sec: Int(deadline / 1_000_000_000),
@@ -56,7 +56,7 @@ package final class ThreadLock: @unchecked Sendable {
         return true
     }
 
-    /// These calls fail only when they are misused.
+    /// These calls fail only if they are misused.
     private static func check(_ result: Int32) {
         precondition(result == 0, "a POSIX thread call failed with errno \(result)")
     }

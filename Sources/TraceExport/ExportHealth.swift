@@ -1,6 +1,6 @@
 import Logging
 
-/// Says in the log when exporting begins to fail and when it works again. Confined to the exporter's thread.
+/// Logs when exporting begins to fail and when it works again. Confined to the exporter's thread.
 struct ExportHealth {
     private let endpoint: String
     private let logger: Logger
@@ -15,7 +15,7 @@ struct ExportHealth {
         if self.isFailing { return }
         self.isFailing = true
         self.logger.warning(
-            "spans cannot be exported; the next such line says that they can again",
+            "spans cannot be exported; a further line reports when they can again",
             metadata: ["endpoint": "\(self.endpoint)", "reason": "\(reason)"]
         )
     }

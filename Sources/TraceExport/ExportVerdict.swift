@@ -2,16 +2,16 @@ import HTTP1
 import JSON
 import SystemSupport
 
-/// What one try to hand spans to the collector came to.
+/// The result of one attempt to send spans to the collector.
 enum ExportVerdict: Equatable {
-    /// The collector took them, but for so many that it refused, and why.
+    /// The collector accepted them, except `rejected` spans, for the given reason.
     case taken(rejected: Int, reason: String)
-    /// It will never take them.
+    /// It will never accept them.
     case refused(reason: String)
-    /// It may take them later.
+    /// It may accept them later.
     case tryAgain(reason: String, afterSeconds: Int?)
 
-    /// What an answer says, by OTLP's rules: 429, 502, 503 and 504 are tried again, no other status is.
+    /// The verdict for an answer by OTLP's rules: 429, 502, 503 and 504 are retried, no other status is.
     init(_ answer: ReceivedAnswer) {
         switch answer.status {
         case .some(200..<300):
@@ -21,7 +21,7 @@ enum ExportVerdict: Equatable {
         case .some(let status):
             self = .refused(reason: "status \(status)")
         case nil:
-            self = .tryAgain(reason: "no answer of HTTP/1", afterSeconds: nil)
+            self = .tryAgain(reason: "the answer is not HTTP/1", afterSeconds: nil)
         }
     }
 
@@ -29,8 +29,7 @@ enum ExportVerdict: Equatable {
         self = .tryAgain(reason: "\(failure.step): \(ErrorNumber.text(failure.code))", afterSeconds: nil)
     }
 
-    /// `{"partialSuccess":{"rejectedSpans":"3","errorMessage":"…"}}`, or `{}`, or nothing; what is none of these says
-    /// nothing about the spans.
+    /// `{"partialSuccess":{"rejectedSpans":"3","errorMessage":"…"}}`, or `{}`, or nothing; any other body is ignored.
     private static func taken(_ body: [UInt8]) -> ExportVerdict {
         var reader = JSONTextReader(body)
         var partial: [(name: [UInt8], value: JSONScalar)] = []
@@ -52,7 +51,7 @@ enum ExportVerdict: Equatable {
         var reason = ""
         for (name, value) in partial {
             switch value {
-            // 64-bit integers are text in this encoding, yet some write numbers.
+            // 64-bit integers are strings in this encoding, but some collectors send numbers.
             case .string(let digits) where name.elementsEqual("rejectedSpans".utf8):
                 rejected = Int(String(decoding: digits, as: UTF8.self)) ?? 0
             case .number(let digits) where name.elementsEqual("rejectedSpans".utf8): rejected = Int(digits) ?? 0

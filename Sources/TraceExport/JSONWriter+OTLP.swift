@@ -1,7 +1,7 @@
 package import JSON
 import RequestTracing
 
-/// The recurring pieces of OTLP's JSON form.
+/// Recurring parts of OTLP's JSON format.
 extension JSONWriter {
     /// A member that is an array of one object.
     mutating func oneElement(_ name: StaticString, _ body: (inout JSONWriter) -> Void) {

@@ -3,20 +3,20 @@ import JSON
 import RequestTracing
 import SystemSupport
 
-/// Spans as the JSON form of an OTLP `ExportTraceServiceRequest`.
+/// Encodes spans as an OTLP `ExportTraceServiceRequest` in JSON.
 ///
-/// Names are in lowerCamelCase, trace and span ids in hexadecimal (not in the base64 of other bytes), enumerations as
-/// numbers, 64-bit integers and times as decimal text (OTLP 1.x, JSON Protobuf encoding). Attributes have the stable
-/// names of the HTTP semantic conventions. Confined to the exporter's thread.
+/// Names are in lowerCamelCase, trace and span ids in hexadecimal (other bytes in base64), enumerations as numbers,
+/// 64-bit integers and times as decimal strings (OTLP 1.x, JSON Protobuf encoding). Attributes have the stable names of
+/// the HTTP semantic conventions. Confined to the exporter's thread.
 package struct OTLPEncoder {
     private static let serverKind = 2
-    /// Bit 8 of a span's flags: bit 9 says whether the parent is in another process.
+    /// Bit 8 of a span's flags: bit 9 is valid, and contains whether the parent is in another process.
     private static let parentIsKnown = 0x100
     private static let parentIsRemote = 0x200
 
     private let service: String
     private let instanceID: String
-    /// Of spans that nobody refers to.
+    /// For spans without references to them.
     private var identities = RequestIdentityGenerator()
 
     init(service: String, instanceID: String) {
@@ -24,7 +24,7 @@ package struct OTLPEncoder {
         self.instanceID = instanceID
     }
 
-    /// One request body for all of these.
+    /// One request body with all of these.
     mutating func encode(_ requests: ArraySlice<RequestSpans>) -> [UInt8] {
         var writer = JSONWriter(reservingBytes: 1_024 * (1 + requests.reduce(0) { $0 + $1.count }))
         var identities = self.identities
@@ -91,7 +91,7 @@ package struct OTLPEncoder {
 
     private static func appendServerSpan(_ request: RequestSpans, to span: inout JSONWriter) {
         let isRoot = request.trace.parentSpan == 0
-        // The server's fault and not the client's: what the client did wrong is its own span's error.
+        // An error of the server, not of the client: the client's own span shows the client's errors.
         let isError = request.status >= 500
         let method = request.method == .other ? "HTTP" : request.method.name.description
         span.member("traceId", request.trace.traceID)
@@ -115,7 +115,7 @@ package struct OTLPEncoder {
         attributes.attribute("http.request.method", method)
         attributes.attribute("url.scheme", "http")
         if let route = request.route {
-            // Routes have no parameters: the path is the route.
+            // Routes have no parameters: the route equals the path.
             attributes.attribute("url.path", route)
             attributes.attribute("http.route", route)
         }

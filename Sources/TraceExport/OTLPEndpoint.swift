@@ -1,17 +1,17 @@
 package import ServiceSettings
 
-/// Where an OpenTelemetry collector takes spans over HTTP: `http://host:4318`, with or without a path.
+/// The HTTP address of an OpenTelemetry collector: `http://host:4318`, with or without a path.
 package struct OTLPEndpoint: Sendable, Equatable {
     /// The port of OTLP/HTTP.
     static let defaultPort: UInt16 = 4318
     private static let signalPath = "/v1/traces"
 
     package let address: ListenAddress
-    /// What the request asks for: the path given, with `/v1/traces` behind it unless it ends so already.
+    /// The path of the request: the given one, with `/v1/traces` appended unless it already ends with that.
     package let path: String
 
-    /// Parses `http://host[:port][/path]`; nil when the text is anything else. `https` is refused, for the services
-    /// speak no TLS: a collector on this host, or in the same pod, passes spans on over TLS.
+    /// Parses `http://host[:port][/path]`; nil for any other text. `https` is refused, because the services do not
+    /// support TLS: a collector on this host, or in the same pod, forwards spans over TLS.
     package init?(_ text: String) {
         guard text.hasPrefix("http://") else { return nil }
         let rest = text.dropFirst("http://".count)
@@ -38,7 +38,7 @@ extension SettingKind where Value == OTLPEndpoint {
     package static var otlpEndpoint: SettingKind {
         SettingKind(
             placeholder: "url",
-            expectation: "an address such as http://127.0.0.1:4318; https is not spoken",
+            expectation: "an address such as http://127.0.0.1:4318; https is not supported",
             parse: { OTLPEndpoint($0) }
         )
     }

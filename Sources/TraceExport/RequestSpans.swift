@@ -1,19 +1,18 @@
 package import HTTP1
 package import RequestTracing
 
-/// One answered request as the exporter turns it into spans: the server's own, and what was done within it.
+/// One answered request for the exporter: the server's own span, and the steps of the request.
 ///
-/// It is made on the event loop, so it holds what is there already and formats nothing. Texts that a client chose are
-/// cut to ``Swift/String/shownBytes``, which bounds what a full queue holds.
+/// It is created on the event loop, so it contains only existing data and formats nothing. Texts from a client are cut
+/// to ``Swift/String/shownBytes``, which limits the size of a full queue.
 package struct RequestSpans: Sendable {
     package let trace: TraceContext
     package let requestID: String
     package let method: HTTPMethodLabel
-    /// Nil when no route has the path. The path itself is not kept: where no route has it, it may be a key that stands
-    /// in the wrong place.
+    /// Nil if no route has the path. The path itself is not kept: a path without a route may be a misplaced key.
     package let route: String?
     package let status: UInt
-    /// The problem's code, nil for a success.
+    /// The problem's code; nil for a success.
     package let failure: String?
     package let isHTTP11: Bool
     package let userAgent: String
@@ -57,6 +56,6 @@ package struct RequestSpans: Sendable {
         self.children = children
     }
 
-    /// Spans in this request: what the queue counts.
+    /// Number of spans in this request, as counted by the queue.
     package var count: Int { 1 + self.children.count }
 }

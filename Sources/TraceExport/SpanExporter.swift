@@ -4,33 +4,34 @@ import Logging
 import PrometheusMetrics
 import SystemSupport
 
-/// Sends spans to a collector, batch by batch, on a thread of its own.
+/// Sends spans to a collector in batches, on a separate thread.
 ///
-/// The thread blocks on the collector and nobody else does: event loops only put spans into a ``SpanQueue``, and what
-/// finds no room there is dropped and counted. A batch that the collector may take later is sent again, first after a
-/// second, then after twice as long each time, or when the collector says; after a minute it is given up. The log says
-/// when exporting begins to fail and when it works again, not each failure.
+/// Only this thread waits for the collector: event loops put spans into a ``SpanQueue``, which drops and counts spans
+/// that do not fit. A batch that the collector may accept later is sent again: first after a second, then after twice
+/// as long each time, or when the collector asks for it; after a minute it is dropped. The log reports when exporting
+/// begins to fail and when it works again, not each failure.
 package final class SpanExporter: Sendable {
     struct Limits: Sendable {
-        /// Spans that may wait. What clients chose in them is cut, so that a full queue takes some 10 MB at most.
+        /// Maximum number of waiting spans. Texts from clients in them are cut, so that a full queue uses about 10 MB
+        /// at most.
         var queueSpans = 8_192
-        /// Spans in one request to the collector, which has 0.5 MB then if they are of writes.
+        /// Spans in one request to the collector, which has 0.5 MB if they are from writes.
         var batchSpans = 1_024
-        /// How long spans wait for company.
+        /// How long spans wait for further ones.
         var gatherNanoseconds: UInt64 = 1_000_000_000
-        /// For one request to the collector.
+        /// Time limit of one request to the collector.
         var requestNanoseconds: UInt64 = 10_000_000_000
         var firstDelayNanoseconds: UInt64 = 1_000_000_000
         var longestDelayNanoseconds: UInt64 = 30_000_000_000
-        /// The longest that the collector may ask for.
+        /// The longest pause that a collector can request.
         var longestPauseNanoseconds: UInt64 = 300_000_000_000
-        /// After that a batch is not sent again.
+        /// After this time, a batch is not sent again.
         var keptNanoseconds: UInt64 = 60_000_000_000
-        /// For what is left when the service stops.
+        /// For the remaining spans when the service stops.
         var flushNanoseconds: UInt64 = 2_000_000_000
     }
 
-    /// One try: the body of the request, and the monotonic nanoseconds by which it must be over.
+    /// One attempt: the body of the request, and its deadline in monotonic nanoseconds.
     typealias Transport = @Sendable (_ body: [UInt8], _ deadline: UInt64) -> ExportVerdict
 
     let limits: Limits
@@ -66,20 +67,20 @@ package final class SpanExporter: Sendable {
                 }
             }
         } catch {
-            // Requests are served all the same; their spans are counted as dropped.
+            // Requests are still served; their spans are counted as dropped.
             self.logger.error("spans cannot be exported", metadata: ["error": "\(error)"])
             self.queue.stop(deadline: 0)
         }
     }
 
-    /// Any thread; waits for nothing but a lock that is held shortly.
+    /// Any thread; waits only for a lock that is held briefly.
     func submit(_ request: RequestSpans) {
         if !self.queue.append(request) { self.metrics.dropped(request.count, .queueFull) }
     }
 
-    /// Sends what is left, for a bounded time. Blocks.
+    /// Sends the remaining spans within a time limit. Blocks.
     ///
-    /// - Parameter timeoutNanoseconds: from now; no more than ``Limits/flushNanoseconds`` is used.
+    /// - Parameter timeoutNanoseconds: from now; at most ``Limits/flushNanoseconds`` is used.
     func stop(timeoutNanoseconds: UInt64) {
         let wait = min(timeoutNanoseconds, self.limits.flushNanoseconds)
         self.queue.stop(deadline: Timestamp.monotonicNanoseconds() + wait)
@@ -98,7 +99,7 @@ package final class SpanExporter: Sendable {
         requests.reduce(0) { $0 + $1.count }
     }
 
-    /// As many whole requests as make up a batch, at least one.
+    /// As many complete requests as fit into a batch, at least one.
     private func nextBatch(_ rest: inout ArraySlice<RequestSpans>) -> ArraySlice<RequestSpans>? {
         guard let first = rest.first else { return nil }
         var end = rest.startIndex + 1
@@ -123,7 +124,7 @@ package final class SpanExporter: Sendable {
         while true {
             let now = Timestamp.monotonicNanoseconds()
             let stop = self.queue.deadline
-            // What is left behind from the stop on is counted there.
+            // Spans that remain after the stop are counted there.
             if let stop, now >= stop { return }
             switch self.transport(body, min(now + self.limits.requestNanoseconds, stop ?? .max)) {
             case .taken(let rejected, let reason):
@@ -141,7 +142,7 @@ package final class SpanExporter: Sendable {
                 let failedAt = Timestamp.monotonicNanoseconds()
                 guard failedAt < giveUp else { return self.drop(spans, .exportFailed) }
                 self.queue.pause(untilMonotonicNanoseconds: failedAt + self.pause(&delay, afterSeconds))
-                // A collector that wants to be left alone is, even at the stop.
+                // A pause that the collector requested is respected, even at the stop.
                 if afterSeconds != nil, self.queue.deadline != nil { return }
             }
         }
@@ -152,7 +153,7 @@ package final class SpanExporter: Sendable {
         self.queue.done(spans)
     }
 
-    /// How long to wait before the next try, between half and one and a half of the delay, which doubles each time.
+    /// How long to wait before the next attempt: between half and one and a half of the delay, which doubles each time.
     private func pause(_ delay: inout UInt64, _ afterSeconds: Int?) -> UInt64 {
         if let afterSeconds {
             let asked = UInt64(clamping: afterSeconds).multipliedReportingOverflow(by: 1_000_000_000)

@@ -1,15 +1,15 @@
 import JSON
 import SystemSupport
 
-/// The spans that wait for the exporter: bounded, filled by event loops, emptied by one thread.
+/// The spans that wait for the exporter: bounded, filled by event loops, read by one thread.
 ///
-/// A request's spans go in together or not at all, so that a full queue tears no service's part of a trace. The lock is
-/// held to append and to swap arrays, never across a system call.
+/// A request's spans are added together or not at all, so that a full queue does not tear this service's part of a
+/// trace. The lock is held to append and to swap arrays, never across a system call.
 ///
 /// `@unchecked Sendable`: everything mutable is guarded by `lock`.
 final class SpanQueue: @unchecked Sendable {
     private enum Consumer {
-        /// Until anything comes.
+        /// Until any span arrives.
         case asleep
         /// Until the pause is over or a batch waits.
         case gathering
@@ -17,7 +17,7 @@ final class SpanQueue: @unchecked Sendable {
         case ended
     }
 
-    /// Spans, those that were taken and are not done with included.
+    /// Maximum number of spans, including those that are being sent.
     let capacity: Int
     private let batchSpans: Int
     private let gatherNanoseconds: UInt64
@@ -39,7 +39,7 @@ final class SpanQueue: @unchecked Sendable {
 
     // MARK: Event loops
 
-    /// - Returns: false when there is no room, or the service has stopped: the spans are lost.
+    /// - Returns: false if there is no space, or the service has stopped: the spans are lost.
     func append(_ request: RequestSpans) -> Bool {
         let count = request.count
         self.lock.lock()
@@ -55,14 +55,14 @@ final class SpanQueue: @unchecked Sendable {
             case .gathering: self.pendingSpans >= self.batchSpans
             case .awake, .ended: false
             }
-        // Until the thread has the lock again, nobody else needs to wake it.
+        // Until the thread has the lock again, no other thread needs to wake it.
         if wakes { self.consumer = .awake }
         self.lock.unlock()
         if wakes { self.lock.broadcast() }
         return true
     }
 
-    /// Spans that wait, those that are being sent included.
+    /// Waiting spans, including those that are being sent.
     var count: Int {
         self.lock.lock()
         defer { self.lock.unlock() }
@@ -71,9 +71,9 @@ final class SpanQueue: @unchecked Sendable {
 
     // MARK: The exporter's thread
 
-    /// Waits for spans, gives some time for more to come together, and takes all.
+    /// Waits for spans, waits some time for more, and takes all.
     ///
-    /// - Returns: nil when the service has stopped and nothing waits.
+    /// - Returns: nil if the service has stopped and nothing waits.
     func take() -> [RequestSpans]? {
         self.lock.lock()
         defer { self.lock.unlock() }
@@ -99,7 +99,7 @@ final class SpanQueue: @unchecked Sendable {
         return taken
     }
 
-    /// So many of the spans that were taken are sent or given up.
+    /// This many of the taken spans were sent or dropped.
     func done(_ spans: Int) {
         self.lock.lock()
         self.takenSpans -= spans
@@ -117,14 +117,14 @@ final class SpanQueue: @unchecked Sendable {
 
     // MARK: Stopping
 
-    /// By when the last spans must be sent, in monotonic nanoseconds; nil while the service runs.
+    /// Deadline for sending the last spans, in monotonic nanoseconds; nil while the service runs.
     var deadline: UInt64? {
         self.lock.lock()
         defer { self.lock.unlock() }
         return self.stopDeadline
     }
 
-    /// Takes nothing more, and waits until what waits is sent or the deadline has passed. Blocks.
+    /// Accepts nothing more, and waits until the waiting spans are sent or the deadline has passed. Blocks.
     func stop(deadline: UInt64) {
         self.lock.lock()
         defer { self.lock.unlock() }

@@ -1,12 +1,12 @@
 package import PrometheusMetrics
 
-/// The `trace_*` metrics. They are there from the start and stay 0 while no endpoint is set.
+/// The `trace_*` metrics. They exist from the start and stay 0 without an endpoint.
 package struct TraceMetrics: Sendable {
     /// Why spans did not reach the collector.
     package enum Loss: String, CaseIterable {
         /// The queue was full.
         case queueFull = "queue_full"
-        /// The collector could not be reached, or asked to be left alone, for longer than spans are kept.
+        /// The collector was unreachable, or requested a pause, for longer than spans are kept.
         case exportFailed = "export_failed"
         /// The collector refused them.
         case rejected
@@ -18,7 +18,7 @@ package struct TraceMetrics: Sendable {
     private let dropped: [Loss: Counter]
 
     package init(registry: MetricsRegistry) {
-        self.exported = registry.counter("trace_spans_exported_total", help: "Spans that the collector took.")
+        self.exported = registry.counter("trace_spans_exported_total", help: "Spans accepted by the collector.")
         self.dropped = Dictionary(
             uniqueKeysWithValues: Loss.allCases.map { loss in
                 let counter = registry.counter(

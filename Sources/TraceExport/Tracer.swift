@@ -5,11 +5,11 @@ package import RequestTracing
 import ServiceSettings
 import SystemSupport
 
-/// The tracing of a service: which traces it begins, and where its spans go. Any thread.
+/// The tracing of a service: which traces it begins, and where it sends their spans. Any thread.
 ///
-/// Spans are sent over plain HTTP by a small client of the project's own (``BlockingExchange``), not by a library: the
-/// services need no TLS for anything else, and a collector is a neighbour that passes spans on. What is exported is in
-/// `Docs/Tracing.md`.
+/// Spans are sent over plain HTTP by a small client of the project (``BlockingExchange``), not by a library: the
+/// services need no TLS for anything else, and a local collector can forward spans. `Docs/Tracing.md` lists the
+/// exported data.
 package final class Tracer: Sendable {
     package let sampler: TraceSampler
     private let exporter: SpanExporter
@@ -36,7 +36,7 @@ package final class Tracer: Sendable {
         )
         let queue = self.exporter.queue
         registry.gauge("trace_spans_queued", help: "Spans that wait for the collector.") { Double(queue.count) }
-        registry.gauge("trace_spans_queued_max", help: "Spans that may wait; those beyond are dropped.")
+        registry.gauge("trace_spans_queued_max", help: "Maximum number of waiting spans; further spans are dropped.")
             .set(Double(queue.capacity))
     }
 
@@ -50,7 +50,7 @@ package final class Tracer: Sendable {
         self.exporter.submit(request)
     }
 
-    /// Sends what is left, within two seconds and within `timeout`. Blocks; not for event loops.
+    /// Sends the remaining spans, within two seconds and within `timeout`. Blocks; not for event loops.
     package func stop(timeout: Duration) {
         let nanoseconds = timeout / .nanoseconds(1)
         self.exporter.stop(timeoutNanoseconds: nanoseconds > 0 ? UInt64(min(nanoseconds, 1e18)) : 0)

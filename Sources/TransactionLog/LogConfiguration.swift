@@ -2,14 +2,14 @@ import Glibc
 
 /// When a write is acknowledged.
 package enum SyncMode: Equatable, Sendable, CustomStringConvertible {
-    /// After `fdatasync` returned for its bytes.
+    /// After `fdatasync` has returned for its bytes.
     case always
     /// After `write`; `fdatasync` follows at most this many milliseconds later. A crash of the machine can lose them.
     case interval(milliseconds: UInt32)
     /// After `write`; the system decides when the bytes reach the disk.
     case never
 
-    /// Reads `always`, `interval:<ms>` with 1 to 60,000 ms, or `never`.
+    /// Parses `always`, `interval:<ms>` with 1 to 60,000 ms, or `never`.
     package init?(_ text: String) {
         if text == "always" {
             self = .always
@@ -45,27 +45,27 @@ package enum SyncMode: Equatable, Sendable, CustomStringConvertible {
 package struct LogConfiguration: Sendable {
     package static let defaultSegmentBytes = 64 << 20
 
-    /// The folder of the log; made with mode 0700 when absent.
+    /// The folder of the log; created with mode 0700 if it is missing.
     package var directory: String
     package var syncMode = SyncMode.always
-    /// Size of a segment in bytes. A single frame that is larger makes its segment longer.
+    /// Size of a segment in bytes. A single larger frame makes its segment longer.
     package var segmentBytes = Self.defaultSegmentBytes
-    /// Commands and their bytes that may wait for the writer; more are refused.
+    /// Maximum number of commands, and of their bytes, that wait for the writer; more are refused.
     package var queueLimit = 65_536
     package var queueLimitBytes = 64 << 20
-    /// Quiet time after which a heartbeat proves that the last commit was durable.
+    /// Time without writes after which a heartbeat proves that the last commit was durable.
     package var heartbeatMilliseconds = 100
-    /// Time after which it is tried again to prepare a segment that could not be.
+    /// Retry interval for preparing a segment.
     package var prepareRetryMilliseconds = 1_000
-    /// Time between two looks at whether the folder is still the one that was opened.
+    /// Interval between two checks whether the folder is still the one that was opened.
     package var watchMilliseconds = 200
-    /// Threads that check files at the start ahead of the replay, which takes one core itself.
+    /// Threads that verify files at the start ahead of the replay, which uses one core itself.
     package var verifyingThreads = max(0, sysconf(Int32(_SC_NPROCESSORS_ONLN)) - 1)
     package var compaction = CompactionPolicy()
     package var scrub = ScrubPolicy()
-    /// Called with the name of each numbered step before it, for tests that end the process there.
+    /// Called before each numbered step with its name, for tests that end the process there.
     package var failPoint: (@Sendable (String) -> Void)?
-    /// Who holds the folder, for the lock file: a program name and its pid.
+    /// The owner's text for the lock file: program name and process id.
     package var owner: String
 
     package init(directory: String, owner: String) {
@@ -73,6 +73,6 @@ package struct LogConfiguration: Sendable {
         self.owner = owner
     }
 
-    /// Payload bytes after which no further transaction joins a frame.
+    /// Payload bytes after which no further transaction is added to a frame.
     var frameTargetBytes: Int { min(4 << 20, self.segmentBytes / 2) }
 }

@@ -1,18 +1,18 @@
 package import SystemSupport
 
-/// Why the log cannot be opened or goes no further.
+/// Why the log cannot be opened or has failed.
 package enum LogError: Error, CustomStringConvertible {
-    /// A system call failed. On the commit path this poisons the log; at the start it ends the start.
+    /// A system call failed. On the commit path this poisons the log; during the start it ends the start.
     case system(SystemError)
-    /// The process may have no more threads.
+    /// The process cannot create another thread.
     case thread(ThreadError)
     /// Another process holds the folder.
     case locked(directory: String, owner: String)
-    /// The bytes are not what the log wrote, where that cannot be a torn tail.
+    /// The bytes are not what the log wrote, and this cannot be a torn tail.
     case corrupt(Corruption)
     /// Written by a newer version of this program.
     case unsupported(file: String, detail: String)
-    /// Whoever opens the log has ended the replay, as what it holds does not fit into memory. Nothing has been changed.
+    /// The caller ended the replay because the log does not fit into memory. Nothing was changed.
     case outOfMemory(String)
 
     package var description: String {
@@ -27,7 +27,7 @@ package enum LogError: Error, CustomStringConvertible {
     }
 }
 
-/// Where the log is damaged, and what that means.
+/// The place of the damage, and its kind.
 package struct Corruption: Equatable, Sendable, CustomStringConvertible {
     package enum Reason: Equatable, Sendable {
         case segmentHeader(String)
@@ -37,11 +37,11 @@ package struct Corruption: Equatable, Sendable, CustomStringConvertible {
         case unexpectedSegment(sequence: UInt64)
         case manifestMissing
         case manifest(String)
-        /// A bad frame, and proof that it had been durable: a later frame, or its segment's seal.
+        /// A damaged frame that was durable for certain: proved by a later frame, or by its segment's seal.
         case durableFrame(FrameFault)
-        /// More bytes after the last frame than one write could have left.
+        /// More bytes after the last frame than one write can leave.
         case tailTooLarge(bytes: UInt64)
-        /// The store was closed in good order, so nothing may follow its last frame.
+        /// The store was closed cleanly, so nothing may follow its last frame.
         case bytesAfterCleanShutdown(bytes: UInt64)
         case segmentNotSealed
         case bytesAfterSeal
@@ -52,10 +52,10 @@ package struct Corruption: Equatable, Sendable, CustomStringConvertible {
 
     package let file: String
     package let offset: UInt64
-    /// The last revision that is known to be good before the damage.
+    /// The last revision before the damage that is known to be intact.
     package let lastGoodRevision: UInt64
     package let reason: Reason
-    /// Who held the folder that the damaged one is a copy of, where that is known.
+    /// The owner of the folder from which the damaged one was copied, if known.
     package var copiedFrom: String?
 
     package init(file: String, offset: UInt64, lastGoodRevision: UInt64, reason: Reason) {
@@ -68,7 +68,7 @@ package struct Corruption: Equatable, Sendable, CustomStringConvertible {
     static let manifestMissing = Corruption(
         file: Manifest.fileName, offset: 0, lastGoodRevision: 0, reason: .manifestMissing)
 
-    /// Whether it is the Go system's log, and the store itself is not concerned.
+    /// Whether the Go system's log is damaged, not the store itself.
     package var isOfImport: Bool {
         if case .importedLog = self.reason { true } else { false }
     }
@@ -79,7 +79,7 @@ package struct Corruption: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension Corruption.Reason {
-    static let endsOtherwise = Self.predecessor("the MANIFEST says that it ends otherwise")
+    static let endsOtherwise = Self.predecessor("the MANIFEST contains a different end")
 }
 
 extension Corruption.Reason: CustomStringConvertible {
@@ -92,19 +92,19 @@ extension Corruption.Reason: CustomStringConvertible {
         case .unexpectedSegment(let sequence): "segment \(sequence) does not belong to this log"
         case .manifestMissing: "there are segments with data, or parts of a snapshot, but no MANIFEST"
         case .manifest(let detail): "the MANIFEST is damaged: \(detail)"
-        case .durableFrame(let fault): "a frame that had been durable is damaged: \(fault)"
-        case .tailTooLarge(let bytes): "\(bytes) bytes follow the last frame, more than one write can have left"
-        case .bytesAfterCleanShutdown(let bytes): "\(bytes) bytes follow a clean shutdown"
+        case .durableFrame(let fault): "a durable frame is damaged: \(fault)"
+        case .tailTooLarge(let bytes): "\(bytes) bytes follow the last frame, more than one write can leave"
+        case .bytesAfterCleanShutdown(let bytes): "\(bytes) bytes follow the end of a clean shutdown"
         case .segmentNotSealed: "the segment ends without a seal although a later one exists"
         case .bytesAfterSeal: "there are bytes after the segment's seal"
         case .missingPart: "this part of the snapshot is missing"
-        case .snapshot(let detail): "the part of the snapshot is not as it was written: \(detail)"
+        case .snapshot(let detail): "the part of the snapshot is damaged: \(detail)"
         case .importedLog(let detail): "the log to import cannot be read: \(detail)"
         }
     }
 }
 
-/// What is wrong with the bytes where a frame should be.
+/// What is wrong with the bytes at the place of a frame.
 package enum FrameFault: Error, Equatable, Sendable, CustomStringConvertible {
     case zeros
     case incomplete
@@ -120,15 +120,15 @@ package enum FrameFault: Error, Equatable, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .zeros: "no frame is there"
+        case .zeros: "there is no frame"
         case .incomplete: "the file ends within it"
-        case .magic: "it does not begin as a frame does"
-        case .headerChecksum: "its header fails its checksum"
+        case .magic: "it does not begin with the magic number of a frame"
+        case .headerChecksum: "its header does not match its checksum"
         case .segmentSalt: "it was written for another segment"
         case .unknownType(let type): "its type \(type) is unknown"
         case .payloadLength(let length): "its length \(length) is out of bounds"
-        case .payloadChecksum: "its payload fails its checksum"
-        case .revision(let expected, let found): "it begins at revision \(found) where \(expected) is due"
+        case .payloadChecksum: "its payload does not match its checksum"
+        case .revision(let expected, let found): "it begins at revision \(found) instead of \(expected)"
         case .padding: "its padding is not zero"
         case .content(let detail): detail
         }

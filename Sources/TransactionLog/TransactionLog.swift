@@ -1,10 +1,10 @@
 import Glibc
 import SystemSupport
 
-/// The transaction log of one data folder: opened once, then fed by a ``CommitClient``.
+/// The transaction log of one data folder: opened once, then written through a ``CommitClient``.
 ///
-/// Opening blocks: it takes the folder's lock, replays everything and decides about the tail. It is called on a thread
-/// of its own, not on an event loop. ``submit(_:bytes:)`` and the statistics may be used from any thread.
+/// Opening blocks: it locks the folder, replays everything and decides about the tail. Call it on a separate thread,
+/// not on an event loop. ``submit(_:bytes:)`` and the statistics may be used from any thread.
 package final class TransactionLog<Client: CommitClient>: Sendable {
     package let report: RecoveryReport
     package let configuration: LogConfiguration
@@ -12,13 +12,13 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
     private let compactor: Compactor<Client>
     private let scrubber: Scrubber
     private let lock: any DirectoryLock
-    /// Finds the files in the folder that is locked.
+    /// Finds the files in the locked folder.
     private let fileSystem: any FileSystem
 
     /// - Parameters:
-    ///   - progress: called on this thread after each frame that was read. What it throws ends the start.
+    ///   - progress: called on this thread after each frame. An error that it throws ends the start.
     ///   - apply: called on this thread for each entry of the snapshot and then for each operation in the order of the
-    ///     log; says which record the operation has replaced or removed.
+    ///     log; returns the record that the operation has replaced or removed.
     /// - Throws: ``LogError``. The folder is unlocked then.
     package init(
         opening configuration: LogConfiguration,
@@ -30,7 +30,7 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
     ) throws(LogError) {
         try systemCall { () throws(SystemError) in try fileSystem.createDirectories(configuration.directory) }
         self.lock = try fileSystem.lockLog(configuration.directory, owner: configuration.owner)
-        // The folder's path can lead elsewhere at any time: all that follows is done in the folder that is locked.
+        // The folder's path can change at any time: everything from here on uses the locked folder.
         let fileSystem = self.lock.fileSystem
         do {
             var recovery = Recovery(
@@ -43,7 +43,7 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
                 fileSystem: fileSystem, paths: LogPaths(directory: configuration.directory),
                 bytes: CompactionRun<Client>.reserveBytes(configuration),
                 isWanted: configuration.compaction.keepsReserve)
-            // Before anything else is made of the space that there is.
+            // Before anything else uses the free space.
             reserve.find()
             self.writer = LogWriter(
                 chain: chain, prepared: recovery.prepared, report: recovery.report, configuration: configuration,
@@ -82,24 +82,24 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
     /// Commands that wait for the writer.
     package var pendingCommands: Int { self.writer.pendingCommands }
 
-    /// Files that are ready to become the next segments.
+    /// Prepared files that can become the next segments.
     package var preparedSegments: Int { self.writer.preparer.readyCount }
 
-    /// Hands commands to the writer thread, all or none. Never waits for the disk.
-    /// - Returns: why they were refused, or nil: then the client hears of each of them.
+    /// Passes commands to the writer thread, all or none. Never waits for the disk.
+    /// - Returns: why they were refused; nil otherwise: then the client is called for each of them.
     package func submit(_ commands: [Client.Command], bytes: Int) -> CommitRefusal? {
         self.writer.submit(commands, bytes: bytes)
     }
 
     package var scrub: ScrubStatus { self.scrubber.status }
 
-    /// Begins to check all files that lie still, if that is not under way.
+    /// Begins a scrub, unless one is running.
     package func startScrub() { self.scrubber.ask() }
 
     package var compaction: CompactionStatus { self.compactor.status }
 
-    /// Asks for a compaction.
-    /// - Returns: its number, or nil when one is running already or the log is closed.
+    /// Requests a compaction.
+    /// - Returns: its number; nil if one is running already or the log is closed.
     package func compact(_ trigger: CompactionTrigger = .admin) -> UInt64? { self.compactor.ask(trigger) }
 
     /// Size and free bytes of the file system that holds the log.
@@ -107,7 +107,7 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
         try self.fileSystem.capacity(self.configuration.directory)
     }
 
-    /// Commits what waits, writes the clean-shutdown frame and lets the folder go. Blocks.
+    /// Commits waiting commands, writes the clean-shutdown frame and unlocks the folder. Blocks.
     package func close() {
         self.scrubber.stop()
         self.compactor.stop()

@@ -6,10 +6,10 @@ import TransactionLog
 struct CompactCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "compact",
-        abstract: "Replace the segments by a snapshot of what is live.",
+        abstract: "Replace the segments by a snapshot of the live records.",
         discussion: """
-            The same as a running service does it: it can be interrupted at any moment and nothing is lost. Needs \
-            free space for what is live, and the memory of a start. A torn tail is cut, as by a start.
+            The same compaction as in a running service: it can be interrupted at any moment without data loss. It \
+            needs free space for the live records and as much memory as a start. It cuts a torn tail, as a start does.
             """)
 
     @OptionGroup var folder: FolderArgument
@@ -34,8 +34,8 @@ struct CompactCommand: ParsableCommand {
                 + "\(outcome.keysDropped) changes dropped, in \(outcome.durationNanoseconds / 1_000_000) ms.\n")
         if left > 0 {
             Output.standard.write(
-                "There was space to take on the oldest segments only: \(left) are as they were. Call it again, or make "
-                    + "more space first.\n")
+                "There was space for the oldest segments only; \(left) segments are not compacted. Run it again, or "
+                    + "free space first.\n")
         }
     }
 

@@ -9,20 +9,21 @@ struct DumpCommand: ParsableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "dump",
-        abstract: "Write the operations of the log in its order, after the entries of the snapshot.",
+        abstract: "Print the operations in the order of the log, after the entries of the snapshot.",
         discussion: """
-            A line is the revision, 'set', 'delete' or, of the snapshot, 'entry', the key, and the value. Keys and \
-            values are in quotes, with \\xNN for bytes that are not text; with --format ndjson they are "key" and \
-            "value", or "key_b64" and "value_b64" where they are not UTF-8. Behind damage the dump goes on with the \
-            next segment. Changes nothing. Exit codes as for 'verify'.
+            A line is the revision, the operation ('set', 'delete', or 'entry' for a record of the snapshot), the key \
+            and the value. Keys and values are quoted, with \\xNN for bytes that are not text. With --format ndjson \
+            they are "key" and "value", or base64 in "key_b64" and "value_b64" if they are not UTF-8. After damage, \
+            the dump continues with the next segment. Changes nothing. Exit codes as for 'verify'.
             """)
 
     @OptionGroup var folder: FolderArgument
-    @Option(help: "How to write it.") var format = Format.text
-    @Option(help: ArgumentHelp("Leave out what is before this revision.", valueName: "revision")) var from: UInt64?
-    @Option(help: ArgumentHelp("Leave out what is after this revision.", valueName: "revision")) var to: UInt64?
-    @Option(help: ArgumentHelp("Keys that begin with this text only.", valueName: "text")) var keyPrefix: String?
-    @Flag(name: .customLong("no-values"), help: "Write how many bytes a value has in place of it.") var withoutValues =
+    @Option(help: "Output format.") var format = Format.text
+    @Option(help: ArgumentHelp("First revision to print.", valueName: "revision")) var from: UInt64?
+    @Option(help: ArgumentHelp("Last revision to print.", valueName: "revision")) var to: UInt64?
+    @Option(help: ArgumentHelp("Only keys that begin with this text.", valueName: "text")) var keyPrefix: String?
+    @Flag(name: .customLong("no-values"), help: "Print the size of each value instead of the value.")
+    var withoutValues =
         false
 
     func validate() throws {
@@ -43,15 +44,17 @@ struct DumpCommand: ParsableCommand {
             }
         }
         Output.standard.flush()
-        for damage in inspection.damage { Output.tell("txlog: left out what is behind damage: \(damage)\n") }
+        for damage in inspection.damage {
+            Output.tell("txlog: left out the rest of the file behind damage: \(damage)\n")
+        }
         if inspection.lostEnd != nil || inspection.cutFile != nil || inspection.tornTail != nil {
-            Output.tell("txlog: the log's end is not whole, see: \(ToolCommand.verify(directory))\n")
+            Output.tell("txlog: the end of the log is not intact, see: \(ToolCommand.verify(directory))\n")
         }
         throw ExitCode(ToolStatus(inspection).rawValue)
     }
 }
 
-/// Writes what `dump` finds, item by item.
+/// Writes the items of `dump` one by one.
 final class DumpWriter {
     private let isJSON: Bool
     private let withoutValues: Bool

@@ -6,7 +6,7 @@ struct DumpLine {
 
     private var rest: ArraySlice<UInt8>
 
-    /// Whether a line is one of a dump rather than JSON.
+    /// Whether a line is from a dump in text format, not JSON.
     static func isOne(_ line: [UInt8]) -> Bool {
         guard let first = line.first else { return false }
         return first == UInt8(ascii: "#") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first)
@@ -14,12 +14,12 @@ struct DumpLine {
 
     init(_ line: [UInt8]) { self.rest = line[...] }
 
-    /// The change that the line tells of; nil for the name of a file.
+    /// The change in the line; nil for the name of a file.
     mutating func record() throws(Malformed) -> ImportedRecord? {
         if self.rest.first == UInt8(ascii: "#") { return nil }
         let words = self.rest.split(separator: UInt8(ascii: " "), maxSplits: 2)
         guard words.count == 3, UInt64(String(decoding: words[0], as: UTF8.self)) != nil else {
-            throw Malformed(detail: "it is no line of 'txlog dump'")
+            throw Malformed(detail: "it is not a line of 'txlog dump'")
         }
         self.rest = words[2]
         let operation = String(decoding: words[1], as: UTF8.self)
@@ -38,10 +38,10 @@ struct DumpLine {
 
     private func ended(_ record: ImportedRecord) throws(Malformed) -> ImportedRecord {
         if self.rest.isEmpty { return record }
-        throw Malformed(detail: "there is more behind it")
+        throw Malformed(detail: "there is more text behind it")
     }
 
-    /// The bytes of a text in double quotes, as ``RecordText`` writes them.
+    /// The bytes of a quoted text, as written by ``RecordText``.
     private mutating func quoted() throws(Malformed) -> [UInt8] {
         guard self.rest.popFirst() == UInt8(ascii: "\"") else { throw Malformed(detail: "a quotation mark is missing") }
         var bytes: [UInt8] = []
@@ -67,6 +67,6 @@ struct DumpLine {
             return byte
         default: break
         }
-        throw Malformed(detail: "an escape is none of \\n, \\\", \\\\ and \\xNN")
+        throw Malformed(detail: "unknown escape; allowed are \\n, \\\", \\\\ and \\xNN")
     }
 }

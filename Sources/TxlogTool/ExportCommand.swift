@@ -8,23 +8,23 @@ struct ExportCommand: ParsableCommand {
         commandName: "export",
         abstract: "Write all records as NDJSON, in the order of their keys.",
         discussion: """
-            A line is {"key":…,"value":…,"revision":…}; keys and values that are not UTF-8 are in base64 as "key_b64" \
-            and "value_b64". Changes nothing in the folder. Exit codes as for 'verify': behind a torn tail, 2, nothing \
-            is missing that was acknowledged.
+            A line is {"key":…,"value":…,"revision":…}; keys and values that are not UTF-8 are base64 in "key_b64" \
+            and "value_b64". Changes nothing in the folder. Exit codes as for 'verify'; with code 2, a torn tail, \
+            nothing acknowledged is missing.
 
-            A damaged log is exported with --skip-damage only: every frame that holds its checksums counts, also behind \
-            damage. A key that was last set before a revision that is unknown has "may_be_older":true in its line: it \
-            may have been changed or deleted since. Standard error says what was skipped in which file. The exit code \
-            is 5 then.
+            A damaged log is exported only with --skip-damage: all frames with correct checksums are used, also behind \
+            damage. If a key was last set before an unknown revision, its line has "may_be_older":true: the key may \
+            have been changed or deleted since. Standard error lists what was skipped in each file. The exit code is \
+            5 then.
             """)
 
     @OptionGroup var folder: FolderArgument
     @Option(
         name: .shortAndLong,
-        help: ArgumentHelp("A new file, made durable, in place of standard output.", valueName: "file"),
+        help: ArgumentHelp("Write to this new file instead of standard output, and sync it.", valueName: "file"),
         completion: .file())
     var output: String?
-    @Flag(help: "Write what a damaged log still holds.") var skipDamage = false
+    @Flag(help: "Write all that a damaged log still contains.") var skipDamage = false
 
     func run() throws {
         let directory = self.folder.directory
@@ -33,7 +33,7 @@ struct ExportCommand: ParsableCommand {
             if image.inspection.isDamaged && !self.skipDamage {
                 throw ToolFailure(
                     .corruption,
-                    "the log is damaged, see: \(ToolCommand.verify(directory)); what it still holds is written by: "
+                    "the log is damaged, see: \(ToolCommand.verify(directory)); to write all that it still contains: "
                         + ToolCommand.salvage(directory, to: self.output ?? "kv.ndjson"))
             }
             let output = try self.output.map { path throws(ToolFailure) in try Output(creating: path) }
@@ -55,14 +55,14 @@ struct ExportCommand: ParsableCommand {
         if inspection.isDamaged { throw ExitCode(ToolStatus.incomplete.rawValue) }
         if let tail = inspection.tornTail {
             Output.tell(
-                "txlog: the log ends in a write that never finished, \(tail.bytes) bytes in \(tail.file): all that was "
+                "txlog: the log ends with an unfinished write, \(tail.bytes) bytes in \(tail.file): everything "
                     + "acknowledged is exported\n")
         }
         Output.standard.flush()
         throw ExitCode(ToolStatus(inspection).rawValue)
     }
 
-    /// - Returns: how many records may have been changed or deleted since.
+    /// - Returns: the number of records that may have been changed or deleted since.
     private static func write(_ image: StoreImage, to output: Output) -> Int {
         let line = ProgressLine("exporting")
         defer { line.end() }

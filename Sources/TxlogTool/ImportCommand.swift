@@ -11,15 +11,17 @@ struct ImportCommand: ParsableCommand {
         commandName: "import",
         abstract: "Fill a new folder, or an empty store, with records from NDJSON or from a kv.log of the Go system.",
         discussion: """
-            Lines are read as 'txlog export' and 'txlog dump' write them. Records get new revisions, in \
-            the order in which they are read; a "delete" of a dump takes back what was set before it. An import that fails leaves the records before the failure: remove the folder, and try again.
+            Reads the lines that 'txlog export' and 'txlog dump' write. Records get new revisions, in the order in \
+            which they are read; a "delete" of a dump deletes the key that was set before it. A failed import 
+            leaves the records before the failure: remove the folder, and try again.
             """)
 
     @OptionGroup var folder: FolderArgument
     @Argument(
-        help: ArgumentHelp("What to import; - for NDJSON from standard input.", valueName: "file"), completion: .file())
+        help: ArgumentHelp("File to import; - reads NDJSON from standard input.", valueName: "file"),
+        completion: .file())
     var source: String
-    @Option(help: "What the file is, where its first byte does not tell.") var format: ImportSource.Format?
+    @Option(help: "Format of the file; by default its first byte decides.") var format: ImportSource.Format?
     @Option(
         help: ArgumentHelp("Size of a segment of the new log, such as 67108864 or 64MiB.", valueName: "bytes"),
         transform: ImportCommand.segmentBytes)
@@ -46,7 +48,7 @@ struct ImportCommand: ParsableCommand {
         }
         if source.tornBytes > 0 {
             Output.standard.write(
-                "The last \(source.tornBytes) bytes of \(self.source) are a record that was never finished: left out.\n"
+                "The last \(source.tornBytes) bytes of \(self.source) are an unfinished record, which was left out.\n"
             )
         }
     }
@@ -67,7 +69,7 @@ struct ImportCommand: ParsableCommand {
     }
 
     private static func failure(_ error: any Error, written: UInt64, _ directory: String) -> ToolFailure {
-        let advice = ". \(written) changes had been imported: remove \(directory) and try again."
+        let advice = ". \(written) changes were imported: remove \(directory) and try again."
         switch error {
         case let failure as ToolFailure: return ToolFailure(failure.status, failure.message + advice)
         case let error as LogError: return ToolFailure(ToolFailure(error).status, "\(error)\(advice)")
@@ -75,7 +77,7 @@ struct ImportCommand: ParsableCommand {
             switch refused.reason {
             case .outOfSpace(let error), .failed(let error, _):
                 return ToolFailure(.inputOutput, "\(error)\(advice)")
-            case .overloaded, .closed: return ToolFailure(.inputOutput, "the log took no more writes\(advice)")
+            case .overloaded, .closed: return ToolFailure(.inputOutput, "the log accepted no more writes\(advice)")
             }
         default: return ToolFailure(.inputOutput, "\(error)\(advice)")
         }
@@ -87,20 +89,20 @@ struct ImportCommand: ParsableCommand {
         return bytes
     }
 
-    // MARK: - Where to
+    // MARK: - Target folder
 
     private static func notEmpty(_ directory: String) -> ToolFailure {
-        ToolFailure(.usage, "\(directory) holds records; import into a new folder or an empty store")
+        ToolFailure(.usage, "\(directory) contains records; import into a new folder or an empty store")
     }
 
-    /// Looks at a folder before anything in it is changed.
+    /// Checks a folder before anything in it is changed.
     private static func requireEmpty(_ directory: String) throws {
         if !FileManager.default.fileExists(atPath: directory) { return }
         let image = try LockedFolder.read(directory) { try StoreImage(reading: directory) }
         switch image.inspection.state {
         case .empty: return
         case .importPending:
-            throw ToolFailure(.usage, "\(directory) holds a kv.log of its own, which would be imported first")
+            throw ToolFailure(.usage, "\(directory) contains its own kv.log, which would be imported first")
         case .store:
             if image.inspection.isDamaged {
                 throw ToolFailure(.corruption, "the log is damaged, see: \(ToolCommand.verify(directory))")
@@ -117,18 +119,18 @@ struct ImportCommand: ParsableCommand {
         return URL(fileURLWithPath: source).resolvingSymlinksInPath().path == own
     }
 
-    /// As the first start does it: the file is kept as `kv.log.imported`.
+    /// Like the first start of the service: the file is kept as `kv.log.imported`.
     private func takeOver(_ directory: String) throws {
         try OfflineEngine.use(directory, command: "import", segmentBytes: self.segmentBytes) { engine in
             guard let imported = engine.report.imported else {
-                throw ToolFailure(.usage, "\(directory) holds a store already; its kv.log was left alone")
+                throw ToolFailure(.usage, "\(directory) already contains a store; its kv.log was not changed")
             }
             Output.standard.write(
                 "Imported \(imported.operations) changes; \(engine.figures.keys) keys are in \(directory). The file "
                     + "is kept as \(directory)/kv.log.imported.\n")
             if imported.tornBytes > 0 {
                 Output.standard.write(
-                    "Its last \(imported.tornBytes) bytes are a record that was never finished: left out.\n")
+                    "Its last \(imported.tornBytes) bytes are an unfinished record, which was left out.\n")
             }
         }
     }

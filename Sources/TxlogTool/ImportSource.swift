@@ -1,7 +1,7 @@
 import Glibc
 import TransactionLog
 
-/// What an import reads: NDJSON as `export` writes it, or the log of the Go system.
+/// The input of an import: NDJSON as written by `export`, or the log of the Go system.
 struct ImportSource {
     private enum Reader {
         case ndjson(NDJSONReader)
@@ -13,15 +13,15 @@ struct ImportSource {
         case kvLog = "kv-log"
     }
 
-    /// Bytes of the file, 0 when nobody can say.
+    /// Bytes of the file; 0 if unknown.
     let totalBytes: UInt64
     private var reader: Reader
-    /// Bytes at the end of a log of the Go system that are no whole record: its last write never finished.
+    /// Bytes at the end of a log of the Go system that are not a complete record: an unfinished write.
     private(set) var tornBytes: UInt64 = 0
 
     /// - Parameters:
     ///   - path: `-` for standard input, which is NDJSON.
-    ///   - format: nil to tell by the first byte.
+    ///   - format: nil to determine it by the first byte.
     init(_ path: String, format: Format?) throws {
         if path == "-" {
             self.totalBytes = 0
@@ -32,7 +32,7 @@ struct ImportSource {
         if try !Self.isRegular(path) {
             self.totalBytes = 0
             self.reader = .ndjson(try Self.stream(path))
-            if format == .kvLog { throw ToolFailure(.usage, "a kv.log is read from a file, and \(path) is none") }
+            if format == .kvLog { throw ToolFailure(.usage, "a kv.log is read from a file, and \(path) is not a file") }
             return
         }
         let (file, size, first) = try Self.open(path)
@@ -45,7 +45,7 @@ struct ImportSource {
         }
     }
 
-    /// Pipes are read too, as a shell makes them of `<(zcat export.gz)`.
+    /// Pipes are allowed too, such as the shell's `<(zcat export.gz)`.
     private static func isRegular(_ path: String) throws -> Bool {
         var status = stat()
         if unsafe stat(path, &status) != 0 {
@@ -65,7 +65,7 @@ struct ImportSource {
         return NDJSONReader(descriptor: descriptor, path: path)
     }
 
-    /// Links are followed here: the file is none of a log's folder.
+    /// Symbolic links are followed here: the file does not belong to a log folder.
     private static func open(_ path: String) throws -> (any File, UInt64, UInt8?) {
         do throws(SystemError) {
             guard let target = unsafe realpath(path, nil) else {
@@ -89,11 +89,11 @@ struct ImportSource {
         }
     }
 
-    /// The next record, nil at the end.
+    /// The next record; nil at the end.
     mutating func next() throws -> ImportedRecord? {
         switch self.reader {
         case .ndjson(var reader):
-            // The reader's buffer is not to be copied.
+            // The reader's buffer must not be copied.
             self.reader = .ndjson(NDJSONReader(descriptor: -1, path: ""))
             defer { self.reader = .ndjson(reader) }
             return try reader.next()

@@ -2,12 +2,12 @@ import Glibc
 import KeyValueStore
 import TransactionLog
 
-/// A data folder whose lock a command holds for as long as it works on it.
+/// A data folder that a command keeps locked while it works on it.
 enum LockedFolder {
-    /// Who holds the folder, for the lock file.
+    /// The owner's text for the lock file.
     static func owner(_ command: String) -> String { "txlog \(command), process \(getpid())" }
 
-    /// Keeps services out while `body` reads the folder.
+    /// Keeps services from using the folder while `body` reads it.
     static func read<Result>(_ directory: String, _ body: () throws -> Result) throws -> Result {
         try Self.requireFolder(directory)
         let lock = try PosixFileSystem().lockLogForReading(directory)
@@ -15,7 +15,7 @@ enum LockedFolder {
         return try body()
     }
 
-    /// Keeps everyone out while `body` changes the folder.
+    /// Keeps all other processes from using the folder while `body` changes it.
     static func change<Result>(_ directory: String, command: String, _ body: () throws -> Result) throws -> Result {
         try Self.requireFolder(directory)
         let lock = try PosixFileSystem().lockLog(directory, owner: Self.owner(command))
@@ -27,7 +27,7 @@ enum LockedFolder {
         do { _ = try PosixFileSystem().list(directory) } catch { throw ToolFailure(.system(error)) }
     }
 
-    /// Reads all of a folder and requires that there is a log.
+    /// Reads a whole folder and requires that there is a log.
     static func inspect(
         _ directory: String, progress what: String, visit: @escaping LogInspector.Visit = { _ in nil }
     ) throws -> LogInspection {
@@ -51,17 +51,17 @@ enum LockedFolder {
         case .store:
             if let unsupported = inspection.unsupported {
                 throw ToolFailure(
-                    .corruption, "\(unsupported). Use the txlog that came with that version; nothing was changed.")
+                    .corruption, "\(unsupported). Use the txlog of that revision; nothing was changed.")
             }
             return inspection
         case .empty:
             throw ToolFailure(
-                .inputOutput, "there is no log in \(directory): kv-service would begin an empty store there")
+                .inputOutput, "there is no log in \(directory): kv-service would create an empty store there")
         case .importPending:
             throw ToolFailure(
                 .inputOutput,
-                "there is only a kv.log of the Go system in \(directory): the next start of kv-service imports it, or "
-                    + "do it now with: txlog import \(ToolCommand.word(directory)) "
+                "there is only a kv.log of the Go system in \(directory): the next start of kv-service imports it. To "
+                    + "import it now: txlog import \(ToolCommand.word(directory)) "
                     + ToolCommand.word("\(directory)/kv.log"))
         }
     }

@@ -5,7 +5,7 @@ import TransactionLog
 
 @main enum Main {
     static func main() {
-        // Such as `kill -USR1` for the progress of another program; by default they end this one.
+        // Signals such as `kill -USR1`, which other programs use to show progress; by default they end this one.
         for number in [SIGUSR1, SIGUSR2] { signal(number, SIG_IGN) }
         do {
             var command = try Txlog.parseAsRoot(ProcessArguments.current)
@@ -15,7 +15,7 @@ import TransactionLog
         } catch let error as LogError {
             Self.end(ToolFailure(error))
         } catch {
-            // What the argument parser says: help and version are answers, all else is a mistake in the command line.
+            // Errors of the argument parser: help and version are results, all others are mistakes in the command line.
             let code = Txlog.exitCode(for: error)
             let message = Txlog.fullMessage(for: error)
             if !message.isEmpty { code.isSuccess ? Output.standard.write("\(message)\n") : Output.tell("\(message)\n") }
@@ -26,7 +26,7 @@ import TransactionLog
     }
 
     private static func end(_ failure: ToolFailure) -> Never {
-        // What was found before the failure comes first.
+        // Output from before the failure comes first.
         Output.standard.flush()
         Output.tell("txlog: \(failure.message)\n")
         exit(failure.status.rawValue)

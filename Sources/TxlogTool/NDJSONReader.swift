@@ -8,13 +8,13 @@ enum ImportedRecord {
     case delete(key: [UInt8])
 }
 
-/// Reads the lines that `export` and `dump` write, those of a dump in either of its formats, from a file or standard input. Blank lines are left out; anything else that
-/// is no record is refused with its line number.
+/// Reads the lines that `export` and `dump` write, the latter in both formats, from a file or standard input. Blank
+/// lines are skipped; any other line that is not a record is refused with its line number.
 struct NDJSONReader {
-    /// The longest line: a value of the largest size, every byte of it escaped.
+    /// Maximum length of a line: a value of the maximum size with every byte escaped.
     private static let lineLimitBytes = 64 << 20
     private static let chunkBytes = 1 << 20
-    /// What a frame of the log takes at most, with room for the key.
+    /// Maximum size in a frame of the log, with space for the key.
     private static let valueLimitBytes = 8 << 20
     private static let keyLimitBytes = FrameBuilder.maximumKeyBytes
     private static let newline = UInt8(ascii: "\n")
@@ -25,7 +25,7 @@ struct NDJSONReader {
     private var position = 0
     private var isAtEnd = false
     private var lineNumber = 0
-    /// Bytes of the lines so far.
+    /// Bytes of the lines read so far.
     private(set) var bytesRead: UInt64 = 0
 
     init(descriptor: Int32, path: String) {
@@ -33,7 +33,7 @@ struct NDJSONReader {
         self.path = path
     }
 
-    /// The next record, nil at the end.
+    /// The next record; nil at the end.
     mutating func next() throws(ToolFailure) -> ImportedRecord? {
         while let line = try self.nextLine() {
             if line.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") || $0 == UInt8(ascii: "\t") }) {
@@ -68,22 +68,22 @@ struct NDJSONReader {
             case .delete(let key): (key, [])
             }
         if key.isEmpty || key.count > Self.keyLimitBytes {
-            throw self.damaged("the key has \(key.count) bytes; 1 to \(Self.keyLimitBytes) are possible")
+            throw self.damaged("the key has \(key.count) bytes; 1 to \(Self.keyLimitBytes) are allowed")
         }
         if value.count > Self.valueLimitBytes {
-            throw self.damaged("the value has \(value.count) bytes; up to \(Self.valueLimitBytes) are possible")
+            throw self.damaged("the value has \(value.count) bytes; up to \(Self.valueLimitBytes) are allowed")
         }
         return record
     }
 
-    /// Tells the lines of `export` from those of `dump`, which say what was done in `op`.
+    /// Distinguishes the lines of `export` from those of `dump`, which contain the operation in `op`.
     private func isDelete(_ object: FlatJSONObject) throws(ToolFailure) -> Bool {
         let isDumped = object["op"] != nil
         let known =
             ["key", "key_b64", "value", "value_b64"]
             + (isDumped ? ["revision", "op", "file", "value_bytes"] : ["revision", "may_be_older"])
         if let other = object.names.first(where: { !known.contains($0) }) {
-            throw self.damaged("the member \"\(other)\" is not one of a record: \(known.joined(separator: ", "))")
+            throw self.damaged("unknown member \"\(other)\"; allowed are \(known.joined(separator: ", "))")
         }
         if object["value_bytes"] != nil {
             throw self.damaged("the value is missing, as with 'txlog dump --no-values'")
@@ -104,7 +104,7 @@ struct NDJSONReader {
         case (nil, .string(let text)?):
             guard let bytes = Base64.decode(text) else { throw self.damaged("\"\(base64Name)\" is not base64") }
             return bytes
-        default: throw self.damaged("it needs a string as \"\(name)\" or \"\(base64Name)\", and one of them only")
+        default: throw self.damaged("it needs either \"\(name)\" or \"\(base64Name)\", as a string")
         }
     }
 

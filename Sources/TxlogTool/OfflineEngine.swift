@@ -1,15 +1,15 @@
 import KeyValueStore
 import TransactionLog
 
-/// A store that a command opens for itself, as a service would.
+/// A store that a command opens itself, like a service.
 enum OfflineEngine {
-    /// Opens the folder, which begins a store when there is none, and closes it in good order after `body`.
+    /// Opens the folder, creating a store if there is none, and closes it cleanly after `body`.
     static func use<Result>(
         _ directory: String, command: String, segmentBytes: Int, _ body: (EmbeddedEngine) throws -> Result
     ) throws -> Result {
         var configuration = LogConfiguration(directory: directory, owner: LockedFolder.owner(command))
         configuration.segmentBytes = segmentBytes
-        // Nothing starts by itself, and nobody's commits are slowed down.
+        // Nothing starts automatically, and there are no clients whose commits could be delayed.
         configuration.compaction.minBytes = .max
         configuration.compaction.bytesPerSecond = 1 << 40
         let line = ProgressLine("reading")
@@ -20,7 +20,7 @@ enum OfflineEngine {
         }
         if let tail = engine.report.tornTail {
             Output.tell(
-                "txlog: the log ended in an unfinished write: cut, and its \(tail.bytes) bytes kept as "
+                "txlog: the log ended with an unfinished write: cut off, its \(tail.bytes) bytes are kept as "
                     + "\(directory)/\(tail.quarantined)\n")
         }
         defer { engine.close() }

@@ -11,7 +11,7 @@ final class Output: Sendable {
     private let descriptor: Int32
     private let name: String
     private let blockBytes: Int
-    /// Whether it was made by this process.
+    /// Whether this process created it.
     private let isNewFile: Bool
     private let buffer = Mutex<[UInt8]>([])
 
@@ -24,7 +24,7 @@ final class Output: Sendable {
         self.blockBytes = blockBytes
     }
 
-    /// A new file, readable by its owner alone. A file that is there is not replaced.
+    /// A new file, readable only by its owner. An existing file is not replaced.
     convenience init(creating path: String) throws(ToolFailure) {
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         if descriptor < 0 {
@@ -33,7 +33,7 @@ final class Output: Sendable {
         self.init(descriptor, name: path, blockBytes: 1 << 20, isNewFile: true)
     }
 
-    /// Writes what waits and makes the file durable.
+    /// Writes the buffered bytes and makes the file durable.
     func sync() throws(ToolFailure) {
         self.flush()
         if fsync(self.descriptor) != 0 {
@@ -41,7 +41,7 @@ final class Output: Sendable {
             self.removeHalf()
             throw ToolFailure(.inputOutput, "\(error)")
         }
-        // Its name too.
+        // The name of the file too.
         let folder = self.name.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
         do throws(SystemError) {
             try PosixFileSystem().syncDirectory(
@@ -49,7 +49,7 @@ final class Output: Sendable {
         } catch { throw ToolFailure(.inputOutput, "\(error)") }
     }
 
-    /// Writes a message to standard error. Control characters, which a path may have, are shown, not done.
+    /// Writes a message to standard error. Control characters, which a path may contain, are escaped.
     static func tell(_ message: String) { self.error.write(message.withoutControlCharacters) }
 
     var isTerminal: Bool { isatty(self.descriptor) == 1 }
@@ -64,8 +64,8 @@ final class Output: Sendable {
         if isFull { self.flush() }
     }
 
-    /// Ends the process when the bytes cannot be written: no command has anything else to do then, and those that
-    /// change a folder leave it so that a start accepts it, wherever they end.
+    /// Ends the process if the bytes cannot be written: no command has anything else to do then, and commands that
+    /// change a folder leave it in a state that a start accepts, wherever they end.
     func flush() {
         let failure = self.buffer.withLock { buffer in
             defer { buffer.removeAll(keepingCapacity: true) }
@@ -77,7 +77,7 @@ final class Output: Sendable {
         exit(ToolStatus.inputOutput.rawValue)
     }
 
-    /// Half a file must not be taken for a whole one.
+    /// An incomplete file must not be taken for a complete one.
     private func removeHalf() {
         if self.isNewFile { unsafe unlink(self.name) }
     }

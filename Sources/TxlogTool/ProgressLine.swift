@@ -1,7 +1,7 @@
 import TransactionLog
 
-/// One line on the terminal that is overwritten as work goes on; nothing when standard error is no terminal. Confined
-/// to the main thread.
+/// One line on the terminal that is overwritten as the work progresses; nothing if standard error is not a terminal.
+/// Confined to the main thread.
 final class ProgressLine {
     private static let intervalNanoseconds: UInt64 = 100_000_000
 
@@ -13,7 +13,7 @@ final class ProgressLine {
 
     init(_ what: String) { self.what = what }
 
-    /// Shows bytes of bytes, at most ten times a second.
+    /// Shows bytes read and the total, at most ten times per second.
     func update(_ progress: ReplayProgress) {
         if !self.isDue { return }
         let total = max(progress.bytesTotal, 1)
@@ -26,7 +26,7 @@ final class ProgressLine {
         if self.isDue { self.show(text()) }
     }
 
-    /// Takes the line away.
+    /// Removes the line.
     func end() {
         if self.hasText { Output.error.write("\r\u{1B}[K") }
         self.hasText = false
@@ -35,7 +35,7 @@ final class ProgressLine {
     private var isDue: Bool {
         if !self.isShown { return false }
         let now = monotonicNanoseconds()
-        // The first moment is not worth a line.
+        // Work that ends immediately needs no line.
         if now - max(self.last, self.began) < Self.intervalNanoseconds { return false }
         self.last = now
         return true

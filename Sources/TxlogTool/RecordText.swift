@@ -2,7 +2,7 @@ import JSON
 
 /// Keys and values as JSON members and as text for people.
 extension JSONWriter {
-    /// The bytes as a string where they are UTF-8, else in base64 under the other name.
+    /// The bytes as a string if they are UTF-8, else in base64 under the other name.
     mutating func member(_ name: StaticString, orBase64 base64Name: StaticString, _ bytes: UnsafeRawBufferPointer) {
         let bytes = unsafe Array(bytes)
         if String(validating: bytes, as: UTF8.self) != nil {
@@ -14,7 +14,7 @@ extension JSONWriter {
 }
 
 enum RecordText {
-    /// In double quotes; what a terminal would not show as a character is written `\n`, `\"`, `\\` or `\xNN`.
+    /// In double quotes; characters that a terminal would not show are written as `\n`, `\"`, `\\` or `\xNN`.
     static func quoted(_ bytes: UnsafeRawBufferPointer) -> String {
         let bytes = unsafe Array(bytes)
         var text = "\""

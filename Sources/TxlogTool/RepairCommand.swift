@@ -6,21 +6,21 @@ import TransactionLog
 struct RepairCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "repair",
-        abstract: "Make a start accept the folder again, after showing what that loses.",
+        abstract: "Show what a repair would lose, then change the folder so that a start accepts it.",
         discussion: """
-            A torn tail is cut as a start does it; nothing acknowledged is lost. Any other damage is given up only \
-            with --accept-data-loss: the log ends at the first damage then, later segments go, of a damaged part of \
-            the snapshot the entries before the damage stay, and the manifest lists what is left. A backup is \
-            better than that. Files that change are copied aside first. Without --yes it asks, or, when there is no \
-            terminal to ask on, shows the plan and changes nothing; the exit code is then that of 'verify'.
+            Cuts a torn tail, as a start does; nothing acknowledged is lost. Other damage is removed only with \
+            --accept-data-loss: the log then ends at the first damage, later segments are removed, a damaged part of \
+            the snapshot keeps its entries before the damage, and the manifest lists the rest. Prefer a backup to \
+            that. The files that change are copied first. Without --yes, the command asks; without a terminal, it \
+            shows the plan and changes nothing, and the exit code is that of 'verify'.
             """)
 
     @OptionGroup var folder: FolderArgument
     @Flag(help: "Do it without asking.") var yes = false
-    @Flag(help: "Give up damaged data that had been acknowledged.") var acceptDataLoss = false
+    @Flag(help: "Remove damaged data, although it was acknowledged.") var acceptDataLoss = false
     @Option(
         help: ArgumentHelp(
-            "A new folder for copies of the files that change; by default one in the data folder's quarantine/.",
+            "New folder for copies of the files that change; by default one in the data folder's quarantine/.",
             valueName: "folder"), completion: .directory)
     var aside: String?
 
@@ -33,7 +33,7 @@ struct RepairCommand: ParsableCommand {
         let inspection = try LockedFolder.inspect(directory, progress: "verifying")
         let plan = RepairPlan(inspection)
         if plan.work == .nothing {
-            Output.standard.write("Nothing to repair: a start accepts the folder as it is.\n")
+            Output.standard.write("Nothing to repair: kv-service accepts the folder as it is.\n")
             return
         }
         let aside = self.aside ?? "\(directory)/quarantine/repair-\(Self.timestamp())"
@@ -42,17 +42,17 @@ struct RepairCommand: ParsableCommand {
         if plan.work == .truncate && !self.acceptDataLoss {
             Output.standard.write(
                 """
-                Instead of a repair, bring out what the log still holds (\(SalvageReport(inspection: inspection).revisions)):
+                Instead of a repair, export what is left (\(SalvageReport(inspection: inspection).revisions)):
                   \(ToolCommand.salvage(directory, to: "kv.ndjson"))
                   txlog import \(ToolCommand.word("\(directory).new")) kv.ndjson
-                Nothing was changed. Restore a backup, or bring that out, or give up what is listed as lost with:
+                Nothing was changed. Restore a backup, or export the rest, or accept the loss with:
                   \(ToolCommand.repair(directory)) --accept-data-loss
 
                 """)
             throw ExitCode(ToolStatus(inspection).rawValue)
         }
         if !self.yes && !Self.askWhetherToGoOn() {
-            Output.standard.write("Nothing was changed. To do it without being asked, add --yes.\n")
+            Output.standard.write("Nothing was changed. To repair without a question, add --yes.\n")
             throw ExitCode(ToolStatus(inspection).rawValue)
         }
         try Self.carryOut(plan, directory, aside)
@@ -60,12 +60,12 @@ struct RepairCommand: ParsableCommand {
         if ToolStatus(after) == .corruption {
             throw ToolFailure(
                 .corruption,
-                "the folder is still damaged, see: \(ToolCommand.verify(directory)); the files as they were are in \(aside)"
+                "the folder is still damaged, see: \(ToolCommand.verify(directory)); old files are in \(aside)"
             )
         }
         Output.standard.write(
-            "Done: a start accepts the folder and goes on after revision \(after.lastRevision). The files as they "
-                + "were are in \(aside)\n")
+            "Done: kv-service accepts the folder and continues after revision \(after.lastRevision). Copies of the "
+                + "old files are in \(aside)\n")
     }
 
     private static func carryOut(_ plan: RepairPlan, _ directory: String, _ aside: String) throws {
@@ -82,19 +82,19 @@ struct RepairCommand: ParsableCommand {
             guard case .system(let cause) = error else { throw error }
             throw ToolFailure(
                 .inputOutput,
-                "\(cause). The repair is not finished: call it again once that is mended. The files as they were are in "
+                "\(cause). The repair is not finished: fix the cause and run it again. Copies of the old files are in "
                     + "\(aside)")
         }
     }
 
     private static func askWhetherToGoOn() -> Bool {
         guard isatty(STDIN_FILENO) == 1, Output.standard.isTerminal else { return false }
-        Output.standard.write("Go on? [y/N] ")
+        Output.standard.write("Continue? [y/N] ")
         Output.standard.flush()
         return ["y", "yes"].contains(readLine()?.lowercased() ?? "")
     }
 
-    /// `2026-11-22T21:58:14.123Z`: no two repairs of a folder have the same.
+    /// `2026-11-22T21:58:14.123Z`: unique for each repair of a folder.
     private static func timestamp() -> String {
         var writer = JSONWriter()
         writer.object { $0.memberTimestamp("t", nanosecondsSince1970: wallClockNanoseconds()) }
@@ -102,7 +102,7 @@ struct RepairCommand: ParsableCommand {
     }
 }
 
-/// What `repair` says before it does anything.
+/// The output of `repair` before it changes anything.
 struct RepairReport {
     let plan: RepairPlan
     let aside: String
@@ -118,39 +118,41 @@ struct RepairReport {
             lines.append("  copy to \(self.aside): \(plan.affectedFiles.joined(separator: ", "))")
         }
         if plan.work == .cutTornTail {
-            lines.append("  cut the torn tail, of which nothing was acknowledged, and begin a new segment")
+            lines.append("  cut the torn tail, which contains nothing acknowledged, and begin a new segment")
         }
         if let cut = plan.cut, plan.filledBytes == nil {
             lines.append(
-                "  end \(cut.name) at offset \(cut.offset): \(cut.fileBytes - min(cut.offset, cut.fileBytes)) bytes go")
+                "  end \(cut.name) at offset \(cut.offset): "
+                    + "\(cut.fileBytes - min(cut.offset, cut.fileBytes)) bytes are lost"
+            )
         }
         if let cut = plan.cut, let bytes = plan.filledBytes {
             lines.append(
-                "  fill \(cut.name) with zeros from offset \(cut.offset) to the \(bytes) bytes it was made with")
+                "  fill \(cut.name) with zeros from offset \(cut.offset) to the \(bytes) bytes it was created with")
         }
         for name in plan.dropped { lines.append("  remove \(name)") }
         for part in plan.damagedParts {
             lines.append(
                 "  keep \(part.keptEntries) entries of \(part.name): "
-                    + "\(part.lostEntries.map { "\($0)" } ?? "an unknown number") of the snapshot's keys go")
+                    + "\(part.lostEntries.map { "\($0)" } ?? "an unknown number") of the snapshot's keys are lost")
         }
-        if plan.forgetsEnd { lines.append("  forget where the clean stop ended the log") }
+        if plan.forgetsEnd { lines.append("  remove the record of where the clean stop ended the log") }
         if plan.rewritesManifest { lines.append("  rewrite the MANIFEST") }
         if let upTo = plan.lostSnapshotUpTo {
             lines.append(
-                "Lost: the snapshot, of which nothing is there: every key that was set up to revision \(upTo) and not "
+                "Lost: the whole snapshot: every key that was set up to revision \(upTo) and not "
                     + "changed since.")
         }
         if !plan.damagedParts.isEmpty && plan.lostRevisions == nil {
-            lines.append("Lost: keys of the snapshot, as said above; no change after revision \(plan.lastRevision).")
+            lines.append("Lost: keys of the snapshot, as listed above; no change after revision \(plan.lastRevision).")
         }
         if let lost = plan.lostRevisions {
             lines.append(
                 "Lost: \(lost.upperBound - lost.lowerBound + 1) revisions, \(lost.lowerBound) to \(lost.upperBound), and "
-                    + "what the damaged bytes may have held after that. The store would go on after revision "
+                    + "what the damaged bytes may have contained after that. The store would continue after revision "
                     + "\(plan.lastRevision).")
         } else if plan.work == .truncate, plan.damagedParts.isEmpty, plan.lostSnapshotUpTo == nil {
-            lines.append("The store would go on after revision \(plan.lastRevision); what is known to follow: nothing.")
+            lines.append("The store would continue after revision \(plan.lastRevision); no later change is known.")
         }
         return lines.joined(separator: "\n") + "\n"
     }

@@ -7,9 +7,9 @@ struct StatCommand: ParsableCommand {
         commandName: "stat",
         abstract: "Show segments, revisions, live and garbage bytes, snapshot, sync mode and how the log ended.",
         discussion: """
-            Reads all records, as what is live can be told in no other way, so it takes the memory and about the time \
-            of a start. Changes nothing. Exit codes as for 'verify'; of a damaged log the figures are those of what \
-            can be read.
+            Reads all records, because that is the only way to find out which are live. It needs the memory and \
+            about the time of a start. Changes nothing. Exit codes as for 'verify'. For a damaged log, the figures \
+            cover what can be read.
             """)
 
     @OptionGroup var folder: FolderArgument

@@ -2,7 +2,7 @@ import JSON
 import KeyValueStore
 import TransactionLog
 
-/// What `stat` writes.
+/// The output of `stat`.
 struct StatReport {
     let image: StoreImage
     let directory: String
@@ -27,7 +27,7 @@ struct StatReport {
         if let manifest = found.manifest {
             rows.append(["manifest", "generation \(manifest.generation)"])
             if manifest.base != .none {
-                rows.append(["snapshot", "holds what counts up to revision \(manifest.base.lastRevision)"])
+                rows.append(["snapshot", "live records up to revision \(manifest.base.lastRevision)"])
             }
             if let imported = manifest.imported {
                 rows.append(["imported", "a kv.log of \(imported.lengthBytes) bytes"])
@@ -47,7 +47,7 @@ struct StatReport {
         let found = self.inspection
         if found.isDamaged { return "damaged, see: \(ToolCommand.verify(self.directory))" }
         if let tail = found.tornTail { return "torn tail of \(tail.bytes) bytes, which the next start cuts" }
-        return found.wasCleanShutdown ? "closed in good order" : "whole, but not closed in good order"
+        return found.wasCleanShutdown ? "closed cleanly" : "intact, but not closed cleanly"
     }
 
     private var segmentRows: [[String]] {

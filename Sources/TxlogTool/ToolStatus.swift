@@ -1,6 +1,6 @@
 import TransactionLog
 
-/// What an exit code says.
+/// The meaning of an exit code.
 enum ToolStatus: Int32, CaseIterable {
     case fine = 0
     case usage = 1
@@ -14,13 +14,13 @@ enum ToolStatus: Int32, CaseIterable {
         case .fine: "fine"
         case .usage: "wrong use of the command line"
         case .tornTail: "a torn tail, which the next start cuts: nothing acknowledged is lost"
-        case .corruption: "the log is damaged, or what is to be imported is"
-        case .inputOutput: "a call failed, there is no log, or a service holds the folder"
-        case .incomplete: "export --skip-damage: what a damaged log still holds was written, the rest is missing"
+        case .corruption: "the log is damaged, or the data to import is"
+        case .inputOutput: "a call failed, there is no log, or a service uses the folder"
+        case .incomplete: "export --skip-damage: everything that a damaged log still contains was written"
         }
     }
 
-    /// What a folder is, once all of it has been read.
+    /// The status of a folder after it has been read completely.
     init(_ inspection: LogInspection) {
         if inspection.isDamaged {
             self = .corruption
@@ -30,7 +30,7 @@ enum ToolStatus: Int32, CaseIterable {
     }
 }
 
-/// Why a command ends early, for the person who called it.
+/// Why a command ends early, as text for the operator.
 struct ToolFailure: Error {
     let status: ToolStatus
     let message: String
@@ -43,14 +43,14 @@ struct ToolFailure: Error {
     init(_ error: LogError) {
         switch error {
         case .system(let error):
-            let advice = error.isNotFound ? ". Is that the folder which kv-service has as --data-dir?" : ""
+            let advice = error.isNotFound ? ". Is that the --data-dir of kv-service?" : ""
             self.init(.inputOutput, "\(error)\(advice)")
         case .locked:
             self.init(.inputOutput, "\(error). Stop that process first.")
         case .thread, .outOfMemory: self.init(.inputOutput, "\(error)")
         case .corrupt: self.init(.corruption, "\(error)")
         case .unsupported:
-            self.init(.corruption, "\(error). Use the txlog that came with that version; nothing was changed.")
+            self.init(.corruption, "\(error). Use the txlog of that revision; nothing was changed.")
         }
     }
 }

@@ -1,14 +1,14 @@
 import ArgumentParser
 import SystemSupport
 
-/// The offline tool for a log folder that no service holds.
+/// The offline tool for a log folder that no service uses.
 struct Txlog: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "txlog",
-        abstract: "Look into, check, repair, compact, fill and empty the data folder of a kv-service that is stopped.",
+        abstract: "Show, verify, repair, compact, fill and export the data folder of a stopped kv-service.",
         discussion: """
-            All commands take the folder's lock and refuse while a service has it. stat, dump, verify and export \
-            change nothing in the folder; a service that is started meanwhile is refused until they have ended.
+            All commands lock the folder and fail while a service uses it. stat, dump, verify and export change \
+            nothing in the folder; a service cannot start with the folder until they are finished.
 
             EXIT CODES:
             \(ToolStatus.allCases.map { "  \($0.rawValue)  \($0.meaning)" }.joined(separator: "\n"))
@@ -19,11 +19,11 @@ struct Txlog: ParsableCommand {
               txlog stat /var/lib/kv --json
                   sizes, revisions and live bytes, for a script
               txlog dump /var/lib/kv --from 1200 --key-prefix user: --no-values
-                  who was changed since revision 1200
+                  which keys changed since revision 1200
               txlog repair /var/lib/kv
                   show what is damaged and what a repair would lose
               txlog export /var/lib/kv --output kv.ndjson
-                  all records, one a line
+                  all records, one per line
               txlog import /var/lib/kv.new kv.ndjson
                   a new store with these records
             """,

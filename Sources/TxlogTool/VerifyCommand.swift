@@ -7,8 +7,8 @@ struct VerifyCommand: ParsableCommand {
         commandName: "verify",
         abstract: "Check every checksum, the order of segments and revisions, the manifest and the snapshot.",
         discussion: """
-            Reads all of the folder as a start does and changes nothing. Behind damage it goes on, so that all of it \
-            is listed. Exit code 0: a start accepts the folder as it is. 2: a start cuts a torn tail, nothing \
+            Reads the whole folder as a start does and changes nothing. It continues behind damage and lists all of \
+            it. Exit code 0: kv-service accepts the folder as it is. 2: the next start cuts a torn tail; nothing \
             acknowledged is lost. 3: damaged; 'txlog repair' shows what can be done.
             """)
 
@@ -26,7 +26,7 @@ struct VerifyCommand: ParsableCommand {
     }
 }
 
-/// What `verify` writes.
+/// The output of `verify`.
 struct VerifyReport {
     let inspection: LogInspection
     let directory: String
@@ -42,21 +42,21 @@ struct VerifyReport {
             lines.append("\(segment.name)  \(what)  \(Self.verdict(segment.damage))")
         }
         for file in found.leftovers { lines.append("\(file)  left by interrupted work; the next start removes it") }
-        for file in found.unknownFiles { lines.append("\(file)  not a file of the log; left alone") }
+        for file in found.unknownFiles { lines.append("\(file)  not a file of the log; ignored") }
         lines.append(contentsOf: found.damage.map { "damage: \($0)" })
         if let lost = found.lostEnd {
             lines.append(
-                "damage: \(lost.file) ends at offset \(lost.offset) and was closed at \(lost.closedOffset): the "
+                "damage: \(lost.file) ends at \(lost.offset), not at \(lost.closedOffset) as at the last clean stop: "
                     + "revisions after \(lost.lastRevision) up to \(lost.closedLastRevision) are missing")
         }
         if let cut = found.cutFile {
             lines.append(
-                "damage: \(cut.file) has \(cut.fileBytes) bytes and was made with \(cut.preparedBytes): what followed "
-                    + "revision \(cut.lastRevision), if anything did, is missing")
+                "damage: \(cut.file) has \(cut.fileBytes) bytes and was created with \(cut.preparedBytes): any "
+                    + "changes after revision \(cut.lastRevision) are missing")
         }
         if let tail = found.tornTail {
             lines.append(
-                "torn tail: \(tail.file) at offset \(tail.offset), \(tail.bytes) bytes of a write that never finished")
+                "torn tail: \(tail.file) at offset \(tail.offset), \(tail.bytes) bytes of an unfinished write")
         }
         lines.append(self.conclusion)
         return lines.joined(separator: "\n") + "\n"
@@ -75,15 +75,15 @@ struct VerifyReport {
     private var conclusion: String {
         switch ToolStatus(self.inspection) {
         case .tornTail:
-            "A start accepts the folder: it cuts the torn tail, of which nothing was acknowledged. "
-                + "To do that now: \(ToolCommand.repair(self.directory))"
+            "kv-service accepts the folder: it cuts the torn tail, which contains nothing acknowledged. "
+                + "To cut it now: \(ToolCommand.repair(self.directory))"
         case .corruption where self.inspection.damage.isEmpty:
-            "A start accepts the folder, but acknowledged writes are missing, or may be. Restore a backup; "
-                + "what can be done without one is shown by: \(ToolCommand.repair(self.directory))"
+            "kv-service accepts the folder, but acknowledged writes are or may be missing. Restore a backup; "
+                + "to see what can be done without one: \(ToolCommand.repair(self.directory))"
         case .corruption:
-            "A start refuses the folder. Restore a backup; what can be done without one is shown by: "
+            "kv-service refuses the folder. Restore a backup; to see what can be done without one: "
                 + ToolCommand.repair(self.directory)
-        default: "Fine: a start accepts the folder as it is."
+        default: "Fine: kv-service accepts the folder as it is."
         }
     }
 
@@ -170,7 +170,7 @@ struct VerifyReport {
 }
 
 extension ToolStatus: CustomStringConvertible {
-    /// As `--json` names it.
+    /// The name in the output of `--json`.
     var description: String {
         switch self {
         case .fine: "fine"

@@ -46,7 +46,7 @@ extension EndToEnd {
             #expect(ending == .exited(78))
             for part in [
                 "--log-level: 'loud' is not one of", "from \"log-level\" in \(file)", "\"lisen\" is not a setting",
-                "did you mean \"listen\"?", "--max-connections: is a JSON string in place of a JSON number",
+                "did you mean \"listen\"?", "--max-connections: is a JSON string instead of a JSON number",
                 "--listen: 'nowhere' is not an address", "from environment variable GATEWAY_LISTEN",
                 "--upstream-timeout: 'soon' is not",
             ] {
@@ -128,7 +128,7 @@ extension EndToEnd {
             }
         }
 
-        /// In a namespace of its own for process numbers, as a container has: other services may run on this host.
+        /// In its own PID namespace, like a container: other services may run on this host.
         @Test(.enabled(if: geteuid() == 0, "only root can make a namespace"))
         func `healthcheck --running follows the flags, the environment and the file of the service`() throws {
             let script = """
@@ -168,7 +168,8 @@ extension EndToEnd {
             let alone = try ServiceProcess(
                 .kvService, ["healthcheck", "--running"], output: folder.file("output"),
                 wrapper: ["/usr/bin/unshare", "--pid", "--fork", "--mount-proc"])
-            #expect(try alone.child.waitForEnd() == .exited(1) && alone.child.output.contains("none runs here"))
+            #expect(
+                try alone.child.waitForEnd() == .exited(1) && alone.child.output.contains("no such process runs here"))
             let both = try self.run(.kvService, ["healthcheck", "--running", "--listen", "127.0.0.1:1"])
             #expect(both.ending == .exited(64), "\(both.output)")
         }

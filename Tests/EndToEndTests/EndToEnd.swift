@@ -1,5 +1,5 @@
 import Testing
 
-/// Tests that run the real programs. One at a time: each measures what a machine does for it.
+/// Tests that run the real programs. One at a time: each measures time on this machine.
 @Suite("End to end", .serialized)
 enum EndToEnd {}

@@ -104,7 +104,7 @@ extension EndToEnd {
             do {
                 try self.problem(try KeyValueClient(services, through: front).set(key, huge), 413, applied: "no")
             } catch is SystemCallError {
-                // The answer was on its way while the server already closed on the rest of the body.
+                // The answer was being sent while the server already closed the rest of the body.
             }
             let value = String(repeating: "v", count: 65_537)
             let json = try KeyValueClient(services, through: front).setJSON(#"{"key":"k","value":"\#(value)"}"#)
@@ -132,7 +132,7 @@ extension EndToEnd {
             throws
         {
             let folder = try TemporaryFolder()
-            // In the query three times as long.
+            // Three times as long in the query.
             let longKey = [UInt8](repeating: 0xFF, count: 4_096)
             let (large, small) = (Array("large".utf8), Array("small".utf8))
             do {
@@ -147,7 +147,7 @@ extension EndToEnd {
             }
             let services = try Services(folder: folder)
             let gateway = try KeyValueClient(services, through: .apiGateway)
-            // More often than it takes to open the circuit.
+            // More often than is needed to open the circuit.
             for _ in 1...6 { try self.problem(try gateway.get(large), 502, code: "value_too_large") }
             try self.problem(try gateway.get(longKey), 400, code: "key_too_large")
             #expect(try gateway.getRaw(small).body == small)

@@ -48,21 +48,21 @@ extension EndToEnd {
                 let answer = try client.getRaw([1])
                 return answer.status == 200 ? answer.body : nil
             }
-            // kv-service found the write in its socket when its time was over.
+            // kv-service read the write from its socket after its deadline.
             #expect(value == [1])
         }
 
         @Test func `an upstream that is no kv-service is 502, never a missing key`() throws {
-            // A gateway in front of a gateway: its 404 for /kv/get is not one about a key.
+            // A gateway in front of a gateway: its 404 for /kv/get does not mean a missing key.
             let inner = try Services()
             let outer = try Services.startGateway(in: inner.folder, upstreamPort: inner.gatewayPort)
             let client = try KeyValueClient(port: try outer.waitForPort(), through: .apiGateway)
             let read = try client.get([1])
             #expect(read.status == 502, "\(read.text)")
             #expect(try read.json.string("code") != "key_not_found")
-            // 503 when probes have opened the circuit meanwhile.
+            // 503 if probes have opened the circuit meanwhile.
             #expect([502, 503].contains(try client.set([1], [1]).status))
-            let warning = try outer.waitForLog("kv-service cannot be reached")
+            let warning = try outer.waitForLog("kv-service is unreachable")
             #expect(warning.string("detail") == "another service: api-gateway")
             let readiness = try client.connection.request("GET", "/readyz")
             #expect(readiness.status == 503)
@@ -91,7 +91,7 @@ extension EndToEnd {
 
         @Test func `the gateway reaches kv-service without any privileges, as in a container`() throws {
             let kv = try Services(withGateway: false)
-            // Without root there are none to drop.
+            // Without root there are no privileges to drop.
             let wrapper = geteuid() == 0 ? ["/usr/bin/setpriv", "--bounding-set=-all", "--inh-caps=-all"] : []
             let gateway = try ServiceProcess(
                 .apiGateway,

@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     @Suite("What both services make of a request's edges")
     struct RequestEdges {
-        /// What asks the server as a whole has a series from the start too.
+        /// Requests to the server as a whole have a series from the start too.
         @Test func `OPTIONS of no path is answered by both services`() throws {
             let services = try Services()
             for front in Front.allCases {
@@ -37,7 +37,7 @@ extension EndToEnd {
                 }
                 #expect(try client.getRaw([1]).body == [1])
             }
-            // The gateway's own word: kv-service saw none of its writes.
+            // The gateway's own answer: kv-service received none of its writes.
             let seen = services.kv.log.filter { $0.string("code") == "precondition_not_supported" }
             #expect(seen.count == 9)
         }
@@ -140,7 +140,7 @@ extension EndToEnd {
             }
         }
 
-        /// kv-service finds what came while it was stopped in its sockets, and knows for how long it was there.
+        /// kv-service finds requests in its sockets that arrived while it was stopped, and knows how long they waited.
         @Test func `a write that waited in the socket beyond its time is dropped, and one in time is not`() throws {
             let services = try Services(withGateway: false)
             let client = try KeyValueClient(services, through: .kvService)

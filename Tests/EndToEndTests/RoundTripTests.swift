@@ -3,7 +3,7 @@ import Testing
 extension EndToEnd {
     @Suite("Values come back as they went in")
     struct RoundTrips {
-        /// Keys that a careless encoder confuses with one another, or that a careless store cuts.
+        /// Keys that a careless encoder confuses, or that a careless store cuts.
         static let keys: [[UInt8]] =
             [
                 "a#b", "a+b", "a b", "a%2Bb", "x&y", "x=y", "100%", "é", "e\u{301}", "\u{0}", "a\u{0}b", "\n",

@@ -3,14 +3,14 @@ import Glibc
 import Testing
 
 extension EndToEnd {
-    /// What `make run` calls.
+    /// The script that `make run` calls.
     @Suite("run-services")
     struct RunServices {
         private static var programs: String {
             ServiceProcess.Program.kvService.path.split(separator: "/").dropLast().map { "/\($0)" }.joined()
         }
 
-        /// Runs the script in a folder until it ends, or has told the addresses and was asked to stop.
+        /// Runs the script in a folder until it ends, or has printed the addresses and was stopped.
         private static func run(
             in folder: TemporaryFolder, _ environment: [String: String]
         ) throws -> (ending: Ending, output: String) {
@@ -36,7 +36,7 @@ extension EndToEnd {
             let gateway = try FileText.text(folder.file("data/logs/api-gateway.log"))
             #expect(gateway.contains(#""upstream":"http://\#(address)""#), "\(gateway)")
 
-            // A gateway that was sent elsewhere would show a store that nobody asked for.
+            // A gateway with another upstream would show an unexpected store.
             let foreign = try Services(withGateway: false)
             let second = try Self.run(in: folder, ["GATEWAY_UPSTREAM": "http://127.0.0.1:\(foreign.kvPort)"])
             #expect(second.ending == .exited(1), "\(second.output)")

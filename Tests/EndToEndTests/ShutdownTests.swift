@@ -5,7 +5,7 @@ import Testing
 extension EndToEnd {
     @Suite("Stopping")
     struct Stopping {
-        /// What the writers of a test were told.
+        /// The answers that the writers of a test received.
         private final class Journal: Sendable {
             let acknowledged = Mutex<[(key: [UInt8], revision: Int)]>([])
             let refusals = Mutex<[Int: Int]>([:])
@@ -46,7 +46,7 @@ extension EndToEnd {
                 "refused by status: \(journal.refusals.withLock { $0 })")
         }
 
-        /// Writes new keys until the service does not take any more.
+        /// Writes new keys until the service accepts no more.
         private static func write(as writer: Int, port: UInt16, through front: Front, into journal: Journal) {
             guard let client = try? KeyValueClient(port: port, through: front) else { return }
             for number in 0..<1_000_000 {
@@ -116,7 +116,7 @@ extension EndToEnd {
         }
 
         @Test func `a second signal ends the service at once`() throws {
-            // A request whose body never comes holds the drain.
+            // A request whose body never arrives delays the drain.
             let services = try Services(kvArguments: ["--shutdown-timeout", "60s"], withGateway: false)
             let stuck = try Self.stuckWrite(at: services)
             defer { withExtendedLifetime(stuck) {} }
@@ -132,7 +132,7 @@ extension EndToEnd {
             let stuck = try Self.stuckWrite(at: services)
             #expect(try services.kv.stop(seconds: 10) == .exited(1), "\(services.kv.child.output.suffix(2_000))")
             #expect(try services.kv.waitForLog("shutdown finished").string("result") != "clean")
-            // The write is told, and logged, as what it was.
+            // The write is answered and logged with its real outcome.
             let answer = try stuck.receive()
             #expect(answer.status == 503)
             #expect(try answer.json.string("code") == "stopping")

@@ -16,7 +16,7 @@ extension EndToEnd {
             #expect(try services.stop() == [.exited(0), .exited(0)])
         }
 
-        /// As the first process of a container; until the service has its own ways, and with a command at any time.
+        /// As the first process of a container; a service until it handles signals itself, and a command at any time.
         @Test(
             .enabled(if: geteuid() == 0, "only root can make a PID namespace"),
             arguments: [ServiceProcess.Program.kvService, .apiGateway, .txlog], [SIGTERM, SIGINT])
@@ -57,7 +57,7 @@ extension EndToEnd {
             }
         }
 
-        /// A limit of the file size is an error of the write that meets it; the others end no program by chance.
+        /// A limit of the file size is an error of the write that reaches it; the other signals do not end a program.
         @Test func `that a program does nothing about are ignored by each of them`() throws {
             let (folder, fake) = (try TemporaryFolder(), try FakeKVService())
             let services = try Services(folder: folder)
@@ -69,7 +69,7 @@ extension EndToEnd {
                 .kvtop, ["--kv", "http://127.0.0.1:\(fake.port)", "--gateway", "none", "--batch"],
                 output: folder.file("kvtop"))
             try self.expectIgnored([SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ], by: kvtop.child, "kvtop")
-            // It reads from a pipe into which nobody writes.
+            // It reads from a pipe without a writer.
             #expect(mkfifo(folder.file("pipe"), 0o600) == 0)
             let pipe = open(folder.file("pipe"), O_RDWR | O_CLOEXEC)
             defer { close(pipe) }

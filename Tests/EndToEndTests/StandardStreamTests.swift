@@ -7,7 +7,7 @@ extension EndToEnd {
     struct StandardStreams {
         private static let programs = [ServiceProcess.Program.kvService, .apiGateway, .kvtop, .txlog]
         private static let smallSegments = ["--segment-bytes", "64KiB"]
-        /// Each set of closed descriptors but the empty one.
+        /// Each set of closed descriptors except the empty one.
         private static let closed = (1...7).map { bits in (0...2).filter { bits & (1 << $0) != 0 } }
 
         /// A command before a program that closes descriptors. The program's path and arguments follow.
@@ -35,7 +35,7 @@ extension EndToEnd {
                 ["--listen", "127.0.0.1:\(upstream)", "--data-dir", folder.file("kv"), "--segment-bytes", "1MiB"],
                 output: folder.file("service"), wrapper: Self.closing(closed))
             for (service, port) in [(kv, upstream), (gateway, port)] {
-                // Its log cannot be waited for.
+                // Its log cannot be read.
                 _ = try Poll.until("\(service.program.rawValue) is ready") {
                     try (try? HTTPConnection(port: port))?.request("GET", "/readyz").status == 200 ? true : nil
                 }
@@ -61,7 +61,7 @@ extension EndToEnd {
             let wrapper = Self.closing(closed)
             let lines = (1...3).map { #"{"key":"k\#($0)","value":"v","revision":\#($0)}"# + "\n" }.joined()
             try FileText.write(lines, to: folder.file("in"))
-            // What only goes to a stream that is closed cannot be a success.
+            // Output that goes only to a closed stream cannot be a success.
             let done: Ending = closed.contains(1) ? .exited(4) : .exited(0)
             let imported = try Self.run(
                 .txlog, ["import", folder.file("kv"), folder.file("in")] + Self.smallSegments, wrapper: wrapper, folder)

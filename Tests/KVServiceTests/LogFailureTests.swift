@@ -20,7 +20,7 @@ struct LogFailureTests {
         for now in [5 * second, 5 * second + 1, 14 * second, 15 * second - 1] {
             reporter.report(.prepare, Self.full, now: now)
         }
-        #expect(lines.texts == ["warning no space is ready for the log's next segment"])
+        #expect(lines.texts == ["warning the log's next segment is not prepared"])
         for now in [15 * second, 16 * second, 24 * second] { reporter.report(.prepare, Self.full, now: now) }
         #expect(lines.texts.count == 2)
         #expect(gate.state == .ready)
@@ -44,7 +44,7 @@ struct LogFailureTests {
     func close() {
         let (lines, reporter, gate) = Self.make()
         reporter.report(.close, Self.full, now: 1)
-        #expect(lines.texts == ["warning the log's end could not be noted"])
+        #expect(lines.texts == ["warning the end of the log could not be recorded"])
         #expect(gate.isReady)
     }
 
@@ -101,7 +101,7 @@ struct StartFailureTests {
         #expect(
             message
                 == "kv.log at offset 12, after revision 2: the log to import cannot be read: no operation is called "
-                + "'put'. Mend or move away data/kv/kv.log and start again; nothing of it has been taken over yet.")
+                + "'put'. Repair data/kv/kv.log or move it away, then start again; nothing of it was imported.")
     }
 
     @Test("about damage of its own: the commands to look closer, and a backup")

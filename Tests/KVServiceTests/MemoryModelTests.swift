@@ -14,7 +14,7 @@ struct MemoryModelTests {
             source: source, limitBytes: UInt64(limit * Self.mebi), usedBytes: UInt64(used * Self.mebi))
     }
 
-    /// The ceiling in MiB, all given in MiB.
+    /// The ceiling in MiB, from values in MiB.
     private func ceiling(_ model: inout MemoryModel, index: Int, _ uses: MemoryUse...) -> Int? {
         model.look(at: uses, indexBytes: index * Self.mebi).map { $0.ceilingBytes / Self.mebi }
     }
@@ -42,7 +42,7 @@ struct MemoryModelTests {
         ]
         let lookFound = model.look(at: uses, indexBytes: 0)
         let look = try #require(lookFound)
-        // Of 200 MiB 32 are left, more than a tenth.
+        // 32 of 200 MiB stay free, more than a tenth.
         #expect(look.ceilingBytes / Self.mebi == 48)
         #expect(look.nearest.source == .controlGroup)
     }
@@ -57,11 +57,11 @@ struct MemoryModelTests {
         #expect(look.reusableBytes / Self.mebi == 500)
         #expect(look.nearest.usedBytes / UInt64(Self.mebi) == 400)
         #expect(look.ceilingBytes / Self.mebi == 800)
-        // The allocator has given half of it back: that is not counted twice.
+        // The allocator has returned half of it: that is not counted twice.
         let laterFound = model.look(at: [self.use(used: 650)], indexBytes: 300 * Self.mebi)
         let later = try #require(laterFound)
         #expect(later.reusableBytes / Self.mebi == 250)
-        // Other growth is not taken for what was freed.
+        // Other growth is not mistaken for freed memory.
         let grownFound = model.look(at: [self.use(used: 1_200)], indexBytes: 300 * Self.mebi)
         let grown = try #require(grownFound)
         #expect(grown.reusableBytes / Self.mebi == 500)
@@ -81,7 +81,7 @@ struct MemoryModelTests {
     func replay() {
         #expect(!MemoryModel.endsReplay(self.use(used: 960)))
         #expect(MemoryModel.endsReplay(self.use(used: 980)))
-        // The stacks of the threads that start behind it take address space.
+        // The stacks of threads that start later need address space.
         #expect(!MemoryModel.endsReplay(self.use(.addressSpace, limit: 100, used: 80)))
         #expect(MemoryModel.endsReplay(self.use(.addressSpace, limit: 100, used: 90)))
     }

@@ -107,7 +107,7 @@ struct EmbeddedEngineTests {
         session.delete("a")
         try session.finish()
         #expect(session.results["a"]?.outcome == .deleted(revision: 5, existed: true))
-        // What was deleted is given back at the latest with the commit after the next one.
+        // The memory of deleted keys is freed at the latest with the commit after the next one.
         for round in 0..<2 {
             session.set("small", "\(round)")
             try session.finish()

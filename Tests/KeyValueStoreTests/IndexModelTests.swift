@@ -52,7 +52,7 @@ final class Flag: Sendable {
     func set() { self.value.store(true, ordering: .releasing) }
 }
 
-/// The index beside a dictionary that does the same.
+/// The index beside a dictionary with the same content.
 private struct ModelRun {
     let index = Index()
     let reader: Index.Reader
@@ -146,7 +146,7 @@ struct IndexModelTests {
         let least = run.published.reduce(0) { $0 + 16 + $1.key.count + $1.value.0.count }
         #expect(run.index.allocatedBytes > least && run.index.allocatedBytes < 4 * least + 65_536)
         for key in run.published.keys { _ = run.index.drop(key) }
-        // What has been replaced goes with the publications after it.
+        // Replaced nodes are freed by the next publications.
         for _ in 0..<3 { run.index.publish() }
         #expect(run.index.allocatedBytes == Index().allocatedBytes)
         #expect(run.index.memory.bytes.load(ordering: .relaxed) == Index().allocatedBytes)

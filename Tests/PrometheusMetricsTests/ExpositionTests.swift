@@ -51,10 +51,10 @@ import Testing
             # HELP kv_ready Whether data is served.
             # TYPE kv_ready gauge
             kv_ready 1
-            # HELP metrics_registration_conflicts_total Registrations of metrics that contradict an earlier one or the format; their series are not shown.
+            # HELP metrics_registration_conflicts_total Metrics whose registration contradicts an earlier one or the format; their series are not exposed.
             # TYPE metrics_registration_conflicts_total counter
             metrics_registration_conflicts_total 0
-            # HELP metrics_series_overflow_total Registrations of series beyond the limit of a family; what they count is not shown.
+            # HELP metrics_series_overflow_total Series registered beyond the limit of a family; their values are not exposed.
             # TYPE metrics_series_overflow_total counter
             metrics_series_overflow_total 0
 

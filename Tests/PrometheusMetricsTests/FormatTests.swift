@@ -39,10 +39,10 @@ import Testing
             kv_wait_seconds_sum{op="a\"b\\c\nd"} 6.05
             kv_wait_seconds_count{op="a\"b\\c\nd"} 3
             # TYPE metrics_registration_conflicts counter
-            # HELP metrics_registration_conflicts Registrations of metrics that contradict an earlier one or the format; their series are not shown.
+            # HELP metrics_registration_conflicts Metrics whose registration contradicts an earlier one or the format; their series are not exposed.
             metrics_registration_conflicts_total 0
             # TYPE metrics_series_overflow counter
-            # HELP metrics_series_overflow Registrations of series beyond the limit of a family; what they count is not shown.
+            # HELP metrics_series_overflow Series registered beyond the limit of a family; their values are not exposed.
             metrics_series_overflow_total 0
             # EOF
 

@@ -43,7 +43,7 @@ import Testing
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         #expect(sample.maxFDs == Int(clamping: limit.rlim_cur))
-        // This process is young, and a second is rounded off at the machine's start.
+        // This process is young, and the boot time is rounded to a second.
         let now = Double(time(nil))
         #expect(sample.startTimeSeconds > now - 3_600 && sample.startTimeSeconds <= now + 2)
     }
@@ -76,7 +76,7 @@ import Testing
     @Test func `count the descriptors that are open`() throws {
         let opened = (0..<200).map { _ in open("/dev/null", O_RDONLY) }
         defer { for descriptor in opened { close(descriptor) } }
-        // Tests that run beside this one open and close theirs; a reading counts when none did meanwhile.
+        // Concurrent tests open and close their own files; a reading counts if none did meanwhile.
         for _ in 0..<10_000 {
             let before = Self.openDescriptors()
             let sample = ProcessMetrics.sample()
@@ -93,7 +93,7 @@ import Testing
         ProcessMetrics.register(in: registry)
         let first = try Exposition(registry.render()).value("process_cpu_seconds_total").flatMap { Double($0) }
         var last = first
-        // A tick of 10 ms has to pass; a value that is never read anew ends this as well.
+        // A tick of 10 ms must pass; a cached value would fail this as well.
         let deadline = time(nil) + 10
         while last == first, time(nil) < deadline {
             last = try Exposition(registry.render()).value("process_cpu_seconds_total").flatMap { Double($0) }

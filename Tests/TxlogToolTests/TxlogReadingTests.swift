@@ -16,7 +16,7 @@ struct TxlogReadingTests {
         let before = folder.state
         let verify = try Tool("verify", folder.path)
         #expect(verify.status == 0, "\(verify.output)\(verify.error)")
-        #expect(verify.output.hasSuffix("Fine: a start accepts the folder as it is.\n"))
+        #expect(verify.output.hasSuffix("Fine: kv-service accepts the folder as it is.\n"))
         let stat = try Tool("stat", folder.path, "--json")
         #expect(stat.status == 0)
         #expect(try stat.json()["segments"] as? [Any] != nil)
@@ -39,7 +39,7 @@ struct TxlogReadingTests {
         let live = segments.compactMap { $0["live_bytes"] as? Int }.reduce(0, +)
         #expect(live == found["live_bytes"] as? Int && live > MadeStore.keys * 90)
         let table = try Tool("stat", store.path)
-        #expect(table.output.contains("closed in good order") && table.output.contains("sealed"))
+        #expect(table.output.contains("closed cleanly") && table.output.contains("sealed"))
     }
 
     @Test func `dump gives operations by revision and key, with values or without, as text and as NDJSON`() throws {
@@ -79,14 +79,14 @@ struct TxlogReadingTests {
         #expect(try Tool("--generate-completion-script", "bash").output.contains("txlog"))
     }
 
-    /// A limit of the file size stands for a full disk.
+    /// A limit of the file size simulates a full disk.
     @Test func `half an export does not stay`() throws {
         let store = try MadeStore()
         let file = store.folder.file("out.ndjson")
         let run = try Tool(under: "ulimit -f 16", "export", store.path, "--output", file)
         #expect(run.status == 4 && run.error == "txlog: write \(file): File too large (errno 27)\n", "\(run.error)")
         #expect(!FileManager.default.fileExists(atPath: file))
-        // One that is there already is nobody else's to remove.
+        // An existing file must not be removed.
         try Data("mine".utf8).write(to: URL(fileURLWithPath: file))
         #expect(try Tool(under: "ulimit -f 16", "export", store.path, "--output", file).status == 4)
         #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine")

@@ -18,7 +18,7 @@ struct TxlogRepairTests {
                 let file = try #require(FileHandle(forWritingAtPath: store.folder.file(segments[2])))
                 try file.truncate(atOffset: self == .emptySegment ? 0 : 9_001)
             case .onlySnapshot:
-                // As half a copy of a folder can be.
+                // Like an incomplete copy of a folder.
                 #expect(try Tool("compact", store.path).status == 0)
                 for name in try store.files(".log") + ["MANIFEST"] {
                     try FileManager.default.removeItem(atPath: store.folder.file(name))
@@ -92,7 +92,7 @@ struct TxlogRepairTests {
         #expect(try Tool("stat", store.path).status == 2)
         #expect(try Tool("dump", store.path).status == 2)
         let export = try Tool("export", store.path)
-        #expect(export.status == 2 && export.error.contains("all that was acknowledged is exported"))
+        #expect(export.status == 2 && export.error.contains("everything acknowledged is exported"))
         #expect(export.output.split(separator: "\n").count == MadeStore.keys)
         #expect(store.folder.state == before)
         let shown = try Tool("repair", store.path)
@@ -116,7 +116,7 @@ struct TxlogRepairTests {
         #expect(repair.error.contains("File exists") && repair.error.contains("Nothing of the log was changed"))
         #expect(repair.error.contains("--aside"))
         #expect(store.folder.state.filter { $0.key != "LOCK" } == before.filter { $0.key != "LOCK" })
-        // No half of the copies, and what was there before.
+        // No incomplete copies, and the previous content.
         #expect(try FileManager.default.contentsOfDirectory(atPath: aside.path) == [try store.files(".log")[2]])
         #expect(FileManager.default.contents(atPath: aside.file(try store.files(".log")[2])) == Data("mine".utf8))
     }
@@ -127,7 +127,7 @@ struct TxlogRepairTests {
         let file = try #require(FileHandle(forWritingAtPath: store.folder.file(last)))
         try file.truncate(atOffset: store.end - 30)
         let verify = try Tool("verify", store.path)
-        #expect(verify.status == 3 && verify.output.contains("was made with 16384"), "\(verify.output)")
+        #expect(verify.status == 3 && verify.output.contains("was created with 16384"), "\(verify.output)")
         let found = try Tool("verify", store.path, "--json").json()
         #expect((found["cut_file"] as? [String: Any])?["made_bytes"] as? Int == 16_384)
         let repair = try Tool("repair", store.path, "--yes", "--accept-data-loss")
@@ -143,7 +143,7 @@ struct TxlogRepairTests {
         let last = try #require(try store.files(".log").last)
         try store.patch(last, at: Int(store.end) - 2_000, Array(repeating: 0, count: 2_000))
         let verify = try Tool("verify", store.path)
-        #expect(verify.status == 3 && verify.output.contains("was closed at"), "\(verify.output)")
+        #expect(verify.status == 3 && verify.output.contains("as at the last clean stop"), "\(verify.output)")
         let repair = try Tool("repair", store.path, "--yes", "--accept-data-loss")
         #expect(repair.status == 0, "\(repair.output)\(repair.error)")
         let again = try Tool("verify", store.path)

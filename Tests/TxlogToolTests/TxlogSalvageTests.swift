@@ -6,7 +6,7 @@ import TransactionLog
 
 @Suite("txlog brings out what a damaged log still holds")
 struct TxlogSalvageTests {
-    /// What was written: each change of a store, by its revision.
+    /// The written changes of a store, by revision.
     struct History {
         struct Change {
             let key: String
@@ -17,7 +17,7 @@ struct TxlogSalvageTests {
         let folder = TemporaryFolder()
         private(set) var changes: [UInt64: Change] = [:]
 
-        /// Some keys over and over, in groups of up to `groupChanges`; half of it in a snapshot if so wished.
+        /// Some keys repeatedly, in groups of up to `groupChanges`; optionally half of it in a snapshot.
         init(_ generator: inout SeededGenerator, changes count: Int, groupChanges: Int, compacts: Bool) throws {
             let engine = try EmbeddedEngine(opening: MadeStore.configuration(self.folder.path))
             let writer = BulkWriter(engine)
@@ -74,7 +74,7 @@ struct TxlogSalvageTests {
         return try #require(content.lastIndex { $0 != 0 }) + 1
     }
 
-    /// As the header of a segment says it.
+    /// As in the header of a segment.
     private static func firstRevision(_ path: String) throws -> UInt64 {
         let content = try Data(contentsOf: URL(fileURLWithPath: path))
         return (40..<48).reversed().reduce(0) { $0 << 8 | UInt64(content[$1]) }
@@ -103,7 +103,7 @@ struct TxlogSalvageTests {
             let image = try StoreImage(reading: copy.path, skipsDamage: true)
             let place = Comment("\(name) at \(offset), seed \(seed)")
             let coverage = image.inspection.coverage
-            // One frame at most, or the segment whose header is gone; and none of another segment.
+            // One frame at most, or the segment with the missing header; and nothing of another segment.
             #expect(coverage.gaps.count <= 1, place)
             let lost = coverage.gaps.first
             if let lost {
@@ -122,7 +122,7 @@ struct TxlogSalvageTests {
                 found.insert(key)
                 #expect(expected[key]?.value == String(decoding: record.value, as: UTF8.self), place)
                 #expect(expected[key]?.revision == record.revision, place)
-                // What is said to be proven is what it was before the damage.
+                // Records reported as proven equal those before the damage.
                 if image.isProven(record) { #expect(newest[key]?.revision == record.revision, place) }
                 return true
             }
@@ -162,7 +162,7 @@ struct TxlogSalvageTests {
                 if image.isProven(record) { #expect(newest[key]?.revision == record.revision, place) }
                 return true
             }
-            // What a whole frame of a segment has set last is there.
+            // The last set in every intact frame is present.
             let end = coverage.endIsUnknown ? image.inspection.newestRevision : .max
             for (key, change) in newest where change.value != nil && change.revision > base && change.revision <= end {
                 if coverage.gaps.contains(where: { $0.contains(change.revision) }) { continue }
@@ -188,13 +188,13 @@ struct TxlogSalvageTests {
 
         let repair = try Tool("repair", store.path)
         #expect(repair.status == 3)
-        #expect(repair.output.contains("still holds (10 revisions are unknown: "), "\(repair.output)")
+        #expect(repair.output.contains("what is left (10 revisions are unknown: "), "\(repair.output)")
         #expect(repair.output.contains("Lost: 4") && repair.output.contains(" revisions, "), "\(repair.output)")
         #expect(repair.output.contains("txlog export \(store.path) --skip-damage"), "\(repair.output)")
 
         let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
         #expect(lines.count == MadeStore.keys - 10)
-        // The frames before the damage may hold what was changed in it; those behind it can't.
+        // The frames before the damage may contain keys that were changed in it; those behind it cannot.
         let unsure = lines.count { $0.contains(#""may_be_older":true"#) }
         #expect(unsure > 0 && unsure < 200)
         let imported = try Tool("import", store.folder.file("new"), file, "--segment-bytes", "1MiB")

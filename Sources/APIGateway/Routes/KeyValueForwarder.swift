@@ -6,8 +6,8 @@ import NIOCore
 import NIOHTTP1
 import PrometheusMetrics
 
-/// The gateway's `set`, `get` and `delete`: checks what the client sent, asks kv-service, and answers. Confined to its
-/// event loop.
+/// The gateway's `set`, `get` and `delete`: validates the client's request, sends it to kv-service, and answers.
+/// Confined to its event loop.
 final class KeyValueForwarder {
     private let pool: UpstreamPool
     private let monitor: UpstreamMonitor
@@ -137,7 +137,7 @@ final class KeyValueForwarder {
             case .refused(let problem):
                 return .failure(problem)
             case .readiness:
-                preconditionFailure("a client's request is no probe")
+                preconditionFailure("a client's request is not a probe")
             }
         } catch {
             self.monitor.answeredWithNonsense(exchange, error)

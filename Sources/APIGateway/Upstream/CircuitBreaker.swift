@@ -1,4 +1,4 @@
-/// Keeps requests from a kv-service that does not answer, so that they fail at once and don't pile up.
+/// Keeps requests from a kv-service that does not answer, so that they fail immediately and do not queue up.
 ///
 /// ```
 ///   (closed) ── 5 failures in a row ──▶ (open until t) ── t has come: one request is let through ──▶ (half open)
@@ -13,14 +13,14 @@ struct CircuitBreaker {
         var failuresToOpen = 5
         var firstOpenNanoseconds: UInt64 = 1_000_000_000
         var longestOpenNanoseconds: UInt64 = 30_000_000_000
-        /// The same while kv-service answers other requests: what fails then can be tried sooner.
+        /// The limit while kv-service answers other requests: then a retry can come sooner.
         var longestOpenWhileAnsweringNanoseconds: UInt64 = 5_000_000_000
     }
 
     enum State: Equatable, Sendable {
         case closed
         case open(untilNanoseconds: UInt64)
-        /// One request is under way; it is given up for lost at the time given, and another one let through.
+        /// One request is in flight; at the given time it counts as lost, and another one is let through.
         case halfOpen(untilNanoseconds: UInt64)
     }
 
@@ -34,7 +34,7 @@ struct CircuitBreaker {
         self.openNanoseconds = limits.firstOpenNanoseconds
     }
 
-    /// Nanoseconds until the next request may be let through, or nil when this one may.
+    /// Nanoseconds until the next request may be sent; nil if this one may.
     mutating func refusal(now: UInt64) -> UInt64? {
         switch self.state {
         case .closed:
@@ -53,8 +53,8 @@ struct CircuitBreaker {
     }
 
     /// - Parameters:
-    ///   - jitter: 0 to 1, random: gateways that opened together don't come back together.
-    ///   - upstreamAnswers: whether kv-service is there all the same.
+    ///   - jitter: 0 to 1, random: gateways whose circuits opened together must not retry together.
+    ///   - upstreamAnswers: whether kv-service answers other requests.
     mutating func failed(now: UInt64, jitter: Double, upstreamAnswers: Bool = false) {
         self.consecutiveFailures += 1
         switch self.state {
@@ -66,7 +66,7 @@ struct CircuitBreaker {
                 ? self.limits.longestOpenWhileAnsweringNanoseconds : self.limits.longestOpenNanoseconds
             self.openNanoseconds = min(2 * self.openNanoseconds, longest)
         case .open:
-            // A request from before it opened.
+            // A request that was sent before the circuit opened.
             return
         }
         let duration = UInt64(Double(self.openNanoseconds) * (0.75 + 0.5 * jitter))

@@ -8,7 +8,7 @@ struct DeadlineList {
 
     init() {}
 
-    /// Adds `exchange` by its `expiresAtNanoseconds`. Deadlines mostly come in order, so the place is sought from the
+    /// Adds `exchange` by its `expiresAtNanoseconds`. Deadlines mostly arrive in order, so the search starts at the
     /// end.
     mutating func insert(_ exchange: UpstreamExchange) {
         precondition(exchange.previous == nil && exchange.next == nil && self.first !== exchange)
@@ -32,7 +32,7 @@ struct DeadlineList {
         exchange.next = nil
     }
 
-    /// Removes and returns the first exchange if its deadline has come.
+    /// Removes and returns the first exchange if its deadline has passed.
     mutating func popExpired(now: UInt64) -> UpstreamExchange? {
         guard let first = self.first, first.expiresAtNanoseconds <= now else { return nil }
         self.remove(first)

@@ -3,11 +3,11 @@ import NIOCore
 
 /// A ``DeadlineList`` with the one timer that empties it. Confined to its event loop.
 ///
-/// The timer is set for the first deadline when there is none set; requests that end in time, nearly all, don't touch
-/// it. So it fires once per time-out period while there is work, and not at all without.
+/// The timer is set for the first deadline if it is not set yet; requests that end in time, nearly all, do not touch
+/// it. So it fires once per timeout period while there is work, and never without work.
 final class DeadlineSweeper {
     private let eventLoop: any EventLoop
-    /// Called with each exchange whose time has come, after it was removed.
+    /// Called with each exchange whose deadline has passed, after its removal.
     private let expire: (UpstreamExchange) -> Void
     private var list = DeadlineList()
     private var timer: (task: Scheduled<Void>, firesAtNanoseconds: UInt64)?

@@ -1,14 +1,14 @@
-/// Decides whether a request is sent once more: the rule that a write is never applied twice, the bound on attempts,
-/// and a budget that keeps retries from becoming the load.
+/// Decides whether a request is sent again: the rule that a write is never applied twice, the limit of attempts, and a
+/// budget that keeps retries from becoming the load.
 ///
-/// A write is sent again only if no byte of it can have reached kv-service. That a set is idempotent is not enough:
-/// between a first attempt that was applied and a second one another client may have written, and its write would be
-/// lost. Only failures of a connection are retried, never an answer: kv-service that sheds load must not get more.
+/// A write is sent again only if no byte of it can have reached kv-service. It is not enough that a set is idempotent:
+/// after a first attempt that was applied, another client may have written, and a second attempt would overwrite that.
+/// Only failures of a connection are retried, never an answer: a kv-service that sheds load must not get more of it.
 struct RetryPolicy {
     struct Limits: Sendable {
         /// The first attempt included.
         var maxAttempts = 3
-        /// Retries that each request earns.
+        /// Retries that each request adds to the budget.
         var budgetPerRequest = 0.2
         /// Retries that can be saved up.
         var maxBudget = 10.0
@@ -22,16 +22,16 @@ struct RetryPolicy {
         self.budget = limits.maxBudget
     }
 
-    /// To be called once for each request.
+    /// Call it once for each request.
     mutating func requestStarted() {
         self.budget = min(self.budget + self.limits.budgetPerRequest, self.limits.maxBudget)
     }
 
-    /// Nanoseconds to wait before the next attempt, or nil when there is none.
+    /// Nanoseconds to wait before the next attempt; nil if there is none.
     /// - Parameters:
     ///   - attempts: Attempts made so far, at least 1.
     ///   - remainingNanoseconds: Time to the request's deadline.
-    ///   - jitter: 0 to 1, random, so that requests that failed together don't come back together.
+    ///   - jitter: 0 to 1, random, so that requests that failed together do not retry together.
     mutating func delay(
         after failure: UpstreamFailure,
         isWrite: Bool,
@@ -44,7 +44,7 @@ struct RetryPolicy {
         case .connect:
             base = attempts == 1 ? 50_000_000 : 200_000_000
         case .reset:
-            // A kept connection that kv-service closed says nothing about the next one.
+            // If kv-service closed an idle connection, that says nothing about the next one.
             base = attempts == 1 ? 0 : 50_000_000
         case .poolExhausted, .circuitOpen, .timeout, .protocolError, .answerTooLarge, .stopping:
             return nil

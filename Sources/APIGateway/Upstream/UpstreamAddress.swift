@@ -1,12 +1,12 @@
 import NIOCore
 package import ServiceSettings
 
-/// Where kv-service is: `http://host:port`.
+/// The address of kv-service: `http://host:port`.
 package struct UpstreamAddress: Sendable, Equatable {
     package let address: ListenAddress
 
-    /// Parses `http://host:port`, with or without a `/` behind it; nil when the text is anything else. A path is
-    /// refused, for it would be left out of every request; so is `https`, which the gateway does not speak.
+    /// Parses `http://host:port`, with or without a `/` at the end; nil for any other text. A path is refused, because
+    /// requests would not contain it; so is `https`, which the gateway does not support.
     package init?(_ text: String) {
         guard text.hasPrefix("http://") else { return nil }
         var rest = text.dropFirst("http://".count)
@@ -19,7 +19,7 @@ package struct UpstreamAddress: Sendable, Equatable {
     /// The `Host` field of requests.
     var authority: String { self.address.description }
 
-    /// The socket address, when the host is one already and no resolver has to be asked.
+    /// The socket address, if the host is an IP address and needs no resolver.
     var socketAddress: SocketAddress? {
         try? SocketAddress(ipAddress: self.address.host, port: Int(self.address.port))
     }

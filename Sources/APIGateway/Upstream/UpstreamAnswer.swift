@@ -4,26 +4,26 @@ import KeyValueHTTP
 import NIOCore
 import NIOHTTP1
 
-/// What an answer of kv-service says, once it is certain that it is one.
+/// An answer of kv-service, validated.
 enum UpstreamAnswer {
     case value(ByteBuffer, revision: UInt64)
     case keyNotFound
     case stored(revision: UInt64)
-    /// The revision is there if the key was.
+    /// The revision exists if the key existed.
     case deleted(Bool, revision: UInt64?)
-    /// To a probe.
+    /// The answer to a probe.
     case readiness(UpstreamReadiness)
-    /// kv-service took the request for what it was and refused it; the problem is passed on to the client.
+    /// kv-service understood the request and refused it; the problem is forwarded to the client.
     case refused(Problem)
 
-    /// Problems that are about the client's request or kv-service's state, and not about how the gateway asked.
+    /// Problems caused by the client's request or kv-service's state, not by the gateway.
     private static let passedOnStatuses: Set<Int> = [400, 409, 412, 413, 414, 429, 431, 500, 503, 504, 507]
 
-    /// - Throws: ``UpstreamFailure/protocolError(_:)`` for an answer that kv-service would not give to `operation`.
+    /// - Throws: ``UpstreamFailure/protocolError(_:)`` for an answer that kv-service never sends to `operation`.
     init(_ response: UpstreamResponse, to operation: UpstreamOperation) throws(UpstreamFailure) {
         switch (response.head.status, operation) {
         case (200, .get):
-            guard response.head.mediaType == .bytes else { throw .protocolError("a value of another content type") }
+            guard response.head.mediaType == .bytes else { throw .protocolError("a value with another content type") }
             guard let revision = response.head.revision else { throw .protocolError("a value without a revision") }
             self = .value(response.body, revision: revision)
         case (200, .set):
@@ -35,7 +35,7 @@ enum UpstreamAnswer {
         case (200, .delete):
             let document = try Self.document(response)
             guard case .bool(let wasThere)? = document["deleted"] else {
-                throw .protocolError("a delete that does not say whether it deleted")
+                throw .protocolError("a delete without the member deleted")
             }
             let revision = try Self.revision(document, response.head)
             guard revision != nil || !wasThere else { throw .protocolError("a write without a revision") }
@@ -47,10 +47,10 @@ enum UpstreamAnswer {
             }
             self = .readiness(try Self.readiness(response))
         case (404, .get):
-            // Any server says 404 to a path it does not have: only kv-service can say that it lacks the key.
+            // Any server answers 404 to an unknown path: only kv-service can report a missing key.
             let problem = try Self.problem(response, to: operation)
             guard response.head.isMiss, problem.code == KeyValueAnswer.keyNotFound.code else {
-                throw .protocolError("status 404 that is not about a key")
+                throw .protocolError("status 404 that does not mean a missing key")
             }
             self = .keyNotFound
         case (let status, _) where Self.passedOnStatuses.contains(status):
@@ -60,9 +60,9 @@ enum UpstreamAnswer {
         }
     }
 
-    /// The document of a write that was done: `{"status":"ok",…}`.
+    /// The document of a successful write: `{"status":"ok",…}`.
     private static func document(_ response: UpstreamResponse) throws(UpstreamFailure) -> FlatJSONObject {
-        guard response.head.mediaType == .json else { throw .protocolError("an answer of another content type") }
+        guard response.head.mediaType == .json else { throw .protocolError("an answer with another content type") }
         let document: FlatJSONObject
         do throws(JSONSyntaxError) {
             document = try FlatJSONObject(parsing: Array(response.body.readableBytesView))
@@ -70,7 +70,7 @@ enum UpstreamAnswer {
             throw .protocolError("an answer that is not JSON: \(error.reason) at byte \(error.offset)")
         }
         guard case .string(let status)? = document["status"], status.elementsEqual("ok".utf8) else {
-            throw .protocolError("an answer whose status is not ok")
+            throw .protocolError("an answer without status ok")
         }
         return document
     }
@@ -81,13 +81,13 @@ enum UpstreamAnswer {
             let document = try? FlatJSONObject(
                 parsing: Array(response.body.readableBytesView), skipsNestedValues: true),
             case .string(let service)? = document["service"]
-        else { throw .protocolError("status \(response.head.status) to /readyz that kv-service does not give") }
+        else { throw .protocolError("unexpected status or body of /readyz, status \(response.head.status)") }
         guard service.elementsEqual("kv-service".utf8) else {
             throw .protocolError("another service: \(String(decoding: service.prefix(64), as: UTF8.self))")
         }
         let isReady = response.head.status == 200
         guard case .string(let serving)? = document["serving"] else {
-            // One that does not say it serves when it is ready.
+            // An older kv-service without `serving`: it serves when it is ready.
             return UpstreamReadiness(isReady: isReady, isServing: isReady)
         }
         return UpstreamReadiness(
@@ -123,7 +123,7 @@ enum UpstreamAnswer {
                 (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) || $0 == UInt8(ascii: "_")
                     || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
             })
-        else { throw .protocolError("status \(status) that kv-service does not explain") }
+        else { throw .protocolError("status \(status) without a problem document") }
         var applied: Problem.Applied?
         if operation.isWrite {
             if case .string(let text)? = document["applied"] {
@@ -135,8 +135,8 @@ enum UpstreamAnswer {
         var refusal = Problem(
             HTTPResponseStatus(statusCode: status),
             code: String(decoding: codeBytes, as: UTF8.self),
-            // The gateway has a limit of connections too, and this is not it.
-            detail: response.head.precedesRequest ? "kv-service did not take the request: \(detail)" : detail,
+            // The gateway has a limit of connections too, and this is not that one.
+            detail: response.head.precedesRequest ? "kv-service did not accept the request: \(detail)" : detail,
             applied: applied
         )
         if let seconds = response.head.retryAfterSeconds { refusal.headers.append(("Retry-After", String(seconds))) }

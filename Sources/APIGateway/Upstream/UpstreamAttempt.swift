@@ -8,26 +8,26 @@ struct UpstreamAttempt {
     let span: UInt64
     /// Monotonic nanoseconds.
     let beganAt: UInt64
-    /// Nil when no connection was there in time.
+    /// Nil if no connection was available in time.
     let sentAt: UInt64?
     let endedAt: UInt64
     let status: Int?
     let failure: UpstreamFailure?
 
-    /// A client span from the request being written to its end, and before it the wait for a connection, if there was
-    /// one. What was never written is a client span too, so that the failure has its place.
+    /// A client span from writing the request to its end and, if the request waited for a connection, a span for the
+    /// wait before it. A request that was never written is a client span too, so that the failure is shown.
     func spans(operation: UpstreamOperation, upstream: UpstreamAddress) -> [ChildSpan] {
         var attributes: [ChildSpan.Attribute] = [
             .init("http.request.method", .text(operation.method)),
             .init("server.address", .text(upstream.address.host)),
             .init("server.port", .integer(Int(upstream.address.port))),
-            // The key is in the query; the conventions have this word for what must not be shown.
+            // The key is in the query; this is the conventions' word for a redacted text.
             .init("url.full", .text("\(upstream)\(operation.path)?key=REDACTED")),
             .init("network.protocol.version", .text("1.1")),
         ]
         if let status { attributes.append(.init("http.response.status_code", .integer(status))) }
         if self.number > 1 { attributes.append(.init("http.request.resend_count", .integer(self.number - 1))) }
-        // To a client any status from 400 on is an error, if only its own.
+        // For a client span, any status from 400 on is an error.
         let errorStatus = status.flatMap { $0 >= 400 ? String($0) : nil }
         let client = ChildSpan(
             operation.spanName,

@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Which requests a circuit breaker keeps from kv-service.
+/// The requests that one circuit breaker controls.
 ///
-/// Reads and writes fail apart: while the disk stalls, writes time out and reads are answered from memory.
+/// Reads and writes fail separately: while the disk stalls, writes time out and reads are answered from memory.
 enum UpstreamCircuit: Int, CaseIterable, Sendable {
     case reads, writes
 
@@ -24,12 +24,12 @@ enum UpstreamCircuit: Int, CaseIterable, Sendable {
 
 /// The circuit breakers of all event loops together. Any thread.
 ///
-/// A failure of one request counts for its own circuit. A connection that cannot be opened and a probe that fails say
-/// that kv-service is not there at all: they count for both, and a circuit that they have opened is closed by any
-/// answer. One that opened for its own requests alone is closed by an answer to one of them only; reads also by a probe,
-/// which kv-service answers as it does a read.
+/// A failed request counts for its own circuit. A connection that cannot be opened and a probe that fails mean that
+/// kv-service is unreachable: they count for both circuits, and any answer closes a circuit that they opened. A circuit
+/// that its own requests opened is closed only by an answer to one of them; the circuit for reads also by a probe,
+/// which kv-service answers like a read.
 final class UpstreamCircuits: Sendable {
-    /// How a circuit is, for documents and metrics.
+    /// The state of a circuit, for documents and metrics.
     struct Status: Equatable, Sendable {
         var state: CircuitBreaker.State
         /// Monotonic nanoseconds; nil while it is closed.
@@ -39,12 +39,12 @@ final class UpstreamCircuits: Sendable {
     private struct Circuit {
         var machine: CircuitBreaker
         var openedAtNanoseconds: UInt64?
-        /// Whether one of the failures in a row says that kv-service is not there.
+        /// Whether one of the consecutive failures means that kv-service is unreachable.
         var isUnreachable = false
     }
 
     private let circuits: Mutex<[Circuit]>
-    /// Whether all of ``circuits`` are as at their start, so that nobody needs to lock them: nearly always.
+    /// Whether all of ``circuits`` are in their initial state, so that no lock is needed: nearly always.
     private let areAtRest = Atomic<Bool>(true)
 
     init(limits: CircuitBreaker.Limits) {
@@ -56,7 +56,7 @@ final class UpstreamCircuits: Sendable {
         return Status(state: circuit.machine.state, openedAtNanoseconds: circuit.openedAtNanoseconds)
     }
 
-    /// Nanoseconds to stay away, nil when the request may be sent. Probes always may.
+    /// Nanoseconds until a retry; nil if the request may be sent. Probes always may.
     func refusal(of operation: UpstreamOperation, now: UInt64) -> UInt64? {
         guard !self.areAtRest.load(ordering: .relaxed), let circuit = UpstreamCircuit(of: operation) else { return nil }
         return self.circuits.withLock { $0[circuit.rawValue].machine.refusal(now: now) }
@@ -64,7 +64,7 @@ final class UpstreamCircuits: Sendable {
 
     /// kv-service answered.
     ///
-    /// - Returns: the circuits that this closed, and since when they were open.
+    /// - Returns: the circuits that this closed, and since when they had been open.
     func succeeded(_ operation: UpstreamOperation) -> [(circuit: UpstreamCircuit, openedAtNanoseconds: UInt64)] {
         guard !self.areAtRest.load(ordering: .relaxed) else { return [] }
         let own = UpstreamCircuit(of: operation) ?? .reads
@@ -112,7 +112,7 @@ final class UpstreamCircuits: Sendable {
 }
 
 extension UpstreamFailure {
-    /// Whether it was not the request that failed, but the way to kv-service.
+    /// Whether the connection to kv-service failed, not the request.
     fileprivate var isOfConnecting: Bool {
         if case .connect = self { true } else { false }
     }

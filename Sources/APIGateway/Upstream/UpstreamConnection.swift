@@ -10,12 +10,12 @@ import NIOHTTP1
 ///   socket ◀────────────── bytes ───────────────────┘
 /// ```
 ///
-/// Requests are encoded to bytes here and written past the decoder. The decoder wants to know of requests only whether
-/// their answers have a body, so it is told of a `GET` each time: the gateway sends no `HEAD`.
+/// Requests are encoded to bytes here and written past the decoder. The decoder needs requests only to know whether
+/// their answers have a body, so it always gets a `GET`: the gateway sends no `HEAD`.
 final class UpstreamConnection: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
 
-    /// Answers have few and short fields; more is not kv-service.
+    /// Answers have few and short fields; anything larger is not from kv-service.
     private static let decoderLimits = {
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = 8192
@@ -23,7 +23,7 @@ final class UpstreamConnection: ChannelInboundHandler {
         limits.maxHeaderFieldCount = 64
         return limits
     }()
-    /// A value up to this size is copied behind its head: one small copy is cheaper than a write of two parts.
+    /// A value up to this size is copied after its head: one small copy is cheaper than a write of two parts.
     private static let copiedValueBytes = 4096
 
     private let requestForDecoder = HTTPClientRequestPart.head(
@@ -31,12 +31,12 @@ final class UpstreamConnection: ChannelInboundHandler {
     )
     private let decoder = HTTPResponseDecoder(limitConfiguration: UpstreamConnection.decoderLimits)
     private var machine: UpstreamConnectionStateMachine
-    /// Nil when the connection is closed.
+    /// Nil after the connection is closed.
     private var pool: UpstreamPool?
-    /// The decoder's place in the pipeline: what is written there goes to the socket.
+    /// The decoder's place in the pipeline: writes there go to the socket.
     private var decoderContext: ChannelHandlerContext?
     private var exchange: UpstreamExchange?
-    /// Whether the request that it carries, or carried last, is a write.
+    /// Whether its current or last request is a write.
     private(set) var carriesWrite = false
     private var requestBuffer = ByteBuffer()
 
@@ -53,8 +53,8 @@ final class UpstreamConnection: ChannelInboundHandler {
     }
 
     /// Writes a request.
-    /// - Returns: False when the connection is closed already: not a byte was written, and the pool is not told.
-    /// - Precondition: No other request is under way.
+    /// - Returns: False if the connection is already closed: no byte was written, and the pool is not notified.
+    /// - Precondition: No other request is in flight.
     func send(_ exchange: UpstreamExchange, encoder: UpstreamRequestEncoder, now: UInt64) -> Bool {
         guard let context = self.decoderContext, context.channel.isActive else {
             self.close()
@@ -81,7 +81,7 @@ final class UpstreamConnection: ChannelInboundHandler {
         return true
     }
 
-    /// Gives the connection up, with the request on it. The pool is not told, for it is the pool that calls.
+    /// Closes the connection with its request. The pool is not notified, because the pool calls this.
     func close() {
         _ = self.machine.abandoned()
         self.exchange = nil
@@ -114,7 +114,7 @@ final class UpstreamConnection: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
         case HTTPParserError.invalidEOFState:
-            // The connection ended within an answer.
+            // The connection ended in the middle of an answer.
             self.ended()
         case is HTTPParserError, is NIOHTTPDecoderError, is ByteToMessageDecoderError,
             is ByteToMessageDecoderError.PayloadTooLargeError:
@@ -147,7 +147,7 @@ final class UpstreamConnection: ChannelInboundHandler {
         }
     }
 
-    /// The connection is no more.
+    /// The connection is closed.
     private func ended() {
         switch self.machine.closed() {
         case .none: break

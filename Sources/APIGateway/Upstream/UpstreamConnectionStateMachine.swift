@@ -1,8 +1,8 @@
 import NIOCore
 import NIOHTTP1
 
-/// What one connection to kv-service is doing: one request at a time, its answer collected up to a limit, and anything
-/// that comes unasked a reason to close.
+/// The state of one connection to kv-service: one request at a time, its answer collected up to a limit. Any unexpected
+/// part closes the connection.
 ///
 /// Pure: the channel handler feeds it and acts on what it returns.
 ///
@@ -13,8 +13,8 @@ import NIOHTTP1
 ///   any state ── failed, closed ──▶ (closed)
 /// ```
 ///
-/// `answered` lasts to the end of the read that completed the answer: bytes that follow an answer within it would
-/// otherwise be taken for the answer to the next request.
+/// `answered` lasts until the end of the read that completed the answer: otherwise bytes after an answer in the same
+/// read would be taken for the answer to the next request.
 struct UpstreamConnectionStateMachine {
     private enum State {
         case idle
@@ -28,7 +28,8 @@ struct UpstreamConnectionStateMachine {
 
     private let maxBodyBytes: Int
     private var state = State.idle
-    /// The `X-Request-Id` sent, which the answer repeats: an answer to another request is never taken for this one's.
+    /// The `X-Request-Id` that was sent. The answer repeats it, so an answer to another request is never mistaken for
+    /// this one.
     private var requestID = ""
 
     init(maxBodyBytes: Int) {
@@ -45,9 +46,9 @@ struct UpstreamConnectionStateMachine {
     enum PartAction {
         case none
         case complete(UpstreamResponse)
-        /// Close the connection and fail the request under way.
+        /// Close the connection and fail the request in flight.
         case fail(UpstreamFailure)
-        /// Close the connection; no request is under way.
+        /// Close the connection; no request is in flight.
         case close
     }
 
@@ -64,7 +65,7 @@ struct UpstreamConnectionStateMachine {
         do throws(UpstreamFailure) {
             var head = try UpstreamResponse.Head(responseHead)
             if let id = head.requestID, id != self.requestID {
-                // An answer to what is not known to be this request has an id of its own; its body tells.
+                // If kv-service could not identify the request, the answer has its own id; its body shows why.
                 guard head.mayPrecedeRequest else { throw Self.answerToAnotherRequest }
                 head.precedesRequest = true
             }
@@ -86,7 +87,7 @@ struct UpstreamConnectionStateMachine {
         guard body.readableBytes + bytes.readableBytes <= self.maxBodyBytes else {
             return self.fail(.protocolError("an answer of more than \(self.maxBodyBytes) bytes"))
         }
-        // Out of the state before it changes, so that it is not copied.
+        // Moved out of the state before the state changes, so that it is not copied.
         self.state = .closed
         if body.readableBytes == 0, bytes.readableBytes >= head.contentLength ?? 0 {
             body = bytes
@@ -111,7 +112,7 @@ struct UpstreamConnectionStateMachine {
         case none
         /// The connection can carry another request.
         case release
-        /// Close it: the peer said that it will.
+        /// Close the connection: the peer announced that it will close it.
         case close
     }
 
@@ -123,11 +124,11 @@ struct UpstreamConnectionStateMachine {
 
     /// What the end of the connection means for the pool.
     enum ClosedAction: Equatable {
-        /// Known already.
+        /// The pool already knows.
         case none
         /// It was idle.
         case idleClosed
-        /// It carried a request that is answered.
+        /// It carried a request that was answered.
         case activeClosed
         /// It carried a request that fails with this.
         case fail(UpstreamFailure)
@@ -144,7 +145,7 @@ struct UpstreamConnectionStateMachine {
         }
     }
 
-    /// What came could not be decoded.
+    /// The received bytes could not be decoded.
     mutating func decodingFailed(_ reason: String) -> PartAction {
         switch self.state {
         case .awaitingHead, .receivingBody: self.fail(.protocolError(reason))
@@ -153,7 +154,7 @@ struct UpstreamConnectionStateMachine {
         }
     }
 
-    /// The gateway gives the connection up. True when a request was under way.
+    /// The gateway closes the connection. True if a request was in flight.
     mutating func abandoned() -> Bool {
         defer { self.state = .closed }
         switch self.state {

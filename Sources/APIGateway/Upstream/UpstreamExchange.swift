@@ -2,7 +2,7 @@ import HTTPServing
 import NIOCore
 import RequestTracing
 
-/// One request to kv-service, over all its attempts, and what becomes of it. Confined to its event loop.
+/// One request to kv-service over all its attempts, and its result. Confined to its event loop.
 final class UpstreamExchange {
     let operation: UpstreamOperation
     /// Empty for a probe.
@@ -12,24 +12,24 @@ final class UpstreamExchange {
     let identity: RequestIdentity
     /// Whether the client asked for `Server-Timing`.
     let wantsTiming: Bool
-    /// Monotonic nanoseconds after which the answer is of no use.
+    /// Monotonic nanoseconds after which the answer is useless.
     let deadlineNanoseconds: UInt64
-    /// Whether it is the client that waits no longer, before the gateway's own deadline: then an answer that is not there
-    /// says nothing about kv-service.
+    /// Whether the client's deadline is earlier than the gateway's: then a missing answer says nothing about
+    /// kv-service.
     let isClientsDeadline: Bool
     private var completion: ((UpstreamExchange, Result<UpstreamResponse, UpstreamFailure>) -> Void)?
 
-    /// Attempts begun: requests written, and connections that were waited for in vain.
+    /// Attempts begun: requests written, and failed waits for a connection.
     private(set) var attempts = 0
-    /// What the attempt under way tells kv-service of the trace: each attempt is a span of its own.
+    /// The trace context that the current attempt sends to kv-service: each attempt has its own span.
     private(set) var attemptTrace: TraceContext
-    /// Monotonic nanoseconds at which the attempt under way began.
+    /// Monotonic nanoseconds when the current attempt began.
     private var attemptBeganAtNanoseconds: UInt64 = 0
-    /// Monotonic nanoseconds at which the attempt under way was written; 0 before that.
+    /// Monotonic nanoseconds when the current attempt was written; 0 before that.
     var sentAtNanoseconds: UInt64 = 0
     /// Time from writing a request to its end, over all attempts.
     private(set) var upstreamNanoseconds: UInt64 = 0
-    /// Time that was waited for connections, over all attempts.
+    /// Time spent waiting for connections, over all attempts.
     private(set) var waitNanoseconds: UInt64 = 0
     /// The status of kv-service's answer, once there is one.
     private(set) var upstreamStatus: Int?
@@ -38,7 +38,7 @@ final class UpstreamExchange {
     /// The connection that carries it.
     unowned(safe) var connection: UpstreamConnection?
 
-    // Its place in the ``DeadlineList``. The list's forward links own, so backward ones need not.
+    // Its place in the ``DeadlineList``. The list's forward links are strong references, so backward links need not be.
     var expiresAtNanoseconds: UInt64 = 0
     var next: UpstreamExchange?
     unowned(safe) var previous: UpstreamExchange?
@@ -73,7 +73,7 @@ final class UpstreamExchange {
         self.attemptBeganAtNanoseconds = now
     }
 
-    /// Ends the attempt under way with a status or a failure.
+    /// Ends the current attempt with a status or a failure.
     func endAttempt(status: Int?, failure: UpstreamFailure?, upstream: UpstreamAddress, now: UInt64) {
         let wasSent = self.sentAtNanoseconds != 0
         if wasSent { self.upstreamNanoseconds += now - self.sentAtNanoseconds }
@@ -94,7 +94,7 @@ final class UpstreamExchange {
         self.sentAtNanoseconds = 0
     }
 
-    /// Ends the exchange. To be called once.
+    /// Ends the exchange. Call it once.
     func complete(_ result: Result<UpstreamResponse, UpstreamFailure>) {
         guard let completion = self.completion else { preconditionFailure("an exchange was completed twice") }
         self.completion = nil

@@ -2,14 +2,14 @@ import HTTP1
 import NIOHTTP1
 
 extension UpstreamFailure {
-    /// All that ``problem(for:upstream:)`` can say.
+    /// All problems that ``problem(for:upstream:)`` can return.
     static let problems = [
         ProblemKind(502, "upstream_unreachable"), ProblemKind(502, "upstream_reset"),
         ProblemKind(502, "upstream_invalid"), ProblemKind(503, "overloaded"), ProblemKind(503, "circuit_open"),
         ProblemKind(503, "stopping"), ProblemKind(504, "upstream_timeout"),
     ]
 
-    /// What the client is told.
+    /// The answer to the client.
     func problem(for operation: UpstreamOperation, upstream: UpstreamAddress) -> Problem {
         var problem: Problem
         switch self {
@@ -30,7 +30,7 @@ extension UpstreamFailure {
             problem = Problem(
                 .serviceUnavailable,
                 code: "circuit_open",
-                detail: "kv-service failed repeatedly and is given a pause; try again later.",
+                detail: "The circuit to kv-service is open after repeated failures; try again later.",
                 headers: [("Retry-After", String(retryAfterSeconds))]
             )
         case .timeout(let sent):
@@ -50,15 +50,15 @@ extension UpstreamFailure {
             problem = Problem(
                 .badGateway,
                 code: "upstream_invalid",
-                detail: "\(upstream) gave an answer that kv-service does not give: \(reason)."
+                detail: "\(upstream) sent an answer that is not from kv-service: \(reason)."
             )
         case .answerTooLarge(let bytes, let limit):
             problem = Problem(
                 .badGateway,
                 code: "value_too_large",
                 detail: """
-                    The value has \(bytes) bytes, and this gateway passes on at most \(limit) (--max-value-bytes). Read it \
-                    from kv-service, or raise the limit.
+                    The value has \(bytes) bytes; this gateway forwards at most \(limit) (--max-value-bytes). Read it \
+                    from kv-service directly, or raise the limit.
                     """
             )
         case .stopping:
@@ -71,7 +71,7 @@ extension UpstreamFailure {
         }
         if operation.isWrite {
             problem.applied = self.mayHaveReachedUpstream ? .unknown : .no
-            if problem.applied == .unknown { problem.detail += " Whether the write was applied is not known." }
+            if problem.applied == .unknown { problem.detail += " It is unknown whether the write was applied." }
         }
         return problem
     }

@@ -14,9 +14,9 @@ enum UpstreamFailure: Error, Equatable, Sendable {
     case timeout(sent: Bool)
     /// The connection was closed before the answer was complete.
     case reset(sent: Bool)
-    /// What came is not an answer that kv-service gives.
+    /// The answer is not one that kv-service sends.
     case protocolError(String)
-    /// kv-service gave the value, and it has more bytes than the gateway passes on.
+    /// kv-service sent the value, but it has more bytes than the gateway forwards.
     case answerTooLarge(bytes: Int, limit: Int)
     /// The gateway is stopping.
     case stopping
@@ -64,7 +64,7 @@ enum UpstreamFailure: Error, Equatable, Sendable {
 }
 
 extension UpstreamFailure {
-    /// Why a connection could not be opened, in words.
+    /// Why a connection could not be opened, as text.
     static func connectReason(_ error: any Error) -> String {
         switch error {
         case let error as IOError:
@@ -73,7 +73,7 @@ extension UpstreamFailure {
             return "no connection within \(timeout.nanoseconds / 1_000_000) ms"
         case let error as NIOConnectionError:
             if let first = error.connectionErrors.first { return self.connectReason(first.error) }
-            return "the host \(error.host) is not known"
+            return "unknown host \(error.host)"
         default:
             return "\(error)"
         }

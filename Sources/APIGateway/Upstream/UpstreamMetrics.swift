@@ -1,12 +1,12 @@
 import PrometheusMetrics
 
-/// The metrics of the way to kv-service, each series made at the start so that it begins at 0.
+/// The metrics of requests to kv-service. All series are created at the start, so that they begin at 0.
 struct UpstreamMetrics: Sendable {
-    /// The answers that kv-service gives; others count as `other`.
+    /// The statuses that kv-service sends; others count as `other`.
     private static let statuses = [200, 400, 404, 413, 429, 500, 502, 503, 504, 507]
     private static let clientOperations: [UpstreamOperation] = [.get, .set, .delete]
 
-    /// By operation, then by place in ``statuses`` and one more.
+    /// By operation, then by index in ``statuses``; the last element is for `other`.
     private let requests: [[Counter]]
     private let durations: [Histogram]
     private let failures: [String: Counter]
@@ -24,7 +24,7 @@ struct UpstreamMetrics: Sendable {
                 registry.counter(
                     "gateway_upstream_requests_total",
                     help:
-                        "Answers of the upstream by status; requests without one are in gateway_upstream_failures_total.",
+                        "Answers of the upstream by status; gateway_upstream_failures_total counts the others.",
                     labels: [("upstream", upstream), ("operation", operation.label), ("status", status)]
                 )
             }
@@ -32,7 +32,7 @@ struct UpstreamMetrics: Sendable {
         self.durations = Self.clientOperations.map { operation in
             registry.histogram(
                 "gateway_upstream_request_duration_seconds",
-                help: "Time from writing a request to the upstream to its whole answer.",
+                help: "Time from sending a request to the upstream until its answer is complete.",
                 labels: [("upstream", upstream), ("operation", operation.label)],
                 isNative: true
             )
@@ -41,7 +41,7 @@ struct UpstreamMetrics: Sendable {
             uniqueKeysWithValues: UpstreamFailure.labels.map { reason in
                 let counter = registry.counter(
                     "gateway_upstream_failures_total",
-                    help: "Attempts of requests that got no answer of the upstream, by reason; probes are not counted.",
+                    help: "Attempts of requests that got no answer from the upstream, by reason; without probes.",
                     labels: [("upstream", upstream), ("reason", reason)]
                 )
                 return (reason, counter)
@@ -55,15 +55,15 @@ struct UpstreamMetrics: Sendable {
         }
         (self.retrySuccesses, self.retryFailures) = results(
             "gateway_upstream_retries_total",
-            "Second and further attempts of a request, by their result."
+            "Retries of requests, by result."
         )
         (self.connectSuccesses, self.connectFailures) = results(
             "gateway_upstream_connects_total",
-            "Connections to the upstream that were opened, or could not be."
+            "Attempts to connect to the upstream, by result."
         )
         self.overhead = registry.histogram(
             "gateway_overhead_duration_seconds",
-            help: "Time of a request that was not spent waiting for the upstream: the gateway's own part."
+            help: "The gateway's own part of a request's time, without the wait for the upstream."
         )
         // Not registered: it is the sum of the three above.
         self.allDurations = MetricsRegistry().histogram("all", help: "")

@@ -7,10 +7,10 @@ import RequestTracing
 import ServiceKit
 import Synchronization
 
-/// What all event loops know together about kv-service: whether it answers, what failed last, the circuit breaker, and
-/// the metrics. Any thread.
+/// The shared state of all event loops about kv-service: whether it answers, the last failure, the circuit breakers,
+/// and the metrics. Any thread.
 final class UpstreamMonitor: Sendable {
-    /// Probes in a row that reached nothing, or a kv-service that takes no requests, before the gateway says that it is
+    /// Consecutive probes that did not reach kv-service, or found that it accepts no requests, before the gateway is
     /// not ready.
     static let failedProbesToUnready = 3
 
@@ -28,16 +28,16 @@ final class UpstreamMonitor: Sendable {
     private let lastError = Mutex<LastError?>(nil)
     private let circuits: UpstreamCircuits
     private let events: EventJournal
-    /// Monotonic nanoseconds, 0 for never.
+    /// Monotonic nanoseconds, 0 if there was none.
     private let lastSuccess = Atomic<UInt64>(0)
-    /// In a row; at the start as many as it takes to be unready, for nothing has been reached yet.
+    /// Consecutive failed probes. The initial value means unreachable, because no probe has succeeded yet.
     private let failedProbes = Atomic<Int>(UpstreamMonitor.failedProbesToUnready)
-    /// What the last probe found.
+    /// Result of the last probe.
     private let upstreamServes = Atomic<Bool>(false)
     private let upstreamIsReady = Atomic<Bool>(false)
-    /// Whether it did not say that it refuses writes.
+    /// False only if the last probe reported that writes are refused.
     private let upstreamTakesWrites = Atomic<Bool>(true)
-    /// Probes in a row that reached a kv-service which takes no requests.
+    /// Consecutive probes that reached a kv-service which accepts no requests.
     private let idleProbes = Atomic<Int>(0)
 
     init(
@@ -55,9 +55,9 @@ final class UpstreamMonitor: Sendable {
         self.registerGauges(registry)
     }
 
-    // MARK: What the pools tell
+    // MARK: Reports of the pools
 
-    /// A new pool's counts, for it to publish to.
+    /// The counts of a new pool, which the pool updates.
     func addPool(maxConnections: Int) -> UpstreamPoolCounts {
         let counts = UpstreamPoolCounts()
         self.pools.withLock { $0.append(counts) }
@@ -65,12 +65,12 @@ final class UpstreamMonitor: Sendable {
         return counts
     }
 
-    /// Seconds to stay away, if the circuit is open; probes are always let through.
+    /// Seconds until a retry if the circuit is open; nil otherwise, and always for probes.
     func refusal(of operation: UpstreamOperation, now: UInt64) -> Int? {
         self.circuits.refusal(of: operation, now: now).map { Int(($0 + 999_999_999) / 1_000_000_000) }
     }
 
-    /// An answer came whole; whether it is one of kv-service is found out after this.
+    /// A complete answer arrived; it has not been validated yet.
     func answered(_ exchange: UpstreamExchange, _ response: UpstreamResponse) {
         if exchange.attempts > 1 { self.metrics.retried(succeeded: true) }
         guard exchange.operation != .probe else { return }
@@ -82,7 +82,7 @@ final class UpstreamMonitor: Sendable {
         )
     }
 
-    /// An answer is one that kv-service gives: it is there, whatever it answered.
+    /// The answer is a valid answer of kv-service, whatever its status.
     func answeredAsItShould(_ operation: UpstreamOperation) {
         self.lastSuccess.store(Timestamp.monotonicNanoseconds(), ordering: .relaxed)
         if self.failedProbes.load(ordering: .relaxed) > 0 { self.failedProbes.store(0, ordering: .relaxed) }
@@ -99,7 +99,7 @@ final class UpstreamMonitor: Sendable {
         }
     }
 
-    /// An answer came whole, but it is not one that kv-service gives.
+    /// A complete answer arrived, but it is not a valid answer of kv-service.
     func answeredWithNonsense(_ exchange: UpstreamExchange, _ failure: UpstreamFailure) {
         self.count(failure, of: exchange)
         self.note(failure, of: exchange)
@@ -111,7 +111,7 @@ final class UpstreamMonitor: Sendable {
         self.note(failure, of: exchange)
     }
 
-    /// One probe a second would drown what clients' requests meet; of probes `gateway_upstream_up` tells.
+    /// Failed probes, one per second, would hide the failures of clients' requests; `gateway_upstream_up` shows probes.
     private func count(_ failure: UpstreamFailure, of exchange: UpstreamExchange) {
         if exchange.operation != .probe { self.metrics.failed(failure) }
     }
@@ -129,10 +129,10 @@ final class UpstreamMonitor: Sendable {
         switch failure {
         case .timeout(sent: true) where exchange.isClientsDeadline: return
         case .poolExhausted, .circuitOpen, .stopping, .timeout(sent: false):
-            // Says nothing about kv-service.
+            // This says nothing about kv-service.
             return
         case .answerTooLarge:
-            // This value is the gateway's to refuse: kv-service did as it should.
+            // The gateway refuses this value; kv-service worked correctly.
             self.answeredAsItShould(operation)
             return
         case .connect, .timeout(sent: true), .reset, .protocolError:
@@ -145,7 +145,7 @@ final class UpstreamMonitor: Sendable {
         for circuit in opened {
             self.events.tell(
                 .circuitOpened, .error,
-                "\(self.name) failed repeatedly: the circuit for \(circuit.label) is open, they are refused",
+                "\(self.name) failed repeatedly: the circuit is open, \(circuit.label) are refused",
                 [
                     "upstream": "\(self.name)", "circuit": "\(circuit.label)", "reason": "\(failure.label)",
                     "detail": "\(failure.message)",
@@ -154,7 +154,7 @@ final class UpstreamMonitor: Sendable {
         }
     }
 
-    // MARK: What the probe tells
+    // MARK: Results of the probe
 
     /// kv-service answered a probe.
     func probed(_ readiness: UpstreamReadiness) {
@@ -169,16 +169,16 @@ final class UpstreamMonitor: Sendable {
         self.answeredAsItShould(.probe)
     }
 
-    /// No answer of kv-service came to a probe.
+    /// A probe got no answer from kv-service.
     func probeFailed() {
         self.upstreamServes.store(false, ordering: .relaxed)
         self.upstreamIsReady.store(false, ordering: .relaxed)
         self.failedProbes.add(1, ordering: .relaxed)
     }
 
-    // MARK: What documents and metrics say
+    // MARK: Documents and metrics
 
-    /// What must hold for the gateway to be ready. All are read at the moment of asking, so that `/readyz` says what the
+    /// The conditions for the gateway to be ready. All are read when `/readyz` is requested, so that it shows what the
     /// next request will meet.
     var checks: [ServiceGate.Check] {
         [
@@ -187,27 +187,27 @@ final class UpstreamMonitor: Sendable {
             },
             .init(name: "upstream_serving", stops: .everything) {
                 self.idleProbes.load(ordering: .relaxed) < Self.failedProbesToUnready
-                    ? nil : "\(self.name) answers, and says that it takes no requests: it starts or stops"
+                    ? nil : "\(self.name) answers but accepts no requests: it is starting or stopping"
             },
             .init(name: "upstream_circuit", stops: .reads) {
                 self.circuit(.reads).state == .closed
-                    ? nil : "\(self.name) failed repeatedly, and reads are kept from it until it answers again"
+                    ? nil : "\(self.name) failed repeatedly: reads are refused until it answers again"
             },
             .init(name: "upstream_writes", severity: .warning, stops: .writes) {
                 if self.circuit(.writes).state != .closed {
-                    return "writes to \(self.name) failed repeatedly, and are kept from it until one is answered again"
+                    return "writes to \(self.name) failed repeatedly: writes are refused until it answers one again"
                 }
                 return self.upstreamTakesWrites.load(ordering: .relaxed)
-                    ? nil : "\(self.name) says that it takes no writes; its /readyz says why"
+                    ? nil : "\(self.name) refuses writes; its /readyz contains the reason"
             },
         ]
     }
 
-    /// Whether kv-service was reached by one of the last probes, or by a request since.
+    /// Whether one of the last probes, or a request since then, reached kv-service.
     var isReachable: Bool { self.failedProbes.load(ordering: .relaxed) < Self.failedProbesToUnready }
-    /// Whether kv-service said at the last probe that it takes requests, reads at least.
+    /// Whether kv-service accepted at least reads at the last probe.
     var isServing: Bool { self.upstreamServes.load(ordering: .relaxed) }
-    /// Whether kv-service said at the last probe that it is ready.
+    /// Whether kv-service was ready at the last probe.
     var isReady: Bool { self.upstreamIsReady.load(ordering: .relaxed) }
     var lastFailure: LastError? { self.lastError.withLock { $0 } }
     func circuit(_ circuit: UpstreamCircuit) -> UpstreamCircuits.Status { self.circuits.status(circuit) }
@@ -223,7 +223,7 @@ final class UpstreamMonitor: Sendable {
         }
     }
 
-    /// Wall clock, nanoseconds since 1970; nil for never.
+    /// Wall clock, nanoseconds since 1970; nil if there was none.
     var lastSuccessNanoseconds: UInt64? {
         let monotonic = self.lastSuccess.load(ordering: .relaxed)
         guard monotonic != 0 else { return nil }
@@ -234,7 +234,7 @@ final class UpstreamMonitor: Sendable {
         let labels: MetricsRegistry.Labels = [("upstream", self.name)]
         registry.gauge(
             "gateway_upstream_requests_in_flight",
-            help: "Requests that wait for the upstream or for a connection to it.",
+            help: "Requests that wait for an answer of the upstream or for a connection to it.",
             labels: labels
         ) { Double(self.counts.requestsInFlight) }
         let states: [(String, @Sendable (UpstreamPoolCounts.Snapshot) -> Int)] = [
@@ -249,23 +249,23 @@ final class UpstreamMonitor: Sendable {
         }
         registry.gauge(
             "gateway_upstream_up",
-            help: "Whether the upstream said at the last probe, at most a second ago, that it takes requests.",
+            help: "1 if the upstream accepted requests at the last probe, at most 1 s ago, else 0.",
             labels: labels
         ) { self.isServing ? 1 : 0 }
         registry.gauge(
             "gateway_upstream_ready",
-            help: "Whether the upstream said at the last probe, at most a second ago, that it is ready.",
+            help: "1 if the upstream was ready at the last probe, at most 1 s ago, else 0.",
             labels: labels
         ) { self.isReady ? 1 : 0 }
         registry.gauge(
             "gateway_upstream_last_success_timestamp_seconds",
-            help: "When the upstream answered last; 0 for never.",
+            help: "Time of the last answer of the upstream, in seconds since 1970; 0 if there was none.",
             labels: labels
         ) { Double(self.lastSuccessNanoseconds ?? 0) / 1e9 }
         for circuit in UpstreamCircuit.allCases {
             registry.gauge(
                 "gateway_circuit_open",
-                help: "Whether these requests are refused because the upstream failed them repeatedly.",
+                help: "1 while these requests are refused because the upstream failed repeatedly, else 0.",
                 labels: labels + [("circuit", circuit.label)]
             ) { self.circuit(circuit).state == .closed ? 0 : 1 }
         }

@@ -1,7 +1,7 @@
-/// What the gateway asks of kv-service.
+/// The requests that the gateway sends to kv-service.
 enum UpstreamOperation: Int, CaseIterable, Sendable {
     case get, set, delete
-    /// Whether kv-service is ready: asked by the gateway itself, not for a client.
+    /// A request for `/readyz`: sent by the gateway itself, not for a client.
     case probe
 
     /// The value of the `operation` label.
@@ -14,7 +14,7 @@ enum UpstreamOperation: Int, CaseIterable, Sendable {
         }
     }
 
-    /// Whether a second execution can change what a client sees.
+    /// Whether a second execution can change what a client reads.
     var isWrite: Bool {
         switch self {
         case .set, .delete: true
@@ -30,7 +30,7 @@ enum UpstreamOperation: Int, CaseIterable, Sendable {
         }
     }
 
-    /// Where kv-service has it.
+    /// The path at kv-service.
     var path: String {
         switch self {
         case .get: "/kv/get"

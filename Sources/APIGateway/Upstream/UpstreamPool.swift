@@ -4,10 +4,10 @@ import NIOPosix
 import RequestTracing
 import ServiceSettings
 
-/// The way from one event loop to kv-service: carries out what an ``UpstreamPoolStateMachine`` decides, sends failed
-/// requests again where a ``RetryPolicy`` allows it, and ends every request at its deadline.
+/// Sends requests from one event loop to kv-service: carries out the decisions of an ``UpstreamPoolStateMachine``,
+/// retries failed requests if a ``RetryPolicy`` allows it, and ends every request at its deadline.
 ///
-/// Confined to its event loop; connections are opened on the same one, so a request never changes threads.
+/// Confined to its event loop; its connections use the same loop, so a request never changes threads.
 final class UpstreamPool {
     private let eventLoop: any EventLoop
     private let address: UpstreamAddress
@@ -48,7 +48,7 @@ final class UpstreamPool {
         self.counts.publish(self.machine)
     }
 
-    /// Closes idle connections, refuses what waits and what comes, and closes the others once they have answered.
+    /// Closes idle connections, refuses waiting and new requests, and closes the other connections after their answers.
     func shutDown() {
         self.eventLoop.preconditionInEventLoop()
         self.isShutDown = true
@@ -94,14 +94,14 @@ final class UpstreamPool {
         exchange.sentAtNanoseconds = now
         self.inFlight.insert(exchange, expiresAtNanoseconds: exchange.deadlineNanoseconds, now: now)
         guard !connection.send(exchange, encoder: self.encoder, now: now) else { return }
-        // It was closed already: this was no attempt, so another connection is tried at once.
+        // It was already closed: this was not an attempt, so another connection is tried immediately.
         self.inFlight.remove(exchange)
         exchange.sentAtNanoseconds = 0
         if self.machine.activeConnectionClosed(carriedWrite: exchange.operation.isWrite) { self.openConnection() }
         self.submit(exchange, now: now)
     }
 
-    /// The answer to `exchange` has come. Its connection is still in use until it is released.
+    /// The answer to `exchange` is complete. Its connection stays in use until it is released.
     func completed(_ exchange: UpstreamExchange, with response: UpstreamResponse) {
         self.inFlight.remove(exchange)
         self.endAttempt(exchange, status: response.head.status)
@@ -109,17 +109,17 @@ final class UpstreamPool {
         exchange.complete(.success(response))
     }
 
-    /// The connection of `exchange` failed, or what came on it is no answer.
+    /// The connection of `exchange` failed, or its answer is not valid.
     func failed(_ exchange: UpstreamExchange, _ failure: UpstreamFailure) {
         self.inFlight.remove(exchange)
         self.attemptFailed(exchange, failure)
     }
 
-    /// An attempt came to nothing; the exchange is in no list any more.
+    /// An attempt failed; the exchange is not in any list any more.
     private func attemptFailed(_ exchange: UpstreamExchange, _ failure: UpstreamFailure) {
         self.endAttempt(exchange, failure: failure)
         self.monitor.failed(exchange, failure)
-        // The next probe comes soon enough, and must not meet the last one.
+        // The next probe comes soon enough, and must not overlap with this one.
         guard exchange.operation != .probe, !self.isShutDown else {
             exchange.complete(.failure(failure))
             return
@@ -136,8 +136,8 @@ final class UpstreamPool {
             exchange.complete(.failure(failure))
             return
         }
-        // Not at once even without a delay: when kv-service goes, all its connections close in the same turn of the
-        // loop, and this one may be the first that was noticed.
+        // Not immediately, even without a delay: when kv-service goes away, all its connections close in the same turn
+        // of the loop, and this one may be the first.
         self.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(delay))) {
             self.attempt(exchange)
             self.counts.publish(self.machine)

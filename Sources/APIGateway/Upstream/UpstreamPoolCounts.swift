@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What one event loop's pool holds at the moment. The loop stores, any thread reads.
+/// The current counts of one event loop's pool. The loop stores, any thread reads.
 final class UpstreamPoolCounts: Sendable {
     private let idle = Atomic<Int>(0)
     private let active = Atomic<Int>(0)
@@ -13,11 +13,11 @@ final class UpstreamPoolCounts: Sendable {
         var connecting = 0
         var waiting = 0
 
-        /// Requests that clients wait for: those on a connection and those without one.
+        /// Requests that clients wait for: with a connection and without one.
         var requestsInFlight: Int { self.active + self.waiting }
     }
 
-    /// Each count is right by itself; together they may be of slightly different moments.
+    /// Each count is correct; together they may be from slightly different moments.
     var snapshot: Snapshot {
         Snapshot(
             idle: self.idle.load(ordering: .relaxed),

@@ -1,13 +1,13 @@
 import DequeModule
 
-/// Decides which connection of one event loop carries which request: a bounded set of connections, one request in
-/// flight on each, and a bounded queue of requests that wait for one.
+/// Assigns requests to connections of one event loop: a bounded set of connections with one request in flight on each,
+/// and a bounded queue of waiting requests.
 ///
-/// Writes get no more than three quarters of the connections and of the queue, if there is more than one: when the disk
-/// of kv-service stalls, each of them holds its connection until its deadline, and reads, which kv-service goes on
-/// answering, must find one.
+/// Writes get at most three quarters of the connections and of the queue, if there is more than one. When the disk of
+/// kv-service stalls, each write holds its connection until its deadline; reads, which kv-service still answers, must
+/// find a free one.
 ///
-/// Pure: it opens, writes and closes nothing itself, but says what to do. A connection is in one of these states:
+/// Pure: it opens, writes and closes nothing itself; it returns what to do. A connection is in one of these states:
 ///
 /// ```
 ///            submit, connectionClosed, connectFailed say "open"
@@ -22,16 +22,16 @@ import DequeModule
 /// ```
 struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
     struct Limits: Sendable {
-        /// Connections at once, those being opened included.
+        /// Maximum connections, including those being opened.
         var maxConnections = 64
-        /// Requests that wait for a connection to become free; one more is refused. Those that wait for one being
-        /// opened for them are not counted.
+        /// Maximum requests that wait for a free connection; further ones are refused. Requests for which a connection
+        /// is being opened do not count.
         var maxWaiting = 1024
-        /// A connection that carried nothing for this long is closed. Below the idle time-out of kv-service (75 s), so
-        /// that it is not kv-service that closes a connection just as a request is written to it.
+        /// A connection that was idle for this long is closed. It is less than the idle timeout of kv-service (75 s),
+        /// so that kv-service does not close a connection just as a request is written to it.
         var idleNanoseconds: UInt64 = 30_000_000_000
 
-        /// The part of `all` that writes may take: all but one of two and three, and the one that there is.
+        /// The share of `all` that writes may use: all but one of two or three, and the only one if there is one.
         fileprivate static func forWrites(of all: Int) -> Int { all - max(all / 4, min(1, all - 1)) }
     }
 
@@ -41,7 +41,7 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
     }
 
     private let limits: Limits
-    /// The last one was used last, and is used next: the others grow old and are closed.
+    /// The last one was used last and is used next: the others get old and are closed.
     private var idle = Deque<(connection: Connection, since: UInt64)>()
     private var waiting = Deque<Waiting>()
     private var waitingWrites = 0
@@ -62,14 +62,14 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
 
     enum SubmitAction {
         case send(Connection)
-        /// The request waits; a connection is to be opened for it if `open` is true.
+        /// The request waits; open a connection for it if `open` is true.
         case wait(open: Bool)
         /// The queue is full, or the pool is shut down.
         case refuse
     }
 
-    /// Takes a request.
-    /// - Parameter isRetry: A retry goes before the requests that wait: it is older than they are.
+    /// Accepts a request.
+    /// - Parameter isRetry: A retry goes before waiting requests: it is older than they are.
     mutating func submit(_ request: Request, isWrite: Bool = false, isRetry: Bool = false) -> SubmitAction {
         guard !self.isShutDown else { return .refuse }
         if self.maySend(isWrite: isWrite), let (connection, _) = self.idle.popLast() {
@@ -90,7 +90,7 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
         return .wait(open: self.startsConnecting())
     }
 
-    /// Takes back a request that waits. False when it does not wait.
+    /// Removes a waiting request. False if it does not wait.
     mutating func abandon(_ request: Request) -> Bool {
         guard let index = self.waiting.firstIndex(where: { $0.request === request }) else { return false }
         _ = self.takeWaiting(at: index)
@@ -121,16 +121,16 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
     }
 
     enum ConnectFailedAction {
-        /// Requests that wait will get a connection that is active or being opened now.
+        /// Waiting requests will get a connection that is active or being opened.
         case none
-        /// The request gets none. A connection is to be opened for another one that waits if `open` is true.
+        /// The request gets no connection. Open a connection for another waiting request if `open` is true.
         case fail(Request, open: Bool)
     }
 
     /// A connection could not be opened.
     ///
     /// While other connections work, the requests wait for those: kv-service may just have reached its own limit.
-    /// Otherwise each failed attempt fails one request, so that none is told of a failure that was not tried.
+    /// Otherwise each failed attempt fails one request, so that no request fails without an attempt.
     mutating func connectFailed() -> ConnectFailedAction {
         precondition(self.connectingCount > 0)
         self.connectingCount -= 1
@@ -145,14 +145,14 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
         self.idle.removeAll { $0.connection === connection }
     }
 
-    /// A connection was closed while it carried a request or right after. True when another is to be opened for a
-    /// request that waits.
+    /// A connection was closed while it carried a request or immediately after. True if another one is to be opened for
+    /// a waiting request.
     mutating func activeConnectionClosed(carriedWrite: Bool = false) -> Bool {
         self.ended(isWrite: carriedWrite)
         return self.startsConnecting()
     }
 
-    /// The connections that were idle for too long; they are the pool's no more.
+    /// Removes and returns the connections that were idle for too long.
     mutating func closeIdle(now: UInt64) -> [Connection] {
         var closed: [Connection] = []
         while let (connection, since) = self.idle.first, now >= since + self.limits.idleNanoseconds {
@@ -162,7 +162,7 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
         return closed
     }
 
-    /// Ends the pool: nothing is taken any more, active connections are closed when their answer is complete.
+    /// Shuts the pool down: no request is accepted any more, active connections are closed after their answers.
     mutating func shutDown() -> (connections: [Connection], requests: [Request]) {
         self.isShutDown = true
         defer {
@@ -207,12 +207,12 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
 
     private func maySend(isWrite: Bool) -> Bool { !isWrite || self.writesLeft > 0 }
 
-    /// Requests that wait, and that a further connection could carry.
+    /// Waiting requests that a further connection could carry.
     private var sendableCount: Int {
         self.waiting.count - self.waitingWrites + min(self.waitingWrites, self.writesLeft)
     }
 
-    /// Counts one more connection as being opened if a request waits that none is being opened for.
+    /// Counts one more connection as being opened, if a request waits for which none is being opened.
     private mutating func startsConnecting() -> Bool {
         guard !self.isShutDown, self.connectingCount < self.sendableCount, self.hasRoomForConnection else {
             return false

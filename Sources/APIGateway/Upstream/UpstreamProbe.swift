@@ -5,8 +5,8 @@ import NIOCore
 import RequestTracing
 import ServiceKit
 
-/// Asks kv-service each second whether it is ready, so that `/readyz`, the metrics and the circuit breaker know
-/// without waiting for a client's request. Confined to its event loop; one in a process is enough.
+/// Probes `/readyz` of kv-service every second, so that the gateway's `/readyz`, the metrics and the circuit breakers
+/// are current without a client's request. Confined to its event loop; one per process is enough.
 final class UpstreamProbe {
     static let periodNanoseconds: UInt64 = 1_000_000_000
 
@@ -15,14 +15,14 @@ final class UpstreamProbe {
     private let events: EventJournal
     private var number: UInt64 = 0
     private var identities = RequestIdentityGenerator()
-    /// Probes that failed since the start.
+    /// Failed probes since the start.
     private var failures = 0
     private enum Finding: Equatable {
         case answered(UpstreamReadiness)
         case lost
     }
 
-    /// What was told last; nil for nothing.
+    /// The last finding that was reported; nil if there was none.
     private var told: Finding?
     private var task: RepeatedTask?
 
@@ -32,7 +32,7 @@ final class UpstreamProbe {
         self.events = events
     }
 
-    /// Probes now and from now on.
+    /// Sends a probe immediately and then every second.
     func start(on eventLoop: any EventLoop) {
         let probe = NIOLoopBound(self, eventLoop: eventLoop)
         let period = TimeAmount.nanoseconds(Int64(Self.periodNanoseconds))
@@ -46,7 +46,7 @@ final class UpstreamProbe {
         self.task = nil
     }
 
-    /// One probe, over before the next one begins.
+    /// One probe. It ends before the next one begins.
     func probe() {
         self.number += 1
         let exchange = UpstreamExchange(
@@ -67,7 +67,7 @@ final class UpstreamProbe {
             let response = try result.get()
             do throws(UpstreamFailure) {
                 guard case .readiness(let readiness) = try UpstreamAnswer(response, to: .probe) else {
-                    throw .protocolError("status \(response.head.status) to /readyz that kv-service does not give")
+                    throw .protocolError("unexpected status of /readyz: \(response.head.status)")
                 }
                 self.monitor.probed(readiness)
                 self.succeeded(readiness)
@@ -85,12 +85,12 @@ final class UpstreamProbe {
         self.told = .answered(readiness)
         if readiness.isReady {
             self.events.tell(
-                .upstreamBack, .notice, "kv-service can be reached",
+                .upstreamBack, .notice, "kv-service is reachable",
                 ["upstream": "\(self.monitor.address)"]
             )
         } else {
             self.events.tell(
-                .upstreamNotReady, .warning, "kv-service can be reached, and says that it is not ready",
+                .upstreamNotReady, .warning, "kv-service is reachable but not ready",
                 [
                     "upstream": "\(self.monitor.address)",
                     "serves": .stringConvertible(readiness.isServing == true),
@@ -109,13 +109,13 @@ final class UpstreamProbe {
         }
         self.monitor.probeFailed()
         self.failures += 1
-        // One failure may be a blip, and both services may just have been started together.
+        // A single failure may be transient, and both services may just have been started together.
         guard self.failures >= UpstreamMonitor.failedProbesToUnready, !self.monitor.isReachable,
             self.told != .lost
         else { return }
         self.told = .lost
         self.events.tell(
-            .upstreamLost, .warning, "kv-service cannot be reached",
+            .upstreamLost, .warning, "kv-service is unreachable",
             [
                 "upstream": "\(self.monitor.address)", "reason": "\(failure.label)", "detail": "\(failure.message)",
             ]

@@ -1,10 +1,10 @@
-/// What kv-service says of itself at `/readyz`.
+/// What `/readyz` of kv-service reports.
 struct UpstreamReadiness: Equatable {
-    /// Whether it can do all of its work, and nobody has taken it out.
+    /// Whether kv-service can do all of its work and is not drained.
     var isReady: Bool
-    /// Whether it takes requests, reads at least: a kv-service that an operator drains does, and so does one whose log
-    /// has failed; neither is ready. Nil when it had no connection free for the question.
+    /// Whether it accepts at least reads: a kv-service that is drained does, and so does one whose log has failed;
+    /// neither is ready. Nil if it had no free connection for the probe.
     var isServing: Bool?
-    /// Whether it takes writes too. Nil when it does not say.
+    /// Whether it accepts writes too. Nil if it does not report that.
     var takesWrites: Bool?
 }

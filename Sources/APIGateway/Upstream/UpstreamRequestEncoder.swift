@@ -4,8 +4,8 @@ import RequestTracing
 
 /// Writes requests to kv-service as bytes, one buffer each.
 ///
-/// A key goes into the query percent-encoded byte by byte, so that every byte string is a key of its own: nothing but
-/// letters, digits and `-._~` stands for itself.
+/// A key is percent-encoded byte by byte in the query, so that every byte string is a different key: only letters,
+/// digits and `-._~` are not encoded.
 struct UpstreamRequestEncoder {
     /// By ``UpstreamOperation``: `GET /kv/get?key=`.
     private let beforeKey: [[UInt8]]
@@ -24,8 +24,8 @@ struct UpstreamRequestEncoder {
     }
 
     /// Appends the head of the request; the value of a set follows it.
-    /// - Parameter timeoutMilliseconds: for how long from its arrival on kv-service may carry out a write; after that it
-    ///   drops it.
+    /// - Parameter timeoutMilliseconds: how long after its arrival kv-service may carry out a write; after that
+    ///   kv-service drops it.
     func encodeHead(_ exchange: UpstreamExchange, timeoutMilliseconds: UInt64, into buffer: inout ByteBuffer) {
         buffer.writeBytes(self.beforeKey[exchange.operation.rawValue])
         self.encode(key: exchange.key, into: &buffer)
@@ -43,9 +43,9 @@ struct UpstreamRequestEncoder {
         buffer.writeStaticString(exchange.wantsTiming ? "\r\nX-Request-Timing: 1\r\n\r\n" : "\r\n\r\n")
     }
 
-    /// How long kv-service gets of what is left until the deadline: a tenth less, at most 50 ms, for the way there and
-    /// back. So its word that a late write was not applied comes before the client is told that nothing is known, and a
-    /// write that the client was told of is not begun after that.
+    /// The timeout for kv-service: the time left until the deadline, minus a tenth of it and at most 50 ms for the
+    /// network. So the answer that a late write was not applied arrives before the gateway tells the client that the
+    /// result is unknown, and kv-service begins no write after that.
     static func timeoutMilliseconds(remainingNanoseconds: UInt64) -> UInt64 {
         (remainingNanoseconds - min(remainingNanoseconds / 10, 50_000_000)) / 1_000_000
     }
@@ -64,11 +64,11 @@ struct UpstreamRequestEncoder {
         }
     }
 
-    /// The attempt's span is the parent of the one that kv-service makes.
+    /// The span of the attempt is the parent of kv-service's span.
     private func encode(_ trace: TraceContext, into buffer: inout ByteBuffer) {
         buffer.writeStaticString("\r\ntraceparent: ")
         trace.writeTraceparent(to: &buffer)
-        // A client's text: the server has let nothing through that could end the field.
+        // A text from the client: the server refuses bytes that could end the field.
         if let state = trace.state {
             buffer.writeStaticString("\r\ntracestate: ")
             buffer.writeString(state)

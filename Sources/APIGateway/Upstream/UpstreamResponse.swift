@@ -3,7 +3,7 @@ import JSON
 import NIOCore
 import NIOHTTP1
 
-/// One whole answer of kv-service, reduced to what the gateway reads of it.
+/// One complete answer of kv-service, reduced to what the gateway needs.
 struct UpstreamResponse {
     let head: Head
     let body: ByteBuffer
@@ -18,13 +18,13 @@ struct UpstreamResponse {
         var retryAfterSeconds: Int?
         var serverTiming: String?
         var requestID: String?
-        /// Whether the end of the body is marked, so that a cut answer cannot pass for a whole one.
+        /// Whether the end of the body is marked, so that a truncated answer cannot look complete.
         var isDelimited = false
         var contentLength: Int?
         /// Whether the connection can carry another request.
         var isKeepAlive: Bool
-        /// Whether it was sent before kv-service had read the request's head: it refuses the connection, or bytes in
-        /// which no request was found.
+        /// Whether kv-service sent it before it had read the request's head: it refuses the connection, or it received
+        /// bytes without a request.
         var precedesRequest = false
     }
 
@@ -34,12 +34,12 @@ struct UpstreamResponse {
 }
 
 extension UpstreamResponse {
-    /// What kv-service says to a connection above its limit, or to a head that it does not take.
+    /// Codes that kv-service sends to a connection above its limit, or for a head that it does not accept.
     private static let codesBeforeRequest = [
         Problem.tooManyConnectionsCode, "target_too_long", "headers_too_large", "too_many_headers",
     ]
 
-    /// Whether it is what kv-service says before it knows which request it answers.
+    /// Whether kv-service sends it before it knows which request it answers.
     var precedesRequest: Bool {
         guard self.head.mayPrecedeRequest,
             let document = try? FlatJSONObject(parsing: Array(self.body.readableBytesView)),
@@ -50,10 +50,10 @@ extension UpstreamResponse {
 }
 
 extension UpstreamResponse.Head {
-    /// Whether it is the head of a value.
+    /// Whether it is the head of an answer with a value.
     var isValue: Bool { self.status == 200 && self.mediaType == .bytes && self.revision != nil }
 
-    /// Whether it can be the head of an answer that was given before the request was known; its body says.
+    /// Whether it can be the head of an answer that precedes the request; the body decides.
     var mayPrecedeRequest: Bool {
         [414, 431, 503].contains(self.status) && !self.isKeepAlive && self.mediaType == .problem
     }
@@ -76,7 +76,7 @@ extension UpstreamResponse.Head {
                 }
                 self.revision = revision
             case .contentLength:
-                // NIO's decoder has refused several that differ, and what is not a number.
+                // NIO's decoder has already refused several different lengths and texts that are not a number.
                 self.contentLength = Int(value)
                 self.isDelimited = true
             case .transferEncoding:
@@ -126,8 +126,8 @@ extension UpstreamResponse.MediaType {
     }
 }
 
-/// The header fields of an answer that the gateway reads. Names are told apart by their length first: most fields cost
-/// one comparison of integers.
+/// The header fields of an answer that the gateway reads. Names are compared by length first: most fields cost one
+/// comparison of integers.
 private enum HeaderName {
     case contentType, entityTag, contentLength, transferEncoding, result, retryAfter, serverTiming, requestID, other
 
@@ -153,7 +153,7 @@ private enum HeaderName {
 }
 
 extension String {
-    /// Whether the text is `lowercase` in any mixture of cases.
+    /// Whether the text equals `lowercase`, ignoring case.
     fileprivate func equalsIgnoringASCIICase(_ lowercase: StaticString) -> Bool {
         let expected = unsafe UnsafeBufferPointer(start: lowercase.utf8Start, count: lowercase.utf8CodeUnitCount)
         return unsafe self.utf8.elementsEqual(expected) { byte, lowercaseByte in

@@ -3,8 +3,8 @@
 
 #include <stdint.h>
 
-/// The columns that a Unicode character takes on a terminal by the C library's table for UTF-8, whatever the locale of the
-/// process is: 0, 1 or 2; -1 when it is not printable, or when the table is not installed. Any thread.
+/// The number of columns of a Unicode character on a terminal by the C library's table for UTF-8, independent of the
+/// locale of the process: 0, 1 or 2; -1 if it is not printable, or if the table is not installed. Any thread.
 int ccw_columns(uint32_t scalar);
 
 #endif

@@ -1,15 +1,15 @@
 #ifndef CPROCESS_H
 #define CPROCESS_H
 
-// Whatever links this begins with four things done, before main and before anything else is opened:
+// A program that links this starts with four steps, before main and before anything else is opened:
 //
-// - The arguments are kept, see process_arguments.
-// - Each of the descriptors 0, 1 and 2 that is closed is occupied, so that no file or socket gets its number and with it
-//   a text that was meant for a standard stream. Reading and writing there still fail with EBADF.
-// - SIGXFSZ is ignored: a limit of the file size is an error of the write that meets it.
-// - As the first process of a container it ends on SIGINT and SIGTERM, with 128 plus the number, as elsewhere by default.
+// - It keeps the arguments, see process_arguments.
+// - It occupies each closed descriptor of 0, 1 and 2, so that no file or socket gets its number, and with it text for a
+//   standard stream. Reading and writing there still fail with EBADF.
+// - It ignores SIGXFSZ: exceeding a limit of the file size is an error of that write.
+// - As the first process of a container it ends on SIGINT and SIGTERM with 128 plus the number, like other processes.
 
-/// The arguments of main, the program's name first and NULL last, as the system gave them to the process.
+/// The arguments of main, from the program's name to NULL, as the system passed them to the process.
 char *_Nullable *_Nonnull process_arguments(void);
 
 #endif

@@ -4,11 +4,11 @@
 #include <pthread.h>
 #include <time.h>
 
-/// `pthread_cond_clockwait` on CLOCK_MONOTONIC, which is a GNU extension and so not in Swift's view of glibc.
+/// `pthread_cond_clockwait` with CLOCK_MONOTONIC, a GNU extension that Swift's module of glibc lacks.
 int cs_condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *deadline);
 
-/// How many processors the calling thread may run on (`sched_getaffinity`, which counts what `taskset` and a cpuset
-/// leave); 0 when that is not known.
+/// The number of processors that the calling thread may use (`sched_getaffinity`, which respects `taskset` and a
+/// cpuset); 0 if unknown.
 int cs_processor_count(void);
 
 #endif

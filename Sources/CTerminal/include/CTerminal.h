@@ -4,10 +4,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// A terminal through ncurses, without a type of ncurses: nothing of <curses.h> reaches Swift.
+// A terminal through ncurses, without types of ncurses: nothing of <curses.h> reaches Swift.
 //
-// One thread owns the terminal from ct_open to ct_close and calls everything here; ncurses is not thread-safe. Only
-// the crash guard runs elsewhere, in the signal handler of a crash, and it touches no ncurses.
+// One thread owns the terminal from ct_open to ct_close and makes all calls; ncurses is not thread-safe. Only the crash
+// guard runs elsewhere, in the signal handler of a crash, and it does not use ncurses.
 
 /// Bits of `ct_cell.attributes`.
 enum {
@@ -18,15 +18,15 @@ enum {
 };
 
 enum {
-    /// Marks of no width that one character may carry.
+    /// Maximum number of zero-width marks on one character.
     CT_MARKS = 4,
 };
 
-/// One character cell. `foreground` and `background` are palette numbers, -1 the terminal's own. A character that is two
-/// columns wide has a cell for its right half behind it.
+/// One character cell. `foreground` and `background` are palette numbers, -1 is the terminal's default. A character of
+/// two columns is followed by a cell for its right half.
 typedef struct {
     uint32_t scalar;
-    /// Marks on the character; 0 ends them.
+    /// Marks on the character, terminated by 0.
     uint32_t marks[CT_MARKS];
     uint8_t is_right_half;
     int16_t foreground;
@@ -42,7 +42,7 @@ enum {
     CT_EVENT_KEY = 2,
     /// `code` is one of CT_MOUSE_…, at `row` and `column` from 0.
     CT_EVENT_MOUSE = 3,
-    /// The terminal is gone: its end was read.
+    /// The terminal was closed: its end was read.
     CT_EVENT_END = 4,
 };
 
@@ -76,69 +76,69 @@ typedef struct {
     int32_t column;
 } ct_event;
 
-/// Takes the terminal on descriptors `input` and `output`: alternate screen, no echo, no cursor, keypad.
-/// `message` gets a line of text when it fails. Returns 0, or -1 when the terminal cannot be used.
+/// Initialises the terminal on descriptors `input` and `output`: alternate screen, no echo, no cursor, keypad.
+/// `message` receives a line of text on failure. Returns 0, or -1 if the terminal cannot be used.
 int ct_open(int input, int output, int want_color, int want_mouse, char *message, size_t size);
 
-/// Gives the terminal back as it was. May be called more than once, and before ct_open. Without `has_terminal`, when a
-/// shell has it and this process is in the background, only the screen is given back.
+/// Restores the terminal. May be called more than once, and before ct_open. Without `has_terminal`, when a shell owns
+/// it and this process is in the background, it restores only the screen.
 void ct_close(int has_terminal);
 
-/// The number of colours of the terminal that is open, 0 for none.
+/// The number of colours of the open terminal; 0 for none.
 int ct_colors(void);
 
-/// Whether the locale of the process is UTF-8. Needs no open terminal; sets the locale of characters, and no other, from
-/// the environment: to `C.UTF-8` when it names a UTF-8 locale that is not installed, or, with `may_guess`, when it names
-/// none at all and the terminal is not known to be without UTF-8.
+/// Whether the locale of the process is UTF-8. Needs no open terminal; sets only the locale of characters, from the
+/// environment: to `C.UTF-8` if the environment names a UTF-8 locale that is not installed, or, with `may_guess`, if it
+/// names none and the terminal is not known to lack UTF-8.
 int ct_use_locale(int may_guess);
 
-/// Asks the operating system for the size, tells ncurses, and returns it. Both are at least 1.
+/// Reads the size from the operating system, passes it to ncurses, and returns it. Both are at least 1.
 void ct_measure(int *rows, int *columns);
 
-/// Puts `count` cells at a place. What lies outside of the screen is left out.
+/// Puts `count` cells at a position. Cells outside of the screen are ignored.
 void ct_put(int row, int column, const ct_cell *cells, int count);
 
-/// Brings what was put since the last call to the terminal.
+/// Sends everything that was put since the last call to the terminal.
 void ct_flush(void);
 
-/// Forgets what the terminal shows: the next flush draws all of it.
+/// Forgets the content of the terminal: the next flush draws everything.
 void ct_repaint(void);
 
 /// The next key or click, without waiting.
 void ct_next_event(ct_event *event);
 
-/// Gives the terminal to the shell, before the process is stopped.
+/// Restores the terminal for the shell, before the process is stopped.
 void ct_suspend(void);
 
-/// Takes the terminal again and draws all of the screen, after the process was stopped by itself or from outside.
+/// Initialises the terminal again and draws the whole screen, after the process was stopped.
 void ct_retake(void);
 
-/// From now on a crash of the process (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT) first gives the terminal
-/// back, then ends the process at once, by the same signal. Swift's backtracer, which asks questions on a terminal and
-/// can take minutes, runs in between only where SWIFT_BACKTRACE is set. Called after ct_open, once.
+/// From now on a crash of the process (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT) first restores the terminal,
+/// then ends the process immediately with the same signal. Swift's backtracer, which asks questions on a terminal and
+/// can take minutes, runs in between only if SWIFT_BACKTRACE is set. Call it once, after ct_open.
 void ct_install_crash_guard(void);
 
-/// Tells the crash guard that standard error goes to the file `captured` for now, and what it was before: a crash gives
-/// out what the file holds. Negative for both ends that.
+/// Sets the file `captured`, which replaces standard error for now, and the original standard error: a crash prints the
+/// content of the file. Negative for both ends that.
 void ct_set_captured_errors(int outer, int captured);
 
-// Descriptors of Linux that Glibc's Swift module does not show. Any thread.
+// Linux file descriptors that Glibc's Swift module lacks. Any thread.
 
-/// Keeps the signals that a terminal program answers (INT, TERM, HUP, QUIT, TSTP, CONT, WINCH) from ending or stopping
-/// the process, on this thread and those that it starts; and lets them through again.
+/// Keeps the signals that a terminal program handles (INT, TERM, HUP, QUIT, TSTP, CONT, WINCH) from ending or stopping
+/// the process, on this thread and threads that it creates; and lets them through again.
 void ct_block_signals(void);
 void ct_unblock_signals(void);
 
-/// A descriptor that those signals are read from; it does not block. Negative when there is none.
+/// A non-blocking descriptor for reading those signals. Negative on failure.
 int ct_signal_descriptor(void);
 
-/// The next signal that has come in, 0 when none waits.
+/// The next pending signal; 0 if there is none.
 int ct_next_signal(int descriptor);
 
-/// A descriptor that is readable once `write` of a 64-bit number has woken it; it does not block.
+/// A non-blocking descriptor that becomes readable after a `write` of a 64-bit number to it.
 int ct_wake_descriptor(void);
 
-/// A file without a name, in memory, that takes `size` bytes and no more. Negative when there is none.
+/// An unnamed file in memory with at most `size` bytes. Negative on failure.
 int ct_memory_file(long size);
 
 #endif

@@ -1,15 +1,15 @@
-/// Reads the samples of a Prometheus text exposition (version 0.0.4), one after the other.
+/// Reads the samples of a Prometheus text exposition (version 0.0.4), one after another.
 ///
-/// Comments, blank lines and the families that the caller does not want are passed over without being taken apart: most
-/// of a scrape is of no interest to a dashboard.
+/// Comments, blank lines and families that the caller does not want are skipped without parsing: a dashboard does not
+/// need most of a scrape.
 struct ExpositionReader {
-    /// One line: its labels in the order they are written in.
+    /// One line; its labels are in their original order.
     struct Sample {
         var name: String
         var labels: [(name: String, value: String)]
         var value: Double
 
-        /// The value of a label, empty when there is none, as Prometheus sees it.
+        /// The value of a label; empty if there is none, as in Prometheus.
         subscript(label: String) -> String {
             self.labels.first { $0.name == label }?.value ?? ""
         }
@@ -19,7 +19,7 @@ struct ExpositionReader {
     private let isWanted: (String) -> Bool
     private var offset = 0
     private var line = 0
-    /// The family of the line before: most lines have the same name as the one above.
+    /// The family of the previous line: most lines have the same name as the line above.
     private var lastName: (bytes: ArraySlice<UInt8>, text: String, wanted: Bool) = ([], "", false)
 
     init(_ bytes: [UInt8], isWanted: @escaping (String) -> Bool) {
@@ -27,9 +27,9 @@ struct ExpositionReader {
         self.isWanted = isWanted
     }
 
-    /// The next wanted sample, nil at the end.
+    /// The next wanted sample; nil at the end.
     ///
-    /// - Throws: the first line that is not of the format.
+    /// - Throws: the first malformed line.
     mutating func next() throws(ExpositionError) -> Sample? {
         while self.offset < self.bytes.count {
             self.line += 1
@@ -59,7 +59,7 @@ struct ExpositionReader {
             position += 1
             try self.labels(rest, &position, &sample.labels)
         }
-        // The value, and perhaps a timestamp behind it, which is of no interest.
+        // The value. A timestamp may follow, which is ignored.
         guard let number = rest[position...].split(separator: 0x20).first else { throw self.error("no value") }
         sample.value = try self.number(number)
         return sample
@@ -84,10 +84,10 @@ struct ExpositionReader {
             position = equals + 2
             labels.append((name, try self.labelValue(text, &position)))
         }
-        throw self.error("labels without an end")
+        throw self.error("unterminated labels")
     }
 
-    /// A label's value behind its opening quote; the position is then behind the closing one.
+    /// A label's value after its opening quote; the position moves behind the closing quote.
     private func labelValue(_ text: ArraySlice<UInt8>, _ position: inout Int) throws(ExpositionError) -> String {
         var value: [UInt8] = []
         while position < text.endIndex {
@@ -101,7 +101,7 @@ struct ExpositionReader {
             default: value.append(byte)
             }
         }
-        throw self.error("a label's value without an end")
+        throw self.error("unterminated label value")
     }
 
     private func number(_ text: ArraySlice<UInt8>) throws(ExpositionError) -> Double {
@@ -110,12 +110,12 @@ struct ExpositionReader {
         case "-Inf": return -.infinity
         case "NaN": return .nan
         case let text:
-            guard let value = Double(text) else { throw self.error("'\(text)' is no number") }
+            guard let value = Double(text) else { throw self.error("'\(text)' is not a number") }
             return value
         }
     }
 
-    /// The upper bound that an `le` label names.
+    /// The upper bound of an `le` label.
     static func bound(_ text: String) -> Double? {
         text == "+Inf" ? .infinity : Double(text)
     }
@@ -125,11 +125,11 @@ struct ExpositionReader {
     }
 }
 
-/// Why a text is no Prometheus exposition.
+/// Why a text is not a Prometheus exposition.
 package struct ExpositionError: Error, Equatable, CustomStringConvertible {
     /// From 1.
     package let line: Int
     package let reason: String
 
-    package var description: String { "line \(self.line) is no metric: \(self.reason)" }
+    package var description: String { "line \(self.line) is not a metric: \(self.reason)" }
 }

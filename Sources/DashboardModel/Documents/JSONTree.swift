@@ -1,7 +1,7 @@
 /// A JSON document as a tree, for reading the services' `/admin` documents.
 ///
-/// A member that is missing, null or of another type reads as nil: a dashboard shows what a service reports and says
-/// "not reported" of the rest, whatever version the service is.
+/// A member that is missing, null or of another type is nil: a dashboard shows what a service reports, and "not
+/// reported" for the rest, for any version of the service.
 package enum JSONTree: Sendable, Equatable {
     case null
     case bool(Bool)
@@ -17,13 +17,13 @@ package enum JSONTree: Sendable, Equatable {
 
     /// Parses a whole document.
     ///
-    /// - Throws: what is wrong, and where; documents nested deeper than ``JSONTreeReader/depthLimit`` are refused.
+    /// - Throws: the error and its position; documents nested deeper than ``JSONTreeReader/depthLimit`` are refused.
     package init(parsing bytes: [UInt8]) throws(JSONTreeError) {
         var reader = JSONTreeReader(bytes)
         self = try reader.document()
     }
 
-    /// The value of a member; nil when this is no object or has none of the name. Of two the first counts.
+    /// The value of a member; nil if this is not an object or has no such member. The first of two members counts.
     package subscript(name: String) -> JSONTree? {
         guard case .object(let members) = self else { return nil }
         return members.first { $0.name == name }?.value
@@ -33,7 +33,7 @@ package enum JSONTree: Sendable, Equatable {
         if case .number(let number) = self { number } else { nil }
     }
 
-    /// A whole number that fits.
+    /// A whole number in the range of `Int`.
     package var int: Int? {
         if case .number(let number) = self { Int(exactly: number) } else { nil }
     }
@@ -46,20 +46,20 @@ package enum JSONTree: Sendable, Equatable {
         if case .bool(let value) = self { value } else { nil }
     }
 
-    /// The elements of an array; none when this is no array.
+    /// The elements of an array; empty if this is not an array.
     package var elements: [JSONTree] {
         if case .array(let elements) = self { elements } else { [] }
     }
 
-    /// The members of an object; none when this is no object.
+    /// The members of an object; empty if this is not an object.
     package var members: [Member] {
         if case .object(let members) = self { members } else { [] }
     }
 }
 
-/// Why a text is no JSON document.
+/// Why a text is not a JSON document.
 package struct JSONTreeError: Error, Equatable, CustomStringConvertible {
-    /// In bytes from the beginning.
+    /// In bytes from the start.
     package let offset: Int
     package let reason: String
 

@@ -1,6 +1,6 @@
-/// Reads one JSON document (RFC 8259) from the front, without looking back.
+/// Parses one JSON document (RFC 8259) in one pass.
 struct JSONTreeReader {
-    /// Arrays and objects within each other; the services' own documents use six.
+    /// Maximum nesting of arrays and objects; the services' own documents use six levels.
     static let depthLimit = 64
 
     private let bytes: [UInt8]
@@ -67,7 +67,7 @@ struct JSONTreeReader {
 
     // MARK: Tokens
 
-    /// A string from its opening quote on.
+    /// A string, starting at its opening quote.
     private mutating func string() throws(JSONTreeError) -> String {
         self.offset += 1
         var text: [UInt8] = []
@@ -104,7 +104,7 @@ struct JSONTreeReader {
         }
     }
 
-    /// The scalar of a `\u` escape, which may be a pair of them; half a pair is U+FFFD.
+    /// The scalar of a `\u` escape or of a pair of them; half a pair becomes U+FFFD.
     private mutating func escapedScalar() throws(JSONTreeError) -> Unicode.Scalar {
         let first = try self.fourDigits()
         if let scalar = Unicode.Scalar(first) { return scalar }

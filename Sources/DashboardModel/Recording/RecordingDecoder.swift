@@ -1,18 +1,18 @@
-/// Reads the lines of a recording back, in order; see ``RecordingEncoder``.
+/// Decodes the lines of a recording in order; see ``RecordingEncoder``.
 package struct RecordingDecoder: Sendable {
-    /// The text of the newest scrape of each target, by lines.
+    /// The text of the newest scrape of each target, as lines.
     private var lines: [Int: [[UInt8]]] = [:]
 
     package init() {}
 
-    /// Changes that come next are of texts that were not read: they wait for a whole one.
+    /// The next changes refer to texts that were not read: they are skipped until the next complete text.
     package mutating func forget() {
         self.lines = [:]
     }
 
-    /// The poll of a line. A line of changes whose whole text was not read before, as after seeking, is nil.
+    /// The poll of a line; nil for a line of changes whose complete text was not read before, such as after a seek.
     ///
-    /// - Throws: what is wrong with the line.
+    /// - Throws: the error in the line.
     package mutating func poll(parsing line: [UInt8]) throws(RecordingError) -> RawPoll? {
         let tree: JSONTree
         do { tree = try JSONTree(parsing: line) } catch { throw RecordingError("\(error)") }
@@ -54,13 +54,13 @@ package struct RecordingDecoder: Sendable {
         for change in changes.elements {
             guard change.elements.count == 2, let place = change.elements[0].int,
                 let line = change.elements[1].string, self.lines[target]!.indices.contains(place)
-            else { throw RecordingError("a change of a line that is not there") }
+            else { throw RecordingError("a change of a line that does not exist") }
             self.lines[target]![place] = Array(line.utf8)
         }
         return Array(self.lines[target]!.joined(separator: [UInt8(ascii: "\n")]))
     }
 
-    /// The time of a line without reading the rest of it: it stands first.
+    /// The time of a line, without parsing the rest: it is the first member.
     package static func time(of line: ArraySlice<UInt8>) -> Double? {
         let prefix = Array("{\"monotonic\":".utf8)
         guard line.starts(with: prefix) else { return nil }

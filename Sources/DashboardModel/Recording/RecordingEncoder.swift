@@ -2,15 +2,15 @@ import JSON
 
 /// Writes polls as lines of a recording.
 ///
-/// A recording is a text of JSON lines: ``RecordingHeader``, then a line for each poll,
+/// A recording consists of JSON lines: ``RecordingHeader``, then one line per poll,
 ///
 ///     {"monotonic":81.2,"target":0,"at":1795399382.1,"round_trip":0.002,"metrics":"…","admin":"…"}
 ///
-/// with the bodies as they arrived. From one scrape to the next few lines of `/metrics` change, so most polls hold only
-/// those, as `"metrics_changes":[[17,"kv_keys 12"],…]` with their places; each 60th poll of a target holds the whole
-/// text, for seeking. A body that did not arrive is `"metrics_error":"connection refused"`.
+/// with the bodies as they arrived. Few lines of `/metrics` change from one scrape to the next, so most polls contain
+/// only those, as `"metrics_changes":[[17,"kv_keys 12"],…]` with their line numbers; each 60th poll of a target
+/// contains the complete text, for seeking. A missing body is `"metrics_error":"connection refused"`.
 package struct RecordingEncoder: Sendable {
-    /// Polls of one target from one whole scrape to the next.
+    /// Number of polls of one target between two complete scrapes.
     static let keyframeDistance = 60
 
     private struct Last {
@@ -50,7 +50,7 @@ package struct RecordingEncoder: Sendable {
         return writer.bytes
     }
 
-    /// The lines of `/metrics` that are not as in the poll before; nil when the whole text has to be written.
+    /// The lines of `/metrics` that differ from the previous poll; nil if the complete text must be written.
     private mutating func changes(_ poll: RawPoll) -> [(place: Int, line: ArraySlice<UInt8>)]? {
         guard case .success(let text) = poll.metrics else { return nil }
         let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)

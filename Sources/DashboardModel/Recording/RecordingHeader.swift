@@ -2,7 +2,7 @@ import JSON
 
 /// The first line of a recording.
 package struct RecordingHeader: Sendable, Equatable {
-    /// Of the format. A reader refuses versions that it does not know.
+    /// The version of the format. A reader refuses versions that it does not know.
     package static let formatVersion = 1
 
     package var targets: [Target]
@@ -39,14 +39,14 @@ package struct RecordingHeader: Sendable, Equatable {
         return writer.bytes
     }
 
-    /// - Throws: what is wrong with the line.
+    /// - Throws: the error in the line.
     package init(parsing line: [UInt8]) throws(RecordingError) {
         let tree: JSONTree
         do { tree = try JSONTree(parsing: line) } catch {
-            throw RecordingError("this is no recording of kvtop: \(error)")
+            throw RecordingError("this is not a recording of kvtop: \(error)")
         }
         guard let version = tree["kvtop_recording"]?.int else {
-            throw RecordingError("this is no recording of kvtop: its first line is another one")
+            throw RecordingError("this is not a recording of kvtop: its first line is not a header")
         }
         guard version == Self.formatVersion else {
             throw RecordingError("the recording has format \(version), this kvtop reads \(Self.formatVersion)")
@@ -59,11 +59,11 @@ package struct RecordingHeader: Sendable, Equatable {
             else { return nil }
             return Target(role: role, name: name, url: url)
         }
-        guard !self.targets.isEmpty else { throw RecordingError("the recording names no targets") }
+        guard !self.targets.isEmpty else { throw RecordingError("the recording has no targets") }
     }
 }
 
-/// The lines of a recording that cannot be read, while others can.
+/// The unreadable lines of a recording whose other lines can be read.
 package struct RecordingDamage: Equatable, Sendable {
     package private(set) var lines = 0
     private var first = ""
@@ -75,7 +75,7 @@ package struct RecordingDamage: Equatable, Sendable {
         self.lines += 1
     }
 
-    /// For the operator; nil when there are none.
+    /// For the operator; nil if there are none.
     package var text: String? {
         switch self.lines {
         case 0: nil

@@ -1,6 +1,6 @@
 package import JSON
 
-/// The dashboard as one JSON document: raw numbers in base units, null for what is not known, no texts to take apart.
+/// The dashboard as one JSON document: raw numbers in base units, null for unknown figures, no texts to parse.
 package enum DashboardReport {
     package static let schemaVersion = 1
 
@@ -84,7 +84,7 @@ package enum DashboardReport {
         object.member("alarm", row.level.name)
     }
 
-    /// `below` and `above` name the bound that a quantile lies beyond; its number is then null.
+    /// If a quantile is outside the bounds, `below` or `above` contains the bound, and the number is null.
     private static func writeQuantiles(_ histogram: HistogramCounts, to object: inout JSONWriter) {
         let parts: [(StaticString, StaticString, StaticString, Double)] = [
             ("p50", "p50_below", "p50_above", 0.5), ("p95", "p95_below", "p95_above", 0.95),

@@ -1,14 +1,15 @@
 import JSON
 
-/// The handlers of the dashboard as lines of comma-separated values (RFC 4180), for a spreadsheet: raw numbers in base
-/// units, nothing for what is not known, `+Inf` for a quantile above the highest bound, the bound for one below the lowest.
+/// The handlers of the dashboard as comma-separated values (RFC 4180), for a spreadsheet: raw numbers in base units, an
+/// empty field for unknown figures, `+Inf` for a quantile above the highest bound, the bound itself for one below the
+/// lowest.
 package enum DashboardTable {
     package static let header =
         "at,target,availability,handler,window_seconds,requests,requests_per_second,error_ratio,client_error_ratio,"
         + "p50_seconds,p95_seconds,p99_seconds\n"
 
-    /// A line for each handler of each target, and one for all that serve data; a target without figures has that one
-    /// alone.
+    /// One line for each handler of each target, and one for all that serve data; a target without figures has only the
+    /// latter.
     package static func lines(_ dashboard: Dashboard) -> String {
         let at = Timestamp.rfc3339(secondsSince1970: dashboard.wallTime)
         return dashboard.targets.map { target in
@@ -34,9 +35,9 @@ package enum DashboardTable {
         return number == .infinity ? "+Inf" : "\(number)"
     }
 
-    /// A label may hold anything.
+    /// A label may contain any character.
     private static func quoted(_ name: String) -> String {
-        // A terminal must not obey it.
+        // Control characters must not reach a terminal.
         let isHarmless = { (scalar: Unicode.Scalar) in
             scalar.properties.generalCategory != .control && scalar.properties.generalCategory != .format
         }

@@ -1,5 +1,5 @@
-/// Numbers as text: at most six characters, three significant digits, the unit at the number, a full stop for decimals
-/// whatever the locale.
+/// Numbers as text: at most six characters, three significant digits, the unit after the number, a decimal point in
+/// every locale.
 package enum Quantity {
     package enum Units: String, Sendable, CaseIterable {
         /// Powers of 1,000: `3.42G`.
@@ -27,7 +27,7 @@ package enum Quantity {
         }
     }
 
-    /// Events per second, or any other count that may be a fraction.
+    /// Events per second, or any other count that may have a fraction.
     package static func rate(_ rate: Double, _ units: Units = .si) -> String {
         if rate == 0 { return "0" }
         if units == .raw { return self.fixed(rate, 2) }
@@ -35,7 +35,7 @@ package enum Quantity {
         return self.scaled(rate, base: 1_000, suffixes: ["", "k", "M", "G", "T", "P"], smallest: 2)
     }
 
-    /// A whole number with separators: `1,203,441`; from a hundred million on as `1.20G`.
+    /// A whole number with separators: `1,203,441`; from a hundred million on `1.20G`.
     package static func count(_ count: Double, _ units: Units = .si) -> String {
         guard count.magnitude < 1e8 || units == .raw else { return self.rate(count) }
         let digits = Array(self.fixed(count.rounded(), 0))
@@ -75,14 +75,14 @@ package enum Quantity {
         return self.age(seconds.rounded())
     }
 
-    /// A part of the whole as per cent without the sign: `0.02`, `12.5`, `100`.
+    /// A share in per cent without the sign: `0.02`, `12.5`, `100`.
     package static func percent(_ ratio: Double) -> String {
         let percent = ratio * 100
         if percent != 0, percent < 0.005 { return "<0.01" }
         return percent < 9.995 ? self.fixed(percent, 2) : percent < 99.95 ? self.fixed(percent, 1) : "100"
     }
 
-    /// A part of the whole as whole per cent with the sign: `64%`.
+    /// A share in whole per cent with the sign: `64%`.
     package static func wholePercent(_ ratio: Double) -> String {
         "\(self.fixed((ratio * 100).rounded(.down), 0))%"
     }
@@ -92,7 +92,7 @@ package enum Quantity {
     private static func scaled(_ value: Double, base: Double, suffixes: [String], smallest: Int) -> String {
         var scaled = value
         var index = 0
-        // 999.5 would be shown with four digits.
+        // 999.5 would have four digits.
         while scaled.magnitude >= 999.5, index < suffixes.count - 1 {
             scaled /= base
             index += 1
@@ -110,7 +110,7 @@ package enum Quantity {
         }
     }
 
-    /// A number with this many decimals, rounded; what no number can be made of is `--`.
+    /// A number with this many decimals, rounded; `--` if it is not a number.
     static func fixed(_ value: Double, _ decimals: Int) -> String {
         let factor = [1.0, 10, 100, 1_000][decimals]
         let shifted = (value.magnitude * factor).rounded()

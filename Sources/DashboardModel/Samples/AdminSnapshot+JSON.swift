@@ -1,10 +1,10 @@
 extension AdminSnapshot {
     /// Reads a document of `GET /admin`.
     ///
-    /// - Throws: why it is no JSON document. Members that are missing or of another type are nil.
+    /// - Throws: why it is not a JSON document. Members that are missing or of another type are nil.
     package init(parsing text: [UInt8]) throws(JSONTreeError) {
         let tree = try JSONTree(parsing: text)
-        guard case .object = tree else { throw JSONTreeError(offset: 0, reason: "the document is no object") }
+        guard case .object = tree else { throw JSONTreeError(offset: 0, reason: "the document is not an object") }
         self.service = tree["service"]?.string
         self.now = tree["now"]?.string.flatMap(InstantText.seconds)
         self.instance = tree["instance_id"]?.string
@@ -45,7 +45,7 @@ extension AdminSnapshot.Store {
 }
 
 extension AdminSnapshot.Log {
-    /// Segments that are kept of the list; ``segmentCount`` is of all.
+    /// Number of segments that are kept of the list; ``segmentCount`` counts all.
     private static let segmentLimit = 256
 
     init(_ tree: JSONTree) {
@@ -77,7 +77,7 @@ extension AdminSnapshot.Log {
 }
 
 extension AdminSnapshot.LogSnapshot {
-    /// Of the `log` member. Nil when it does not tell of snapshots.
+    /// From the `log` member. Nil if it does not report snapshots.
     init?(_ log: JSONTree) {
         guard let parts = log["snapshot_parts"]?.double else { return nil }
         self.parts = parts
@@ -121,7 +121,7 @@ extension AdminSnapshot.Upstream {
         self.circuit = tree["circuit"].flatMap(Self.circuit)
     }
 
-    /// The state of both circuits; of one, with its name before it, while the other is closed.
+    /// The state of both circuits; if only one is not closed, its state with its name.
     private static func circuit(_ tree: JSONTree) -> String? {
         let state = tree["state"]?.string
         let open = ["reads", "writes"].filter { tree[$0]?["state"]?.string ?? "closed" != "closed" }

@@ -1,4 +1,4 @@
-/// What one `/admin` document said. Nil: the service does not report it.
+/// The content of one `/admin` document. Nil: the service does not report it.
 package struct AdminSnapshot: Sendable, Equatable {
     package var service: String?
     /// The service's clock when it wrote the document, in seconds since 1970.
@@ -8,7 +8,7 @@ package struct AdminSnapshot: Sendable, Equatable {
     /// `starting`, `replaying`, `ready`, `read_only`, `failed`, `draining`, `stopping`.
     package var state: String?
     package var stateReason: String?
-    /// What operators have switched on.
+    /// The switches of operators.
     package var isReadOnly: Bool?
     package var isDraining: Bool?
     package var uptimeSeconds: Double?
@@ -26,7 +26,7 @@ package struct AdminSnapshot: Sendable, Equatable {
     package struct Check: Sendable, Equatable {
         package var name: String
         package var isOK: Bool
-        /// It does not hold, and the service does its work all the same.
+        /// It fails, but the service continues its work.
         package var isWarning = false
         package var message: String?
     }
@@ -40,7 +40,7 @@ package struct AdminSnapshot: Sendable, Equatable {
     package struct Memory: Sendable, Equatable {
         /// `ok`, `full`.
         package var state: String?
-        /// Used part of the nearest limit, 0 to 1; nil without a limit.
+        /// Used share of the nearest limit, 0 to 1; nil without a limit.
         package var use: Double?
     }
 
@@ -56,9 +56,9 @@ package struct AdminSnapshot: Sendable, Equatable {
         package var syncIntervalSeconds: Double?
         package var warning: String?
         package var lastError: String?
-        /// Acknowledged changes that the start did not find.
+        /// Acknowledged changes that were missing at the start.
         package var lostRevisions: Double?
-        /// Damaged files that checks of the log have found.
+        /// Damaged files found by scrubs.
         package var damagedFiles: Double?
         package var pendingAppends: Double?
         package var snapshot: LogSnapshot?
@@ -67,7 +67,7 @@ package struct AdminSnapshot: Sendable, Equatable {
         package var fileSystemBytes: Double?
         package var fileSystemAvailableBytes: Double?
 
-        /// What compaction would free; nil while the service does not report what is live.
+        /// Bytes that a compaction would free; nil if the service does not report live bytes.
         package var garbageBytes: Double? {
             if let size = self.sizeBytes, let live = self.liveBytes { return max(0, size - live) }
             if let size = self.sizeBytes, let ratio = self.garbageRatio { return size * ratio }
@@ -75,12 +75,12 @@ package struct AdminSnapshot: Sendable, Equatable {
         }
     }
 
-    /// The snapshot of the log, as far as the service reports it. Without parts there is none yet.
+    /// The snapshot of the log, as far as the service reports it. Without parts there is no snapshot yet.
     package struct LogSnapshot: Sendable, Equatable {
         package var sizeBytes: Double?
         package var liveBytes: Double?
         package var parts: Double?
-        /// The newest change that it holds: it stands for all before the first segment.
+        /// The newest change in it: it replaces all changes before the first segment.
         package var revision: Double?
     }
 
@@ -109,8 +109,7 @@ package struct AdminSnapshot: Sendable, Equatable {
         package var connectionsLimit: Double?
         package var requestsWaiting: Double?
         package var requestsInFlight: Double?
-        /// `closed`, `open`, `half_open`.
-        /// `closed`, `open`, `half_open`, or that of one circuit: `writes open`.
+        /// `closed`, `open`, `half_open`, or the state of one circuit: `writes open`.
         package var circuit: String?
     }
 

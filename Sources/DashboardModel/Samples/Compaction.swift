@@ -3,7 +3,7 @@ package struct Compaction: Sendable, Equatable {
     package var isRunning: Bool?
     /// `idle`, `running`, `backing_off` after a failure, `blocked`.
     package var state: String?
-    /// What the run is doing now, in the service's words.
+    /// The current step of the run, in the service's words.
     package var phase: String?
     /// 0 to 1.
     package var progress: Double?
@@ -13,22 +13,22 @@ package struct Compaction: Sendable, Equatable {
     package var etaSeconds: Double?
     package var elapsedSeconds: Double?
     package var keysKept: Double?
-    /// Time that the run was held back, to keep its rate and the time of commits.
+    /// Time that the run waited, to stay within its rate and to avoid delaying commits.
     package var throttledSeconds: Double?
     /// Why no run can start, in the service's words.
     package var blockedBy: String?
     package var runs: Double?
     package var failures: Double?
-    /// Since the last run that did not fail.
+    /// Consecutive failed runs.
     package var consecutiveFailures: Double?
-    /// Nothing starts by itself before this.
+    /// No automatic run before this time.
     package var retryAt: String?
     package var lastSuccessAt: String?
-    /// The garbage ratio, 0 to 1, at which the next run starts by itself.
+    /// The garbage ratio, 0 to 1, at which the next run starts automatically.
     package var thresholdRatio: Double?
-    /// The log must have at least this size for that.
+    /// Minimum size of the log for that.
     package var minimumBytes: Double?
-    /// The service's own words on what starts the next run.
+    /// What starts the next run, in the service's words.
     package var nextTrigger: String?
     package var last: Run?
 
@@ -86,7 +86,7 @@ package struct Compaction: Sendable, Equatable {
 }
 
 extension Compaction.Run {
-    /// Nil when no run has ended yet.
+    /// Nil if no run has ended yet.
     init?(_ tree: JSONTree) {
         guard case .object = tree else { return nil }
         self.trigger = tree["trigger"]?.string

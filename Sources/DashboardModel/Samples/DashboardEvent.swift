@@ -1,11 +1,11 @@
-/// One line of the event list: what a service reports of itself at `/admin/events`, or what kvtop has seen.
+/// One line of the event list: an event that a service reports at `/admin/events`, or one that kvtop detected.
 package struct DashboardEvent: Sendable, Equatable {
     package enum Level: Int, Sendable, Comparable {
         case info, warning, error
 
         package static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
 
-        /// Of a service's word for it; what is unknown is information.
+        /// From a service's word; an unknown word is information.
         package init(word: String?) {
             switch word {
             case "warn", "warning": self = .warning
@@ -32,7 +32,7 @@ package struct DashboardEvent: Sendable, Equatable {
 
 /// An entry of a service's `/admin/events`.
 package struct ServiceEvent: Sendable, Equatable {
-    /// Names the run of the service's process; numbers begin again with each.
+    /// Identifies the run of the service's process; numbers start again with each run.
     package var instance: String
     /// Counts the events of this run from 1.
     package var number: Int
@@ -50,7 +50,7 @@ package struct ServiceEvent: Sendable, Equatable {
 
     /// Reads a document of `GET /admin/events`.
     ///
-    /// - Returns: oldest first, at most 256; entries without a number, a time or a message are left out.
+    /// - Returns: oldest first, at most 256; entries without a number, a time or a message are skipped.
     package static func list(parsing text: [UInt8]) throws(JSONTreeError) -> [ServiceEvent] {
         let tree = try JSONTree(parsing: text)
         let instance = tree["instance_id"]?.string ?? ""
@@ -66,7 +66,7 @@ package struct ServiceEvent: Sendable, Equatable {
         return Array(entries.sorted { $0.number < $1.number }.suffix(256))
     }
 
-    /// What the details add to the message on one line.
+    /// The details that are added to the message, on one line.
     private static func addition(kind: String?, _ details: JSONTree) -> String {
         if kind == "compaction_ended", details["result"]?.string == "ok",
             let seconds = details["duration_seconds"]?.double, let before = details["bytes_before"]?.double,
@@ -86,7 +86,7 @@ package struct ServiceEvent: Sendable, Equatable {
 
 /// RFC 3339 times.
 package enum InstantText {
-    /// Seconds since 1970 of a time in UTC such as `2026-11-22T21:58:14.123Z`; nil for anything else.
+    /// Seconds since 1970 for a time in UTC such as `2026-11-22T21:58:14.123Z`; nil for any other text.
     package static func seconds(_ text: String) -> Double? {
         let bytes = Array(text.utf8)
         guard bytes.count >= 20, bytes.last == UInt8(ascii: "Z"), bytes[10] == UInt8(ascii: "T") else { return nil }
@@ -96,7 +96,7 @@ package enum InstantText {
             let second = Double(String(decoding: bytes[17..<(bytes.count - 1)], as: UTF8.self)),
             (1...12).contains(month), (1...31).contains(day)
         else { return nil }
-        // Days of the Gregorian calendar since 1970, years counted from March so that the leap day comes last.
+        // Days of the Gregorian calendar since 1970; years begin in March, so that the leap day is the last day.
         let marchYear = month <= 2 ? year - 1 : year
         let era = marchYear / 400
         let yearOfEra = marchYear - era * 400

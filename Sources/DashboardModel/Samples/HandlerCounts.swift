@@ -1,8 +1,8 @@
-/// The counters of one HTTP handler at one moment, all methods together.
+/// The counters of one HTTP handler at one moment, over all methods.
 package struct HandlerCounts: Sendable, Equatable {
     package var name: String
     package var requests: Double = 0
-    /// Those of them that kvtop itself has sent, as far as it knows.
+    /// The requests that kvtop itself sent, as far as it knows.
     package var ownRequests: Double = 0
     /// Answers 400 to 499.
     package var clientErrors: Double = 0
@@ -15,17 +15,17 @@ package struct HandlerCounts: Sendable, Equatable {
         self.name = name
     }
 
-    /// Whether it serves the store's data. The others answer probes, scrapes and this dashboard.
+    /// Whether it serves the store's data. Other handlers answer probes, scrapes and this dashboard.
     package var servesData: Bool { Self.servesData(self.name) }
 
     package static func servesData(_ name: String) -> Bool {
         name.hasPrefix("kv_") || name.hasPrefix("api_")
     }
 
-    /// The requests of others.
+    /// Requests of other clients.
     package var traffic: Double { max(0, self.requests - self.ownRequests) }
 
-    /// What came in after `earlier`. Nil when a counter fell: the two are of different runs of the service.
+    /// The difference to `earlier`. Nil if a counter decreased: the two are from different runs of the service.
     func minus(_ earlier: HandlerCounts) -> HandlerCounts? {
         guard let durations = self.durations.minus(earlier.durations) else { return nil }
         var difference = HandlerCounts(name: self.name)
@@ -38,7 +38,7 @@ package struct HandlerCounts: Sendable, Equatable {
         return difference
     }
 
-    /// Both together, under the name of this one.
+    /// The sum of both, under the name of this one.
     func plus(_ other: HandlerCounts) -> HandlerCounts {
         var total = self
         total.requests += other.requests

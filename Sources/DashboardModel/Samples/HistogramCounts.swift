@@ -1,8 +1,8 @@
-/// The buckets of a histogram at one moment, or what came in between two moments.
+/// The buckets of a histogram at one moment, or the difference between two moments.
 package struct HistogramCounts: Sendable, Equatable {
-    /// Upper bounds, ascending, the last one +Inf in every histogram that is whole.
+    /// Upper bounds, ascending; the last one is +Inf in every complete histogram.
     package private(set) var bounds: [Double] = []
-    /// Observations up to each bound, so ascending too, as Prometheus writes them.
+    /// Observations up to each bound, as Prometheus writes them, so ascending too.
     package private(set) var cumulative: [Double] = []
     package var sum: Double = 0
 
@@ -15,9 +15,9 @@ package struct HistogramCounts: Sendable, Equatable {
         self.sum = sum
     }
 
-    /// Adds `count` to the bucket of a bound: buckets of several label sets add up to those of their union.
+    /// Adds `count` to the bucket of a bound: buckets of several label sets are summed.
     mutating func add(bound: Double, count: Double) {
-        // The lines of one histogram come in ascending order, so the place is mostly at the end.
+        // The lines of one histogram arrive in ascending order, so the index is mostly the last one.
         var index = self.bounds.count
         while index > 0, self.bounds[index - 1] >= bound { index -= 1 }
         if index < self.bounds.count, self.bounds[index] == bound {
@@ -28,18 +28,18 @@ package struct HistogramCounts: Sendable, Equatable {
         }
     }
 
-    /// The number of observations; 0 without a bucket that takes all.
+    /// The number of observations; 0 without a +Inf bucket.
     package var count: Double {
         self.bounds.last == .infinity ? self.cumulative[self.cumulative.count - 1] : 0
     }
 
-    /// The mean of the observations, nil when there are none.
+    /// The mean of the observations; nil if there are none.
     package var mean: Double? {
         self.count > 0 ? self.sum / self.count : nil
     }
 
-    /// What was observed after `earlier`. Nil when the two cannot be of one run of one histogram: other bounds, or a
-    /// bucket that fell.
+    /// The observations after `earlier`. Nil if the two cannot belong to one run of one histogram: the bounds differ,
+    /// or a bucket decreased.
     package func minus(_ earlier: HistogramCounts) -> HistogramCounts? {
         guard self.bounds == earlier.bounds else { return nil }
         var difference = self
@@ -52,7 +52,7 @@ package struct HistogramCounts: Sendable, Equatable {
         return difference
     }
 
-    /// The observations of both. Where the bounds differ there is no such sum, and the larger of the two is taken.
+    /// The observations of both. If the bounds differ, the result is the larger of the two.
     package func plus(_ other: HistogramCounts) -> HistogramCounts {
         if self.bounds.isEmpty { return other }
         guard self.bounds == other.bounds else { return self.count >= other.count ? self : other }
@@ -62,12 +62,12 @@ package struct HistogramCounts: Sendable, Equatable {
         return total
     }
 
-    /// The value that the part `part` of the observations does not exceed, estimated as `histogram_quantile` of
-    /// Prometheus does: linear within a bucket.
+    /// The value that the share `part` of the observations does not exceed, estimated like `histogram_quantile` of
+    /// Prometheus: linear within a bucket.
     ///
-    /// Three things are told apart that Prometheus gives as numbers: no observations; a quantile in the first bucket, of
-    /// which only its bound is known, as the values may all be a thousandth of it; and one in the bucket without an upper
-    /// bound, which lies above the highest bound.
+    /// Three cases that Prometheus returns as numbers are distinguished: no observations; a quantile in the first
+    /// bucket, where only the bound is known and the values may be a thousandth of it; and a quantile in the last
+    /// bucket, which is above the highest bound.
     ///
     /// - Parameter part: 0 to 1.
     package func quantile(_ part: Double) -> QuantileEstimate {
@@ -85,17 +85,17 @@ package struct HistogramCounts: Sendable, Equatable {
     }
 }
 
-/// What the buckets tell of a quantile.
+/// What the buckets show about a quantile.
 package enum QuantileEstimate: Sendable, Equatable {
     /// Nothing was observed.
     case none
     case value(Double)
-    /// At or below the lowest bound, which is given.
+    /// At or below the lowest bound, which is the value.
     case below(Double)
-    /// Above the highest bound, which is given.
+    /// Above the highest bound, which is the value.
     case above(Double)
 
-    /// A number to compare and to draw: the bound where more is not known.
+    /// A number to compare and to draw: the bound if the value is not known more exactly.
     package var number: Double? {
         switch self {
         case .none: nil

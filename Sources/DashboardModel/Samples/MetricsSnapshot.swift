@@ -1,4 +1,4 @@
-/// What one scrape of `/metrics` said of what the dashboard shows. Nil: the service does not report it.
+/// The figures of one scrape of `/metrics` that the dashboard shows. Nil: the service does not report it.
 package struct MetricsSnapshot: Sendable, Equatable {
     /// By name, ascending.
     package var handlers: [HandlerCounts] = []
@@ -25,10 +25,10 @@ package struct MetricsSnapshot: Sendable, Equatable {
         set { self.numbers[metric] = newValue }
     }
 
-    /// Reads a Prometheus text exposition. Families it does not know are passed over.
+    /// Parses a Prometheus text exposition. Unknown families are skipped.
     ///
-    /// - Throws: the first line that is not of the format, or that the text has no sample of a request counter: it is
-    ///   then no service of this kind.
+    /// - Throws: the first malformed line, or an error if the text has no sample of a request counter: then the target
+    ///   is not one of these services.
     package init(parsing text: [UInt8]) throws(ExpositionError) {
         var reader = ExpositionReader(text, isWanted: Self.isWanted)
         var handlers: [String: HandlerCounts] = [:]
@@ -41,14 +41,14 @@ package struct MetricsSnapshot: Sendable, Equatable {
                 self.take(sample)
             }
         }
-        guard samples > 0 else { throw ExpositionError(line: 1, reason: "none of the metrics of a service is in it") }
+        guard samples > 0 else { throw ExpositionError(line: 1, reason: "it contains no metric of a service") }
         self.handlers = handlers.values.sorted { $0.name < $1.name }
     }
 
     private mutating func takeHTTP(_ sample: ExpositionReader.Sample, _ handlers: inout [String: HandlerCounts]) {
         switch sample.name {
         case "http_requests_total":
-            // As many handlers as a service has routes; a body with more is not from one.
+            // As many handlers as a service has routes; a body with more is not from one of these services.
             let handler = sample["handler"]
             guard handlers[handler] != nil || handlers.count < 64 else { return }
             handlers[handler, default: HandlerCounts(name: handler)].add(

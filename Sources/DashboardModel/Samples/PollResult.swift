@@ -6,7 +6,7 @@ package struct Target: Sendable, Equatable {
     }
 
     package var role: Role
-    /// Short, for the screen: `kv`, `kv2`, `gw`.
+    /// A short name for the screen: `kv`, `kv2`, `gw`.
     package var name: String
     /// `http://host:port`, without a slash at the end.
     package var url: String
@@ -23,10 +23,10 @@ package struct Target: Sendable, Equatable {
     }
 }
 
-/// Why a document did not arrive, in words for the operator: `connection refused`, `HTTP 503`.
+/// Why a document did not arrive, as text for the operator: `connection refused`, `HTTP 503`.
 package struct PollFailure: Error, Sendable, Equatable, CustomStringConvertible {
     package var reason: String
-    /// The service answered, but not what was asked for: it lives.
+    /// The service answered, but without the requested document: it is alive.
     package var isAnswer: Bool
 
     package init(_ reason: String, isAnswer: Bool = false) {
@@ -37,19 +37,19 @@ package struct PollFailure: Error, Sendable, Equatable, CustomStringConvertible 
     package var description: String { self.reason }
 }
 
-/// The bodies that one poll of one target brought, before they are read.
+/// The unparsed bodies of one poll of one target.
 package struct RawPoll: Sendable, Equatable {
-    /// The target's place in the list of targets.
+    /// The target's index in the list of targets.
     package var target: Int
-    /// Monotonic seconds at which the scrape was complete, or its failure known.
+    /// Monotonic seconds when the scrape was complete or had failed.
     package var receivedAt: Double
     /// Seconds since 1970 at the same moment.
     package var wallTime: Double
-    /// Of the whole poll.
+    /// Duration of the whole poll.
     package var roundTripSeconds: Double
     package var metrics: Result<[UInt8], PollFailure>
     package var admin: Result<[UInt8], PollFailure>
-    /// Nil when `/admin/events` was not asked for, or is not there.
+    /// Nil if `/admin/events` was not requested, or does not exist.
     package var events: [UInt8]?
 
     package init(
@@ -65,19 +65,19 @@ package struct RawPoll: Sendable, Equatable {
         self.events = events
     }
 
-    /// Whether the service answered nothing at all.
+    /// Whether the service sent no answer at all.
     package var isMissed: Bool {
         guard case .failure(let metrics) = self.metrics, case .failure(let admin) = self.admin else { return false }
         return !metrics.isAnswer && !admin.isAnswer
     }
 }
 
-/// One poll of one target, read.
+/// One poll of one target, parsed.
 package struct PollResult: Sendable, Equatable {
     package var target: Int
     /// Monotonic seconds; rates are differences of counters over differences of these.
     package var receivedAt: Double
-    /// Seconds since 1970, for showing.
+    /// Seconds since 1970, for display.
     package var wallTime: Double
     package var roundTripSeconds: Double
     package var metrics: Result<MetricsSnapshot, PollFailure>
@@ -98,7 +98,7 @@ package struct PollResult: Sendable, Equatable {
         self.events = events
     }
 
-    /// Reads the bodies. Takes about a millisecond for the documents of a service; any thread.
+    /// Parses the bodies. Takes about a millisecond for the documents of a service; any thread.
     package init(reading raw: RawPoll) {
         self.init(
             target: raw.target, receivedAt: raw.receivedAt, wallTime: raw.wallTime,
@@ -132,7 +132,7 @@ package struct PollResult: Sendable, Equatable {
         (try? self.metrics.get()) != nil || (try? self.admin.get()) != nil
     }
 
-    /// Why a document is missing; of two reasons that of `/metrics`.
+    /// Why a document is missing; if both are missing, the reason of `/metrics`.
     package var failure: PollFailure? {
         if case .failure(let failure) = self.metrics { return failure }
         if case .failure(let failure) = self.admin { return failure }

@@ -1,5 +1,5 @@
-/// Something about a service that an operator must see at once, whatever its figures are: that it refuses writes, that
-/// its log has failed, that it can lose what it acknowledges. The first line of the screen names it.
+/// A condition of a service that an operator must see immediately, independent of its figures: it refuses writes, its
+/// log has failed, it can lose acknowledged writes. The first line of the screen shows it.
 package struct Condition: Sendable, Equatable {
     package var level: AlarmLevel
     /// A few words, without the name of the service: `read-only`, `disk full`.
@@ -12,8 +12,8 @@ package struct Condition: Sendable, Equatable {
 }
 
 extension TargetState {
-    /// What the newest `/admin` document says of such things, the worst first. Empty while the service is down: nothing
-    /// is known of it then.
+    /// The conditions in the newest `/admin` document, the worst first. Empty while the service is down, because
+    /// nothing is known then.
     package var conditions: [Condition] {
         guard self.availability == .up || self.availability == .stale, let admin = self.admin else { return [] }
         var found = Self.conditions(ofState: admin)
@@ -24,7 +24,7 @@ extension TargetState {
         return found.filter { $0.level == .critical } + found.filter { $0.level != .critical }
     }
 
-    /// An operator may have switched both on, while `state` has room for one.
+    /// An operator may have enabled both, but `state` can show only one.
     private static func conditions(ofState admin: AdminSnapshot) -> [Condition] {
         var found: [Condition] = []
         if admin.isReadOnly == true || admin.state == "read_only" { found.append(Condition(.warning, "read-only")) }
@@ -80,8 +80,8 @@ extension TargetState {
         ]
     }
 
-    /// A check that fails for what the log's state says already is not told twice. The gateway's check holds while
-    /// kv-service is drained by an operator, though its probes say that it is not ready.
+    /// A failing check that only repeats the log's state is not shown again. The gateway's check passes while an
+    /// operator drains kv-service, although its probes report that it is not ready.
     private static func conditions(ofUpstreamAndChecks admin: AdminSnapshot) -> [Condition] {
         var found = admin.checks.filter { !$0.isOK }.compactMap { check -> Condition? in
             switch check.name {

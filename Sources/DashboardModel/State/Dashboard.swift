@@ -1,14 +1,14 @@
-/// All that kvtop knows: a value, so that a paused screen keeps its copy while the original goes on.
+/// The whole state of kvtop: a value, so that a paused screen keeps its copy while the original continues.
 package struct Dashboard: Sendable {
-    /// Events that are kept; the oldest go first.
+    /// Maximum number of events; the oldest are removed first.
     package static let eventLimit = 256
 
     package private(set) var targets: [TargetState]
     /// Oldest first.
     package private(set) var events: [DashboardEvent] = []
-    /// The place in time of each event, in monotonic seconds: see ``note(_:)``.
+    /// The time of each event in monotonic seconds: see ``note(_:)``.
     private var eventTimes: [Double] = []
-    /// Events ever noted.
+    /// Number of all events so far.
     package private(set) var eventCount = 0
     package var thresholds: Thresholds
     /// Monotonic and wall-clock seconds, as of the newest poll or ``advance(now:wallTime:)``.
@@ -22,21 +22,21 @@ package struct Dashboard: Sendable {
         self.thresholds = thresholds
     }
 
-    /// Sets the clock. It never goes back.
+    /// Sets the clock. It never goes backwards.
     package mutating func advance(now: Double, wallTime: Double) {
         self.now = max(self.now, now)
         self.wallTime = wallTime
     }
 
-    /// Takes a poll. One of a target that does not exist is passed over.
+    /// Processes a poll. Ignores a poll of an unknown target.
     package mutating func apply(_ result: PollResult) {
         guard self.targets.indices.contains(result.target) else { return }
         self.advance(now: result.receivedAt, wallTime: result.wallTime)
         for event in self.targets[result.target].apply(result, self.thresholds) { self.note(event) }
     }
 
-    /// Adds an event at its time: as long before now as its time lies before the clock of now. So when the clock is set
-    /// back, what happens from then on still comes last.
+    /// Adds an event at its time: as long before now as it is before the wall clock's now. So if the wall clock is set
+    /// back, later events still come last.
     package mutating func note(_ event: DashboardEvent) {
         let time = self.now - max(0, self.wallTime - event.at)
         let index = self.eventTimes.lastIndex { $0 <= time }.map { $0 + 1 } ?? 0
@@ -49,7 +49,7 @@ package struct Dashboard: Sendable {
         }
     }
 
-    /// Begins the totals and peaks of the session anew.
+    /// Resets the totals and peaks of the session.
     package mutating func resetSession() {
         for index in self.targets.indices { self.targets[index].session = SessionTotals(since: self.now) }
     }
@@ -58,15 +58,15 @@ package struct Dashboard: Sendable {
 
     package var gateways: [TargetState] { self.targets.filter { $0.target.role == .gateway } }
 
-    /// Figures beyond their limits, conditions, and targets that are down.
+    /// Number of figures beyond their limits, conditions, and targets that are down.
     package var alarmCount: Int { self.targets.reduce(0) { $0 + $1.alarmCount } }
 
-    /// What all services have of such things, the worst first, each with the name of its service.
+    /// The conditions of all services, the worst first, each with the name of its service.
     package var conditions: [(service: String, condition: Condition)] {
         let all = self.targets.flatMap { target in target.conditions.map { (target.target.name, $0) } }
         return all.filter { $0.1.level == .critical } + all.filter { $0.1.level != .critical }
     }
 
-    /// Whether every target has been asked at least once.
+    /// Whether every target has been polled at least once.
     package var isComplete: Bool { self.targets.allSatisfy { $0.session.polls > 0 } }
 }

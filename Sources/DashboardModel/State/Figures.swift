@@ -1,10 +1,10 @@
-/// What was computed from the polls of one target: differences of counters and buckets over a stated window.
+/// Figures computed from the polls of one target: differences of counters and buckets over a stated window.
 package struct Figures: Sendable, Equatable {
-    /// Seconds between the two polls that the differences are of.
+    /// Seconds between the two polls whose difference this is.
     package var windowSeconds: Double
     /// By name, ascending.
     package var handlers: [HandlerFigures]
-    /// All handlers that serve data, their buckets added.
+    /// All handlers that serve data, with summed buckets.
     package var data: HandlerFigures
     package var appendsRate: Double?
     package var appendedBytesRate: Double?
@@ -29,7 +29,7 @@ package struct Figures: Sendable, Equatable {
 package struct HandlerFigures: Sendable, Equatable {
     package var name: String
     package var counts: HandlerCounts
-    /// The handlers whose counts are added in this row; empty in a row of one handler.
+    /// The handlers that this row sums up; empty for a row of one handler.
     package var members: [String] = []
     /// Requests per second, without kvtop's own.
     package var rate: Double
@@ -41,17 +41,17 @@ package struct HandlerFigures: Sendable, Equatable {
         self.counts = counts
         self.rate = counts.traffic / seconds
         if counts.ownRequests > 0, counts.traffic == 0 {
-            // Nobody but kvtop has asked: there is nothing to show.
+            // Only kvtop has sent requests: there is nothing to show.
             self.counts = HandlerCounts(name: counts.name)
         }
     }
 
-    /// Server errors of all requests, 0 to 1; nil when there were none to be wrong.
+    /// Server errors as a share of all requests, 0 to 1; nil without requests.
     package var errorRatio: Double? {
         self.counts.requests > 0 ? self.counts.serverErrors / self.counts.requests : nil
     }
 
-    /// Answers 400 to 499 of all requests, 0 to 1.
+    /// Answers 400 to 499 as a share of all requests, 0 to 1.
     package var clientErrorRatio: Double? {
         self.counts.requests > 0 ? self.counts.clientErrors / self.counts.requests : nil
     }
@@ -60,7 +60,7 @@ package struct HandlerFigures: Sendable, Equatable {
 
     package var level: AlarmLevel { max(self.errorLevel, self.p99Level) }
 
-    /// Several rows as one: counts and buckets are added, so its quantiles are those of all requests together.
+    /// Several rows as one: counts and buckets are summed, so its quantiles are those of all their requests.
     package static func folded(_ rows: [HandlerFigures], name: String, seconds: Double) -> HandlerFigures {
         var counts = HandlerCounts(name: name)
         for row in rows { counts = counts.plus(row.counts) }
@@ -75,8 +75,8 @@ package struct HandlerFigures: Sendable, Equatable {
 extension Figures {
     /// The differences between two scrapes of one run of one service.
     ///
-    /// - Returns: nil when no time lies between them, or when a counter fell: the service has begun anew, and what the
-    ///   later scrape says cannot be put against the earlier one.
+    /// - Returns: nil if no time has passed between them, or if a counter decreased: the service was restarted, and the
+    ///   two scrapes cannot be compared.
     package init?(from earlier: MetricsSnapshot, to later: MetricsSnapshot, seconds: Double) {
         guard seconds > 0 else { return nil }
         if let before = earlier["process_start_time_seconds"], let now = later["process_start_time_seconds"],
@@ -87,7 +87,7 @@ extension Figures {
         var handlers: [HandlerFigures] = []
         let known = Dictionary(earlier.handlers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         for counts in later.handlers {
-            // A handler that was not there before had answered nothing.
+            // A handler that is new had answered nothing before.
             let before = known[counts.name] ?? HandlerCounts(name: counts.name)
             let comparable = known[counts.name] == nil ? counts : counts.minus(before)
             guard let comparable else { return nil }
@@ -126,7 +126,7 @@ extension Figures {
         if fell { return nil }
     }
 
-    /// Sets the levels of all figures, given those of the figures before.
+    /// Sets the levels of all figures, given the previous levels.
     mutating func judge(_ thresholds: Thresholds, before: Figures?) {
         let levels = Dictionary(
             (before?.handlers ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -141,9 +141,9 @@ extension Figures {
 
 extension HandlerFigures {
     fileprivate mutating func judge(_ thresholds: Thresholds, before: HandlerFigures?) {
-        // A poll of kvtop's own that is slow, or is refused, is no trouble of those that the service is there for.
+        // A slow or refused poll of kvtop itself is not a problem of the service's clients.
         guard !OwnPolls.mayHave(self.name) else { return }
-        // `/readyz` answers 503 while a service is not ready: that is no failure, and a condition tells of it.
+        // `/readyz` answers 503 while a service is not ready: that is not a failure, and a condition shows it.
         let errors = self.name == "readyz" ? nil : self.errorRatio
         self.errorLevel = thresholds.errorRatio.level(of: errors, before: before?.errorLevel ?? .none)
         self.p99Level = thresholds.p99.level(of: self.quantile(0.99).number, before: before?.p99Level ?? .none)

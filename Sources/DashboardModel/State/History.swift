@@ -1,8 +1,8 @@
-/// What the graphs are drawn from: a fixed number of polls of one target, the newest replacing the oldest.
+/// The data of the graphs: a fixed number of polls of one target; the newest replaces the oldest.
 ///
-/// A poll that was missed, and the first one after a restart, have no figures: their place is a gap, never a zero.
+/// A missed poll, and the first one after a restart, have no figures: they are gaps, never zeros.
 package struct History: Sendable {
-    /// Which figure a line is of.
+    /// The figure that a line shows.
     package enum Series: Hashable, Sendable {
         /// Requests per second of one handler, between two polls.
         case handlerRate(String)
@@ -10,7 +10,7 @@ package struct History: Sendable {
         case rate
         /// Seconds, over the window of ``Figures``.
         case p50, p95, p99
-        /// Server errors of all requests for data, 0 to 1, over the window.
+        /// Server errors as a share of all requests for data, 0 to 1, over the window.
         case errorRatio
         case appendedBytesRate, syncRate, syncP99, logSize, garbageRatio
         /// Cores in use, 1 is one core.
@@ -18,30 +18,30 @@ package struct History: Sendable {
         case residentBytes
     }
 
-    /// One hour at a poll a second.
+    /// One hour with one poll per second.
     package static let capacity = 3_600
 
-    /// Monotonic seconds of each place.
+    /// Monotonic seconds of each entry.
     private var times: [Double] = []
     private var lines: [Series: [Float]] = [:]
-    /// Polls ever noted; the place of the newest is one less, modulo the capacity.
+    /// Number of all polls so far; the index of the newest is one less, modulo the capacity.
     private var total = 0
 
     package init() {}
 
-    /// Polls that are kept.
+    /// Number of polls that are kept.
     package var count: Int { min(self.total, Self.capacity) }
 
     package var isEmpty: Bool { self.total == 0 }
 
-    /// Notes a poll. Series that are not among `values` have a gap there.
+    /// Records a poll. Series that are not in `values` have a gap there.
     mutating func append(time: Double, _ values: [Series: Double]) {
         let place = self.total % Self.capacity
         if self.times.count <= place { self.times.append(time) } else { self.times[place] = time }
-        // A list of its own: the view of the keys would keep the lines shared, and each change would copy them all.
+        // A separate array: the view of the keys would keep the lines shared, and each change would copy all of them.
         for series in Array(self.lines.keys) { self.put(.nan, at: place, in: series) }
         for (series, value) in values {
-            // Handlers are at most 64, so the lines are bounded too.
+            // There are at most 64 handlers, so the lines are bounded too.
             if self.lines[series] == nil {
                 self.lines[series] = Array(repeating: .nan, count: min(self.total, Self.capacity - 1))
             }
@@ -58,7 +58,7 @@ package struct History: Sendable {
         }
     }
 
-    /// The newest `count` polls, oldest first; nil for a gap and for what is older than the first poll.
+    /// The newest `count` polls, oldest first; nil for a gap and before the first poll.
     package func latest(_ series: Series, count: Int) -> [Double?] {
         let line = self.lines[series]
         let known = min(count, self.count)
@@ -71,14 +71,14 @@ package struct History: Sendable {
             }
     }
 
-    /// The figures of a window as `columns` equal stretches of time, oldest first: in each the highest of the polls
-    /// whose time, from the poll before to their own, touches it. Nil where there is none.
+    /// The figures of a window as `columns` equal intervals, oldest first. Each is the highest value of the polls whose
+    /// time, from the previous poll to this one, overlaps with it. Nil if there is none.
     ///
-    /// The stretches begin at multiples of their length, so that a line moves by whole columns and keeps its shape.
+    /// Intervals begin at multiples of their length, so that a line moves by whole columns and keeps its shape.
     ///
     /// - Parameters:
-    ///   - end: monotonic seconds, in the last stretch.
-    ///   - longest: a poll covers at most this many seconds before it; it is one interval, with some slack.
+    ///   - end: monotonic seconds, within the last interval.
+    ///   - longest: maximum time that a poll covers; one poll interval, with some tolerance.
     package func columns(
         _ series: Series, end: Double, windowSeconds: Double, columns: Int, longest: Double
     ) -> [Double?] {

@@ -1,7 +1,7 @@
 extension TargetState {
-    /// What an operator should be told of the difference between two `/admin` documents.
+    /// The differences between two `/admin` documents that an operator should see.
     ///
-    /// Of a service that reports events itself nothing is told twice.
+    /// If a service reports events itself, nothing is reported twice.
     func changes(
         from before: AdminSnapshot, to now: AdminSnapshot, _ result: PollResult
     ) -> [DashboardEvent] {

@@ -1,7 +1,7 @@
 extension TargetState {
-    /// Takes a poll.
+    /// Processes a poll.
     ///
-    /// - Returns: what an operator should be told of it.
+    /// - Returns: the events that an operator should see.
     mutating func apply(_ result: PollResult, _ thresholds: Thresholds) -> [DashboardEvent] {
         var told: [DashboardEvent] = []
         self.session.polls += 1
@@ -43,7 +43,7 @@ extension TargetState {
         let reason = result.failure?.reason ?? "no answer"
         let isLost = self.lastAnswerAt == nil || self.missedInARow >= Self.missedLimit
         if isLost, self.availability != .down {
-            let silent = self.lastAnswerAt == nil ? "does not answer" : "is lost"
+            let silent = self.lastAnswerAt == nil ? "does not answer" : "no longer answers"
             told.append(self.event(result, .error, "\(silent): \(reason)"))
         }
         self.setAvailability(isLost ? .down : .stale, result)
@@ -81,14 +81,14 @@ extension TargetState {
         if let last = self.recent.last {
             sinceLast = Figures(from: last.snapshot, to: snapshot, seconds: result.receivedAt - last.time)
             if sinceLast == nil {
-                // What was counted before belongs to another run: nothing of it may be subtracted.
+                // Earlier counters belong to another run: nothing of them may be subtracted.
                 self.recent.removeAll()
                 self.ownPolls = OwnPolls()
                 snapshot = raw
                 self.ownPolls.subtract(from: &snapshot, result)
                 self.figures = nil
                 self.session.restarts += 1
-                told.append(self.event(result, .warning, "was restarted: its counters begin anew"))
+                told.append(self.event(result, .warning, "was restarted: its counters start at 0"))
             }
         }
         self.recent.append((result.receivedAt, snapshot))
@@ -152,7 +152,7 @@ extension TargetState {
         guard let events = result.events else { return }
         self.reportsEvents = true
         for event in events {
-            // Numbers begin again when the service was restarted.
+            // Numbers start again after a restart of the service.
             if event.instance != self.newestEvent.instance { self.newestEvent = (event.instance, 0) }
             guard event.number > self.newestEvent.number else { continue }
             self.newestEvent.number = event.number

@@ -1,11 +1,11 @@
-/// How bad a figure is. Shown as a character as well as a colour: `!` is a warning, `X` is critical.
+/// Severity of a figure. Shown as a character as well as a colour: `!` is a warning, `X` is critical.
 package enum AlarmLevel: Int, Sendable, Comparable {
     case none, warning, critical
 
     package static func < (left: AlarmLevel, right: AlarmLevel) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// From which value on a figure is a warning, and from which critical.
+/// The values at which a figure becomes a warning and critical.
 package struct Threshold: Sendable, Equatable {
     package var warning: Double
     package var critical: Double
@@ -15,8 +15,8 @@ package struct Threshold: Sendable, Equatable {
         self.critical = critical
     }
 
-    /// The level of a value. A level is entered at its limit and left at 90 % of it, so that a figure that moves
-    /// about the limit does not flicker.
+    /// The level of a value. A level begins at its limit and ends at 90 % of it, so that a figure near the limit does
+    /// not flicker.
     package func level(of value: Double?, before: AlarmLevel) -> AlarmLevel {
         guard let value else { return .none }
         if value >= self.critical || (before == .critical && value >= 0.9 * self.critical) { return .critical }
@@ -27,7 +27,7 @@ package struct Threshold: Sendable, Equatable {
 
 /// The limits of the dashboard.
 package struct Thresholds: Sendable, Equatable {
-    /// Server errors of all requests, 0 to 1.
+    /// Server errors as a share of all requests, 0 to 1.
     package var errorRatio = Threshold(warning: 0.01, critical: 0.05)
     /// Seconds.
     package var p99 = Threshold(warning: 0.1, critical: 0.5)
@@ -35,9 +35,9 @@ package struct Thresholds: Sendable, Equatable {
     package var syncP99 = Threshold(warning: 0.01, critical: 0.05)
     /// 0 to 1.
     package var garbageRatio = Threshold(warning: 0.3, critical: 0.5)
-    /// Used part of the log's file system, 0 to 1.
+    /// Used share of the log's file system, 0 to 1.
     package var diskUse = Threshold(warning: 0.8, critical: 0.95)
-    /// Used part of the nearest limit of memory, 0 to 1. Sets that add are refused from 0.9 on.
+    /// Used share of the nearest memory limit, 0 to 1. From 0.9 on, sets that add data are refused.
     package var memoryUse = Threshold(warning: 0.8, critical: 0.9)
 
     package init() {}

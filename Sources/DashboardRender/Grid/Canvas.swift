@@ -16,7 +16,7 @@ package struct Area: Sendable, Equatable {
 
     var end: Int { self.column + self.width }
 
-    /// A line of it, and all below.
+    /// The area from this line down.
     func from(line: Int) -> Area {
         Area(row: self.row + line, column: self.column, width: self.width, height: max(0, self.height - line))
     }
@@ -26,7 +26,7 @@ package struct Area: Sendable, Equatable {
     }
 }
 
-/// A text with its tone, as a part of a line.
+/// A text with its tone, as part of a line.
 struct Piece: Sendable {
     var text: String
     var tone: Tone
@@ -37,7 +37,7 @@ struct Piece: Sendable {
     }
 }
 
-/// A screen while it is drawn, with what all of its parts need to know.
+/// A screen while it is drawn, with the state that all of its parts need.
 struct Canvas {
     private(set) var screen: Screen
     let dashboard: Dashboard
@@ -55,7 +55,7 @@ struct Canvas {
 
     // MARK: Lines
 
-    /// Puts text into a line of an area, from the left; what is too long is cut and marked.
+    /// Puts text into a line of an area, from the left; text that is too long is cut and marked.
     @discardableResult
     mutating func put(_ text: String, _ tone: Tone = .normal, in area: Area, line: Int, at column: Int = 0) -> Int {
         guard line >= 0, line < area.height else { return column }
@@ -70,7 +70,7 @@ struct Canvas {
         return column + width
     }
 
-    /// Puts parts one behind the other, with nothing between them.
+    /// Puts parts one after another, without space between them.
     @discardableResult
     mutating func put(_ spans: [Piece], in area: Area, line: Int, at column: Int = 0) -> Int {
         var place = column
@@ -80,7 +80,7 @@ struct Canvas {
         return place
     }
 
-    /// Puts text so that its last character is left of `end`.
+    /// Puts text so that it ends before column `end`.
     mutating func putRight(_ text: String, _ tone: Tone = .normal, in area: Area, line: Int, end: Int) {
         let width = self.width(text)
         self.put(text, tone, in: area, line: line, at: max(0, end - width))
@@ -113,7 +113,7 @@ struct Canvas {
 
     func bytesRate(_ rate: Double?) -> String { rate.map { "\(Quantity.bytes($0, self.view.units))/s" } ?? "--" }
 
-    /// A quantile: `-` for no observations, `<1.00µs` for one below the lowest bound, `>10.0s` for one above the highest.
+    /// A quantile: `-` without observations, `<1.00µs` below the lowest bound, `>10.0s` above the highest.
     func quantile(_ estimate: QuantileEstimate) -> String {
         switch estimate {
         case .none: "-"
@@ -123,7 +123,7 @@ struct Canvas {
         }
     }
 
-    /// A time of day, `14:03:22`, in the view's time zone; more than a day away from now the date, `21 Nov`.
+    /// A time of day, `14:03:22`, in the view's time zone; for times more than a day away the date, `21 Nov`.
     func time(_ wallTime: Double) -> String {
         let local = wallTime + self.view.utcOffset(wallTime)
         let isNear = abs(wallTime - self.dashboard.wallTime) < 86_400

@@ -1,13 +1,13 @@
-/// What a piece of the screen means; the theme says which colour and which attributes that is.
+/// The meaning of a part of the screen; the theme defines its colour and attributes.
 package enum Tone: UInt8, Sendable, CaseIterable {
     case normal
-    /// Labels, units, what is old.
+    /// Labels, units, old figures.
     case dim
     /// The rules between panels, and the frames of graphs.
     case frame
     /// The title of a panel.
     case title
-    /// The panel that has the focus, a key in the bar of keys.
+    /// The panel with the focus, a key in the bar of keys.
     case accent
     case good
     case warning
@@ -18,16 +18,16 @@ package enum Tone: UInt8, Sendable, CaseIterable {
     case selected
 }
 
-/// One column of a row of the screen: a character, or the right half of the one before.
+/// One column of a row of the screen: a character, or the right half of the previous one.
 package struct Cell: Sendable, Equatable {
-    /// Marks on one character; more are left out.
+    /// Maximum marks on one character; further ones are dropped.
     package static let markLimit = 4
 
     package var scalar: Unicode.Scalar
     package var tone: Tone
-    /// Marks on the character, such as accents of their own: they take no column.
+    /// Combining marks, such as accents, on the character: they take no column.
     package var marks: [Unicode.Scalar] = []
-    /// The character before takes this column too; the scalar is a blank then.
+    /// The previous character takes this column too; the scalar is a space then.
     package var isRightHalf = false
 
     package init(_ scalar: Unicode.Scalar, _ tone: Tone = .normal) {
@@ -44,11 +44,11 @@ package struct Cell: Sendable, Equatable {
     package static let blank = Cell(" ")
 }
 
-/// What the terminal can show.
+/// The capabilities of the terminal.
 package struct Capabilities: Sendable, Equatable {
-    /// Else ASCII alone.
+    /// Otherwise only ASCII.
     package var isUTF8: Bool
-    /// Else lines are told apart by attributes, and a graph shows one line.
+    /// Otherwise attributes distinguish lines, and a graph shows one line.
     package var hasColor: Bool
 
     package init(isUTF8: Bool = true, hasColor: Bool = true) {

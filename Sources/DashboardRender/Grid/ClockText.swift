@@ -1,6 +1,6 @@
 /// Times of day.
 package enum ClockText {
-    /// `14:03:22` of seconds since 1970 that are shifted to the time zone to be shown already.
+    /// `14:03:22` from seconds since 1970 that are already shifted to the displayed time zone.
     package static func timeOfDay(_ seconds: Double) -> String {
         guard seconds.isFinite, seconds >= 0, seconds < 1e12 else { return "--:--:--" }
         let second = Int(seconds) % 86_400

@@ -1,9 +1,9 @@
-/// The characters that the screen is drawn with: those of UTF-8 terminals, and their ASCII twins.
+/// The characters for drawing the screen: those of UTF-8 terminals, and their ASCII equivalents.
 struct GlyphSet: Sendable {
     /// Between panels.
     let rule: Unicode.Scalar
     let divider: Unicode.Scalar
-    /// Eight heights of a sparkline, lowest first. The lowest is for nothing: a gap is a blank.
+    /// Eight heights of a sparkline, lowest first. The lowest is for zero: a gap is a space.
     let levels: [Unicode.Scalar]
     let bar: Unicode.Scalar
     let barRest: Unicode.Scalar
@@ -28,8 +28,8 @@ struct GlyphSet: Sendable {
         capabilities.isUTF8 ? .utf8 : .ascii
     }
 
-    /// Text of the program or of a service for this set: of what it cannot show, the program's own signs have twins, and
-    /// others are escaped, `\u{6f22}`, so that they can be read back. What is not printable at all stays.
+    /// Text of the program or of a service for this set: the program's own signs have equivalents, other characters
+    /// that the set lacks are escaped, `\u{6f22}`, so that they can be read back. Unprintable characters are unchanged.
     func text(_ text: String) -> String {
         guard !self.isUTF8 else { return text }
         var scalars = String.UnicodeScalarView()

@@ -1,4 +1,4 @@
-/// A grid of cells: what a terminal of this size shows.
+/// A grid of cells: the content of a terminal of this size.
 package struct Screen: Sendable, Equatable {
     package let columns: Int
     package let rows: Int
@@ -15,7 +15,7 @@ package struct Screen: Sendable, Equatable {
         get { self.cells[row * self.columns + column] }
         set {
             let index = row * self.columns + column
-            // Half a character is none: what is put over the one half takes the other half away.
+            // Half a character is not possible: overwriting one half removes the other half.
             if self.cells[index].isRightHalf, column > 0 {
                 self.cells[index - 1] = Cell(" ", self.cells[index - 1].tone)
             }
@@ -26,12 +26,12 @@ package struct Screen: Sendable, Equatable {
         }
     }
 
-    /// Puts text at a place; what lies outside of the screen, or further right than `end`, is left out.
+    /// Puts text at a position; text outside of the screen, or to the right of `end`, is omitted.
     ///
-    /// Characters take the columns that the terminal gives them; see ``CharacterWidth``. What is not printable, which may
-    /// come from a service, becomes `?`, so that nothing moves and no control sequence reaches the terminal.
+    /// Characters take the same columns as in the terminal; see ``CharacterWidth``. Unprintable characters, which a
+    /// service may send, become `?`, so that nothing moves and no control sequence reaches the terminal.
     ///
-    /// - Returns: the column behind the text.
+    /// - Returns: the column after the text.
     @discardableResult
     package mutating func put(
         _ text: String, _ tone: Tone = .normal, row: Int, column: Int, end: Int? = nil
@@ -50,7 +50,7 @@ package struct Screen: Sendable, Equatable {
             case .wide:
                 if place >= 0, place + 1 < end {
                     self[row, place] = Cell(scalar, tone)
-                    // Not through the subscript, which would take the left half away.
+                    // Not through the subscript, which would remove the left half.
                     self[row, place + 1] = .blank
                     self.cells[row * self.columns + place + 1] = .rightHalf(tone)
                 } else {
@@ -68,7 +68,7 @@ package struct Screen: Sendable, Equatable {
         if column >= 0, column < end { self[row, column] = cell }
     }
 
-    /// Adds a mark to the character that ends at a column, if that belongs to the text that began at `from`.
+    /// Adds a mark to the character that ends at a column, if that character belongs to the text that began at `from`.
     private mutating func mark(_ scalar: Unicode.Scalar, row: Int, column: Int, from: Int) {
         guard column >= from, column < self.columns else { return }
         var index = row * self.columns + column
@@ -76,7 +76,7 @@ package struct Screen: Sendable, Equatable {
         if self.cells[index].marks.count < Cell.markLimit { self.cells[index].marks.append(scalar) }
     }
 
-    /// The columns that a text takes.
+    /// The number of columns of a text.
     package static func width(_ text: String) -> Int {
         text.unicodeScalars.reduce(0) { width, scalar in
             switch CharacterWidth.of(scalar) {
@@ -87,7 +87,7 @@ package struct Screen: Sendable, Equatable {
         }
     }
 
-    /// The beginning of a text that takes at most so many columns.
+    /// The longest prefix of a text that takes at most this many columns.
     static func prefix(_ text: String, columns: Int) -> String {
         var scalars = String.UnicodeScalarView()
         var width = 0
@@ -99,7 +99,7 @@ package struct Screen: Sendable, Equatable {
         return String(scalars)
     }
 
-    /// Puts the same character into a stretch of a row.
+    /// Puts the same character into a range of a row.
     package mutating func fill(_ scalar: Unicode.Scalar, _ tone: Tone, row: Int, from: Int, to: Int) {
         guard row >= 0, row < self.rows else { return }
         for column in max(0, from)..<max(max(0, from), min(to, self.columns)) {
@@ -107,13 +107,13 @@ package struct Screen: Sendable, Equatable {
         }
     }
 
-    /// Gives all cells of a rectangle another tone.
+    /// Sets another tone for all cells of a rectangle.
     package mutating func tint(_ tone: Tone, row: Int, from: Int, to: Int) {
         guard row >= 0, row < self.rows else { return }
         for column in max(0, from)..<max(max(0, from), min(to, self.columns)) { self[row, column].tone = tone }
     }
 
-    /// The rows as text, without blanks at their ends.
+    /// The rows as text, without trailing spaces.
     package var lines: [String] {
         (0..<self.rows).map { row in
             var line = String.UnicodeScalarView()
@@ -126,14 +126,14 @@ package struct Screen: Sendable, Equatable {
         }
     }
 
-    /// A stretch of a row that differs from what is shown.
+    /// A range of a row that differs from the shown screen.
     package struct Run: Sendable, Equatable {
         package let row: Int
         package let column: Int
         package let cells: ArraySlice<Cell>
     }
 
-    /// What has to be drawn to come from `shown` to this screen; all of it when the sizes differ.
+    /// The differences between `shown` and this screen; everything if the sizes differ.
     package func runs(over shown: Screen?) -> [Run] {
         var runs: [Run] = []
         let known = shown.flatMap { $0.columns == self.columns && $0.rows == self.rows ? $0 : nil }
@@ -146,7 +146,7 @@ package struct Screen: Sendable, Equatable {
                 }
                 var begin = column
                 while column < self.columns, known.map({ $0[row, column] != self[row, column] }) ?? true { column += 1 }
-                // A character of two columns is drawn whole, and over what was one.
+                // A character of two columns is drawn as a whole, and over a former one.
                 func isRightHalf(_ column: Int) -> Bool {
                     self[row, column].isRightHalf || known?[row, column].isRightHalf ?? false
                 }

@@ -2,7 +2,7 @@
 package enum Key: Sendable, Hashable {
     /// Text, and control characters other than those below.
     case character(Unicode.Scalar)
-    /// Text that was pasted, as far as the terminal says so: no command, whatever it is.
+    /// Pasted text, if the terminal marks it: never a command.
     case pasted(Unicode.Scalar)
     case up, down, left, right, pageUp, pageDown, home, end
     case tab, backTab, enter, escape, backspace, f1
@@ -16,19 +16,19 @@ package enum Key: Sendable, Hashable {
     }
 }
 
-/// What the loop that owns the terminal has to do after a key.
+/// What the loop must do after a key.
 package enum Command: Sendable, Equatable {
     case quit
     case suspend
     case repaint
     case pollNow
     case setInterval(seconds: Double)
-    /// Start a compaction of this target, by its place in the list of targets: one `POST`.
+    /// Start a compaction of this target, by its index in the list of targets: one `POST`.
     case compact(target: Int)
     case writeSnapshot
     case resetSession
-    /// By so many seconds of the recording.
+    /// By this many seconds of the recording.
     case seek(seconds: Double)
-    /// So many times as fast as it was recorded.
+    /// This many times the recorded speed.
     case setReplaySpeed(Double)
 }

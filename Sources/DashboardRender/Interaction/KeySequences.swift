@@ -1,14 +1,14 @@
-/// Takes out of what a terminal sends what is no key: the escape sequences that the terminal's description does not have,
-/// such as those of a modified key or of an answer of the terminal's. Their letters and digits would be taken for keys.
+/// Filters escape sequences out of the input that the terminal's description does not contain, such as those of a
+/// modified key or an answer of the terminal. Otherwise their letters and digits would be taken for keys.
 ///
-/// ncurses gives the sequences that it knows as keys, and all others byte by byte, their ESC first. A key with Alt comes
-/// as ESC and the key, and does nothing. Pasted text, where the terminal marks it, is text for a line that is edited and
-/// no keys either.
+/// ncurses returns known sequences as keys, and all others byte by byte, starting with ESC. A key with Alt arrives as
+/// ESC and the key, and does nothing. Pasted text, if the terminal marks it, is text for the edited line and never a
+/// key.
 package struct KeySequences: Sendable {
     /// What ncurses has read.
     package enum Input: Sendable, Equatable {
         case scalar(Unicode.Scalar)
-        /// A key or a click that it knows, or one that means nothing here.
+        /// A known key or click, or a known one without a function here.
         case known(Key?)
     }
 
@@ -16,38 +16,38 @@ package struct KeySequences: Sendable {
         case ground
         /// After ESC: alone it is the key Esc.
         case escape
-        /// After `ESC [`, up to a byte that ends it. What came so far, as far as it matters.
+        /// After `ESC [`, up to its final byte. The relevant part so far.
         case control(String)
         /// After `ESC O`.
         case single
-        /// So many bytes still belong to the sequence.
+        /// This many bytes still belong to the sequence.
         case rest(Int)
-        /// After `ESC ]` and its like: a text up to BEL or `ESC \`.
+        /// After `ESC ]` and similar: a text up to BEL or `ESC \`.
         case text
         case textEscape
-        /// Within pasted text, and how much of its end has come.
+        /// Inside pasted text, and how much of its end marker has arrived.
         case paste(matched: Int)
     }
 
-    /// An ESC that nothing follows for so long is the key.
+    /// An ESC without a following byte for this time is the key.
     package static let escapeSeconds = 0.03
-    /// A sequence that stops in the middle, or a text without an end, holds up keys for so long.
+    /// An incomplete sequence, or a text without an end, delays keys for at most this time.
     package static let patienceSeconds = 1.0
     private static let pasteEnd = Array("\u{1B}[201~".unicodeScalars)
 
     private var state = State.ground
-    /// When the newest part of the sequence came, and when it began; monotonic seconds.
+    /// Times of the newest part of the sequence and of its start; monotonic seconds.
     private var lastAt = 0.0
     private var beganAt = 0.0
 
     package init() {}
 
-    /// When ``expire(now:)`` has to be called if nothing comes before; nil when nothing waits.
+    /// When ``expire(now:)`` must be called if no input arrives before; nil if nothing waits.
     package var deadline: Double? { self.state == .escape ? self.lastAt + Self.escapeSeconds : nil }
 
-    /// Ends what waited for more in vain.
+    /// Ends an incomplete sequence.
     ///
-    /// - Returns: the key Esc, if that was it.
+    /// - Returns: the key Esc, if it was only an ESC.
     package mutating func expire(now: Double) -> Key? {
         switch self.state {
         case .ground: return nil
@@ -56,7 +56,7 @@ package struct KeySequences: Sendable {
             self.state = .ground
             return .escape
         case .text, .textEscape:
-            // The answers of a terminal come at once; whoever has pressed Alt-] goes on with keys.
+            // Answers of a terminal arrive at once; after Alt-], an operator continues with keys.
             if now >= self.beganAt + Self.patienceSeconds { self.state = .ground }
         case .control, .single, .rest, .paste:
             if now >= self.lastAt + Self.patienceSeconds { self.state = .ground }
@@ -64,9 +64,9 @@ package struct KeySequences: Sendable {
         return nil
     }
 
-    /// Takes what was read next. Call ``expire(now:)`` before.
+    /// Processes the next input. Call ``expire(now:)`` before.
     ///
-    /// - Returns: the key that it is, nil while it is a part of a sequence.
+    /// - Returns: the key; nil while it is part of a sequence.
     package mutating func take(_ input: Input, now: Double) -> Key? {
         if self.state == .ground { self.beganAt = now }
         self.lastAt = now
@@ -83,7 +83,7 @@ package struct KeySequences: Sendable {
             return key
         case (.paste(let matched), .scalar(let scalar)): return self.paste(scalar, matched)
         case (_, .scalar("\u{03}")):
-            // Ctrl-C is never a part of anything.
+            // Ctrl-C is never part of a sequence.
             self.state = .ground
             return .control("c")
         case (_, .scalar(let scalar)):
@@ -95,7 +95,7 @@ package struct KeySequences: Sendable {
     private mutating func begin(_ scalar: Unicode.Scalar) -> Key? {
         switch scalar {
         case "\u{1B}": self.state = .escape
-        // The same as one character, as terminals with 8-bit controls have them.
+        // The same as one character, from terminals with 8-bit controls.
         case "\u{9B}": self.state = .control("")
         case "\u{8F}": self.state = .single
         case "\u{90}", "\u{98}", "\u{9D}", "\u{9E}", "\u{9F}": self.state = .text
@@ -139,7 +139,7 @@ package struct KeySequences: Sendable {
         case 0x20...0x3F: if begin.utf8.count < 8 { self.state = .control(begin + String(scalar)) }
         // A function key of the Linux console: `ESC [ [ A`.
         case 0x5B where begin.isEmpty: self.state = .rest(1)
-        // A click in the oldest form: three bytes more.
+        // A click in the oldest encoding: three more bytes.
         case 0x4D where begin.isEmpty: self.state = .rest(3)
         case 0x7E where begin == "200": self.state = .paste(matched: 0)
         case 0x1B: self.state = .escape

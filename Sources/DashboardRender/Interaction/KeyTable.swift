@@ -1,4 +1,4 @@
-/// The keys: one table that the keys are looked up in and that the help and the bar are made from.
+/// The keys: one table for looking up keys, the help and the bar.
 package struct KeyBinding: Sendable {
     enum Action: Sendable {
         case quit, help, pause, faster, slower, widerWindow, narrowerWindow, nextPanel, previousPanel
@@ -13,13 +13,13 @@ package struct KeyBinding: Sendable {
     }
 
     let keys: [Key]
-    /// The keys as the help names them.
+    /// The names of the keys in the help.
     let label: String
     let help: String
-    /// Key and word for the bar at the bottom, in the order of the table as far as there is room.
+    /// Key and word for the bar at the bottom, in the order of the table, as far as there is space.
     let bar: (key: String, word: String)?
     let action: Action
-    /// Only in a replay, or only out of one.
+    /// True: only in a replay; false: only outside of a replay.
     var isForReplay: Bool?
 
     init(
@@ -40,7 +40,7 @@ package enum KeyTable {
         KeyBinding([.character("?"), .character("h"), .f1], "? h F1", "this help", bar: ("?", "help"), .help),
         KeyBinding([.character("q"), .control("c")], "q Ctrl-C", "quit", bar: ("q", "quit"), .quit),
         KeyBinding(
-            [.character("p"), .character(" ")], "p Space", "freeze the screen; polling goes on", bar: ("p", "pause"),
+            [.character("p"), .character(" ")], "p Space", "freeze the screen; polling continues", bar: ("p", "pause"),
             .pause),
         KeyBinding(
             [.character("+"), .character("=")], "+", "poll more often (in a replay: faster)", bar: ("+/-", "interval"),
@@ -58,12 +58,12 @@ package enum KeyTable {
         KeyBinding([.character("4")], "4", "view: log and compaction", .view(.log)),
         KeyBinding([.character("5")], "5", "view: events", .view(.events)),
         KeyBinding(
-            [.character("c")], "c", "start a compaction of kv-service (asks first)", bar: ("c", "compact"), .compact,
+            [.character("c")], "c", "start a compaction (kvtop asks first)", bar: ("c", "compact"), .compact,
             isForReplay: false),
         KeyBinding([.character("s")], "s", "sort the handlers by the next column", bar: ("s", "sort"), .sort),
-        KeyBinding([.character("r")], "r", "reverse the order", .reverse),
+        KeyBinding([.character("r")], "r", "reverse the sort order", .reverse),
         KeyBinding(
-            [.character("/")], "/", "only handlers whose name contains a text, or not: !text",
+            [.character("/")], "/", "filter handlers by name: text, or !text to exclude it",
             bar: ("/", "filter"), .filter),
         KeyBinding(
             [.character("[")], "[ ]", "graphs over 1, 5, 15, 60 minutes", bar: ("[ ]", "window"), .narrowerWindow),
@@ -77,7 +77,7 @@ package enum KeyTable {
         KeyBinding([.character("G"), .end], "", "", .last),
         KeyBinding([.character("n")], "n", "show the next kv-service, if there are several", .nextService),
         KeyBinding([.character("R")], "R", "poll now", .pollNow, isForReplay: false),
-        KeyBinding([.character("0")], "0", "begin totals and peaks of the session anew", .resetSession),
+        KeyBinding([.character("0")], "0", "reset totals and peaks of the session", .resetSession),
         KeyBinding(
             [.character("w")], "w", "write screen and numbers to kvtop-DATE-TIME.txt and .json",
             bar: ("w", "write"), .snapshot),
@@ -91,15 +91,15 @@ package enum KeyTable {
             [.character("<"), .character(",")], "< >", "in a replay: 5 minutes back, forward", .seek(seconds: -300),
             isForReplay: true),
         KeyBinding([.character(">"), .character(".")], "", "", .seek(seconds: 300), isForReplay: true),
-        KeyBinding([.control("l")], "Ctrl-L", "draw the screen anew", .repaint),
-        KeyBinding([.control("z")], "Ctrl-Z", "suspend; fg comes back", .suspend),
+        KeyBinding([.control("l")], "Ctrl-L", "redraw the screen", .repaint),
+        KeyBinding([.control("z")], "Ctrl-Z", "suspend; the shell's fg resumes", .suspend),
     ]
 
     static func binding(of key: Key, isReplay: Bool) -> KeyBinding? {
         self.bindings.first { $0.keys.contains(key) && ($0.isForReplay ?? isReplay) == isReplay }
     }
 
-    /// What `--help` and the help screen list.
+    /// The list of `--help` and of the help screen.
     package static var help: [(keys: String, text: String)] {
         self.bindings.filter { !$0.help.isEmpty }.map { ($0.label, $0.help) }
     }

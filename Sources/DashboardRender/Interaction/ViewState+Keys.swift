@@ -1,11 +1,11 @@
 package import DashboardModel
 
 extension ViewState {
-    /// Takes a key.
+    /// Handles a key.
     ///
     /// - Parameters:
     ///   - layout: the panels on the screen, for clicks.
-    /// - Returns: what the loop has to do.
+    /// - Returns: what the loop must do.
     package mutating func handle(_ key: Key, _ dashboard: Dashboard, layout: Layout) -> [Command] {
         if self.isEditingFilter, self.editFilter(key) { return [] }
         if let dialog = self.dialog { return self.answer(dialog, key, dashboard) }
@@ -27,7 +27,7 @@ extension ViewState {
         return self.perform(binding.action, dashboard)
     }
 
-    /// How far the list of the panel with the focus can be scrolled.
+    /// Maximum scroll position of the list in the panel with the focus.
     private func scrollLimit(_ dashboard: Dashboard, _ layout: Layout) -> Int {
         func limit(_ kind: Layout.Kind, _ count: Int, rules: Int) -> Int {
             let height = layout.panels.first { $0.kind == kind }?.area.height ?? 0
@@ -50,7 +50,7 @@ extension ViewState {
         case .pollNow: return [.pollNow]
         case .snapshot: return [.writeSnapshot]
         case .resetSession:
-            self.show("totals and peaks begin anew", now: self.messageTime(dashboard))
+            self.show("totals and peaks are reset", now: self.messageTime(dashboard))
             return [.resetSession]
         case .pause: return self.pause(dashboard)
         case .faster: return self.changeSpeed(1)
@@ -87,7 +87,7 @@ extension ViewState {
         }
     }
 
-    /// Each such key says what it has chosen: most of it shows nowhere else on a small screen.
+    /// Each such key shows its choice as a message: on a small screen most choices are not visible otherwise.
     private mutating func changeLook(_ action: KeyBinding.Action, _ dashboard: Dashboard) {
         let text: String
         switch action {
@@ -113,7 +113,7 @@ extension ViewState {
     }
 
     private var orderText: String {
-        let column = self.sort == .standard ? "as usual" : "by \(self.sort.label)"
+        let column = self.sort == .standard ? "in the default order" : "by \(self.sort.label)"
         return "handlers \(column)\(self.isReversed ? ", reversed" : "")"
     }
 
@@ -131,7 +131,7 @@ extension ViewState {
         if self.view != .overview { self.view = self.focus }
     }
 
-    /// A live screen is frozen while polling goes on; a replay stops playing, so that one can seek in it.
+    /// A live screen is frozen while polling continues; a replay pauses, so that the operator can seek in it.
     private mutating func pause(_ dashboard: Dashboard) -> [Command] {
         guard let replay = self.replay else {
             self.togglePause(dashboard)
@@ -147,14 +147,14 @@ extension ViewState {
             self.replay?.speed = speed
             return replay.isPaused ? [] : [.setReplaySpeed(speed)]
         }
-        // Faster is the shorter interval.
+        // A shorter interval is faster.
         self.intervalSeconds = Self.step(self.intervalSeconds, -step, in: Self.intervals)
         return [.setInterval(seconds: self.intervalSeconds)]
     }
 
     // MARK: The filter
 
-    /// Returns whether the key was one for the line that is edited.
+    /// Returns whether the key was for the edited line.
     private mutating func editFilter(_ key: Key) -> Bool {
         switch key {
         case .enter: self.isEditingFilter = false
@@ -181,13 +181,13 @@ extension ViewState {
         }
         if self.isReadOnly {
             self.show(
-                "kvtop runs with --read-only: it starts no compaction", .warning, now: self.messageTime(dashboard))
+                "kvtop runs with --read-only and starts no compaction", .warning, now: self.messageTime(dashboard))
             return
         }
         self.dialog = .compact(target: services[min(self.kvIndex, services.count - 1)])
     }
 
-    /// `y` alone says yes. Enter says no: it is pressed too easily.
+    /// Only `y` confirms. Enter cancels: it is pressed too easily.
     private mutating func answer(_ dialog: Dialog, _ key: Key, _ dashboard: Dashboard) -> [Command] {
         switch key {
         case .character("y"), .character("Y"):
@@ -215,18 +215,18 @@ extension ViewState {
             let panel = layout.panels.first(where: { $0.area.contains(row: row, column: column) }),
             let view = panel.kind.view
         else { return }
-        // A second click on the panel with the focus opens it.
+        // A second click on the panel with the focus zooms it.
         if self.focus == view { self.go(to: view) } else { self.focus = view }
     }
 
-    // MARK: Choices in a row
+    // MARK: Lists of choices
 
     private static func next<Choice: Equatable>(_ choice: Choice, in choices: [Choice]) -> Choice {
         let index = choices.firstIndex(of: choice) ?? 0
         return choices[(index + 1) % choices.count]
     }
 
-    /// The neighbour of a value; at an end the value itself.
+    /// The next value of a list; at its end the value itself.
     private static func step(_ value: Double, _ step: Int, in choices: [Double]) -> Double {
         let nearest = choices.indices.min { abs(choices[$0] - value) < abs(choices[$1] - value) } ?? 0
         return choices[min(max(nearest + step, 0), choices.count - 1)]

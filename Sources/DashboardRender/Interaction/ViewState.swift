@@ -1,6 +1,6 @@
 package import DashboardModel
 
-/// What the operator has chosen to see. A value: a key makes another one of it.
+/// The operator's choices. A value: each key creates a new one.
 package struct ViewState: Sendable {
     package enum View: Int, Sendable, CaseIterable {
         case overview = 1
@@ -18,7 +18,7 @@ package struct ViewState: Sendable {
     }
 
     package enum SortColumn: String, Sendable, CaseIterable {
-        /// As the table is without a choice: the store's operations first, by name.
+        /// The default order of the table: the store's operations first, by name.
         case standard = "default"
         case name, rate, errors, p50, p95, p99
 
@@ -41,7 +41,7 @@ package struct ViewState: Sendable {
         case compact(target: Int)
     }
 
-    /// A line above the keys that goes away by itself.
+    /// A line above the keys that disappears after some time.
     package struct Message: Sendable, Equatable {
         package var text: String
         package var level: DashboardEvent.Level
@@ -49,9 +49,9 @@ package struct ViewState: Sendable {
         package var until: Double
     }
 
-    /// What a replay is at.
+    /// The state of a replay.
     package struct Replay: Sendable, Equatable {
-        /// Seconds from the beginning of the recording.
+        /// Seconds from the start of the recording.
         package var position: Double
         package var duration: Double
         package var speed: Double
@@ -69,13 +69,13 @@ package struct ViewState: Sendable {
     package static let replaySpeeds = [0.5, 1, 2, 5, 10, 60]
 
     package var view = View.overview
-    /// The panel of the overview that keys go to.
+    /// The panel of the overview that receives keys.
     package var focus = View.kvService
-    /// Which of several kv-services is shown.
+    /// Index of the kv-service that is shown.
     package var kvIndex = 0
     package var sort = SortColumn.standard
     package var isReversed = false
-    /// Handlers whose name contains it, or with `!` before it does not.
+    /// Shows handlers whose name contains it or, with `!` before it, does not contain it.
     package var filter = ""
     package var isEditingFilter = false
     package var graphWindowSeconds = 300.0
@@ -88,17 +88,17 @@ package struct ViewState: Sendable {
     package var message: Message?
     package var isReadOnly = false
     package var replay: Replay?
-    /// Monotonic seconds that messages go by in a replay, whose own time runs at another speed or stands still.
+    /// Monotonic seconds for messages in a replay, whose own time runs at another speed or pauses.
     package var replayClock: Double?
-    /// By how many seconds the zone of the times on the screen is ahead of UTC at a moment in seconds since 1970: the
-    /// rules of a zone change between summer and winter, and what is shown may be of before the change.
+    /// Offset of the displayed time zone from UTC in seconds, at a moment in seconds since 1970: the offset changes
+    /// between summer and winter, and displayed times may be from before the change.
     package var utcOffset: @Sendable (Double) -> Double = { _ in 0 }
-    /// What was on the screen when it was paused, and when, in monotonic seconds.
+    /// The content of the screen when it was paused, and when, in monotonic seconds.
     package private(set) var paused: (dashboard: Dashboard, since: Double)?
 
     package init() {}
 
-    /// Freezes the screen at what it shows, or lets it go on.
+    /// Freezes the screen, or continues.
     package mutating func togglePause(_ dashboard: Dashboard) {
         self.paused = self.paused == nil ? (dashboard, dashboard.now) : nil
     }
@@ -108,9 +108,9 @@ package struct ViewState: Sendable {
         self.message = Message(text: text, level: level, until: now + seconds)
     }
 
-    /// The time that messages go by.
+    /// The clock for messages.
     func messageTime(_ dashboard: Dashboard) -> Double { self.replayClock ?? dashboard.now }
 
-    /// Which view the panels on the screen belong to: that of the focus on the overview.
+    /// The view of the panel with the focus: on the overview the view of that panel.
     var focusedView: View { self.view == .overview ? self.focus : self.view }
 }

@@ -1,7 +1,7 @@
 import DashboardModel
 
 extension Canvas {
-    /// All that has room on a small screen: a line for each service and each concern, then events.
+    /// The content that fits on a small screen: a line for each service and each topic, then events.
     mutating func drawCompact(in area: Area) {
         var line = 0
         for target in self.dashboard.targets where line < area.height {

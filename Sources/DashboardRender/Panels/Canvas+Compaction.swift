@@ -1,7 +1,7 @@
 import DashboardModel
 
 extension Canvas {
-    /// Compaction in a panel of its own.
+    /// Compaction in its own panel.
     mutating func drawCompaction(in area: Area) {
         let target = self.kvService
         let compaction = target?.admin?.compaction
@@ -37,7 +37,7 @@ extension Canvas {
                 let short = "   \(self.count(failures)) failed"
                 var text = "\(short) in a row"
                 if let at = compaction.retryAt.flatMap(InstantText.seconds) {
-                    text += ", none by itself before \(self.time(at))"
+                    text += ", no automatic run before \(self.time(at))"
                 }
                 let hasRoom = column + self.width(text) <= area.width
                 self.put(hasRoom ? text : short, .warning, in: area, line: line, at: column)
@@ -53,7 +53,7 @@ extension Canvas {
         }
         let phase = compaction.phase ?? "running"
         var column = self.put(" compact ", in: area, line: line)
-        // A place of fixed width, so that the bar stays where it is when the phase changes.
+        // A field of fixed width, so that the bar does not move when the phase changes.
         self.put(
             phase, .accent,
             in: Area(
@@ -112,7 +112,7 @@ extension Canvas {
         self.put(text, in: area, line: line, at: column)
     }
 
-    /// The snapshot that a run made, where the panel of the log has no line for it.
+    /// The snapshot of a run, if the panel of the log has no line for it.
     private func snapshotNote(_ target: TargetState?, in area: Area) -> String {
         guard self.view.view == .overview, !self.dashboardIsWide, area.height <= 4,
             let snapshot = target?.admin?.log?.snapshot,
@@ -121,7 +121,7 @@ extension Canvas {
         return "  snapshot \(self.bytes(snapshot.sizeBytes))"
     }
 
-    /// What the run that goes on, or the last one, did with keys, and how long it was held back.
+    /// What the current or last run did with keys, and how long it was throttled.
     private mutating func drawKeys(of compaction: Compaction?, in area: Area, line: Int) {
         let isRunning = compaction?.isRunning == true
         guard let compaction, isRunning || compaction.last != nil else { return }
@@ -142,7 +142,7 @@ extension Canvas {
         self.put(" next    \(self.nextTrigger(of: compaction, target))", in: area, line: line)
     }
 
-    /// What starts the next run, and how far the log is from it.
+    /// What starts the next run, and how near the log is to that.
     private func nextTrigger(of compaction: Compaction, _ target: TargetState?, withNow: Bool = true) -> String {
         if let text = compaction.nextTrigger { return text }
         guard let threshold = compaction.thresholdRatio else { return "trigger not reported" }
@@ -155,7 +155,7 @@ extension Canvas {
         return text
     }
 
-    /// The segments of the log, the newest first, each with a bar of what of it is live.
+    /// The segments of the log, the newest first, each with a bar of its live share.
     mutating func drawSegments(in area: Area) {
         let target = self.kvService
         let segments = Array((target?.admin?.log?.segments ?? []).reversed())

@@ -16,7 +16,7 @@ extension Canvas {
                 : "\(first + 1)-\(first + shown.count) of \(events.count)"
         self.rule(
             [Piece("EVENTS", .title)], notes: [Piece(note)], in: area, isFocused: isScrolled)
-        // Columns as wide as the widest name, so that lines do not move when another source tells something.
+        // Columns are as wide as the widest name, so that lines do not move when another source reports an event.
         let width = max(2, self.dashboard.targets.map { $0.target.name.count }.max() ?? 2)
         for (index, event) in shown.enumerated() {
             let padding = String(repeating: " ", count: max(0, width - event.source.count))

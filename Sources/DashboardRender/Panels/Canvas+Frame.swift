@@ -1,8 +1,8 @@
 import DashboardModel
 
 extension Canvas {
-    /// The first line: which targets answer, how many alarms and the worst by name, whether the screen is live, how often
-    /// is polled, over which window figures and graphs are, and the time.
+    /// The first line: which targets answer, the number of alarms and the names of the worst, whether the screen is
+    /// live, the poll interval, the windows of figures and graphs, and the time.
     mutating func drawStatusLine(liveNow: Double) {
         let line = Area(row: 0, column: 0, width: self.screen.columns, height: 1)
         var notes = self.statusNotes(liveNow: liveNow)
@@ -10,8 +10,8 @@ extension Canvas {
         let conditions = self.conditionPieces
         var named = min(2, conditions.count)
         var namedWidth: Int { conditions.prefix(named).reduce(0) { $0 + self.width($1.text) } }
-        // What matters least is left out first: addresses, round trips, then notes, but rather the second condition than
-        // the time.
+        // The least important parts are omitted first: addresses, round trips, then notes; the second condition goes
+        // before the time.
         var detail = StatusDetail.addresses
         while self.statusWidth(detail) + namedWidth + notesWidth > line.width {
             if let less = detail.less {
@@ -34,7 +34,7 @@ extension Canvas {
         for note in notes { column = self.put(note.piece.text, note.piece.tone, in: line, line: 0, at: column) + 2 }
     }
 
-    /// `: kv disk full`, `, read-only`: the name of a service stands once for conditions that follow each other.
+    /// `: kv disk full`, `, read-only`: the name of a service is shown once for consecutive conditions.
     private var conditionPieces: [Piece] {
         var before: String?
         return self.dashboard.conditions.map { service, condition in
@@ -44,8 +44,8 @@ extension Canvas {
         }
     }
 
-    /// How many alarms, and the conditions among them by name, as many as there is room for. The first one is rather cut
-    /// than left out, unless nothing of it would be read.
+    /// The number of alarms, and the names of as many conditions as fit. The first one is cut rather than omitted,
+    /// unless nothing of it would be readable.
     private func alarmPieces(_ conditions: [Piece], room: Int) -> [Piece] {
         let alarms = self.dashboard.alarmCount
         guard alarms > 0 else { return [] }
@@ -60,7 +60,7 @@ extension Canvas {
         return pieces
     }
 
-    /// The room that the left part may need, whatever the states and times are: what is shown must not change with them.
+    /// The maximum width of the left part over all states and times: the layout must not change with them.
     private func statusWidth(_ detail: StatusDetail) -> Int {
         let targets = self.dashboard.targets.reduce(0) { total, target in
             let address = detail == .addresses ? 1 + self.width(target.target.address) : 0
@@ -101,7 +101,7 @@ extension Canvas {
         return pieces
     }
 
-    /// A text on the right of the first line. Where there is no room, those of the lowest rank are left out first.
+    /// A text on the right of the first line. If there is not enough space, those of the lowest rank are omitted first.
     private struct StatusNote {
         var piece: Piece
         var rank: Int
@@ -125,7 +125,7 @@ extension Canvas {
             add("LIVE", .good, rank: 6)
             add("every \(Self.plain(self.view.intervalSeconds))s", .normal, rank: 1)
         }
-        // Of kvtop, which starts nothing then; a service that is read-only is an alarm.
+        // A setting of kvtop, which starts no actions then; a read-only service is an alarm.
         if self.view.isReadOnly { add("watch only", .dim, rank: 2) }
         let window = self.kvService?.figures?.windowSeconds ?? self.gateway?.figures?.windowSeconds
         add("figures \(window.map(Quantity.window) ?? "--")", .dim, rank: 3)
@@ -136,18 +136,18 @@ extension Canvas {
         return notes
     }
 
-    /// `0.25`, `1`: without a decimal that says nothing.
+    /// `0.25`, `1`: without a decimal part of zero.
     static func plain(_ number: Double) -> String {
         let text = "\(number)"
         return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }
 
-    /// The last line: the filter while it is edited, a message, or the keys.
+    /// The last line: the edited filter, a message, or the keys.
     mutating func drawKeyBar(now: Double) {
         let line = Area(row: self.screen.rows - 1, column: 0, width: self.screen.columns, height: 1)
         if self.view.isEditingFilter {
             let column = self.put(" filter handlers: \(self.view.filter)", .accent, in: line, line: 0)
-            self.put("_   Enter keeps it, Esc clears it", .dim, in: line, line: 0, at: column)
+            self.put("_   Enter: keep, Esc: clear", .dim, in: line, line: 0, at: column)
             return
         }
         if let message = self.view.message, message.until > now {
@@ -169,7 +169,7 @@ extension Canvas {
 
     // MARK: Boxes over the panels
 
-    /// The keys, made from the table of keys, in as many columns as there is room for.
+    /// The keys, built from the table of keys, in as many columns as fit.
     mutating func drawHelp() {
         let entries = KeyTable.help
         let keyWidth = (entries.map { $0.keys.count }.max() ?? 0) + 2
@@ -177,12 +177,12 @@ extension Canvas {
         let height = min(self.screen.rows - 2, entries.count + 11)
         let inside = self.box("keys", width: width, height: height)
         let legend = [
-            "! is a warning, X is critical; by default from err% 1 and 5, p99 100 and",
+            "! is a warning, X is critical; default limits: err% 1 and 5, p99 100 and",
             "500 ms, fsync p99 10 and 50 ms, garbage 30 and 50 %, disk 80 and 95 %",
-            "-- is not known, - had no requests, >10.0s is beyond the buckets",
-            "data total: handlers kv_... or api_..., without probes and scrapes",
-            "rates, err% and quantiles are over the window of the first line",
-            "a dim figure is old: the newest poll did not bring it",
+            "-- unknown, - no requests, >10.0s above the highest bucket",
+            "data total: all kv_... or api_... handlers, without probes and scrapes",
+            "rates, err% and quantiles cover the window that line 1 shows",
+            "a dim figure is old: the newest poll did not return it",
         ]
         var lines: [(String, String)] = entries.map { ($0.keys, $0.text) }
         lines.append(("", ""))
@@ -211,14 +211,14 @@ extension Canvas {
         let inside = self.box("compact", width: min(self.screen.columns - 4, 62), height: 8)
         self.put("Start a compaction of \(target.name)?", .title, in: inside, line: 0)
         self.put("POST \(target.url)/admin/compact", in: inside, line: 2)
-        self.put("It reads the whole log and writes what is live anew.", .dim, in: inside, line: 3)
+        self.put("It reads the log and writes its live records again.", .dim, in: inside, line: 3)
         let column = self.put("[y]", .accent, in: inside, line: 5)
         let next = self.put(" yes     ", in: inside, line: 5, at: column)
         self.put("[N]", .accent, in: inside, line: 5, at: next)
         self.put(" no (also Enter, Esc)", in: inside, line: 5, at: next + 3)
     }
 
-    /// An empty box in the middle of the screen; its inside.
+    /// Draws an empty box in the middle of the screen; returns its inside.
     private mutating func box(_ title: String, width: Int, height: Int) -> Area {
         let width = max(4, width)
         let height = max(3, min(height, self.screen.rows - 2))

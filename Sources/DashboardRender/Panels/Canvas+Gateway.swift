@@ -1,7 +1,7 @@
 import DashboardModel
 
 extension Canvas {
-    /// The gateway's way to kv-service: a line where there is room for one, else a panel.
+    /// The gateway's requests to kv-service: one line if there is space only for that, else a panel.
     mutating func drawUpstream(in area: Area) {
         guard let gateway = self.gateway else {
             if area.height > 2 { self.rule([Piece("UPSTREAM", .title)], in: area) }
@@ -64,7 +64,7 @@ extension Canvas {
             self.put(
                 " overhead p50 \(self.quantile(figures.overhead.quantile(0.5)))"
                     + " p99 \(self.quantile(figures.overhead.quantile(0.99)))"
-                    + "  asks upstream \(self.rate(figures.upstreamRate))/s",
+                    + "  to upstream \(self.rate(figures.upstreamRate))/s",
                 in: area, line: line)
         } else {
             self.put(" overhead --", .dim, in: area, line: line)

@@ -1,7 +1,7 @@
 import DashboardModel
 
 extension Canvas {
-    /// The log: its size and what of it is garbage, compaction, and with room how it is written and where it lies.
+    /// The log: its size and garbage, compaction, and with more space its writes and its disk.
     mutating func drawLog(in area: Area) {
         let target = self.kvService
         let log = target?.admin?.log
@@ -41,7 +41,7 @@ extension Canvas {
         if target.map({ $0.isAdminStale }) ?? false { self.dim(area, from: 1) }
     }
 
-    /// Compaction then has a panel of its own.
+    /// Compaction has its own panel then.
     var dashboardIsWide: Bool {
         var content = Layout.Content()
         content.hasKV = !self.dashboard.kvServices.isEmpty
@@ -85,7 +85,7 @@ extension Canvas {
         }
         let batch = figures.transactionsPerCommit.map { Quantity.rate($0) } ?? "-"
         self.put(
-            " write   \(self.rate(figures.appendsRate)) appends/s  \(batch) in a commit"
+            " write   \(self.rate(figures.appendsRate)) appends/s  \(batch) per commit"
                 + "  commit p50 \(self.quantile(figures.commit.quantile(0.5)))"
                 + " p99 \(self.quantile(figures.commit.quantile(0.99)))",
             in: area, line: line)
@@ -107,7 +107,7 @@ extension Canvas {
         self.put(text, target?.diskLevel.tone ?? .normal, in: area, line: line)
     }
 
-    /// The snapshot: its size, up to which change it goes, and how old it is.
+    /// The snapshot: its size, its newest change, and its age.
     private mutating func drawFiles(_ target: TargetState?, in area: Area, line: Int) {
         guard let log = target?.admin?.log else {
             self.put(" files   --", .dim, in: area, line: line)
@@ -118,15 +118,15 @@ extension Canvas {
             return
         }
         guard parts > 0 else {
-            self.put(" files   no snapshot yet: a compaction makes one", in: area, line: line)
+            self.put(" files   no snapshot yet: a compaction creates one", in: area, line: line)
             return
         }
         var text = " files   snapshot \(self.bytes(snapshot.sizeBytes)) in \(self.count(parts)) part"
         text += parts == 1 ? "" : "s"
         if let revision = snapshot.revision { text += "  to revision \(self.count(revision))" }
-        // Only of those that were made since the service began is it known when.
+        // The time is known only for snapshots that were created since the service started.
         if let admin = target?.admin, let at = admin.compaction?.lastSuccessAt.flatMap(InstantText.seconds) {
-            // By the clock that the time is of, which may be another machine's.
+            // By the clock of the service, which may be on another machine.
             text += "  \(Quantity.age((admin.now ?? self.dashboard.wallTime) - at)) old"
         }
         let live = "  live \(self.bytes(snapshot.liveBytes))"
@@ -134,7 +134,7 @@ extension Canvas {
         self.put(text, in: area, line: line)
     }
 
-    /// The log's warning, its last error, or checks that fail; nothing when all is well.
+    /// The log's warning, its last error, or failing checks; nothing otherwise.
     private mutating func drawLogTrouble(_ target: TargetState?, in area: Area, line: Int) {
         guard let admin = target?.admin else { return }
         if let error = admin.log?.lastError {

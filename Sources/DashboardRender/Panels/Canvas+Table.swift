@@ -1,7 +1,7 @@
 import DashboardModel
 
-/// The columns of a table of handlers: each has a fixed width and is right-aligned, its mark of an alarm in a place of
-/// its own, so that nothing moves when figures change.
+/// The columns of a table of handlers: each has a fixed width and is right-aligned, and its alarm mark has its own
+/// column, so that nothing moves when figures change.
 private struct TableColumns {
     static let name = 12
     var rate = 20
@@ -10,7 +10,7 @@ private struct TableColumns {
     var p50 = 37
     var p95 = 45
     var p99 = 53
-    /// Where the sparkline begins.
+    /// First column of the sparkline.
     var spark = 57
     var total: Int?
 
@@ -83,7 +83,7 @@ extension Canvas {
         return notes
     }
 
-    /// What the rule says of a target that is not simply up.
+    /// The text in the rule for a target that is not simply up.
     func staleness(of target: TargetState) -> [Piece] {
         let reason = target.failure?.reason ?? "no answer"
         switch target.availability {
@@ -123,7 +123,7 @@ extension Canvas {
         if sparkWidth >= 13 { self.put(label, .dim, in: area, line: 1, at: columns.spark) }
     }
 
-    /// Before two scrapes have come, and while the service is down: the names that are known, and `--`.
+    /// Before two scrapes have arrived, and while the service is down: the known names, and `--`.
     private mutating func drawRowsWithoutFigures(_ target: TargetState, _ columns: TableColumns, in area: Area) {
         for (index, name) in TableRows.names(target, self.view, limit: area.height - 2).enumerated() {
             self.put(name, in: area, line: index + 2, at: 1)
@@ -165,14 +165,14 @@ extension Canvas {
             at: columns.spark)
     }
 
-    /// Requests since the service started, of the handler or the handlers that the row stands for.
+    /// Requests since the service started, for the handlers of the row.
     private func totalRequests(_ target: TargetState, _ row: HandlerFigures) -> Double {
         let names = row.members.isEmpty ? [row.name] : row.members
         let handlers = target.metrics?.handlers.filter { names.contains($0.name) } ?? []
         return handlers.reduce(0) { $0 + $1.traffic }
     }
 
-    /// A figure and, in the column behind it, the mark of its level.
+    /// A figure and, in the next column, the mark of its level.
     private mutating func putMarked(
         _ text: String, _ level: AlarmLevel, _ isStale: Bool, _ tone: Tone, in area: Area, line: Int, end: Int
     ) {

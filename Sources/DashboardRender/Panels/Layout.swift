@@ -1,4 +1,4 @@
-/// Where each panel is: a pure function of the size, the view and how much there is to show, so that nothing moves when
+/// The area of each panel: a pure function of the size, the view and the amount of content, so that nothing moves when
 /// only figures change.
 package struct Layout: Sendable, Equatable {
     enum Kind: Sendable, Equatable {
@@ -23,27 +23,27 @@ package struct Layout: Sendable, Equatable {
         var area: Area
     }
 
-    /// How much there is to show.
+    /// The amount of content.
     struct Content: Sendable, Equatable {
         var hasKV = true
         var hasGateway = true
         /// Rows of each table without folding.
         var kvRows = 5
         var gatewayRows = 5
-        /// Lines of the panel about processes: one for each target, and one for kvtop.
+        /// Lines of the panel of processes: one for each target, and one for kvtop.
         var processLines = 3
     }
 
     static let smallestColumns = 40
     static let smallestRows = 10
 
-    /// Two columns of panels, where there is something for each.
+    /// Whether there are two columns of panels: only if both have content.
     static func isWide(_ columns: Int, _ content: Content) -> Bool {
         columns >= 160 && content.hasKV && content.hasGateway
     }
 
     var panels: [Panel] = []
-    /// The column of the line between two columns of panels, and the rows that it covers.
+    /// The column of the line between two columns of panels, and its range of rows.
     var divider: (column: Int, from: Int, to: Int)?
 
     package static func == (left: Layout, right: Layout) -> Bool {
@@ -67,8 +67,8 @@ package struct Layout: Sendable, Equatable {
 
     // MARK: The overview
 
-    /// One column of panels. What has no room at 80x24 comes in as the screen grows: more about the log and the
-    /// upstream, the processes, all handlers, then graphs.
+    /// One column of panels. As the screen grows beyond 80x24, it shows more: details of the log and the upstream, the
+    /// processes, all handlers, then graphs.
     private mutating func layNarrow(_ body: Area, _ content: Content) {
         var kv = content.hasKV ? 2 + min(content.kvRows, 5) : 0
         var log = content.hasKV ? 4 : 0
@@ -125,7 +125,7 @@ package struct Layout: Sendable, Equatable {
         table += more
         spare -= more
         let graphs = spare >= 14 ? 2 : spare >= 7 ? 1 : 0
-        // An even number of rows has one in the middle for the half of the scale.
+        // With an even height there is a row in the middle for half of the scale.
         if graphs > 0 { graph = min(spare / graphs, 16) / 2 * 2 }
         spare -= graph * graphs
         events += max(0, spare)
@@ -178,7 +178,7 @@ package struct Layout: Sendable, Equatable {
     }
 }
 
-/// Takes areas from the top of a rectangle.
+/// Divides a rectangle into areas from the top.
 private struct Stack {
     private let body: Area
     private(set) var row: Int

@@ -1,7 +1,6 @@
 package import DashboardModel
 
-/// Draws what kvtop knows: a function of its arguments and of nothing else, so that a test, a replay and the terminal
-/// show the same.
+/// Draws the dashboard: a function of its arguments only, so that a test, a replay and the terminal show the same.
 package enum Renderer {
     package static func screen(
         _ dashboard: Dashboard, _ view: ViewState, columns: Int, rows: Int, _ capabilities: Capabilities
@@ -22,7 +21,7 @@ package enum Renderer {
         return canvas.screen
     }
 
-    /// Where the panels are, for clicks.
+    /// The areas of the panels, for clicks.
     package static func layout(_ dashboard: Dashboard, _ view: ViewState, columns: Int, rows: Int) -> Layout {
         let shown = view.paused?.dashboard ?? dashboard
         var content = Layout.Content()
@@ -36,7 +35,7 @@ package enum Renderer {
 }
 
 extension Canvas {
-    /// One of several targets; the last where there are fewer.
+    /// One of several targets; the last one if there are fewer.
     static func target(in targets: [TargetState], _ index: Int) -> TargetState? {
         targets.isEmpty ? nil : targets[min(index, targets.count - 1)]
     }

@@ -1,25 +1,25 @@
 package import DashboardModel
 
-/// The rows of a table of handlers: sorted, filtered, and folded to as many as there is room for.
+/// The rows of a table of handlers: sorted, filtered, and folded to as many as fit.
 package enum TableRows {
-    /// Rows that a table has at least, so that nothing moves when the first answer comes.
+    /// Minimum number of rows of a table, so that nothing moves when the first answer arrives.
     private static let least = 5
 
-    /// Rows without folding: the handlers of the filter, and the total. The same while a service is down.
+    /// Number of rows without folding: the filtered handlers and the total. It does not change while a service is down.
     static func count(_ target: TargetState?, _ view: ViewState) -> Int {
         let names = target?.handlerNames ?? []
         return max(names.filter { self.isShown($0, view) }.count + 1, self.least)
     }
 
-    /// The names of the rows while there are no figures: in the order in which figures will stand.
+    /// The names of the rows while there are no figures: in the order of the later figures.
     static func names(_ target: TargetState, _ view: ViewState, limit: Int) -> [String] {
         let names = target.handlerNames.filter { HandlerCounts.servesData($0) && self.isShown($0, view) }
         let sorted = names.sorted { (self.rank($0), $0) < (self.rank($1), $1) }
         return sorted.prefix(max(0, limit - 1)) + ["data total"]
     }
 
-    /// - Parameter limit: the rows there is room for, the total among them.
-    /// - Returns: handlers by the view's order, those that have no room as one row, and last the total of all handlers
+    /// - Parameter limit: the number of rows that fit, including the total.
+    /// - Returns: handlers in the view's order, those that do not fit as one row, and last the total of all handlers
     ///   that serve data. A handler beyond a limit is folded last.
     package static func rows(_ figures: Figures, _ view: ViewState, limit: Int) -> [HandlerFigures] {
         var rows = figures.handlers.filter { self.isShown($0.name, view) }
@@ -34,7 +34,7 @@ package enum TableRows {
         return Array(rows.suffix(max(1, limit)))
     }
 
-    /// The names of the rows that stay: those with an alarm before others, and else the first ones.
+    /// The names of the rows that stay: those with an alarm first, then the first ones.
     private static func kept(_ rows: [HandlerFigures], count: Int) -> Set<String> {
         let alarming = rows.filter { $0.level > .none }
         let others = rows.filter { $0.level == .none }
@@ -53,7 +53,7 @@ package enum TableRows {
         return (order < 0) != view.isReversed
     }
 
-    /// Negative when the left one comes first: names ascending, figures descending.
+    /// Negative if the left one comes first: names ascending, figures descending.
     private static func order(_ left: HandlerFigures, _ right: HandlerFigures, _ column: ViewState.SortColumn) -> Int {
         switch column {
         case .standard: self.rank(left.name) - self.rank(right.name)
@@ -70,7 +70,7 @@ package enum TableRows {
         left > right ? -1 : left < right ? 1 : 0
     }
 
-    /// The store's operations first, in the order of their fame; other data, then probes and documents.
+    /// The store's operations first, in a fixed order; other data, then probes and documents.
     private static func rank(_ name: String) -> Int {
         guard HandlerCounts.servesData(name) else { return 10 }
         return ["_set", "_get", "_delete"].firstIndex { name.hasSuffix($0) } ?? 5

@@ -8,7 +8,7 @@ struct Braille {
     /// The bit of each dot in the character's code, by row and column.
     private static let bits: [[UInt8]] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]]
 
-    /// - Parameters: in characters.
+    /// - Parameters: size in characters.
     init(columns: Int, rows: Int) {
         self.columns = columns
         self.rows = rows
@@ -19,7 +19,7 @@ struct Braille {
     var dotColumns: Int { self.columns * 2 }
     var dotRows: Int { self.rows * 4 }
 
-    /// Sets a dot; `height` counts from the bottom. What lies outside is left out. The tone of the last dot wins.
+    /// Sets a dot; `height` counts from the bottom. Dots outside are ignored. The tone of the last dot wins.
     mutating func set(_ column: Int, height: Int, _ tone: Tone) {
         guard column >= 0, column < self.dotColumns, height >= 0, height < self.dotRows else { return }
         let row = self.dotRows - 1 - height
@@ -28,7 +28,7 @@ struct Braille {
         self.tones[cell] = tone
     }
 
-    /// Nil where no dot is set.
+    /// Nil if no dot is set.
     func cell(row: Int, column: Int) -> Cell? {
         let index = row * self.columns + column
         guard self.masks[index] != 0, let scalar = Unicode.Scalar(0x2800 + UInt32(self.masks[index])) else {

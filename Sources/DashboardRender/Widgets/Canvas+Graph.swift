@@ -5,34 +5,34 @@ struct GraphLine {
     let series: History.Series
     let name: String
     let tone: Tone
-    /// What it is drawn with where there is no braille.
+    /// The character of the line without braille.
     let mark: Unicode.Scalar
 }
 
-/// What a graph shows.
+/// The content of a graph.
 struct Graph {
     var title: String
-    /// Left out where there is no room.
+    /// Omitted if there is not enough space.
     var explanation: String?
     var lines: [GraphLine]
-    /// Log scale for durations, else from 0, the area below the line filled.
+    /// Log scale for durations; otherwise from 0, with the area below the line filled.
     var isLogarithmic = false
     var text: (Double) -> String
 }
 
 extension Canvas {
-    /// Width of a note in a rule with the spaces about it, such as that of the highest value.
+    /// Width of a note in a rule with its spaces, such as that of the highest value.
     private static let noteWidth = 20
-    /// As long as a poll takes at most with a short interval, with some slack.
+    /// The longest time that a poll takes with a short interval, with some tolerance.
     private static let longestPollSeconds = 2.25
     /// Width of the labels beside the axis.
     private static let labelWidth = 7
 
     /// A panel with a graph of the history of a target: its rule, the plot with the axis on the left, and the times
-    /// below. A poll that was missed is a gap.
+    /// below. A missed poll is a gap.
     mutating func graph(_ graph: Graph, of target: TargetState?, in area: Area) {
         var lines = graph.lines
-        // Without colours lines cannot be told apart where they cross: the last, the highest quantile, stays.
+        // Without colours, crossing lines cannot be distinguished: only the last one, the highest quantile, is shown.
         if !self.capabilities.hasColor, self.capabilities.isUTF8, lines.count > 1 { lines = [lines[lines.count - 1]] }
         let plot = Area(
             row: area.row + 1, column: area.column + Self.labelWidth + 1, width: area.width - Self.labelWidth - 1,
@@ -40,7 +40,7 @@ extension Canvas {
         guard plot.width >= 8, plot.height >= 2 else { return }
         let perCell = self.capabilities.isUTF8 ? 2 : 1
         let window = self.view.graphWindowSeconds
-        // A poll may take longer than an interval; one that was given up has a place of its own.
+        // A poll may take longer than an interval; a cancelled one has its own entry.
         let longest = max(self.view.intervalSeconds * 1.5, Self.longestPollSeconds)
         let values = lines.map { line in
             target?.history.columns(
@@ -59,7 +59,7 @@ extension Canvas {
         }
     }
 
-    /// With what explains it where there is room for that and for a note beside it.
+    /// With the explanation if there is space for it and for a note beside it.
     private func title(of graph: Graph, _ lines: [GraphLine], in area: Area) -> [Piece] {
         var title = [Piece(graph.title, .title)]
         if lines.count > 1 || graph.isLogarithmic {
@@ -101,7 +101,7 @@ extension Canvas {
             for (column, value) in columns.enumerated() {
                 let height = value.map { scale.height($0, dots: dots.dotRows) }
                 if let height {
-                    // A filled area, or a line that joins its points.
+                    // A filled area, or a line through its points.
                     let from = scale.isLogarithmic ? min(last ?? height, height) : 0
                     let to = scale.isLogarithmic ? max(last ?? height, height) : height
                     for dot in from...to { dots.set(column, height: dot, line.tone) }
@@ -123,7 +123,7 @@ extension Canvas {
         for (line, columns) in zip(lines, values) {
             for (column, value) in columns.enumerated() {
                 guard let value else { continue }
-                // Two steps in each row: a full one, and the lower half.
+                // Two steps per row: a full one, and the lower half.
                 let height = scale.height(value, dots: plot.height * 2)
                 let top = plot.height - 1 - height / 2
                 for row in top..<(scale.isLogarithmic ? top + 1 : plot.height) {

@@ -1,6 +1,6 @@
 extension Canvas {
-    /// The line above a panel: its title on the left, notes on the right. Notes that have no room are left out, the
-    /// last first.
+    /// The line above a panel: its title on the left, notes on the right. Notes that do not fit are omitted, the last
+    /// ones first.
     mutating func rule(_ title: [Piece], notes: [Piece] = [], in area: Area, isFocused: Bool = false) {
         let frame: Tone = isFocused ? .accent : .frame
         self.fill(self.glyphs.rule, frame, in: area, line: 0, from: 0, to: area.width)

@@ -2,22 +2,21 @@ import NIOCore
 import PrometheusMetrics
 import Synchronization
 
-/// Keeps a listener from taking more descriptors than are its own, and from spinning when there are none.
+/// Limits a listener to its share of file descriptors, and keeps it from spinning when there are none.
 ///
 /// A connection counts from its accept to its close, also while its event loop has not seen it yet or is closing it: a
-/// burst is accepted faster than other loops turn it away. While as many are open as may be, the others wait in the
-/// system's queue.
+/// burst is accepted faster than other loops refuse it. At the limit, further connections wait in the system's queue.
 ///
-/// When no connection can be accepted, mostly because the process or the system has no descriptor left, the listener
-/// pauses: the connection that waits keeps its socket readable, and the event loop would ask for it again and again.
-/// NIO's own `AcceptBackoffHandler` delays the next read that the pipeline asks for, but leaves the channel registered
-/// for reading. Confined to the listener's event loop, but for the counts.
+/// If no connection can be accepted, mostly because the process or the system has no file descriptor left, the listener
+/// pauses: the waiting connection keeps its socket readable, and the event loop would try again immediately. NIO's own
+/// `AcceptBackoffHandler` delays the next read that the pipeline requests, but leaves the channel registered for
+/// reading. Confined to the listener's event loop, except for the counts.
 final class AcceptGate: ChannelDuplexHandler {
     typealias InboundIn = any Channel
     typealias InboundOut = any Channel
     typealias OutboundIn = Never
 
-    /// What other event loops change.
+    /// State that other event loops change.
     private final class Held: Sendable {
         let connections = Atomic<Int>(0)
         /// Whether a read waits for a connection to close.
@@ -30,7 +29,7 @@ final class AcceptGate: ChannelDuplexHandler {
     private let held = Held()
     private var isPaused = false
 
-    /// - Parameter limit: connections open at one time; the one that is refused and closed at once is one of them.
+    /// - Parameter limit: maximum open connections, including the one that is refused and closed immediately.
     init(limit: Int, pause: TimeAmount = .milliseconds(100), failures: Counter) {
         self.limit = limit
         self.pause = pause
@@ -51,7 +50,7 @@ final class AcceptGate: ChannelDuplexHandler {
     func read(context: ChannelHandlerContext) {
         if self.held.connections.load(ordering: .sequentiallyConsistent) >= self.limit {
             self.held.isWithheld.store(true, ordering: .sequentiallyConsistent)
-            // One may have closed before it could see that a read waits for it.
+            // A connection may have closed before it could see that a read waits for it.
             guard self.held.connections.load(ordering: .sequentiallyConsistent) < self.limit,
                 self.held.isWithheld.exchange(false, ordering: .sequentiallyConsistent)
             else { return }
@@ -68,7 +67,7 @@ final class AcceptGate: ChannelDuplexHandler {
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         context.eventLoop.scheduleTask(in: self.pause) {
             bound.value.isPaused = false
-            // Fails on a listener that has been closed meanwhile, and has nothing to accept.
+            // Fails if the listener was closed meanwhile; then there is nothing to accept.
             channel.setOption(.autoRead, value: true).whenComplete { _ in }
         }
         context.fireErrorCaught(error)

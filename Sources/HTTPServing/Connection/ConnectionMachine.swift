@@ -1,5 +1,5 @@
-/// Where one connection stands: which part of which request is under way, how long it may take, and whether another
-/// request may follow. Knows no channel and no clock; every time is monotonic nanoseconds.
+/// The state of one connection: which part of which request is in progress, its time limit, and whether another request
+/// may follow. Knows no channel and no clock; every time is monotonic nanoseconds.
 ///
 /// ```
 ///            first byte        head complete        last byte           answered
@@ -10,10 +10,10 @@
 ///  closed ◀──── end of input, linger time-out ──────────────────  lingering
 /// ```
 ///
-/// The head's deadline counts from the first byte of the request and the body's from the end of the head: further
-/// bytes don't move them.
+/// The head's deadline counts from the first byte of the request and the body's from the end of the head: further bytes
+/// do not move them.
 ///
-/// A drain ends what is in `idle` and in `head` within ``Timeouts/drain``: a part of a head is not a request yet.
+/// A drain ends connections in `idle` and `head` within ``Timeouts/drain``: a part of a head is not a request yet.
 package struct ConnectionMachine {
     enum Phase: Equatable {
         /// Between requests: nothing of the next one has arrived.
@@ -24,7 +24,7 @@ package struct ConnectionMachine {
         case body
         /// The request is with its action.
         case answering
-        /// The last answer is on its way; what still arrives is dropped until the peer closes or the time is up.
+        /// The last answer is being sent; received bytes are dropped until the peer closes or the time limit.
         case lingering
         case closed
     }
@@ -35,15 +35,15 @@ package struct ConnectionMachine {
         var head: UInt64
         var body: UInt64
         var linger: UInt64
-        /// How long a request that was sent as the drain began may take to arrive.
+        /// Time for a request to arrive that was sent as the drain began.
         var drain: UInt64
     }
 
     enum AfterAnswer: Equatable {
         case nextRequest
-        /// The answer says `Connection: close`: shut the output, wait for the peer to close.
+        /// The answer contains `Connection: close`: shut the output, wait for the peer to close.
         case linger
-        /// The peer has nothing more to send: close as soon as the answer is out.
+        /// The peer sends nothing more: close as soon as the answer is sent.
         case close
     }
 
@@ -55,9 +55,9 @@ package struct ConnectionMachine {
 
     private let timeouts: Timeouts
     private(set) var phase = Phase.idle
-    /// When the current phase is over; `.max` for none.
+    /// End of the current phase; `.max` for none.
     private(set) var deadline: UInt64
-    /// Whether the connection closes after the request under way.
+    /// Whether the connection closes after the current request.
     private(set) var closesAfterAnswer = false
     private(set) var isDraining = false
     /// Whether the peer has closed its sending half.
@@ -68,7 +68,7 @@ package struct ConnectionMachine {
         self.deadline = now &+ timeouts.idle
     }
 
-    /// Bytes of the next request are there. Further ones change nothing.
+    /// The first bytes of the next request arrived. Further ones change nothing.
     mutating func requestBegan(now: UInt64) {
         guard self.phase == .idle else { return }
         self.phase = .head
@@ -88,16 +88,16 @@ package struct ConnectionMachine {
         self.deadline = .max
     }
 
-    /// Whether an answer given now must say `Connection: close`.
+    /// Whether an answer sent now must contain `Connection: close`.
     ///
-    /// - Parameter anotherWaits: whether the head of a further request has been read. A drain answers that one too.
+    /// - Parameter anotherWaits: whether the head of a further request has been read. A drain answers that request too.
     func nextAnswerCloses(anotherWaits: @autoclosure () -> Bool) -> Bool {
         self.closesAfterAnswer || self.inputEnded || self.isDraining && !anotherWaits()
     }
 
-    /// An answer was written: the request's own, or in the phases `head` and `body` a refusal.
+    /// An answer was written: the request's own, or a refusal in the phases `head` and `body`.
     ///
-    /// - Parameter closes: what the answer's `Connection` header said.
+    /// - Parameter closes: the value of the answer's `Connection` header.
     mutating func answered(closes: Bool, now: UInt64) -> AfterAnswer {
         switch self.phase {
         case .closed, .lingering: return .close
@@ -113,9 +113,9 @@ package struct ConnectionMachine {
         }
     }
 
-    /// The peer closed its sending half, and every byte it sent has been taken.
+    /// The peer closed its sending half, and all its bytes have been processed.
     ///
-    /// - Returns: whether to close at once: there is no whole request left to answer.
+    /// - Returns: whether to close immediately: there is no complete request left to answer.
     mutating func inputDidEnd() -> Bool {
         self.inputEnded = true
         return self.phase != .answering
@@ -139,7 +139,7 @@ package struct ConnectionMachine {
         }
     }
 
-    /// Answers are still on their way: the time of the phase between or after requests begins anew.
+    /// Answers are still being sent: the time of the phase between or after requests starts again.
     mutating func answersUnderWay(now: UInt64) {
         switch self.phase {
         case .idle: self.deadline = now &+ self.timeouts.idle
@@ -148,7 +148,7 @@ package struct ConnectionMachine {
         }
     }
 
-    /// No further request is taken; answers given before are still on their way.
+    /// No further request is accepted; earlier answers are still being sent.
     mutating func lingerBegan(now: UInt64) {
         guard self.phase != .closed else { return }
         self.phase = .lingering

@@ -3,11 +3,11 @@ import HTTP1
 
 /// The content coding `gzip`.
 enum Gzip {
-    /// zlib's level: metrics get a sixth larger than at the default level, in less than a third of its time.
+    /// zlib's level: metrics are a sixth larger than at the default level, but take less than a third of the time.
     private static let level: Int32 = 1
 
-    /// Whether `Accept-Encoding` allows it: named, as `gzip`, `x-gzip` or `*`, with a weight above 0. The name counts
-    /// before the wildcard.
+    /// Whether `Accept-Encoding` allows gzip: it contains `gzip`, `x-gzip` or `*` with a weight above 0. A name has
+    /// precedence over the wildcard.
     static func isAccepted(_ headers: HeaderFields) -> Bool {
         var named: Bool?
         var wildcard = false
@@ -22,10 +22,10 @@ enum Gzip {
         return named ?? wildcard
     }
 
-    /// The bytes compressed; nil when there is no memory for it.
+    /// The compressed bytes; nil if there is not enough memory.
     static func compress(_ bytes: [UInt8]) -> [UInt8]? {
         let bound = kv_gzip_bound(bytes.count)
-        // Both arrays are used for this one call only, within their bounds.
+        // Both arrays are used only during this call, within their bounds.
         let compressed = unsafe [UInt8](unsafeUninitializedCapacity: bound) { output, count in
             unsafe count = bytes.withUnsafeBytes { input in
                 unsafe kv_gzip(input.baseAddress, input.count, output.baseAddress, bound, Self.level)

@@ -3,9 +3,9 @@ import JSON
 import NIOCore
 import Synchronization
 
-/// Answering.
+/// Answers.
 extension HTTPConnectionHandler {
-    /// Takes the answer to the request under way, from its action or from the server itself.
+    /// Accepts the answer to the current request, from its action or from the server itself.
     package func answer(_ response: HTTPResponse, _ outcome: RequestOutcome) {
         guard let request = self.request else { return }
         self.request = nil
@@ -41,7 +41,7 @@ extension HTTPConnectionHandler {
         self.feed(now: now)
     }
 
-    /// The piece of an access line about the client, which is the same for nearly all requests of a connection.
+    /// The part of an access line about the client, which is the same for nearly all requests of a connection.
     private func client(of request: RequestUnderWay) -> [UInt8] {
         if !self.clientText.isEmpty, self.clientIsHTTP11 == request.isHTTP11, self.userAgent == request.userAgent {
             return self.clientText
@@ -56,7 +56,7 @@ extension HTTPConnectionHandler {
         return self.clientText
     }
 
-    /// Sends what has been answered, and ends the connection if that was the last of it.
+    /// Sends the collected answers, and ends the connection after the last one.
     package func flush() {
         guard let context = self.context else { return }
         let ending = self.ending
@@ -70,8 +70,8 @@ extension HTTPConnectionHandler {
     }
 
     private func end(_ context: ChannelHandlerContext) {
-        // With input ended on both sides closing the output would close everything, unsent bytes included; the sweep
-        // sees to it then.
+        // If input ended on both sides, closing the output would close everything, including unsent bytes; the sweep
+        // closes it later.
         if self.unsentBytes == 0 {
             if self.machine.inputEnded {
                 context.close(promise: nil)
@@ -96,7 +96,7 @@ extension HTTPConnectionHandler {
         self.loop.metrics.counters.requestsInFlight.wrappingSubtract(1, ordering: .relaxed)
     }
 
-    /// Bytes of answers that wait for room in the socket.
+    /// Bytes of answers that wait for space in the socket.
     var unsentBytes: Int {
         guard self.mayHaveUnsentBytes, let options = self.context?.channel.syncOptions else { return 0 }
         let unsent = (try? options.getOption(.bufferedWritableBytes)) ?? 0
@@ -105,9 +105,9 @@ extension HTTPConnectionHandler {
     }
 }
 
-/// Time and drain.
+/// Time limits and drain.
 extension HTTPConnectionHandler {
-    /// Looks whether a deadline has passed.
+    /// Checks whether a deadline has passed.
     package func sweep(now: UInt64) {
         guard let context = self.context else { return }
         let unsent = self.unsentBytes
@@ -130,14 +130,14 @@ extension HTTPConnectionHandler {
         }
     }
 
-    /// The server stops: connections that have no request close shortly, others after the answers to all requests that
+    /// The server stops: connections without a request close shortly, others after the answers to all requests that
     /// have been read.
     package func drain(now: UInt64) {
         self.machine.drainBegan(now: now)
     }
 
-    /// Ends a connection without a request under way, once the answers given before have been sent. Requests that wait
-    /// for the peer to take those are answered first.
+    /// Ends a connection without a current request after the earlier answers have been sent. Requests that wait for the
+    /// peer to read those are answered first.
     func endBetweenRequests(now: UInt64) {
         guard let context = self.context else { return }
         if self.unsentBytes == 0 {
@@ -149,7 +149,7 @@ extension HTTPConnectionHandler {
         }
     }
 
-    /// Takes nothing more from the connection, which ends once the answers given before have been sent.
+    /// Reads no more from the connection, which ends after the earlier answers have been sent.
     func lingerUntilSent(_ context: ChannelHandlerContext, now: UInt64) {
         self.request = nil
         self.endInFlight()
@@ -157,10 +157,10 @@ extension HTTPConnectionHandler {
         if !self.machine.inputEnded { context.close(mode: .output, promise: nil) }
     }
 
-    /// The time for a graceful stop is over: ends the request under way with a 503 that says what is known of it. What its
-    /// action answers later is dropped.
+    /// The time limit of the graceful stop has passed: ends the current request with a 503 that reports its outcome. A
+    /// later answer of its action is dropped.
     ///
-    /// - Returns: whether a request was cut off by it; a part of a head is none.
+    /// - Returns: whether a request was cut off; a part of a head does not count.
     package func cut() -> Bool {
         let now = Timestamp.monotonicNanoseconds()
         guard self.machine.phase == .body || self.machine.phase == .answering else {
@@ -178,9 +178,9 @@ extension HTTPConnectionHandler {
         return true
     }
 
-    /// Closes the connection whatever it does.
+    /// Closes the connection in any state.
     ///
-    /// - Returns: whether bytes of its answers are lost by it.
+    /// - Returns: whether bytes of its answers are lost.
     package func close() -> Bool {
         let losesBytes = self.unsentBytes > 0
         if losesBytes { self.loop.metrics.metrics.responseCut(.stopping) }

@@ -5,7 +5,7 @@ package import NIOCore
 /// Received bytes.
 extension HTTPConnectionHandler {
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        // More than may wait comes only behind the end of input: what was kept of it is answered.
+        // More bytes than allowed can only arrive with the end of input: what was kept is answered.
         guard !self.endOfInputSeen else { return }
         if !self.reader.append(Self.unwrapInboundIn(data)) { self.endOfInputSeen = true }
         self.feed(now: Timestamp.monotonicNanoseconds())
@@ -21,7 +21,7 @@ extension HTTPConnectionHandler {
         }
     }
 
-    /// Takes as many requests as can be taken now, then sends what was answered.
+    /// Processes as many requests as possible now, then sends the answers.
     func feed(now: UInt64) {
         if self.inBurst || self.context == nil { return }
         self.beginBurst(now: now)
@@ -33,7 +33,7 @@ extension HTTPConnectionHandler {
         self.endBurst()
     }
 
-    /// - Returns: false when no further piece can follow now.
+    /// - Returns: false if no further piece can follow now.
     private func takePiece() -> Bool {
         switch self.demand {
         case .nothing: return false
@@ -56,7 +56,7 @@ extension HTTPConnectionHandler {
             case .more: break
             case .data(let data): self.take(data)
             case .end: self.requestDidEnd()
-            case .refused: self.refuse(.badRequest("The chunked body is not of the form of RFC 9112, section 7.1."))
+            case .refused: self.refuse(.badRequest("The chunked body is malformed; see RFC 9112, section 7.1."))
             }
         }
         return true
@@ -67,7 +67,7 @@ extension HTTPConnectionHandler {
         self.inBurst = true
     }
 
-    /// After a burst: reads on if that was held back and its reason is gone.
+    /// After a burst: resumes reading if it was suspended and the reason is gone.
     func endBurst() {
         self.inBurst = false
         if self.readIsDue, self.demand != .nothing, let context = self.context {
@@ -84,7 +84,7 @@ extension HTTPConnectionHandler {
         self.endBurst()
     }
 
-    /// The peer closed its half, and all that it sent has been taken.
+    /// The peer closed its half, and all its bytes have been processed.
     private func inputDidEnd() {
         guard self.machine.inputDidEnd(), let context = self.context else { return }
         if self.unsentBytes == 0 {

@@ -7,7 +7,7 @@ import Synchronization
 
 /// Reading requests.
 extension HTTPConnectionHandler {
-    /// Bytes of the next request are there.
+    /// The first bytes of the next request arrived.
     func requestBegan() {
         self.machine.requestBegan(now: self.now)
         if !self.countsInFlight {
@@ -41,12 +41,12 @@ extension HTTPConnectionHandler {
         }
     }
 
-    /// The deadline of a request whose head has just been read. Its time began when its bytes came, which can be long
-    /// ago if this process was stopped or its loop was busy: the socket knows for how long nothing has come since. Bytes
-    /// that came behind the head, or a kernel that does not say, make the deadline later, never earlier.
+    /// The deadline of a request whose head has just been read. Its time began when its bytes arrived, which can be
+    /// long ago if this process was stopped or its loop was busy: the socket knows how long ago the last bytes came.
+    /// Bytes after the head, or a kernel that does not report this, make the deadline later, never earlier.
     private func deadline(afterMilliseconds timeout: UInt64) -> UInt64 {
         var age: UInt64 = 0
-        // Complete at once, as this is the channel's loop.
+        // Complete immediately, because this is the channel's loop.
         (self.context?.channel as? any SocketOptionProvider)?.getTCPInfo().assumeIsolated().whenSuccess { info in
             age = UInt64(info.tcpi_last_data_recv) * 1_000_000
         }
@@ -68,7 +68,7 @@ extension HTTPConnectionHandler {
         if case .fixed = request.admission.framing, request.remainingBytes == 0 { self.requestDidEnd() }
     }
 
-    /// So many bytes of a chunked body, with everything around its data, have been taken.
+    /// Counts received bytes of a chunked body, including everything around its data.
     func countChunked(_ length: Int) {
         guard let request = self.request else { return }
         request.chunkedBytes += length
@@ -92,7 +92,7 @@ extension HTTPConnectionHandler {
         }
     }
 
-    /// Answers a request that is not complete, and ends the connection.
+    /// Answers an incomplete request, and ends the connection.
     package func refuse(_ problem: Problem) {
         let request =
             self.request
@@ -103,7 +103,7 @@ extension HTTPConnectionHandler {
         self.fail(problem)
     }
 
-    /// Answers the request under way with a problem.
+    /// Answers the current request with a problem.
     package func fail(_ problem: Problem) {
         guard let id = self.request?.identity.id else { return }
         self.answer(problem.response(requestID: id), RequestOutcome().failing(problem))

@@ -3,50 +3,51 @@ import JSON
 import NIOCore
 import Synchronization
 
-/// One connection: takes requests from its bytes, runs their actions in order, and sends the answers.
+/// One connection: parses requests from its bytes, runs their actions in order, and sends the answers.
 ///
-/// Bytes become requests in ``RequestReader``, and the decisions are in ``ConnectionMachine`` and
-/// ``RequestAdmission``; here they meet the channel. Answers of one
-/// burst of requests are collected in one buffer and sent with one write. Confined to its event loop.
+/// ``RequestReader`` turns bytes into requests; ``ConnectionMachine`` and ``RequestAdmission`` decide; this class
+/// connects them to the channel. Answers of one burst of requests are collected in one buffer and sent with one write.
+/// Confined to its event loop.
 package final class HTTPConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer
 
-    /// What may be taken of the received bytes.
+    /// What may be read of the received bytes.
     enum Demand: Equatable {
         case head
         case body(remaining: Int)
         case chunkedBody
-        /// Keep everything: an answer is outstanding, or the peer takes too little.
+        /// Keep everything: an answer is outstanding, or the peer reads too slowly.
         case nothing
         /// Drop everything: the connection ends.
         case discard
     }
 
-    /// Answers that wait for the end of the burst beyond this are sent before more requests are taken.
+    /// If the answers that wait for the end of a burst are larger than this, they are sent before more requests are
+    /// read.
     private static let outputLimitBytes = 32_768
-    /// No more of the answers is handed to the system while this much of them waits there to be sent. Without this limit
-    /// the system takes some megabytes for a peer that reads nothing, and the requests behind them are carried out.
+    /// Maximum bytes of answers that wait in the system to be sent. Without this limit the system buffers some
+    /// megabytes for a peer that reads nothing, and the requests behind them are carried out.
     static let unsentInSystemBytes = 131_072
-    /// No more requests are taken while more than this waits for the system: with the answer that crosses it, that is what
-    /// a peer costs that reads nothing.
+    /// No more requests are read while more than this waits for the system. Together with the answer that exceeds it,
+    /// this limits the memory for a peer that reads nothing.
     static let unsentLimit = ChannelOptions.Types.WriteBufferWaterMark(low: 4_096, high: 16_384)
 
     let loop: HTTPServerLoop
-    /// Position among the loop's connections.
+    /// Index among the loop's connections.
     var position = -1
 
     var machine: ConnectionMachine
     var reader: RequestReader
-    /// Whether the peer has closed its sending half; what it sent may still wait in the reader.
+    /// Whether the peer has closed its sending half; bytes from before may still wait in the reader.
     var endOfInputSeen = false
     var context: ChannelHandlerContext?
     var request: RequestUnderWay?
     var output: ByteBuffer?
     var inBurst = false
     var now: UInt64
-    /// How the connection ends once the answers are sent.
+    /// How the connection ends after the answers are sent.
     var ending: ConnectionMachine.AfterAnswer?
     private var isWritable = true
     var readIsDue = false
@@ -83,7 +84,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
         !self.isWritable || (self.output?.readableBytes ?? 0) >= Self.outputLimitBytes
     }
 
-    // MARK: Life of the channel
+    // MARK: Channel events
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context

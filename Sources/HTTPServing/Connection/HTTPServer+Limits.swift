@@ -1,7 +1,7 @@
 package import HTTP1
 
 extension HTTPServer {
-    /// What one client may take of the server. Reaching a limit is answered as the comments say, and counted.
+    /// Limits for one client. The comments say how the server answers at a limit; it also counts it.
     package struct Limits: Sendable {
         /// Longest request target: 414.
         package var targetBytes = 8_192
@@ -9,23 +9,23 @@ extension HTTPServer {
         package var headerBytes = 16_384
         /// Header fields of a request: 431.
         package var headerCount = 100
-        /// Open connections of this listener: 503 and a close for those above.
+        /// Open connections of this listener: further ones get 503 and are closed.
         package var connections = 10_000
-        /// Connections above the limit that are being told so at one time; more are closed without a word.
+        /// Connections above the limit that get the 503 at the same time; further ones are closed without an answer.
         package var rejectedConnections = 64
-        /// From the first byte of a request to the end of its head: 408. Arriving bytes don't extend it.
+        /// From the first byte of a request to the end of its head: 408. Arriving bytes do not extend it.
         package var headerTimeout: Duration = .seconds(10)
-        /// From the end of the head to the end of the body: 408. Arriving bytes don't extend it.
+        /// From the end of the head to the end of the body: 408. Arriving bytes do not extend it.
         package var bodyTimeout: Duration = .seconds(30)
         /// Between requests, and before the first: the connection is closed.
         package var idleTimeout: Duration = .seconds(75)
-        /// While the client takes no byte of its answers: the connection is cut.
+        /// While the client reads no byte of its answers: the connection is cut.
         package var writeTimeout: Duration = .seconds(30)
-        /// How long a connection that the server has ended is read from, so that the last answer arrives.
+        /// How long the server reads from a connection that it has ended, so that the last answer arrives.
         package var lingerTimeout: Duration = .seconds(2)
-        /// After the beginning of a drain: connections without a whole head by then are closed.
+        /// After the beginning of a drain: connections without a complete head by then are closed.
         package var drainGrace: Duration = .milliseconds(100)
-        /// How often the deadlines above are looked at; they are late by this much at most.
+        /// Interval at which the deadlines above are checked; they are late by at most this much.
         package var sweepInterval: Duration = .milliseconds(200)
 
         package init() {}

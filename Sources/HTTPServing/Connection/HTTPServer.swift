@@ -11,14 +11,14 @@ package import TraceExport
 /// An HTTP/1.1 server on one address.
 ///
 /// ```
-/// accept ─▶ event loop ─▶ bytes ─▶ ConnectionGuard ─▶ decoder ─▶ HTTPConnectionHandler ─▶ action
-///                                   limits, shape                 order, deadlines, answers
+/// accept ─▶ event loop ─▶ bytes ─▶ HTTPConnectionHandler ─▶ action
+///                                  limits, order, deadlines, answers
 /// ```
 ///
-/// A connection stays on the event loop that it was given to, and everything about it happens there: reading, the
+/// A connection stays on the event loop to which it was assigned, and everything about it happens there: reading, the
 /// action, the answer. The server's own methods may be called on any thread.
 package final class HTTPServer: Sendable {
-    /// `TCP_NOTSENT_LOWAT`, which NIO has no name for.
+    /// `TCP_NOTSENT_LOWAT`, for which NIO has no name.
     private static let unsentInSystem = NIOBSDSocket.Option(rawValue: 25)
 
     private struct State {
@@ -46,10 +46,10 @@ package final class HTTPServer: Sendable {
     /// - Parameters:
     ///   - port: 0 takes any free port; ``start()`` returns it.
     ///   - metrics: shared by all listeners of the service.
-    ///   - tracer: takes the spans of sampled requests; without one no trace that begins here is sampled.
+    ///   - tracer: receives the spans of sampled requests; without it, no trace that begins here is sampled.
     ///   - slowRequests: likewise, with the handlers of `metrics`.
-    ///   - routes: called once on each event loop by ``start()``; what it returns is confined to that loop. Every
-    ///     handler in it should be known to `metrics`; others are counted as `other`.
+    ///   - routes: called once on each event loop by ``start()``; its result is confined to that loop. Every handler in
+    ///     it should be known to `metrics`; others are counted as `other`.
     package init(
         group: MultiThreadedEventLoopGroup,
         address: ListenAddress,
@@ -73,19 +73,19 @@ package final class HTTPServer: Sendable {
         self.makeRoutes = routes
     }
 
-    /// Connections of this listener, those that are being turned away included.
+    /// Connections of this listener, including those being refused.
     package var connections: Int {
         self.openConnections.load(ordering: .relaxed) + self.rejectedConnections.load(ordering: .relaxed)
     }
 
     /// Listens. Requests may be answered before this returns.
     ///
-    /// - Returns: the address, with the port that was taken.
+    /// - Returns: the address, with the actual port.
     package func start() async throws(HTTPServerError) -> ListenAddress {
         let limits = self.limits
         let bootstrap = ServerBootstrap(group: self.group)
             .serverChannelOption(.backlog, value: 4_096)
-            // Where descriptors are few, no more are taken in a turn than can be refused in it.
+            // If file descriptors are few, a turn accepts no more connections than it can refuse.
             .serverChannelOption(.maxMessagesPerRead, value: UInt(max(1, min(256, limits.rejectedConnections))))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
@@ -100,7 +100,7 @@ package final class HTTPServer: Sendable {
             .childChannelOption(.tcpOption(Self.unsentInSystem), value: HTTPConnectionHandler.unsentInSystemBytes)
             // One buffer per turn, so that no more than one can wait behind an outstanding answer.
             .childChannelOption(.maxMessagesPerRead, value: 1)
-            // A client may close its half after its last request and still gets the answer.
+            // A client may close its sending half after its last request and still receives the answer.
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try self.admit(channel, limits: limits) }
@@ -118,11 +118,11 @@ package final class HTTPServer: Sendable {
         }
     }
 
-    /// What the end of a drain lost, because its time was over.
+    /// What was lost at the end of a drain because its time limit passed.
     package struct Cut: Sendable, Equatable {
-        /// Requests that were answered 503 instead of being carried out to their end.
+        /// Requests that were answered with 503 instead of being completed.
         package var requests = 0
-        /// Connections that were closed before their clients had taken the answers.
+        /// Connections that were closed before their clients had read the answers.
         package var responses = 0
 
         package init(requests: Int = 0, responses: Int = 0) {
@@ -136,8 +136,8 @@ package final class HTTPServer: Sendable {
         }
     }
 
-    /// Stops accepting, closes connections that have no request, and lets every other one close once the requests that
-    /// have been read from it are answered and the answers are sent. The last answer says so.
+    /// Stops accepting, closes connections without a request, and closes every other one after the requests that have
+    /// been read from it are answered and the answers are sent. The last answer announces it.
     package func beginDrain() {
         guard !self.isDraining.exchange(true, ordering: .acquiringAndReleasing) else { return }
         let (channel, loops) = self.state.withLock { ($0.channel, Array($0.loops.values)) }
@@ -147,12 +147,13 @@ package final class HTTPServer: Sendable {
         }
     }
 
-    /// Waits until every connection is closed after ``beginDrain()``; closes what is left when the time is over.
+    /// Waits until every connection is closed after ``beginDrain()``; closes the rest when the time limit passes.
     ///
-    /// Requests that are still under way then are answered 503 shortly before, and the rest of the time is for their
-    /// clients to take the answers. Connections above the limit are not waited for: they were told so, and have none.
+    /// Requests that are still running are answered with 503 shortly before that, and the rest of the time is for their
+    /// clients to read the answers. Connections above the limit are not waited for: they have been refused and have no
+    /// request.
     ///
-    /// - Returns: what was cut off so.
+    /// - Returns: what was cut off.
     package func waitUntilDrained(timeout: Duration) async -> Cut {
         let promise = self.group.next().makePromise(of: Void.self)
         self.state.withLock { $0.drained = promise }

@@ -1,6 +1,6 @@
 /// Why a server could not be started.
 package enum HTTPServerError: Error, Sendable, CustomStringConvertible {
-    /// The address can't be listened on: it is in use, not this host's, or not permitted.
+    /// The server cannot listen on the address: it is in use, does not belong to this host, or is not permitted.
     case addressNotBound(host: String, port: Int, reason: String)
 
     package var description: String {

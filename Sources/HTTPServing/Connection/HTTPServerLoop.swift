@@ -6,10 +6,10 @@ import RequestTracing
 import Synchronization
 import TraceExport
 
-/// What the connections of one event loop share: routes, metrics handles, the date, buffers, and the sweep that looks
-/// at their deadlines. Confined to its loop.
+/// The shared state of the connections of one event loop: routes, metrics handles, the date, buffers, and the sweep
+/// that checks their deadlines. Confined to its loop.
 final class HTTPServerLoop {
-    /// A buffer that grew beyond this is given back instead of being kept.
+    /// A buffer larger than this is freed instead of being kept.
     private static let keptBufferBytes = 262_144
     private static let keptBuffers = 4
 
@@ -31,7 +31,7 @@ final class HTTPServerLoop {
     private var connections: [HTTPConnectionHandler] = []
     private var buffers: [ByteBuffer] = []
     private var sweepTask: RepeatedTask?
-    /// Wall clock minus monotonic clock, renewed by the sweep: saves a look at the clock for every access line.
+    /// Wall clock minus monotonic clock, updated by the sweep: saves reading the wall clock for every access line.
     private var wallClockOffset: UInt64 = 0
 
     init(
@@ -95,7 +95,7 @@ final class HTTPServerLoop {
         self.refreshClocks(now: now)
         self.metrics.metrics.rotateWindows(nowNanoseconds: now)
         self.slowRequests.rotate(nowNanoseconds: now)
-        // From the end, for a connection that closes is replaced by the last one.
+        // From the end, because the last connection takes the place of one that closes.
         var index = self.connections.count - 1
         while index >= 0 {
             if index < self.connections.count { self.connections[index].sweep(now: now) }
@@ -107,14 +107,14 @@ final class HTTPServerLoop {
         self.isDraining = true
         let now = Timestamp.monotonicNanoseconds()
         for connection in self.connections { connection.drain(now: now) }
-        // Not left to the next sweep: a stop should take no longer than it must.
+        // Not left to the next sweep: a stop should not take longer than necessary.
         let bound = NIOLoopBound(self, eventLoop: self.eventLoop)
         self.eventLoop.scheduleTask(in: .nanoseconds(Int64(self.timeouts.drain))) {
             bound.value.sweep(now: Timestamp.monotonicNanoseconds())
         }
     }
 
-    /// Ends all requests under way.
+    /// Ends all running requests.
     ///
     /// - Returns: how many were cut off.
     func cutAll() -> Int {
@@ -124,7 +124,7 @@ final class HTTPServerLoop {
 
     /// Closes all connections.
     ///
-    /// - Returns: on how many of them bytes of answers were lost.
+    /// - Returns: the number of connections on which bytes of answers were lost.
     func closeAll() -> Int {
         let connections = self.connections
         return connections.reduce(0) { $0 + ($1.close() ? 1 : 0) }
@@ -138,10 +138,10 @@ final class HTTPServerLoop {
 
     // MARK: Buffers
 
-    /// An empty buffer for answers, to be given back by ``recycle(_:)`` after its write.
+    /// An empty buffer for answers; return it with ``recycle(_:)`` after its write.
     func takeBuffer() -> ByteBuffer {
         guard var buffer = self.buffers.popLast() else { return ByteBufferAllocator().buffer(capacity: 4_096) }
-        // Reuses the memory if the channel has written everything, else takes new memory of this size.
+        // Reuses the memory if the channel has written everything, otherwise allocates the same size.
         buffer.clear(minimumCapacity: 4_096)
         return buffer
     }
@@ -153,7 +153,7 @@ final class HTTPServerLoop {
 
     // MARK: Requests
 
-    /// The ids of a request: the client's where it sent valid ones.
+    /// The ids of a request: those of the client if they are valid.
     ///
     /// - Parameter isProbe: a probe or a scrape; no trace begins with these.
     func identity(_ fields: HeadFields, isProbe: Bool) -> RequestIdentity {
@@ -180,11 +180,11 @@ final class HTTPServerLoop {
         return RequestIdentity(id: self.identities.requestID(), trace: trace, isRecorded: trace.isSampled)
     }
 
-    /// Counts and logs an answered request, and hands its spans over.
+    /// Counts and logs an answered request, and passes its spans on.
     ///
     /// - Parameters:
-    ///   - client: the piece of the access line about the client.
-    ///   - peer: the client's address, as in that piece.
+    ///   - client: the part of the access line about the client.
+    ///   - peer: the client's address, as in that part.
     func record(
         _ request: RequestUnderWay,
         _ response: HTTPResponse,

@@ -1,9 +1,9 @@
 import NIOCore
 
-/// A connection above the limit: told so, and closed without having been read.
+/// A connection above the limit: it gets a 503 and is closed without being read.
 ///
-/// The answer goes out before the request is known, the output is shut, and what arrives is dropped until the peer
-/// closes or the time is up, so that the answer isn't lost in a reset.
+/// The answer is sent before the request is known, the output is shut, and received bytes are dropped until the peer
+/// closes or the time limit, so that a reset does not destroy the answer.
 final class OverflowHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

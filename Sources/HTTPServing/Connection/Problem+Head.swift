@@ -2,26 +2,26 @@ import HTTP1
 import NIOHTTP1
 
 extension Problem {
-    /// Why a head was refused before its fields were looked at.
+    /// The problem for a head that was refused before its fields were parsed.
     static func refusedHead(_ refusal: HeadScanner.Refusal, limits: HTTPServer.Limits) -> Problem {
         switch refusal {
-        case .bareLineFeed: .badRequest("Lines must end in CR LF: a line feed stood alone.")
-        case .bareCarriageReturn: .badRequest("Lines must end in CR LF: a carriage return stood alone.")
-        case .nulByte: .badRequest("The head holds a NUL byte.")
-        case .foldedField: .badRequest("A header field must not begin with a blank or be continued on the next line.")
-        case .requestLine: .badRequest("The request line must be: method, target, HTTP/1.1, with one blank between.")
+        case .bareLineFeed: .badRequest("Lines must end with CR LF; a line feed has no carriage return before it.")
+        case .bareCarriageReturn: .badRequest("Lines must end with CR LF; a carriage return has no line feed after it.")
+        case .nulByte: .badRequest("The head contains a NUL byte.")
+        case .foldedField: .badRequest("A header field must not begin with white space or continue on the next line.")
+        case .requestLine: .badRequest("The request line must be: method, target, HTTP/1.1, separated by one space.")
         case .version:
             Problem(
                 .httpVersionNotSupported,
                 code: "http_version_not_supported",
-                detail: "This server speaks HTTP/1.1 and HTTP/1.0.",
+                detail: "This server supports HTTP/1.1 and HTTP/1.0.",
                 closesConnection: true
             )
         case .method:
             Problem(
                 .notImplemented,
                 code: "method_not_implemented",
-                detail: "This server does not know the request's method.",
+                detail: "This server does not support the request's method.",
                 closesConnection: true
             )
         case .targetTooLong:

@@ -8,7 +8,7 @@ package final class RequestUnderWay {
     let userAgent: String
     let identity: RequestIdentity
     let receivedAtNanoseconds: UInt64
-    /// Monotonic nanoseconds at which its last byte was read; until then as for the first.
+    /// Monotonic nanoseconds when its last byte was read; until then the same as for the first.
     private(set) var completedAtNanoseconds: UInt64
     let admission: RequestAdmission
     /// As in ``HTTPRequest/deadlineNanoseconds``.
@@ -16,7 +16,7 @@ package final class RequestUnderWay {
     private var headers: HeaderFields
     private var body = ByteBuffer()
     private(set) var bodyBytes = 0
-    /// Bytes of a chunked body as they came, sizes and extensions of the chunks included.
+    /// Received bytes of a chunked body, including sizes and extensions of the chunks.
     var chunkedBytes = 0
 
     init(
@@ -36,7 +36,7 @@ package final class RequestUnderWay {
         self.admission = admission
     }
 
-    /// A request that never had a whole head.
+    /// A request whose head was never complete.
     init(refusing problem: Problem, identity: RequestIdentity, receivedAtNanoseconds: UInt64) {
         self.method = .other
         self.isHTTP11 = true
@@ -48,14 +48,14 @@ package final class RequestUnderWay {
         self.admission = RequestAdmission(refusing: problem)
     }
 
-    /// Bytes of a body of known length that have not come yet.
+    /// Bytes of a body of known length that have not arrived yet.
     var remainingBytes: Int {
         guard case .fixed(let length) = self.admission.framing else { return 0 }
         return length - self.bodyBytes
     }
 
-    /// Whether a chunked body is mostly something else than data: chunk extensions, or digits of chunk sizes. A body of
-    /// one-byte chunks, six bytes each, is within the bound.
+    /// Whether most of a chunked body is not data but chunk extensions, or digits of chunk sizes. A body of one-byte
+    /// chunks, six bytes each, is within the limit.
     var isPaddedBeyondReason: Bool { self.chunkedBytes > 16_384 + 8 * self.bodyBytes }
 
     /// Every refusal of a write happens before anything is written.
@@ -69,8 +69,8 @@ package final class RequestUnderWay {
         self.bodyBytes += piece.readableBytes
     }
 
-    /// Keeps a piece of the body, which has been counted; one that is the whole body, or the first of an unknown length, is
-    /// taken over without a copy.
+    /// Keeps a counted piece of the body. A piece that is the whole body, or the first of unknown length, is kept
+    /// without a copy.
     func append(_ piece: ByteBuffer) {
         if self.body.readableBytes == 0, self.remainingBytes <= 0 {
             self.body = piece
@@ -80,8 +80,8 @@ package final class RequestUnderWay {
         }
     }
 
-    /// The request for its action, with fields and body, which are handed over for good: the connection can read into
-    /// their buffer again as soon as the action lets go of them.
+    /// The request for its action, with fields and body, whose ownership moves: the connection can read into their
+    /// buffer again as soon as the action releases them.
     func complete(peerIsLoopback: Bool) -> HTTPRequest {
         let request = HTTPRequest(
             method: self.method.method,

@@ -1,4 +1,4 @@
-/// Notices a peer that takes no more bytes of its answers. Times are monotonic nanoseconds.
+/// Detects a peer that does not read its answers. Times are monotonic nanoseconds.
 struct WriteProgress {
     private let timeout: UInt64
     private var lastTaken: UInt64 = 0
@@ -11,8 +11,8 @@ struct WriteProgress {
 
     /// - Parameters:
     ///   - written: all bytes ever written to the connection.
-    ///   - unsent: those of them that still wait for room in the socket.
-    /// - Returns: whether the peer has taken nothing for longer than the time-out.
+    ///   - unsent: the bytes of those that still wait for space in the socket.
+    /// - Returns: whether the peer has read nothing for longer than the timeout.
     mutating func isStalled(written: UInt64, unsent: Int, now: UInt64) -> Bool {
         guard unsent > 0 else {
             self.isWaiting = false

@@ -41,7 +41,7 @@ package enum CommonRoutes {
         [Route(path: "/metrics", handler: "metrics", kind: .probe, actions: [(.GET, scrape.answer)])]
     }
 
-    /// These routes and `GET /`, which names them: what there is on this address.
+    /// These routes and `GET /`, which lists the routes of this address.
     package static func withIndex(of service: String, _ routes: [Route]) -> [Route] {
         var writer = JSONWriter(reservingBytes: 1_024)
         writer.object { document in

@@ -3,20 +3,20 @@ import JSON
 import NIOHTTP1
 import Synchronization
 
-/// What operators switch: read-only, and out of readiness. Neither outlives the process.
+/// The switches of operators: read-only and drain. Neither outlives the process.
 extension ServiceGate {
     package var readOnly: OperatorSwitch? { self.guarded.withLock { $0.readOnly } }
     package var drain: OperatorSwitch? { self.guarded.withLock { $0.drain } }
 
-    /// Refuses writes from now on, or takes them again. Those that were taken before are still carried out.
+    /// Refuses writes from now on, or accepts them again. Writes that were accepted before are still carried out.
     ///
-    /// - Parameter reason: nil keeps the one that was given before, if it is on.
+    /// - Parameter reason: nil keeps the earlier reason, if the switch is on.
     /// - Returns: whether that changed anything.
     package func setReadOnly(_ isOn: Bool, reason: String?) -> Bool { self.turn(\.readOnly, isOn, reason) }
 
-    /// Has `/readyz` say that the service is not ready, while every request is served; or takes that back.
+    /// Makes `/readyz` report that the service is not ready, while every request is served; or ends that.
     ///
-    /// - Parameter reason: nil keeps the one that was given before, if it is on.
+    /// - Parameter reason: nil keeps the earlier reason, if the switch is on.
     /// - Returns: whether that changed anything.
     package func setDrain(_ isOn: Bool, reason: String?) -> Bool { self.turn(\.drain, isOn, reason) }
 
@@ -29,7 +29,7 @@ extension ServiceGate {
             if !isOn {
                 guarded[keyPath: which] = nil
             } else {
-                // Asked for again without a word it stays what it was asked for.
+                // A repeated request without a reason keeps the earlier one.
                 guarded[keyPath: which] = OperatorSwitch(
                     reason: reason ?? before?.reason, sinceNanoseconds: before?.sinceNanoseconds ?? now)
             }
@@ -41,7 +41,7 @@ extension ServiceGate {
         let reason = self.readOnly?.reason.map { ": \($0)" } ?? ""
         return Problem(
             .serviceUnavailable, code: "read_only",
-            detail: "An operator has made the service read-only\(reason). Reads go on.",
+            detail: "An operator made the service read-only\(reason). Reads continue.",
             headers: [("Retry-After", "10")])
     }
 }

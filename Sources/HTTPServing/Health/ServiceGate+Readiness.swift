@@ -2,7 +2,7 @@ package import JSON
 import Synchronization
 
 extension ServiceGate.Guarded {
-    /// As in `/readyz`, `/admin` and log lines.
+    /// The name of the state in `/readyz`, `/admin` and log lines.
     var stateName: StaticString {
         switch self.state {
         case .starting: "starting"
@@ -15,8 +15,8 @@ extension ServiceGate.Guarded {
         }
     }
 
-    /// Which requests of clients are carried out, whether the service is ready or not: in `/readyz` and `/admin`, for
-    /// programs. Asks the checks.
+    /// Which requests of clients are carried out, whether the service is ready or not: for programs, in `/readyz` and
+    /// `/admin`. Runs the checks.
     func servingName() -> StaticString {
         var (reads, writes) = (true, true)
         switch self.serving {
@@ -38,7 +38,7 @@ extension ServiceGate.Guarded {
         }
     }
 
-    /// What there is to add to the name, for a person.
+    /// Details of the state, for people.
     package var stateReason: String? {
         func words(_ what: String, _ operatorSwitch: ServiceGate.OperatorSwitch?) -> String? {
             operatorSwitch.map { $0.reason.map { "\(what): \($0)" } ?? what }
@@ -46,15 +46,15 @@ extension ServiceGate.Guarded {
         switch self.state {
         case .failed(let reason): return reason
         case .ready:
-            return words("draining by an operator's wish, requests are served", self.drain)
-                ?? words("read-only by an operator's wish, writes are refused", self.readOnly)
-        case .stopping: return "stopping: the process ends"
+            return words("drained by an operator; requests are still served", self.drain)
+                ?? words("made read-only by an operator; writes are refused", self.readOnly)
+        case .draining: return "draining: the process is stopping"
         case .starting, .replaying, .stopped: return nil
         }
     }
 
-    /// Nil when the service is ready. Read-only is ready: taking a read-only service out of a load balancer would lose
-    /// the reads as well.
+    /// Nil if the service is ready. Read-only is ready: taking a read-only service out of a load balancer would stop
+    /// reads as well.
     func notReadyReason() -> String? {
         guard self.state == .ready, self.drain == nil else {
             return self.stateReason ?? self.stateName.description
@@ -66,18 +66,18 @@ extension ServiceGate.Guarded {
     }
 }
 
-/// Noticing changes: checks are asked, they do not tell.
+/// Detecting changes: checks are polled, they do not notify.
 extension ServiceGate {
-    /// How often somebody is to ``look()``: a check that fails for less may go unnoticed.
+    /// How often ``look()`` should be called: a check that fails for a shorter time may go unnoticed.
     package static let lookIntervalMilliseconds: Int64 = 250
 
-    /// Calls `listener` whenever readiness is seen to have changed, with nil or with why the service is not ready; on
-    /// the thread that saw it. A service is not ready until it has been seen to be.
+    /// Calls `listener` when ``look()`` detects a change of readiness, with nil or with the reason why the service is
+    /// not ready; on the thread of that call. At first the service counts as not ready.
     package func onReadinessChange(_ listener: @escaping @Sendable (_ notReadyReason: String?) -> Void) {
         self.guarded.withLock { $0.listener = listener }
     }
 
-    /// Looks at state and checks.
+    /// Reads the state and runs the checks.
     package func look() {
         self.watched.withLock { watched in
             let guarded = self.guarded.withLock { $0 }
@@ -92,7 +92,7 @@ extension ServiceGate {
             }
             let reason = guarded.notReadyReason()
             guard watched.isReady != (reason == nil) else { return }
-            // That a service that starts is not ready yet is no news.
+            // It is normal that a starting service is not ready yet.
             let isNews = watched.isReady != nil || reason == nil
             watched.isReady = reason == nil
             if isNews { guarded.listener?(reason) }
@@ -100,15 +100,15 @@ extension ServiceGate {
     }
 }
 
-/// What documents say.
+/// Documents.
 extension ServiceGate {
-    /// The name of the state, what there is to add to it, and which requests are carried out.
+    /// The name of the state, its details, and which requests are carried out.
     package var described: (name: String, reason: String?, serving: String) {
         let guarded = self.guarded.withLock { $0 }
         return (guarded.stateName.description, guarded.stateReason, guarded.servingName().description)
     }
 
-    /// The document of `/readyz`, and whether it says that the service is ready.
+    /// The document of `/readyz`, and whether the service is ready.
     package func readiness() -> (isReady: Bool, document: [UInt8]) {
         self.look()
         let guarded = self.guarded.withLock { $0 }

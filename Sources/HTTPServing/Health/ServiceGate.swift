@@ -2,59 +2,59 @@ package import HTTP1
 import NIOHTTP1
 import Synchronization
 
-/// What the whole service is doing. Decides whether data routes are taken and what `/readyz` says.
+/// The state of the whole service. Decides whether data routes accept requests, and what `/readyz` answers.
 ///
 /// Any thread may read and change it.
 package final class ServiceGate: Sendable {
     package enum State: Sendable, Equatable {
-        /// Listening; nothing else is ready.
+        /// The service listens; nothing else is ready.
         case starting
         /// The log is being read.
         case replaying
         case ready
-        /// The service can't do its work until it is restarted, for this reason. Reads may still be served.
+        /// The service cannot work until it is restarted, for this reason. It may still serve reads.
         case failed(reason: String)
-        /// The process stops: requests under way are finished, new ones are refused.
+        /// The process stops: running requests are finished, new ones are refused.
         case stopping
-        /// No request is left; data is being brought to rest.
+        /// No request is left; the data is being closed.
         case stopped
     }
 
-    /// What an operator has switched on until it is switched off, or the process ends.
+    /// What an operator has switched on, until it is switched off or the process ends.
     package struct OperatorSwitch: Sendable, Equatable {
-        /// The operator's own words.
+        /// The operator's reason.
         package var reason: String?
         /// Wall clock, nanoseconds since 1970.
         package var sinceNanoseconds: UInt64
     }
 
-    /// Which data routes are taken, in one word that an event loop can read for every request.
+    /// Which data routes accept requests, in one word that an event loop can read for every request.
     package enum Serving: UInt8 {
         case open, readsOnly, notYet, noLonger
     }
 
-    /// What a check that fails means.
+    /// The consequence of a failing check.
     package enum Severity: Sendable {
         /// The service is not ready.
         case failure
-        /// The service is ready: most of its work goes on, and taking it out would end that too.
+        /// The service is ready: most of its work continues, and taking it out would stop that too.
         case warning
     }
 
-    /// Which requests of clients cannot be carried out while a check fails, though they are taken.
+    /// Which requests of clients cannot be carried out while a check fails, although they are accepted.
     package enum Stops: Sendable {
         case writes, reads, everything
     }
 
-    /// One thing that should hold.
+    /// One health check.
     package struct Check: Sendable {
         /// snake_case, such as `log_writable`.
         package let name: String
         package let severity: Severity
-        /// Nil when requests go on.
+        /// Nil if requests continue.
         package let stops: Stops?
-        /// Nil while it holds, else what is wrong. Called from event loops and under a lock of the gate: it must not
-        /// block, nor ask the gate.
+        /// Nil while the check passes, else what is wrong. Called from event loops and under a lock of the gate: it
+        /// must not block, nor call the gate.
         package let failure: @Sendable () -> String?
 
         package init(
@@ -68,12 +68,12 @@ package final class ServiceGate: Sendable {
         }
     }
 
-    /// The part of the replay that is done, from 0 to 1, what has been read so far, and how fast.
+    /// Progress of the replay from 0 to 1, what it has read so far, and its rate.
     package struct ReplayProgress: Sendable {
         package var bytesRead: UInt64
         package var bytesTotal: UInt64
         package var transactions: UInt64
-        /// Nil while nothing can be said, as of the seconds that are left.
+        /// Nil while unknown, like the remaining seconds.
         package var bytesPerSecond: Double?
         package var etaSeconds: Double?
 
@@ -97,13 +97,13 @@ package final class ServiceGate: Sendable {
         package var state = State.starting {
             didSet { if self.state == .ready { self.hasServed = true } }
         }
-        /// Whether the service was ever in the state `ready`: one that failed before that has nothing to read from.
+        /// Whether the service was ever in the state `ready`: one that failed before that has no data to read.
         var hasServed = false
         package var readOnly: OperatorSwitch?
         package var drain: OperatorSwitch?
         package var checks: [Check] = []
         var replayProgress: (@Sendable () -> ReplayProgress)?
-        /// Told of each change of readiness.
+        /// Called after each change of readiness.
         var listener: (@Sendable (_ notReadyReason: String?) -> Void)?
 
         package var serving: Serving {
@@ -115,7 +115,7 @@ package final class ServiceGate: Sendable {
         }
     }
 
-    /// What the looks at the checks have found so far.
+    /// The results of the checks so far.
     struct Watched {
         /// Nil before the first look.
         var isReady: Bool?
@@ -155,20 +155,20 @@ package final class ServiceGate: Sendable {
         return before
     }
 
-    /// Adds something that should hold, for the service to be ready or for a person to know.
+    /// Adds a health check.
     package func add(_ check: Check) {
         self.guarded.withLock { $0.checks.append(check) }
     }
 
-    /// Says how the replay's progress is read while the state is `replaying`.
+    /// Sets the source of the replay's progress while the state is `replaying`.
     package func reportReplay(_ progress: @escaping @Sendable () -> ReplayProgress) {
         self.guarded.withLock { $0.replayProgress = progress }
     }
 
-    /// Whether the service can do all of its work, and nobody has taken it out of service.
+    /// Whether the service can do all of its work, and no operator drained it.
     package var isReady: Bool { self.guarded.withLock { $0 }.notReadyReason() == nil }
 
-    /// Whether reads are taken while writes are refused, by an operator's wish or because the log has failed.
+    /// Whether reads are accepted while writes are refused, because of an operator or a failed log.
     package var refusesWritesOnly: Bool {
         self.guarded.withLock { guarded in
             if case .failed = guarded.state { return true }
@@ -176,7 +176,7 @@ package final class ServiceGate: Sendable {
         }
     }
 
-    /// The answer to a request on a data route, nil when it is to be taken. Costs one atomic load.
+    /// The answer to a request on a data route; nil if the request is accepted. Costs one atomic load.
     package func refusal(isWrite: Bool) -> Problem? {
         switch Serving(rawValue: self.serving.load(ordering: .acquiring)) ?? .notYet {
         case .open: nil
@@ -185,20 +185,20 @@ package final class ServiceGate: Sendable {
             Problem(
                 .serviceUnavailable,
                 code: "starting",
-                detail: "The service is starting; try again shortly. /readyz says how far it is.",
+                detail: "The service is starting; try again shortly. /readyz shows the progress.",
                 headers: [("Retry-After", "1")]
             )
         case .noLonger:
             Problem(
                 .serviceUnavailable,
                 code: "stopping",
-                detail: "The service is stopping and takes no new requests.",
+                detail: "The service is stopping and accepts no new requests.",
                 headers: [("Retry-After", "1")]
             )
         }
     }
 
-    /// Changes what decides whether requests are taken; the change holds for every request that comes after it.
+    /// Changes state that decides whether requests are accepted; the change applies to every later request.
     package func change<Result>(_ body: (inout Guarded) -> Result) -> Result {
         self.guarded.withLock { guarded in
             let result = body(&guarded)

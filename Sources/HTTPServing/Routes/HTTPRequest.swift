@@ -14,14 +14,14 @@ package struct HTTPRequest {
     package let query: String?
     package let headers: HeaderFields
     package var body: ByteBuffer
-    /// `X-Request-Id` as the client sent it, or one made here: 1 to 128 of `[A-Za-z0-9._-]`.
+    /// `X-Request-Id` from the client, or a new one: 1 to 128 of `[A-Za-z0-9._-]`.
     package let id: String
     package let trace: TraceContext
     /// Monotonic nanoseconds at which the first byte of the request arrived.
     package let receivedAtNanoseconds: UInt64
     /// Whether the peer is on this host's loopback interface.
     package let peerIsLoopback: Bool
-    /// Of a write with `X-Request-Timeout-Ms`: monotonic nanoseconds after which it must not be carried out. Counted
+    /// For a write with `X-Request-Timeout-Ms`: monotonic nanoseconds after which it must not be carried out. Counted
     /// from when the request reached this machine, not from when it was read.
     package let deadlineNanoseconds: UInt64?
 

@@ -1,23 +1,23 @@
 package import HTTP1
 package import NIOHTTP1
 
-/// What a handler can answer. Its series in the metrics begin with it, and in a debug build an answer that is not
-/// declared ends the process, so that no series can begin with its first event unnoticed.
+/// The answers that a handler can give. Their series in the metrics exist from the start, and in a debug build an
+/// undeclared answer ends the process, so that no series can begin with its first event.
 package struct HandlerDeclaration: Sendable {
     /// As in ``Route/handler``.
     package let handler: String
-    /// The methods that its routes take; `HEAD` comes with `GET`.
+    /// The methods that its routes accept; `HEAD` comes with `GET`.
     package let methods: [HTTPMethod]
     /// Statuses of successes.
     let successes: [UInt]
-    /// The problems it can answer, those of the server included.
+    /// The problems that it can answer, including those of the server.
     package let problems: [ProblemKind]
-    /// Whether it passes problems of another service on, with codes that are not known here.
+    /// Whether it forwards problems of another service, with codes that are not known here.
     package let passesProblemsOn: Bool
 
     /// - Parameters:
-    ///   - statuses: all that it answers without a problem.
-    ///   - problems: besides those that the server itself answers on every route.
+    ///   - statuses: all statuses of answers without a problem.
+    ///   - problems: in addition to those that the server itself answers on every route.
     package init(
         _ handler: String, _ methods: [HTTPMethod], statuses: [UInt] = [200], problems: [ProblemKind] = [],
         passesProblemsOn: Bool = false
@@ -29,9 +29,10 @@ package struct HandlerDeclaration: Sendable {
         self.passesProblemsOn = passesProblemsOn
     }
 
-    /// The handlers that every service has, `other` for what no route takes last.
+    /// The handlers that every service has; the last is `other`, for requests without a route.
     ///
-    /// - Parameter adminProblems: what the service's own documents and actions below `/admin` can answer besides.
+    /// - Parameter adminProblems: further problems that the service's own documents and actions below `/admin` can
+    ///   answer.
     package static func common(adminProblems: [ProblemKind]) -> [HandlerDeclaration] {
         [
             Self("index", [.GET], problems: ProblemKind.ofQuery), Self("health", [.GET]), Self("livez", [.GET]),
@@ -42,18 +43,18 @@ package struct HandlerDeclaration: Sendable {
         ]
     }
 
-    /// What no route takes; `OTHER` are heads that never came to name a method, and methods that nobody knows. 204 is for
-    /// `OPTIONS *`, which asks the server as a whole.
+    /// Requests without a route; `OTHER` are heads without a valid method, and unknown methods. 204 is for `OPTIONS *`,
+    /// which addresses the server as a whole.
     package static let other = Self(
         HTTPMetrics.otherHandler, [.GET, .HEAD, .POST, .PUT, .DELETE, .OPTIONS, .RAW(value: "OTHER")], statuses: [204],
         problems: ProblemKind.ofNoRoute)
 
-    /// Every status that it can answer to the methods it takes.
+    /// Every status that it can answer to the methods it accepts.
     package var statuses: [UInt] {
         Set(self.successes + self.problems.map(\.status)).sorted()
     }
 
-    /// Whether an answer with this status, and with this problem's code if it is one, is declared.
+    /// Whether an answer with this status, and with this code if it is a problem, is declared.
     func permits(status: UInt, code: String?) -> Bool {
         guard let code else { return self.successes.contains(status) }
         if self.problems.contains(ProblemKind(status, code)) { return true }

@@ -1,13 +1,13 @@
 import HTTP1
 
-/// What is to be done with a request, decided from its head alone, before any of its body is read.
+/// The decision about a request, made from its head alone, before any of its body is read.
 struct RequestAdmission {
     enum Verdict {
         /// Read the body, at most `limit` bytes, then run the action.
         case act(Route.Action, limit: Int)
         /// Read the body and drop it, then answer `204` with this `Allow`.
         case describe(allow: String)
-        /// Answer the problem; at once if it closes the connection, else after the body.
+        /// Answer the problem; immediately if it closes the connection, else after the body.
         indirect case refuse(Problem)
     }
 
@@ -15,7 +15,7 @@ struct RequestAdmission {
     static let droppedBodyLimit = 65_536
 
     let target: RequestTarget
-    /// Nil when no route has the path.
+    /// Nil if no route has the path.
     let entry: RouteEntry?
     let framing: RequestFraming
     let keepsAlive: Bool
@@ -23,16 +23,16 @@ struct RequestAdmission {
     let expectsContinue: Bool
     let verdict: Verdict
 
-    /// A request that was never whole.
+    /// A request that was never complete.
     init(refusing problem: Problem) {
         self.init(refusing: problem, target: .unknown, entry: nil)
     }
 
     /// Decides on a request.
     ///
-    /// A problem with the head itself closes the connection: nobody can be sure where the next request begins.
+    /// A problem with the head itself closes the connection: the start of the next request is unknown.
     ///
-    /// - Parameter fields: the fields of `head`, or the problem with them.
+    /// - Parameter fields: the fields of `head`, or their problem.
     init(_ head: RequestHead, fields: Result<HeadFields, Problem>, routes: RouteTable, gate: ServiceGate) {
         var target = RequestTarget.unknown
         var entry: RouteEntry?
@@ -93,7 +93,7 @@ struct RequestAdmission {
         guard let action = entry.action(for: method) else {
             return method == .options ? .describe(allow: entry.allow) : .refuse(.methodNotAllowed(allow: entry.allow))
         }
-        // A condition that went unnoticed would be a lost update. Of a read everything may be left out that these ask for.
+        // Ignoring a condition could lose an update. For a read, ignoring these fields is allowed.
         if entry.isWrite, let condition = fields.condition { return .refuse(.preconditionNotSupported(condition)) }
         if entry.isWrite, fields.timeout == .invalid { return .refuse(.badTimeout()) }
         if entry.isData, let problem = gate.refusal(isWrite: entry.isWrite) { return .refuse(problem) }
@@ -111,7 +111,8 @@ struct RequestAdmission {
         case (.describe, .fixed(let length)) where length > self.droppedBodyLimit:
             return .refuse(.bodyTooLarge(limit: self.droppedBodyLimit))
         case (.refuse(var problem), .fixed(let length)):
-            // Not worth reading; or the client waits for a word whether to send it, and this answer is that word.
+            // The body is not worth reading; or the client waits for permission to send it, and this answer is the
+            // refusal.
             if length > self.droppedBodyLimit || expectsContinue { problem.closesConnection = true }
             return .refuse(problem)
         case (.refuse(var problem), .chunked):
@@ -124,7 +125,7 @@ struct RequestAdmission {
     private static func checkHost(_ fields: HeadFields, isHTTP11: Bool) throws(Problem) {
         switch fields.hostCount {
         case 0:
-            if isHTTP11 { throw .badRequest("A request of HTTP/1.1 must have a Host field.") }
+            if isHTTP11 { throw .badRequest("An HTTP/1.1 request must have a Host field.") }
         case 1:
             guard fields.isHostValid else { throw .badRequest("The Host field is not a host name.") }
         default: throw .badRequest("The Host field must occur once.")
@@ -139,7 +140,7 @@ struct RequestAdmission {
 }
 
 extension RequestAdmission.Verdict {
-    /// A refusal of a write says that nothing was written.
+    /// A refusal of a write reports that nothing was written.
     fileprivate func naming(isWrite: Bool) -> Self {
         guard isWrite, case .refuse(var problem) = self else { return self }
         problem.applied = .no

@@ -1,4 +1,4 @@
-/// What an action has measured of a request: up to six numbers, kept in place because nearly every request has some.
+/// Measurements of a request by its action: up to six numbers, stored inline because nearly every request has some.
 package struct RequestMeasures: Sendable {
     package enum Value: Sendable, Equatable {
         /// Shown in milliseconds.

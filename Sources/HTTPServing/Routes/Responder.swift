@@ -5,7 +5,7 @@ package import RequestTracing
 /// The one way to answer a request. Confined to the event loop of the request's connection.
 ///
 /// An answer to a connection that has closed meanwhile is dropped; it is still counted and logged. A responder that is
-/// let go without an answer answers 500, so that a defect shows at the client and in the log.
+/// released without an answer sends 500, so that the bug is visible at the client and in the log.
 package final class Responder {
     private enum Destination {
         case connection(HTTPConnectionHandler)
@@ -17,7 +17,7 @@ package final class Responder {
     package let eventLoop: any EventLoop
     private var destination: Destination
 
-    /// A responder that hands its answer to a closure, for tests of actions.
+    /// A responder that passes its answer to a closure, for tests of actions.
     package init(
         request: RequestIdentity,
         eventLoop: any EventLoop,
@@ -64,11 +64,11 @@ package final class Responder {
 @available(*, unavailable)
 extension Responder: Sendable {}
 
-/// What names a request in answers, logs and traces.
+/// The ids of a request in answers, logs and traces.
 package struct RequestIdentity: Sendable {
     package let id: String
     package let trace: TraceContext
-    /// Whether the request's spans are exported, so that an action gathers them in ``RequestOutcome/spans``.
+    /// Whether the request's spans are exported; then an action collects them in ``RequestOutcome/spans``.
     package let isRecorded: Bool
 
     package init(id: String, trace: TraceContext, isRecorded: Bool = false) {
@@ -78,15 +78,15 @@ package struct RequestIdentity: Sendable {
     }
 }
 
-/// What an action tells the access line and the metrics beyond status and size.
+/// What an action reports to the access line and the metrics besides status and size.
 package struct RequestOutcome: Sendable {
-    /// Reason for `http_request_failures_total`, nil for a success: the problem's code.
+    /// Reason for `http_request_failures_total`: the problem's code; nil for a success.
     package var failure: String?
     /// Whether the connection closes after this answer.
     package var closesConnection = false
     /// Further members of the access line, in order, such as `queue_ms`, `upstream_ms`, `attempts`.
     package var measures = RequestMeasures()
-    /// What was done within the request, for its trace; left empty when the request is not recorded.
+    /// The steps of the request, for its trace; empty if the request is not recorded.
     package var spans: [ChildSpan] = []
 
     package init() {}

@@ -1,17 +1,17 @@
 package import HTTP1
 package import NIOHTTP1
 
-/// One path of a service and what each method on it does.
+/// One path of a service with an action for each method.
 ///
-/// Routes are made once per event loop, so an action may hold state that is confined to its loop. An action runs on
-/// the event loop, must not block, and answers its ``Responder`` exactly once: at once, or later on the same loop.
+/// Routes are created once per event loop, so an action may hold state that is confined to its loop. An action runs on
+/// the event loop, must not block, and answers its ``Responder`` exactly once: immediately, or later on the same loop.
 package struct Route {
     package typealias Action = (HTTPRequest, Responder) -> Void
     package typealias BodyRefusal = (_ headers: HeaderFields, _ length: Int) -> Problem?
 
-    /// How a route's requests are logged and whether they are still taken while the service starts or drains.
+    /// How a route's requests are logged, and whether they are accepted while the service starts or drains.
     package enum Kind: Sendable {
-        /// Data: logged at info. `isWrite` says whether problem answers made by the server carry `applied`.
+        /// Data: logged at info. `isWrite` decides whether problems from the server contain `applied`.
         case data(isWrite: Bool)
         /// Health probes and scrapes: logged at debug, answered in every state.
         case probe
@@ -23,10 +23,10 @@ package struct Route {
     /// The value of the `handler` label in metrics and of `handler` in access lines.
     package let handler: String
     package let kind: Kind
-    /// The largest body taken, in bytes; larger ones are answered 413 with code `body_too_large` before they are read.
+    /// Maximum body in bytes; larger ones are answered with 413 `body_too_large` before they are read.
     package let bodyLimitBytes: Int
-    /// What the fields and the length of a body say is wrong with it, within ``bodyLimitBytes``. Asked for clients that
-    /// wait for a word before they send the body; others are told when it has come.
+    /// What is wrong with a body, judged by the header fields and its length, within ``bodyLimitBytes``. Used for
+    /// clients that wait before they send the body; others get the problem after the body has arrived.
     package let bodyRefusal: BodyRefusal?
     package let actions: [(method: HTTPMethod, action: Action)]
 

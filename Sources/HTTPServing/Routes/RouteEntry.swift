@@ -1,8 +1,8 @@
 import HTTP1
 import NIOHTTP1
 
-/// One route as an event loop keeps it: everything that a request needs to know of it, found without a search.
-/// Confined to its loop.
+/// One route as stored by an event loop: everything that a request needs to know about it, without a search. Confined
+/// to its loop.
 final class RouteEntry {
     let path: String
     let handler: String
@@ -17,7 +17,7 @@ final class RouteEntry {
     let metrics: Int
     /// By method.
     private let actions: [Route.Action?]
-    /// By method: the piece of an access line that was needed last.
+    /// By method: the part of an access line that was used last.
     private var accessTexts: [(status: UInt, text: [UInt8])]
 
     /// - Precondition: no method occurs twice.
@@ -39,7 +39,7 @@ final class RouteEntry {
             actions[index] = action
         }
         var methods = route.actions.map(\.method.rawValue)
-        // HEAD is GET without its body; the server leaves the body out.
+        // HEAD is GET without its body; the server omits the body.
         if let get = actions[HTTPMethodLabel.get.rawValue], actions[HTTPMethodLabel.head.rawValue] == nil {
             actions[HTTPMethodLabel.head.rawValue] = get
             methods.append("HEAD")
@@ -50,7 +50,7 @@ final class RouteEntry {
         self.allow = methods.joined(separator: ", ")
     }
 
-    /// The piece of an access line that names handler, method, path and status.
+    /// The part of an access line with handler, method, path and status.
     func accessText(method: HTTPMethodLabel, status: UInt) -> [UInt8] {
         let last = self.accessTexts[method.rawValue]
         if last.status == status { return last.text }

@@ -1,12 +1,12 @@
 import NIOHTTP1
 
-/// The routes of one event loop, and which action a request gets.
+/// The routes of one event loop, and the action for a request.
 ///
-/// Paths match exactly and undecoded. A handful of routes is found faster by comparing than by hashing.
+/// Paths match exactly and undecoded. For so few routes, comparing is faster than hashing.
 struct RouteTable {
     private let entries: [RouteEntry]
 
-    /// - Precondition: no two routes have one path, and no route has one method twice.
+    /// - Precondition: paths are unique, and methods are unique within a route.
     init(_ routes: [Route], metricsIndex: (String) -> Int) {
         precondition(Set(routes.map(\.path)).count == routes.count, "two routes have the same path")
         self.entries = routes.map { RouteEntry($0, metrics: metricsIndex($0.handler)) }

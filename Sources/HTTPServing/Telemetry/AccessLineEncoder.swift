@@ -5,12 +5,12 @@ import Logging
 import RequestTracing
 import SystemSupport
 
-/// Builds access lines into one buffer that is used again and again.
+/// Builds access lines in one buffer that is reused.
 ///
-/// An access line is written for nearly every request, so it is put together from a few long pieces that are the same
-/// for many of them: the second, the service, the route with method and status, the client. Confined to its event loop.
+/// An access line is written for nearly every request, so it is assembled from a few long parts that are the same for
+/// many requests: the second, the service, the route with method and status, the client. Confined to its event loop.
 struct AccessLineEncoder {
-    /// What a line says beyond the request itself.
+    /// The members of a line besides those of the request itself.
     struct Answer {
         var wallClockNanoseconds: UInt64
         var handler: String
@@ -21,7 +21,7 @@ struct AccessLineEncoder {
     }
 
     private(set) var line: [UInt8] = []
-    /// From behind the milliseconds to the request id.
+    /// From after the milliseconds to the request id.
     private let service: [UInt8]
     private var second = UInt64.max
     /// `{"level":"info","time":"` and the date and time of `second` up to the decimal point.
@@ -35,15 +35,15 @@ struct AccessLineEncoder {
         self.line.reserveCapacity(1_024)
     }
 
-    /// Makes ``line`` the line of this request, with its newline.
+    /// Sets ``line`` to the line of this request, with its newline.
     ///
-    /// - Parameter client: the piece made by ``client(address:userAgent:isHTTP11:)``.
+    /// - Parameter client: the part built by ``client(address:userAgent:isHTTP11:)``.
     mutating func encode(_ request: RequestUnderWay, _ answer: Answer, _ outcome: RequestOutcome, client: [UInt8]) {
         self.line.removeAll(keepingCapacity: true)
         self.appendBegin(answer)
         self.append(threeDigits: answer.wallClockNanoseconds / 1_000_000 % 1_000)
         self.line.append(contentsOf: self.service)
-        // Made here, or checked to be of [A-Za-z0-9._-]: nothing to escape.
+        // Generated here, or validated as [A-Za-z0-9._-]: nothing to escape.
         self.line.append(contentsOf: request.identity.id.utf8)
         self.append("\",\"trace_id\":\"")
         request.identity.trace.appendTraceID(to: &self.line)
@@ -74,9 +74,9 @@ struct AccessLineEncoder {
         self.append("}\n")
     }
 
-    // MARK: Pieces that are kept
+    // MARK: Cached parts
 
-    /// From behind the span to the duration.
+    /// From after the span to the duration.
     static func appendRoute(handler: String, method: String, path: String, status: UInt, to bytes: inout [UInt8]) {
         bytes.append(contentsOf: "\",\"handler\":".utf8)
         self.append(text: handler, to: &bytes)
@@ -125,7 +125,7 @@ struct AccessLineEncoder {
         text.withUTF8Buffer { unsafe self.line.append(contentsOf: $0) }
     }
 
-    /// A text as a JSON string, cut at a length in bytes that splits no character.
+    /// A text as a JSON string, cut to a length in bytes at a character boundary.
     private static func append(text: String, to bytes: inout [UInt8]) {
         let shown = text.shownPart
         var writer = JSONWriter(reservingBytes: 2 * shown.utf8.count + 2)

@@ -1,11 +1,11 @@
 package import JSONLogging
 package import Logging
 
-/// One line per request, in the shape of every other log line: level, time, service, message `request`, and the
-/// request's own members.
+/// One line per request, with the same members as every other log line (level, time, service, message `request`) and
+/// those of the request.
 ///
-/// Answers of 500 and above are errors, all others are info. Health probes and scrapes are debug, or info when they
-/// fail. There is no query string in a line: keys are in it. Any thread may use it.
+/// Answers of 500 and above are errors, all others are info. Health probes and scrapes are debug, or info if they fail.
+/// A line contains no query string, because keys are in it. Any thread may use it.
 package final class AccessLog: Sendable {
     package let service: String
     private let output: LogOutput
@@ -17,12 +17,12 @@ package final class AccessLog: Sendable {
         self.level = level
     }
 
-    /// Whether a line with this status would be written; building it costs something.
+    /// Whether a line with this status would be written; building one costs time.
     func wants(status: UInt, isProbe: Bool) -> Bool {
         Self.level(status: status, isProbe: isProbe) >= self.level.value
     }
 
-    /// Hands over one whole line.
+    /// Passes one complete line on.
     package func submit(_ line: [UInt8]) {
         self.output.submit(line)
     }

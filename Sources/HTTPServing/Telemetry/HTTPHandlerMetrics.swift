@@ -1,6 +1,6 @@
 import PrometheusMetrics
 
-/// The metrics of one handler that are not divided by method.
+/// The metrics of one handler, over all methods.
 package final class HTTPHandlerMetrics: Sendable {
     /// 64 bytes to 1 MiB, by fours.
     private static let sizeBounds: [Double] = [64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576]
@@ -8,9 +8,9 @@ package final class HTTPHandlerMetrics: Sendable {
     let handler: String
     let requestBytes: Histogram
     let responseBytes: Histogram
-    /// All methods together, not shown as a series of its own: what `/admin` tells about the last minute.
+    /// All methods together, not exposed as a series: for the last minute in `/admin`.
     let durations: Histogram
-    /// Answers with a status of 500 and above; not shown either.
+    /// Answers with a status of 500 and above; not exposed either.
     let errors: Counter
     private let window: QuantileWindow
 

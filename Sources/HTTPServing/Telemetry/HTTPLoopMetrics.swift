@@ -1,8 +1,8 @@
 import HTTP1
 import PrometheusMetrics
 
-/// One event loop's view of ``HTTPMetrics``: the handles of every series by position, so that recording a request
-/// looks up nothing by name. Handles of series that have not occurred on this loop are fetched when they first do.
+/// One event loop's view of ``HTTPMetrics``: the handles of every series by index, so that recording a request looks up
+/// nothing by name. Handles of series that have not occurred on this loop are fetched at their first use.
 ///
 /// Confined to its loop.
 final class HTTPLoopMetrics {
@@ -12,7 +12,7 @@ final class HTTPLoopMetrics {
         var requests: [Counter?]
     }
 
-    /// Statuses that are counted without a look-up by name; 0 is the slot of none.
+    /// Statuses that are counted without a lookup by name.
     private static let knownStatuses: [UInt] = [
         200, 201, 202, 204, 206, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 414, 415, 417, 422, 428, 429, 431,
         500, 501, 502, 503, 504, 505, 507,
@@ -20,7 +20,7 @@ final class HTTPLoopMetrics {
 
     let metrics: HTTPMetrics
     let counters: HTTPLoopCounters
-    /// Slot of a status, plus one; 0 for a status without.
+    /// Slot of a status plus one; 0 for a status without a slot.
     private let statusSlots: [UInt8]
     /// By handler, then by method.
     private var handles: [MethodHandles]
@@ -38,7 +38,7 @@ final class HTTPLoopMetrics {
         self.failures = Array(repeating: [:], count: count)
     }
 
-    /// Index of the handler for requests that no route takes.
+    /// Index of the handler for requests without a route.
     var otherHandler: Int { self.metrics.handlers.count - 1 }
 
     func handlerName(_ handler: Int) -> String { self.metrics.handlers[handler].handler }

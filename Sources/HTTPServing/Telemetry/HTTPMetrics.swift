@@ -3,11 +3,11 @@ import NIOHTTP1
 package import PrometheusMetrics
 import Synchronization
 
-/// The `http_*` metrics of a service. One for all of its listeners; any thread may read.
+/// The `http_*` metrics of a service. One instance for all of its listeners; any thread may read.
 ///
-/// Event loops record through views of their own, made by ``makeView()``, which know every handle by position.
+/// Event loops record through their own views, created by ``makeView()``, which know every handle by index.
 package final class HTTPMetrics: Sendable {
-    /// What `/admin` says about one handler.
+    /// The figures of one handler for `/admin`.
     package struct RouteSummary: Sendable {
         package let handler: String
         package let requests: UInt64
@@ -17,9 +17,9 @@ package final class HTTPMetrics: Sendable {
         package let durations: QuantileWindow.Quantiles
     }
 
-    /// The handler of requests that no route takes.
+    /// The handler of requests without a route.
     static let otherHandler = "other"
-    /// Methods to which a route that does not take them answers 405.
+    /// Methods that a route answers with 405 if it does not accept them.
     private static let commonMethods: [HTTPMethod] = [.GET, .HEAD, .POST, .PUT, .DELETE, .PATCH]
 
     package let registry: MetricsRegistry
@@ -37,9 +37,9 @@ package final class HTTPMetrics: Sendable {
     private let isStrict: Bool
 
     /// - Parameters:
-    ///   - registry: where the metrics are shown.
-    ///   - declarations: every handler of the service and what it can answer, so that all series exist from the start.
-    ///     `other` is added.
+    ///   - registry: where the metrics are registered.
+    ///   - declarations: every handler of the service with its possible answers, so that all series exist from the
+    ///     start. `other` is added.
     ///   - isStrict: whether an answer that is not declared ends the process in a debug build.
     ///   - nowNanoseconds: monotonic time: the windows of ``summaries(nowNanoseconds:)`` begin here.
     package init(
@@ -55,21 +55,21 @@ package final class HTTPMetrics: Sendable {
         }
         self.acceptedConnections = registry.counter(
             "http_connections_accepted_total",
-            help: "Connections that clients opened."
+            help: "Connections opened by clients."
         )
         self.rejectedConnections = registry.counter(
             "http_connections_rejected_total",
-            help: "Connections that were answered 503 or closed at once, by reason.",
+            help: "Connections answered with 503 or closed immediately, by reason.",
             labels: [("reason", "too_many_connections")]
         )
         self.acceptFailures = registry.counter(
             "http_accept_failures_total",
-            help: "Times that no connection could be accepted, mostly for want of descriptors; it is tried again."
+            help: "Failed attempts to accept a connection, mostly for lack of file descriptors; the service retries."
         )
         self.cutResponses = ResponseCut.allCases.map { reason in
             registry.counter(
                 "http_responses_cut_total",
-                help: "Connections closed before the client had taken its answers, by reason.",
+                help: "Connections closed before the client had received its answers, by reason.",
                 labels: [("reason", reason.rawValue)]
             )
         }
@@ -82,7 +82,7 @@ package final class HTTPMetrics: Sendable {
         for declaration in declarations { self.beginSeries(of: declaration) }
     }
 
-    /// Requests from their first byte to their answer.
+    /// Requests between their first byte and their answer.
     package var requestsInFlight: Int {
         self.views.withLock { $0.reduce(0) { $0 + $1.requestsInFlight.load(ordering: .relaxed) } }
     }
@@ -91,11 +91,11 @@ package final class HTTPMetrics: Sendable {
         self.views.withLock { $0.reduce(0) { $0 + $1.connections.load(ordering: .relaxed) } }
     }
 
-    /// Why a connection was closed while bytes of its answers waited for room in the socket.
+    /// Why a connection was closed while bytes of its answers waited for space in the socket.
     enum ResponseCut: String, CaseIterable {
-        /// The client took nothing for too long.
+        /// The client read nothing for too long.
         case writeTimeout = "write_timeout"
-        /// The time for a graceful stop was over.
+        /// The time limit of a graceful stop had passed.
         case stopping
     }
 
@@ -110,8 +110,8 @@ package final class HTTPMetrics: Sendable {
         self.handlers.map { $0.summary(nowNanoseconds: nowNanoseconds) }
     }
 
-    /// Keeps the windows of ``summaries(nowNanoseconds:)`` moving. Called by every event loop a few times a second; one
-    /// of the calls in ten seconds does something.
+    /// Advances the windows of ``summaries(nowNanoseconds:)``. Every event loop calls it a few times per second; one
+    /// call in ten seconds does the work.
     package func rotateWindows(nowNanoseconds: UInt64) {
         let due = self.nextRotation.load(ordering: .relaxed)
         guard nowNanoseconds >= due,
@@ -124,7 +124,7 @@ package final class HTTPMetrics: Sendable {
         for handler in self.handlers { handler.rotateWindow(nowNanoseconds: nowNanoseconds) }
     }
 
-    /// The view of one event loop, to be used on that loop only.
+    /// The view of one event loop, for use on that loop only.
     func makeView() -> HTTPLoopMetrics {
         let counters = HTTPLoopCounters()
         self.views.withLock { $0.append(counters) }
@@ -149,7 +149,7 @@ package final class HTTPMetrics: Sendable {
     package func durations(handler: String, method: StaticString) -> Histogram {
         self.registry.histogram(
             "http_request_duration_seconds",
-            help: "Time from a request's first byte to its answer being handed to the socket.",
+            help: "Time from the first byte of a request until its answer is written to the socket.",
             labels: [("handler", handler), ("method", method.description)],
             isNative: true
         )
@@ -163,7 +163,7 @@ package final class HTTPMetrics: Sendable {
         )
     }
 
-    /// Lets every series that the handler can have begin at 0, so that the first event shows as an increase.
+    /// Creates every possible series of the handler with value 0, so that the first event is visible as an increase.
     private func beginSeries(of declaration: HandlerDeclaration) {
         let handler = declaration.handler
         for method in declaration.methods {
@@ -183,7 +183,7 @@ package final class HTTPMetrics: Sendable {
         _ = self.requestCounter(handler: handler, method: HTTPMethodLabel.options.name, status: 204)
     }
 
-    /// Whether such an answer is declared, or was to a method that the handler does not take.
+    /// Whether such an answer is declared, or is the answer to a method that the handler does not accept.
     func permits(handler: Int, method: HTTPMethodLabel, status: UInt, code: String?) -> Bool {
         let declaration = self.declarations[handler]
         guard self.isStrict, declaration.methods.contains(method.method) else { return true }
@@ -191,7 +191,7 @@ package final class HTTPMetrics: Sendable {
     }
 }
 
-/// What one event loop counts for everyone to read.
+/// Counters of one event loop that any thread can read.
 final class HTTPLoopCounters: Sendable {
     let requestsInFlight = Atomic<Int>(0)
     let connections = Atomic<Int>(0)

@@ -1,24 +1,23 @@
 import HTTP1
 import PrometheusMetrics
 
-/// The form in which a scraper gets the metrics: the format by its `Accept`, and how names that older readers don't
-/// know would be escaped.
+/// The format of a scrape: chosen by `Accept`, with the escaping for names that older readers do not know.
 struct MetricsForm: Equatable {
-    /// The `escaping` of Prometheus 3. Every name here is one that all readers know, so it changes the answer's type only.
+    /// The `escaping` of Prometheus 3. All names here are valid for all readers, so it changes only the answer's type.
     enum Escaping: String, CaseIterable {
         case allowUTF8 = "allow-utf-8"
         case underscores, dots, values
     }
 
     var format: ExpositionFormat
-    /// As the scraper asked.
+    /// As requested by the scraper.
     var escaping: Escaping?
 
-    /// Of the formats that the elements of `Accept` name, the one with the highest weight, and the first one of several;
-    /// text when there is none. Nobody is refused.
+    /// The format with the highest weight in `Accept`, and the first one of several; text if there is none. There is no
+    /// 406.
     ///
-    /// A wildcard names the text, but for `application/*`. A weight that is none counts as 0, and a version that is not
-    /// spoken here names nothing.
+    /// A wildcard means text, except `application/*`. An invalid weight counts as 0, and an unsupported version is
+    /// ignored.
     init(accept headers: HeaderFields) {
         var best = 0
         self.format = .text
@@ -48,7 +47,7 @@ struct MetricsForm: Equatable {
         return nil
     }
 
-    /// The answer's type, with the escaping if one was asked for.
+    /// The answer's type, with the escaping if one was requested.
     var contentType: StaticString {
         switch (self.format, self.escaping) {
         case (.text, nil): "text/plain; version=0.0.4; charset=utf-8"

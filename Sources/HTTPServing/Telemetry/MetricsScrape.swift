@@ -6,19 +6,19 @@ import NIOPosix
 package import PrometheusMetrics
 import Synchronization
 
-/// `GET /metrics`: all of a registry, in the form that the scraper asks for.
+/// `GET /metrics`: the whole registry, in the format that the scraper requests.
 ///
-/// The text is made and compressed on a thread of NIO's pool, so that a scrape holds up no request.
+/// The text is built and compressed on a thread of NIO's pool, so that a scrape delays no request.
 package final class MetricsScrape: Sendable {
     private let registry: MetricsRegistry
     private let durationNanoseconds = Atomic<UInt64>(0)
 
-    /// - Parameter registry: in which `metrics_scrape_duration_seconds` isn't known yet.
+    /// - Parameter registry: must not contain `metrics_scrape_duration_seconds` yet.
     package init(registry: MetricsRegistry) {
         self.registry = registry
         registry.gauge(
             "metrics_scrape_duration_seconds",
-            help: "Time that the answer to the scrape before this one took to make."
+            help: "Time that the service took to write the previous scrape."
         ) { [weak self] in Double(self?.durationNanoseconds.load(ordering: .relaxed) ?? 0) / 1e9 }
     }
 

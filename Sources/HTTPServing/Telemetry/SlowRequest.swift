@@ -1,13 +1,13 @@
 package import HTTP1
 
-/// One request as `/admin/slow` shows it. Nothing of its key or value is in it.
+/// One request as shown by `/admin/slow`. It contains nothing of its key or value.
 package struct SlowRequest: Sendable {
     package let identity: RequestIdentity
-    /// The service's handler, by its place among the metrics'.
+    /// The service's handler, by its index in the metrics.
     package let handler: Int
     package let method: HTTPMethodLabel
     package let status: UInt
-    /// The code of the problem that it was answered with.
+    /// The code of the problem in its answer.
     package let failure: String?
     /// Wall clock, nanoseconds since 1970, of its first byte.
     package let startedAtNanoseconds: UInt64
@@ -35,14 +35,14 @@ package struct SlowRequest: Sendable {
         self.responseBytes = responseBytes
     }
 
-    /// The measures that are stages, in the order in which a request goes through them, with their names in
-    /// `/admin/slow`. What is none of them is the service's own time.
+    /// The measures that are stages, in the order of a request, with their names in `/admin/slow`. The rest is the
+    /// service's own time.
     private static let stages: [(measure: StaticString, stage: StaticString)] = [
         ("queue_ms", "queue"), ("write_ms", "write"), ("fsync_ms", "fsync"), ("apply_ms", "apply"),
         ("wait_ms", "connection"), ("upstream_ms", "upstream"),
     ]
 
-    /// Where its time went, in nanoseconds: together exactly its duration, unless clocks were read in between.
+    /// The stages of its time in nanoseconds. Their sum is exactly its duration, unless clocks were read in between.
     package var stageNanoseconds: [(stage: StaticString, nanoseconds: UInt64)] {
         var stages: [(stage: StaticString, nanoseconds: UInt64)] = [("receive", self.receiveNanoseconds)]
         var rest = self.durationNanoseconds - min(self.receiveNanoseconds, self.durationNanoseconds)

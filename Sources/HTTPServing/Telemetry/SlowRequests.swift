@@ -2,11 +2,11 @@ import Synchronization
 
 /// The slowest requests of each handler in the last five to ten minutes.
 ///
-/// Each event loop keeps its own, and compares one number per request; the slowest of all loops are among the slowest of
-/// each. Time is cut into slots of five minutes: the one that runs and the one before it are shown, so that a burst of
-/// slow requests is not forgotten the moment that it is over, nor remembered for hours.
+/// Each event loop keeps its own, and compares one number per request; the slowest of all loops are among the slowest
+/// of each. Time is divided into slots of five minutes. The current and the previous slot are shown, so that a burst of
+/// slow requests is neither forgotten as soon as it is over nor shown for hours.
 package final class SlowRequests: Sendable {
-    /// Kept per handler and slot.
+    /// Maximum number per handler and slot.
     package static let perHandler = 16
     package static let slotNanoseconds: UInt64 = 300_000_000_000
 
@@ -15,14 +15,14 @@ package final class SlowRequests: Sendable {
     private let loops = Mutex<[SlowRequestsOfLoop]>([])
 
     /// - Parameters:
-    ///   - handlers: by position.
+    ///   - handlers: names by index.
     ///   - nowNanoseconds: monotonic.
     package init(handlers: [String], nowNanoseconds: UInt64) {
         self.handlers = handlers
         self.beganAtNanoseconds = nowNanoseconds
     }
 
-    /// The view of one event loop, to be used on that loop only.
+    /// The view of one event loop, for use on that loop only.
     func makeView() -> SlowRequestsView {
         let kept = SlowRequestsOfLoop()
         self.loops.withLock { $0.append(kept) }
@@ -35,9 +35,9 @@ package final class SlowRequests: Sendable {
         (nanoseconds - min(nanoseconds, self.beganAtNanoseconds)) / Self.slotNanoseconds
     }
 
-    /// The slowest first, of each handler at most ``perHandler``.
+    /// The slowest first; at most ``perHandler`` of each handler.
     ///
-    /// - Parameter handler: of this one only.
+    /// - Parameter handler: only requests of this handler; nil for all.
     package func slowest(of handler: Int? = nil, limit: Int, nowNanoseconds: UInt64) -> [SlowRequest] {
         let slot = self.slot(of: nowNanoseconds)
         var requests: [SlowRequest] = []
@@ -51,7 +51,7 @@ package final class SlowRequests: Sendable {
         return Array(requests.prefix(limit))
     }
 
-    /// How far back the requests of ``slowest(of:limit:nowNanoseconds:)`` reach, in seconds.
+    /// The time that ``slowest(of:limit:nowNanoseconds:)`` covers, in seconds.
     package func windowSeconds(nowNanoseconds: UInt64) -> Double {
         let slot = self.slot(of: nowNanoseconds)
         let first = (slot - min(1, slot)) * Self.slotNanoseconds + self.beganAtNanoseconds
@@ -59,8 +59,8 @@ package final class SlowRequests: Sendable {
     }
 }
 
-/// What one event loop has kept, for everyone to read. The loop takes the lock for a request that is slow enough, never
-/// for another one, and meets there at most a reader.
+/// The requests kept by one event loop, readable by any thread. The loop takes the lock only for a request that is slow
+/// enough, and competes for it with readers only.
 final class SlowRequestsOfLoop: Sendable {
     private struct Slots {
         var number: UInt64 = 0
@@ -79,7 +79,7 @@ final class SlowRequestsOfLoop: Sendable {
 
     func requests(of slot: UInt64) -> [SlowRequest] {
         self.slots.withLock { slots in
-            // The loop advances with its next sweep; what is too old now is left out meanwhile.
+            // The loop advances with its next sweep; until then outdated slots are skipped.
             switch slot {
             case slots.number: slots.current + slots.previous
             case slots.number + 1: slots.current
@@ -91,9 +91,9 @@ final class SlowRequestsOfLoop: Sendable {
 
     func advance(to slot: UInt64) { self.slots.withLock { $0.advance(to: slot) } }
 
-    /// Keeps a request, and lets go of the fastest of its handler if there are too many.
+    /// Keeps a request, and drops the fastest of its handler if there are too many.
     ///
-    /// - Returns: what the next one of this handler must exceed.
+    /// - Returns: the duration that the next request of this handler must exceed.
     func keep(_ request: SlowRequest, in slot: UInt64) -> UInt64 {
         self.slots.withLock { slots in
             slots.advance(to: slot)
@@ -114,7 +114,7 @@ final class SlowRequestsView {
     private let kept: SlowRequestsOfLoop
     private let beganAtNanoseconds: UInt64
     private var slot: UInt64
-    /// By handler: what a request must exceed to be kept.
+    /// By handler: the duration that a request must exceed to be kept.
     private var thresholds: [UInt64]
 
     init(_ kept: SlowRequestsOfLoop, handlers: Int, slot: UInt64, beganAtNanoseconds: UInt64) {
@@ -132,7 +132,7 @@ final class SlowRequestsView {
         self.thresholds[request.handler] = self.kept.keep(request, in: self.slot)
     }
 
-    /// Begins a new slot when one is due. To be called several times a second.
+    /// Begins a new slot when it is time. Call it several times per second.
     func rotate(nowNanoseconds: UInt64) {
         let elapsed = nowNanoseconds - min(nowNanoseconds, self.beganAtNanoseconds)
         let slot = elapsed / SlowRequests.slotNanoseconds

@@ -22,22 +22,22 @@ struct CompactionAdmin: Sendable {
     private func compact(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
             try self.authorization.check(request)
-            // One that went unnoticed may have been meant to matter.
+            // A parameter that is ignored may have been important to the caller.
             _ = try QueryParameters(request.query, allowed: [])
             guard let engine = self.holder.engine else {
                 throw Problem(
                     .serviceUnavailable, code: "starting",
-                    detail: "The store is not open yet; /readyz says how far it is.", headers: [("Retry-After", "1")])
+                    detail: "The store is not open yet; /readyz shows the progress.", headers: [("Retry-After", "1")])
             }
             if let failure = engine.statistics.failure {
                 throw Problem(
                     .serviceUnavailable, code: "store_failed",
-                    detail: "The log has failed and takes no more writes until a restart: \(failure)")
+                    detail: "The log has failed and accepts no writes until a restart: \(failure)")
             }
             guard let number = engine.compact() else {
                 throw Problem(
                     .conflict, code: "compaction_running",
-                    detail: "A compaction is running or about to; /admin says how far it is.")
+                    detail: "A compaction is running or about to start; /admin shows its progress.")
             }
             var writer = JSONWriter()
             writer.object { document in
@@ -109,7 +109,7 @@ struct CompactionAdmin: Sendable {
         object.member("error", last.error)
     }
 
-    /// What will start the next run, and how far it is.
+    /// The condition that starts the next run, and how near it is.
     private static func writeNext(_ next: inout JSONWriter, _ space: LogSpace, _ policy: CompactionPolicy) {
         next.member("garbage_ratio", policy.garbageRatio)
         next.member("garbage_ratio_now", space.garbageRatio)

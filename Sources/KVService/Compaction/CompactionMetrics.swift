@@ -14,16 +14,16 @@ final class CompactionMetrics: Sendable {
 
     init(registry: MetricsRegistry, holder: EngineHolder) {
         self.durations = registry.histogram(
-            "kv_compaction_duration_seconds", help: "Time of a compaction from its start to its end.",
+            "kv_compaction_duration_seconds", help: "Duration of a compaction.",
             bounds: Self.durationBounds)
         self.pauses = registry.histogram(
             "kv_compaction_pause_duration_seconds",
-            help: "Time in which the log's writer did a step of a compaction, and writes waited.")
+            help: "Time that the log's writer spent on a step of a compaction while writes waited.")
         self.runs = Dictionary(
             uniqueKeysWithValues: CompactionTrigger.allCases.map { trigger in
                 func counter(_ result: String) -> Counter {
                     registry.counter(
-                        "kv_compactions_total", help: "Compactions that have ended, by what started them and result.",
+                        "kv_compactions_total", help: "Compactions that ended, by trigger and result.",
                         labels: [("trigger", trigger.rawValue), ("result", result)])
                 }
                 return (trigger, (counter("ok"), counter("error")))
@@ -31,32 +31,37 @@ final class CompactionMetrics: Sendable {
         func counter(_ name: String, _ help: String, _ read: @escaping @Sendable (CompactionStatus) -> Double) {
             registry.counter(name, help: help, labels: []) { holder.engine.map { read($0.compaction) } ?? 0 }
         }
-        counter("kv_compaction_reclaimed_bytes_total", "Bytes by which compactions have made the log smaller.") {
+        counter("kv_compaction_reclaimed_bytes_total", "Bytes by which compactions reduced the log.") {
             Double($0.reclaimedBytes)
         }
-        counter("kv_compaction_written_bytes_total", "Bytes that compactions have written.") { Double($0.writtenBytes) }
-        counter("kv_compaction_throttled_seconds_total", "Time that compactions have waited to keep to their rate.") {
+        counter("kv_compaction_written_bytes_total", "Bytes written by compactions.") { Double($0.writtenBytes) }
+        counter(
+            "kv_compaction_throttled_seconds_total", "Time that compactions waited to stay within their rate limit."
+        ) {
             Double($0.throttledNanoseconds) / 1e9
         }
         func gauge(_ name: String, _ help: String, _ read: @escaping @Sendable (CompactionStatus) -> Double) {
             registry.gauge(name, help: help) { holder.engine.map { read($0.compaction) } ?? 0 }
         }
-        gauge("kv_compaction_running", "Whether a compaction is running.") { $0.run == nil ? 0 : 1 }
-        gauge("kv_compaction_progress_ratio", "How far the compaction is, 0 to 1; 0 while there is none.") {
+        gauge("kv_compaction_running", "1 while a compaction is running, else 0.") { $0.run == nil ? 0 : 1 }
+        gauge("kv_compaction_progress_ratio", "Progress of the running compaction, 0 to 1; 0 while none is running.") {
             $0.run?.progress ?? 0
         }
-        gauge("kv_compaction_blocked", "Whether a compaction is due that has not enough space to begin.") {
+        gauge("kv_compaction_blocked", "1 while a compaction is due but lacks the free space to start, else 0.") {
             $0.state == .blocked ? 1 : 0
         }
-        gauge("kv_compaction_consecutive_failures", "Compactions that have failed since the last one that did not.") {
+        gauge("kv_compaction_consecutive_failures", "Failed compactions since the last successful one.") {
             Double($0.consecutiveFailures)
         }
-        gauge("kv_compaction_last_success_timestamp_seconds", "When a compaction last succeeded, since 1970.") {
+        gauge(
+            "kv_compaction_last_success_timestamp_seconds",
+            "Time of the last successful compaction, in seconds since 1970; 0 if there was none."
+        ) {
             $0.lastSuccessAt.map { Double(Timestamp.wallClockNanoseconds(ofMonotonic: $0)) / 1e9 } ?? 0
         }
     }
 
-    /// The log's writer did something for a compaction.
+    /// The log's writer did a step of a compaction.
     func paused(nanoseconds: UInt64) { self.pauses.observe(nanoseconds: nanoseconds) }
 
     func ended(_ outcome: CompactionStatus.Outcome) {

@@ -10,10 +10,10 @@ import Synchronization
 import SystemSupport
 import TransactionLog
 
-/// Keeps the store within the memory that there is: tells the index several times a second how far it may grow, and ends
-/// a replay that does not fit. Any thread.
+/// Keeps the store within the memory limits: sets several times a second how far the index may grow, and ends a replay
+/// that does not fit. Any thread.
 final class MemoryGuard: Sendable {
-    /// Returned memory is looked for no more often than this.
+    /// Minimum time between two attempts to return memory to the system.
     private static let trimNanoseconds: UInt64 = 10_000_000_000
     private static let lookMicroseconds: UInt32 = 250_000
 
@@ -23,9 +23,9 @@ final class MemoryGuard: Sendable {
         var isFull = false
         var refusals: UInt64 = 0
         var trimmedAt: UInt64 = 0
-        /// Index bytes at which the replay looks next.
+        /// Index bytes at which the replay checks next.
         var nextReplayLook = 0
-        /// What the process took before the replay, by the limit that was nearest.
+        /// Memory of the process before the replay, as counted by the nearest limit.
         var beforeReplay: UInt64?
     }
 
@@ -41,20 +41,20 @@ final class MemoryGuard: Sendable {
         _ = self.look(indexBytes: 0)
     }
 
-    /// What was seen last; nil without a limit.
+    /// The last check; nil without a limit.
     var status: MemoryModel.Look? { self.guarded.withLock { $0.look } }
-    /// Whether sets that add are refused.
+    /// Whether sets that add data are refused.
     var isFull: Bool { self.guarded.withLock { $0.isFull } }
-    /// Sets that were refused.
+    /// Sets that were refused for lack of memory.
     var refusals: UInt64 { self.holder.engine?.memory.refusals.load(ordering: .relaxed) ?? 0 }
     var indexBytes: Int { self.holder.engine?.memory.bytes.load(ordering: .relaxed) ?? 0 }
 
-    /// The smallest limit that holds, in bytes.
+    /// The smallest limit, in bytes.
     var smallestLimit: UInt64? { self.setting.uses.map(\.limitBytes).min() }
 
     // MARK: - While the service runs
 
-    /// Looks from now on, on a thread of its own, for as long as the process runs.
+    /// Starts the checks, on an own thread, for as long as the process runs.
     func start() throws(ThreadError) {
         guard self.setting != .none, let memory = self.holder.engine?.memory else { return }
         self.update(memory)
@@ -68,7 +68,7 @@ final class MemoryGuard: Sendable {
 
     private func update(_ memory: IndexMemory) {
         let indexBytes = memory.bytes.load(ordering: .relaxed)
-        // What cannot be read now stays as it was.
+        // If the figures cannot be read now, the last decision stays.
         guard let look = self.look(indexBytes: indexBytes) else { return }
         memory.ceilingBytes.store(look.ceilingBytes, ordering: .relaxed)
         self.tell(look, room: look.room(indexBytes: indexBytes), memory)
@@ -84,7 +84,7 @@ final class MemoryGuard: Sendable {
         }
     }
 
-    /// Full from the first refusal, or when there is no room, until there is a hundredth of the limit again.
+    /// Full from the first refusal, or when there is no room, until a hundredth of the limit is free again.
     private func tell(_ look: MemoryModel.Look, room: Int, _ memory: IndexMemory) {
         let refusals = memory.refusals.load(ordering: .relaxed)
         let change = self.guarded.withLock { guarded -> Bool? in
@@ -106,13 +106,14 @@ final class MemoryGuard: Sendable {
         if change {
             self.events.tell(
                 .memoryFull, .error,
-                "the store is near its memory limit: sets that add are refused; reads and deletes go on", details)
+                "the store is near its memory limit: sets that add data are refused; reads and deletes continue",
+                details)
         } else {
-            self.events.tell(.memoryAvailable, .notice, "there is memory for further sets again", details)
+            self.events.tell(.memoryAvailable, .notice, "there is memory for sets again", details)
         }
     }
 
-    /// Has the allocator return what it has no use for, when much of it keeps the index from growing.
+    /// Makes the allocator return unused memory, if much of it keeps the index from growing.
     private func giveBack(_ look: MemoryModel.Look) {
         guard look.isAtSystemLimit, UInt64(look.reusableBytes) > look.nearest.limitBytes / 20 else { return }
         let now = monotonicNanoseconds()
@@ -124,23 +125,23 @@ final class MemoryGuard: Sendable {
         if isDue { Allocator.giveBack() }
     }
 
-    /// Ready all the same: taking the service out would end reads and deletes too.
+    /// A warning, not a failure: taking the service out would stop reads and deletes too.
     var check: ServiceGate.Check {
         .init(name: "memory", severity: .warning) {
             self.guarded.withLock { guarded in
                 guard guarded.isFull, let use = guarded.look?.nearest else { return nil }
-                return "sets that add are refused, reads and deletes go on: \(Self.words(use))"
+                return "sets that add data are refused, reads and deletes continue: \(Self.words(use))"
             }
         }
     }
 
-    /// What a set is answered that the index has no room for.
+    /// The answer to a set for which the index has no room.
     var problem: Problem {
         let use = self.status.map { " \(Self.words($0.nearest))." } ?? ""
         return Problem(
             .insufficientStorage, code: "memory_limit",
             detail:
-                "The store is near its memory limit and takes no sets that add to it; reads and deletes go on.\(use)",
+                "The store is near its memory limit and refuses sets that add data; reads and deletes continue.\(use)",
             applied: .no, headers: [("Retry-After", "5")])
     }
 
@@ -149,15 +150,15 @@ final class MemoryGuard: Sendable {
             switch use.source {
             case .setting: "--max-memory"
             case .controlGroup: "the control group's limit"
-            case .addressSpace: "the limit of the address space (ulimit -v)"
+            case .addressSpace: "the address space limit (ulimit -v)"
             case .machine: "the machine's memory"
             }
-        return "\(use.usedBytes) of \(use.limitBytes) bytes are used, \(limit)"
+        return "\(use.usedBytes) of \(use.limitBytes) bytes are used (\(limit))"
     }
 
     // MARK: - During the replay
 
-    /// - Throws: ``LogError/outOfMemory(_:)`` when the rest of the log would not fit.
+    /// - Throws: ``LogError/outOfMemory(_:)`` if the rest of the log would not fit.
     func replayed(_ progress: ReplayProgress, indexBytes: Int) throws(LogError) {
         let isDue = self.guarded.withLock { guarded in
             if indexBytes < guarded.nextReplayLook { return false }
@@ -183,9 +184,9 @@ final class MemoryGuard: Sendable {
         let atFull = Double(before) + grown / part
         let needed = max(atFull / 0.9, atFull + Double(32 << 20))
         return """
-            the store does not fit into memory: \(Self.words(use)), and \(progress.bytesRead) of \
-            \(progress.bytesTotal) bytes of the log are read. All of it needs a limit of about \(Int(needed)) bytes, less \
-            if later parts of the log delete or replace what is before them. Nothing was changed
+            the store does not fit into memory: \(Self.words(use)) after \(progress.bytesRead) of \
+            \(progress.bytesTotal) bytes of the log. The whole log needs a limit of about \(Int(needed)) bytes, less \
+            if later parts of the log delete or replace earlier records. Nothing was changed
             """
     }
 }

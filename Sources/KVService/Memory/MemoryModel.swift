@@ -1,34 +1,34 @@
 import ServiceKit
 
-/// Works out how far the index may grow under the limits of memory.
+/// Computes how far the index may grow under the memory limits.
 ///
-/// What the index frees stays with the process: the allocator gives it out again before it asks the system for more. So
-/// what counts as used is what the system sees without that part. How large it is, is known from two sides: it is no
-/// more than the index has shrunk since it was largest, and no more than the process has beyond the index compared with
-/// when that was least. Pieces that are too small for what comes next are not known; the second threshold is for them.
+/// Memory that the index frees stays with the process: the allocator reuses it before it asks the system for more. So
+/// used memory is what the system counts, without that reusable part. Two bounds give its size: how much the index has
+/// shrunk since its maximum, and how much memory the process has outside the index above its minimum. Free pieces that
+/// are too small for the next allocation are not known; the second threshold allows for them.
 struct MemoryModel {
-    /// The index grows while nine tenths of a limit, or all but 32 MiB, are not in use. The rest is for requests,
-    /// documents and a compaction, and for what the next start needs beside the index.
+    /// The index may grow until nine tenths of a limit are in use, and at least 32 MiB stay free. The rest is for
+    /// requests, documents and a compaction, and for what the next start needs besides the index.
     static func fullBytes(_ limitBytes: Int) -> Int { limitBytes - max(limitBytes / 10, 32 << 20) }
 
-    /// With so much in use as the system sees it, reusable or not, the index does not grow.
+    /// If the system counts this share as used, reusable or not, the index does not grow.
     private static let systemRatio = 0.95
 
-    /// Whether a replay must end. It goes on beyond the threshold, for what fitted below it while the service ran must
-    /// come back. What is kept is for the threads that start behind it, whose stacks take address space.
+    /// Whether a replay must end. A replay continues above the threshold of a running service, because what fitted
+    /// before must fit again. The reserve is for the threads that start after it, whose stacks need address space.
     static func endsReplay(_ use: MemoryUse) -> Bool {
         let reserve = max(use.limitBytes / 33, use.source == .addressSpace ? 12 << 20 : 0)
         return use.usedBytes + reserve >= use.limitBytes
     }
 
     struct Look: Sendable, Equatable {
-        /// The limit that is nearest, without what is reusable.
+        /// The nearest limit, without reusable memory.
         var nearest: MemoryUse
-        /// What the index may take.
+        /// Maximum size of the index.
         var ceilingBytes: Int
-        /// Bytes that the index has freed and the process still has.
+        /// Bytes that the index freed and the process still has.
         var reusableBytes: Int
-        /// Whether the system sees so much in use that the index must not grow, whatever is reusable.
+        /// Whether the system counts so much as used that the index must not grow, even into reusable memory.
         var isAtSystemLimit: Bool
 
         /// Bytes by which the index may grow.
@@ -40,7 +40,7 @@ struct MemoryModel {
     private var leastOverheads: [String: Int] = [:]
 
     /// - Parameters:
-    ///   - uses: of every limit that holds.
+    ///   - uses: one for every limit.
     ///   - indexBytes: read before `uses`.
     /// - Returns: nil without a limit.
     mutating func look(at uses: [MemoryUse], indexBytes: Int) -> Look? {

@@ -3,14 +3,14 @@ import ServiceSettings
 
 /// `--max-memory`.
 enum MemorySetting: Equatable, Sendable {
-    /// The limits that the system sets: of the control group, of the address space, of the machine.
+    /// The limits of the system: control group, address space, machine.
     case auto
-    /// No limit is looked at.
+    /// No limit.
     case none
-    /// So many resident bytes, beside those of the system.
+    /// This many resident bytes, in addition to the limits of the system.
     case bytes(UInt64)
 
-    /// Every limit that holds now, with what counts against it.
+    /// Every limit that applies now, with the memory that counts against it.
     var uses: [MemoryUse] {
         switch self {
         case .auto: MemoryUse.all(setting: nil)

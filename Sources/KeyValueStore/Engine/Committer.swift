@@ -1,11 +1,11 @@
 import Synchronization
 import TransactionLog
 
-/// The store's side of the commit path: decides what each command writes, in order, against the staged index, and
-/// makes a batch visible once it is durable. Confined to the start's thread during replay, then to the log's writer
+/// The store's side of the commit path: decides what each command writes, in order, against the staged index, and makes
+/// a batch visible once it is durable. Confined to the thread of the start during replay, then to the log's writer
 /// thread.
 final class Committer: CommitClient, @unchecked Sendable {
-    // `@unchecked`: one thread at a time, as said above; readers reach the index through its own rules.
+    // `@unchecked`: one thread at a time, see above; readers access the index by its own rules.
 
     private struct Staged {
         var command: WriteCommand
@@ -36,7 +36,7 @@ final class Committer: CommitClient, @unchecked Sendable {
         self.index.publishedRevision = lastRevision
     }
 
-    /// The newest change that is visible or staged.
+    /// The newest visible or staged change.
     private var lastRevision: UInt64 = 0
 
     // MARK: - CommitClient
@@ -45,8 +45,8 @@ final class Committer: CommitClient, @unchecked Sendable {
         FrameBuilder.singleOperationBytes(key: command.keyCount, value: command.valueCount)
     }
 
-    /// The last moment at which a write is still refused for its deadline: the wait in the queue and for a segment are
-    /// behind it, and what follows is the write itself.
+    /// The last point at which a write can be refused for its deadline: it has waited in the queue and for a segment,
+    /// and the next step is the write itself.
     func stage(_ command: WriteCommand, into frame: inout FrameBuilder) {
         let outcome: WriteOutcome
         if let refused = self.refusal(of: command) {
@@ -80,7 +80,7 @@ final class Committer: CommitClient, @unchecked Sendable {
         if let deadline = command.deadline, monotonicNanoseconds() > deadline { return .late }
         guard case .set(let entry) = command.action else { return nil }
         let memory = self.index.memory
-        // Nearly always, without looking for what the set replaces.
+        // The usual case, without a search for the replaced record.
         if memory.admits(entry.allocatedBytes, from: self.index.allocatedBytes) { return nil }
         let replaced = unsafe self.index.staged(entry.key)?.allocatedBytes ?? 0
         if memory.admits(entry.allocatedBytes - replaced, from: self.index.allocatedBytes) { return nil }
@@ -94,11 +94,11 @@ final class Committer: CommitClient, @unchecked Sendable {
 
     // MARK: - Compaction
 
-    /// The compactor's own access to what readers see. Confined to its thread.
+    /// The compactor's own access to the visible state. Confined to its thread.
     private lazy var liveReader = self.index.makeReader()
 
     func forEachLive(after key: [UInt8]?, _ body: (LiveRecord) -> Bool) -> Bool {
-        // The first key that is not before this one is the next: no key lies between them.
+        // The first key that is not before this one is the next one: there is no key between them.
         let start = key.map { $0 + [0] } ?? []
         var wantsMore = true
         unsafe start.withUnsafeBytes { start in
@@ -134,7 +134,7 @@ final class Committer: CommitClient, @unchecked Sendable {
         for staged in self.staged {
             let outcome: WriteOutcome =
                 switch staged.outcome {
-                // These were not in the frame.
+                // These records were not in the frame.
                 case .late, .outOfMemory: staged.outcome
                 case .set, .deleted, .refused: .refused(reason)
                 }

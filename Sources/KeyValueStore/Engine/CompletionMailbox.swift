@@ -7,7 +7,7 @@ final class CompletionMailbox: Sendable {
         var result: WriteResult
     }
 
-    /// Position among the engine's sessions.
+    /// Index among the engine's sessions.
     let number: Int
     private let wake: @Sendable () -> Void
     private let waiting = Mutex<[Completion]>([])
@@ -25,7 +25,7 @@ final class CompletionMailbox: Sendable {
             return wasEmpty
         }
         completions.removeAll(keepingCapacity: true)
-        // Whoever finds it not empty knows that a wake-up is on its way.
+        // If it is not empty, a wake-up is already on its way.
         if wasEmpty { self.wake() }
     }
 

@@ -7,8 +7,8 @@ package final class EmbeddedEngine: StorageEngine {
     private let index: Index
     private let sessions = Atomic<Int>(0)
 
-    /// Opens the folder and replays its log. Blocks for as long as that takes.
-    /// - Parameter progress: called on this thread as the replay goes on, with the bytes that the index takes by now. What
+    /// Opens the folder and replays its log. Blocks until that is done.
+    /// - Parameter progress: called on this thread during the replay, with the bytes that the index uses. An error that
     ///   it throws ends the replay.
     package init(
         opening configuration: LogConfiguration,
@@ -25,27 +25,27 @@ package final class EmbeddedEngine: StorageEngine {
         committer.finishReplay(lastRevision: self.log.report.lastRevision)
     }
 
-    /// What the start found.
+    /// The findings of the start.
     package var report: RecoveryReport { self.log.report }
     package var statistics: LogStatistics { self.log.statistics }
     package var configuration: LogConfiguration { self.log.configuration }
     /// Writes that wait for the writer thread.
     package var pendingWrites: Int { self.log.pendingCommands }
 
-    /// What the index takes, and may take.
+    /// The memory that the index uses, and its limit.
     package var memory: IndexMemory { self.index.memory }
 
     package var scrub: ScrubStatus { self.log.scrub }
     package var compaction: CompactionStatus { self.log.compaction }
 
-    /// Asks for a compaction.
-    /// - Returns: its number, or nil when one is running already.
+    /// Requests a compaction.
+    /// - Returns: its number; nil if one is running already.
     package func compact() -> UInt64? { self.log.compact() }
 
     /// Size and free bytes of the file system that holds the log.
     package func capacity() throws(SystemError) -> FileSystemCapacity { try self.log.capacity() }
 
-    /// Keys and bytes as readers see them.
+    /// Keys and bytes of the visible state.
     package var figures: Index.Figures { self.index.figures }
 
     package func makeSession(

@@ -1,7 +1,7 @@
 import TransactionLog
 
-/// One event loop's access to the store in this process. Reads complete at once, from the index; writes gather until
-/// ``flush()`` and complete when they are durable.
+/// One event loop's access to the store in this process. Reads complete immediately, from the index; writes are
+/// collected until ``flush()`` and complete when they are durable.
 final class EmbeddedSession: StorageSession {
     private let reader: Index.Reader
     private let mailbox: CompletionMailbox

@@ -1,18 +1,18 @@
 /// A write on its way to the writer thread.
 struct WriteCommand: Sendable {
     enum Action: Sendable {
-        /// Carries the entry that the index will hold; whoever has the command owns it.
+        /// Contains the entry for the index; the owner of the command owns the entry.
         case set(Entry)
         case delete(key: [UInt8])
     }
 
     let action: Action
-    /// What the session knows its completion by.
+    /// Identifies its completion in the session.
     let ticket: Int
     let mailbox: CompletionMailbox
     /// Monotonic nanoseconds.
     let submittedAt: UInt64
-    /// Monotonic nanoseconds after which it is refused instead of staged; nil for never.
+    /// Monotonic nanoseconds after which it is refused instead of staged; nil for none.
     let deadline: UInt64?
 
     var keyCount: Int {

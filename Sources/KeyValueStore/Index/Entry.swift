@@ -3,9 +3,8 @@ import TransactionLog
 
 /// A key with its value and revision in one allocation: 16 bytes of header, the key, the value.
 ///
-/// An entry is written by whoever makes it, gets its revision from the writer thread, and never changes once the index
-/// has published it. It is owned by the command that carries it, then by the index, which frees it when no reader can
-/// still see it.
+/// Its creator writes an entry, the writer thread sets its revision, and it never changes after the index has published
+/// it. First the command that contains it owns it, then the index, which frees it when no reader can see it any more.
 @safe package struct Entry {
     private static let headerBytes = 16
 
@@ -21,7 +20,7 @@ import TransactionLog
         return entry
     }
 
-    /// Nil when there is no memory for it.
+    /// Nil if there is not enough memory.
     /// - Precondition: the key has at most 65,535 bytes and the value at most 2³² - 1.
     static func makeIfPossible(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Entry? {
         precondition(key.count <= Int(UInt16.max) && value.count <= Int(UInt32.max))
@@ -58,13 +57,13 @@ import TransactionLog
         unsafe UnsafeRawBufferPointer(start: self.base + Self.headerBytes + self.keyCount, count: self.valueCount)
     }
 
-    /// What the allocator has taken for it.
+    /// The bytes that the allocator uses for it.
     var allocatedBytes: Int { IndexMemory.allocated(Self.headerBytes + self.keyCount + self.valueCount) }
 
     package func free() { unsafe Glibc.free(self.base) }
 }
 
-// Moves between threads as a value with one owner at a time; shared only once it is immutable.
+// Moves between threads as a value with one owner at a time; shared only after it has become immutable.
 extension Entry: @unchecked Sendable {}
 
 extension ReplacedRecord {

@@ -1,11 +1,11 @@
 import Synchronization
 
-/// Tells the writer when no reader can still see what it has replaced: epoch-based reclamation.
+/// Tells the writer when no reader can still see what it replaced: epoch-based reclamation.
 ///
-/// Two orders make it safe. The writer first publishes the new root, then ends the epoch; a reader first announces
-/// the epoch that it saw, then loads the root. All four are sequentially consistent. So a reader that announced a
-/// later epoch than the one in which a node was replaced has loaded a root that does not reach that node; and a
-/// reader whose announcement the writer's scan did not see will load its root after the scan, hence the new one.
+/// Two orders make it safe. The writer first publishes the new root, then ends the epoch; a reader first announces the
+/// current epoch, then loads the root. All four operations are sequentially consistent. So a reader that announced a
+/// later epoch than the one in which a node was replaced has loaded a root that does not reach that node; and a reader
+/// whose announcement the writer's scan did not see loads its root after the scan, so it gets the new one.
 ///
 ///     writer                            reader
 ///     root = new                        slot = epoch
@@ -13,7 +13,7 @@ import Synchronization
 ///     free what is older than           slot = none
 ///       all slots
 final class Epochs: Sendable {
-    /// One reader's announcement, alone on its cache lines.
+    /// One reader's announcement, on its own cache lines.
     final class Slot: Sendable {
         static let none = UInt64.max
 
@@ -37,7 +37,7 @@ final class Epochs: Sendable {
 
     func remove(_ slot: Slot) { self.slots.withLock { slots in slots.removeAll { $0 === slot } } }
 
-    /// Ends the current epoch and says the oldest one that a reader may still be in.
+    /// Ends the current epoch and returns the oldest epoch that a reader may still use.
     func advance() -> UInt64 {
         let next = self.current.add(1, ordering: .sequentiallyConsistent).newValue
         return self.slots.withLock { slots in

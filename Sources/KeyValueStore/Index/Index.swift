@@ -5,19 +5,19 @@ package import TransactionLog
 /// The index: all keys with their values, ordered, in memory. A copy-on-write B+tree with one writer and any number of
 /// readers.
 ///
-/// Why this structure. Reads must never wait for the writer, so readers get a root that no one changes any more; an
-/// ordered walk by prefix must see one state from its first key to its last, so old roots must stay whole for as long
-/// as they are read. A copy-on-write tree gives both with one pointer swap per commit, and the walk costs nothing until
-/// it is asked for. A hash table is faster for single reads, but needs a second, ordered structure and versions per key
-/// for the walk. The tree's cost is the path that a commit copies: about four nodes of up to 1 KiB for a lone write
-/// into a million keys; nodes that a batch has made already are changed in place, so a batch copies its shared part
-/// once. Memory is managed by hand, as reference counts on shared nodes would make all readers write to the same cache
-/// lines, and copying a node would touch every child.
+/// Why this structure. Reads must never wait for the writer, so readers get an immutable root. An ordered walk by
+/// prefix must see one state from its first key to its last, so old roots must stay complete while they are read. A
+/// copy-on-write tree gives both with one pointer swap per commit, and the walk costs nothing until it is used. A hash
+/// table is faster for single reads, but needs a second, ordered structure and versions per key for the walk. The cost
+/// of the tree is the path that a commit copies: about four nodes of up to 1 KiB for a single write into a million
+/// keys; nodes that the batch has already created are changed in place, so a batch copies its shared part once. Memory
+/// is managed manually, because reference counts on shared nodes would make all readers write to the same cache lines,
+/// and copying a node would access every child.
 ///
 /// Writing is confined to one thread at a time. A batch is staged with ``set(_:)`` and ``remove(_:)``, which see each
 /// other's effects, and becomes visible as a whole with ``publish()`` or is undone with ``rollBack()``.
 package final class Index: @unchecked Sendable {
-    // `@unchecked`: all stored `var`s belong to the writer; readers use the atomics and what the root leads to.
+    // `@unchecked`: all stored `var`s belong to the writer; readers use the atomics and what the root references.
 
     private enum Garbage {
         case node(Node)
@@ -41,7 +41,7 @@ package final class Index: @unchecked Sendable {
         }
     }
 
-    /// What all of it takes; told to others with each ``publish()``.
+    /// The memory of the whole index; other threads see it updated with each ``publish()``.
     package let memory = IndexMemory()
     private let published: Atomic<UInt>
     private let epochs = Epochs()
@@ -49,16 +49,16 @@ package final class Index: @unchecked Sendable {
     private let keyByteCount = Atomic<Int>(0)
     private let valueByteCount = Atomic<Int>(0)
 
-    /// As ``IndexMemory/bytes``, the current batch included.
+    /// Like ``IndexMemory/bytes``, including the current batch.
     package private(set) var allocatedBytes = 0
 
     private var root: Node
     private var stamp: UInt64 = 1
-    /// What the current batch has replaced or left over, and figures so far.
+    /// Garbage of the current batch, and its figures so far.
     private var replaced: [Garbage] = []
     private var madeSeparators: [Separator] = []
     private var staged = Figures()
-    /// What earlier batches have replaced, oldest first, with the epoch in which it was still visible.
+    /// What earlier batches replaced, oldest first, with the epoch in which it was still visible.
     private var retired: [(epoch: UInt64, garbage: Garbage)] = []
     private var retiredStart = 0
 
@@ -82,7 +82,7 @@ package final class Index: @unchecked Sendable {
     }
 
     deinit {
-        // No reader outlives the index, as each holds a reference to it.
+        // No reader outlives the index, because each has a reference to it.
         self.rollBack()
         self.retired[self.retiredStart...].forEach { $0.garbage.free() }
         self.freeAll(self.root)
@@ -94,14 +94,14 @@ package final class Index: @unchecked Sendable {
             valueBytes: self.valueByteCount.load(ordering: .relaxed))
     }
 
-    /// Entries, nodes and separators that wait until no reader sees them.
+    /// Entries, nodes and separators that readers may still see.
     package var retiredCount: Int { self.retired.count - self.retiredStart }
 
     // MARK: - Reading
 
     package func makeReader() -> Reader { Reader(index: self, slot: self.epochs.makeSlot()) }
 
-    /// One thread's access to the published state. Confined to its thread; made by ``makeReader()``.
+    /// One thread's access to the published state. Confined to its thread; created by ``makeReader()``.
     package final class Reader {
         private let index: Index
         private let slot: Epochs.Slot
@@ -114,7 +114,7 @@ package final class Index: @unchecked Sendable {
 
         deinit { self.index.epochs.remove(self.slot) }
 
-        /// Gives `body` the entry of `key`, or nil. The entry is valid during the call only.
+        /// Calls `body` with the entry of `key`, or nil. The entry is valid only during the call.
         package func withEntry<Result>(_ key: UnsafeRawBufferPointer, _ body: (Entry?) -> Result) -> Result {
             self.withRoot { root in
                 let leaf = unsafe Index.leaf(root, key)
@@ -123,15 +123,15 @@ package final class Index: @unchecked Sendable {
             }
         }
 
-        /// Gives `body` the entries from the first key that is not before `start` on, in order and all of one state,
-        /// until it says false. They are valid during the call only, and what is replaced meanwhile is kept until its
-        /// end: walk in pages.
+        /// Calls `body` with the entries from the first key that is not before `start` on, in order and all from one
+        /// state, until it returns false. They are valid only during the call, and entries that are replaced meanwhile
+        /// are kept until its end: walk in pages.
         package func walk(from start: UnsafeRawBufferPointer, _ body: (Entry) -> Bool) {
             self.withRoot { root in _ = unsafe Index.walk(root, from: start, body) }
         }
 
         private func withRoot<Result>(_ body: (Node) -> Result) -> Result {
-            // A read within a read is covered by the outer one's announcement, which is older.
+            // The announcement of the outer read covers a nested one, because it is older.
             self.depth += 1
             defer { self.depth -= 1 }
             if self.depth > 1 { return body(self.root) }
@@ -169,15 +169,15 @@ package final class Index: @unchecked Sendable {
 
     // MARK: - Writing
 
-    /// The entry of `key` as the current batch sees it. Writer only; valid until the next change.
+    /// The entry of `key` in the current batch. Writer only; valid until the next change.
     package func staged(_ key: UnsafeRawBufferPointer) -> Entry? {
         let leaf = unsafe Self.leaf(self.root, key)
         let place = unsafe leaf.find(key)
         return place.found ? leaf.entry(place.index) : nil
     }
 
-    /// Stages `entry`, whose revision is set, and takes it over.
-    /// - Returns: the record of its key before, if there was one.
+    /// Stages `entry`, whose revision is set, and takes ownership of it.
+    /// - Returns: the previous record of its key, if there was one.
     package func set(_ entry: Entry) -> ReplacedRecord? {
         let key = unsafe entry.key
         self.root = self.editable(self.root)
@@ -217,7 +217,7 @@ package final class Index: @unchecked Sendable {
     }
 
     /// Stages the removal of `key`.
-    /// - Returns: its record, if it was there.
+    /// - Returns: its record, if it existed.
     package func remove(_ key: UnsafeRawBufferPointer) -> ReplacedRecord? {
         if unsafe self.staged(key) == nil { return nil }
         self.root = self.editable(self.root)
@@ -247,7 +247,7 @@ package final class Index: @unchecked Sendable {
         return removed
     }
 
-    /// Makes the batch visible to readers, all at once, and frees what no reader can see any more.
+    /// Makes the whole batch visible to readers at once, and frees everything that no reader can see any more.
     package func publish() {
         unsafe self.published.store(UInt(bitPattern: self.root.base), ordering: .sequentiallyConsistent)
         self.keyCount.add(self.staged.keys, ordering: .relaxed)
@@ -288,7 +288,7 @@ package final class Index: @unchecked Sendable {
 
     // MARK: - Nodes
 
-    /// The node itself if this batch has made it, else a copy that takes its place.
+    /// The node itself if this batch created it, else a copy that replaces it.
     private func editable(_ node: Node) -> Node {
         if node.stamp == self.stamp { return node }
         let copy = node.copy(stamp: self.stamp)
@@ -300,7 +300,7 @@ package final class Index: @unchecked Sendable {
     private func split(childAt index: Int, of parent: Node) {
         let left = parent.child(index)
         let right = self.makeNode(level: left.level)
-        // Keys that come in order leave full leaves behind instead of halves.
+        // Keys in ascending order leave full leaves behind instead of half-full ones.
         let appends = index == parent.count - 1 && parent == self.lastParent(atLevel: parent.level)
         let at = appends ? left.count - 1 : left.count / 2
         let separator: Separator
@@ -320,7 +320,7 @@ package final class Index: @unchecked Sendable {
         return node.level == level ? node : nil
     }
 
-    /// Takes an empty child out, or joins a nearly empty one with a neighbour if both fit well into one node.
+    /// Removes an empty child, or merges a nearly empty one with a neighbour if both fit well into one node.
     private func shrink(childAt index: Int, of parent: Node) {
         let child = parent.child(index)
         if child.count == 0 {
@@ -360,7 +360,7 @@ package final class Index: @unchecked Sendable {
         if node.stamp == self.stamp { self.free(.node(node)) } else { self.replaced.append(.node(node)) }
     }
 
-    /// An entry that this batch has set can have been seen by no reader.
+    /// No reader can have seen an entry of the current batch.
     private func discard(_ entry: Entry) {
         if self.isUnpublished(entry) { self.free(.entry(entry)) } else { self.replaced.append(.entry(entry)) }
     }
@@ -369,7 +369,7 @@ package final class Index: @unchecked Sendable {
 
     private func isUnpublished(_ entry: Entry) -> Bool { entry.revision > self.publishedRevision }
 
-    /// The newest revision that readers can see. Set before the first change of a batch.
+    /// The newest revision that readers can see. Set it before the first change of a batch.
     package var publishedRevision: UInt64 = 0
 
     private func freeStaged(_ node: Node) {

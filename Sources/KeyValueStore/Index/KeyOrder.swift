@@ -1,6 +1,6 @@
 import Glibc
 
-/// Keys are ordered as unsigned bytes; a key comes before those that it is a prefix of.
+/// Keys are ordered as unsigned bytes; a key comes before keys of which it is a prefix.
 enum KeyOrder {
     static func compare(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Int {
         let common = min(left.count, right.count)

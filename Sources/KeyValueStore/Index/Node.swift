@@ -9,8 +9,7 @@ import Glibc
 ///         16   512  slots: entries in a leaf, children above
 ///        528   504  above leaves only: count - 1 separators; child i holds keys from separator i - 1 on
 ///
-/// All of it is used by the writer thread alone until it is published; then it is read by any thread and changed by
-/// none.
+/// Only the writer thread uses it until it is published; then any thread reads it and none changes it.
 @safe struct Node: Equatable {
     static let capacity = 64
     private static let slotsOffset = 16
@@ -47,7 +46,7 @@ import Glibc
 
     func free() { unsafe Glibc.free(self.base) }
 
-    /// What the allocator has taken for it.
+    /// The bytes that the allocator uses for it.
     var allocatedBytes: Int { IndexMemory.allocated(self.isLeaf ? Self.leafBytes : Self.branchBytes) }
 
     var stamp: UInt64 { unsafe self.base.load(as: UInt64.self) }
@@ -100,7 +99,7 @@ import Glibc
         self.count -= 1
     }
 
-    /// Puts `child` behind child `index - 1`; it holds the keys from `separator` on.
+    /// Inserts `child` after child `index - 1`; it contains the keys from `separator` on.
     func insert(_ child: Node, from separator: Separator, at index: Int) {
         self.move(from: index, to: index + 1, count: self.count - index, origin: Self.slotsOffset)
         self.move(from: index - 1, to: index, count: self.count - index, origin: Self.separatorsOffset)
@@ -109,7 +108,7 @@ import Glibc
         self.count += 1
     }
 
-    /// Takes child `index` out, and with it the separator before it, or behind it for the first.
+    /// Removes child `index` and the separator before it; for the first child, the separator after it.
     func removeChild(at index: Int) {
         self.move(from: index + 1, to: index, count: self.count - index - 1, origin: Self.slotsOffset)
         let separator = max(index - 1, 0)
@@ -117,8 +116,8 @@ import Glibc
         self.count -= 1
     }
 
-    /// Moves the slots from `index` on into the empty node `right` of the same level. Above leaves the separator
-    /// between them is in neither node then, and is returned.
+    /// Moves the slots from `index` on into the empty node `right` of the same level. Above leaves, the separator
+    /// between them is then in neither node, and is returned.
     func split(at index: Int, into right: Node) -> Separator? {
         let moved = self.count - index
         unsafe memcpy(right.base + Self.slotsOffset, self.base + Self.slotsOffset + index * 8, moved * 8)
@@ -133,7 +132,7 @@ import Glibc
         return middle
     }
 
-    /// Takes over all slots of `right`, its neighbour; above leaves with the separator between the two.
+    /// Appends all slots of `right`, its neighbour; above leaves with the separator between the two.
     func append(contentsOf right: Node, separator: Separator?) {
         unsafe memcpy(
             self.base + Self.slotsOffset + self.count * 8, right.base + Self.slotsOffset, right.count * 8)
@@ -161,7 +160,7 @@ import Glibc
         return (low, false)
     }
 
-    /// Index of the child that holds `key`.
+    /// Index of the child that contains `key`.
     func childIndex(for key: UnsafeRawBufferPointer) -> Int {
         var low = 0
         var high = self.count - 1
@@ -173,8 +172,8 @@ import Glibc
     }
 }
 
-/// A key that divides two children: the shortest prefix of the right one's first key that is behind all of the left
-/// one's. Owned by the one node of the newest version that holds it.
+/// A key that divides two children: the shortest prefix of the right one's first key that is greater than all keys of
+/// the left one. Owned by the one node of the newest revision that contains it.
 @safe struct Separator {
     let base: UnsafeMutableRawPointer
 
@@ -190,7 +189,7 @@ import Glibc
         return unsafe Separator(base)
     }
 
-    /// What the allocator has taken for it.
+    /// The bytes that the allocator uses for it.
     var allocatedBytes: Int { unsafe IndexMemory.allocated(2 + Int(self.base.load(as: UInt16.self))) }
 
     var key: UnsafeRawBufferPointer {

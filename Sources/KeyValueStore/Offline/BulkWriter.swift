@@ -1,10 +1,10 @@
 import Dispatch
 package import TransactionLog
 
-/// Writes many records into an engine that serves nobody else: hands over groups and waits for each to be durable.
-/// Confined to one thread, which it blocks.
+/// Writes many records into an engine without other clients: submits groups and waits until each is durable. Confined
+/// to one thread, which it blocks.
 package final class BulkWriter {
-    /// Writes and bytes of a group: the log makes few frames of them, and its queue has room for both.
+    /// Writes and bytes of a group: few frames of the log, and within the limits of its queue.
     private static let groupWrites = 8_192
     private static let groupBytes = 8 << 20
 
@@ -13,7 +13,7 @@ package final class BulkWriter {
     private var waiting = 0
     private var waitingBytes = 0
     private var refusal: WriteRefused?
-    /// Writes that are durable.
+    /// Number of durable writes.
     package private(set) var written: UInt64 = 0
 
     package init(_ engine: EmbeddedEngine) {
@@ -29,13 +29,13 @@ package final class BulkWriter {
         try self.added(bytes: key.count + value.count)
     }
 
-    /// Of a key that is not there, nothing is written.
+    /// For a missing key, nothing is written.
     package func delete(_ key: [UInt8]) throws(WriteRefused) {
         self.session.delete(key, deadline: nil) { self.complete($0) }
         try self.added(bytes: key.count)
     }
 
-    /// Waits until all that was given is durable.
+    /// Waits until all submitted writes are durable.
     package func finish() throws(WriteRefused) {
         self.session.flush()
         while self.waiting > 0 {
@@ -62,7 +62,7 @@ package final class BulkWriter {
     }
 }
 
-/// The log did not take a write.
+/// The log refused a write.
 package struct WriteRefused: Error, Sendable {
     package let reason: CommitRefusal
 }

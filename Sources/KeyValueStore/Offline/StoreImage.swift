@@ -1,17 +1,17 @@
 package import TransactionLog
 
-/// The records of a log folder, read without changing it: an index as a start would have it, and what the inspector
-/// found. Takes as much memory as the store itself. Confined to one thread; the caller holds the folder's lock.
+/// The records of a log folder, read without changing it: an index like that of a start, and the findings of the
+/// inspector. Needs as much memory as the store itself. Confined to one thread; the caller holds the folder's lock.
 package final class StoreImage {
     private let committer = Committer(index: Index())
-    /// With the live bytes of each segment counted.
+    /// With the live bytes of each segment.
     package let inspection: LogInspection
 
-    /// Blocks for as long as reading the log takes.
+    /// Blocks until the log has been read.
     ///
-    /// - Parameter skipsDamage: to take all that is whole of a damaged log, what is behind damage in its file too. Then
-    ///   ``isProven(_:)`` says which records are known to be the newest of their keys.
-    /// - Throws: ``LogError/system(_:)`` alone; of a damaged log the records that can be read are here.
+    /// - Parameter skipsDamage: use everything intact in a damaged log, also behind damage in a file. Then
+    ///   ``isProven(_:)`` returns which records are known to be the newest of their keys.
+    /// - Throws: only ``LogError/system(_:)``; of a damaged log, the readable records are available.
     package init(
         reading directory: String, fileSystem: any FileSystem = PosixFileSystem(), skipsDamage: Bool = false,
         progress: @escaping (ReplayProgress) -> Void = { _ in }
@@ -20,8 +20,8 @@ package final class StoreImage {
         var inspector = LogInspector(
             directory: directory, fileSystem: fileSystem, visitsBehindDamage: skipsDamage, progress: progress
         ) { item in
-            // While a compaction is under way a part can be newer than segments that are read after it. In a whole log
-            // those come to the same in the end.
+            // During a compaction, a part can be newer than segments that are read after it. In an intact log the
+            // result is the same in the end.
             if skipsDamage, let known = unsafe committer.index.staged(item.operation.key),
                 known.revision > item.revision
             {
@@ -33,12 +33,12 @@ package final class StoreImage {
         committer.finishReplay(lastRevision: self.inspection.lastRevision)
     }
 
-    /// Whether no change that is unknown can have followed the one that set the record.
+    /// Whether no unknown change can have followed the one that set the record.
     package func isProven(_ record: LiveRecord) -> Bool { record.revision > self.inspection.lastUncertainRevision }
 
     package var figures: Index.Figures { self.committer.index.figures }
 
-    /// Gives the records in the order of their keys until `body` says false.
+    /// Calls `body` with the records in the order of their keys, until it returns false.
     package func forEach(_ body: (LiveRecord) -> Bool) {
         _ = self.committer.forEachLive(after: nil, body)
     }

@@ -4,24 +4,24 @@ import JSON
 import NIOCore
 import NIOHTTP1
 
-/// The JSON body of an action, read strictly: a member that went unnoticed may have been meant to matter.
+/// The JSON body of an action, parsed strictly: a member that is ignored may have been important to the caller.
 struct ActionBody {
-    /// Of every action's body.
+    /// For every action's body.
     static let limitBytes = 1_024
-    /// The most that an operator can say about an action.
+    /// Maximum length of an operator's reason for an action.
     static let reasonLimitBytes = 256
 
     private let object: FlatJSONObject
     private let usage: String
 
     /// - Parameters:
-    ///   - names: the members that the action knows.
-    ///   - usage: what a body looks like, for errors.
+    ///   - names: the members that the action accepts.
+    ///   - usage: an example of a body, for errors.
     /// - Throws: 415 `unsupported_media_type`, 400 `not_json` or `bad_json`.
     init(_ request: HTTPRequest, names: [String], usage: String) throws(Problem) {
         self.usage = usage
         let types = request.headers.elements(of: "content-type")
-        // Form types in particular are refused: web pages can send them anywhere. Simple clients name no type at all.
+        // Form types in particular are refused: web pages can send them anywhere. Simple clients send no type at all.
         guard !request.headers.contains("content-encoding"), types.count <= 1,
             types.allSatisfy({ MediaType($0[...]).isNamed("application/json") && MediaType($0[...]).isUTF8 })
         else {
@@ -37,14 +37,14 @@ struct ActionBody {
         guard self.object.names.allSatisfy(names.contains) else { throw self.bad("no other members") }
     }
 
-    /// - Throws: 400 `bad_json` when the member is not there or no Boolean.
+    /// - Throws: 400 `bad_json` if the member is missing or not a Boolean.
     func bool(_ name: String) throws(Problem) -> Bool {
         guard case .bool(let value)? = self.object[name] else { throw self.bad("\(name) as true or false") }
         return value
     }
 
-    /// Nil when the member is not there or null.
-    /// - Throws: 400 `bad_json` when it is something else than a text of at most so many bytes.
+    /// Nil if the member is missing or null.
+    /// - Throws: 400 `bad_json` if it is not a text, or longer than `limitBytes`.
     func text(_ name: String, limitBytes: Int) throws(Problem) -> String? {
         switch self.object[name] {
         case nil, .null?: return nil

@@ -5,7 +5,7 @@ import Logging
 import NIOHTTP1
 import ServiceSettings
 
-/// The actions that both services have. Each changes the running process only: a restart begins as configured.
+/// The actions that both services have. Each changes only the running process: a restart uses the configuration.
 extension ServiceRuntime {
     // MARK: Log level
 
@@ -39,7 +39,7 @@ extension ServiceRuntime {
         if self.gate.setReadOnly(isOn, reason: reason) {
             self.events.tell(
                 isOn ? .readOnlyOn : .readOnlyOff, isOn ? .warning : .notice,
-                isOn ? "read-only: writes are refused, reads go on" : "writes are taken again",
+                isOn ? "read-only: writes are refused, reads continue" : "writes are accepted again",
                 Self.details(reason, request))
             self.gate.look()
         }
@@ -57,8 +57,8 @@ extension ServiceRuntime {
             self.events.tell(
                 isOn ? .drainOn : .drainOff, isOn ? .warning : .notice,
                 isOn
-                    ? "draining: /readyz says not ready, requests are served"
-                    : "no longer draining: /readyz says what the checks say",
+                    ? "draining: /readyz answers 503, requests are still served"
+                    : "no longer draining: /readyz depends on the checks again",
                 Self.details(reason, request))
             self.gate.look()
         }

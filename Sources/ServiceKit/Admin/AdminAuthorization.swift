@@ -3,15 +3,15 @@ package import HTTPServing
 import NIOHTTP1
 import ServiceSettings
 
-/// Who may use the actions below `/admin`: whoever has the bearer token of `--admin-token-file`; without such a file
-/// peers on this host's loopback interface.
+/// Who may use the actions below `/admin`: clients with the bearer token of `--admin-token-file`; without such a file,
+/// clients on this host's loopback interface.
 package struct AdminAuthorization: Sendable {
-    /// The longest token, with any number of line ends that a person is likely to add.
+    /// The longest token, with some line ends after it.
     private static let tokenFileLimitBytes = 4_096
 
     private let token: [UInt8]?
 
-    /// - Throws: a failure that names the file when it cannot be read or holds no usable token.
+    /// - Throws: a failure that names the file, if the file cannot be read or contains no valid token.
     package init(tokenFile: String?) throws(ServiceFailure) {
         guard let tokenFile else {
             self.token = nil
@@ -32,15 +32,15 @@ package struct AdminAuthorization: Sendable {
 
     /// - Throws: 401 `unauthorized` or 403 `forbidden`.
     package func check(_ request: HTTPRequest) throws(Problem) {
-        // A page in a browser on this host must not be able to act in its user's name.
+        // A page in a browser on this host must not be able to act on behalf of its user.
         if request.headers.contains("origin") {
-            throw Problem(.forbidden, code: "forbidden", detail: "Actions are not taken from web pages.")
+            throw Problem(.forbidden, code: "forbidden", detail: "Actions are not accepted from web pages.")
         }
         guard let token = self.token else {
             if request.peerIsLoopback { return }
             throw Problem(
                 .forbidden, code: "forbidden",
-                detail: "Without --admin-token-file, actions are taken from this host's loopback interface only.")
+                detail: "Without --admin-token-file, actions are accepted from this host's loopback interface only.")
         }
         let given = request.headers.elements(of: "authorization")
         guard given.count == 1, given[0].lowercased().hasPrefix("bearer "),
@@ -52,7 +52,7 @@ package struct AdminAuthorization: Sendable {
         }
     }
 
-    /// Takes the same time wherever the two differ.
+    /// Takes the same time, wherever the two differ.
     private static func isEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
         if left.count != right.count { return false }
         return zip(left, right).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0

@@ -5,7 +5,7 @@ import SystemSupport
 
 /// The parts of `GET /admin` that both services have.
 extension ServiceRuntime {
-    /// What every document of this service begins with.
+    /// The first members of every document of this service.
     func writeDocumentHead(to document: inout JSONWriter) {
         document.member("schema_version", 1)
         document.member("service", self.name)
@@ -13,8 +13,8 @@ extension ServiceRuntime {
         document.memberTimestamp("now", nanosecondsSince1970: Timestamp.wallClockNanoseconds())
     }
 
-    /// Who this is, its state and its times, what operators have switched, `process` and `http`. Reads `/proc`, some
-    /// tens of microseconds.
+    /// Identity, state and times, the operators' switches, `process` and `http`. Reads `/proc`, which takes some tens
+    /// of microseconds.
     func writeAdminHead(to document: inout JSONWriter) {
         let uptime = Timestamp.monotonicNanoseconds() - self.startedMonotonicNanoseconds
         let (state, reason, serving) = self.gate.described
@@ -67,7 +67,7 @@ extension ServiceRuntime {
 }
 
 extension JSONWriter {
-    /// `p50` to `max` of the last minute, null while nothing was recorded.
+    /// `p50` to `max` of the last minute; null if nothing was recorded.
     package mutating func writeQuantiles(_ quantiles: QuantileWindow.Quantiles) {
         self.member("p50", quantiles.p50)
         self.member("p90", quantiles.p90)

@@ -6,19 +6,19 @@ import Logging
 import NIOHTTP1
 import ServiceSettings
 
-/// `/admin` and what lies below it. Reading never changes anything; actions ask ``AdminAuthorization``.
+/// `/admin` and the paths below it. Reading never changes anything; actions check ``AdminAuthorization``.
 extension ServiceRuntime {
-    /// What a request to one of these routes is answered; a problem is answered as such.
+    /// The answer to a request for one of these routes; a problem is sent as a problem document.
     typealias AdminAnswer = @Sendable (HTTPRequest) throws(Problem) -> HTTPResponse
 
-    /// The documents below `/admin`, as `links` in `/admin` names them.
+    /// The documents below `/admin`, as listed by `links` in `/admin`.
     private static let links: [(name: StaticString, path: String)] = [
         ("config", "/admin/config"), ("events", "/admin/events"), ("slow", "/admin/slow"),
         ("log_level", "/admin/log-level"), ("read_only", "/admin/read-only"), ("drain", "/admin/drain"),
         ("metrics", "/metrics"), ("readiness", "/readyz"),
     ]
 
-    /// - Parameter document: writes the members of `GET /admin` behind the common head.
+    /// - Parameter document: writes the members of `GET /admin` that follow the common head.
     package func adminRoutes(
         authorization: AdminAuthorization, document: @escaping @Sendable (inout JSONWriter) -> Void
     ) -> [Route] {
@@ -51,7 +51,7 @@ extension ServiceRuntime {
                 .GET,
                 { request, responder in
                     Self.answer(responder) { () throws(Problem) in
-                        // One that went unnoticed may have been meant to matter.
+                        // A parameter that is ignored may have been important to the caller.
                         if !takesQuery { _ = try QueryParameters(request.query, allowed: []) }
                         return try get(request)
                     }
@@ -93,7 +93,7 @@ extension ServiceRuntime {
         return writer.bytes
     }
 
-    /// Every setting with its effective value, the log level as it was set last.
+    /// Every setting with its effective value, including the current log level.
     private func configurationDocument() -> [UInt8] {
         let level = self.logLevel.value
         let isChanged = level != self.settings[self.common.logLevel]

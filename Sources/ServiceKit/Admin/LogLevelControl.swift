@@ -4,16 +4,16 @@ import Logging
 import NIOCore
 import Synchronization
 
-/// The log level as an operator sets it while the service runs, for good or for a time. Any thread.
+/// Sets the log level while the service runs, permanently or for some time. Any thread.
 final class LogLevelControl: Sendable {
-    /// The longest time for which a level can be set.
+    /// Maximum time for which a level can be set.
     static let longest = Duration.seconds(86_400)
 
     private struct Guarded {
-        /// Wall clock, nanoseconds since 1970: when the configured level comes back.
+        /// Wall clock, nanoseconds since 1970: when the configured level is restored.
         var untilNanoseconds: UInt64?
         var expiry: Scheduled<Void>?
-        /// Counts the changes, so that an expiry that is already on its way ends nothing newer.
+        /// Counts the changes, so that an expiry that is already due does not undo a newer change.
         var changes = 0
     }
 
@@ -23,7 +23,7 @@ final class LogLevelControl: Sendable {
     private let events: EventJournal
     private let guarded = Mutex(Guarded())
 
-    /// - Parameter configured: what comes back when a time is over.
+    /// - Parameter configured: the level that is restored when the time ends.
     init(
         _ level: SharedLogLevel, configured: Logger.Level, eventLoop: any EventLoop, events: EventJournal
     ) {
@@ -33,7 +33,7 @@ final class LogLevelControl: Sendable {
         self.events = events
     }
 
-    /// Sets the level at once; what was set before for a time is over. Told unless level and time stay as they were.
+    /// Sets the level immediately and cancels an earlier temporary one. Reported unless level and time stay the same.
     ///
     /// - Parameter duration: nil for as long as the process runs.
     func set(_ level: Logger.Level, for duration: Duration?, requestID: String) {
@@ -53,7 +53,7 @@ final class LogLevelControl: Sendable {
             return (self.level.value, guarded.untilNanoseconds, hadTime)
         }
         guard level != from || until != nil || hadTime else { return }
-        // The line is written under the more talkative of the two levels.
+        // The line is written at the more verbose of the two levels.
         if level < from { self.level.value = level }
         var details: Logger.Metadata = ["from": "\(from)", "to": "\(level)", "request_id": "\(requestID)"]
         if let until { details["until"] = "\(Timestamp.rfc3339(nanosecondsSince1970: until))" }
@@ -72,7 +72,7 @@ final class LogLevelControl: Sendable {
         }
         guard let from, from != self.configured else { return }
         self.events.tell(
-            .logLevelChanged, .notice, "log level changed back, its time is over",
+            .logLevelChanged, .notice, "temporary log level expired",
             ["from": "\(from)", "to": "\(self.configured)"])
     }
 

@@ -4,12 +4,12 @@ import ServiceSettings
 enum CommandHelp<Program: ServiceProgram> {
     static var precedence: String {
         """
-        A setting is taken from its flag, else its environment variable (in brackets below), else the JSON file given \
-        by --config, else its default. A value that a setting does not take is an error (exit 78), never the default.
+        A flag overrides its environment variable (in brackets below), a variable overrides the JSON file of --config, \
+        the file overrides the default. An invalid value is an error (exit 78), even if another value overrides it.
         """
     }
 
-    /// The usage line of a subcommand; the settings it takes are listed below it in the help.
+    /// The usage line of a subcommand; the help lists its settings below it.
     static func usage(_ subcommand: String) -> String {
         "\(Program.name) \(subcommand) [--<setting> <value>] ..."
     }
@@ -22,14 +22,14 @@ enum CommandHelp<Program: ServiceProgram> {
         let statuses = ServiceExit.allCases.map { "  \(self.column("\($0.rawValue)"))\($0.meaning)" }
         let examples = Program.examples.map { "  \($0.command)\n      \($0.does)" }
         return """
-            \(self.precedence.replacing("below", with: "behind each"))
+            \(self.precedence.replacing("below", with: "after each"))
 
             SETTINGS OF ALL SUBCOMMANDS:
             \(settings.joined(separator: "\n"))
 
             EXIT CODES:
             \(statuses.joined(separator: "\n"))
-              \(self.column("128+n"))a second signal, number n, ended the process at once
+              \(self.column("128+n"))a second signal, number n, ended the process immediately
 
             EXAMPLES:
             \(examples.joined(separator: "\n"))

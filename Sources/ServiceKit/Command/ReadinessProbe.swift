@@ -5,9 +5,9 @@ import SystemSupport
 
 /// One `GET /readyz` over a blocking socket, for the `healthcheck` command.
 struct ReadinessProbe {
-    /// For all of it.
+    /// For the whole request.
     static let timeoutSeconds = 3
-    /// An answer beyond this is not read: the status line and the reasons come first.
+    /// The rest of a longer answer is not read: the status line and the reasons come first.
     private static let answerLimitBytes = 16_384
 
     struct Verdict {
@@ -20,7 +20,8 @@ struct ReadinessProbe {
     func run() -> Verdict {
         let url = "http://\(self.address)/readyz"
         if self.address.port == 0 {
-            return Verdict(isReady: false, line: "the listen address has port 0; give the port that the service took")
+            return Verdict(
+                isReady: false, line: "the listen address has port 0; give the port that the service listens on")
         }
         let exchange = BlockingExchange(
             host: self.address.host,

@@ -22,7 +22,7 @@ package struct ServiceCommand<Program: ServiceProgram>: ParsableCommand {
 
     package init() {}
 
-    /// All of the program: takes the command line, runs the subcommand, and ends the process with its exit code.
+    /// The whole program: parses the command line, runs the subcommand, and ends the process with its exit code.
     package static func runProgram() -> Never {
         do {
             var command = try Self.parseAsRoot(ProcessArguments.current)
@@ -33,8 +33,7 @@ package struct ServiceCommand<Program: ServiceProgram>: ParsableCommand {
         }
     }
 
-    /// Says why a command has ended, and with which exit code the process is to end. Help, version and completions are
-    /// answers, and go to standard output.
+    /// Prints why a command ended, and returns the exit code. Help, version and completions go to standard output.
     private static func tell(_ error: any Error) -> Int32 {
         if let error = error as? StreamError {
             StandardStream.tell("\(Program.name): \(error)\n")
@@ -56,7 +55,7 @@ struct ServeCommand<Program: ServiceProgram>: ParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "serve",
-            abstract: "Serve until SIGTERM or SIGINT; a second signal exits at once.",
+            abstract: "Serve until SIGTERM or SIGINT; a second signal exits immediately.",
             usage: CommandHelp<Program>.usage("serve"),
             discussion: CommandHelp<Program>.precedence
         )
@@ -72,7 +71,7 @@ struct ServeCommand<Program: ServiceProgram>: ParsableCommand {
             throw ExitCode(ServiceExit.inputOutput.rawValue)
         }
         let openFiles = ProcessSetup.prepare()
-        // Nothing is asynchronous before this, so that the other subcommands need no more than a process has.
+        // Nothing before this is asynchronous, so that the other subcommands create no threads.
         Task { Glibc.exit(await Program.serve(settings, openFiles).rawValue) }
         dispatchMain()
     }
@@ -82,7 +81,7 @@ struct CheckConfigCommand<Program: ServiceProgram>: ParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "check-config",
-            abstract: "Print every setting with its effective value and source, or all that is wrong (exit 78).",
+            abstract: "Print every setting with its effective value and source, or all errors (exit 78).",
             usage: CommandHelp<Program>.usage("check-config"),
             discussion: CommandHelp<Program>.precedence
         )
@@ -107,22 +106,22 @@ struct HealthcheckCommand<Program: ServiceProgram>: ParsableCommand {
             abstract: "Request /readyz of the running service; exit 0 when it is ready, else 1.",
             usage: CommandHelp<Program>.usage("healthcheck"),
             discussion: """
-                With --running the settings are those of the one \(Program.name) that runs in this container or on this \
-                host, from its command line, environment and file; without it they are taken as by the other subcommands.
+                With --running, it uses the settings of the \(Program.name) running in this container or on this host: \
+                its command line, environment and file. Otherwise it reads its settings as the other subcommands do.
 
                 \(CommandHelp<Program>.precedence)
                 """
         )
     }
 
-    @Flag(help: "Take the settings from the service that runs here.") var running = false
+    @Flag(help: "Use the settings of the running service.") var running = false
 
     @OptionGroup(title: "Settings")
     var options: SettingsOptions<Program>
 
     func validate() throws {
         if self.running && !self.options.texts.isEmpty {
-            throw ValidationError("--running takes all settings from the running service: give no others.")
+            throw ValidationError("--running uses the settings of the running service: give no other setting.")
         }
     }
 
@@ -131,19 +130,22 @@ struct HealthcheckCommand<Program: ServiceProgram>: ParsableCommand {
         let verdict = ReadinessProbe(address: settings[Program.listen].reachableFromThisHost).run()
         let line = "\(Program.name): \(verdict.line)\n"
         if !verdict.isReady { throw Self.notReady(line) }
-        // The exit code is the answer: a log that is full must not make the service unready.
+        // The exit code is the result: if standard output cannot be written, the service is still ready.
         do { try StandardStream.output.write(line) } catch { StandardStream.tell("\(Program.name): \(error)\n") }
     }
 
     private static func settingsOfRunningService() throws -> ResolvedSettings {
-        // A service that serves is told from other subcommands by its command line.
+        // The command line distinguishes a serving process from other subcommands.
         var found: [(service: RunningService, command: ServeCommand<Program>)] = []
         for service in RunningService.all(named: Program.name) {
             let command = try? ServiceCommand<Program>.parseAsRoot(service.arguments)
             if let command = command as? ServeCommand<Program> { found.append((service, command)) }
         }
         guard let (service, command) = found.first, found.count == 1 else {
-            let what = found.isEmpty ? "none runs here" : "\(found.count) run here: give --listen in place of --running"
+            let what =
+                found.isEmpty
+                ? "no such process runs here"
+                : "\(found.count) such processes run here: give --listen instead of --running"
             throw Self.notReady("\(Program.name): not ready: \(what)\n")
         }
         return try command.options.resolve(environment: service.environment)

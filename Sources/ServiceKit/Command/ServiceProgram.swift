@@ -1,14 +1,14 @@
 package import ServiceSettings
 package import SystemSupport
 
-/// What distinguishes one service's program from another's; ``ServiceCommand`` makes the command line of it.
+/// What distinguishes one service's program from another's; ``ServiceCommand`` builds the command line from it.
 ///
 /// ```swift
 /// enum GatewaySettings {
 ///     static let listen = Setting("listen", .listenAddress, default: "127.0.0.1:8080", help: "Address to serve on")
 ///     static let upstreamTimeout = Setting(
 ///         "upstream-timeout", .duration(in: .milliseconds(1) ... .seconds(60)), default: "3s",
-///         help: "Whole deadline of a request")
+///         help: "Time limit of a request")
 ///     static let adminTokenFile = Setting<String?>(optional: "admin-token-file", .filePath, help: "…")
 ///     static let table = SettingsTable(
 ///         environmentPrefix: "GATEWAY_", settings: [listen, upstreamTimeout, adminTokenFile])
@@ -33,13 +33,13 @@ package import SystemSupport
 package protocol ServiceProgram: Sendable {
     /// The name of the executable.
     static var name: String { get }
-    /// One sentence.
+    /// A description in one sentence.
     static var abstract: String { get }
     static var examples: [(command: String, does: String)] { get }
     static var settings: SettingsTable { get }
     /// The setting whose address answers `/readyz`.
     static var listen: Setting<ListenAddress> { get }
-    /// Runs the service until it has stopped. Failures are logged by the service, and told by the status.
-    /// - Parameter openFiles: what the process may have open, as ``ProcessSetup/prepare()`` found it at the start.
+    /// Runs the service until it has stopped. The service logs failures and returns them as the exit code.
+    /// - Parameter openFiles: the open files of the process and their limit, from ``ProcessSetup/prepare()``.
     static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ServiceExit
 }

@@ -4,9 +4,9 @@ import SystemSupport
 
 /// One `--name` option for each setting of a program's table.
 ///
-/// Options are usually declared one property each. Here they come from the table, so that no setting is written down
-/// twice: the parser finds a type's options by reflection and reads their values by decoding, so the type gives it its
-/// own ``customMirror`` and its own ``init(from:)``.
+/// Options are usually declared as one property each. Here they come from the table, so that no setting is defined
+/// twice: the parser finds a type's options by reflection and decodes their values, so this type has its own
+/// ``customMirror`` and ``init(from:)``.
 struct SettingsOptions<Program: ServiceProgram>: ParsableArguments, CustomReflectable {
     /// The text of each option that was given, by the setting's name.
     let texts: [String: String]
@@ -69,7 +69,7 @@ struct SettingsOptions<Program: ServiceProgram>: ParsableArguments, CustomReflec
 extension SettingsOptions {
     /// The values from these options, the environment and the config file.
     ///
-    /// - Throws: `ExitCode` 78 after it has printed all errors to standard error.
+    /// - Throws: `ExitCode` 78 after printing all errors to standard error.
     func resolve(environment: [String: String] = ProcessEnvironment.current) throws -> ResolvedSettings {
         do {
             return try Program.settings.resolve(flags: self.texts, environment: environment)

@@ -1,8 +1,8 @@
 import ServiceSettings
 
-/// `check-config`'s table.
+/// The table that `check-config` prints.
 enum SettingsReport {
-    /// One line per setting: name, value, where it was given; columns are aligned.
+    /// One line per setting: name, value, source; columns are aligned.
     static func table(_ entries: [ResolvedSettings.Entry]) -> String {
         let rows =
             [("SETTING", "VALUE", "SOURCE")] + entries.map { ($0.name, $0.text ?? "(none)", self.origin($0)) }

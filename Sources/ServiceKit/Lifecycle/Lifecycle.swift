@@ -6,7 +6,8 @@ import UnixSignals
 
 /// From the start of a service to its exit code.
 ///
-/// The first `SIGTERM` or `SIGINT` begins the shutdown; the second ends the process at once with 128 plus its number.
+/// The first `SIGTERM` or `SIGINT` begins the shutdown; the second ends the process immediately with exit code 128 +
+/// its number.
 ///
 /// ```swift
 /// let lifecycle = await Lifecycle(logger: logger)       // from here on signals are taken
@@ -22,7 +23,7 @@ package final class Lifecycle: Sendable {
     private let firstSignal: AsyncStream<ShutdownSignal>
     private let watcher: Task<Void, Never>
 
-    /// Takes `SIGTERM` and `SIGINT` of the process from here on. At most one instance may exist in a process.
+    /// Handles `SIGTERM` and `SIGINT` of the process from here on. At most one instance may exist in a process.
     package convenience init(logger: Logger) async {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let (stream, continuation) = AsyncStream<ShutdownSignal>.makeStream()
@@ -66,9 +67,9 @@ package final class Lifecycle: Sendable {
     ///
     /// - Parameters:
     ///   - timeout: for the whole drain.
-    ///   - drain: stops taking work, finishes what is in flight, and makes everything durable; it gets the instant by
-    ///     which it must be done. It is cancelled, and no longer waited for, when the timeout has passed.
-    /// - Returns: `success` when the drain ended without an error within the timeout, else `failure`.
+    ///   - drain: stops accepting work, finishes what is in flight, and makes everything durable; its argument is the
+    ///     deadline. When the timeout has passed, it is cancelled and not awaited any longer.
+    /// - Returns: `success` if the drain ended without an error within the timeout, else `failure`.
     package func run(
         timeout: Duration,
         drain: @escaping @Sendable (_ deadline: ContinuousClock.Instant) async throws -> Void
@@ -115,7 +116,7 @@ package final class Lifecycle: Sendable {
         }
     }
 
-    /// Whichever comes first. Not a task group: it would wait for a drain that is stuck.
+    /// Whichever ends first. Not a task group, which would wait for a drain that is stuck.
     private static func race(
         _ drain: @escaping @Sendable (ContinuousClock.Instant) async throws -> Void,
         until deadline: ContinuousClock.Instant,

@@ -1,23 +1,23 @@
 import SystemSupport
 
-/// The memory limits of this process's control groups, of version 1 or 2, its own and those above it.
+/// The memory limits of this process's control group and of its parents, version 1 or 2.
 ///
-/// In a container the group's path is often not to be found under the mount point, which is then the container's own
-/// group: whatever of the path is there is looked at, the mount point last.
+/// In a container, the group's path often does not exist under the mount point, which then is the container's own
+/// group: all existing folders of the path are read, the mount point last.
 struct ControlGroups: Sendable {
     static let system = ControlGroups(mountPoint: "/sys/fs/cgroup", membership: "/proc/self/cgroup")
 
     struct Limit: Equatable {
         var limitBytes: UInt64
-        /// Without what is cached of files.
+        /// Without cached files.
         var usedBytes: UInt64
     }
 
     let mountPoint: String
-    /// The file that says which groups the process is in.
+    /// The file that lists the groups of the process.
     let membership: String
 
-    /// From the process's own group upwards; groups without a limit are left out.
+    /// From the process's own group upwards; groups without a limit are omitted.
     var limits: [Limit] {
         var found: [Limit] = []
         for line in (SmallFile.text(self.membership) ?? "").split(separator: "\n") {
@@ -32,7 +32,7 @@ struct ControlGroups: Sendable {
         return found
     }
 
-    /// The folders of a group and of all above it.
+    /// The folders of a group and of its parents.
     private static func folders(_ mountPoint: String, _ path: Substring) -> [String] {
         var parts = path.split(separator: "/")
         var folders: [String] = []
@@ -43,7 +43,7 @@ struct ControlGroups: Sendable {
         return folders + [mountPoint]
     }
 
-    /// Above `memory.high` the kernel slows the group down until hardly anything goes on.
+    /// Above `memory.high` the kernel slows the group down until it makes almost no progress.
     private static func limitOfVersion2(_ folder: String) -> Limit? {
         let limits = ["max", "high"].compactMap { self.number("\(folder)/memory.\($0)") }
         guard let limit = limits.min(), let used = self.number("\(folder)/memory.current") else { return nil }
@@ -54,14 +54,14 @@ struct ControlGroups: Sendable {
     private static func limitOfVersion1(_ folder: String) -> Limit? {
         guard let limit = self.number("\(folder)/memory.limit_in_bytes"),
             let used = self.number("\(folder)/memory.usage_in_bytes"),
-            // No limit is a number near 2^63.
+            // Without a limit, the file contains a number near 2^63.
             limit < 1 << 60
         else { return nil }
         let cached = self.cachedBytes("\(folder)/memory.stat", prefix: "total_")
         return Limit(limitBytes: limit, usedBytes: used - min(used, cached))
     }
 
-    /// Nil for `max` too, which is no limit.
+    /// Nil also for `max`, which means no limit.
     private static func number(_ path: String) -> UInt64? {
         SmallFile.text(path).flatMap { UInt64($0.prefix { $0 != "\n" }) }
     }

@@ -1,17 +1,17 @@
 import Glibc
 import SystemSupport
 
-/// A limit of memory that this process is under, and what counts against it now.
+/// A memory limit of this process, and the memory that counts against it now.
 package struct MemoryUse: Sendable, Equatable {
     package enum Source: String, Sendable, CaseIterable {
-        /// A setting of the service; what counts is the process's resident memory.
+        /// A setting of the service; the process's resident memory counts.
         case setting
-        /// The process's control group or one above it, as of a container; what counts is all that the group holds and
-        /// the kernel cannot take back: not what is cached of files.
+        /// The process's control group or one of its parents, such as that of a container; all memory of the group
+        /// counts that the kernel cannot reclaim: not cached files.
         case controlGroup = "cgroup"
-        /// `RLIMIT_AS`, as `ulimit -v` sets it; what counts is the address space.
+        /// `RLIMIT_AS`, set by `ulimit -v`; the address space counts.
         case addressSpace = "address_space"
-        /// The machine's memory; what counts is the process's resident memory.
+        /// The machine's memory; the process's resident memory counts.
         case machine
     }
 
@@ -25,15 +25,15 @@ package struct MemoryUse: Sendable, Equatable {
         self.usedBytes = usedBytes
     }
 
-    /// The part of the limit that is used; above 1 where it does not hold.
+    /// The used share of the limit; above 1 if the limit is exceeded.
     package var ratio: Double { self.limitBytes == 0 ? 1 : Double(self.usedBytes) / Double(self.limitBytes) }
 }
 
 extension MemoryUse {
-    /// Every limit that there is now, read anew each time, as limits of groups can be changed. Some tens of microseconds;
-    /// what cannot be read is left out.
+    /// Every current limit. Limits of groups can change, so they are read each time, in some tens of microseconds;
+    /// unreadable ones are omitted.
     ///
-    /// - Parameter setting: a limit in bytes that is to hold beside those of the system; nil for none.
+    /// - Parameter setting: a limit in bytes in addition to those of the system; nil for none.
     package static func all(setting: UInt64?) -> [MemoryUse] {
         guard let (virtualBytes, residentBytes) = Self.ofProcess() else { return [] }
         var uses: [MemoryUse] = []

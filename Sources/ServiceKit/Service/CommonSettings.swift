@@ -9,39 +9,41 @@ package struct CommonSettings: Sendable {
     package let listen: Setting<ListenAddress>
     package let adminListen = Setting<ListenAddress?>(
         optional: "admin-listen", .listenAddress,
-        help: "Second address, to which /metrics and /admin move")
+        help: "Separate address for /metrics and /admin")
     package let adminTokenFile = Setting<String?>(
         optional: "admin-token-file", .filePath,
-        help: "File with the bearer token for /admin actions; without one only loopback peers may act")
+        help: "File with the bearer token for /admin actions; without it, only loopback clients may send actions")
     package let eventLoops: Setting<Int>
     package let logLevel = Setting(
         "log-level", .logLevel, default: "info",
-        help: "Least severe level that is logged: trace, debug, info, notice, warning, error or critical")
+        help: "Minimum level of log lines: trace, debug, info, notice, warning, error or critical")
     package let maxConnections = Setting(
         "max-connections", .integer(in: 1...1_000_000), default: "10000",
-        help: "Client connections; those above are answered 503 and closed")
+        help: "Maximum number of client connections; further ones get 503 and are closed")
     package let shutdownTimeout = Setting(
         "shutdown-timeout", .duration(in: .milliseconds(1) ... .seconds(3600)), default: "10s",
-        help: "Longest time for the graceful stop")
+        help: "Maximum duration of the graceful stop")
 
     package let otlpEndpoint = Setting<OTLPEndpoint?>(
         optional: "otlp-endpoint", .otlpEndpoint,
-        help: "Collector that takes spans over OTLP/HTTP as JSON, http://host:4318; without one none are made")
+        help:
+            "Collector that receives spans as OTLP/HTTP JSON, http://host:4318; without it, no spans are created"
+    )
     package let traceSampleRatio = Setting(
         "trace-sample-ratio", .ratio(in: 0...1), default: "1",
-        help: "Part of the traces begun here that is exported to --otlp-endpoint; callers decide on theirs")
+        help: "Share of the traces begun by this service that is exported; for other traces the caller decides")
 
     /// - Parameter listen: the default address.
     package init(listen: String) {
         self.listen = Setting(
             "listen", .listenAddress, default: listen,
-            help: "Address to serve on; port 0 takes a free one, told by the log line \"listening\"")
+            help: "Address to listen on; port 0 takes a free port, which the log line \"listening\" contains")
         self.eventLoops = Setting(
             "event-loops", .eventLoops, default: "auto",
-            help: "Threads that serve connections; auto is one for each core that may be used")
+            help: "Number of threads that serve connections; auto is one for each core that the process may use")
     }
 
-    /// All of them, in the order of help; `others` come after the addresses.
+    /// All settings, in the order of the help; `others` follow the addresses.
     package func list(with others: [any SettingDefinition]) -> [any SettingDefinition] {
         [self.listen, self.adminListen, self.adminTokenFile] + others
             + [
@@ -55,11 +57,11 @@ extension CommonSettings {
     /// The number of threads that serve connections.
     package func eventLoopCount(_ settings: ResolvedSettings) -> Int {
         let asked = settings[self.eventLoops]
-        // NIO counts what a cgroup leaves, which may be less than the affinity does; and the other way about.
+        // NIO counts the cores that a cgroup allows, which can be fewer than the affinity allows, and vice versa.
         return asked == 0 ? min(System.coreCount, ProcessorCount.ofThisThread ?? .max) : asked
     }
 
-    /// What is wrong with the values together.
+    /// Errors in the combination of values.
     package func contradictions(_ settings: ResolvedSettings) -> [ConfigurationError] {
         let listen = settings[self.listen]
         guard listen.port != 0, settings[self.adminListen] == listen else { return [] }

@@ -1,13 +1,13 @@
 import HTTPServing
 
-/// How many client connections a listener takes, so that they never take the last descriptor of the process: the log
-/// opens files while it serves, and a listener that cannot accept leaves its clients without an answer.
+/// How many client connections a listener accepts, so that they never use the last file descriptor of the process: the
+/// log opens files while the service runs, and a listener that cannot accept leaves its clients without an answer.
 package struct ConnectionLimit: Equatable, Sendable {
-    /// The files and sockets that a service needs beside its clients' connections and its listeners.
+    /// The files and sockets that a service needs besides its clients' connections and its listeners.
     package struct OwnFiles: Equatable, Sendable {
-        /// Without these it cannot work.
+        /// The minimum to work.
         package var least: Int
-        /// What it can have use for.
+        /// The maximum that it can use.
         package var most: Int
 
         package init(least: Int, most: Int) {
@@ -16,31 +16,31 @@ package struct ConnectionLimit: Equatable, Sendable {
         }
     }
 
-    /// Connections below this are not worth a start.
+    /// With fewer connections than this, the service does not start.
     private static let leastConnections = 4
 
-    /// Connections at one time.
+    /// Maximum client connections.
     package let connections: Int
-    /// Connections above that which are being told so at one time.
+    /// Maximum further connections that are being refused at the same time.
     package let rejectedConnections: Int
-    /// Whether the process may have too few open files for all that are wanted.
+    /// Whether the limit of open files is too low for the configured connections.
     package let isLowered: Bool
-    /// Files that clients and listeners leave to the service; `.max` when nobody knows how many there are.
+    /// Files that clients and listeners leave to the service; `.max` if the limit is unknown.
     package let ownFiles: Int
-    /// Open files that the process needs at least.
+    /// Minimum number of open files that the process needs.
     package let neededFiles: Int
-    /// Whether the process may have fewer than that.
+    /// Whether the limit of open files is below that.
     package let isTooLow: Bool
 
     /// - Parameters:
-    ///   - wanted: what the settings say.
-    ///   - openFiles: the limit of open files of the process; 0 when it is not known.
-    ///   - strangers: files that were open when the process began, beside the standard streams.
-    ///   - own: what the service needs.
-    ///   - listeners: addresses that take connections.
+    ///   - wanted: the configured number.
+    ///   - openFiles: the limit of open files of the process; 0 if it is unknown.
+    ///   - strangers: files that were open when the process started, besides the standard streams.
+    ///   - own: the files that the service needs.
+    ///   - listeners: number of listening addresses.
     package init(wanted: Int, openFiles: UInt64, strangers: Int = 0, own: OwnFiles, listeners: Int) {
         let usual = HTTPServer.Limits().rejectedConnections
-        // For each listener its own socket, one connection that is told that it is one too many, and one being closed.
+        // For each listener: its own socket, one connection that is being refused, and one that is being closed.
         self.neededFiles = strangers + own.least + listeners * (3 + min(wanted, Self.leastConnections))
         if openFiles == 0 {
             self.connections = wanted
@@ -51,7 +51,7 @@ package struct ConnectionLimit: Equatable, Sendable {
             return
         }
         let files = Int(clamping: openFiles) - strangers - 2 * listeners
-        // What the service needs at the most is rarely needed: half of all is for clients if that leaves it the least.
+        // The service rarely needs its maximum: half of all files are for clients, if that leaves it the minimum.
         let share = max(files - own.most, min(files / 2, files - own.least)) / max(listeners, 1)
         self.rejectedConnections = min(usual, max(share / 8, 1))
         let most = max(share - self.rejectedConnections, 1)

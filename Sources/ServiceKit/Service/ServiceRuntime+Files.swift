@@ -4,10 +4,10 @@ package import ServiceSettings
 package import SystemSupport
 
 extension ServiceRuntime {
-    /// Finds out how many connections the service can take with the files that it may open.
+    /// Computes how many connections the service can accept within the limit of open files.
     ///
-    /// - Parameter own: the files that the service needs for so many event loops.
-    /// - Returns: nil when they are too few to work with. The log says so then, and how many are needed.
+    /// - Parameter own: the files that the service needs for this number of event loops.
+    /// - Returns: nil if the limit is too low to work; the log then reports it with the number that is needed.
     package static func connectionLimit(
         name: String, settings: ResolvedSettings, common: CommonSettings, _ openFiles: ProcessSetup.OpenFiles,
         own: (_ eventLoops: Int) -> ConnectionLimit.OwnFiles
@@ -22,8 +22,8 @@ extension ServiceRuntime {
             JSONLogHandler(service: name, output: output, level: SharedLogLevel(settings[common.logLevel]))
         }
         let message =
-            "\(name) needs at least \(limit.neededFiles) open files with these settings, and the process may have "
-            + "\(openFiles.limit): raise the limit (ulimit -n, LimitNOFILE=, ulimits:)"
+            "\(name) needs at least \(limit.neededFiles) open files with these settings, but the process has a "
+            + "limit of \(openFiles.limit): raise it (ulimit -n, LimitNOFILE=, ulimits:)"
         logger.critical("cannot start", metadata: ["error": "\(message)"])
         output.flushAndStop()
         return nil

@@ -10,7 +10,8 @@ package import ServiceSettings
 import SystemSupport
 import TraceExport
 
-/// What every service is made of besides its own work: log, metrics, state, listeners, and the way from start to exit.
+/// The parts that every service has besides its own work: log, metrics, state, listeners, and the sequence from start
+/// to exit.
 ///
 /// ```swift
 /// static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ServiceExit {
@@ -36,9 +37,9 @@ package final class ServiceRuntime: Sendable {
     let logLevelControl: LogLevelControl
     let slowRequests: SlowRequests
     package let group: MultiThreadedEventLoopGroup
-    /// Of the names of the metrics that only this service has.
+    /// The prefix of this service's own metrics.
     let metricPrefix: String
-    /// Names this run of the process: 16 hex digits.
+    /// Identifies this run of the process: 16 hex digits.
     package let instanceID: String
     package let startedAtNanoseconds = Timestamp.wallClockNanoseconds()
     let startedMonotonicNanoseconds = Timestamp.monotonicNanoseconds()
@@ -53,12 +54,12 @@ package final class ServiceRuntime: Sendable {
     /// Prepares the process: takes over standard output for the log, and starts the event loops.
     ///
     /// - Parameters:
-    ///   - metricPrefix: of `<prefix>_build_info`, `<prefix>_ready` and what else both services have.
-    ///   - handlers: the data routes' handlers and what they can answer.
-    ///   - adminProblems: what this service's own documents and actions below `/admin` can answer besides.
-    ///   - eventKinds: the kinds of events that only this service tells.
+    ///   - metricPrefix: the prefix of `<prefix>_build_info`, `<prefix>_ready` and the other metrics of both services.
+    ///   - handlers: the handlers of the data routes with their possible answers.
+    ///   - adminProblems: further problems that this service's own documents and actions below `/admin` can answer.
+    ///   - eventKinds: the kinds of events that only this service reports.
     ///   - connectionLimit: from ``connectionLimit(name:settings:common:_:own:)``.
-    ///   - longestTargetBytes: of a request that the data routes can make sense of.
+    ///   - longestTargetBytes: maximum length of a request target that the data routes accept.
     package init(
         name: String, metricPrefix: String, settings: ResolvedSettings, common: CommonSettings,
         handlers: [HandlerDeclaration], adminProblems: [ProblemKind] = [], eventKinds: [EventKind],
@@ -84,7 +85,7 @@ package final class ServiceRuntime: Sendable {
                 (
                     level,
                     registry.counter(
-                        "log_messages_total", help: "Log lines besides access lines, by level.",
+                        "log_messages_total", help: "Log lines by level, without access lines.",
                         labels: [("level", level.rawValue)])
                 )
             })
@@ -117,7 +118,7 @@ package final class ServiceRuntime: Sendable {
         self.watchReadiness()
     }
 
-    /// Tells of the start, and of each change of readiness.
+    /// Reports the start, and each change of readiness.
     private func watchReadiness() {
         let (gate, events) = (self.gate, self.events)
         events.tell(
@@ -128,49 +129,49 @@ package final class ServiceRuntime: Sendable {
             ], isLogged: false)
         gate.onReadinessChange { reason in
             guard let reason else { return events.tell(.ready, .notice, "ready") }
-            // Of the stop the log and the event of the shutdown tell.
+            // The log and the shutdown event report the stop.
             if gate.state == .stopping || gate.state == .stopped { return }
             events.tell(.notReady, .warning, "not ready", ["reason": "\(reason)"])
         }
     }
 
     private func registerMetrics(prefix: String) {
-        self.registry.gauge("http_connections_max", help: "Client connections that are taken at one time.")
+        self.registry.gauge("http_connections_max", help: "Maximum number of client connections.")
             .set(Double(self.connectionLimit.connections))
         let gate = self.gate
         let output = self.output
         ProcessMetrics.register(in: self.registry)
         self.registry.gauge(
-            "\(prefix)_build_info", help: "Always 1; the labels say what is running.",
+            "\(prefix)_build_info", help: "Always 1; the labels describe the running program.",
             labels: [
                 ("version", BuildInfo.version), ("commit", BuildInfo.commit),
                 ("swift_version", BuildInfo.swiftVersion), ("build_type", BuildInfo.buildType),
             ]
         ).set(1)
-        self.registry.gauge("\(prefix)_ready", help: "Whether /readyz says that the service can do all of its work.") {
+        self.registry.gauge("\(prefix)_ready", help: "1 while /readyz answers 200, else 0.") {
             gate.isReady ? 1 : 0
         }
         self.registry.gauge(
             "\(prefix)_read_only",
-            help: "Whether writes are refused while reads go on: by an operator's wish, or because the log has failed."
+            help: "1 while writes are refused and reads continue: an operator set it, or the log failed; else 0."
         ) { gate.refusesWritesOnly ? 1 : 0 }
         self.registry.gauge(
-            "\(prefix)_draining", help: "Whether an operator has taken the service out of readiness."
+            "\(prefix)_draining", help: "1 while an operator keeps the service out of readiness, else 0."
         ) { gate.drain == nil ? 0 : 1 }
         self.registry.counter(
-            "log_messages_dropped_total", help: "Log lines dropped because standard output took them too slowly.",
+            "log_messages_dropped_total", help: "Log lines dropped because standard output was too slow.",
             labels: []
         ) { Double(output.linesDropped) }
     }
 
-    /// Listens, starts the service's own work and waits until it is told to stop.
+    /// Listens, starts the service's own work and waits until it must stop.
     ///
     /// - Parameters:
     ///   - routes: the data routes of one event loop.
-    ///   - admin: the routes that move to `--admin-listen`, besides `/metrics`.
+    ///   - admin: the routes that `--admin-listen` moves, besides `/metrics`.
     ///   - start: called once the service listens; sets the gate to `ready` when it can serve. It may block.
-    ///   - stop: called when no request is left, or the time for them is over. It may block.
-    /// - Returns: how the process should exit. All log lines have been written then.
+    ///   - stop: called when no request is left, or after their time limit. It may block.
+    /// - Returns: the exit code of the process. All log lines have been written then.
     package func run(
         routes: @escaping @Sendable (any EventLoop) -> [Route],
         admin: @escaping @Sendable (any EventLoop) -> [Route],
@@ -207,7 +208,7 @@ package final class ServiceRuntime: Sendable {
         return .internalError
     }
 
-    /// Says why the service does not start.
+    /// Logs why the service does not start.
     package func refuse(_ failure: ServiceFailure) async -> ServiceExit {
         self.logger.critical("cannot start", metadata: ["error": "\(failure.message)"])
         self.output.flushAndStop()
@@ -242,7 +243,7 @@ package final class ServiceRuntime: Sendable {
         metadata["pid"] = .number(ProcessMetrics.sample().pid)
         if self.connectionLimit.isLowered {
             self.logger.warning(
-                "fewer connections are taken than max-connections says, as the process may have too few open files",
+                "fewer connections than max-connections are accepted, because the limit of open files is too low",
                 metadata: [
                     "connections": .stringConvertible(self.connectionLimit.connections),
                     "max_connections": .stringConvertible(self.settings[self.common.maxConnections]),
@@ -274,30 +275,31 @@ package final class ServiceRuntime: Sendable {
         for server in servers { server.beginDrain() }
         var cut = HTTPServer.Cut()
         for server in servers {
-            // A tenth of the time is kept for bringing the data to rest.
+            // A tenth of the time is reserved for closing the log.
             let left = (deadline - .now) * 9 / 10
             cut += await server.waitUntilDrained(timeout: max(left, .zero))
         }
         self.gate.set(.stopped)
         try await stop()
-        // Not to the last moment: that the collector takes nothing must not make the stop a failure.
+        // Not until the deadline: a collector that accepts nothing must not make the stop a failure.
         self.tracer?.stop(timeout: (deadline - .now) / 2)
         if let words = cut.words { throw ServiceFailure(.failure, words) }
     }
 }
 
 extension HTTPServer.Cut {
-    /// For the log; nil when nothing was cut.
+    /// For the log; nil if nothing was cut off.
     fileprivate var words: String? {
-        let requests = self.requests == 0 ? nil : "\(self.requests) requests were answered 503 before they were done"
+        let requests =
+            self.requests == 0 ? nil : "\(self.requests) requests were answered 503 before they were complete"
         let responses =
             self.responses == 0 ? nil : "\(self.responses) connections were closed before their answers were sent"
         let parts = [requests, responses].compactMap { $0 }
-        return parts.isEmpty ? nil : "the time was over: " + parts.joined(separator: ", ")
+        return parts.isEmpty ? nil : "the shutdown timeout passed: " + parts.joined(separator: ", ")
     }
 }
 
-/// Why a service cannot start or did not stop in good order.
+/// Why a service cannot start or did not stop cleanly.
 package struct ServiceFailure: Error, CustomStringConvertible {
     package let exit: ServiceExit
     /// What happened, where, and what to do next.

@@ -2,7 +2,7 @@ import Synchronization
 import SystemSupport
 
 /// Commands on their way to the writer thread: many producers, one consumer, bounded in number and bytes. A producer
-/// holds the lock for an append, the writer for a swap; neither ever waits for the other's I/O.
+/// holds the lock for an append, the writer for a swap; neither waits for the other's I/O.
 final class CommitQueue<Command: Sendable>: Sendable {
     private struct State {
         var commands: [Command] = []
@@ -22,7 +22,7 @@ final class CommitQueue<Command: Sendable>: Sendable {
         self.limitBytes = limitBytes
     }
 
-    /// Takes all of the commands, or none and says why.
+    /// Accepts all of the commands, or none and returns the reason.
     func submit(_ commands: [Command], bytes: Int) -> CommitRefusal? {
         let (refusal, wakes) = self.state.withLock { state -> (CommitRefusal?, Bool) in
             if state.isClosed { return (.closed, false) }
@@ -45,8 +45,8 @@ final class CommitQueue<Command: Sendable>: Sendable {
         case closed
     }
 
-    /// Swaps all waiting commands into `batch`, which must be empty; waits for the first one until `deadline`
-    /// in monotonic nanoseconds, which can be `.max`.
+    /// Swaps all waiting commands into `batch`, which must be empty; waits for the first one until `deadline`, in
+    /// monotonic nanoseconds or `.max`.
     func take(into batch: inout [Command], until deadline: UInt64) -> Taken {
         while true {
             let taken = self.state.withLock { state -> Taken? in
@@ -65,7 +65,7 @@ final class CommitQueue<Command: Sendable>: Sendable {
             }
             if let taken { return taken }
             if !self.wakeUp.wait(untilMonotonicNanoseconds: deadline) {
-                // A producer that has seen the flag signals in any case: take its signal, so that none is left over.
+                // A producer that has seen the flag always signals: consume its signal, so that none is left over.
                 let signalled = self.state.withLock { state -> Bool in
                     defer { state.writerWaits = false }
                     return !state.writerWaits
@@ -76,7 +76,7 @@ final class CommitQueue<Command: Sendable>: Sendable {
         }
     }
 
-    /// Has the writer look whether there is something else for it to do, before the next commands.
+    /// Wakes the writer to check for other work before the next commands.
     func poke() {
         let wakes = self.state.withLock { state -> Bool in
             state.isPoked = true
@@ -86,7 +86,7 @@ final class CommitQueue<Command: Sendable>: Sendable {
         if wakes { self.wakeUp.signal() }
     }
 
-    /// No further command is taken; those that wait still are.
+    /// Accepts no further command; waiting commands can still be taken.
     func close() {
         let wakes = self.state.withLock { state -> Bool in
             state.isClosed = true

@@ -1,20 +1,20 @@
 import Synchronization
 import SystemSupport
 
-/// Sees five times a second whether the folder, its lock file and the segment that takes appends are still what their
-/// paths lead to, and whether the segment still holds the frame that was written last.
+/// Checks five times per second whether the paths of the folder, its lock file and the active segment still lead to the
+/// open ones, and whether the segment still contains the frame that was written last.
 ///
-/// What is open can be written to and synced after its folder was removed, unmounted, mounted over or renamed, or
-/// a copy was put in its place: such writes are not in the folder that the next start reads. The calls are made on a
-/// thread of their own, for which nobody waits, not even the stop: a disk that hangs holds up nothing else.
+/// An open file can be written and synced after its folder was removed, unmounted, covered by another mount or
+/// renamed, or after a copy replaced it: such writes are not in the folder that the next start reads. The calls run on
+/// a separate thread, for which nothing waits, not even the stop: a disk that hangs delays nothing else.
 final class FolderWatch: Sendable {
-    /// The last frame of the segment that takes appends.
+    /// The last frame of the active segment.
     private struct Position {
         var path: String
         var identity: FileIdentity
-        /// Counts the segments.
+        /// Counter of the segments.
         var segment = 0
-        /// Where the frame begins, and the checksum of its header; nil before the first one of this process.
+        /// Offset of the frame and the checksum of its header; nil before the first one of this process.
         var frame: (offset: UInt64, checksum: UInt32)?
     }
 
@@ -46,7 +46,7 @@ final class FolderWatch: Sendable {
         }
     }
 
-    /// Does not wait for a look that is under way; what it finds is told to nobody.
+    /// Does not wait for a running check; its result is ignored.
     func stop() {
         self.state.withLock { $0.isStopped = true }
         self.wakeUp.signal()
@@ -63,14 +63,14 @@ final class FolderWatch: Sendable {
         }
     }
 
-    /// A frame of the file has been written, and synced if its sync mode says so.
+    /// A frame of the file was written, and synced if the sync mode requires it.
     func wrote(frameAt offset: UInt64, checksum: UInt32) {
         self.state.withLock { $0.position?.frame = (offset, checksum) }
     }
 
-    // MARK: - A look
+    // MARK: - A check
 
-    /// What has been lost, if anything has for certain.
+    /// The loss, if it is certain.
     func loss() -> SystemError? {
         do throws(SystemError) {
             try self.lock.check()
@@ -84,11 +84,11 @@ final class FolderWatch: Sendable {
         guard let position = self.state.withLock({ $0.position }), let error = self.difference(position) else {
             return nil
         }
-        // The writer may have moved on to the next segment meanwhile.
+        // The writer may have moved to the next segment meanwhile.
         return self.state.withLock { $0.position?.segment == position.segment } ? error : nil
     }
 
-    /// How the file at the path differs from the one that is open.
+    /// How the file at the path differs from the open one.
     private func difference(_ position: Position) -> SystemError? {
         do throws(SystemError) {
             let file = try self.lock.fileSystem.open(position.path, .read)
@@ -102,7 +102,7 @@ final class FolderWatch: Sendable {
                 && header.loadLittleEndian(UInt32.self, at: FrameHeader.checksumOffset) == frame.checksum
             return isThere ? nil : .overwritten(position.path)
         } catch {
-            // No descriptor, say: then nothing is known.
+            // For example, no file descriptor: then nothing is known.
             return error.isGone ? error : nil
         }
     }

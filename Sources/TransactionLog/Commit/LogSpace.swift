@@ -1,12 +1,12 @@
-/// What the files of the log hold, and how much of it still counts.
+/// The content of the log's files, and how much of it is live.
 ///
-/// Every record that is the newest of its key is live, and counts for the segment that has its revision, or for the
-/// snapshot when that segment has been replaced. All else is garbage: what a compaction would give back.
+/// The newest record of each key is live, and counts for the segment with its revision, or for the snapshot if that
+/// segment was replaced. Everything else is garbage, which a compaction removes.
 package struct LogSpace: Sendable, Equatable {
-    /// Oldest first; the last one takes the appends.
+    /// Oldest first; the last one is active.
     package private(set) var segments: [SegmentSummary] = []
     package private(set) var parts: [PartSummary] = []
-    /// Live bytes of revisions that no segment holds any more.
+    /// Live bytes of revisions that are no longer in any segment.
     package private(set) var snapshotLiveBytes: UInt64 = 0
 
     package init() {}
@@ -21,13 +21,13 @@ package struct LogSpace: Sendable, Equatable {
         return self.segments.reduce(entries) { $0 + $1.lastRevision + 1 - $1.name.firstRevision }
     }
     package var garbageBytes: UInt64 { self.sizeBytes - min(self.liveBytes, self.sizeBytes) }
-    /// Garbage in the snapshot that a compaction gives back: not what the parts themselves cost.
+    /// Garbage in the snapshot that a compaction removes: without the overhead of the parts themselves.
     var reclaimableSnapshotBytes: UInt64 {
         let costs = UInt64(self.parts.count * (SegmentHeader.byteCount + 2 * FrameHeader.byteCount))
         return self.snapshotBytes - min(self.snapshotBytes, self.snapshotLiveBytes + costs)
     }
-    /// What a compaction gives back.
-    /// - Parameter countsActive: whether it takes on the active segment as well.
+    /// Bytes that a compaction frees.
+    /// - Parameter countsActive: whether it includes the active segment.
     func reclaimableBytes(countsActive: Bool) -> UInt64 {
         self.segments.reduce(self.reclaimableSnapshotBytes) { sum, segment in
             if !segment.sealed && !countsActive { return sum }
@@ -35,7 +35,7 @@ package struct LogSpace: Sendable, Equatable {
             return sum + segment.sizeBytes - min(segment.sizeBytes, costs)
         }
     }
-    /// The part of the log that is garbage, 0 to 1.
+    /// The share of the log that is garbage, 0 to 1.
     package var garbageRatio: Double {
         self.sizeBytes == 0 ? 0 : Double(self.garbageBytes) / Double(self.sizeBytes)
     }
@@ -64,7 +64,7 @@ package struct LogSpace: Sendable, Equatable {
         self.segments.removeFirst(count)
     }
 
-    /// Counts an operation that was read back.
+    /// Counts an operation that was read during the replay.
     mutating func count(_ revision: UInt64, _ operation: LoggedOperation, replacing replaced: ReplacedRecord?) {
         if operation.kind == .set {
             let bytes = unsafe LiveRecord.bytes(key: operation.key.count, value: operation.value.count)
@@ -81,11 +81,11 @@ package struct LogSpace: Sendable, Equatable {
         }
     }
 
-    /// The segment whose records have this revision; nil when it has been replaced.
+    /// The segment with this revision; nil if it was replaced.
     private func segment(of revision: UInt64) -> Int? {
         guard let last = self.segments.last else { return nil }
         if last.name.firstRevision <= revision { return self.segments.count - 1 }
-        // The first segment that begins after the revision; the one before it is it.
+        // The first segment that begins after the revision; the segment before it contains the revision.
         var low = 0
         var high = self.segments.count - 1
         while low < high {
@@ -97,7 +97,7 @@ package struct LogSpace: Sendable, Equatable {
 
     private static func adding(_ bytes: Int, to count: UInt64) -> UInt64 {
         let sum = Int64(count) + Int64(bytes)
-        precondition(sum >= 0, "more bytes are no longer live than ever were")
+        precondition(sum >= 0, "more bytes became garbage than were live")
         return UInt64(sum)
     }
 }

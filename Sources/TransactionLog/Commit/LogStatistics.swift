@@ -1,6 +1,6 @@
 package import Synchronization
 
-/// The log's figures, readable from any thread at any time.
+/// The log's figures. Any thread can read them at any time.
 package final class LogStatistics: Sendable {
     package let lastRevision = Atomic<UInt64>(0)
     package let durableRevision = Atomic<UInt64>(0)
@@ -8,7 +8,7 @@ package final class LogStatistics: Sendable {
     package let appendedOperations = Atomic<UInt64>(0)
     package let appendedBytes = Atomic<UInt64>(0)
     package let batches = Atomic<UInt64>(0)
-    /// Monotonic nanoseconds; 0 before the first.
+    /// Monotonic nanoseconds; 0 before the first sync.
     package let lastSyncNanoseconds = Atomic<UInt64>(0)
     private let spaceState = Mutex(LogSpace())
     private let diskFullState = Mutex<[SpaceUser: SystemError]>([:])
@@ -17,14 +17,14 @@ package final class LogStatistics: Sendable {
 
     init() {}
 
-    /// What the log's files hold.
+    /// The content of the log's files.
     package var space: LogSpace { self.spaceState.withLock { $0 } }
-    /// Oldest first; the last one takes the appends.
+    /// Oldest first; the last one is active.
     package var segments: [SegmentSummary] { self.space.segments }
-    /// The failure that ended writing, if one has.
+    /// The failure after which the log accepts no writes; nil without one.
     package var failure: SystemError? { self.failureState.withLock { $0 } }
 
-    /// How long a commit takes, as a mean in which each new one counts a sixteenth. Nanoseconds.
+    /// Duration of a commit in nanoseconds: an average in which each new commit has a weight of 1/16.
     package let commitNanoseconds = Atomic<UInt64>(0)
 
     /// Writer thread.
@@ -36,18 +36,18 @@ package final class LogStatistics: Sendable {
 
     func changeSpace(_ body: (inout LogSpace) -> Void) { self.spaceState.withLock { body(&$0) } }
 
-    /// Who has found no space.
+    /// Who ran out of space.
     enum SpaceUser {
-        /// No further segment can be made.
+        /// No further segment can be created.
         case preparer
-        /// Not even an overwrite of what is prepared succeeds.
+        /// Not even overwriting the prepared space succeeds.
         case writer
     }
 
-    /// Why no further segment can be made or none written, nil when they can.
+    /// Why no further segment can be created or written; nil if it can.
     package var diskFull: SystemError? { self.diskFullState.withLock { $0[.writer] ?? $0[.preparer] } }
 
-    /// - Returns: whether it is another state than before.
+    /// - Returns: whether the state changed.
     func setDiskFull(_ error: SystemError?, of user: SpaceUser) -> Bool {
         self.diskFullState.withLock { state in
             let wasEmpty = state.isEmpty
@@ -56,10 +56,10 @@ package final class LogStatistics: Sendable {
         }
     }
 
-    /// Where overwrites go in the log's folder; nil until it has been tried.
+    /// Where overwrites go in the log's folder; nil until it has been tested.
     package var overwrites: OverwritePlacement? { self.overwritesState.withLock { $0 } }
 
-    /// - Returns: whether that is news.
+    /// - Returns: whether it changed.
     func note(_ placement: OverwritePlacement) -> Bool {
         self.overwritesState.withLock { state in
             defer { state = placement }
@@ -85,8 +85,8 @@ package final class LogStatistics: Sendable {
 /// What the log can do.
 package enum LogState: String, Sendable, CaseIterable {
     case ok
-    /// No further segment can be made: what adds to the store is refused once the active segment is full; all else goes
-    /// on, and everything does as soon as there is space.
+    /// No further segment can be created: commands that add data are refused once the active segment is full;
+    /// everything else continues, and all commands are accepted again as soon as there is space.
     case diskFull = "disk_full"
     /// A write or a sync has failed: no writes until a restart.
     case failed

@@ -1,8 +1,8 @@
 import Synchronization
 
-/// The end of writing because the folder is no longer the one that was opened, as ``FolderWatch`` has seen.
+/// Ends writing because the folder is no longer the one that was opened, as detected by ``FolderWatch``.
 extension LogWriter {
-    /// On the watch's thread: what follows is refused even while the writer waits for the disk.
+    /// On the watch's thread: further commands are refused even while the writer waits for the disk.
     func lose(_ error: SystemError) {
         let isFirst = self.statistics.fail(error)
         self.hasLostFolder.store(true, ordering: .releasing)
@@ -11,7 +11,7 @@ extension LogWriter {
 }
 
 extension LogWriter.Loop {
-    /// Why nothing more may be acknowledged; nil while the folder is there.
+    /// Why nothing more may be acknowledged; nil while the folder exists.
     @discardableResult
     mutating func noticeLoss() -> CommitRefusal? {
         guard self.writer.hasLostFolder.load(ordering: .acquiring) else { return nil }

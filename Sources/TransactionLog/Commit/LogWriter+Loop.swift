@@ -8,12 +8,12 @@ extension LogWriter {
         var nextRevision: UInt64
         var frame = FrameBuilder()
         var batch: [Client.Command] = []
-        /// Whether frames have been written that no sync has covered, and since when.
+        /// Since when there are written frames that no sync has covered; nil without such frames.
         var unsyncedSince: UInt64?
-        /// Whether a heartbeat is due once it is quiet.
+        /// Whether a heartbeat must be written when there are no more writes.
         var owesHeartbeat = false
         var isPoisoned = false
-        /// Whether the last overwrite found no space, which file systems need that copy on write.
+        /// Whether the last overwrite found no space, which happens on file systems that copy on write.
         private var missesSpace = false
 
         init(writer: LogWriter, chain: SegmentChain, nextRevision: UInt64) {
@@ -24,7 +24,7 @@ extension LogWriter {
         }
 
         mutating func run() {
-            // Behind a clean shutdown only this frame may be torn, as it holds nothing.
+            // After a clean shutdown only this frame may be torn, because it contains nothing.
             self.writeControlFrame(.heartbeat)
             while true {
                 self.batch.removeAll(keepingCapacity: true)
@@ -45,7 +45,7 @@ extension LogWriter {
             }
         }
 
-        /// Monotonic nanoseconds until which commands are waited for.
+        /// Monotonic nanoseconds until which the writer waits for commands.
         private func deadline() -> UInt64 {
             if self.isPoisoned { return .max }
             if case .interval(let milliseconds) = self.chain.syncMode, let since = self.unsyncedSince {
@@ -74,7 +74,7 @@ extension LogWriter {
             }
         }
 
-        /// Commits as many commands as one frame takes, and says where the next one begins.
+        /// Commits as many commands as fit into one frame, and returns the start of the next frame.
         private mutating func commitFrame(from start: Int) -> Int {
             var timings = CommitTimings(takenAt: monotonicNanoseconds())
             let (whole, bytes) = self.frameEnd(from: start)
@@ -94,7 +94,7 @@ extension LogWriter {
             return end
         }
 
-        /// Where the commands end that one frame takes, and the most payload that they can have.
+        /// The end of the commands that fit into one frame, and their maximum payload.
         private func frameEnd(from start: Int) -> (end: Int, bytes: Int) {
             var end = start
             var total = 0
@@ -107,9 +107,9 @@ extension LogWriter {
             return (end, total)
         }
 
-        /// Makes room for commands with so much payload, in the active segment or in the next one. Refuses those for
-        /// which there is none: what adds to the store moves on only to a segment behind which another one is prepared.
-        /// - Returns: the others, and where those begin that were not looked at.
+        /// Makes space for commands with this payload, in the active segment or in the next one. Refuses commands
+        /// without space: commands that add data move only to a segment after which another one is prepared.
+        /// - Returns: the accepted commands, and the start of those not examined yet.
         private mutating func admit(
             _ commands: ArraySlice<Client.Command>, payloadBytes: Int
         ) -> (ArraySlice<Client.Command>, end: Int) {
@@ -128,7 +128,7 @@ extension LogWriter {
             self.chain.fits(payloadBytes: payloadBytes) || self.chain.isEmpty
         }
 
-        /// - Parameter mayAdd: whether the active segment takes what adds to the store.
+        /// - Parameter mayAdd: whether the active segment accepts commands that add data.
         private mutating func admitWhatFits(
             _ commands: ArraySlice<Client.Command>, mayAdd: Bool, _ refusal: CommitRefusal
         ) -> (ArraySlice<Client.Command>, end: Int) {
@@ -144,7 +144,7 @@ extension LogWriter {
                 } else if client.takesSpace(command) {
                     refused.append(command)
                 } else {
-                    // The last prepared segment is for this, in a frame of its own.
+                    // The last prepared segment is for these commands, in their own frame.
                     if !kept.isEmpty { break }
                     guard case .outOfSpace? = self.rotate(leaving: 0) else { break }
                     refused.append(command)
@@ -155,7 +155,7 @@ extension LogWriter {
             return (kept[...], end)
         }
 
-        /// Puts the staged frame onto the disk, as the sync mode says; nil when that is done.
+        /// Writes the staged frame to the disk, as the sync mode requires; nil on success.
         private mutating func write(_ timings: inout CommitTimings) -> CommitRefusal? {
             let offset = self.chain.offset
             let began = monotonicNanoseconds()
@@ -181,8 +181,8 @@ extension LogWriter {
             return nil
         }
 
-        /// A frame could not be written or synced. Where that was for lack of space and the frame can be taken
-        /// back, nothing of it is in the log, which goes on as soon as there is space. Else it ends here.
+        /// A frame could not be written or synced. If that was for lack of space and the frame can be taken back,
+        /// nothing of it is in the log, which continues as soon as there is space. Otherwise the log ends here.
         private mutating func endOrTakeBack(
             _ stage: LogFailureStage, _ error: SystemError, from offset: UInt64
         ) -> CommitRefusal {
@@ -191,7 +191,7 @@ extension LogWriter {
             return .outOfSpace(error)
         }
 
-        /// - Parameter error: why an overwrite found no space, or nil once one has.
+        /// - Parameter error: why an overwrite found no space; nil after one that did.
         private mutating func noteSpace(_ error: SystemError?) {
             if error == nil && !self.missesSpace { return }
             self.missesSpace = error != nil
@@ -217,7 +217,7 @@ extension LogWriter {
             self.writer.observer?.committed(timings)
         }
 
-        /// - Parameter count: prepared segments that must stay behind the next one.
+        /// - Parameter count: minimum number of prepared segments after the next one.
         mutating func rotate(leaving count: Int) -> CommitRefusal? {
             if self.chain.owesManifest {
                 do { try self.makeUpForManifest() } catch {
@@ -257,7 +257,7 @@ extension LogWriter {
             }
         }
 
-        /// Writes the manifest of the move before, on a full disk with the space that is kept for compactions.
+        /// Writes the overdue manifest of the last move, on a full disk with the reserved space of compactions.
         private mutating func makeUpForManifest() throws(SystemError) {
             do { try self.chain.writeManifest() } catch {
                 let reserve = self.writer.reserve
@@ -292,8 +292,8 @@ extension LogWriter {
             self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
         }
 
-        /// Writes a frame without transactions and syncs the segment. Without room in what is prepared, which
-        /// takes many starts without a write, the frame is left out, as for more there may be no space.
+        /// Writes a frame without transactions and syncs the segment. If the prepared space is used up, after
+        /// many starts without a write, the frame is omitted, because there may be no space for a longer file.
         private mutating func writeControlFrame(_ kind: FrameHeader.Kind) {
             self.owesHeartbeat = false
             if self.isPoisoned { return }
@@ -321,7 +321,7 @@ extension LogWriter {
             }
         }
 
-        /// A log that can't note its end is whole all the same.
+        /// A log whose end cannot be recorded is complete nevertheless.
         private mutating func recordCleanEnd() {
             if self.isPoisoned { return }
             do { try self.chain.recordCleanEnd(lastRevision: self.nextRevision - 1) } catch {

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// What others ask of the writer between two batches, as only it may change the chain of segments.
+/// Work that other threads request from the writer between two batches, because only the writer may change the
+/// segments.
 extension LogWriter.Loop {
     mutating func runTasks() {
         let tasks = self.writer.tasks.withLock { tasks -> [WriterTask] in

@@ -1,14 +1,15 @@
 import Synchronization
 import SystemSupport
 
-/// The one thread that writes the log.
+/// The only thread that writes the log.
 ///
-/// For each group commit: take all that waits, let the client stage it into one frame, one `pwrite`, one `fdatasync`,
-/// publish the durable revision, let the client make it visible and answer. While it runs, the next group gathers.
+/// For each group commit: take all waiting commands, let the client stage them into one frame, one `pwrite`, one
+/// `fdatasync`, publish the durable revision, let the client make the changes visible and answer. Meanwhile the next
+/// group collects.
 ///
-/// A failed or short write, or a failed sync, poisons the log: the page cache may have dropped what was not written,
-/// so a second sync that succeeds would prove nothing. No descriptor is written or synced again, nothing of
-/// that batch is acknowledged as done, and every later write is refused until a restart has read the log back.
+/// A failed or short write, or a failed sync, poisons the log: the page cache may have dropped the unwritten bytes, so
+/// a second sync that succeeds would prove nothing. No file is written or synced again, nothing of that batch is
+/// acknowledged, and every later write is refused until a restart has read the log.
 final class LogWriter<Client: CommitClient>: Sendable {
     let statistics = LogStatistics()
     let queue: CommitQueue<Client.Command>
@@ -21,7 +22,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
     /// Whether the folder is no longer the one that was opened; ``LogStatistics/failure`` says why.
     let hasLostFolder = Atomic(false)
     private let thread = Mutex<DedicatedThread?>(nil)
-    /// Nil once the writer takes none any more.
+    /// Nil after the writer has stopped accepting tasks.
     let tasks = Mutex<[WriterTask]?>([])
 
     init(
@@ -47,7 +48,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
         self.statistics.changeSpace { $0 = report.space }
     }
 
-    /// Takes over the chain, on two threads of its own and that of the watch.
+    /// Takes ownership of the segments and starts three threads: writer, preparer and watch.
     func start(_ chain: SegmentChain) throws(LogError) {
         try systemCall { () throws(SystemError) in try self.watch.follow(chain.file) }
         do throws(ThreadError) {
@@ -73,7 +74,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
 
     var pendingCommands: Int { self.queue.count }
 
-    /// Hands a task to the writer thread, which answers it in any case.
+    /// Passes a task to the writer thread, which always answers it.
     func perform(_ task: WriterTask) {
         let isTaken = self.tasks.withLock { tasks -> Bool in
             tasks?.append(task)
@@ -82,7 +83,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
         if isTaken { self.queue.poke() } else { task.fail(.notWriting) }
     }
 
-    /// Notes that the writer or the preparer has found no space, and why; or, with nil, that it has some again.
+    /// Records that the writer or the preparer ran out of space, and why; or, with nil, that it has space again.
     func changeSpace(of user: LogStatistics.SpaceUser, _ error: SystemError?) {
         Self.changeSpace(of: user, error, self.statistics, self.observer)
     }
@@ -94,7 +95,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
         if statistics.setDiskFull(error, of: user) { observer?.spaceChanged(statistics.diskFull) }
     }
 
-    /// Takes no more commands, commits those that wait, marks the end and closes. Blocks until that is done.
+    /// Accepts no more commands, commits the waiting ones, records the end and closes. Blocks until that is done.
     func stop() {
         self.watch.stop()
         self.queue.close()

@@ -2,28 +2,28 @@ import Glibc
 import Synchronization
 import SystemSupport
 
-/// Makes the next segments' files ready in the background, so that moving on to one needs no long write and a full
-/// disk shows before anything depends on the space. When a file can't be made, it tries again after a while.
+/// Prepares the files of the next segments in the background, so that moving to one needs no long write, and a full
+/// disk is detected before the space is needed. If a file cannot be created, it retries after some time.
 ///
-/// Two files are kept ahead. What adds to the store moves on only if one file stays behind: the last one is for what
-/// takes no space. Deletes go on there when the disk is full, and make the garbage from which space comes back. Files
-/// that were not used stay for the next start, which so needs no space.
+/// Two files are kept prepared. Commands that add data move to the next segment only if another file remains: the last
+/// one is for commands that need no space. Deletes continue there if the disk is full, and create the garbage from
+/// which a compaction frees space. Unused files remain for the next start, which then needs no space.
 final class SegmentPreparer: Sendable {
     private struct State {
-        /// Oldest first; they follow each other in sequence.
+        /// Oldest first, with consecutive sequences.
         var ready: [PreparedSegment]
-        /// Of the next file.
+        /// Sequence of the next file.
         var sequence: UInt64
-        /// Why the last try failed; nil after one that did not.
+        /// Why the last attempt failed; nil if it succeeded.
         var failure: SystemError?
         var isWorking = false
-        /// Whether ``take(leaving:)`` waits for the end of the try that is under way.
+        /// Whether ``take(leaving:)`` waits for the end of the current attempt.
         var isAwaited = false
-        /// Whether ``giveUp()`` does.
+        /// Whether ``giveUp()`` waits for it.
         var isGivenUp = false
         var isClosed = false
 
-        /// Work has ended.
+        /// The current attempt has ended.
         mutating func rest() -> Awaiting {
             defer { (self.isWorking, self.isAwaited) = (false, false) }
             return Awaiting(writer: self.isAwaited, compactor: self.isWorking && self.isGivenUp)
@@ -31,7 +31,7 @@ final class SegmentPreparer: Sendable {
     }
 
     private static let filesAhead = 2
-    /// Bytes that are written once more to see where an overwrite goes.
+    /// Bytes that are written again to test where an overwrite goes.
     private static let probeBytes = SegmentHeader.byteCount
 
     private let state: Mutex<State>
@@ -44,14 +44,14 @@ final class SegmentPreparer: Sendable {
     private let retryMilliseconds: Int
     private let reserve: CompactionReserve
     private let thread = Mutex<DedicatedThread?>(nil)
-    /// Told on this thread when files can no longer be made, with the reason, and nil when they can again.
+    /// Called on this thread when files can no longer be created, with the reason, and with nil when they can again.
     private let onChange: @Sendable (SystemError?) -> Void
-    /// Told on this thread where overwrites go, of each file.
+    /// Called on this thread with the placement of overwrites, for each file.
     private let onPlacement: @Sendable (OverwritePlacement) -> Void
 
     /// - Parameters:
-    ///   - prepared: files that an earlier process has left, oldest first.
-    ///   - sequence: of the active segment.
+    ///   - prepared: files that an earlier process prepared, oldest first.
+    ///   - sequence: that of the active segment.
     init(
         fileSystem: any FileSystem, configuration: LogConfiguration, reserve: CompactionReserve,
         prepared: [PreparedSegment], after sequence: UInt64,
@@ -74,14 +74,15 @@ final class SegmentPreparer: Sendable {
         self.thread.withLock { $0 = thread }
     }
 
-    /// Why no file is left and none can be made; nil while there is one, or hope.
+    /// Why no file is left and none can be created; nil while there is a file or an attempt is running.
     var exhaustion: SystemError? { self.state.withLock { $0.ready.isEmpty ? $0.failure : nil } }
 
-    /// How many files are ready now.
+    /// Number of prepared files.
     var readyCount: Int { self.state.withLock { $0.ready.count } }
 
-    /// The oldest prepared file, if so many more stay behind it; waits for the one in the making. Called by one thread.
-    /// - Throws: what keeps further files from being made.
+    /// Returns the oldest prepared file if at least this many remain after it; waits for a running attempt. Called by
+    /// one thread.
+    /// - Throws: the reason why no further file can be created.
     func take(leaving count: Int) throws(SystemError) -> PreparedSegment {
         while true {
             let found = self.state.withLock { state -> Result<PreparedSegment, SystemError>? in
@@ -98,16 +99,17 @@ final class SegmentPreparer: Sendable {
         }
     }
 
-    /// Takes back the file that ``take(leaving:)`` gave last, as it could not be used.
+    /// Returns the file that ``take(leaving:)`` returned last, because it could not be used.
     func giveBack(_ prepared: PreparedSegment) { self.state.withLock { $0.ready.insert(prepared, at: 0) } }
 
-    /// Gives the space of prepared files to a compaction, which has no other, until ``resume()``: of all but the one that
-    /// deletes go on in, as others may take what is given up. Blocks while a file is being made, for a piece of it.
-    /// - Throws: the first failure to remove one; its space is not free then.
+    /// Gives the space of prepared files to a compaction that has no other space, until ``resume()``: all but the one
+    /// in which deletes continue, because other programs may use the freed space. Blocks while a piece of a file is
+    /// being written.
+    /// - Throws: the first failure to remove a file; its space is not free then.
     func giveUp() throws(SystemError) {
         let isWorking = self.state.withLock { state in
             state.isGivenUp = true
-            // Until then there is none for the writer either, which must not wait for it.
+            // Until then there is no file for the writer either, which must not wait for one.
             state.failure = state.failure ?? SystemError(.lent, path: self.paths.directory)
             return state.isWorking
         }
@@ -129,7 +131,7 @@ final class SegmentPreparer: Sendable {
         self.work.signal()
     }
 
-    /// Ends the thread, after the piece that it is at. Called once, when nobody takes files any more.
+    /// Ends the thread after its current piece. Called once, when no more files are taken.
     func stop() {
         self.state.withLock { $0.isClosed = true }
         self.work.signal()
@@ -162,7 +164,7 @@ final class SegmentPreparer: Sendable {
         case file(SegmentFileName)
     }
 
-    /// What there is to do; nil at the end.
+    /// The next work; nil at the end.
     private func next() -> Next? {
         let (next, awaiting) = self.state.withLock { state -> (Next?, Awaiting) in
             if state.isClosed { return (nil, state.rest()) }
@@ -174,7 +176,7 @@ final class SegmentPreparer: Sendable {
         return next
     }
 
-    /// Who waits for the end of the work.
+    /// The waiting callers.
     private struct Awaiting {
         var writer = false
         var compactor = false
@@ -185,12 +187,12 @@ final class SegmentPreparer: Sendable {
         if awaiting.compactor { self.idle.signal() }
     }
 
-    /// Where overwrites go is seen from a file of an earlier process already.
+    /// A file of an earlier process already shows where overwrites go.
     private func probeFound() {
         let first = self.state.withLock { $0.ready.first }
         guard let first else { return }
         do throws(SystemError) { try self.probe(first) } catch {
-            // The file is as it was; it is found out with the next one.
+            // The file is unchanged; the next file will show it.
         }
     }
 
@@ -198,7 +200,7 @@ final class SegmentPreparer: Sendable {
         do {
             self.onPlacement(try prepared.file.overwritePlacement(Self.probeBytes))
         } catch {
-            // An overwrite that finds no space is none in place.
+            // An overwrite without space does not happen in place.
             if !error.isOutOfSpace { throw error }
             self.onPlacement(.copyOnWrite)
         }

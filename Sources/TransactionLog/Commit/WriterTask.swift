@@ -1,14 +1,14 @@
 import Synchronization
 import SystemSupport
 
-/// Work on the log's files that only its writer may do, as it owns the chain of segments: done between two batches.
+/// Work on the log's files that only its writer may do, because it owns the segments: done between two batches.
 enum WriterTask: Sendable {
-    /// Moves on to the next segment, so that all changes so far are in sealed ones, if so many prepared ones stay behind
-    /// it. Answers with the newest revision.
+    /// Moves to the next segment, so that all changes so far are in sealed ones, if at least this many prepared ones
+    /// remain after it. Returns the newest revision.
     case rotate(leaving: Int, WriterReply<UInt64>)
     /// Commit point of a part of the snapshot.
     case install(Manifest.Part, replacing: Set<PartName>, WriterReply<Void>)
-    /// Commit point of a compaction. Answers with the segments that are listed no longer.
+    /// Commit point of a compaction. Returns the segments that are no longer listed.
     case dropSegments(upTo: UInt64, replacing: Set<PartName>, WriterReply<[SegmentName]>)
 
     func fail(_ failure: WriterTaskFailure) {
@@ -23,11 +23,11 @@ enum WriterTask: Sendable {
 enum WriterTaskFailure: Error, Equatable, Sendable {
     /// The log is closing, or has failed.
     case notWriting
-    /// The call failed; the log goes on.
+    /// The call failed; the log continues.
     case system(SystemError)
 }
 
-/// Carries the outcome of a task back to the thread that waits for it.
+/// Passes the result of a task to the thread that waits for it.
 final class WriterReply<Value: Sendable>: Sendable {
     private let result = Mutex<Result<Value, WriterTaskFailure>?>(nil)
     private let answered = MonotonicSemaphore()
@@ -37,7 +37,7 @@ final class WriterReply<Value: Sendable>: Sendable {
         self.answered.signal()
     }
 
-    /// Blocks. May be called once.
+    /// Blocks. Call it once.
     func wait() throws(WriterTaskFailure) -> Value {
         self.answered.wait()
         guard let result = self.result.withLock({ $0 }) else { preconditionFailure("a reply without a result") }

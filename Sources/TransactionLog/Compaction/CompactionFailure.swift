@@ -1,11 +1,11 @@
-/// Why a compaction did not come to its end. Nothing is lost by it.
+/// Why a compaction did not complete. No data is lost.
 package enum CompactionFailure: Error, CustomStringConvertible {
-    /// The log is closing or takes no writes any more.
+    /// The log is closing or accepts no writes any more.
     case stopped
     case insufficientSpace(neededBytes: UInt64, availableBytes: UInt64)
-    /// All that could be given back is in the active segment, and there is no prepared one to follow it.
+    /// All garbage is in the active segment, and no prepared segment can follow it.
     case noSegment
-    /// The space went while a part was being written.
+    /// The space ran out while a part was being written.
     case diskFull(SystemError)
     case log(LogError)
 
@@ -19,11 +19,11 @@ package enum CompactionFailure: Error, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .stopped: "the log takes no writes any more"
+        case .stopped: "the log accepts no writes any more"
         case .insufficientSpace(let needed, let available):
             "it needs \(needed) bytes of free space and there are \(available)"
         case .noSegment:
-            "all that it could give back is in the active segment, and no other segment is prepared to follow that one"
+            "all garbage is in the active segment, and no prepared segment can follow it"
         case .diskFull(let error): "\(error)"
         case .log(let error): "\(error)"
         }

@@ -1,13 +1,13 @@
 import Glibc
 import Synchronization
 
-/// Files of compactions that a failed call has left: what could not be removed, and parts of which it can't be said
-/// whether the manifest on the disk lists them. Used on the compactor's thread.
+/// Files that remain after failed calls of compactions: files that could not be removed, and parts of which it is
+/// unknown whether the manifest on the disk lists them. Used on the compactor's thread.
 final class CompactionLeftovers: Sendable {
     private struct State {
         var files: Set<String> = []
         var doubtful: Set<PartName> = []
-        /// Monotonic nanoseconds before which nothing is tried.
+        /// Monotonic nanoseconds before which there is no retry.
         var retryAt: UInt64 = 0
     }
 
@@ -22,7 +22,7 @@ final class CompactionLeftovers: Sendable {
         self.paths = paths
     }
 
-    /// A part whose manifest could not be written, which may have reached the disk all the same.
+    /// A part whose manifest could not be written, but may have reached the disk nevertheless.
     func add(doubtful part: PartName) {
         self.state.withLock { state in
             state.doubtful.insert(part)
@@ -30,7 +30,7 @@ final class CompactionLeftovers: Sendable {
         }
     }
 
-    /// Removes files that nothing lists. Those that can't be are tried again later.
+    /// Removes unlisted files. Files that cannot be removed are retried later.
     /// - Throws: the first failure.
     func remove(_ files: [String]) throws(SystemError) {
         var failure: SystemError?
@@ -47,8 +47,8 @@ final class CompactionLeftovers: Sendable {
         if let failure { throw failure }
     }
 
-    /// Tries again what is due.
-    /// - Parameter unlist: writes a manifest that lists none of these parts, and says whether that was done.
+    /// Retries what is due.
+    /// - Parameter unlist: writes a manifest without these parts, and returns whether that succeeded.
     func clear(now: UInt64 = monotonicNanoseconds(), unlist: (Set<PartName>) -> Bool) {
         let (files, doubtful) = self.state.withLock { state -> ([String], Set<PartName>) in
             if now < state.retryAt { return ([], []) }
@@ -56,7 +56,7 @@ final class CompactionLeftovers: Sendable {
             return (Array(state.files), state.doubtful)
         }
         do { try self.remove(files) } catch {
-            // Kept for the next time.
+            // Kept for the next attempt.
         }
         if doubtful.isEmpty { return }
         if unlist(doubtful) {

@@ -1,42 +1,43 @@
-/// How much of the log a compaction takes on: the snapshot, and as many of the segments after it as there is space for.
+/// How much of the log a compaction includes: the snapshot, and as many of the following segments as there is space
+/// for.
 ///
-/// Until a run ends, what it wrote of the segments is there beside them; of the snapshot only one part is there twice.
-/// On a disk with little space a run takes on the oldest segments alone, and the next one more of them.
+/// Until a run ends, the records from segments exist twice; of the snapshot only one part exists twice at a time. On a
+/// disk with little space a run includes only the oldest segments, and the next run more of them.
 struct CompactionPlan: Equatable {
-    /// The last revision that the snapshot is to hold.
+    /// The last revision of the new snapshot.
     let upTo: UInt64
-    /// Whether the active segment is among those taken on, which is to be sealed first.
+    /// Whether the active segment is included, which must be sealed first.
     let takesActive: Bool
-    /// Bytes that must be free for it.
+    /// Free bytes that it needs.
     let neededBytes: UInt64
     /// Live bytes that it writes.
     let liveBytes: UInt64
 
-    /// What a run takes beside the live bytes.
+    /// Space that a run needs in addition to the live bytes.
     struct Costs {
-        /// Bytes after which the next part is begun.
+        /// Bytes after which the next part begins.
         let partBytes: UInt64
-        /// Bytes that a part can have beyond that: its last frame.
+        /// Bytes by which a part can exceed that: its last frame.
         let frameBytes: UInt64
-        /// Bytes that are to stay free.
+        /// Bytes that must stay free.
         var spareBytes: UInt64
-        /// Of the parts that there are: one stays until all of its keys are in new ones.
+        /// Among the existing parts: one stays until all of its keys are in new ones.
         var largestPartBytes: UInt64 = 0
-        /// Garbage of the snapshot that is worth a run which takes on nothing else; nil for as much as a part.
+        /// Garbage of the snapshot that justifies a run without segments; nil for as much as a part.
         var worthwhileSnapshotBytes: UInt64?
 
         /// Header and end of a part.
         private static var partCost: UInt64 { UInt64(SegmentHeader.byteCount + 2 * FrameHeader.byteCount) }
-        /// A manifest beside the one that it replaces.
+        /// A manifest in addition to the one that it replaces.
         private static var manifestBytes: UInt64 { 16_384 }
 
-        /// Bytes that must be free to write the next part, in place of one that is there still.
+        /// Free bytes that are needed to write the next part while the old one still exists.
         func neededForPart(_ liveBytes: UInt64) -> UInt64 {
             let records = min(max(self.partBytes + self.frameBytes, self.largestPartBytes), liveBytes)
             return records + records / 10 + Self.partCost + Self.manifestBytes + self.spareBytes
         }
 
-        /// Bytes that must be free to write so many live bytes that are in segments, as parts of `liveBytes` in all.
+        /// Free bytes that are needed to write this many live bytes from segments, in parts with `liveBytes` in all.
         func needed(segmentLiveBytes: UInt64, liveBytes: UInt64) -> UInt64 {
             let parts = segmentLiveBytes / self.partBytes + 1
             return segmentLiveBytes + segmentLiveBytes / 10 + parts * Self.partCost + self.neededForPart(liveBytes)
@@ -44,9 +45,9 @@ struct CompactionPlan: Equatable {
     }
 
     /// The largest plan for which there is space.
-    /// - Parameter countsActive: whether the active segment can be sealed, and taken on with the others.
-    /// - Throws: ``CompactionFailure/insufficientSpace(neededBytes:availableBytes:)`` with what the smallest plan needs that gives
-    ///   anything back; ``CompactionFailure/noSegment`` when there is nothing that could be taken on.
+    /// - Parameter countsActive: whether the active segment can be sealed and included.
+    /// - Throws: ``CompactionFailure/insufficientSpace(neededBytes:availableBytes:)`` with the need of the smallest plan that
+    ///   frees anything; ``CompactionFailure/noSegment`` if nothing can be included.
     static func largest(
         for space: LogSpace, availableBytes: UInt64, countsActive: Bool, _ costs: Costs
     ) throws(CompactionFailure) -> CompactionPlan {

@@ -1,35 +1,36 @@
 /// When the log is compacted, and how fast.
 package struct CompactionPolicy: Sendable, Equatable {
-    /// A compaction starts when this part of the log is garbage and the log has at least ``minBytes``.
+    /// A compaction starts when this share of the log is garbage and the log has at least ``minBytes``.
     package var garbageRatio = 0.5
     package var minBytes: UInt64 = 64 << 20
-    /// And when the log has more bytes than this, and garbage that is worth the work; 0 for no such bound.
+    /// It also starts when the log is larger than this and has enough garbage to justify it; 0 for no limit.
     package var maxBytes: UInt64 = 0
-    /// And when reading the log back would take longer than this, and less without its garbage.
+    /// It also starts when a replay would take longer than this, and less without the garbage.
     package var maxReplaySeconds = 10.0
-    /// The most that is written in a second; less while commits take longer than without a compaction.
+    /// Maximum bytes written per second; less while commits take longer than without a compaction.
     package var bytesPerSecond: UInt64 = 64 << 20
-    /// Whether compactions start without being asked for.
+    /// Whether compactions start automatically.
     package var startsByItself = true
-    /// Whether a file keeps the space that a compaction needs on a full disk.
+    /// Whether a file reserves the space that a compaction needs on a full disk.
     package var keepsReserve = true
-    /// Garbage below this part of the log starts no compaction by itself, whatever the bounds say.
+    /// With less garbage than this share of the log, no compaction starts automatically.
     static let worthwhileRatio = 0.1
-    /// Garbage that is worth a compaction when there is no space.
+    /// Garbage that justifies a compaction when there is no space.
     static func worthwhileBytes(_ segmentBytes: Int) -> UInt64 { UInt64(segmentBytes / 4) }
-    /// Garbage below this is worth none, however little is missing: a run may not find all that it was to give back.
+    /// Less garbage than this never justifies a compaction, however little space is missing: a run may free less than
+    /// expected.
     static let leastBytes = UInt64(4 * SegmentHeader.byteCount)
 
     package init() {}
 
-    /// What starts a compaction now, if anything does.
+    /// What starts a compaction now, if anything.
     ///
     /// - Parameters:
-    ///   - isOutOfSpace: no further segment can be made. Then it is worth the work to give back a part of one.
-    ///   - missingBytes: what a further segment needs beside what is free, where that is known: to give back this much is
-    ///     always worth it.
-    ///   - canSeal: whether there is a file to go on in, so that the active segment can be taken on.
-    ///   - replayBytesPerSecond: how fast the log is read back, as last measured.
+    ///   - isOutOfSpace: no further segment can be created. Then freeing a part of a segment justifies the work.
+    ///   - missingBytes: what a further segment needs in addition to the free space, if that is known: freeing this
+    ///     much always justifies the work.
+    ///   - canSeal: whether another prepared file exists, so that the active segment can be included.
+    ///   - replayBytesPerSecond: the last measured rate of a replay.
     func trigger(
         for space: LogSpace, isOutOfSpace: Bool = false, missingBytes: UInt64? = nil, canSeal: Bool = false,
         segmentBytes: Int = 0, replayBytesPerSecond: Double
@@ -56,6 +57,6 @@ package enum CompactionTrigger: String, Sendable, CaseIterable {
     case replayTime = "replay_time"
     /// There was no space for a further segment.
     case diskFull = "disk_full"
-    /// Somebody asked for it.
+    /// An operator requested it.
     case admin
 }

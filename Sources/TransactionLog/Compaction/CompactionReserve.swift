@@ -1,11 +1,11 @@
 import Glibc
 import Synchronization
 
-/// A file of zeros that keeps the space for taking one segment into the snapshot, so that a compaction can begin on a
-/// full disk and give back more than it takes.
+/// A file of zeros that reserves the space for moving one segment into the snapshot, so that a compaction can start on
+/// a full disk and free more than it uses.
 ///
-/// While its space is lent to compactions, nothing else is made of what they give back; afterwards the reserve comes
-/// first. Settled on the compactor's thread; lent on that and, for a manifest, on the writer's.
+/// While its space is lent to compactions, nothing else uses the space that they free; afterwards the reserve is
+/// restored first. Settled on the compactor's thread; lent on that thread and, for a manifest, on the writer's.
 final class CompactionReserve: Sendable {
     private enum State {
         case missing, kept, lent
@@ -16,7 +16,7 @@ final class CompactionReserve: Sendable {
     private let paths: LogPaths
     private let isWanted: Bool
     private let state = Mutex(State.missing)
-    /// Monotonic nanoseconds before which the file is not tried to be made.
+    /// Monotonic nanoseconds before which the file is not created.
     private let retryAt = Mutex<UInt64>(0)
 
     init(fileSystem: any FileSystem, paths: LogPaths, bytes: UInt64, isWanted: Bool) {
@@ -26,18 +26,18 @@ final class CompactionReserve: Sendable {
         self.isWanted = isWanted
     }
 
-    /// Whether a compaction may be using the space, or be about to.
+    /// Whether a compaction uses the space, or may be about to.
     var isLent: Bool { self.state.withLock { $0 == .lent } }
 
-    /// Bytes that ``lend()`` makes free.
+    /// Bytes that ``lend()`` frees.
     var keptBytes: UInt64 { self.state.withLock { $0 == .kept } ? self.bytes : 0 }
 
-    /// Bytes that must be free beside everything else before the file can be made.
+    /// Bytes that must be free in addition to everything else before the file can be created.
     var missingBytes: UInt64 { self.isWanted && self.state.withLock({ $0 != .kept }) ? self.bytes : 0 }
 
-    /// Ends a loan, and makes the file when it is missing and there is space. A failure is none of the log: it is tried
-    /// again.
-    /// - Parameter isCancelled: asked between pieces of the file; then nothing is left of it.
+    /// Ends a loan, and creates the file if it is missing and there is space. A failure does not affect the log: it is
+    /// retried.
+    /// - Parameter isCancelled: checked between pieces of the file; if true, the file is removed.
     func settle(isCancelled: () -> Bool) {
         let isMissing = self.state.withLock { state -> Bool in
             if state == .lent { state = .missing }
@@ -47,21 +47,21 @@ final class CompactionReserve: Sendable {
         if !self.isWanted || !isMissing || now < self.retryAt.withLock({ $0 }) { return }
         do throws(SystemError) {
             try self.make(isCancelled)
-            // The writer can have lent it meanwhile, for a manifest.
+            // The writer may have lent it meanwhile, for a manifest.
             self.state.withLock { if $0 == .missing { $0 = .kept } }
         } catch {
-            // Looking again costs little; writing all of it in vain costs more.
+            // Checking again is cheap; writing all of it without success is not.
             self.retryAt.withLock { $0 = now + (error.shortage != nil ? 1_000_000_000 : 30_000_000_000) }
         }
     }
 
-    /// Takes over the file that an earlier process has left, so that the first compaction can count on it.
+    /// Takes over the file of an earlier process, so that the first compaction can use it.
     func find() {
         if !self.isWanted { return }
         do throws(SystemError) {
             if try self.isThere() { self.state.withLock { $0 = .kept } }
         } catch {
-            // It is looked for again when it is to be made.
+            // It is checked again when it is to be created.
         }
     }
 
@@ -83,7 +83,7 @@ final class CompactionReserve: Sendable {
         file.close()
     }
 
-    /// Gives the space to a compaction, until ``settle()``.
+    /// Gives the space to a compaction, until ``settle(isCancelled:)``.
     func lend() throws(SystemError) {
         self.state.withLock { $0 = .lent }
         try self.remove()
@@ -93,10 +93,10 @@ final class CompactionReserve: Sendable {
         do { try self.fileSystem.remove(self.paths.reserve) } catch  where error.code == ENOENT {}
     }
 
-    /// Whether a segment may be prepared: the reserve comes first, but on a disk that has no room for it beside the
-    /// active segment and one that is prepared. One inode stays free for the next manifest, as the one that the old
-    /// manifest gives back could be taken before the file aside is made anew.
-    /// - Throws: `ENOSPC` when the space or the inode is for these.
+    /// Whether a segment may be prepared: the reserve comes first, unless the disk has no space for it in addition to
+    /// the active segment and a prepared one. One inode stays free for the next manifest, because another program could
+    /// take the inode that the old manifest frees before the next file is created.
+    /// - Throws: `ENOSPC` if the space or the inode is reserved for these.
     func check(forFileOf bytes: Int) throws(SystemError) {
         let isLent = self.isLent
         if !self.isWanted && !isLent { return }

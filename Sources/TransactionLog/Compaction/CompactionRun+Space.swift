@@ -1,7 +1,7 @@
-/// How much a run takes on, and whether there is the space for it.
+/// How much a run includes, and whether there is enough space for it.
 extension CompactionRun {
-    /// Settles how much of the log this run takes on. All of it, if there is the space: then all changes so far go into
-    /// sealed segments.
+    /// Decides how much of the log this run includes. Everything, if there is enough space: then all changes so far go
+    /// into sealed segments.
     /// - Returns: the last revision.
     mutating func takeOn() throws(CompactionFailure) -> UInt64 {
         let isDiskFull = self.writer.statistics.diskFull != nil
@@ -10,9 +10,9 @@ extension CompactionRun {
         self.expectedBytes = plan.liveBytes
         if !plan.takesActive { return plan.upTo }
         self.configuration.failPoint?("compaction:1")
-        // Without space the last prepared segment is taken: what this run gives back makes another one.
+        // Without space the last prepared segment is used: the space that this run frees is for another one.
         do { return try self.ask { .rotate(leaving: isDiskFull ? 0 : 1, $0) } } catch {
-            // Without space for a further segment, those that are sealed must do.
+            // Without space for a further segment, only the sealed segments are included.
             guard case .diskFull = error else { throw error }
         }
         let second = try self.plan(countsActive: false)
@@ -20,17 +20,17 @@ extension CompactionRun {
         return second.upTo
     }
 
-    /// Whether what can be given back is in the active segment, and that can be sealed.
+    /// Whether the garbage is in the active segment, and the segment can be sealed.
     private var needsActive: Bool {
         self.writer.preparer.readyCount > 0
             && self.writer.statistics.space.reclaimableBytes(countsActive: false)
                 < CompactionPolicy.worthwhileBytes(self.configuration.segmentBytes)
     }
 
-    /// A compaction is never what fills the disk: a segment stays free beside it. Only where nothing can be done so, all
-    /// that there is is for it, with the reserve, and what it gives back makes room for the next segment. Where even
-    /// that is too little, all prepared segments but one are given up as well, until it has ended.
-    /// - Throws: when there is too little space even then.
+    /// A compaction never fills the disk: space for a segment stays free. Only if that is not possible, the run uses
+    /// all space, including the reserve, and frees space for the next segment. If even that is too little, all prepared
+    /// segments but one are removed until the run has ended.
+    /// - Throws: if there is still too little space.
     private func plan(countsActive: Bool) throws(CompactionFailure) -> CompactionPlan {
         let space = self.writer.statistics.space
         var refusal: CompactionFailure?
@@ -68,8 +68,8 @@ extension CompactionRun {
         return plan
     }
 
-    /// Makes parts larger where the file system has too few inodes left for as many as there would be; not larger than a
-    /// segment, as a part is what is there twice while it is replaced.
+    /// Makes parts larger if the file system has too few inodes for their number; but not larger than a segment,
+    /// because a part exists twice while it is replaced.
     private mutating func fitParts() throws(CompactionFailure) {
         guard var inodes = try self.capacity().availableInodes else { return }
         if self.reserve.keptBytes > 0 { inodes += 1 }
@@ -83,13 +83,13 @@ extension CompactionRun {
             partBytes: self.partBytes, frameBytes: UInt64(Self.frameBytes(self.configuration)),
             spareBytes: self.reserve.isLent ? 0 : UInt64(self.configuration.segmentBytes),
             largestPartBytes: self.writer.statistics.space.parts.map(\.sizeBytes).max() ?? 0,
-            // Little may be missing for the next segment.
+            // The next segment may need only little more space.
             worthwhileSnapshotBytes: self.writer.statistics.diskFull == nil ? nil : CompactionPolicy.leastBytes)
     }
 
     // MARK: - Sizes
 
-    /// Small beside a segment: a part is what is there twice while it is replaced.
+    /// Small compared with a segment: a part exists twice while it is replaced.
     static func partBytes(_ configuration: LogConfiguration) -> Int {
         max(configuration.segmentBytes / 4, 2_048)
     }
@@ -98,7 +98,7 @@ extension CompactionRun {
         min(256 << 10, configuration.segmentBytes / 4)
     }
 
-    /// What it takes at most to take on one segment.
+    /// Maximum space that including one segment needs.
     static func reserveBytes(_ configuration: LogConfiguration) -> UInt64 {
         let costs = CompactionPlan.Costs(
             partBytes: UInt64(Self.partBytes(configuration)), frameBytes: UInt64(Self.frameBytes(configuration)),
@@ -106,10 +106,10 @@ extension CompactionRun {
         return costs.needed(segmentLiveBytes: UInt64(configuration.segmentBytes), liveBytes: .max)
     }
 
-    /// The next part must fit, whatever else has taken space since the run was planned.
+    /// The next part must fit, even if other programs have used space since the run was planned.
     func requireSpace() throws(CompactionFailure) {
         var costs = self.costs
-        // Of a larger one that is being replaced, this part is only a piece.
+        // If a larger part is being replaced, this part is only a piece of it.
         costs.largestPartBytes = 0
         let wanted = costs.neededForPart(self.expectedBytes - min(self.expectedBytes, self.writtenBytes))
         let available = try self.availableBytes()

@@ -1,19 +1,20 @@
 import Glibc
 import Synchronization
 
-/// One compaction: writes what is live into a snapshot and lets go of the segments that it replaces, while writes go on.
+/// One compaction: writes the live records into a snapshot and removes the segments that it replaces, while writes
+/// continue.
 ///
-/// The snapshot is a set of parts, each a range of keys, so that no more than one part exists twice at a time. A part
-/// holds the keys whose newest change is at or before the revision at which the run began; what was changed since is
-/// in the segments after it, which stay. As a start replays those over the parts, in order, it does not matter that
-/// the parts were written at different moments, nor that parts of two runs overlap: the last change of every key wins.
-/// With little space a run takes on only the oldest of the segments, as ``CompactionPlan`` says.
+/// The snapshot is a set of parts, each with a range of keys, so that at most one part exists twice at a time. A part
+/// contains the keys whose newest change is not after the revision at which the run began; later changes are in the
+/// following segments, which stay. A start replays those after the parts, in order, so parts may be written at
+/// different moments, and parts of two runs may overlap: the last change of every key wins. With little space a run
+/// includes only the oldest segments, see ``CompactionPlan``.
 ///
-/// The steps, with what a crash after each leaves, and what the start does about it:
+/// The steps, with the state after a crash behind each, and what the start does:
 ///
-/// 1. Move on to the next segment, unless the active one is left out. One more sealed segment: nothing to do.
-/// 2. Write a part aside. A `.tmp` file: removed.
-/// 3. Sync it, read it back, give it its name. A part that no manifest lists: removed.
+/// 1. Move to the next segment, unless the active one is not included. One more sealed segment: nothing to do.
+/// 2. Write a part to a temporary file. A `.tmp` file: removed.
+/// 3. Sync it, read it back, rename it. A part that no manifest lists: removed.
 /// 4. Commit the part: the manifest lists it, and no longer the older parts whose keys it covers. Older parts that no
 ///    manifest lists: removed.
 /// 5. Remove those older parts. As after 4. Then the next part, from 2.
@@ -28,32 +29,32 @@ struct CompactionRun<Client: CommitClient> {
     let paths: LogPaths
     let storeID: StoreID
     let configuration: LogConfiguration
-    /// Makes the number of the next part.
+    /// Returns the number of the next part.
     let nextPartNumber: () -> UInt32
     let report: (CompactionStatus.Phase, (inout CompactionStatus.Run) -> Void) -> Void
-    /// Waits so many nanoseconds. Returns false when the run is to end.
+    /// Waits for this many nanoseconds. Returns false if the run must end.
     let pause: (UInt64) -> Bool
     /// The last key of each part that the manifest lists.
     var lastKeys: [PartName: [UInt8]]
     let reserve: CompactionReserve
     let leftovers: CompactionLeftovers
 
-    /// Bytes of frames after which the next part is begun.
+    /// Bytes of frames after which the next part begins.
     var partBytes: UInt64
     private var throttle: CompactionThrottle
     private var installed: Set<PartName> = []
-    /// Whether what this run has written is the only copy of something, as files that it replaced may be gone.
+    /// Whether the parts of this run are the only copy of some records, because replaced files may be removed.
     private var isNeeded = false
-    /// All records with keys up to this one have been looked at.
+    /// All records with keys up to this one have been examined.
     private var covered: [UInt8]?
     private var reachedEnd = false
     private var keysKept: UInt64 = 0
     private var keysBefore: UInt64 = 0
-    /// Live bytes of what was taken on.
+    /// Live bytes of the included files.
     var expectedBytes: UInt64 = 0
     var writtenBytes: UInt64 = 0
 
-    /// Records looked at in one go: readers' garbage is kept for as long as that takes.
+    /// Records examined in one pass: readers' garbage is kept for that time.
     private static var pageRecords: Int { 2_048 }
 
     init(
@@ -84,8 +85,8 @@ struct CompactionRun<Client: CommitClient> {
             now: monotonicNanoseconds())
     }
 
-    /// Does all of it.
-    /// - Returns: records of the log that no longer counted.
+    /// Runs the whole compaction.
+    /// - Returns: the number of garbage records that were dropped.
     mutating func perform() throws(CompactionFailure) -> UInt64 {
         do {
             return try self.steps()
@@ -135,7 +136,7 @@ struct CompactionRun<Client: CommitClient> {
         try self.complete(&part)
     }
 
-    /// Fills a part with what is live, until it is large enough or there is no more.
+    /// Fills a part with live records until it is large enough or there are no more.
     private mutating func fill(_ part: inout PartWriter) throws(CompactionFailure) {
         while part.offset < UInt64(SegmentHeader.byteCount) + self.partBytes, !self.reachedEnd {
             var looked = 0
@@ -160,7 +161,7 @@ struct CompactionRun<Client: CommitClient> {
         }
     }
 
-    /// Reports, and waits as the throttle says.
+    /// Reports progress, and waits as the throttle requires.
     private mutating func advance(by bytes: Int) throws(CompactionFailure) {
         self.writtenBytes += UInt64(bytes)
         let statistics = self.writer.statistics
@@ -173,7 +174,7 @@ struct CompactionRun<Client: CommitClient> {
             run.bytesWritten += UInt64(bytes)
             run.keysKept = kept
             run.throttledNanoseconds += wait
-            // Reading back and what follows is the rest.
+            // Reading back and the next steps are the rest.
             run.progress = min(0.98, Double(run.bytesWritten) / Double(max(live, 1)))
             let left = live - min(run.bytesWritten, live)
             run.remainingNanoseconds = UInt64(Double(left) / Double(rate) * 1e9)
@@ -203,7 +204,7 @@ struct CompactionRun<Client: CommitClient> {
         try self.remove(older, [])
     }
 
-    /// Older parts of which every key has been looked at.
+    /// Older parts whose keys have all been examined.
     private func coveredParts() -> Set<PartName> {
         Set(
             self.lastKeys.filter { name, last in
@@ -227,15 +228,15 @@ struct CompactionRun<Client: CommitClient> {
         }
     }
 
-    /// Gives up a part.
+    /// Abandons a part.
     private func abandon(_ part: PartWriter) {
         do { try self.leftovers.remove([part.close()]) } catch {
-            // Tried again later; why the part was given up is what counts.
+            // Retried later; the reason for abandoning the part is more important.
         }
     }
 
-    /// Gives back what a run has written that failed before it replaced anything: before step 5 of its first part with
-    /// older ones, or before step 6 is done.
+    /// Removes the files of a run that failed before it replaced anything: before step 5 of its first part with older
+    /// ones, or before step 6 is done.
     private mutating func withdraw() {
         if self.installed.isEmpty { return }
         do {
@@ -244,7 +245,7 @@ struct CompactionRun<Client: CommitClient> {
             _ = try reply.wait()
             try self.remove(self.installed, [])
         } catch {
-            // They stay listed, are good, and go with the next run.
+            // They stay listed, are intact, and are removed by the next run.
         }
     }
 

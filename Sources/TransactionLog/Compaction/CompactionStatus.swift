@@ -1,15 +1,15 @@
-/// Where the compaction stands, for `/admin`, the metrics and the log. Times of begin are nanoseconds since 1970;
-/// those that others are compared with are monotonic.
+/// The state of the compaction, for `/admin`, the metrics and the log. Start times are nanoseconds since 1970; times
+/// for comparisons are monotonic.
 package struct CompactionStatus: Sendable, Equatable {
     package enum State: String, Sendable {
         case idle, running
-        /// After a failure; nothing starts by itself before ``retryAt``.
+        /// After a failure; no automatic run before ``retryAt``.
         case backingOff = "backing_off"
-        /// A compaction is due, but there is not enough space to begin.
+        /// A compaction is due, but there is not enough space to start.
         case blocked
     }
 
-    /// What a compaction is at.
+    /// The step of a compaction.
     package enum Phase: String, Sendable {
         case rotate, snapshot, verify, commit, delete
     }
@@ -21,14 +21,14 @@ package struct CompactionStatus: Sendable, Equatable {
         package var phase = Phase.rotate
         /// 0 to 1.
         package var progress = 0.0
-        /// Bytes of the log that it began with.
+        /// Size of the log at the start of the run.
         package var bytesBefore: UInt64 = 0
-        /// Bytes that were read back to see that they are what was written.
+        /// Bytes that were read back for verification.
         package var bytesRead: UInt64 = 0
         package var bytesWritten: UInt64 = 0
         package var keysKept: UInt64 = 0
         package var throttledNanoseconds: UInt64 = 0
-        /// Nanoseconds until the end, nil while nobody can say.
+        /// Estimated nanoseconds remaining; nil while unknown.
         package var remainingNanoseconds: UInt64?
     }
 
@@ -41,10 +41,10 @@ package struct CompactionStatus: Sendable, Equatable {
         package var bytesAfter: UInt64
         package var bytesWritten: UInt64
         package var keysKept: UInt64
-        /// Records of the log that no longer counted.
+        /// Garbage records that were dropped.
         package var keysDropped: UInt64
         package var throttledNanoseconds: UInt64
-        /// Nil when it was done.
+        /// Nil after a success.
         package var error: String?
     }
 
@@ -58,7 +58,7 @@ package struct CompactionStatus: Sendable, Equatable {
     package var consecutiveFailures = 0
     /// Monotonic nanoseconds.
     package var retryAt: UInt64?
-    /// Why a compaction that is due can't begin.
+    /// Why a compaction that is due cannot start.
     package var blockedBy: String?
     /// Sums over all runs that have ended.
     package var reclaimedBytes: UInt64 = 0

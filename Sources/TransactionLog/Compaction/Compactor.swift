@@ -1,9 +1,9 @@
 import Synchronization
 import SystemSupport
 
-/// Keeps the log small: looks five times a second whether a compaction is due, and runs it on a thread of its own.
+/// Keeps the log small: checks five times per second whether a compaction is due, and runs it on its own thread.
 ///
-/// After a failure nothing starts by itself for 1, 2, 4 … 60 minutes; whoever asks for one gets it all the same.
+/// After a failure there is no automatic run for 1, 2, 4 … 60 minutes; a requested run starts nevertheless.
 final class Compactor<Client: CommitClient>: Sendable {
     private struct State {
         var status = CompactionStatus()
@@ -52,7 +52,7 @@ final class Compactor<Client: CommitClient>: Sendable {
         self.thread.withLock { $0 = thread }
     }
 
-    /// Ends the thread; a run is given up where it is.
+    /// Ends the thread; a run is abandoned.
     func stop() {
         self.state.withLock { $0.isClosed = true }
         self.wakeUp.signal()
@@ -64,8 +64,8 @@ final class Compactor<Client: CommitClient>: Sendable {
 
     var status: CompactionStatus { self.state.withLock { $0.status } }
 
-    /// Asks for a run.
-    /// - Returns: its number, or nil when one is running or asked for already.
+    /// Requests a run.
+    /// - Returns: its number; nil if one is running or requested already.
     func ask(_ trigger: CompactionTrigger) -> UInt64? {
         let number = self.state.withLock { state -> UInt64? in
             if state.status.run != nil || state.asked != nil || state.isClosed { return nil }
@@ -99,7 +99,7 @@ final class Compactor<Client: CommitClient>: Sendable {
         return true
     }
 
-    /// Whether sets must wait for what a compaction gives back. While the reserve is lent nothing is made of it.
+    /// Whether sets wait for space that a compaction frees. While the reserve is lent, that space is not used.
     private var isOutOfSpace: Bool {
         guard self.writer.statistics.diskFull != nil else { return false }
         if !self.reserve.isLent { return true }
@@ -107,7 +107,7 @@ final class Compactor<Client: CommitClient>: Sendable {
         do { return try self.fileSystem.capacity(self.paths.directory).availableBytes < wanted } catch { return true }
     }
 
-    /// What a further segment needs beside what is free; nil where that is not known.
+    /// What a further segment needs in addition to the free space; nil if unknown.
     private var missingBytes: UInt64? {
         guard case .bytes(let needed, _, _)? = self.writer.statistics.diskFull?.shortage else { return nil }
         do {
@@ -224,7 +224,7 @@ extension CompactionStatus {
         self.consecutiveFailures += 1
         switch failure {
         case .insufficientSpace, .noSegment, .diskFull:
-            // Space can come back at any time, and looking costs nothing.
+            // Space can become free at any time, and checking is cheap.
             self.state = .blocked
             self.blockedBy = "\(failure)"
             self.retryAt = now + 10_000_000_000

@@ -1,8 +1,8 @@
-/// Work on parts of files, in pieces of 1 MiB.
+/// Operations on ranges of files, in pieces of 1 MiB.
 extension File {
     private static var pieceBytes: UInt64 { 1 << 20 }
 
-    /// Overwrites `bytes` bytes from `offset` on with zeros and makes that durable.
+    /// Overwrites `bytes` bytes from `offset` on with zeros and makes them durable.
     func zero(from offset: UInt64, bytes: UInt64) throws(SystemError) {
         var done: UInt64 = 0
         while done < bytes {
@@ -13,8 +13,8 @@ extension File {
         try self.syncData()
     }
 
-    /// Copies `bytes` bytes from `offset` on into a new file and makes its content durable; its entry in the folder is
-    /// not yet. Ends early where this file ends.
+    /// Copies `bytes` bytes from `offset` on into a new file and makes its content durable, but not its entry in the
+    /// folder. Ends early at the end of this file.
     func copy(from offset: UInt64, bytes: UInt64, to path: String, _ fileSystem: any FileSystem) throws(SystemError) {
         let copy = try fileSystem.open(path, .createNew)
         defer { copy.close() }

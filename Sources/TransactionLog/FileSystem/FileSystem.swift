@@ -1,11 +1,11 @@
 import Glibc
 
-/// Every system call of the log goes through this seam: ``PosixFileSystem`` in production, and in tests a simulated
-/// one that loses what was not synced, tears writes and fails the n-th call.
+/// Every system call of the log uses this interface: ``PosixFileSystem`` in production, and in tests a simulated file
+/// system that loses unsynced data, tears writes and fails the n-th call.
 ///
 /// All calls block; none is made on an event loop. Paths are absolute or relative to the working directory.
 package protocol FileSystem: Sendable {
-    /// Makes one folder with mode 0700, as durable as any entry. An existing folder is not an error.
+    /// Creates one folder with mode 0700, as durable as any entry. An existing folder is not an error.
     func createDirectory(_ path: String) throws(SystemError)
     /// The names in a folder, without `.` and `..`, in no order.
     func list(_ path: String) throws(SystemError) -> [String]
@@ -14,58 +14,58 @@ package protocol FileSystem: Sendable {
     func rename(_ from: String, to: String) throws(SystemError)
     /// Durable only after ``syncDirectory(_:)``.
     func remove(_ path: String) throws(SystemError)
-    /// Holds a folder open, so that its entries can be made durable when there are no more descriptors.
+    /// Opens a folder, so that its entries can be made durable when no more file descriptors are available.
     func openDirectory(_ path: String) throws(SystemError) -> any Directory
-    /// Takes a folder for this process alone: locks the folder itself, and in it the lock file, which then holds
-    /// `owner` if there is space for that. The lock ends with the process or when the value returned is let go.
+    /// Locks a folder for this process: locks the folder itself, and the lock file in it, which then contains `owner`
+    /// if there is space. The lock ends with the process or when the returned value is released.
     func lock(_ directory: String, owner: String) throws(DirectoryLockError) -> any DirectoryLock
-    /// Keeps others from taking the lock of a folder while its files are read, and changes nothing: who reads does not
+    /// Keeps other processes from locking a folder while its files are read, and changes nothing: a reader does not
     /// write its name into the lock file, and several can read at a time.
     func lockForReading(_ directory: String) throws(DirectoryLockError) -> any DirectoryLock
-    /// Bytes and inodes of the file system that holds `path`.
+    /// Bytes and inodes of the file system of `path`.
     func capacity(_ path: String) throws(SystemError) -> FileSystemCapacity
 }
 
 package enum FileOpenMode: Sendable {
     case read
     case readWrite
-    /// Fails with `EEXIST` if the file is there. Mode 0600.
+    /// Fails with `EEXIST` if the file exists. Mode 0600.
     case createNew
 }
 
-/// An open folder, until the value is let go of. Calls may come from any thread.
+/// An open folder, until the value is released. Calls may come from any thread.
 package protocol Directory: AnyObject, Sendable {
     /// Makes the folder's entries durable.
     func sync() throws(SystemError)
 }
 
-/// One open file. Calls may come from any thread; the log keeps each file on one thread at a time.
+/// An open file. Calls may come from any thread; the log uses each file on one thread at a time.
 package protocol File: AnyObject, Sendable {
     var path: String { get }
     func identity() throws(SystemError) -> FileIdentity
     func size() throws(SystemError) -> UInt64
-    /// Reads up to `count` bytes at `offset` onto the end of `buffer` and says how many; fewer only at the file's end.
+    /// Appends up to `count` bytes from `offset` to `buffer` and returns their number; fewer only at the file's end.
     func read(_ count: Int, at offset: UInt64, into buffer: inout [UInt8]) throws(SystemError) -> Int
-    /// One `pwrite`: says how many bytes were written, which may be fewer than given.
+    /// One `pwrite`: returns the number of bytes written, which may be fewer than given.
     func write(_ bytes: borrowing RawSpan, at offset: UInt64) throws(SystemError) -> Int
-    /// `fdatasync`: the bytes and what is needed to read them back.
+    /// `fdatasync`: the bytes and the metadata that is needed to read them.
     func syncData() throws(SystemError)
     /// `fsync`: the bytes and all metadata.
     func sync() throws(SystemError)
     func truncate(to size: UInt64) throws(SystemError)
-    /// Finds out by trying where overwrites of this file go: writes its first `count` bytes, which are zero, once more.
+    /// Tests where overwrites of this file go: writes its first `count` bytes, which are zero, again.
     func overwritePlacement(_ count: Int) throws(SystemError) -> OverwritePlacement
-    /// Lets go of what the system has cached of the file and needs no writing: reads then show what the device holds.
-    /// After a sync that failed that is not the same; the cache keeps the bytes that were lost.
+    /// Drops the clean pages of the file from the system's cache: reads then return what the device contains. After a
+    /// failed sync that is different; the cache keeps the lost bytes.
     func forgetCache() throws(SystemError)
-    /// The same open file with the name that it has got, for errors. Takes the place of this one, which must be neither
-    /// used nor closed afterwards.
+    /// The same open file with its new name, for errors. Replaces this one, which must be neither used nor closed
+    /// afterwards.
     func renamed(to path: String) -> any File
     /// Releases the descriptor. The file must not be used afterwards.
     func close()
 }
 
-/// Tells a file or folder from every other one for as long as it is open; a name says which it is only for now.
+/// Identifies an open file or folder; a name identifies it only for the moment.
 package struct FileIdentity: Sendable, Equatable {
     package let device: UInt64
     package let inode: UInt64
@@ -77,22 +77,22 @@ package struct FileIdentity: Sendable, Equatable {
 }
 
 package protocol DirectoryLock: AnyObject, Sendable {
-    /// Finds files in the folder that is held, whatever the folder's path leads to meanwhile.
+    /// Finds files in the locked folder, wherever the folder's path leads meanwhile.
     var fileSystem: any FileSystem { get }
-    /// Whether the path still leads to the folder that is held, and its lock file is the one that is held.
-    /// - Throws: `ENOENT` or the like when it is gone, `ESTALE` when there is another one. A call that cannot tell is no
-    ///   error.
+    /// Whether the path still leads to the locked folder, and its lock file is the locked one.
+    /// - Throws: `ENOENT` or similar if it is gone, `ESTALE` if it was replaced. A call that cannot determine it is not
+    ///   an error.
     func check() throws(SystemError)
-    /// Who held the folder that this one is a copy of, if its lock file was written in another folder.
+    /// The owner of the folder from which this one was copied, if its lock file was written in another folder.
     var copiedFrom: String? { get }
-    /// The folder is as good as the one it may be a copy of: from now on it is its own.
+    /// The folder has been verified, even if it is a copy: from now on it is its own.
     func confirm()
-    /// Lets the folder go. A second call does nothing.
+    /// Unlocks the folder. A second call does nothing.
     func unlock()
 }
 
 package enum DirectoryLockError: Error {
-    /// Another process holds the folder; `owner` says which, as far as that can be found out.
+    /// Another process holds the folder; `owner` identifies it as far as possible.
     case held(owner: String)
     case system(SystemError)
 }
@@ -100,7 +100,7 @@ package enum DirectoryLockError: Error {
 package struct FileSystemCapacity: Sendable, Equatable {
     package let sizeBytes: UInt64
     package let availableBytes: UInt64
-    /// Files that can still be made; nil where the file system sets no number.
+    /// Number of files that can still be created; nil if the file system has no limit.
     package let availableInodes: UInt64?
 
     package init(sizeBytes: UInt64, availableBytes: UInt64, availableInodes: UInt64? = nil) {
@@ -110,17 +110,18 @@ package struct FileSystemCapacity: Sendable, Equatable {
     }
 }
 
-/// Where an overwrite of a file goes, which decides what a full disk can promise: in place it needs no space.
+/// Where an overwrite of a file goes. This determines what is possible on a full disk: in place needs no space.
 package enum OverwritePlacement: String, Sendable, CaseIterable {
     case inPlace = "in_place"
     /// The file system writes a new copy first.
     case copyOnWrite = "copy_on_write"
-    /// It does not say where a file lies.
+    /// The file system does not report where a file is stored.
     case unknown
 }
 
 extension File {
-    /// Writes all of `bytes` or throws; a short write is an `ENOSPC`, as that is what stops a write early.
+    /// Writes all of `bytes` or throws; a short write becomes `ENOSPC`, because lack of space is what ends a write
+    /// early.
     func writeAll(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
         let written = unsafe try self.write(bytes.span.bytes, at: offset)
         if written != bytes.count { throw SystemError(call: SystemError.shortWrite, path: self.path, code: ENOSPC) }
@@ -133,7 +134,7 @@ extension FileSystem {
         try self.openDirectory(path).sync()
     }
 
-    /// The whole of a small file, or its first `limitBytes`.
+    /// The content of a small file, or its first `limitBytes`.
     func readFile(_ path: String, limitBytes: Int) throws(SystemError) -> [UInt8] {
         let file = try self.open(path, .read)
         defer { file.close() }
@@ -143,8 +144,8 @@ extension FileSystem {
         return bytes
     }
 
-    /// Makes a folder and the missing ones above it, and makes its entry durable: what is synced in a folder
-    /// that is gone after a power cut is gone with it.
+    /// Creates a folder and its missing parents, and makes the entries durable: if a folder is lost in a power cut, its
+    /// synced files are lost too.
     func createDirectories(_ path: String) throws(SystemError) {
         let parent = Self.parent(of: path)
         do { try self.createDirectory(path) } catch {
@@ -152,7 +153,7 @@ extension FileSystem {
             try self.createDirectories(parent)
             try self.createDirectory(path)
         }
-        // A folder that another account made for us can lie in one that we may not read.
+        // A folder that another account created for us can be in one that we may not read.
         do { try self.syncDirectory(parent) } catch  where error.code == EACCES {}
     }
 
@@ -163,11 +164,12 @@ extension FileSystem {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// Puts `bytes` at `path` so that after a crash either the old or the new content is there, whole:
-    /// write aside, `fsync`, rename, `fsync` of the folder.
+    /// Replaces the content of `path` so that after a crash either the old or the new content exists completely: write
+    /// to a temporary file, `fsync`, rename, `fsync` of the folder.
     /// - Parameters:
-    ///   - directory: the folder that holds it.
-    ///   - keepsAside: whether the file aside is made anew afterwards, so that the next time needs no space.
+    ///   - directory: the folder that contains it.
+    ///   - keepsAside: whether the temporary file is created again afterwards, so that the next replacement needs no
+    ///     space.
     func replaceFile(
         _ path: String, in directory: any Directory, with bytes: [UInt8], keepsAside: Bool = false
     ) throws(SystemError) {
@@ -185,7 +187,7 @@ extension FileSystem {
             defer { next.close() }
             try next.writeAll([UInt8](repeating: 0, count: bytes.count + 4_096), at: 0)
         } catch  where error.isOutOfSpace || error.isOutOfDescriptors {
-            // Made by the next call then, if it can be.
+            // The next call creates it then, if possible.
         }
     }
 
@@ -197,7 +199,7 @@ extension FileSystem {
     }
 
     /// Opens a new file.
-    /// - Throws: also `EEXIST`. Where inodes are what there is none of, the error says so.
+    /// - Throws: also `EEXIST`. If there are no inodes left, the error says so.
     func create(_ path: String) throws(SystemError) -> any File {
         do { return try self.open(path, .createNew) } catch {
             let directory = Self.parent(of: path)
@@ -208,7 +210,7 @@ extension FileSystem {
 
     private func lacksInodes(_ directory: String) -> Bool {
         do { return try self.capacity(directory).availableInodes == 0 } catch {
-            // Then the error that led here has to do.
+            // The error that led here is reported instead.
             return false
         }
     }
@@ -216,15 +218,15 @@ extension FileSystem {
 
 /// The lock of a log's folder.
 extension FileSystem {
-    /// Takes the folder for this process alone.
-    /// - Parameter owner: a program name and its pid, for whoever finds the folder held.
+    /// Locks the folder for this process alone.
+    /// - Parameter owner: program name and process id, shown to others that find the folder locked.
     package func lockLog(_ directory: String, owner: String) throws(LogError) -> any DirectoryLock {
         do { return try self.lock(directory, owner: owner) } catch {
             throw LogError(error, directory: directory)
         }
     }
 
-    /// Keeps services out while the folder is read, as ``lockForReading(_:)`` says.
+    /// Keeps services out while the folder is read; see ``lockForReading(_:)``.
     package func lockLogForReading(_ directory: String) throws(LogError) -> any DirectoryLock {
         do { return try self.lockForReading(directory) } catch {
             throw LogError(error, directory: directory)

@@ -1,6 +1,6 @@
 import CFileSystem
 
-/// Which file system it is, by the number that `statfs` gives it (linux/magic.h, and the sources of ZFS and bcachefs).
+/// The type of a file system, by its number in `statfs` (linux/magic.h, and the sources of ZFS and bcachefs).
 enum FileSystemType {
     private static let names: [UInt64: String] = [
         0xEF53: "ext4", 0x5846_5342: "xfs", 0x9123_683E: "btrfs", tmpfs: "tmpfs", 0x794C_7630: "overlay",
@@ -10,7 +10,7 @@ enum FileSystemType {
     ]
     private static let tmpfs: UInt64 = 0x0102_1994
 
-    /// The number of the file system that holds an open file; nil when that can't be read.
+    /// The number of the file system of an open file; nil if it cannot be read.
     private static func number(_ descriptor: Int32) -> UInt64? {
         var number: UInt64 = 0
         return unsafe kv_file_system_number(descriptor, &number) == 0 ? number : nil
@@ -21,6 +21,6 @@ enum FileSystemType {
         self.number(descriptor).map { Self.names[$0] ?? "0x\(String($0, radix: 16))" }
     }
 
-    /// Files in memory: their pages stay where they are.
+    /// Files in memory: their pages are overwritten in place.
     static func isMemory(_ descriptor: Int32) -> Bool { self.number(descriptor) == Self.tmpfs }
 }

@@ -1,13 +1,13 @@
 import Glibc
 
-/// What stands in `LOCK`, for people and for the start of a copy: the owner's name, and in a second line the inode of the
-/// folder that it was written in. A copy of the folder has another one.
+/// The content of `LOCK`, for people and for the start of a copy: the owner's name, and in a second line the inode of
+/// the folder in which it was written. A copy of the folder has another inode.
 struct LockFileContent: Equatable {
     private static let limitBytes = 512
     private static let folderPrefix = "folder inode "
 
     var owner: String
-    /// Nil in the file of an earlier version.
+    /// Nil in a file of an earlier version.
     var folderInode: UInt64?
 
     init(owner: String, folderInode: UInt64? = nil) {
@@ -25,32 +25,31 @@ struct LockFileContent: Equatable {
         }
     }
 
-    /// A file that cannot be read says nothing.
+    /// A file that cannot be read counts as empty.
     init(reading file: PosixFile) {
         var bytes: [UInt8] = []
         do throws(SystemError) { _ = try file.read(Self.limitBytes, at: 0, into: &bytes) } catch { bytes = [] }
         self.init(bytes)
     }
 
-    /// A lock without it is as good, so that a failure is none of the lock. Written before the rest is cut off: a full
-    /// disk takes what replaces bytes.
+    /// The lock works without the content, so a failure is not a failure of the lock. It is written before the file is
+    /// truncated: overwriting works on a full disk.
     func write(to file: PosixFile) {
         let text = self.owner + (self.folderInode.map { "\n\(Self.folderPrefix)\($0)\n" } ?? "")
         do throws(SystemError) {
             try file.writeAll(Array(text.utf8), at: 0)
             try file.truncate(to: UInt64(text.utf8.count))
         } catch {
-            // As said.
+            // See above.
         }
     }
 }
 
-/// Finds out who holds a folder, for the person who wants it.
+/// Identifies the process that holds a folder, for the operator.
 enum LockHolder {
     private static let nameBytes = 256
 
-    /// What the holder wrote into the lock file, if it is still there and the holder's, or the process that the system
-    /// names.
+    /// The text of the lock file if it is still the holder's, or the process that the system reports.
     static func description(directory: String) -> String {
         let written = Self.written(directory)
         guard let process = Self.process(directory) else { return written.isEmpty ? "another process" : written }
@@ -75,8 +74,8 @@ enum LockHolder {
         return bytes
     }
 
-    /// The process that `/proc/locks` says has the folder's lock, with lines such as
-    /// `3: FLOCK  ADVISORY  WRITE 4711 fe:01:262146 0 EOF`.
+    /// The process that holds the folder's lock according to `/proc/locks`, with lines such as `3: FLOCK  ADVISORY
+    /// WRITE 4711 fe:01:262146 0 EOF`.
     private static func process(_ directory: String) -> Int? {
         var status = stat()
         if unsafe stat(directory, &status) != 0 { return nil }

@@ -1,18 +1,20 @@
 import Glibc
 import Synchronization
 
-/// Keeps a folder by `flock`: its lock is the open descriptor, so that a crash leaves no stale one behind.
+/// Locks a folder with `flock`: the lock belongs to the open file descriptor, so that a crash leaves no stale lock
+/// behind.
 ///
-/// Two things are locked. The folder itself cannot be removed without the log that is in it, nor be taken twice through
-/// two paths. The file `LOCK` holds the owner's name; it keeps earlier versions of the programs out, which know only
-/// that one, and other machines on a network file system, where the lock of a folder is one of this machine alone.
+/// Two things are locked. The lock of the folder itself disappears only together with its log, and cannot be taken
+/// twice through two paths. The file `LOCK` contains the owner's name; its lock keeps out earlier versions of the
+/// programs, which know only that one, and other machines on a network file system, where the lock of a folder is local
+/// to one machine.
 final class PosixDirectoryLock: DirectoryLock {
     private static let lockFileTries = 16
 
     let fileSystem: any FileSystem
     private let directory: PosixDirectory
     private let directoryIdentity: FileIdentity
-    /// Nil where there is none: for a reader of a copy, or when there was no space for one.
+    /// Nil without a lock file: for a reader of a copy, or if there was no space for one.
     private let lockFileIdentity: FileIdentity?
     private let lockFile: Mutex<PosixFile?>
     private let owner: String?
@@ -34,7 +36,7 @@ final class PosixDirectoryLock: DirectoryLock {
         self.fileSystem = PosixFileSystem(root: directory)
     }
 
-    /// - Parameter owner: nil to read only.
+    /// - Parameter owner: nil for reading only.
     static func take(_ path: String, owner: String?) throws(DirectoryLockError) -> PosixDirectoryLock {
         do throws(SystemError) {
             let directory = try PosixFileSystem().openPosixDirectory(path)
@@ -48,8 +50,8 @@ final class PosixDirectoryLock: DirectoryLock {
         }
     }
 
-    /// - Returns: nil when this cannot be locked here, as folders on some network file systems.
-    /// - Throws: `EWOULDBLOCK` when another process has the lock.
+    /// - Returns: nil if it cannot be locked here, like folders on some network file systems.
+    /// - Throws: `EWOULDBLOCK` if another process has the lock.
     private static func hold(_ descriptor: Int32, _ operation: Int32, _ path: String) throws(SystemError) -> Bool? {
         if retryingInterrupted({ flock(descriptor, operation | LOCK_NB) }) == 0 { return true }
         switch errno {
@@ -76,7 +78,7 @@ final class PosixDirectoryLock: DirectoryLock {
             if try Self.hold(file.descriptor, operation, path) == nil && !mayBeMissing {
                 throw SystemError(call: "flock", path: path, code: EOPNOTSUPP)
             }
-            // Somebody may have put another file there since it was opened, which then is the one that counts.
+            // Another process may have replaced the file since it was opened; then the new one counts.
             var status = stat()
             if unsafe fstatat(directory.descriptor, LogPaths.lockName, &status, AT_SYMLINK_NOFOLLOW) == 0,
                 FileIdentity(status) == (try file.identity())
@@ -121,7 +123,7 @@ final class PosixDirectoryLock: DirectoryLock {
         self.lockFile.withLock { file in
             file?.close()
             file = nil
-            // Whoever still works on the folder's files keeps the descriptor, not the lock.
+            // Other users of the folder's files keep the file descriptor, not the lock.
             _ = flock(self.directory.descriptor, LOCK_UN)
         }
     }

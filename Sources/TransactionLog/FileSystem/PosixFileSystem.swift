@@ -2,20 +2,21 @@ import CFileSystem
 import Glibc
 import Synchronization
 
-/// The file system of the machine. Files are 0600, folders 0700, descriptors close on `exec`, symbolic links are not
-/// followed for files, what is no regular file is refused, and calls interrupted by a signal are made again.
+/// The file system of the machine. Files have mode 0600, folders 0700; descriptors close on `exec`; symbolic links are
+/// not followed for files; anything but a regular file is refused. A call that a signal interrupts is repeated, except
+/// the sync of a file, which then counts as failed.
 ///
-/// A file that is opened for writing is locked by `flock` against every other process that does the same, by whatever
-/// name that finds it, such as a hard link in another folder.
+/// A file that is opened for writing is locked by `flock` against every other process that does the same, through any
+/// name of it, such as a hard link in another folder.
 package struct PosixFileSystem: FileSystem {
-    /// The open folder from which names in it are found, whatever its path leads to meanwhile.
+    /// The open folder in which names are looked up, wherever its path leads meanwhile.
     private let root: PosixDirectory?
 
     package init() { self.root = nil }
 
     init(root: PosixDirectory) { self.root = root }
 
-    /// What the `…at` calls take for a path.
+    /// The path arguments of the `…at` calls.
     private func place(_ path: String) -> (descriptor: Int32, path: String) {
         guard let root = self.root else { return (AT_FDCWD, path) }
         if path == root.path { return (root.descriptor, ".") }
@@ -70,7 +71,7 @@ package struct PosixFileSystem: FileSystem {
         return file
     }
 
-    /// `O_NONBLOCK` means nothing to a regular file; without it a FIFO of that name would be waited for.
+    /// `O_NONBLOCK` has no effect on a regular file; without it, opening a FIFO of that name would block.
     func openRegular(_ path: String, _ flags: Int32) throws(SystemError) -> PosixFile {
         let place = self.place(path)
         let descriptor = retryingInterrupted {
@@ -127,7 +128,7 @@ package struct PosixFileSystem: FileSystem {
         let isRoot = place.descriptor != AT_FDCWD && place.path == "."
         let result = unsafe isRoot ? fstatvfs(place.descriptor, &status) : statvfs(path, &status)
         if result != 0 { throw SystemError(call: "statvfs", path: path, code: errno) }
-        // Some file systems keep blocks for root, and some give figures that do not fit together.
+        // Some file systems reserve blocks for root, and some report inconsistent figures.
         let forRoot = status.f_bfree - min(status.f_bavail, status.f_bfree)
         let blocks = status.f_blocks - min(forRoot, status.f_blocks)
         return FileSystemCapacity(
@@ -138,7 +139,7 @@ package struct PosixFileSystem: FileSystem {
     }
 }
 
-/// Makes a call again for as long as a signal interrupted it.
+/// Repeats a call as long as a signal interrupts it.
 func retryingInterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
     while true {
         let result = call()
@@ -146,7 +147,7 @@ func retryingInterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result 
     }
 }
 
-/// An open descriptor, closed once: when it is asked for, or when nobody has the value any more.
+/// An open file descriptor, closed once: by ``close()``, or when the value is released.
 final class PosixDescriptor: Sendable {
     let number: Int32
     private let isClosed = Atomic(false)
@@ -155,7 +156,7 @@ final class PosixDescriptor: Sendable {
 
     deinit { self.close() }
 
-    /// A second call does nothing: the number can be another file's by then.
+    /// A second call does nothing: the number can belong to another file by then.
     func close() {
         if !self.isClosed.exchange(true, ordering: .relaxed) { _ = Glibc.close(self.number) }
     }
@@ -216,7 +217,7 @@ final class PosixFile: File {
     }
 
     fileprivate func lockForWriting() throws(SystemError) {
-        // Where a file system has no such locks, that of the folder has to do.
+        // If a file system has no such locks, the lock of the folder must be enough.
         if retryingInterrupted({ flock(self.descriptor, LOCK_EX | LOCK_NB) }) != 0, errno == EWOULDBLOCK {
             throw self.failure("open")
         }
@@ -284,7 +285,7 @@ final class PosixFile: File {
     }
 
     func forgetCache() throws(SystemError) {
-        // Advice: a file system without a cache has nothing to forget.
+        // Only advice: a file system without a cache has nothing to drop.
         _ = posix_fadvise(self.descriptor, 0, 0, POSIX_FADV_DONTNEED)
     }
 

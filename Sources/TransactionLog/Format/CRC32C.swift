@@ -1,6 +1,6 @@
 import CChecksum
 
-/// CRC-32C (Castagnoli): the checksum of everything that the log writes.
+/// CRC-32C (Castagnoli): the checksum of everything in the log.
 package struct CRC32C: Equatable, Sendable {
     package private(set) var value: UInt32 = 0
 

@@ -1,4 +1,4 @@
-/// Collects the transactions of one group commit and turns them into a frame.
+/// Collects the transactions of one group commit and builds a frame from them.
 ///
 /// A transaction in the payload:
 ///
@@ -19,9 +19,10 @@
 ///          8     8  only with bit 0: expiry, milliseconds since 1970
 ///          …     …  key, value, and a newline (0x0A)
 ///
-/// In a part of a snapshot the payload is entries: the revision that set the key, 8 bytes, then a set as above.
+/// In a part of a snapshot the payload consists of entries: the revision that set the key, 8 bytes, then a set as
+/// above.
 ///
-/// The buffer is kept from frame to frame. Confined to the thread that writes the log.
+/// The buffer is reused for each frame. Confined to the thread that writes the log.
 package struct FrameBuilder: Sendable {
     package static let maximumOperationsPerTransaction = 128
     package static let maximumKeyBytes = Int(UInt16.max)
@@ -29,14 +30,14 @@ package struct FrameBuilder: Sendable {
     static let operationHeaderBytes = 8
     static let entryRevisionBytes = 8
 
-    /// The frame so far: room for its header, then the payload.
+    /// The frame so far: space for its header, then the payload.
     private(set) var bytes: [UInt8] = []
     package private(set) var transactionCount = 0
     package private(set) var operationCount = 0
-    /// The revision that the next transaction gets.
+    /// The revision of the next transaction.
     package private(set) var nextRevision: UInt64 = 1
     private var firstRevision: UInt64 = 1
-    /// What becomes live and what no longer is, once the frame is durable.
+    /// Changes of live bytes that apply once the frame is durable.
     package private(set) var liveChanges: [LiveChange] = []
     private var openTransaction: (start: Int, operations: Int)?
 
@@ -77,13 +78,13 @@ package struct FrameBuilder: Sendable {
         unsafe self.append(op: .delete, key: key, value: UnsafeRawBufferPointer(start: nil, count: 0))
     }
 
-    /// Notes that the record of this revision, of so many bytes as ``LiveRecord/bytes(key:value:)`` counts them, is
-    /// replaced or removed by the open transaction.
+    /// Records that the open transaction replaces or removes the record of this revision, with this many bytes as
+    /// counted by ``LiveRecord/bytes(key:value:)``.
     package mutating func replaces(revision: UInt64, bytes: Int) {
         self.liveChanges.append(LiveChange(revision: revision, bytes: -bytes))
     }
 
-    /// Ends the transaction and says its revision.
+    /// Ends the transaction and returns its revision.
     @discardableResult
     package mutating func endTransaction() -> UInt64 {
         guard let transaction = self.openTransaction else { preconditionFailure("no transaction is open") }
@@ -117,7 +118,7 @@ package struct FrameBuilder: Sendable {
         self.transactionCount += 1
     }
 
-    /// Makes ``bytes`` the finished frame for the file at `fileOffset`, and says the checksum of its header.
+    /// Completes ``bytes`` as the frame for the file at `fileOffset`, and returns the checksum of its header.
     mutating func finish(
         kind: FrameHeader.Kind, salt: UInt32, fileOffset: UInt64, durableLength: UInt64, committedNanoseconds: UInt64
     ) -> UInt32 {

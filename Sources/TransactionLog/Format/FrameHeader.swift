@@ -1,4 +1,4 @@
-/// The 48 bytes before each frame's payload. A frame is what one group commit wrote: all of it counts, or none.
+/// The 48 bytes before each frame's payload. A frame contains one group commit: all of it counts, or none.
 ///
 ///     offset  size  field
 ///          0     3  magic "TXF"
@@ -13,8 +13,8 @@
 ///         40     4  CRC-32C of the payload
 ///         44     4  CRC-32C of bytes 0 to 43, then of the frame's offset in the file as 8 bytes
 ///
-/// The payload follows, then zeros up to the next multiple of 8. As the checksum covers the offset, a frame that is
-/// found at another place than the one it was written to does not count.
+/// The payload follows, then zeros up to the next multiple of 8. The checksum covers the offset, so a frame at another
+/// offset than the one for which it was written is not valid.
 package struct FrameHeader: Equatable, Sendable {
     package static let byteCount = 48
     static let checksumOffset = 44
@@ -26,11 +26,11 @@ package struct FrameHeader: Equatable, Sendable {
     package enum Kind: UInt8, Sendable {
         /// Transactions.
         case data = 1
-        /// The last frame of a segment that has a successor.
+        /// The last frame of a segment with a successor.
         case seal = 2
-        /// Written when the store is closed in good order.
+        /// Written when the store is closed cleanly.
         case cleanShutdown = 3
-        /// Written at the start and after a moment without writes: proves that all before it was durable.
+        /// Written at the start and after a period without writes: proves that everything before it was durable.
         case heartbeat = 4
         /// Live entries, in a part of a snapshot.
         case entries = 5
@@ -47,14 +47,14 @@ package struct FrameHeader: Equatable, Sendable {
     package var salt: UInt32
     package var payloadChecksum: UInt32
 
-    /// Bytes of the whole frame in the file, padding included.
+    /// Bytes of the whole frame in the file, including padding.
     package var frameBytes: Int { Self.frameBytes(payload: Int(self.payloadLength)) }
 
     package static func frameBytes(payload: Int) -> Int {
         (Self.byteCount + payload + Self.alignment - 1) / Self.alignment * Self.alignment
     }
 
-    /// Overwrites the first 48 bytes of `frame`, and says the header's checksum.
+    /// Overwrites the first 48 bytes of `frame`, and returns the header's checksum.
     @discardableResult
     func store(into frame: inout [UInt8], fileOffset: UInt64) -> UInt32 {
         for (index, byte) in Self.magic.enumerated() { frame[index] = byte }
@@ -71,7 +71,7 @@ package struct FrameHeader: Equatable, Sendable {
         return checksum
     }
 
-    /// Reads and checks the header at `index` of `bytes`, which is at `fileOffset` of its file.
+    /// Decodes and checks the header at `index` of `bytes`, which is at `fileOffset` of its file.
     static func decode(
         _ bytes: [UInt8], at index: Int, fileOffset: UInt64, salt: UInt32
     ) -> Result<FrameHeader, FrameFault> {

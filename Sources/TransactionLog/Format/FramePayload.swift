@@ -1,14 +1,15 @@
-/// One operation of a transaction, as a view into the bytes that were read. Valid only during the call it is given to.
+/// One operation of a transaction, as a view into the bytes that were read. Valid only during the call that receives
+/// it.
 @safe package struct LoggedOperation {
     package let kind: OperationKind
     package let key: UnsafeRawBufferPointer
     package let value: UnsafeRawBufferPointer
 }
 
-/// Takes apart the payload of a data frame whose checksum has held. Lengths are checked against the payload all the
-/// same: a program error of the writer must be reported, not trap.
+/// Parses the payload of a data frame whose checksum was correct. Lengths are still checked against the payload: a bug
+/// of the writer must be reported, not trap.
 enum FramePayload {
-    /// Gives each operation in order with its revision; stops at the first thing that is not as it must be.
+    /// Calls `body` with each operation in order and its revision; stops at the first error.
     static func forEach(
         in payload: UnsafeRawBufferPointer,
         header: FrameHeader,
@@ -47,7 +48,7 @@ enum FramePayload {
         return offset == payload.count ? nil : .content("bytes follow the last transaction")
     }
 
-    /// Gives each entry of a snapshot's frame in order, with the revision that set it.
+    /// Calls `body` with each entry of a snapshot's frame in order, and the revision that set it.
     static func forEachEntry(
         in payload: UnsafeRawBufferPointer, header: FrameHeader, _ body: (UInt64, LoggedOperation) -> Void
     ) -> FrameFault? {

@@ -1,4 +1,4 @@
-/// Integers of the log are little-endian at byte granularity; nothing on disk needs alignment to be read.
+/// Integers in the log are little-endian and unaligned.
 extension [UInt8] {
     mutating func appendLittleEndian(_ value: some FixedWidthInteger & UnsignedInteger) {
         var rest = value

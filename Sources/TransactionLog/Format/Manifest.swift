@@ -1,4 +1,4 @@
-/// What belongs to the store: the small text file `MANIFEST`, replaced as a whole when a segment is added.
+/// The list of the store's files: the small text file `MANIFEST`, replaced as a whole when a segment is added.
 ///
 ///     txlog-kv manifest 2
 ///     store 0b7f6a52-3c1d-4e8f-9a20-5d1c7e4f8b63
@@ -11,16 +11,16 @@
 ///     imported 1834 5e0f3b21
 ///     crc32c 4c1d90ef
 ///
-/// `base` (optional) is the last segment that a compaction has replaced; every change up to it that still counts is in
-/// the parts of the snapshot, or was changed again in a later segment. Before the first compaction has ended there may
-/// be parts without a base.
+/// `base` (optional) is the last segment that a compaction has replaced; every live change up to it is in the parts of
+/// the snapshot, or was changed again in a later segment. Before the first compaction has ended there may be parts
+/// without a base.
 ///
-/// A segment begins at the revision after the last one of the segment before it. Version 1 knows only the names that say
-/// it themselves; a manifest in which all names do is written as version 1.
+/// A segment begins at the revision after the last one of the previous segment. Version 1 requires names that contain
+/// that revision; a manifest with only such names is written as version 1.
 ///
-/// The last line is the CRC-32C of all bytes before it. `closed` (optional) says where the active segment ended when the
-/// store was last closed in good order: later frames may follow, earlier ones can only be missing. `imported` (optional) is the length and checksum of the
-/// `kv.log` that the store began with.
+/// The last line is the CRC-32C of all bytes before it. `closed` (optional) is the end of the active segment at the
+/// last clean stop: later frames may follow it, and if earlier ones are missing, they were lost. `imported` (optional)
+/// is the length and checksum of the `kv.log` with which the store began.
 package struct Manifest: Equatable, Sendable {
     package struct Sealed: Equatable, Sendable {
         package var name: SegmentName
@@ -28,7 +28,7 @@ package struct Manifest: Equatable, Sendable {
         package var lengthBytes: UInt64
         package var sealChecksum: UInt32
 
-        /// As the header of the next segment says it.
+        /// As in the header of the next segment.
         var asPredecessor: SegmentHeader.Predecessor {
             .init(
                 sequence: self.name.sequence, lastRevision: self.lastRevision, lengthBytes: self.lengthBytes,
@@ -60,7 +60,7 @@ package struct Manifest: Equatable, Sendable {
 
     package var storeID: StoreID
     package var generation: UInt64
-    /// The segment before the first one that is listed; none while no segment has been replaced.
+    /// The segment before the first listed one; none until a segment has been replaced.
     package var base = SegmentHeader.Predecessor.none
     package var parts: [Part] = []
     package var sealed: [Sealed]
@@ -68,7 +68,7 @@ package struct Manifest: Equatable, Sendable {
     package var closed: Closed?
     package var imported: Imported?
 
-    /// Older parts first: where two hold a key, the later one has its later state.
+    /// Older parts first: if two parts contain a key, the later one has its later state.
     var partsInOrder: [Part] { self.parts.sorted { $0.name < $1.name } }
 
     /// The first line of this manifest.
@@ -104,14 +104,14 @@ package struct Manifest: Equatable, Sendable {
         .corrupt(Corruption(file: Self.fileName, offset: 0, lastGoodRevision: 0, reason: .manifest(detail)))
     }
 
-    /// The lines between the first one and the checksum, which have been checked.
+    /// The lines between the first one and the checksum, verified.
     private static func checkedLines(_ bytes: [UInt8]) throws(LogError) -> [Substring] {
         let text = String(decoding: bytes, as: UTF8.self)
         let trailerBytes = "crc32c 00000000\n".utf8.count
         guard bytes.count > trailerBytes,
             text.utf8.suffix(trailerBytes)
                 .elementsEqual("crc32c \(Self.hex(CRC32C.of(bytes, in: 0..<bytes.count - trailerBytes)))\n".utf8)
-        else { throw Self.damaged("its checksum fails") }
+        else { throw Self.damaged("it does not match its checksum") }
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast(2)
         guard let firstLine = lines.popFirst() else { throw Self.damaged("it is empty") }
         if !Self.firstLines.contains(String(firstLine)) {
@@ -120,12 +120,12 @@ package struct Manifest: Equatable, Sendable {
         return Array(lines)
     }
 
-    /// - Throws: ``LogError/corrupt(_:)`` when the text is not exactly what ``encoded()`` writes.
+    /// - Throws: ``LogError/corrupt(_:)`` if the text is not exactly what ``encoded()`` writes.
     package init(decoding bytes: [UInt8]) throws(LogError) {
         var storeID: StoreID?
         var generation: UInt64?
         var active: SegmentFileName?
-        /// Of the segment before the one whose line comes next.
+        /// That of the segment before the next line's.
         var lastRevision: UInt64 = 0
         self.sealed = []
         self.imported = nil
@@ -173,7 +173,7 @@ package struct Manifest: Equatable, Sendable {
         self.storeID = storeID
         self.generation = generation
         self.active = SegmentName(active, firstRevision: lastRevision &+ 1)
-        if self.encoded() != bytes { throw Self.damaged("it is not as it was written") }
+        if self.encoded() != bytes { throw Self.damaged("it is not in the form in which it is written") }
     }
 
     package init(

@@ -1,5 +1,5 @@
-/// The file name of a part of a snapshot: the revision it goes up to, 16 hex digits, and its number, 8 hex digits. No
-/// two parts of a store have the same number.
+/// The file name of a part of a snapshot: its last revision, 16 hex digits, and its number, 8 hex digits. The number is
+/// unique in a store.
 ///
 ///     00000000000f4240-00000001.snapshot
 package struct PartName: Equatable, Hashable, Comparable, Sendable, CustomStringConvertible {
@@ -26,7 +26,7 @@ package struct PartName: Equatable, Hashable, Comparable, Sendable, CustomString
         "\(hexadecimal(self.upTo))-\(hexadecimal(UInt64(self.number)).suffix(8))\(Self.suffix)"
     }
 
-    /// In the order in which parts are loaded: where two hold a key, the later one has its later state.
+    /// In the order in which parts are loaded: if two contain a key, the later one has its later state.
     package static func < (left: PartName, right: PartName) -> Bool {
         (left.upTo, left.number) < (right.upTo, right.number)
     }

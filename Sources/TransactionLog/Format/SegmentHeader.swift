@@ -15,7 +15,7 @@
 ///         80     8  predecessor: length in bytes, seal included
 ///         88     4  predecessor: header checksum of its seal frame
 ///         92     4  zero
-///         96     8  prepared length: bytes that the file had, durably, before it got its name; 0 where nobody says
+///         96     8  prepared length: bytes that the file had, durably, before it got its name; 0 if unknown
 ///        104  3988  zero
 ///       4092     4  CRC-32C of bytes 0 to 4091
 package struct SegmentHeader: Equatable, Sendable {
@@ -28,7 +28,7 @@ package struct SegmentHeader: Equatable, Sendable {
         fileprivate var magic: [UInt8] { Array((self == .segment ? "TXLOGSEG" : "TXLOGSNP").utf8) }
     }
 
-    /// Ties a segment to the one before it, so that a missing, shortened or swapped file is noticed.
+    /// Links a segment to the previous one, so that a missing, shortened or swapped file is detected.
     package struct Predecessor: Equatable, Sendable {
         package var sequence: UInt64
         package var lastRevision: UInt64
@@ -46,7 +46,7 @@ package struct SegmentHeader: Equatable, Sendable {
     package var syncModeCode: UInt32
     package var createdNanoseconds: UInt64
     package var predecessor: Predecessor
-    /// A file that has fewer bytes than this has been cut. 0 when it is not known, as of parts and older segments.
+    /// A file with fewer bytes than this was truncated. 0 if unknown, as for parts and older segments.
     package var preparedBytes: UInt64 = 0
 
     package func encoded() -> [UInt8] {
@@ -83,10 +83,10 @@ package struct SegmentHeader: Equatable, Sendable {
                     file: file, offset: offset, lastGoodRevision: lastGoodRevision, reason: .segmentHeader(detail)))
         }
         if bytes.count < Self.byteCount { throw damaged("it has \(bytes.count) of 4096 bytes", at: 0) }
-        if !bytes.starts(with: kind.magic) { throw damaged("it does not begin as a segment does", at: 0) }
+        if !bytes.starts(with: kind.magic) { throw damaged("it does not begin with the magic number", at: 0) }
         let checksum = CRC32C.of(bytes, in: 0..<Self.byteCount - 4)
         if bytes.loadLittleEndian(UInt32.self, at: Self.byteCount - 4) != checksum {
-            throw damaged("its checksum fails", at: UInt64(Self.byteCount - 4))
+            throw damaged("it does not match its checksum", at: UInt64(Self.byteCount - 4))
         }
         let version = bytes.loadLittleEndian(UInt32.self, at: 8)
         if version != Self.formatVersion { throw .unsupported(file: file, detail: "format version \(version)") }

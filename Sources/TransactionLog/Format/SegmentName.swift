@@ -1,9 +1,9 @@
-/// The name of a segment's file: the sequence of the segment, 16 hex digits, so that names sort as the log runs.
+/// The file name of a segment: its sequence as 16 hex digits, so that the names sort in the order of the log.
 ///
 ///     0000000000000002.log
 ///
-/// Everything else is in the file's header, so that a file has its name before it is known where its segment begins.
-/// Stores of format 1 have the first revision in it too, and keep those names:
+/// Everything else is in the file's header, so that a file can be named before the start of its segment is known. In
+/// stores of format 1 the name also contains the first revision, and stays as it is:
 ///
 ///     0000000000000002-00000000000f4241.log
 package struct SegmentFileName: Equatable, Hashable, Sendable, CustomStringConvertible {
@@ -34,7 +34,7 @@ package struct SegmentFileName: Equatable, Hashable, Sendable, CustomStringConve
     }
 }
 
-/// A segment: its file's name, and the first revision that it can hold.
+/// A segment: the name of its file, and its first possible revision.
 package struct SegmentName: Equatable, Sendable, CustomStringConvertible {
     package let file: SegmentFileName
     package let firstRevision: UInt64

@@ -1,4 +1,4 @@
-/// The 16 random bytes that tie all files of one store together.
+/// The 16 random bytes that identify all files of one store.
 package struct StoreID: Equatable, Hashable, Sendable, CustomStringConvertible {
     package let high: UInt64
     package let low: UInt64
@@ -16,7 +16,7 @@ package struct StoreID: Equatable, Hashable, Sendable, CustomStringConvertible {
         )
     }
 
-    /// Reads 32 hex digits; hyphens are ignored.
+    /// Parses 32 hex digits; hyphens are ignored.
     package init?(_ text: String) {
         let digits = text.filter { $0 != "-" }
         guard digits.utf8.count == 32, let high = UInt64(digits.prefix(16), radix: 16),

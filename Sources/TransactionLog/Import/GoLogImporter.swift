@@ -1,10 +1,10 @@
-/// Takes over the log of the Go system that this project re-creates: `kv.log` in an otherwise empty data folder.
+/// Imports the log of the Go system that this project re-creates: `kv.log` in an otherwise empty data folder.
 ///
-/// Its records are text, `set 3 5 keyvalue` or `delete 3 0 key`, each with a newline. They are read by their lengths
-/// and never by line, as keys and values may hold newlines. A record that ends with the file is a torn last write and
-/// is left out; anything else that does not parse ends the start, as guessing would forge data.
+/// Its records are text, `set 3 5 keyvalue` or `delete 3 0 key`, each with a newline. They are parsed by their lengths
+/// and never by line, because keys and values may contain newlines. A record that ends with the file is a torn last
+/// write and is omitted; anything else that does not parse ends the start, because guessing would forge data.
 ///
-/// Steps, with what a crash after each leaves: (1) the records become segments: segments without a manifest beside
+/// Steps, with the state after a crash behind each: (1) the records become segments: segments without a manifest beside
 /// `kv.log`, removed by the next start, which imports again; (2) the manifest, with length and checksum of `kv.log`:
 /// the next start does step 3; (3) `kv.log` is renamed to `kv.log.imported`.
 struct GoLogImporter {
@@ -41,8 +41,8 @@ struct GoLogImporter {
         return ImportReport(operations: records.count, bytes: size, tornBytes: size - records.offset)
     }
 
-    /// Step 3 of an import that was interrupted, if `kv.log` is still the file that was imported.
-    /// - Returns: whether it was.
+    /// Step 3 of an interrupted import, if `kv.log` is still the imported file.
+    /// - Returns: whether it is.
     func finish(_ imported: Manifest.Imported) throws(LogError) -> Bool {
         let checksum = try systemCall { () throws(SystemError) in
             let file = try self.fileSystem.open(self.source, .read)

@@ -1,4 +1,4 @@
-/// Reads the records of the Go system's `kv.log` one after the other.
+/// Reads the records of the Go system's `kv.log` one after another.
 package struct GoLogReader {
     private static let maximumHeadBytes = 40
     private static let chunkBytes = 1 << 20
@@ -14,10 +14,10 @@ package struct GoLogReader {
     private var buffer: [UInt8] = []
     private var position = 0
     private var bufferStart: UInt64 = 0
-    /// Records so far, and the bytes that they take in the file.
+    /// Records so far, and their bytes in the file.
     package private(set) var count: UInt64 = 0
     package private(set) var offset: UInt64 = 0
-    /// Of all bytes read so far; of the whole file once ``next()`` has said nil.
+    /// Of all bytes read so far; of the whole file after ``next()`` has returned nil.
     private(set) var checksum = CRC32C()
 
     package init(file: any File, fileBytes: UInt64) {
@@ -25,7 +25,7 @@ package struct GoLogReader {
         self.fileBytes = fileBytes
     }
 
-    /// The next record, as ranges for ``withBytes(of:_:)``; nil at the end, which may be a torn last record.
+    /// The next record, as ranges for ``withBytes(of:_:)``; nil at the end, also before a torn last record.
     package mutating func next() throws(LogError) -> Record? {
         try self.fill(Self.maximumHeadBytes)
         if self.position == self.buffer.count { return nil }
@@ -70,7 +70,7 @@ package struct GoLogReader {
         }
     }
 
-    /// Makes `count` bytes from the position available, or all that the file still has.
+    /// Makes `count` bytes from the position available, or the rest of the file.
     private mutating func fill(_ count: Int) throws(LogError) {
         if self.buffer.count - self.position >= count { return }
         self.buffer.removeFirst(self.position)
@@ -79,7 +79,7 @@ package struct GoLogReader {
         while self.buffer.count < count {
             let before = self.buffer.count
             let start = self.bufferStart + UInt64(before)
-            // Never more than the file has, whatever a length in it says.
+            // Never more than the rest of the file, whatever length a record states.
             let rest = self.fileBytes > start ? self.fileBytes - start : 0
             let wanted = Int(min(UInt64(max(Self.chunkBytes, count - before)), rest))
             if wanted == 0 { return }
@@ -91,7 +91,7 @@ package struct GoLogReader {
         }
     }
 
-    /// Whether bytes that end with the file can be the first ones of a record's head.
+    /// Whether bytes at the end of the file can be the beginning of a record's head.
     private static func couldBeginRecord(_ head: ArraySlice<UInt8>) -> Bool {
         let text = String(decoding: head, as: UTF8.self)
         for op in ["set ", "delete "] {
@@ -103,7 +103,7 @@ package struct GoLogReader {
         return false
     }
 
-    /// Decimal digits only: no sign, no leading zeros but a lone 0.
+    /// Decimal digits only: no sign, no leading zeros except a single 0.
     private static func length(_ digits: ArraySlice<UInt8>, limit: Int) -> Int? {
         guard (1...9).contains(digits.count), digits.allSatisfy({ (0x30...0x39).contains($0) }),
             digits.count == 1 || digits.first != 0x30

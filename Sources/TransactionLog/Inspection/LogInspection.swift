@@ -1,10 +1,10 @@
-/// What a log folder holds and what is wrong with it, as ``LogInspector`` found it.
+/// The content and the damage of a log folder, as found by ``LogInspector``.
 package struct LogInspection: Sendable {
-    /// What the folder is.
+    /// The kind of the folder.
     package enum State: Sendable, Equatable {
-        /// A store, whole or damaged.
+        /// A store, intact or damaged.
         case store
-        /// Nothing of a log is there; a start would begin a store.
+        /// There is no log; a start would create a store.
         case empty
         /// A `kv.log` of the Go system that the next start will import.
         case importPending
@@ -12,24 +12,24 @@ package struct LogInspection: Sendable {
 
     package struct Segment: Sendable {
         package let name: SegmentName
-        /// Nil when the header is damaged, or the file is missing.
+        /// Nil if the header is damaged, or the file is missing.
         package internal(set) var header: SegmentHeader?
-        /// Bytes of header and good frames.
+        /// Bytes of the header and intact frames.
         package internal(set) var sizeBytes: UInt64 = 0
-        /// Whether there is a file of that name.
+        /// Whether the file exists.
         package internal(set) var isThere = false
         package internal(set) var fileBytes: UInt64 = 0
-        /// The newest revision up to ``sizeBytes``; one less than the first when there is none.
+        /// The newest revision up to ``sizeBytes``; one less than the first if there is none.
         package internal(set) var lastRevision: UInt64
         package internal(set) var operations: UInt64 = 0
-        /// The segment's place in the manifest, when it ends in its seal.
+        /// The segment's entry in the manifest, if it ends with its seal.
         package internal(set) var sealed: Manifest.Sealed?
         package internal(set) var damage: Corruption?
-        /// The newest revision that headers of frames behind the damage tell of.
+        /// The newest revision in headers of frames behind the damage.
         package internal(set) var lostRevision: UInt64?
-        /// Whole frames with transactions behind the damage.
+        /// Intact frames with transactions behind the damage.
         package internal(set) var framesBehindDamage = 0
-        /// Whether bytes that are no whole frame follow all others: nothing says which revisions were in them.
+        /// Whether bytes that are not an intact frame follow all others: their revisions are unknown.
         package internal(set) var endIsDamaged = false
 
         init(_ name: SegmentName) {
@@ -40,16 +40,16 @@ package struct LogInspection: Sendable {
 
     package struct Part: Sendable {
         package let name: PartName
-        /// Good entries.
+        /// Intact entries.
         package internal(set) var entries: UInt64 = 0
-        /// Entries that the manifest says it has.
+        /// Number of its entries in the manifest.
         package internal(set) var listedEntries: UInt64?
         package internal(set) var isThere = false
         package internal(set) var fileBytes: UInt64 = 0
-        /// The part as a manifest lists it, when it is whole.
+        /// The part as listed by a manifest, if it is intact.
         package internal(set) var found: Manifest.Part?
         package internal(set) var damage: Corruption?
-        /// Entries in whole frames behind the damage.
+        /// Entries in intact frames behind the damage.
         package internal(set) var entriesBehindDamage: UInt64 = 0
     }
 
@@ -60,34 +60,34 @@ package struct LogInspection: Sendable {
     }
 
     package internal(set) var state = State.store
-    /// Nil when it is missing or damaged.
+    /// Nil if it is missing or damaged.
     package internal(set) var manifest: Manifest?
     package internal(set) var storeID: StoreID?
     /// In the order of the log.
     package internal(set) var segments: [Segment] = []
     package internal(set) var parts: [Part] = []
-    /// What a start is refused for, in the order in which it is met.
+    /// Damage for which a start refuses the folder, in the order of its detection.
     package internal(set) var damage: [Corruption] = []
-    /// Set when the folder was written by a newer version: then nothing more is known.
+    /// Set if a newer version wrote the folder: then nothing else is known.
     package internal(set) var unsupported: String?
     package internal(set) var tornTail: TornTail?
-    /// The log was cut after its clean stop. A start tells, and goes on.
+    /// The log was truncated after its clean stop. A start reports that, and continues.
     package internal(set) var lostEnd: RecoveryReport.LostEnd?
-    /// The last segment is shorter than it was made. A start tells, and goes on.
+    /// The last segment is shorter than when it was created. A start reports that, and continues.
     package internal(set) var cutFile: RecoveryReport.CutFile?
     package internal(set) var wasCleanShutdown = false
-    /// Segments that are none of this log.
+    /// Segments that do not belong to this log.
     package internal(set) var unexpectedSegments: [SegmentName] = []
-    /// Files that the next start removes: work that a crash has cut short, and what a snapshot has replaced.
+    /// Files that the next start removes: unfinished work of a crash, and files that a snapshot has replaced.
     package internal(set) var leftovers: [String] = []
-    /// Files of zeros that wait to become the next segments.
+    /// Files of zeros that are prepared to become the next segments.
     package internal(set) var prepared: [String] = []
-    /// Files that are not the log's.
+    /// Files that do not belong to the log.
     package internal(set) var unknownFiles: [String] = []
-    /// Bytes and live bytes of each file; the live ones only where the inspector was told what is replaced.
+    /// Bytes and live bytes of each file; live bytes only if the inspector's caller reported replaced records.
     package internal(set) var space = LogSpace()
     package internal(set) var bytesRead: UInt64 = 0
-    /// The revisions of which the whole frames of the segments tell, those behind damage among them.
+    /// The revisions in the intact frames of the segments, including those behind damage.
     package internal(set) var coverage = RevisionCoverage()
 
     package var firstRevision: UInt64 { self.segments.first?.name.firstRevision ?? 1 }
@@ -96,13 +96,13 @@ package struct LogInspection: Sendable {
         !self.damage.isEmpty || self.unsupported != nil || self.lostEnd != nil || self.cutFile != nil
     }
 
-    /// The size that the next segment is to have: that of the ones that are there, or the default.
+    /// The size for the next segment: that of the existing ones, or the default.
     package var usualSegmentBytes: Int {
         let largest = self.segments.map { Int($0.fileBytes) }.max() ?? 0
         return largest > SegmentHeader.byteCount ? largest : LogConfiguration.defaultSegmentBytes
     }
 
-    /// The sync mode that the last segment was made under, as the start's flag names it: `interval` without its time.
+    /// The sync mode when the last segment was created, as in the flag: `interval` without its time.
     package var syncMode: String? { self.segments.last?.header?.syncModeName }
 }
 
@@ -117,8 +117,8 @@ extension SegmentHeader {
     }
 }
 
-/// One thing that the log holds: an operation of a segment, or an entry of the snapshot. Valid only during the call it
-/// is given to.
+/// One item of the log: an operation of a segment, or an entry of the snapshot. Valid only during the call that
+/// receives it.
 package struct LoggedItem {
     package enum Origin: Sendable, Equatable {
         case part(PartName)

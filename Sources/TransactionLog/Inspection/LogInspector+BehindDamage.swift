@@ -1,8 +1,8 @@
-/// What is intact behind damage. The checksum of a frame's header covers its place, and the salt belongs to one file, so
-/// a frame that holds was written there, to this log, whatever became of what is before it.
+/// Intact frames behind damage. The checksum of a frame's header covers its offset, and the salt identifies one file,
+/// so a frame with a correct checksum was written there, to this log, whatever happened to the bytes before it.
 extension LogInspector {
-    /// Reads the frames behind the damage of a segment. One that tells of revisions which were met already is passed
-    /// over, as it contradicts what was whole.
+    /// Reads the frames behind the damage of a segment. A frame with revisions that were already read is skipped,
+    /// because it contradicts the intact ones.
     mutating func goOn(
         behindDamageIn segment: inout LogInspection.Segment, _ source: SegmentReader
     ) throws(LogError) {
@@ -32,7 +32,7 @@ extension LogInspector {
         while let (offset, header) = try systemCall({ () throws(SystemError) in try reader.nextHeader(from: position) })
         {
             position = offset + UInt64(FrameHeader.alignment)
-            // What is before the damage has been read.
+            // The bytes before the damage have been read.
             guard header.kind == .entries, header.firstRevision > part.entries + part.entriesBehindDamage,
                 try self.takeFrame(at: offset, of: .part(part.name), &reader)
             else { continue }
@@ -41,7 +41,7 @@ extension LogInspector {
         }
     }
 
-    /// - Returns: whether the frame is whole.
+    /// - Returns: whether the frame is intact.
     private mutating func takeFrame(
         at offset: UInt64, of origin: LoggedItem.Origin, _ reader: inout SegmentReader
     ) throws(LogError) -> Bool {
@@ -76,17 +76,17 @@ extension LogInspector {
 }
 
 extension LogInspection {
-    /// - Parameter names: of the segments that are to be read.
+    /// - Parameter names: the segments that will be read.
     mutating func beginCoverage(_ names: [SegmentName], _ parts: [PartName]) {
         if let manifest = self.manifest {
             self.coverage.begin(at: manifest.base.lastRevision + 1)
         } else if let upTo = parts.map(\.upTo).max() {
-            // Without a manifest the parts are taken for the snapshot that the first segment continues.
+            // Without a manifest, the parts count as the snapshot that the first segment continues.
             self.coverage.begin(at: names.first?.firstRevision ?? upTo + 1)
         }
     }
 
-    /// Once everything has been read.
+    /// Call it after everything has been read.
     mutating func closeCoverage() {
         self.coverage.noteEnd(after: self.newestRevision)
         guard let last = self.segments.last else {
@@ -94,22 +94,22 @@ extension LogInspection {
             return
         }
         let endIsDamaged = last.damage != nil && (last.header == nil || last.endIsDamaged)
-        // Without a manifest nothing says whether there was a segment behind a seal.
+        // Without a manifest, it is unknown whether a segment followed a seal.
         let maySegmentsBeMissing = self.manifest == nil && last.sealed != nil
         self.coverage.endIsUnknown =
             endIsDamaged || maySegmentsBeMissing || self.cutFile != nil || self.lostEnd != nil
     }
 
-    /// What was last set up to this revision may have been changed or deleted since, without anything telling.
+    /// Keys that were last set up to this revision may have been changed or deleted since, by unknown changes.
     package var lastUncertainRevision: UInt64 {
-        // An older part may hold what is missing in a damaged one, or what a newer one, that only a manifest would name,
-        // has replaced.
+        // An older part may contain what is missing in a damaged one, or records that a newer part, which only a
+        // manifest would list, has replaced.
         let isMixed = Set(self.parts.map(\.name.upTo)).count > 1
         let doubtful = self.parts.filter { isMixed && (self.manifest == nil || $0.damage != nil) }
         return max(self.coverage.lastUnknown, doubtful.map(\.name.upTo).max() ?? 0)
     }
 
-    /// The newest change that anything in the folder tells of.
+    /// The newest change of which there is any evidence in the folder.
     package var newestRevision: UInt64 {
         var newest = self.segments.map { max($0.lastRevision, $0.lostRevision ?? 0) }
         if let manifest = self.manifest {

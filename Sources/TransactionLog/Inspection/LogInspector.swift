@@ -1,14 +1,14 @@
-/// Reads a whole log folder as a start does, with the same decoder and the same verdicts, but changes nothing and goes
-/// on behind damage, so that all of it is found. Blocks, on the thread that calls it; the caller holds the folder's
-/// lock (``FileSystem/lockForReading(_:)`` is enough).
+/// Reads a whole log folder as a start does, with the same decoder and the same verdicts, but changes nothing and
+/// continues behind damage, so that it finds all of it. Blocks the calling thread; the caller holds the folder's lock
+/// (``FileSystem/lockForReading(_:)`` is enough).
 package struct LogInspector {
-    /// Gets each entry of the snapshot and each operation in the order of the log, and says which record the operation
-    /// has replaced, if live bytes are to be counted. Behind damage, operations can be missing between two calls.
+    /// Receives each entry of the snapshot and each operation in the order of the log, and returns the replaced record
+    /// if live bytes are to be counted. Behind damage, operations can be missing between two calls.
     package typealias Visit = (LoggedItem) -> ReplacedRecord?
 
     let reader: LogReader
     let visit: Visit
-    /// Whether the frames behind damage that are intact are given to ``visit`` as well.
+    /// Whether intact frames behind damage are passed to ``visit`` as well.
     let visitsBehindDamage: Bool
     let progress: (ReplayProgress) -> Void
     var result = LogInspection()
@@ -24,7 +24,7 @@ package struct LogInspector {
         self.visit = visit
     }
 
-    /// - Throws: ``LogError/system(_:)`` alone: a call failed, so that nothing can be said. Damage is in the result.
+    /// - Throws: only ``LogError/system(_:)``: a call failed, so nothing is known. Damage is in the result.
     package mutating func run() throws(LogError) -> LogInspection {
         var folder = try self.reader.survey()
         self.result.leftovers = folder.unfinished
@@ -63,7 +63,7 @@ package struct LogInspector {
         }
         let rest = folder.unlistedSegments
         self.result.leftovers += folder.segments.filter { !rest.contains($0) }.map(\.description)
-        // What the files say of themselves.
+        // What the files themselves contain.
         var base: SegmentHeader.Predecessor?
         if let first = rest.first, let header = try self.header({ reader throws(LogError) in try reader.open(first) }) {
             self.result.storeID = header.storeID
@@ -76,7 +76,7 @@ package struct LogInspector {
         try self.inspect(rest, sealed: [], parts: folder.parts.map { ($0, nil) }, base: base, active: nil)
     }
 
-    /// - Returns: nil when it is damaged.
+    /// - Returns: nil if it is damaged.
     private func header(
         as kind: SegmentHeader.Kind = .segment, _ open: (LogReader) throws(LogError) -> any File
     ) throws(LogError) -> SegmentHeader? {
@@ -107,9 +107,9 @@ package struct LogInspector {
     }
 
     /// - Parameters:
-    ///   - sealed: what the manifest says of segments that have a successor.
-    ///   - base: what the first segment continues, nil when nothing says it.
-    ///   - active: the segment whose end a clean stop has noted.
+    ///   - sealed: the manifest's entries for segments with a successor.
+    ///   - base: the predecessor of the first segment; nil if unknown.
+    ///   - active: the segment whose end a clean stop has recorded.
     private mutating func inspect(
         _ names: [SegmentName], sealed: [Manifest.Sealed], parts: [(PartName, Manifest.Part?)],
         base: SegmentHeader.Predecessor?, active: SegmentName?
@@ -154,7 +154,7 @@ package struct LogInspector {
             defer { file.close() }
             part.isThere = true
             part.fileBytes = try systemCall { () throws(SystemError) in try file.size() }
-            // All that is good is wanted, so what the manifest says is compared at the end.
+            // All intact records are wanted, so the comparison with the manifest comes last.
             var content = try PartReader(name, listed: nil, storeID: storeID, file: file)
             do throws(LogError) {
                 let visit = self.visit
@@ -180,7 +180,7 @@ package struct LogInspector {
         }
     }
 
-    /// - Returns: nil when it is damaged.
+    /// - Returns: nil if it is damaged.
     private mutating func inspect(
         _ name: SegmentName, predecessor: SegmentHeader.Predecessor?, isLast: Bool
     ) throws(LogError) -> LogReader.Segment? {
@@ -245,8 +245,8 @@ package struct LogInspector {
         }
     }
 
-    /// Keeps what is wrong with the files; what is wrong with the calls ends the inspection.
-    /// - Parameter missing: a file that may not be there, as has been noted before.
+    /// Records damage of files; a failed call ends the inspection.
+    /// - Parameter missing: a file that may be missing, which was recorded before.
     @discardableResult
     private mutating func note(_ error: LogError, missing: String? = nil) throws(LogError) -> Corruption? {
         switch error {
@@ -290,8 +290,8 @@ package struct LogInspector {
 }
 
 extension LogFolder {
-    /// Without a manifest: all segments but those before a gap that a snapshot has replaced. Without a snapshot nothing
-    /// has, and a gap is a segment that is missing.
+    /// Without a manifest: all segments except those before a gap that a snapshot has replaced. Without a snapshot,
+    /// nothing was replaced, and a gap is a missing segment.
     var unlistedSegments: [SegmentName] {
         var last: [SegmentName] = []
         for name in self.segments.reversed() {

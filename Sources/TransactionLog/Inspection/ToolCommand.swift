@@ -1,4 +1,4 @@
-/// Command lines of the offline tool as messages name them: what a person can paste into a shell.
+/// Command lines of the offline tool in messages: text that an operator can paste into a shell.
 package enum ToolCommand {
     package static func verify(_ directory: String) -> String { "txlog verify \(self.word(directory))" }
     package static func salvage(_ directory: String, to file: String) -> String {
@@ -6,7 +6,7 @@ package enum ToolCommand {
     }
     package static func repair(_ directory: String) -> String { "txlog repair \(self.word(directory))" }
 
-    /// One word of a POSIX shell: as it is where nothing in it is special, else in single quotes.
+    /// One word of a POSIX shell: unchanged if it has no special character, else in single quotes.
     package static func word(_ text: String) -> String {
         let isPlain = text.utf8.allSatisfy { byte in
             switch byte {
@@ -16,7 +16,7 @@ package enum ToolCommand {
             default: "/._-+:,@%=".utf8.contains(byte)
             }
         }
-        // A leading hyphen would be an option.
+        // A word with a leading hyphen would be an option.
         if isPlain && !text.isEmpty { return text.hasPrefix("-") ? "./\(text)" : text }
         return "'\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'"
     }

@@ -1,13 +1,13 @@
 import Synchronization
 import SystemSupport
 
-/// Reads the parts of the snapshot and the sealed segments on the cores that the replay leaves free, ahead of it, and
-/// checks them as the replay will: damage far back then refuses the start within the time of a read, not after all that
-/// is before it has been replayed.
+/// Verifies the parts of the snapshot and the sealed segments on the cores that the replay does not use, ahead of it:
+/// damage near the end then refuses the start after the time of a read, not after everything before it has been
+/// replayed.
 ///
-/// The replay goes in order and checks again what it applies, so that nothing depends on this: a file that it has come
-/// to is left out here, and a call that fails is left to it. Of several damages the first in the order of the log is
-/// told, whichever was found first. Takes a window of about 1 MiB per thread.
+/// The replay runs in order and verifies everything that it applies, so nothing depends on this class: it skips a file
+/// that the replay has reached, and leaves a failed call to the replay. Of several damages, the first in the order of
+/// the log is reported, whichever was found first. Uses a window of about 1 MiB per thread.
 final class EarlyVerification: Sendable {
     private enum Job: Sendable {
         case part(Manifest.Part)
@@ -15,11 +15,11 @@ final class EarlyVerification: Sendable {
     }
 
     private struct State {
-        /// The next job that nobody has taken.
+        /// The next job that no thread has taken.
         var next = 0
-        /// For each job nil until it has been done, then what was found.
+        /// The result of each job; nil until it is done.
         var outcomes: [Outcome?]
-        /// So many jobs from the first on found nothing.
+        /// Number of jobs from the first on that found nothing.
         var soundJobs = 0
 
         mutating func firstDamage() -> LogError? {
@@ -46,7 +46,7 @@ final class EarlyVerification: Sendable {
     private let isStopped = Atomic(false)
     private let threads = Mutex<[DedicatedThread]>([])
 
-    /// - Parameter manifest: what the folder holds, in whose order the replay goes.
+    /// - Parameter manifest: the files of the folder, in the order of the replay.
     init(_ manifest: Manifest, _ reader: LogReader) {
         self.reader = reader
         self.storeID = manifest.storeID
@@ -60,7 +60,7 @@ final class EarlyVerification: Sendable {
         self.state = Mutex(State(outcomes: Array(repeating: nil, count: jobs.count)))
     }
 
-    /// - Parameter threads: at most so many are started; none for what the replay begins with at once.
+    /// - Parameter threads: maximum number of threads; none for the file with which the replay begins.
     func start(threads count: Int) {
         let count = min(count, self.jobs.count - 1)
         if count <= 0 { return }
@@ -70,13 +70,13 @@ final class EarlyVerification: Sendable {
                     threads.append(try DedicatedThread.start(name: "kv-verify") { [self] in self.work() })
                 }
             } catch {
-                // Nothing depends on them: the replay checks all of it.
+                // Nothing depends on them: the replay verifies everything.
             }
         }
     }
 
-    /// To be called by the replay before its file number `index`, counted from 0.
-    /// - Throws: damage in that file or a later one, once all files before it are known to be sound.
+    /// The replay calls this before its file number `index`, counted from 0.
+    /// - Throws: damage in that file or a later one, once all files before it are known to be intact.
     func enter(_ index: Int) throws(LogError) {
         let finding = self.state.withLock { state -> LogError? in
             for passed in state.outcomes.indices.prefix(index) { state.outcomes[passed] = .sound }
@@ -86,7 +86,7 @@ final class EarlyVerification: Sendable {
         if let finding { throw finding }
     }
 
-    /// Ends the threads. Waits for a frame at most.
+    /// Ends the threads. Waits for one frame at most.
     func stop() {
         self.isStopped.store(true, ordering: .relaxed)
         let threads = self.threads.withLock { threads in
@@ -110,7 +110,7 @@ final class EarlyVerification: Sendable {
         }
     }
 
-    /// - Returns: nil when that could not be found out: then the replay does, before anything behind it is told.
+    /// - Returns: nil if it could not be determined: then the replay does, before anything behind it is reported.
     private func outcome(of job: Job) -> Outcome? {
         do throws(LogError) {
             try self.verify(job)

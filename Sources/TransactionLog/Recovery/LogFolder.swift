@@ -1,17 +1,17 @@
-/// What a data folder holds, told by the names in it and, where a name does not say it, by the files' headers.
+/// The content of a data folder, determined by the names in it and, if a name is not enough, by the files' headers.
 struct LogFolder {
-    /// Files with the name of a segment, in the order of their names, which is that of the log.
+    /// Files with the name of a segment, in the order of the log, which is the order of the names.
     private(set) var segmentFiles: [SegmentFileName] = []
-    /// Those that are one, once ``LogReader/tellSegments(in:_:)`` has looked.
+    /// Those that are segments, determined by ``LogReader/tellSegments(in:_:)``.
     var segments: [SegmentName] = []
-    /// The others, which are prepared: zeros that wait to become the next segments.
+    /// The others, which are prepared: zeros that will become the next segments.
     var prepared: [SegmentFileName] = []
     var parts: [PartName] = []
     var hasManifest = false
     var hasImport = false
-    /// Leftovers of work that a crash has cut short: nothing of them counts, and the next start removes them.
+    /// Leftovers of work that a crash interrupted: they are ignored, and the next start removes them.
     var unfinished: [String] = []
-    /// Names that are not the log's.
+    /// Names that do not belong to the log.
     var unknown: [String] = []
 
     init(names: [String]) {
@@ -41,14 +41,14 @@ struct LogFolder {
         name.hasSuffix(LogPaths.preparedSuffix) || name.hasSuffix(PartName.suffix + LogPaths.unfinishedSuffix)
     }
 
-    /// The segments of the log from the first to the last: those that the manifest lists, and one more that was begun
-    /// just before a crash, or while there was no space for a manifest.
+    /// The segments of the log from the first to the last: the listed ones, and one more that was begun just before a
+    /// crash, or while there was no space for a manifest.
     func segmentNames(of manifest: Manifest) -> [SegmentName] {
         let next = manifest.active.sequence + 1
         return manifest.sealed.map(\.name) + [manifest.active] + self.segments.filter { $0.sequence == next }.prefix(1)
     }
 
-    /// Compares what is there with what has to be there.
+    /// Compares existing files with required files.
     func presence(of names: [SegmentName], _ manifest: Manifest) -> Presence {
         var presence = Presence()
         presence.missingSegments = names.filter { !self.segments.contains($0) }
@@ -64,13 +64,14 @@ struct LogFolder {
     struct Presence {
         var missingSegments: [SegmentName] = []
         var missingParts: [PartName] = []
-        /// None of this log.
+        /// Not part of this log.
         var unexpectedSegments: [SegmentName] = []
-        /// What the snapshot has replaced and a crash has left, and parts that are not listed: the start removes them.
+        /// Segments that the snapshot has replaced, and parts that are not listed: leftovers of a crash, which the
+        /// start removes.
         var replacedSegments: [SegmentName] = []
         var unlistedParts: [PartName] = []
 
-        /// What a start is refused for.
+        /// Problems for which a start refuses the folder.
         var problems: [Corruption] {
             self.missingSegments.map { Self.problem($0.description, .missingSegment(sequence: $0.sequence)) }
                 + self.missingParts.map { Self.problem($0.description, .missingPart) }

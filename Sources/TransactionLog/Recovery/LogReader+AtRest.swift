@@ -1,9 +1,9 @@
-/// Files that lie still: parts of the snapshot and sealed segments, read from front to back with nothing kept of them.
+/// Files that do not change: parts of the snapshot and sealed segments, read in one pass without keeping anything.
 extension LogReader {
-    /// Told after each frame how many bytes were read since the last time; says whether to go on.
+    /// Called after each frame with the bytes read since the last call; returns whether to continue.
     typealias Pace = (UInt64) -> Bool
 
-    /// Checks a part of the snapshot against its checksums and what the manifest says of it.
+    /// Verifies a part of the snapshot against its checksums and the manifest.
     func verify(_ part: Manifest.Part, _ file: any File, storeID: StoreID, pace: Pace) throws(LogError) {
         var content = try PartReader(part, storeID: storeID, file: file)
         var offset: UInt64 = 0
@@ -13,9 +13,9 @@ extension LogReader {
         }
     }
 
-    /// Checks a segment that has a successor.
-    /// - Parameter predecessor: what it continues; nil where that is not to be compared.
-    /// - Returns: its place in the manifest, as the file itself tells it; nil when it was not read to its end.
+    /// Verifies a segment that has a successor.
+    /// - Parameter predecessor: the segment before it; nil if it is not to be compared.
+    /// - Returns: its entry for the manifest, computed from the file; nil if it was not read to its end.
     func verify(
         _ name: SegmentName, _ file: any File, storeID: StoreID, predecessor: SegmentHeader.Predecessor?, pace: Pace
     ) throws(LogError) -> Manifest.Sealed? {

@@ -1,6 +1,6 @@
-/// What is behind the last good frame of a segment.
+/// The bytes behind the last intact frame of a segment.
 extension LogReader {
-    /// A segment with a successor ends in its seal, and nothing follows.
+    /// A segment with a successor ends with its seal, and nothing follows.
     func requireSealedEnd(_ scan: inout SegmentScan, _ name: SegmentName) throws(LogError) {
         let end = scan.offset
         let tail = try systemCall { () throws(SystemError) in try scan.reader.inspectTail(from: end) }
@@ -12,8 +12,8 @@ extension LogReader {
         throw Self.certainDamage(fault, scan, name) ?? Self.damage(scan, name, .durableFrame(fault))
     }
 
-    /// Decides about the end of the last segment by ``TailVerdict``.
-    /// - Returns: bytes of a torn tail, 0 when the segment ends as it should.
+    /// Decides about the end of the last segment with ``TailVerdict``.
+    /// - Returns: bytes of a torn tail; 0 if the segment ends correctly.
     func tornBytes(_ scan: inout SegmentScan, _ name: SegmentName) throws(LogError) -> UInt64 {
         let end = scan.offset
         let tail = try systemCall { () throws(SystemError) in try scan.reader.inspectTail(from: end) }
@@ -42,7 +42,7 @@ extension LogReader {
         }
     }
 
-    /// Faults of a frame whose checksums held: no torn write leaves these.
+    /// Faults of a frame with correct checksums: no torn write leaves these.
     private static func certainDamage(_ fault: FrameFault, _ scan: SegmentScan, _ name: SegmentName) -> LogError? {
         switch fault {
         case .revision, .content, .payloadLength: Self.damage(scan, name, .durableFrame(fault))

@@ -1,5 +1,5 @@
-/// Reads the files of a log and checks every byte that counts, without changing any of them: the start and the offline
-/// tool decide upon the same findings. Blocks; holds about 1 MiB, or the largest frame.
+/// Reads the files of a log and verifies every relevant byte without changing any file: the start and the offline tool
+/// decide by the same findings. Blocks; uses about 1 MiB, or the largest frame.
 struct LogReader {
     let fileSystem: any FileSystem
     let paths: LogPaths
@@ -16,9 +16,9 @@ struct LogReader {
         return try Manifest(decoding: bytes)
     }
 
-    /// Tells segments from files that are prepared to become one. The names of those that the manifest lists say
-    /// enough; others say in their header where they begin, and that is written before anything else is.
-    /// - Parameter manifest: nil when there is none that can be read.
+    /// Distinguishes segments from files that are prepared to become one. For listed files the manifest is enough; the
+    /// others contain their first revision in the header, which is written before anything else.
+    /// - Parameter manifest: nil if there is no readable one.
     func tellSegments(in folder: inout LogFolder, _ manifest: Manifest?) throws(LogError) {
         let names = manifest.map { $0.sealed.map(\.name) + [$0.active] } ?? []
         let listed = Dictionary(names.map { ($0.file, $0) }) { first, _ in first }
@@ -35,15 +35,15 @@ struct LogReader {
         }
     }
 
-    /// Where a segment begins, by its header; 1 where that is damaged.
-    /// - Returns: nil for a file that is not a segment yet: it has no header, or not all of one, and nothing behind it.
+    /// The first revision of a segment, from its header; 1 if the header is damaged.
+    /// - Returns: nil for a file that is not a segment yet: it has no complete header, and nothing behind it.
     private func firstRevision(of name: SegmentFileName) throws(LogError) -> UInt64? {
         let file = try systemCall { () throws(SystemError) in try self.fileSystem.open(self.paths.segment(name), .read)
         }
         defer { file.close() }
         var bytes: [UInt8] = []
         let size = try systemCall { () throws(SystemError) in
-            // After a sync that failed the cache shows a header that the device does not hold.
+            // After a failed sync, the cache can show a header that the device does not contain.
             try file.sync()
             try file.forgetCache()
             _ = try file.read(SegmentHeader.byteCount, at: 0, into: &bytes)
@@ -61,11 +61,11 @@ struct LogReader {
 
     // MARK: - A segment
 
-    /// A segment that has been read to its end.
+    /// A segment that was read to its end.
     struct Segment {
         var header: SegmentHeader
         var fileBytes: UInt64
-        /// Offset after the last good frame, and the checksum of that frame's header if it is a seal.
+        /// Offset after the last intact frame, and the checksum of that frame's header if it is a seal.
         var end: UInt64
         var sealChecksum: UInt32?
         var nextRevision: UInt64
@@ -73,7 +73,7 @@ struct LogReader {
         var lastKind: FrameHeader.Kind?
         /// Nanoseconds since 1970.
         var lastFrameNanoseconds: UInt64
-        /// Bytes behind ``end`` that the last write left unfinished.
+        /// Bytes behind ``end`` that an unfinished write left.
         var tornBytes: UInt64
     }
 
@@ -85,8 +85,8 @@ struct LogReader {
         return try SegmentHeader(decoding: bytes, file: name.description, lastGoodRevision: lastGoodRevision)
     }
 
-    /// Sees whether a segment is the one that its name says, and continues the one before it.
-    /// - Parameter predecessor: nil when nothing is known of it, as it is damaged.
+    /// Checks that a segment is the one that its name states, and continues the previous one.
+    /// - Parameter predecessor: nil if it is unknown, because the previous segment is damaged.
     func check(
         _ header: SegmentHeader, _ name: SegmentName, _ storeID: StoreID, _ predecessor: SegmentHeader.Predecessor?
     ) throws(LogError) {
@@ -97,11 +97,11 @@ struct LogReader {
         if header.storeID != storeID {
             throw damage(at: 16, .foreignSegment(expectedStore: storeID, foundStore: header.storeID))
         }
-        // Where the name does not say the revision, what it follows does.
+        // If the name does not contain the revision, the previous segment determines it.
         let namedRevision = name.file.firstRevision ?? header.firstRevision
         if header.sequence != name.sequence || header.firstRevision != namedRevision {
             throw damage(
-                at: 32, .segmentHeader("it says sequence \(header.sequence) from revision \(header.firstRevision)"))
+                at: 32, .segmentHeader("its header has sequence \(header.sequence), revision \(header.firstRevision)"))
         }
         guard let predecessor else { return }
         if predecessor == .none && (header.sequence != 1 || header.firstRevision != 1) {
@@ -109,19 +109,20 @@ struct LogReader {
         }
         if header.predecessor != predecessor {
             throw damage(
-                at: 64, .predecessor("it follows segment \(header.predecessor.sequence) that ends at another place"))
+                at: 64, .predecessor("it follows segment \(header.predecessor.sequence) which ends at another place"))
         }
         if header.firstRevision != predecessor.lastRevision + 1 {
             throw damage(at: 40, .predecessor("it begins at revision \(header.firstRevision)"))
         }
     }
 
-    /// Reads the frames of a segment whose header has been checked, and decides about what is behind them.
+    /// Reads the frames of a segment whose header has been checked, and decides about the bytes behind them.
     ///
     /// - Parameters:
-    ///   - isLast: whether the segment has no successor: only then can it end in a torn tail, or without a seal.
-    ///   - progress: gets the offset after each frame and the next revision. What it throws ends the reading.
-    ///   - apply: gets each operation with its revision.
+    ///   - isLast: whether the segment has no successor: only then can it end with a torn tail, or without a seal.
+    ///   - progress: called after each frame with its end offset and the next revision. An error that it throws ends
+    ///     the reading.
+    ///   - apply: called with each operation and its revision.
     func read(
         _ name: SegmentName, _ file: any File, _ header: SegmentHeader, isLast: Bool,
         progress: (UInt64, UInt64) throws(LogError) -> Void, apply: (UInt64, LoggedOperation) -> Void
@@ -146,13 +147,13 @@ struct LogReader {
         return segment
     }
 
-    /// The segment's place in the manifest, once it has ended in its seal.
+    /// The segment's entry for the manifest, after it has ended with its seal.
     static func sealed(_ segment: Segment, _ name: SegmentName, sealChecksum: UInt32) -> Manifest.Sealed {
         Manifest.Sealed(
             name: name, lastRevision: segment.nextRevision - 1, lengthBytes: segment.end, sealChecksum: sealChecksum)
     }
 
-    /// - Throws: ``LogError/corrupt(_:)`` unless the segment is the one that the manifest lists.
+    /// - Throws: ``LogError/corrupt(_:)`` unless the segment is the listed one.
     static func compare(_ found: Manifest.Sealed, with listed: Manifest.Sealed) throws(LogError) {
         if found == listed { return }
         throw Self.damage(found.name, at: found.lengthBytes, after: found.lastRevision, .endsOtherwise)
@@ -168,10 +169,10 @@ struct LogReader {
 
     // MARK: - Segments without a manifest
 
-    /// Whether segments without a manifest are what a crash has left of a store's creation or of an import.
+    /// Whether segments without a manifest are leftovers of an interrupted creation of a store or import.
     ///
-    /// A store's manifest is written before its first write is acknowledged, and an import's `kv.log` is there until
-    /// its manifest is: only then is a segment without a manifest a leftover.
+    /// A store's manifest is written before its first write is acknowledged, and an import's `kv.log` exists until its
+    /// manifest does: only then is a segment without a manifest a leftover.
     func areLeftovers(_ folder: LogFolder) throws(LogError) -> Bool {
         for name in folder.segments {
             if try folder.hasImport ? self.wasInUse(name) : self.holdsTransactions(name) { return false }
@@ -191,7 +192,7 @@ struct LogReader {
         return tail.end > UInt64(SegmentHeader.byteCount)
     }
 
-    /// Whether a store has been at work on a segment: its writer begins with a heartbeat and an import writes none.
+    /// Whether a store has used a segment: its writer begins with a heartbeat, and an import writes none.
     private func wasInUse(_ name: SegmentName) throws(LogError) -> Bool {
         let file = try self.open(name)
         defer { file.close() }
@@ -213,7 +214,7 @@ struct LogReader {
     }
 }
 
-/// Turns a failed call into the log's error.
+/// Converts a failed call into the log's error.
 func systemCall<Result>(_ body: () throws(SystemError) -> Result) throws(LogError) -> Result {
     do { return try body() } catch { throw .system(error) }
 }

@@ -1,9 +1,9 @@
 import Glibc
 
-/// The end of the last segment: a torn tail, and what follows it.
+/// The end of the last segment: a torn tail, and the next segment.
 extension Recovery {
-    /// Copies the torn bytes to `quarantine/`, then zeroes them. After a crash in between, the next start finds what
-    /// is left of them and does the same again.
+    /// Copies the torn bytes to `quarantine/`, then zeroes them. After a crash in between, the next start finds the
+    /// rest of them and does the same again.
     mutating func cut(
         _ name: SegmentName, _ file: any File, from offset: UInt64, bytes: UInt64
     ) throws(LogError) {
@@ -16,7 +16,7 @@ extension Recovery {
                 do throws(SystemError) {
                     try file.copy(from: offset, bytes: bytes, to: copyPath, self.fileSystem)
                 } catch {
-                    // What was copied so far is in the segment still.
+                    // The bytes that were already copied are still in the segment.
                     do { try self.fileSystem.remove(copyPath) } catch {}
                     throw error
                 }
@@ -29,7 +29,7 @@ extension Recovery {
             quarantined: "\(LogPaths.quarantineName)/\(copyName)")
     }
 
-    /// A segment to go on in: one that is prepared already, or else it is made.
+    /// Returns a segment for further writes: a prepared one, or a new one.
     mutating func prepareSegment(_ sequence: UInt64) throws(SystemError) -> PreparedSegment {
         if let first = self.prepared.first {
             precondition(first.name.sequence == sequence, "prepared files follow the last segment")
@@ -56,7 +56,7 @@ extension Recovery {
         }
     }
 
-    /// Does something that needs space, on a full disk with the space that was kept for compactions.
+    /// Does something that needs space, on a full disk with the reserved space of compactions.
     private func findingSpace<Result>(_ body: () throws(SystemError) -> Result) throws(SystemError) -> Result {
         do { return try body() } catch {
             if !error.isOutOfSpace { throw error }

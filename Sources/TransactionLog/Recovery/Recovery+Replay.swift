@@ -48,8 +48,8 @@ extension Recovery {
         preconditionFailure("a log has at least one segment")
     }
 
-    /// Everything that is listed must be there. What the snapshot has replaced is removed if a crash has left it, and
-    /// so are parts that are not listed; any other segment is none of this log.
+    /// Every listed file must exist. Segments that the snapshot has replaced and unlisted parts are leftovers of a
+    /// crash and are removed; any other segment does not belong to this log.
     private func checkPresence(_ presence: LogFolder.Presence) throws(LogError) {
         if let problem = presence.problems.first { throw .corrupt(problem) }
         let leftovers =
@@ -94,7 +94,7 @@ extension Recovery {
 
     // MARK: - A segment
 
-    /// Bytes of frames, as far as they are known: of the last segment all of its file.
+    /// Total bytes of frames, as far as known: for the last segment its whole file.
     private func totalBytes(_ names: [SegmentName], _ manifest: Manifest) throws(LogError) -> UInt64 {
         var total = manifest.sealed.reduce(0) { $0 + $1.lengthBytes }
         let sealed = Set(manifest.sealed.map(\.name.sequence))
@@ -120,8 +120,8 @@ extension Recovery {
         let file = try systemCall { () throws(SystemError) in
             let file = try self.fileSystem.open(self.paths.segment(name), isLast ? .readWrite : .read)
             if isLast {
-                // If a sync of the process before has failed, the cache shows frames that the device does not hold,
-                // and this sync does not write them: read what is there.
+                // If a sync of the previous process failed, the cache shows frames that the device does not contain,
+                // and this sync does not write them: read what the device contains.
                 try file.sync()
                 try file.forgetCache()
             }
@@ -149,16 +149,16 @@ extension Recovery {
             self.report.uncleanEnd = .init(content, name)
         }
         if content.tornBytes > 0 { try self.cut(name, file, from: content.end, bytes: content.tornBytes) }
-        // A header says how much of a tail can be torn; with another sync mode it would not be true.
+        // The sync mode in the header limits how much of a tail can be torn; another mode needs a new header.
         let hasOtherMode = header.syncModeCode != self.configuration.syncMode.code
-        // What follows a cut is to be told from what was before it.
+        // New frames must be distinguishable from those before the truncation.
         let isCut = isLast && self.report.cutFile != nil
         return ReplayedSegment(
             file: file, content: content,
             needsNewSegment: isLast && (content.sealChecksum != nil || content.tornBytes > 0 || hasOtherMode || isCut))
     }
 
-    // MARK: - Going on
+    // MARK: - Continuing the log
 
     private mutating func resume(
         _ segment: ReplayedSegment, _ manifest: Manifest, isListed: Bool
@@ -171,15 +171,15 @@ extension Recovery {
             if segment.needsNewSegment {
                 try self.beginSegment(&chain, nextRevision: segment.content.nextRevision)
             } else if !isListed {
-                // A segment that got its name just before a crash.
+                // A segment whose file was renamed just before a crash.
                 try chain.listSegments()
             }
             return chain
         }
     }
 
-    /// Goes on in the next segment. Where there is no space for one the log opens all the same, and goes on there once
-    /// it has some.
+    /// Continues in the next segment. If there is no space for one, the log opens nevertheless, and continues there
+    /// when it has space.
     private mutating func beginSegment(_ chain: inout SegmentChain, nextRevision: UInt64) throws(SystemError) {
         do {
             let prepared = try self.prepareSegment(chain.name.sequence + 1)

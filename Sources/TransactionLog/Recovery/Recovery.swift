@@ -1,8 +1,8 @@
-/// Brings the log of a folder back: checks every byte that counts, gives each operation to `apply` in order, decides
-/// about the tail, and leaves a ``SegmentChain`` that is ready for appends. Runs on the thread that opens the log,
-/// under the folder's lock. A crash at any point leaves a folder that the next start recovers in the same way.
+/// Recovers the log of a folder: verifies every relevant byte, passes each operation to `apply` in order, decides about
+/// the tail, and returns a ``SegmentChain`` that is ready for appends. Runs on the thread that opens the log, under the
+/// folder's lock. A crash at any point leaves a folder that the next start recovers in the same way.
 struct Recovery {
-    /// Says which record the operation has replaced or removed, if any.
+    /// Returns the record that the operation has replaced or removed, if any.
     typealias Apply = (UInt64, LoggedOperation) -> ReplacedRecord?
 
     let fileSystem: any FileSystem
@@ -15,7 +15,7 @@ struct Recovery {
     var bytesTotal: UInt64 = 0
     /// The last key of each part of the snapshot.
     var lastKeys: [PartName: [UInt8]] = [:]
-    /// Files that an earlier process has prepared and that wait to become the next segments, oldest first.
+    /// Files that an earlier process prepared to become the next segments, oldest first.
     var prepared: [PreparedSegment] = []
 
     init(
@@ -31,11 +31,11 @@ struct Recovery {
     }
 
     /// - Throws: ``LogError``: damage, a newer format, or a failed call. Nothing has been changed then, except that
-    ///   leftovers of interrupted work may be gone.
+    ///   leftovers of interrupted work may have been removed.
     mutating func run() throws(LogError) -> SegmentChain {
         let began = monotonicNanoseconds()
         defer { self.report.durationNanoseconds = monotonicNanoseconds() - began }
-        // What a crashed process renamed or wrote is made durable before any decision rests on it.
+        // Renames and writes of a crashed process are made durable before any decision depends on them.
         try systemCall { () throws(SystemError) in try self.fileSystem.syncDirectory(self.paths.directory) }
         var folder = try self.survey()
         self.report.unknownFiles = folder.unknown
@@ -52,7 +52,7 @@ struct Recovery {
 
     // MARK: - The folder
 
-    /// What is in the folder, without the leftovers of work that a crash has cut short.
+    /// The content of the folder, without the leftovers of work that a crash interrupted.
     private func survey() throws(LogError) -> LogFolder {
         let folder = try self.reader.survey()
         for name in folder.unfinished {
@@ -63,7 +63,7 @@ struct Recovery {
 
     /// A folder without a manifest: a new store, or one whose creation or import was interrupted.
     private mutating func begin(_ folder: LogFolder) throws(LogError) -> SegmentChain {
-        // There is a manifest before there are parts.
+        // A manifest is written before any part.
         let isBeginning = folder.parts.isEmpty ? try self.reader.areLeftovers(folder) : false
         if !isBeginning { throw .corrupt(.manifestMissing) }
         for name in folder.segmentFiles {
@@ -93,8 +93,8 @@ struct Recovery {
         }
     }
 
-    /// An import whose manifest is there but whose `kv.log` has not been renamed yet.
-    /// - Returns: whether it was that; a `kv.log` that is not what the store began with is left alone.
+    /// An import with a manifest whose `kv.log` has not been renamed yet.
+    /// - Returns: whether it was one; a `kv.log` other than the imported one is not changed.
     private func finishImport(_ manifest: Manifest) throws(LogError) -> Bool {
         guard let imported = manifest.imported else { return false }
         let importer = GoLogImporter(

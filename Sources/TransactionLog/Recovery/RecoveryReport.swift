@@ -1,25 +1,25 @@
-/// What the start found, for the log line, `/admin` and the metrics.
+/// The findings of the start, for the log line, `/admin` and the metrics.
 package struct RecoveryReport: Sendable, Equatable {
     package struct TornTail: Sendable, Equatable {
         package var file: String
         package var offset: UInt64
         package var bytes: UInt64
-        /// Where the cut bytes were copied to.
+        /// The file to which the cut bytes were copied.
         package var quarantined: String
     }
 
-    /// The log ended further on when it was closed: somebody has cut it since, and acknowledged writes are gone.
+    /// The log is shorter than when it was closed: another program truncated it, and acknowledged writes are lost.
     package struct LostEnd: Sendable, Equatable {
         package var file: String
-        /// Where its good frames end, and where they ended.
+        /// Offset after its intact frames, now and at the clean stop.
         package var offset: UInt64
         package var closedOffset: UInt64
-        /// The newest change that is there, and the newest that was.
+        /// The newest change now, and at the clean stop.
         package var lastRevision: UInt64
         package var closedLastRevision: UInt64
 
-        /// - Returns: nil unless the segment that was active at the clean stop ends before the place noted then, and
-        ///   changes are missing: its last frame says only that the stop was clean.
+        /// - Returns: nil unless the segment that was active at the clean stop ends before the recorded offset, and
+        ///   changes are missing: its last frame only records the clean stop.
         init?(_ segment: LogReader.Segment, _ name: SegmentName, _ closed: Manifest.Closed?) {
             guard let closed, segment.end < closed.lengthBytes, segment.nextRevision - 1 < closed.lastRevision else {
                 return nil
@@ -34,16 +34,17 @@ package struct RecoveryReport: Sendable, Equatable {
         package var revisions: UInt64 { self.closedLastRevision - min(self.lastRevision, self.closedLastRevision) }
     }
 
-    /// The last segment's file has fewer bytes than it was made with, which no crash leaves: somebody has cut it, or it
-    /// is half of a copy. What it held behind the cut, zeros or acknowledged writes, nobody can tell.
+    /// The last segment's file has fewer bytes than when it was created. No crash causes that: another program
+    /// truncated it, or it is an incomplete copy. It is unknown whether the missing bytes were zeros or acknowledged
+    /// writes.
     package struct CutFile: Sendable, Equatable {
         package var file: String
         package var fileBytes: UInt64
         package var preparedBytes: UInt64
-        /// The newest change that is there.
+        /// The newest change that exists.
         package var lastRevision: UInt64
 
-        /// - Returns: nil unless the file is shorter than its header says.
+        /// - Returns: nil unless the file is shorter than its header states.
         init?(_ segment: LogReader.Segment, _ name: SegmentName) {
             if segment.fileBytes >= segment.header.preparedBytes { return nil }
             self.file = name.description
@@ -53,14 +54,14 @@ package struct RecoveryReport: Sendable, Equatable {
         }
     }
 
-    /// The last process did not close the log: it crashed, or failed. The log then ends where its last good frame does.
-    /// Frames that it had written behind that place and that are zeros now leave no trace there: whoever knows when it
-    /// crashed can compare that with the time of the last frame.
+    /// The last process did not close the log: it crashed, or failed. The log then ends with its last intact frame.
+    /// Frames that were written behind it and are zeros now leave no trace: an operator who knows the time of the crash
+    /// can compare it with the time of the last frame.
     package struct UncleanEnd: Sendable, Equatable {
         package var file: String
         package var offset: UInt64
         package var lastRevision: UInt64
-        /// When the last good frame was written, nanoseconds since 1970.
+        /// When the last intact frame was written, nanoseconds since 1970.
         package var lastFrameNanoseconds: UInt64
 
         /// - Returns: nil after a clean stop.
@@ -77,13 +78,13 @@ package struct RecoveryReport: Sendable, Equatable {
     package var lastRevision: UInt64 = 0
     package var space = LogSpace()
     package var segments: [SegmentSummary] { self.space.segments }
-    /// Entries that were read from the snapshot.
+    /// Number of entries read from the snapshot.
     package var snapshotEntries: UInt64 = 0
     package var bytesRead: UInt64 = 0
     package var transactions: UInt64 = 0
     package var operations: UInt64 = 0
     package var durationNanoseconds: UInt64 = 0
-    /// How fast the log was read back; what a usual machine does where too little was read to tell.
+    /// The measured rate of the replay; that of a typical machine if too little was read.
     package var replayBytesPerSecond: Double {
         if self.bytesRead < 16 << 20 || self.durationNanoseconds == 0 { return 100e6 }
         return Double(self.bytesRead) / (Double(self.durationNanoseconds) / 1e9)
@@ -92,15 +93,15 @@ package struct RecoveryReport: Sendable, Equatable {
     package var lostEnd: LostEnd?
     package var cutFile: CutFile?
     package var uncleanEnd: UncleanEnd?
-    /// Whether the last process closed the store in good order.
+    /// Whether the last process closed the store cleanly.
     package var wasCleanShutdown = false
-    /// Set when this start took over a `kv.log` of the Go system.
+    /// Set if this start imported a `kv.log` of the Go system.
     package var imported: ImportReport?
-    /// Names in the folder that are not the log's; they are left alone.
+    /// Names in the folder that do not belong to the log; they are ignored.
     package var unknownFiles: [String] = []
 }
 
-/// The record that an operation has replaced or removed: its revision, and the lengths of its key and value.
+/// The record that an operation replaced or removed: its revision, and the lengths of its key and value.
 package struct ReplacedRecord: Sendable, Equatable {
     package let revision: UInt64
     package let bytes: Int
@@ -114,11 +115,11 @@ package struct ReplacedRecord: Sendable, Equatable {
 package struct ImportReport: Sendable, Equatable {
     package var operations: UInt64
     package var bytes: UInt64
-    /// Bytes of a torn last line, which were not taken over. They stay in `kv.log.imported`.
+    /// Bytes of a torn last line, which were not imported. They stay in `kv.log.imported`.
     package var tornBytes: UInt64
 }
 
-/// How far the replay is; readable from any thread while it runs.
+/// Progress of the replay; any thread can read it while the replay runs.
 package struct ReplayProgress: Sendable {
     package var bytesRead: UInt64
     package var bytesTotal: UInt64

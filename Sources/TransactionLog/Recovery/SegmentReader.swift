@@ -1,5 +1,5 @@
-/// Reads a segment from front to back through a window of about 1 MiB that grows to the largest frame, at most
-/// 16 MiB. No length is used before the checksum that covers it has held and the file is known to be that long.
+/// Reads a segment in one pass through a window of about 1 MiB that grows to the largest frame, at most 16 MiB. No
+/// length is used before its checksum has been verified and the file is known to be long enough.
 struct SegmentReader {
     private static let windowBytes = 1 << 20
 
@@ -15,7 +15,7 @@ struct SegmentReader {
         self.salt = salt
     }
 
-    /// Makes `count` bytes at `offset` available and says where in the window they are; nil past the file's end.
+    /// Makes `count` bytes at `offset` available and returns their range in the window; nil past the file's end.
     private mutating func load(_ count: Int, at offset: UInt64) throws(SystemError) -> Int? {
         if offset + UInt64(count) > self.fileBytes { return nil }
         let windowEnd = self.windowStart + UInt64(self.window.count)
@@ -29,7 +29,7 @@ struct SegmentReader {
         return Int(offset - self.windowStart)
     }
 
-    /// The frame at `offset`, checked as a whole; its payload is given to `body` in place.
+    /// Verifies the frame at `offset` completely, and passes its payload to `body` in place.
     mutating func frame(
         at offset: UInt64, _ body: (FrameHeader, UnsafeRawBufferPointer) -> FrameFault?
     ) throws(SystemError) -> Result<FrameHeader, FrameFault> {
@@ -53,7 +53,7 @@ struct SegmentReader {
         return fault.map { .failure($0) } ?? .success(header)
     }
 
-    /// The checksum of the header of the frame at `offset`, which has been checked.
+    /// The checksum of the header of the verified frame at `offset`.
     mutating func headerChecksum(at offset: UInt64) throws(SystemError) -> UInt32 {
         guard let index = try self.load(FrameHeader.byteCount, at: offset) else {
             preconditionFailure("the frame has been read")
@@ -62,7 +62,7 @@ struct SegmentReader {
     }
 
     /// Offset after the last byte that is not zero at or after `offset`, and whether an intact frame after `offset`
-    /// says that the segment had been synced past it.
+    /// proves that the segment had been synced past it.
     mutating func inspectTail(
         from offset: UInt64
     ) throws(SystemError) -> (end: UInt64, laterFrameProvesDurable: Bool) {
@@ -70,7 +70,7 @@ struct SegmentReader {
         var position = offset
         var proven = false
         while position < self.fileBytes {
-            // Chunks overlap by a header, so that one across the boundary is seen whole.
+            // Chunks overlap by a header, so that one across the boundary is found.
             let chunk = Int(min(UInt64(Self.windowBytes), self.fileBytes - position))
             guard let index = try self.load(chunk, at: position) else { break }
             if let last = self.lastNonZero(in: index..<index + chunk) { end = position + UInt64(last - index) + 1 }
@@ -83,8 +83,8 @@ struct SegmentReader {
         return (end, proven)
     }
 
-    /// The next place at or after `offset` with the header of a frame that was written there; whether the frame is whole
-    /// remains to be seen. Nil when there is none.
+    /// The next offset at or after `offset` with the header of a frame that was written there; the frame itself is not
+    /// verified. Nil if there is none.
     mutating func nextHeader(from offset: UInt64) throws(SystemError) -> (offset: UInt64, header: FrameHeader)? {
         let alignment = UInt64(FrameHeader.alignment)
         var position = (offset + alignment - 1) / alignment * alignment
@@ -119,7 +119,7 @@ struct SegmentReader {
         var index = range.lowerBound
         while index + FrameHeader.byteCount <= range.upperBound {
             let fileOffset = chunkOffset + UInt64(index - range.lowerBound)
-            // Most of what is looked at is zero, so the first byte decides nearly always.
+            // Most of these bytes are zero, so the first byte nearly always decides.
             if fileOffset > offset, self.window[index] == FrameHeader.firstByte,
                 case .success(let header) = FrameHeader.decode(
                     self.window, at: index, fileOffset: fileOffset, salt: self.salt),

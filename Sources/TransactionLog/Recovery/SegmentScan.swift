@@ -1,16 +1,16 @@
-/// Walks the frames of one segment up to its seal or the first place where no good frame is.
+/// Reads the frames of one segment up to its seal or the first place without an intact frame.
 struct SegmentScan {
     var reader: SegmentReader
     let header: SegmentHeader
-    /// Offset after the last good frame.
+    /// Offset after the last intact frame.
     private(set) var offset = UInt64(SegmentHeader.byteCount)
     private(set) var nextRevision: UInt64
     private(set) var operations: UInt64 = 0
     private(set) var lastKind: FrameHeader.Kind?
-    /// When the last good frame was written, or the segment made, in nanoseconds since 1970.
+    /// When the last intact frame was written, or the segment created, in nanoseconds since 1970.
     private(set) var lastFrameNanoseconds: UInt64
     private(set) var sealChecksum: UInt32?
-    /// What was wrong at ``offset``, once the walk has ended there.
+    /// What is wrong at ``offset``, after the scan has ended there.
     private(set) var fault: FrameFault?
 
     init(reader: SegmentReader, header: SegmentHeader) {
@@ -20,8 +20,8 @@ struct SegmentScan {
         self.lastFrameNanoseconds = header.createdNanoseconds
     }
 
-    /// Takes the next frame and gives its operations to `apply`.
-    /// - Returns: false when there is none.
+    /// Reads the next frame and passes its operations to `apply`.
+    /// - Returns: false if there is none.
     mutating func advance(_ apply: (UInt64, LoggedOperation) -> Void) throws(SystemError) -> Bool {
         if self.sealChecksum != nil { return false }
         let expected = self.nextRevision

@@ -1,14 +1,14 @@
-/// What was found behind the last good frame of the segment that was being written.
+/// The findings behind the last intact frame of the active segment.
 package struct TailEvidence: Equatable, Sendable {
-    /// Everything from there to the end of the file is zero, or there is nothing.
+    /// Everything up to the end of the file is zero, or there is nothing.
     package var restIsZero: Bool
-    /// A later frame is intact and says that the segment had been synced past this place.
+    /// A later frame is intact and proves that the segment had been synced past this place.
     package var laterFrameProvesDurable: Bool
-    /// The last good frame is a clean shutdown: nothing but the next start's heartbeat can have followed it.
+    /// The last intact frame is a clean shutdown: only the next start's heartbeat can have followed it.
     package var afterCleanShutdown: Bool
-    /// What follows is no longer than one frame without transactions.
+    /// The rest is not longer than one frame without transactions.
     package var fitsControlFrame: Bool
-    /// What follows is no longer than what can have been in flight: one frame if every commit was synced.
+    /// The rest is not longer than what can have been in flight: one frame if every commit was synced.
     package var fitsInFlight: Bool
 
     package init(
@@ -23,20 +23,20 @@ package struct TailEvidence: Equatable, Sendable {
     }
 }
 
-/// How a start goes on with the tail of the log.
+/// How a start treats the tail of the log.
 package enum TailVerdict: String, Sendable, CaseIterable {
     /// The log ends here.
     case cleanEnd
-    /// The last write never finished, so it was never acknowledged: put aside, cut and reported.
+    /// The last write is unfinished, so it was never acknowledged: its bytes are kept, cut off and reported.
     case tornTail
     /// Durable data is damaged: the start is refused.
     case durableFrameDamaged
-    /// More is damaged than a write can have left: the start is refused.
+    /// More is damaged than one write can leave: the start is refused.
     case tailTooLarge
-    /// Something was written into a log that had been closed: the start is refused.
+    /// Something was written to a log after it was closed: the start is refused.
     case bytesAfterCleanShutdown
 
-    /// The verdicts in order of precedence: the first row that holds decides.
+    /// The verdicts in order of precedence: the first matching row decides.
     ///
     /// | rest is zero | later frame proves durable | after clean shutdown | fits | verdict |
     /// | --- | --- | --- | --- | --- |

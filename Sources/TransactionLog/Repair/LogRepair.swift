@@ -1,16 +1,16 @@
 import Glibc
 
-/// Gives up what is damaged in a log, so that a start accepts the rest. The caller holds the folder's lock. Blocks.
+/// Removes the damaged part of a log, so that a start accepts the rest. The caller holds the folder's lock. Blocks.
 ///
-/// The steps, with what a crash after each leaves:
+/// The steps, with the state after a crash behind each:
 ///
-/// 1. The files that will change are copied aside and synced: copies, and the folder as it was.
-/// 2. What is good of a damaged part of the snapshot is written into a new part: a part that no manifest lists.
-/// 3. The last segment that stays is zeroed from the damage on; if none stays, an empty one is made in its place.
-/// 4. The manifest is replaced: it lists what stays. From here on a start accepts the folder.
-/// 5. What is no longer listed is removed. Before that, a segment that was none of this log still keeps a start away.
+/// 1. The files that will change are copied and synced: copies, and the folder as it was.
+/// 2. The intact entries of a damaged part of the snapshot are written into a new part: a part that no manifest lists.
+/// 3. The last segment that is kept is zeroed from the damage on; if none is kept, an empty one is created instead.
+/// 4. The manifest is replaced: it lists the kept files. From here on a start accepts the folder.
+/// 5. Unlisted files are removed. Until then, a segment that does not belong to this log still prevents a start.
 ///
-/// After a crash before step 5 has ended, the same repair is planned and done again.
+/// After a crash before the end of step 5, the same repair is planned and done again.
 package struct LogRepair {
     let plan: RepairPlan
     let fileSystem: any FileSystem
@@ -22,8 +22,8 @@ package struct LogRepair {
         self.paths = LogPaths(directory: directory)
     }
 
-    /// Step 1. Also to be done before a torn tail is cut.
-    /// - Parameter aside: a folder that is not there yet.
+    /// Step 1. Also required before a torn tail is cut.
+    /// - Parameter aside: a folder that does not exist yet.
     /// - Throws: then no copy stays in it.
     package func copyAside(to aside: String) throws(LogError) {
         var copies: [String] = []
@@ -37,17 +37,17 @@ package struct LogRepair {
             }
             try self.fileSystem.syncDirectory(aside)
         } catch {
-            // A file that was there before is none of ours.
+            // A file that existed before was not created by the repair.
             for path in copies where error.code != EEXIST || path != error.path {
-                // What fails here too is said by the first failure; the copies are of no more use than before.
+                // Only the first failure is reported, even if this fails too; the copies are not needed any more.
                 do { try self.fileSystem.remove(path) } catch {}
             }
             throw .system(error)
         }
     }
 
-    /// Cuts a torn tail as a start does, in a start's own code: its bytes go to `quarantine/`, the segment is sealed and
-    /// a new one begins.
+    /// Cuts a torn tail with the code of a start: its bytes go to `quarantine/`, the segment is sealed and a new one
+    /// begins.
     package func cutTornTail() throws(LogError) -> RecoveryReport {
         precondition(self.plan.work == .cutTornTail)
         var configuration = LogConfiguration(directory: self.paths.directory, owner: "")
@@ -95,11 +95,11 @@ package struct LogRepair {
         }
     }
 
-    /// What the first segment that stays continues.
+    /// The predecessor of the first segment that is kept.
     private var base: SegmentHeader.Predecessor {
         if let manifest = self.plan.inspection.manifest { return manifest.base }
         if let header = self.plan.kept.first?.header { return header.predecessor }
-        // Nothing but parts of a snapshot: the log goes on behind them.
+        // There are only parts of a snapshot: the log continues after them.
         guard let upTo = self.plan.inspection.parts.map(\.name.upTo).max() else { return .none }
         return .init(sequence: 1, lastRevision: upTo, lengthBytes: 0, sealChecksum: 0)
     }
@@ -111,7 +111,7 @@ package struct LogRepair {
         var source = try PartReader(name, listed: nil, storeID: storeID, file: file)
         let rest = PartName(upTo: name.upTo, number: number)
         var target = try systemCall { () throws(SystemError) in
-            // A compaction that was cut short may have left one of this number.
+            // An interrupted compaction may have left one with this number.
             do throws(SystemError) {
                 try self.fileSystem.remove(self.paths.unfinished(rest))
             } catch  where error.isNotFound {}

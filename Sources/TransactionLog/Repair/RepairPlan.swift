@@ -1,18 +1,18 @@
-/// What it takes until a start accepts a folder, and what is lost by it. Made from an inspection alone: nothing has
-/// been changed yet.
+/// The changes after which a start accepts a folder, and the data that they lose. Computed from an inspection: nothing
+/// has been changed yet.
 package struct RepairPlan: Sendable {
     package enum Work: Sendable, Equatable {
         /// A start accepts the folder as it is.
         case nothing
-        /// The last write never finished: the start cuts it, and nothing acknowledged is lost.
+        /// The last write is unfinished: the start cuts it, and nothing acknowledged is lost.
         case cutTornTail
-        /// Data that had been acknowledged is given up.
+        /// Acknowledged data is lost.
         case truncate
     }
 
     package struct Cut: Sendable, Equatable {
         package let name: SegmentName
-        /// All from here on is overwritten with zeros.
+        /// Everything from here on is overwritten with zeros.
         package let offset: UInt64
         package let fileBytes: UInt64
     }
@@ -20,35 +20,35 @@ package struct RepairPlan: Sendable {
     package struct DamagedPart: Sendable, Equatable {
         package let name: PartName
         package let keptEntries: UInt64
-        /// Nil when nothing says how many entries there were.
+        /// Nil if the number of entries is unknown.
         package let lostEntries: UInt64?
     }
 
     package let work: Work
-    /// The segment that becomes the last one, where it has to be shortened.
+    /// The segment that becomes the last one, if it must be shortened.
     package private(set) var cut: Cut?
-    /// Segments that go.
+    /// Segments that are removed.
     package private(set) var dropped: [SegmentName] = []
-    /// Parts of the snapshot of which only the entries before the damage stay.
+    /// Parts of the snapshot of which only the entries before the damage are kept.
     package private(set) var damagedParts: [DamagedPart] = []
-    /// Changes that are lost, as far as the folder tells.
+    /// Changes that are lost, as far as known.
     package private(set) var lostRevisions: ClosedRange<UInt64>?
-    /// The store goes on after this revision.
+    /// The store continues after this revision.
     package private(set) var lastRevision: UInt64
     package private(set) var rewritesManifest = false
-    /// The clean stop noted an end that the log no longer reaches; the note goes.
+    /// The clean stop recorded an end that the log no longer has; the record is removed.
     package private(set) var forgetsEnd = false
-    /// Bytes with which the segment that becomes the last one was made, where it is filled up with zeros again.
+    /// The size to which the segment that becomes the last one is filled up with zeros: its size at creation.
     package private(set) var filledBytes: UInt64?
-    /// The revision up to which a snapshot is missing altogether, with no manifest that could say what was in it.
+    /// The last revision of a snapshot that is missing completely, without a manifest that lists its content.
     package private(set) var lostSnapshotUpTo: UInt64?
-    /// Names of the files that are changed or removed, and copied aside before that.
+    /// Names of the files that are changed or removed, and copied before.
     package private(set) var affectedFiles: [String] = []
 
     package var damage: [Corruption] { self.inspection.damage }
     package var tornTail: LogInspection.TornTail? { self.inspection.tornTail }
     let inspection: LogInspection
-    /// The segments that stay, in order.
+    /// The segments that are kept, in order.
     let kept: [LogInspection.Segment]
 
     package init(_ inspection: LogInspection) {
@@ -68,8 +68,7 @@ package struct RepairPlan: Sendable {
         self.work = .truncate
         self.rewritesManifest = true
         self.forgetsEnd = inspection.lostEnd != nil
-        // A torn tail goes with the rest: a start would cut it.
-        // One that was shortened is filled up again.
+        // A torn tail is removed with the rest: a start would cut it. A shortened segment is filled up again.
         if let last = kept.last, let header = last.header,
             last.damage != nil || inspection.tornTail?.file == last.name.description
                 || last.fileBytes < header.preparedBytes
@@ -78,7 +77,7 @@ package struct RepairPlan: Sendable {
                 name: last.name, offset: last.sizeBytes, fileBytes: max(last.fileBytes, header.preparedBytes))
             if last.fileBytes < header.preparedBytes { self.filledBytes = header.preparedBytes }
         }
-        // Without a manifest, what the first segment continues is in the snapshot, or nowhere.
+        // Without a manifest, the predecessor of the first segment is in the snapshot, or unknown.
         if inspection.manifest == nil, let base = kept.first?.header?.predecessor.lastRevision,
             base > inspection.parts.map(\.name.upTo).max() ?? 0
         {

@@ -2,8 +2,8 @@ import Glibc
 import Synchronization
 import SystemSupport
 
-/// Reads sealed segments and the snapshot again, slowly, and checks them against their checksums, so that damage is
-/// known while there still is a backup, and not at the next start. On a thread of its own; nothing waits for it.
+/// Reads sealed segments and the snapshot again, slowly, and verifies their checksums, so that damage is detected while
+/// there still is a backup, and not at the next start. On its own thread; nothing waits for it.
 final class Scrubber: Sendable {
     private struct State {
         var status = ScrubStatus()
@@ -47,7 +47,7 @@ final class Scrubber: Sendable {
 
     var status: ScrubStatus { self.state.withLock { $0.status } }
 
-    /// Begins a pass now, if none is under way.
+    /// Begins a pass now, unless one is running.
     func ask() {
         self.state.withLock { $0.isAsked = true }
         self.wakeUp.signal()
@@ -64,7 +64,7 @@ final class Scrubber: Sendable {
         }
     }
 
-    /// - Returns: whether it was cut short.
+    /// - Returns: whether it was ended early.
     @discardableResult
     private func wait(seconds: Double, untilAsked: Bool) -> Bool {
         let end = MonotonicClock.deadline(inNanoseconds: UInt64(min(max(seconds, 0), 1e9) * 1e9))
@@ -106,14 +106,14 @@ final class Scrubber: Sendable {
 
     // MARK: - Files
 
-    /// Checks one file. One that a compaction has removed meanwhile is none of the log's any more.
+    /// Checks one file. A file that a compaction has removed meanwhile is not part of the log any more.
     private func check(_ path: String, _ body: (any File) throws(LogError) -> Void) {
         if self.state.withLock({ $0.isClosed }) { return }
         var finding: String?
         do throws(LogError) {
             let file = try systemCall { () throws(SystemError) in
                 let file = try self.reader.fileSystem.open(path, .read)
-                // What the device holds counts, not what the system remembers of it.
+                // The content of the device counts, not that of the system's cache.
                 try file.forgetCache()
                 return file
             }
@@ -139,8 +139,8 @@ final class Scrubber: Sendable {
             .predecessor("it was sealed after revision \(segment.lastRevision)"))
     }
 
-    /// Counts what was read, and waits so that it is not too much.
-    /// - Returns: false when the pass is to end.
+    /// Counts the bytes read, and waits to stay within the rate.
+    /// - Returns: false if the pass must end.
     private func pace(_ bytes: UInt64, _ total: UInt64) -> Bool {
         let isClosed = self.state.withLock { state in
             state.status.bytes += bytes

@@ -7,7 +7,7 @@ struct LogPaths: Sendable {
     static let preparedSuffix = ".prepared"
     static let reserveName = "reserve"
     static let unfinishedSuffix = ".tmp"
-    /// What the next manifest is written into. It stays there, so that a manifest needs neither an inode nor a name.
+    /// The file for the next manifest. It stays there, so that a manifest needs neither an inode nor a name.
     static let nextManifestName = Manifest.fileName + Self.unfinishedSuffix
     static let importName = "kv.log"
     static let importedName = "kv.log.imported"
@@ -20,8 +20,8 @@ struct LogPaths: Sendable {
     func segment(_ name: SegmentName) -> String { self.segment(name.file) }
     func segment(_ name: SegmentFileName) -> String { self.path(name.description) }
     func part(_ name: PartName) -> String { self.path(name.description) }
-    /// A part of a snapshot that is being written.
+    /// A part of a snapshot while it is written.
     func unfinished(_ name: PartName) -> String { self.part(name) + Self.unfinishedSuffix }
-    /// A file that is being prepared to become a segment.
+    /// A file while it is prepared to become a segment.
     func unprepared(_ name: SegmentFileName) -> String { self.segment(name) + Self.preparedSuffix }
 }

@@ -1,20 +1,20 @@
 import Glibc
 
-/// A file of zeros that waits to become a segment. It has the segment's name and all of its space, durably, so that to
-/// begin the segment is to write its header, and appends to it change no metadata: neither needs space, a name or an
-/// inode, and `fdatasync` is cheap.
+/// A file of zeros that will become a segment. It has the segment's name and all of its space, durably, so that writing
+/// the header begins the segment, and appends change no metadata: neither needs space, a name or an inode, and
+/// `fdatasync` is fast.
 struct PreparedSegment: Sendable {
     let file: any File
     let name: SegmentFileName
 
     private static let chunk = [UInt8](repeating: 0, count: 1 << 20)
 
-    /// Stays free for manifests, without which there is no moving on to the next segment.
+    /// Stays free for manifests, which are required to move to the next segment.
     private static func marginBytes(_ sizeBytes: Int) -> Int { min(1 << 20, max(8_192, sizeBytes / 4)) }
 
-    /// Writes `sizeBytes` zeros aside and gives the file its name, all of it durably.
-    /// - Parameter isCancelled: asked between pieces of 1 MiB; then nothing is left of the file.
-    /// - Throws: also when the file system says that there is no room, before it is full for everyone else.
+    /// Writes `sizeBytes` zeros to a temporary file and renames it, all of it durably.
+    /// - Parameter isCancelled: checked between pieces of 1 MiB; if true, the file is removed.
+    /// - Throws: also if the file system reports too little space, before it is full for all other programs.
     static func make(
         _ name: SegmentFileName, sizeBytes: Int, paths: LogPaths, fileSystem: any FileSystem,
         isCancelled: () -> Bool = { false }
@@ -27,7 +27,7 @@ struct PreparedSegment: Sendable {
             try fileSystem.syncDirectory(paths.directory)
         } catch {
             file.close()
-            // One of the two is there, or neither; a start removes what stays.
+            // One of the two exists, or neither; a start removes what remains.
             do { try fileSystem.remove(aside) } catch {}
             do { try fileSystem.remove(paths.segment(name)) } catch {}
             throw error
@@ -35,7 +35,7 @@ struct PreparedSegment: Sendable {
         return PreparedSegment(file: file.renamed(to: paths.segment(name)), name: name)
     }
 
-    /// Makes a file of `sizeBytes` zeros whose content is durable, and whose entry in the folder is not.
+    /// Creates a file of `sizeBytes` zeros whose content is durable, but not its entry in the folder.
     static func zeros(
         at path: String, in directory: String, sizeBytes: Int, fileSystem: any FileSystem,
         isCancelled: () -> Bool = { false }
@@ -50,7 +50,7 @@ struct PreparedSegment: Sendable {
                     reservedBytes: UInt64(margin)),
                 path: directory)
         }
-        // What an earlier try has left could not be removed then.
+        // The file of an earlier attempt could not be removed then.
         do { try fileSystem.remove(path) } catch  where error.isNotFound {}
         let file = try fileSystem.create(path)
         do throws(SystemError) {
@@ -63,22 +63,22 @@ struct PreparedSegment: Sendable {
                     try file.writeAll(Array(Self.chunk[..<count]), at: UInt64(offset))
                 }
                 offset += count
-                // In small pieces, as a sync of the log that runs meanwhile waits for what is being written here.
+                // In small pieces, because a concurrent sync of the log waits for these writes.
                 if offset < sizeBytes { try file.syncData() }
                 if isCancelled() { throw SystemError.cancelled(path) }
             }
             try file.sync()
             return file
         } catch {
-            // Gives the space back; what stays behind if that fails too is removed at the next start.
+            // Frees the space; if that fails too, the next start removes the file.
             file.close()
             do { try fileSystem.remove(path) } catch {}
             throw error
         }
     }
 
-    /// Takes over a file that an earlier process has prepared.
-    /// - Returns: nil unless it is as one that is made now would be; nothing has been changed then.
+    /// Takes over a file that an earlier process prepared.
+    /// - Returns: nil unless it equals a new one; nothing has been changed then.
     static func find(
         _ name: SegmentFileName, sizeBytes: Int, paths: LogPaths, fileSystem: any FileSystem
     ) throws(SystemError) -> PreparedSegment? {

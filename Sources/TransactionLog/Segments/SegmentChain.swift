@@ -1,18 +1,18 @@
 import Glibc
 
-/// The segments of a store and the one that takes appends. Confined to one thread at a time: the start's, then the
-/// writer's.
+/// The segments of a store, including the active one. Confined to one thread at a time: the start's, then the writer's.
 ///
-/// Moving on to the next segment, with what a crash after each step leaves:
+/// Moving to the next segment, with the state after a crash behind each step:
 ///
-/// 1. The seal goes into the old segment, which is synced: a sealed last segment; the start goes on with 2.
-/// 2. The header goes into a prepared file, which is synced. From here on it is a segment, whether the manifest
-///    lists it or not: the next in sequence, which names the old one as its predecessor. Before, it is a prepared file.
-/// 3. The manifest is replaced. If there is no space for that, or no descriptor, appends go on, as after a crash the
-///    start would go on from 2; but the next move waits until it is made up for.
+/// 1. The seal is written to the old segment, which is synced: a sealed last segment; the start continues with 2.
+/// 2. The header is written to a prepared file, which is synced. From here on it is a segment, whether the
+///    manifest lists it or not: the next in sequence, with the old one as its predecessor. Before, it is a prepared
+///    file.
+/// 3. The manifest is replaced. If there is no space or no file descriptor for that, appends continue, because after a
+///    crash the start would continue from 2; but the next move waits until the manifest has been written.
 ///
-/// Steps 1 and 2 overwrite zeros: they open no file and need no space, no name and no inode. Where a file system needs
-/// space for it all the same and has none, the log stays between the two, ``isSealed``, until it has.
+/// Steps 1 and 2 overwrite zeros: they open no file and need no space, no name and no inode. If a file system needs
+/// space nevertheless and has none, the log stays between the two, ``isSealed``, until there is space.
 struct SegmentChain {
     let fileSystem: any FileSystem
     let paths: LogPaths
@@ -22,36 +22,36 @@ struct SegmentChain {
     private(set) var manifest: Manifest
     private(set) var file: any File
     private(set) var header: SegmentHeader
-    /// Where the next frame goes.
+    /// Offset of the next frame.
     private(set) var offset: UInt64
-    /// Bytes of the segment that a sync has covered.
+    /// Synchronised bytes of the segment.
     private(set) var durableLength: UInt64
-    /// False during an import, whose manifest comes last.
+    /// False during an import, which writes its manifest last.
     private let writesManifest: Bool
-    /// Whether step 3 is still to be done.
+    /// Whether step 3 is overdue.
     private(set) var owesManifest = false
-    /// Size of the file. Frames past it make it longer.
+    /// Size of the file. Frames beyond it make it longer.
     private(set) var fileBytes: UInt64
-    /// Where the last write ended, if it is not known to be durable.
+    /// End of the last write, if it is not known to be durable.
     private var writtenEnd: UInt64 = 0
-    /// Whether a call has failed and nobody knows what is in the segment: then nothing may be written any more.
+    /// Whether a call has failed and the content of the segment is unknown: then nothing may be written any more.
     private(set) var isInDoubt = false
     /// Checksum of the active segment's seal, between steps 1 and 2.
     private(set) var sealChecksum: UInt32?
-    /// Called with the name of each step before it, for tests that end the process there.
+    /// Called before each step with its name, for tests that end the process there.
     var failPoint: (@Sendable (String) -> Void)?
 
     var name: SegmentName { SegmentName(self.fileName, firstRevision: self.header.firstRevision) }
-    /// Of the active segment.
+    /// That of the active segment.
     private var fileName: SegmentFileName
 
-    /// Room that transactions leave in a segment: for its seal, and before it for the frames of stops and starts.
+    /// Space that transactions leave in a segment: for its seal, and before that for the frames of stops and starts.
     private static let reservedBytes = 16 * FrameHeader.byteCount
 
-    /// Whether the active segment takes no frame any more.
+    /// Whether the active segment accepts no frames any more.
     var isSealed: Bool { self.sealChecksum != nil }
 
-    /// Whether a frame with these transactions fits into what is prepared of the segment.
+    /// Whether a frame with these transactions fits into the prepared space of the segment.
     func fits(payloadBytes: Int) -> Bool {
         !self.isSealed
             && self.offset + UInt64(FrameHeader.frameBytes(payload: payloadBytes) + Self.reservedBytes)
@@ -93,7 +93,7 @@ struct SegmentChain {
         if writesManifest { try self.writeManifest() }
     }
 
-    /// Goes on with what the start found.
+    /// Continues with the result of the start.
     init(
         resuming manifest: Manifest, file: any File, header: SegmentHeader, offset: UInt64, sealChecksum: UInt32?,
         syncMode: SyncMode, paths: LogPaths, fileSystem: any FileSystem
@@ -113,7 +113,7 @@ struct SegmentChain {
         self.fileBytes = try file.size()
     }
 
-    /// Writes a frame behind the last one with one call. Nothing of it counts before ``sync()`` returned.
+    /// Writes a frame after the last one with one call. It does not count before ``sync()`` has returned.
     @discardableResult
     mutating func append(_ frame: inout FrameBuilder, kind: FrameHeader.Kind) throws(SystemError) -> UInt32 {
         let checksum = frame.finish(
@@ -123,7 +123,7 @@ struct SegmentChain {
         self.writtenEnd = self.offset
         let written = unsafe try self.file.write(frame.bytes.span.bytes, at: self.offset)
         self.writtenEnd = self.offset + UInt64(written)
-        // That is what a write does which meets the end of the space.
+        // A write that reaches the end of the free space does that.
         if written < frame.bytes.count {
             throw SystemError(call: SystemError.shortWrite, path: self.file.path, code: ENOSPC)
         }
@@ -139,15 +139,15 @@ struct SegmentChain {
         self.durableLength = self.offset
     }
 
-    /// After an ``append(_:kind:)`` or its sync has failed for lack of space: puts zeros where the frame was to be, with a
-    /// sync that succeeds, so that it is known that nothing of it will ever be read, and the log can go on.
-    /// - Parameter start: where the frame began. Everything before must have been synced: else the sync that has
-    ///   failed may have lost it.
-    /// - Returns: whether that was done; else ``isInDoubt``.
+    /// After an ``append(_:kind:)`` or its sync failed for lack of space: overwrites the frame with zeros and
+    /// syncs that, so that it is certain that nothing of it will ever be read, and the log can continue.
+    /// - Parameter start: the offset of the frame. Everything before it must have been synced: otherwise the
+    ///   failed sync may have lost it.
+    /// - Returns: whether that succeeded; otherwise ``isInDoubt``.
     mutating func takeBack(_ error: SystemError, from start: UInt64) -> Bool {
         if !error.isOutOfSpace || start != self.durableLength { return false }
         do throws(SystemError) {
-            // An earlier frame can have made the file longer than it was prepared.
+            // An earlier frame can have made the file longer than its prepared size.
             let keptBytes = max(self.fileBytes, start)
             if self.writtenEnd > keptBytes { try self.file.truncate(to: keptBytes) }
             let end = min(self.writtenEnd, keptBytes)
@@ -162,7 +162,7 @@ struct SegmentChain {
         }
     }
 
-    /// Moves on to the next segment, which begins at `nextRevision`. May be called again after a failure for lack of
+    /// Moves to the next segment, which begins at `nextRevision`. May be called again after a failure for lack of
     /// space, with the same file.
     mutating func rotate(to prepared: PreparedSegment, nextRevision: UInt64) throws(SystemError) -> SegmentSummary {
         precondition(!self.owesManifest, "the manifest may be one segment behind, not two")
@@ -170,7 +170,7 @@ struct SegmentChain {
         return try self.advance(to: prepared, nextRevision: nextRevision)
     }
 
-    /// Step 1, if it has not been done.
+    /// Step 1, if it has not been done yet.
     mutating func seal(_ nextRevision: UInt64) throws(SystemError) {
         if self.isSealed { return }
         self.failPoint?("rotation:1")
@@ -187,7 +187,7 @@ struct SegmentChain {
         }
     }
 
-    /// Steps 2 and 3, for a segment that is sealed.
+    /// Steps 2 and 3, for a sealed segment.
     private mutating func advance(
         to prepared: PreparedSegment, nextRevision: UInt64
     ) throws(SystemError) -> SegmentSummary {
@@ -220,21 +220,21 @@ struct SegmentChain {
         return SegmentSummary(name: old.name, sizeBytes: old.lengthBytes, lastRevision: old.lastRevision, sealed: true)
     }
 
-    /// What is prepared of a segment that was sealed long before it was full is of use to others.
+    /// Frees the unused prepared space of a segment that was sealed long before it was full.
     private func giveBackEnd() throws(SystemError) {
         if self.fileBytes - min(self.offset, self.fileBytes) < self.fileBytes / 8 { return }
         do { try self.file.truncate(to: self.offset) } catch  where error.isOutOfSpace {
-            // The file is as right as before, and goes with the next compaction.
+            // The file is as valid as before, and a later compaction removes it.
         }
     }
 
-    /// Notes what the store began with; written with the next manifest.
+    /// Records the imported log; written with the next manifest.
     mutating func manifest(imported: Manifest.Imported) { self.manifest.imported = imported }
 
     // MARK: - Compaction
 
-    /// Lists a new part of the snapshot and no longer those that it makes needless.
-    /// - Throws: then nothing has changed, but a start may find either manifest, so that no file may be removed.
+    /// Lists a new part of the snapshot, and no longer those that it replaces.
+    /// - Throws: then nothing has changed, but a start may find either manifest, so no file may be removed.
     mutating func install(_ part: Manifest.Part, replacing replaced: Set<PartName>) throws(SystemError) {
         let before = self.manifest
         self.manifest.parts.removeAll { replaced.contains($0.name) }
@@ -242,7 +242,8 @@ struct SegmentChain {
         try self.writeManifest(orBackTo: before)
     }
 
-    /// No longer lists the segments up to this revision, nor the parts named: the snapshot is whole without them.
+    /// Removes the segments up to this revision and the given parts from the list: the snapshot is complete without
+    /// them.
     /// - Returns: the segments.
     mutating func dropSegments(
         upTo revision: UInt64, replacing replaced: Set<PartName>
@@ -265,7 +266,7 @@ struct SegmentChain {
         }
     }
 
-    /// Notes where the log ends, all of it synced, so that the next start can tell whether it still does.
+    /// Records the end of the log, which is synced completely, so that the next start can check it.
     mutating func recordCleanEnd(lastRevision: UInt64) throws(SystemError) {
         self.manifest.closed = .init(lastRevision: lastRevision, lengthBytes: self.offset)
         try self.writeManifest()
@@ -273,14 +274,14 @@ struct SegmentChain {
 
     func close() { self.file.close() }
 
-    /// Writes the manifest, now or when that is possible.
+    /// Writes the manifest, now or as soon as that is possible.
     mutating func listSegments() throws(SystemError) {
         do { try self.writeManifest() } catch  where error.isOutOfSpace || error.isOutOfDescriptors {
             self.owesManifest = true
         }
     }
 
-    /// - Throws: then the old manifest is still there, or it cannot be said which of the two is.
+    /// - Throws: then it is unknown whether the old manifest or the new one exists.
     mutating func writeManifest() throws(SystemError) {
         self.manifest.generation += 1
         try self.fileSystem.replaceFile(
@@ -292,7 +293,7 @@ struct SegmentChain {
 /// Nanoseconds since 1970.
 package func wallClockNanoseconds() -> UInt64 { clockNanoseconds(CLOCK_REALTIME) }
 
-/// Nanoseconds of a clock that never goes back.
+/// Nanoseconds of a clock that never goes backwards.
 package func monotonicNanoseconds() -> UInt64 { clockNanoseconds(CLOCK_MONOTONIC) }
 
 private func clockNanoseconds(_ clock: clockid_t) -> UInt64 {

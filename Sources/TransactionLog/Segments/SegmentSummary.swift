@@ -1,20 +1,20 @@
-/// One segment as `/admin` and the tools show it.
+/// One segment as shown by `/admin` and the tools.
 package struct SegmentSummary: Sendable, Equatable {
     package var name: SegmentName
-    /// Bytes that hold the header and frames.
+    /// Bytes of the header and frames.
     package var sizeBytes: UInt64
     package var lastRevision: UInt64
     package var sealed: Bool
-    /// Bytes of records in it that still are the newest of their key.
+    /// Bytes of its live records.
     package var liveBytes: UInt64 = 0
 }
 
-/// One part of the snapshot as `/admin` and the tools show it.
+/// One part of the snapshot as shown by `/admin` and the tools.
 package struct PartSummary: Sendable, Equatable {
     package var name: PartName
     package var sizeBytes: UInt64
     package var entries: UInt64
-    /// As the manifest lists it.
+    /// As listed by the manifest.
     let listed: Manifest.Part
 
     init(_ part: Manifest.Part) {

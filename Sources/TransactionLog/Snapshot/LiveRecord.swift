@@ -1,4 +1,4 @@
-/// One key with its value, as a view into the store's memory. Valid only during the call it is given to.
+/// One key with its value, as a view into the store's memory. Valid only during the call that receives it.
 @safe package struct LiveRecord {
     /// The revision that set the value.
     package let revision: UInt64
@@ -11,14 +11,13 @@
         unsafe self.value = value
     }
 
-    /// Bytes that a key and its value take in the log, alone in a transaction, and likewise in a snapshot: what is
-    /// counted as live.
+    /// Bytes of a key and its value in the log, alone in a transaction, and the same in a snapshot: they count as live.
     package static func bytes(key: Int, value: Int) -> Int {
         FrameBuilder.singleOperationBytes(key: key, value: value)
     }
 }
 
-/// A change of what is live: bytes that count from now on for the revision that wrote them, or no longer do.
+/// A change of live bytes: bytes of a revision that become live, or no longer are.
 package struct LiveChange: Sendable, Equatable {
     package let revision: UInt64
     package let bytes: Int

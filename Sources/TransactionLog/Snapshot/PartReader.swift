@@ -1,12 +1,12 @@
-/// Reads one part of a snapshot from front to back and checks all of it against what the manifest says.
+/// Reads one part of a snapshot in one pass and verifies all of it against the manifest.
 struct PartReader {
     private let name: PartName
-    /// Nil when there is no manifest that could say how the part ends.
+    /// Nil without a manifest that records how the part ends.
     private let listed: Manifest.Part?
     private var reader: SegmentReader
     private(set) var offset = UInt64(SegmentHeader.byteCount)
     private(set) var entries: UInt64 = 0
-    /// The part as a manifest lists it, once it has been read to its end.
+    /// The part's entry for a manifest, after it was read to its end.
     private(set) var found: Manifest.Part?
 
     init(_ part: Manifest.Part, storeID: StoreID, file: any File) throws(LogError) {
@@ -28,26 +28,26 @@ struct PartReader {
             throw self.damage(at: 16, .foreignSegment(expectedStore: storeID, foundStore: header.storeID))
         }
         if header.sequence != UInt64(name.number) || header.firstRevision != name.upTo {
-            throw self.damage(at: 32, .snapshot("its header is that of another part"))
+            throw self.damage(at: 32, .snapshot("its header belongs to another part"))
         }
         if let part, size != part.lengthBytes {
             throw self.damage(at: min(size, part.lengthBytes), .snapshot("it has \(size) of \(part.lengthBytes) bytes"))
         }
     }
 
-    /// Gives every entry in the order of the keys.
+    /// Calls `body` with every entry in the order of the keys.
     mutating func readAll(_ body: (UInt64, LoggedOperation) -> Void) throws(LogError) {
         while try self.advance(body) {}
     }
 
-    /// Gives the entries of the next frame.
-    /// - Returns: false when that was the end.
+    /// Calls `body` with the entries of the next frame.
+    /// - Returns: false at the end.
     mutating func advance(_ body: (UInt64, LoggedOperation) -> Void) throws(LogError) -> Bool {
         let expected = self.entries
         let result = try systemCall { () throws(SystemError) in
             unsafe try self.reader.frame(at: self.offset) { header, payload in
                 if header.firstRevision != expected {
-                    return .content("its first entry is number \(header.firstRevision) where \(expected) is due")
+                    return .content("its first entry has number \(header.firstRevision) instead of \(expected)")
                 }
                 switch header.kind {
                 case .entries: return unsafe FramePayload.forEachEntry(in: payload, header: header, body)
@@ -78,11 +78,11 @@ struct PartReader {
         }
     }
 
-    /// What reads on behind the frame at ``offset``, which is damaged.
+    /// A reader that can continue behind the damaged frame at ``offset``.
     var framesBehind: SegmentReader { self.reader }
 
     var endsOtherwise: LogError {
-        self.damage(at: self.offset, .snapshot("it does not end where and as it was ended"))
+        self.damage(at: self.offset, .snapshot("its end differs from the one in the MANIFEST"))
     }
 
     private func damage(at offset: UInt64, _ reason: Corruption.Reason) -> LogError {

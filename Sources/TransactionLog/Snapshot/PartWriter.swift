@@ -1,14 +1,15 @@
-/// Writes one part of a snapshot: a header like a segment's, frames of entries in the order of their keys, and an end.
+/// Writes one part of a snapshot: a header like that of a segment, frames of entries in the order of their keys, and an
+/// end.
 ///
-/// The part is written aside and gets its name only after all of it has been synced and read back. Confined to
+/// The part is a temporary file until all of it has been synced and read back; then it is renamed. Confined to
 /// the compactor's thread.
 struct PartWriter {
-    /// Bytes after which what was written is synced: in small pieces, as a sync of the log that runs meanwhile
-    /// waits for what is being written here.
+    /// Bytes after which the written data is synced: in small pieces, because a concurrent sync of the log waits
+    /// for these writes.
     private static let syncBytes: UInt64 = 1 << 20
 
     let name: PartName
-    /// Payload bytes after which a frame is to be written.
+    /// Payload bytes after which a frame is written.
     let frameBytes: Int
     private let header: SegmentHeader
     private let paths: LogPaths
@@ -34,14 +35,14 @@ struct PartWriter {
             predecessor: .none)
         self.file = try fileSystem.create(paths.unfinished(name))
         do { try self.file.writeAll(self.header.encoded(), at: 0) } catch {
-            // If it stays, the next start removes it.
+            // If it remains, the next start removes it.
             do { try fileSystem.remove(self.close()) } catch {}
             throw error
         }
         self.frame.begin(firstRevision: 0)
     }
 
-    /// Bytes of the frame that is being filled.
+    /// Bytes of the frame that is being built.
     var pendingBytes: Int { self.frame.payloadBytes }
 
     mutating func add(_ record: LiveRecord) {
@@ -49,7 +50,7 @@ struct PartWriter {
         unsafe self.lastKey = Array(record.key)
     }
 
-    /// Writes the frame that has been filled.
+    /// Writes the frame that was built.
     mutating func writeFrame() throws(SystemError) {
         if self.frame.isEmpty { return }
         try self.write(.entries)
@@ -74,7 +75,7 @@ struct PartWriter {
             committedNanoseconds: wallClockNanoseconds())
     }
 
-    /// Ends the part, syncs it, reads it back and gives it its name.
+    /// Ends the part, syncs it, reads it back and renames it.
     mutating func finish() throws(LogError) -> Manifest.Part {
         let endChecksum = try systemCall { () throws(SystemError) in
             try self.writeFrame()
@@ -82,7 +83,7 @@ struct PartWriter {
             try self.file.writeAll(self.frame.bytes, at: self.offset)
             self.offset += UInt64(self.frame.bytes.count)
             try self.file.sync()
-            // What the device holds is what is read back.
+            // The content of the device is read back.
             try self.file.forgetCache()
             return checksum
         }
@@ -99,8 +100,8 @@ struct PartWriter {
         return part
     }
 
-    /// Lets go of a part that is given up.
-    /// - Returns: where its file is, which nothing lists.
+    /// Closes a part that is abandoned.
+    /// - Returns: the path of its file, which is not listed.
     func close() -> String {
         self.file.close()
         return self.isNamed ? self.paths.part(self.name) : self.paths.unfinished(self.name)

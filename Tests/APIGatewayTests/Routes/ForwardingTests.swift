@@ -27,7 +27,7 @@ import Testing
             #expect(request.fields["tracestate"] == "vendor=1")
             #expect(request.fields["x-request-timing"] == nil)
             let remaining = try #require(request.fields["x-request-timeout-ms"].flatMap { Int($0) })
-            // Of the 3 s kv-service gets 50 ms less.
+            // kv-service gets 50 ms less than the 3 s.
             #expect((1...2950).contains(remaining))
         }
     }

@@ -16,7 +16,7 @@ import Testing
     ])
     func `refuse a gateway that is its own kv-service`(flags: [String: String]) throws {
         let errors = #expect(throws: ConfigurationErrors.self) { try self.resolve(flags) }
-        #expect("\(try #require(errors))".contains("is where this gateway listens; it must be kv-service"))
+        #expect("\(try #require(errors))".contains("is the gateway's own listen address; give the URL of kv-service"))
     }
 
     @Test func `refuse one address for both listeners`() throws {

@@ -5,7 +5,7 @@ import Testing
 @Suite struct `Memory is given back` {
     private static let megabyte: UInt64 = 1 << 20
 
-    /// Which of the looks decide to.
+    /// The checks that decide to trim.
     private func looks(_ megabytes: [UInt64], after: UInt64 = 20) -> [Int] {
         var decision = MemoryTrimDecision()
         var decided: [Int] = []

@@ -53,7 +53,7 @@ import Testing
             #expect(answer.headers["Retry-After"] == "2")
             #expect(answer.text.contains(#""detail":"Why.""#))
             #expect(answer.text.contains(#""request_id":"request-1""#))
-            // Never tried again: a service that sheds load must not get more of it.
+            // Never retried: a service that sheds load must not get more of it.
             #expect(upstream.requests.count == 1)
         }
     }
@@ -78,7 +78,7 @@ import Testing
             #expect(write.code == "too_many_connections")
             #expect(write.applied == "no")
             #expect(write.headers["Retry-After"] == "1")
-            #expect(write.text.contains("kv-service did not take the request: All 2 connections are in use."))
+            #expect(write.text.contains("kv-service did not accept the request: All 2 connections are in use."))
             #expect(write.attempts == 1)
             let read = await gateway.get("k")
             #expect(read.status == 503)

@@ -29,7 +29,7 @@ import Testing
 
     @Test func `comes back while a write waits for it, the write succeeds`() async throws {
         let port = try await self.unusedPort()
-        // As many attempts as there is time for, so that it does not matter how soon the upstream is there.
+        // As many attempts as fit into the time, so that it does not matter how soon the upstream starts.
         var limits = UpstreamLimits()
         limits.retry.maxAttempts = .max
         limits.retry.maxBudget = 1_000
@@ -138,7 +138,7 @@ import Testing
             #expect(read.attempts == 3)
             let write = await gateway.set("k", "v")
             #expect(write.status == 502)
-            // Either the close was seen before the request was written, or nobody knows.
+            // Either the close was detected before the request was written, or the result is unknown.
             #expect((write.applied == "unknown") == (write.code == "upstream_reset"))
             #expect(upstream.requests.isEmpty)
         }
@@ -183,7 +183,7 @@ import Testing
 
     @Test func `is slow, what the queue cannot hold is refused at once`() async throws {
         var limits = UpstreamLimits()
-        // Two for writes, and one left to reads.
+        // Two for writes; one remains for reads.
         limits.pool.maxConnections = 3
         limits.pool.maxWaiting = 1
         limits.waitNanoseconds = 60_000_000_000
@@ -238,8 +238,8 @@ import Testing
             let applied = [await first.applied, await second.applied]
             #expect(await first.code == "upstream_timeout")
             #expect(await second.code == "upstream_timeout")
-            // The second is either given up in the queue, or sent when the first one's time was over; on a busy machine
-            // the first may not have been sent either.
+            // The second request either fails in the queue, or is sent after the deadline of the first; on a busy
+            // machine the first may not have been sent either.
             let (sent, unsent) = (applied.count { $0 == "unknown" }, applied.count { $0 == "no" })
             #expect(sent + unsent == 2)
             #expect(upstream.requests.count <= sent)
@@ -332,7 +332,7 @@ import Testing
         #expect(upstream.requests.map(\.target) == ["/readyz", "/readyz"])
         try await upstream.stop()
         for number in 1...3 {
-            // One blip, or two, must not take the gateway out of service.
+            // One or two failures must not take the gateway out of service.
             #expect(gateway.monitor.isReachable)
             try await gateway.wait { $0.idle == 0 && $0.active == 0 }
             try await gateway.probe()

@@ -36,7 +36,7 @@ import Testing
     func `is tried again only where nothing can be applied twice`(failure: UpstreamFailure, read: Bool, write: Bool) {
         #expect((self.delay(failure, isWrite: false) != nil) == read)
         #expect((self.delay(failure, isWrite: true) != nil) == write)
-        // A write that may have arrived is never sent again, whatever the table says.
+        // A write that may have arrived is never sent again, whatever the table contains.
         if failure.mayHaveReachedUpstream { #expect(self.delay(failure, isWrite: true) == nil) }
     }
 

@@ -40,7 +40,7 @@ extension ChildSpan {
             #expect(first.spans.map { "\($0.name)" } == ["wait_for_connection", "GET /kv/get"])
             #expect(first.spans[0].endedAt == first.spans[1].beganAt)
             #expect(first.stage("wait_ms") == first.spans[0].endedAt - first.spans[0].beganAt)
-            // The connection is there now.
+            // The connection exists now.
             let second = await gateway.get("k")
             #expect(second.spans.map { "\($0.name)" } == ["GET /kv/get"] && second.stage("wait_ms") == 0)
         }

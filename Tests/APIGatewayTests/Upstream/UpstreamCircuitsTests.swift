@@ -29,7 +29,7 @@ import Testing
         #expect(self.open(writes) == [.writes])
         #expect(writes.refusal(of: .set, now: 2) != nil && writes.refusal(of: .delete, now: 2) != nil)
         #expect(writes.refusal(of: .get, now: 2) == nil && writes.refusal(of: .probe, now: 2) == nil)
-        // A failed probe says that kv-service is not there, for whatever request.
+        // A failed probe means that kv-service is unreachable for every request.
         #expect(self.open(self.circuits(failing: .probe, with: failure)) == [.reads, .writes])
     }
 

@@ -83,7 +83,7 @@ extension Machine.Limits {
 
     @Test func `refuses one request above the queue's limit`() {
         var machine = Machine(limits: .small(connections: 1, waiting: 2))
-        // One has a connection opened for it, two wait.
+        // A connection is being opened for one; two wait.
         for _ in 0..<3 {
             guard case .wait = machine.submit(Request()) else {
                 Issue.record("refused below the limit")
@@ -116,7 +116,7 @@ extension Machine.Limits {
             }
         }
         guard connections > forWrites else { return }
-        // A read goes ahead of the writes that wait, on a connection of its own, and leaves that to no write.
+        // A read goes before the waiting writes, on its own connection, which no write gets.
         guard case .wait(open: true) = machine.submit(Request()) else {
             Issue.record("no connection was wanted for a read")
             return
@@ -143,7 +143,7 @@ extension Machine.Limits {
                 if case .wait = machine.submit(Request(), isWrite: isWrite) { true } else { false }
             }
         }
-        // One has its connection opened, three of the queue's four places may be theirs.
+        // A connection is being opened for one; three of the queue's four places are available for writes.
         let writes = submit(isWrite: true, 9)
         #expect(writes == 4)
         let reads = submit(isWrite: false, 9)
@@ -244,7 +244,7 @@ extension Machine.Limits {
         let idle = self.busyConnection(&machine, Request())
         let active = self.busyConnection(&machine, Request())
         _ = machine.connectionReleased(idle, now: 0)
-        // Takes the idle one; the next one waits for a third connection.
+        // Takes the idle connection; the next request waits for a third one.
         _ = machine.submit(Request())
         let waiting = Request()
         _ = machine.submit(waiting)
@@ -262,7 +262,7 @@ extension Machine.Limits {
 }
 
 @Suite struct `Whatever happens to the upstream pool` {
-    /// Plays a random history against the pool and a simple model of it.
+    /// Runs a random history against the pool and a simple model of it.
     @Test func `it keeps its bounds, loses no request, and none waits in vain`() {
         for _ in 0..<200 {
             let seed = UInt64.random(in: 0 ... .max)

@@ -56,7 +56,7 @@ import Testing
             #expect(!gateway.gate.isReady)
             #expect(
                 gateway.logRecorder.lines.map(\.text) == [
-                    "warning kv-service can be reached, and says that it is not ready"
+                    "warning kv-service is reachable but not ready"
                 ])
             #expect(gateway.logRecorder.lines.first?.metadata["serves"] == "false")
             try await gateway.probe()
@@ -71,7 +71,7 @@ import Testing
             #expect(!gateway.monitor.isReachable)
             #expect(!gateway.monitor.isReady)
             #expect(!gateway.gate.isReady)
-            #expect(gateway.logRecorder.lines.map(\.text) == ["warning kv-service cannot be reached"])
+            #expect(gateway.logRecorder.lines.map(\.text) == ["warning kv-service is unreachable"])
             #expect(gateway.logRecorder.lines.first?.metadata["detail"] == "another service: api-gateway")
         }
     }
@@ -133,7 +133,7 @@ import Testing
         for _ in 1...2 { try await gateway.probe() }
         #expect(told() == [])
         for _ in 1...4 { try await gateway.probe() }
-        #expect(told() == ["warning kv-service cannot be reached"])
+        #expect(told() == ["warning kv-service is unreachable"])
         #expect(gateway.logRecorder.lines.first?.metadata["reason"] == "connect")
         #expect(gateway.logRecorder.lines.first?.metadata["upstream"] == "http://127.0.0.1:\(port)")
         for round in 1...2 {
@@ -141,12 +141,12 @@ import Testing
             _ = try await upstream.start(port: port)
             for _ in 1...3 { try await gateway.probe() }
             #expect(told().count == 2 * round)
-            #expect(told().last == "notice kv-service can be reached")
+            #expect(told().last == "notice kv-service is reachable")
             try await upstream.stop()
             try await gateway.wait { $0.idle == 0 }
             for _ in 1...5 { try await gateway.probe() }
             #expect(told().count == 2 * round + 1)
-            #expect(told().last == "warning kv-service cannot be reached")
+            #expect(told().last == "warning kv-service is unreachable")
         }
         try await gateway.shutDown()
     }
@@ -208,7 +208,7 @@ import Testing
             }
             #expect(await gateway.delete("k").code == "circuit_open")
             #expect(await gateway.get("k").status == 404)
-            // What answers reads and probes says nothing of the disk.
+            // Answers to reads and probes say nothing about the disk.
             try await gateway.probe()
             #expect(gateway.monitor.circuit(.writes).state != .closed)
             #expect(gateway.monitor.circuit(.reads).state == .closed)

@@ -149,7 +149,7 @@ extension UpstreamExchange {
         let late = UpstreamExchange.sample(key: Array("late".utf8))
         let early = UpstreamExchange.sample(key: Array("early".utf8))
         let removed = UpstreamExchange.sample(key: Array("removed".utf8))
-        // The sweeper looks at the clock: these times are long past, so only the timers decide here.
+        // The sweeper uses the real clock: these times are long past, so only the timers decide here.
         sweeper.insert(late, expiresAtNanoseconds: 300, now: 0)
         sweeper.insert(removed, expiresAtNanoseconds: 100, now: 0)
         sweeper.insert(early, expiresAtNanoseconds: 200, now: 0)

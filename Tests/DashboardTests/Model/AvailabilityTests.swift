@@ -30,7 +30,7 @@ import Testing
         #expect(dashboard.targets[0].availability == .up)
         #expect(
             dashboard.events.map(\.text)
-                == ["answers at 127.0.0.1:8081", "is lost: connection refused", "is back after 5 s"])
+                == ["answers at 127.0.0.1:8081", "no longer answers: connection refused", "is back after 5 s"])
         #expect(dashboard.targets[0].session.missedPolls == 4)
     }
 
@@ -121,7 +121,7 @@ import Testing
             ServiceEvent(instance: "a", number: 2, at: 6, level: .info, text: "two"),
         ]
         dashboard.apply(poll)
-        // At the same millisecond as the one before.
+        // In the same millisecond as the previous one.
         poll.events?.append(ServiceEvent(instance: "a", number: 3, at: 6, level: .info, text: "three"))
         poll.receivedAt = 2
         dashboard.apply(poll)

@@ -10,7 +10,7 @@ import Testing
         return Renderer.screen(dashboard, view, columns: 100, rows: 30, Capabilities()).lines
     }
 
-    /// Berlin's, about the end of summer time on 2026-10-25 at 01:00 UTC.
+    /// The offset of Berlin around the end of summer time on 2026-10-25 at 01:00 UTC.
     private static let berlin: @Sendable (Double) -> Double = { $0 < 1_792_890_000 ? 7_200 : 3_600 }
 
     @Test func `of a time of before the change of a zone's offset is the one of then`() {
@@ -45,7 +45,7 @@ import Testing
     @Test(arguments: [-3_600.0, 3_600]) func `that is set moves no event, and makes no age wrong`(_ step: Double) {
         var dashboard = Dashboard(targets: Incident.targets, now: 1_000, wallTime: Incident.end)
         for second in 0...30 {
-            // Set after ten seconds; the service is on the same machine.
+            // The clock is set after ten seconds; the service is on the same machine.
             let wallTime = Incident.end + Double(second) + (second > 10 ? step : 0)
             dashboard.apply(
                 PollResult(

@@ -72,7 +72,7 @@ import Testing
             text: "disk 96% used"),
     ]
 
-    /// Once each, however many members of the document say it.
+    /// Each once, even if several members of the document report it.
     @Test(arguments: Self.cases) func `is an alarm and stands by name in the first line of 80 columns`(_ case: Case)
         throws
     {

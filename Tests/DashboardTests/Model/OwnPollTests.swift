@@ -2,9 +2,9 @@ import DashboardModel
 import DashboardRender
 import Testing
 
-/// What kvtop asks for itself is no traffic, and raises no alarm.
+/// kvtop's own requests are not traffic, and raise no alarm.
 @Suite struct `kvtop's own polls` {
-    /// Polls of a service that others ask too: `extra` requests for each document by the time of each poll.
+    /// Polls of a service with other clients: `extra` requests for each document by the time of each poll.
     private func dashboard(polls: Int, admin: (Int) -> Int, metrics: (Int) -> Int, get: Int = 0) -> Dashboard {
         var dashboard = Dashboard(targets: Incident.targets, now: 0, wallTime: Incident.end)
         for poll in 0..<polls {
@@ -72,7 +72,7 @@ import Testing
     @Test func `the column of requests of the folded rows is theirs`() {
         let requests = ["admin": 900, "kv_get": 5, "kv_watch": 7, "livez": 11, "metrics": 600, "other": 13]
         let dashboard = Dashboard.served(requests)
-        // Wide enough for the column, too low for all rows: kv_watch, which serves data, is folded too at the last.
+        // Wide enough for the column, too low for all rows: at last kv_watch, which serves data, is folded too.
         for rows in 24...40 {
             let lines = Renderer.screen(dashboard, ViewState(), columns: 120, rows: rows, Capabilities()).lines
             let table = lines.drop { !$0.contains("─ KV ") }.prefix { !$0.contains("─ LOG ") }
@@ -87,7 +87,7 @@ import Testing
 }
 
 extension Dashboard {
-    /// A service that has answered so many requests when it is polled for the first time, and none since.
+    /// A service that has answered this many requests before its first poll, and none since.
     fileprivate static func served(_ requests: [String: Int]) -> Dashboard {
         var dashboard = Dashboard(targets: Incident.targets, now: 0, wallTime: Incident.end)
         for second in 0...1 { dashboard.apply(Scenario.poll(0, at: Double(second), requests)) }

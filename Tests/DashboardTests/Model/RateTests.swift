@@ -58,7 +58,7 @@ import Testing
         }
         #expect(dashboard.targets[0].history.latest(.rate, count: 4) == [100, nil, 50, 50])
         #expect(dashboard.targets[0].session.restarts == 1)
-        #expect(dashboard.events.map(\.text).contains("was restarted: its counters begin anew"))
+        #expect(dashboard.events.map(\.text).contains("was restarted: its counters start at 0"))
     }
 
     @Test(arguments: [0, 1, 2, 3])

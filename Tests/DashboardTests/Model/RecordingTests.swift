@@ -95,7 +95,7 @@ import Testing
         #expect(try RecordingFile(path: path).count == 5)
     }
 
-    /// In the middle of a line, as after a crash of a disk, or by someone who means harm.
+    /// In the middle of a line, as after a crash, or by an attacker.
     @Test(arguments: [
         "garbage", #"{"monotonic":nan,"target":0,"at":1}"#, #"{"monotonic":1e999,"target":0,"at":1}"#,
         #"{"monotonic":2,"target":0,"at":1}"#, #"{"monotonic":2,"target":9,"at":1,"metrics_error":"x"}"#,
@@ -119,8 +119,8 @@ import Testing
         for index in 0..<file.count {
             do { if let poll = try file.poll(index, &decoder) { read.append(poll) } } catch { damage.note("\(error)") }
         }
-        // What the line changed is not known: no changes are put upon the text before it.
-        // The 61st scrape of each target is a whole one; target 0 has missed a poll before that.
+        // The changes of the line are unknown: no changes are applied to the text before it. The 61st scrape of each
+        // target is a complete one; target 0 missed a poll before that.
         let expected = polls.filter {
             $0.receivedAt < 1 || $0.receivedAt >= ($0.target == 0 ? 61 : 60) || (try? $0.metrics.get()) == nil
         }

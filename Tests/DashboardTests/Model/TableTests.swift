@@ -8,7 +8,7 @@ import Testing
         return DashboardTable.lines(dashboard).split(separator: "\n")
     }
 
-    /// An escape sequence, one of a single character, and two that turn the direction of text around.
+    /// An escape sequence, one of a single character, and two that change the direction of text.
     @Test(arguments: ["\u{1B}[2J", "\u{9B}2J", "\u{202E}evil", "\u{2066}evil", "a\u{07}\u{7F}b", "a\tb"])
     func `holds nothing that a terminal obeys`(_ name: String) {
         let rows = self.rows(of: name)

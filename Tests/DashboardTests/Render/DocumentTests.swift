@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 @Suite struct `Docs/Dashboard.md` {
-    /// The screens of the page are golden ones: it shows what the program draws now.
+    /// The screens of the page are golden screens: it shows the current output of the program.
     @Test(arguments: [
         "overview-80x24-utf8", "overview-160x45-utf8", "overview-60x20-utf8", "overview-80x24-ascii", "down-80x24-utf8",
         "view-log-100x30-utf8", "compact-80x24-utf8",

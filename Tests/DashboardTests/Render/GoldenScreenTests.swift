@@ -82,7 +82,7 @@ import Testing
             "compaction-idle-80x24-utf8")
     }
 
-    /// What needs an operator, named in the first line; details where they belong.
+    /// Conditions that need an operator are named in the first line; details are where they belong.
     @Test(arguments: [Size(columns: 80, rows: 24), Size(columns: 160, rows: 45), Size(columns: 40, rows: 10)])
     func `of a kv-service that is read-only, cannot compact and has no space`(_ size: Size) throws {
         let dashboard = Scenario.incident([

@@ -2,7 +2,7 @@ import DashboardRender
 import Testing
 
 @Suite struct `Sequences that are no keys` {
-    /// The keys that come of text which arrives at once, and of the wait after it.
+    /// The keys from text that arrives at once, and from the wait after it.
     private func keys(_ text: String, known: [Int: Key?] = [:]) -> [Key] {
         var sequences = KeySequences()
         var keys: [Key] = []
@@ -39,7 +39,7 @@ import Testing
         #expect(self.keys("x", known: [0: .up]) == [.up, .character(".")])
         #expect(self.keys("x", known: [0: Key?.none]) == [.character(".")])
         #expect(self.keys("é漢") == [.character("é"), .character("漢"), .character(".")])
-        // Alt with a key that ncurses knows; and one that comes in the middle of something else.
+        // Alt with a key that ncurses knows; and one in the middle of another sequence.
         #expect(self.keys("\u{1B}x", known: [1: .up]) == [.character(".")])
         #expect(self.keys("\u{1B}[1x", known: [3: .up]) == [.up, .character(".")])
     }

@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    /// What is drawn over what: each run, put over the screen before, gives the screen after.
+    /// Each run, drawn over the previous screen, results in the next screen.
     @Test func `is drawn whole when a part of it changes`() {
         var generator = SplitMix(seed: 7)
         var shown = Screen(columns: 24, rows: 1)

@@ -1,7 +1,7 @@
 import DashboardModel
 import DashboardRender
 
-/// Ten minutes of two services under load, the same each time: what the golden screens show.
+/// Ten minutes of two services under load, always the same: the content of the golden screens.
 enum Incident {
     /// 2026-11-22 14:03:22 UTC, at the last poll.
     static let end = 1_795_356_202.0

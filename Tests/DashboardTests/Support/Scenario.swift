@@ -1,6 +1,6 @@
 import DashboardModel
 
-/// Situations that tests and golden screens begin from.
+/// Initial situations of tests and golden screens.
 enum Scenario {
     static let refused = PollFailure("connection refused")
 
@@ -9,7 +9,7 @@ enum Scenario {
             target: target, receivedAt: at, wallTime: wallTime, metrics: .failure(failure), admin: .failure(failure))
     }
 
-    /// The incident, whose kv-service then misses polls while the gateway answers on.
+    /// The incident; then kv-service misses polls while the gateway still answers.
     static func missed(polls: Int) -> Dashboard {
         var dashboard = Incident.dashboard(seconds: 60)
         for poll in 1...polls {
@@ -19,7 +19,7 @@ enum Scenario {
         return dashboard
     }
 
-    /// The incident, in which `/admin` of kv-service says other things.
+    /// The incident with another `/admin` document of kv-service.
     static func incident(_ changes: [(text: String, becomes: String)]) -> Dashboard {
         Incident.dashboard(seconds: 30, compaction: .idle) { document in
             changes.reduce(document) { text, change in
@@ -29,7 +29,7 @@ enum Scenario {
         }
     }
 
-    /// Two services that answered twelve seconds long, and nobody asked them for data.
+    /// Two services that answered for twelve seconds, without requests for data.
     static func idle() -> Dashboard {
         var dashboard = Dashboard(targets: Incident.targets, now: 1_000, wallTime: Incident.end - 12)
         for second in 0...12 {

@@ -63,7 +63,7 @@ extension EndToEnd {
             let services = try Services()
             let client = try KeyValueClient(services, through: front)
             let port = front == .kvService ? services.kvPort : services.gatewayPort
-            // Readiness is looked at four times a second, and told when it has changed.
+            // Readiness is checked four times per second, and reported after a change.
             func kinds() throws -> [String] {
                 try AdminDocuments.events(port).compactMap { $0.string("kind") }
                     .filter { ["ready", "not_ready", "drain_on", "drain_off"].contains($0) }
@@ -106,7 +106,7 @@ extension EndToEnd {
             #expect(try AdminDocuments.post(port, "/admin/log-level", #"{"level":"trace"}"#).status == 200)
             #expect(
                 try AdminDocuments.post(port, "/admin/log-level", #"{"level":"error","for":"2s"}"#).status == 200)
-            // The first time is over by when the second one is, and has changed nothing.
+            // The first time limit has passed before the second, and has changed nothing.
             _ = try Poll.until("the level is back") { try level().string("level") == "info" ? true : nil }
             let all = try AdminDocuments.events(port).filter { $0.string("kind") == "log_level_changed" }
             #expect(

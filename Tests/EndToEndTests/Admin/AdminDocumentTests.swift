@@ -106,8 +106,8 @@ extension EndToEnd {
             #expect(opened.object("details").string("reason") != nil)
             #expect(try AdminDocuments.findings(.apiGateway, port: services.gatewayPort, in: services.folder) == "")
 
-            // The syncs of a start are fewer than 40; those of the writer come to it with one write each.
-            // Half a frame behind the last one, as a power cut leaves it.
+            // A start needs fewer than 40 syncs; the writer reaches that with one write each.
+            // Half a frame after the last one, as after a power cut.
             try Self.tear(LogFolder(path: services.folder.file("kv")))
             let fails = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=40+"]
             let again = try Services.startKV(
@@ -134,7 +134,7 @@ extension EndToEnd {
             try again.crash()
         }
 
-        /// Writes the beginning of a frame behind the last one of the last segment.
+        /// Writes the beginning of a frame after the last one of the last segment.
         private static func tear(_ folder: LogFolder) throws {
             let name = try #require(folder.segments.last)
             let descriptor = open("\(folder.path)/\(name)", O_RDWR | O_CLOEXEC)
@@ -142,7 +142,7 @@ extension EndToEnd {
             var bytes = [UInt8](repeating: 0, count: 4 << 20)
             let count = pread(descriptor, &bytes, bytes.count, 0)
             let end = try #require(bytes[..<count].lastIndex { $0 != 0 })
-            // Frames begin where the last one has ended, at the next multiple of 8 at most.
+            // Frames begin at the end of the last one, at most at the next multiple of 8.
             let torn: [UInt8] = Array(repeating: 0xA5, count: 40)
             #expect(pwrite(descriptor, torn, torn.count, off_t((end + 8) / 8 * 8)) == torn.count)
         }

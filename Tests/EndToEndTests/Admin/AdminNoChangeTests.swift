@@ -32,12 +32,12 @@ extension EndToEnd {
                 for _ in 1...2 { try post("/admin/log-level", #"{"level":"debug"}"#) }
                 #expect(try self.changes(port) == ["read_only_on", "drain_on", "log_level_changed"])
 
-                // A time that is given, or taken away, is a change; so are other words.
+                // Setting or removing a time limit is a change; so is another reason.
                 try post("/admin/log-level", #"{"level":"debug","for":"1h"}"#)
                 try post("/admin/log-level", #"{"level":"debug"}"#)
                 try post("/admin/drain", #"{"enabled":true,"reason":"b"}"#)
                 #expect(try self.changes(port).suffix(3) == ["log_level_changed", "log_level_changed", "drain_on"])
-                // Once it has ended, all of its lines are there.
+                // After it has ended, all of its lines exist.
                 let process = try #require(service)
                 #expect(try process.stop() == .exited(0))
                 let lines = process.log.compactMap { $0.string("event") }
@@ -54,7 +54,7 @@ extension EndToEnd {
             _ = try Poll.until("the time is over") {
                 try AdminDocuments.get(port, "/admin/log-level").string("until") == nil ? true : nil
             }
-            // It was told that the level holds for a time, and nothing when that was over.
+            // It reported that the level applies for a time, and nothing when that ended.
             #expect(try self.changes(port) == ["log_level_changed"])
         }
     }

@@ -63,9 +63,9 @@ extension EndToEnd {
             try terminal.type("q")
         }
 
-        /// The real thing: what a person sees at 80x24, from the question to the result.
+        /// The complete sequence at 80x24, from the question to the result.
         @Test func `of a real kv-service is started by c and y with one POST, and watched from start to end`() throws {
-            // Some 13 MB that are live, written at 2 MiB in a second: a run of seconds.
+            // About 13 MB of live data, written at 2 MiB per second: a run of several seconds.
             let services = try Services(
                 kvArguments: ["--segment-bytes", "1MiB", "--compact-rate", "2MiB"] + Compaction.onlyWhenAsked,
                 withGateway: false)

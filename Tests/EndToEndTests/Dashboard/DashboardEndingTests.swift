@@ -5,11 +5,11 @@ import Testing
 extension EndToEnd {
     @Suite("kvtop gives the terminal back", .enabled(if: Tmux.path != nil, "tmux is not installed"))
     struct DashboardEndings {
-        /// The flags of ``Tmux/flags()`` while kvtop has the terminal, and while the shell has it.
+        /// The flags of ``Tmux/flags()`` while kvtop owns the terminal, and while the shell does.
         private static let taken = "101"
         private static let given = "010"
 
-        /// Ends a running kvtop in one way after the other and looks at what the terminal is then.
+        /// Ends a running kvtop in several ways and checks the terminal after each.
         private func expectRestored(_ endings: [(name: String, code: Int32, end: (Tmux) throws -> Void)]) throws {
             let service = try FakeKVService()
             let terminal = try Tmux()
@@ -42,7 +42,7 @@ extension EndToEnd {
             ])
         }
 
-        /// A trap of Swift is SIGILL or SIGTRAP; a signal that is sent takes the same way as one of an instruction.
+        /// A trap of Swift is SIGILL or SIGTRAP; a sent signal takes the same path as one of an instruction.
         @Test func `after a crash, which ends it at once by the same signal`() throws {
             try self.expectRestored([
                 ("SEGV", 139, Self.signal(SIGSEGV)),
@@ -53,7 +53,7 @@ extension EndToEnd {
             ])
         }
 
-        /// tmux keeps rows of the alternate screen when the main one has fewer than the window has by now.
+        /// tmux keeps rows of the alternate screen if the main one has fewer rows than the window has now.
         @Test func `after the window has grown, without a trace of its screen`() throws {
             let service = try FakeKVService()
             for (name, what, end): (String, String, (Tmux) throws -> Void) in [
@@ -93,7 +93,7 @@ extension EndToEnd {
                 #expect(!screen.contains("Stopped") && !screen.contains("ready>"), "\(screen)")
                 #expect(try terminal.flags() == Self.taken)
             }
-            // Keys are read one by one again, not by lines.
+            // Keys are read one by one again, not line by line.
             try terminal.type("q")
             try terminal.wait("the shell") { $0.contains("ready>") }
             #expect(try terminal.flags() == Self.given)
@@ -114,7 +114,7 @@ extension EndToEnd {
                     $0.contains("q quit") && !$0.contains("from the shell") && !$0.contains("Stopped")
                 }
                 #expect(try terminal.flags() == Self.taken)
-                // Keys are read one by one again, not by lines, and none is shown.
+                // Keys are read one by one again, not line by line, and are not echoed.
                 try terminal.type("5")
                 try terminal.wait("the events") {
                     $0.split(separator: "\n").dropFirst().first?.contains("EVENTS") ?? false
@@ -147,13 +147,13 @@ extension EndToEnd {
             try terminal.wait("kvtop again") { $0.contains("kv UP") && $0.contains("q quit") }
             try terminal.press("C-z")
             try terminal.wait("the shell") { $0.contains("Stopped") }
-            // A signal ends it there too, without a word on the terminal that is the shell's.
+            // A signal ends it there too, without output on the terminal, which belongs to the shell.
             try terminal.enter("clear; bg; kill %1; wait %1; echo \"$?=ended\"")
             try terminal.wait("it has ended") { $0.contains("143=ended") }
             #expect(try terminal.flags() == Self.given)
         }
 
-        /// With the signal of the loss, and where that is ignored, as under `nohup`.
+        /// With the signal of the closed terminal, and with that signal ignored, as under `nohup`.
         @Test(arguments: ["", "trap '' HUP; "])
         func `and ends when the terminal goes away`(_ before: String) throws {
             let service = try FakeKVService()
@@ -163,7 +163,7 @@ extension EndToEnd {
             let kvtop = try terminal.process("kvtop")
             try terminal.hangUp()
             _ = try Poll.until("kvtop has ended") {
-                // Whoever inherits it may take its time to reap it.
+                // The process that inherits it may take some time to reap it.
                 let state = try? FileText.text("/proc/\(kvtop)/stat")
                 return state.map { $0.contains(") Z ") } ?? true ? true : nil
             }

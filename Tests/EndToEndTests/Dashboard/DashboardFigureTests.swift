@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// A computation of kvtop's figures that shares nothing with kvtop: rates, ratios and quantiles over restarts,
-    /// counters that fall, missed polls, and observations above the highest bound.
+    /// Computes kvtop's figures without any code of kvtop: rates, ratios and quantiles over restarts, decreasing
+    /// counters, missed polls, and observations above the highest bound.
     @Suite("kvtop's figures")
     struct DashboardFigures {
         @Test(arguments: 1...2) func `are those of a reference computation on the same scrapes`(_ seed: Int) throws {
@@ -19,7 +19,7 @@ enum DashboardReference {
     private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Tools/dashboard-reference")
 
-    /// What the script says; it differs in no figure.
+    /// The script's output; no figure differs.
     static func compare(_ arguments: [String], in folder: TemporaryFolder) throws -> String {
         let child = try ChildProcess(
             Self.script.path, [EndToEnd.Dashboard.program] + arguments, output: folder.file("reference"))

@@ -9,7 +9,7 @@ extension EndToEnd {
             let folder = try TemporaryFolder()
             let ports = (kv: try FreePort.find(), gateway: try FreePort.find())
             let terminal = try Tmux()
-            // The quickest of a few starts: the machine may be busy with something else.
+            // The fastest of a few starts: the machine may be busy.
             var quickest = Duration.seconds(60)
             for attempt in 0..<5 where quickest >= .seconds(1) {
                 if attempt > 0 {
@@ -36,7 +36,7 @@ extension EndToEnd {
             try terminal.type("q")
         }
 
-        /// Under a load of reads, so that a zero or a negative rate is always wrong.
+        /// Under a load of reads, so that a zero or negative rate is always wrong.
         @Test func `shows a kv-service that hangs, is killed and restarted as what it is, and answers keys`() throws {
             let services = try Services()
             let load = BackgroundLoad(port: services.kvPort)
@@ -50,7 +50,7 @@ extension EndToEnd {
 
             try services.kv.child.pause()
             try watch.until("kv is stale") { $0.contains("kv STALE") }
-            try watch.until("kv is down") { $0.contains("kv DOWN") && $0.contains("is lost: timed out") }
+            try watch.until("kv is down") { $0.contains("kv DOWN") && $0.contains("no longer answers: timed out") }
             try watch.answerKeys()
             try services.kv.crash()
             try watch.until("kv is down for another reason") { $0.contains(": connection refused") }
@@ -65,7 +65,7 @@ extension EndToEnd {
             try terminal.type("5")
             try watch.until("the restart is told, and what the service tells of its start") {
                 // Of the start before, whose events may have left the screen, the log had no end to tell of.
-                $0.contains("was restarted: its counters begin anew") && $0.contains("log replayed")
+                $0.contains("was restarted: its counters start at 0") && $0.contains("log replayed")
                     && $0.contains("the log was not closed cleanly")
             }
 
@@ -92,7 +92,7 @@ extension EndToEnd {
     }
 }
 
-/// Looks at a screen again and again and keeps all that it saw.
+/// Reads a screen repeatedly and keeps everything that it saw.
 private struct Watch {
     let terminal: Tmux
     var screens: Set<String> = []
@@ -119,7 +119,7 @@ private struct Watch {
     }
 }
 
-/// Some hundred reads per second, from whichever kv-service listens.
+/// A few hundred reads per second, from whichever kv-service listens.
 private final class BackgroundLoad: Sendable {
     private let isOver = Mutex(false)
 

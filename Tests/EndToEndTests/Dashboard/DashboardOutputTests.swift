@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 extension EndToEnd {
-    /// Where kvtop's output goes, where its input comes from, and what time it is, besides the usual.
+    /// The destination of kvtop's output, the source of its input, and its clock, in unusual cases.
     @Suite("kvtop, pipes, full disks and clocks")
     struct DashboardOutputs {
         private func shell(_ script: String, _ folder: TemporaryFolder) throws -> (ending: Ending, output: String) {
@@ -13,7 +13,7 @@ extension EndToEnd {
             return (try child.waitForEnd(seconds: 60), child.output)
         }
 
-        /// With an interval of a second it ends before the next report: it does not have to write to find out.
+        /// With an interval of a second it ends before the next report: it detects the end without a write.
         @Test(arguments: ["", "--json", "--csv"]) func `a report ends when nobody reads it any more`(_ format: String)
             throws
         {
@@ -41,7 +41,7 @@ extension EndToEnd {
             }
         }
 
-        /// A limit of the file's size stands for a full disk.
+        /// A limit of the file size simulates a full disk.
         @Test func `a recording that could not be written is told, and is no success`() throws {
             let service = try FakeKVService()
             let folder = try TemporaryFolder()
@@ -89,7 +89,7 @@ extension EndToEnd {
             #expect(folderReplay.ending == .exited(4) && folderReplay.output.contains("Is a directory"))
         }
 
-        /// Sets the clock that kvtop sees, and no other, back and forward by hours.
+        /// Sets the clock of kvtop only, back and forward by hours.
         @Test(.enabled(if: FakedClock.library != nil, "libfaketime is not installed"))
         func `goes on when the wall clock is set`() throws {
             let service = try FakeKVService()
@@ -116,7 +116,7 @@ extension EndToEnd {
             }
         }
 
-        /// The head comes at once, and not all of the body.
+        /// The head arrives immediately, but not the whole body.
         @Test func `an answer that does not come to its end is waited for no longer than a poll has time`() throws {
             let service = try FakeKVService()
             service.state.withLock { $0.keepsBodyBack = true }

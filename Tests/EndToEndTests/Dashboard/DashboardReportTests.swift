@@ -2,14 +2,14 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// What kvtop prints without a screen.
+    /// The output of kvtop without a screen.
     @Suite("kvtop's reports")
     struct DashboardReports {
         @Test func `without a terminal says what to use instead`() throws {
             let folder = try TemporaryFolder()
             let (ending, output) = try Dashboard.run([], folder: folder)
             #expect(ending == .exited(3))
-            #expect(output == "kvtop: standard output is no terminal; use --once or --batch\n")
+            #expect(output == "kvtop: standard output is not a terminal; use --once or --batch\n")
         }
 
         @Test func `--once prints a screen, --json one document with raw numbers`() throws {

@@ -103,7 +103,7 @@ extension EndToEnd {
             try terminal.enter("\(Dashboard.program) --replay \(recording) --speed 0.1")
             try terminal.wait("the beginning") { $0.contains("REPLAY 0s/2s x0.1") && $0.contains("kv UP") }
             try terminal.press("Right")
-            try terminal.wait("the end") { $0.contains("REPLAY 2s/2s") && $0.contains("the recording ends here") }
+            try terminal.wait("the end") { $0.contains("REPLAY 2s/2s") && $0.contains("end of the recording") }
             try terminal.press("Left")
             try terminal.wait("the beginning again") { $0.contains("REPLAY 0s/2s") && $0.contains("? help") }
             try terminal.press("Space")
@@ -112,7 +112,7 @@ extension EndToEnd {
             try terminal.type("t")
             let screen = try terminal.wait("an answer to t, and none to c") { $0.contains("theme: light") }
             #expect(!screen.contains("Start a compaction"))
-            // Its own time stands still; messages go away all the same.
+            // The replay's own time stands still; messages disappear nevertheless.
             try terminal.wait("no message") { !$0.contains("theme: light") && $0.contains("? help") }
             try terminal.type("q")
             try terminal.wait("the shell") { $0.contains("ready>") }
@@ -133,7 +133,7 @@ extension EndToEnd {
             #expect(try terminal.screen().split(separator: "\n").dropFirst().joined() == frozen)
             try terminal.type("p")
             let live = try terminal.wait("live") { $0.contains("LIVE") }
-            // A sparkline without a blank in it: what came in during the pause is there.
+            // A sparkline without a gap: it contains the polls from during the pause.
             let row = try #require(live.split(separator: "\n").first { $0.contains("kv_get") })
             let graph = row.suffix(22).drop { $0 == " " }
             #expect(graph.count >= 5 && !graph.contains(" "), "\(row)")

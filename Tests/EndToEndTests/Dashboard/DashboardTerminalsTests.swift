@@ -2,7 +2,7 @@ import Synchronization
 import Testing
 
 extension EndToEnd {
-    /// Terminals, locales and wishes under which kvtop can show less.
+    /// Terminals, locales and options with which kvtop can show less.
     @Suite("kvtop on poor terminals", .enabled(if: Tmux.path != nil, "tmux is not installed"))
     struct DashboardTerminals {
         @Test func `without UTF-8 the screen is ASCII, and NO_COLOR leaves out all colours`() throws {
@@ -89,7 +89,7 @@ extension EndToEnd {
             let screen = try terminal.wait("up") { $0.contains("kv UP") && $0.contains("q quit") }
             #expect(screen.unicodeScalars.allSatisfy { $0.isASCII })
             try terminal.type("q")
-            // It has no other screen to go back to: the figures stay, and the prompt has a line of its own.
+            // It has no other screen to return to: the figures stay, and the prompt has its own line.
             let after = try terminal.wait("the end") { $0.contains("0=code") }
             #expect(after.contains("data total"))
             #expect(after.split(separator: "\n").contains("0=code"), "\(after)")

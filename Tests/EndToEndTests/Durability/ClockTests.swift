@@ -11,7 +11,7 @@ private enum WallClock {
 }
 
 extension EndToEnd {
-    /// The wall clock steps while the monotonic one goes on, by libfaketime.
+    /// The wall clock jumps while the monotonic one continues, with libfaketime.
     @Suite(
         "Wall clock that steps",
         .enabled(if: WallClock.library != nil, "libfaketime is not installed"))
@@ -26,7 +26,7 @@ extension EndToEnd {
             let folder = try TemporaryFolder()
             let clock = folder.file("clock")
             try FileText.write("+0s", to: clock)
-            // By the environment: under libfaketime a program does not see its flags.
+            // Through the environment: under libfaketime a program does not see its flags.
             let service = try ServiceProcess(
                 .kvService, [], output: folder.file("log"),
                 environment: [

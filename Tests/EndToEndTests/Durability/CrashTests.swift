@@ -39,7 +39,7 @@ extension EndToEnd {
             var compactions = (started: 0, done: 0, cut: 0)
             for cycle in 0..<cycles {
                 let started = ContinuousClock.now
-                // Now and then a compaction that is slow enough for the end to come in its middle.
+                // Sometimes a compaction that is slow enough for the kill to come in the middle of it.
                 let rate = Bool.random(using: &generator) ? "1MiB" : "64MiB"
                 let service = try self.start(folder, compactionRate: rate)
                 restartSeconds.append((ContinuousClock.now - started) / .seconds(1))
@@ -80,7 +80,7 @@ extension EndToEnd {
             if cycles >= 50 { #expect(compactions.done > 0 && compactions.cut > 0) }
         }
 
-        /// Small segments and compactions, so that crashes meet every step of their life.
+        /// Small segments and compactions, so that crashes hit every step.
         private func start(_ folder: TemporaryFolder, compactionRate: String) throws -> ServiceProcess {
             let service = try Services.startKV(
                 in: folder,

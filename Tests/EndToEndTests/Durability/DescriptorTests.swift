@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 extension EndToEnd {
-    /// A process that may have few open files, and clients that take as many of them as they get.
+    /// A process with a low limit of open files, and clients that use as many as they can.
     @Suite("Descriptors")
     struct Descriptors {
         private static let openFiles = 64
@@ -27,7 +27,7 @@ extension EndToEnd {
             let own =
                 program == .kvService
                 ? ["--data-dir", folder.file("kv-\(openFiles)"), "--segment-bytes", "1MiB"]
-                // Nobody is there; the gateway listens all the same.
+                // There is no kv-service; the gateway listens nevertheless.
                 : ["--upstream", "http://127.0.0.1:1"]
             return try ServiceProcess(
                 program, ["--listen", "127.0.0.1:0", "--event-loops", "2"] + own,
@@ -51,7 +51,7 @@ extension EndToEnd {
                 let service = try Self.start(program, in: folder, openFiles: openFiles)
                 let port = try service.waitForPort()
                 let strangers = try (0..<60).map { _ in try HTTPConnection(port: port, timeoutSeconds: 10) }
-                // Each is answered, or closed; none waits for ever.
+                // Each is answered, or closed; none waits forever.
                 let answered = strangers.count { ((try? $0.request("GET", "/livez"))?.status ?? 0) == 200 }
                 #expect(answered >= 4 && answered < openFiles)
                 withExtendedLifetime(strangers) {}
@@ -74,7 +74,7 @@ extension EndToEnd {
             let waiting = try (0..<3).map { _ in try HTTPConnection(port: port) }
             let began = ContinuousClock.now
             let ticks = try Self.ticks(service.child.pid)
-            // Long enough for ten pauses: a loop that asks again and again would use all of it.
+            // Long enough for ten pauses: a loop that retries without a pause would use all of it.
             _ = try Poll.until("a second is over") { ContinuousClock.now - began > .seconds(1) ? true : nil }
             let used = try Double(Self.ticks(service.child.pid) - ticks) / Double(sysconf(Int32(_SC_CLK_TCK)))
             #expect(used < 0.5, "\(used) s of processor time")
@@ -123,7 +123,10 @@ extension EndToEnd {
                 return (document.members["compaction"] as? [String: Any])?["last"] as? [String: Any]
             }
             #expect(last["result"] as? String == "ok", "\(last)")
-            #expect(service.log.contains { $0.string("message")?.hasPrefix("fewer connections are taken") == true })
+            #expect(
+                service.log.contains {
+                    $0.string("message")?.hasPrefix("fewer connections than max-connections are accepted") == true
+                })
             #expect(strangers.count == Self.strangers)
         }
     }

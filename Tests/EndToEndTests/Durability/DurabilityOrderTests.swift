@@ -27,7 +27,7 @@ extension EndToEnd {
             #expect(Self.violations(of: writes, in: trace).count == writes.count)
         }
 
-        /// Runs kv-service under strace with writers on several connections; what they were told, and the trace.
+        /// Runs kv-service under strace with writers on several connections; returns their answers, and the trace.
         private func traceWrites(sync: String) throws -> ([Write], SystemCallTrace) {
             let folder = try TemporaryFolder()
             let tracePath = folder.file("trace")
@@ -63,8 +63,7 @@ extension EndToEnd {
             return (writes.withLock { $0 }, SystemCallTrace(try FileText.text(tracePath)))
         }
 
-        /// The writes whose answer was sent before an `fdatasync` that began after their bytes were written had
-        /// returned.
+        /// The writes that were answered before an `fdatasync` that began after their bytes were written had returned.
         private static func violations(of writes: [Write], in trace: SystemCallTrace) -> [String] {
             let frames = trace.calls.filter { $0.name.hasPrefix("pwrite") }
             let syncs = trace.calls.filter { $0.name == "fdatasync" && $0.result == "0" }

@@ -3,7 +3,8 @@ import Glibc
 import Testing
 
 extension EndToEnd {
-    /// A disk that others fill as well, on each kind of file system: what a full disk promises, over a restart on it.
+    /// A disk that other programs fill as well, on each kind of file system: the guarantees on a full disk, over a
+    /// restart.
     @Suite("Full disks of each file system")
     struct FileSystems {
         private static let keys = 600
@@ -33,7 +34,7 @@ extension EndToEnd {
                 let answer = try client.delete(Self.key(number))
                 #expect(answer.status == 200, "\(kind), delete \(number): \(answer.text)")
             }
-            // A start needs no space, and deletes go on at once.
+            // A start needs no space, and deletes work immediately.
             try service.crash()
             let again = try self.start(folder)
             let port = try again.waitForPort()
@@ -62,7 +63,7 @@ extension EndToEnd {
             return service
         }
 
-        /// Writes files until not even a small one finds room.
+        /// Writes files until not even a small one fits.
         private static func fill(_ disk: MountedFolder) throws -> [String] {
             var made: [String] = []
             for bytes in [4 << 20, 256 << 10, 4 << 10] {

@@ -3,13 +3,13 @@ import Glibc
 import Testing
 
 extension EndToEnd {
-    /// The data folder is taken away from a running kv-service, or a second one is pointed at it.
+    /// The data folder of a running kv-service is removed, or a second kv-service uses it.
     @Suite("Data folder taken away")
     struct FolderLoss {
-        /// Takes the folder of a service away and returns what must live on until the test ends.
+        /// Removes the folder of a service and returns everything that must live until the test ends.
         private typealias Removal = (TemporaryFolder) throws -> Void
 
-        /// Starts a service on the folder, takes that away, and waits until writes are refused for it.
+        /// Starts a service on the folder, removes the folder, and waits until writes are refused.
         private func expectRefusals(_ folder: TemporaryFolder, reason: String, after removal: Removal) throws {
             let service = try Services.startKV(in: folder)
             let port = try service.waitForPort()
@@ -17,7 +17,7 @@ extension EndToEnd {
             let client = try KeyValueClient(port: port, through: .kvService)
             #expect(try client.set([1], [1]).status == 200)
             try removal(folder)
-            // One second is promised; a busy machine may take longer.
+            // One second is documented; a busy machine may need longer.
             let refusal = try Poll.until("a write is refused", seconds: 10) { () -> HTTPAnswer? in
                 let answer = try client.set([2], [2])
                 return answer.status == 200 ? nil : answer
@@ -26,7 +26,7 @@ extension EndToEnd {
             #expect(["no", "unknown"].contains(try refusal.json.string("applied")))
             #expect(try client.set([2], [2]).json.string("applied") == "no")
             #expect(try client.get([1]).status == 200)
-            // Writes are refused first, and then it is told.
+            // Writes are refused first, then it is reported.
             let readiness = try Poll.until("the service is not ready", seconds: 10) { () -> HTTPAnswer? in
                 let answer = try client.connection.request("GET", "/readyz")
                 return answer.status == 503 ? answer : nil
@@ -41,14 +41,14 @@ extension EndToEnd {
             let metrics = try client.connection.request("GET", "/metrics").text
             #expect(metrics.contains("kv_log_failures_total{stage=\"folder\"} 1"))
             #expect(metrics.contains("kv_log_state{state=\"failed\"} 1"))
-            // Writes were refused: that is no clean end.
+            // Writes were refused: that is not a clean stop.
             #expect(try service.stop() == .exited(1))
         }
 
         @Test func `by rm -rf`() throws {
             let folder = try TemporaryFolder()
             try self.expectRefusals(folder, reason: "No such file or directory") { folder in
-                // The log's threads may make a file in it meanwhile.
+                // The log's threads may create a file in it meanwhile.
                 _ = try Poll.until("the folder is gone") {
                     try? Command.run("rm", "-rf", folder.file("kv"))
                     return access(folder.file("kv"), F_OK) == 0 ? nil : true
@@ -75,7 +75,7 @@ extension EndToEnd {
                 }
             }
             try cover.mounted?.unmount()
-            // Nothing of the log was put into what took the folder's place.
+            // Nothing of the log was written to the replacement of the folder.
             #expect(try FileManager.default.contentsOfDirectory(atPath: other.path) == [])
         }
 

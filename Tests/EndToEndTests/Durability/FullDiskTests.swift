@@ -8,11 +8,11 @@ extension EndToEnd {
         private static var cycles: Int { Cycles.count("TXLOG_KV_FULL_DISKS", else: 20) }
         private static let valueBytes = 16_384
 
-        /// How space comes back.
+        /// How space becomes free.
         enum Freeing: CaseIterable {
-            /// The file system is made larger, and smaller again once most keys are gone.
+            /// The file system is enlarged, and shrunk again after most keys are deleted.
             case larger
-            /// Most keys are deleted on the full disk; a compaction gives their space back.
+            /// Most keys are deleted on the full disk; a compaction frees their space.
             case deletes
         }
 
@@ -36,11 +36,11 @@ extension EndToEnd {
             while done < cycles {
                 let place = Comment("\(freeing), cycle \(done)")
                 try self.fill(client, &store, place)
-                // Reads go on, and nothing of the refused set is there.
+                // Reads continue, and nothing of the refused set is stored.
                 try self.check(client, store, every: 16, place)
                 #expect(try client.getRaw(Store.key(store.next)).status == 404, place)
                 #expect(try HTTPConnection(port: port).request("GET", "/livez").status == 200, place)
-                // With garbage in the log a compaction may have made space by now.
+                // With garbage in the log, a compaction may have freed space by now.
                 if case .larger = freeing { try self.expectWarning(port, place) }
                 #expect(service.child.endingIfEnded() == nil, place)
                 var freed = ContinuousClock.now
@@ -75,13 +75,13 @@ extension EndToEnd {
                 "\(store.values.count) keys are left, sets went on after at most \(slowest / .milliseconds(1)) ms")
         }
 
-        /// The check of the space, as a document has it.
+        /// The check of the space in a document.
         private func space(_ port: UInt16, _ path: String) throws -> JSONObject {
             try #require(
                 try AdminDocuments.get(port, path).objects("checks").first { $0.string("name") == "disk_space" })
         }
 
-        /// The service is ready, as reads and deletes go on, and says what is wrong.
+        /// The service is ready, because reads and deletes continue, and reports the problem.
         private func expectWarning(_ port: UInt16, _ place: Comment) throws {
             let readiness = try HTTPConnection(port: port).request("GET", "/readyz")
             let document = try readiness.json
@@ -134,8 +134,8 @@ extension EndToEnd {
             throw TimeoutError(description: "the disk never became full")
         }
 
-        /// Deletes all but every n-th key. When the room for deletes is used up, a compaction makes more.
-        /// - Returns: when the first one was done.
+        /// Deletes all but every n-th key. If the space for deletes is used up, a compaction frees more.
+        /// - Returns: when the first delete was done.
         private func delete(
             _ client: KeyValueClient, _ store: inout Store, keeping nth: Int, _ place: Comment
         ) throws -> ContinuousClock.Instant {
@@ -175,9 +175,9 @@ extension EndToEnd {
             }
         }
 
-        // MARK: - A device that has less space than its file system
+        // MARK: - A device with less space than its file system
 
-        /// A thin volume: the file system has room, and the device below it has not.
+        /// A thin volume: the file system has space, but the device below it has not.
         @Test(
             .enabled(
                 if: MountedFolder.memoryRefusal == nil && MountedFolder.ext4Refusal == nil,
@@ -185,7 +185,7 @@ extension EndToEnd {
         func `a sync for which the device has no space is taken back, and a restart has what was acknowledged`() throws
         {
             let folder = try TemporaryFolder()
-            // The image has room on paper; its blocks come out of a memory that is smaller.
+            // The image has space nominally; its blocks come from a smaller memory.
             let memory = try MountedFolder(memory: folder.file("memory"), megabytes: 40)
             let device = try MountedFolder(
                 ext4: folder.file("kv"), image: "\(memory.path)/image", megabytes: 256, options: "commit=600")
@@ -199,18 +199,18 @@ extension EndToEnd {
                 #expect(try client.set(Store.key(store.next), Store.value(store.next)).status == 200)
                 store.add()
             }
-            // Room for what is being prepared, not for a value that makes its segment longer.
+            // Space for the prepared files, not for a value that makes its segment longer.
             let filler = "\(memory.path)/filler"
             try Command.run("fallocate", "-l", "\(memory.availableBytes - (3 << 20))", filler)
             let key = Array("large".utf8)
             let value = [UInt8](repeating: 0x55, count: 4_000_000)
             let failed = try client.set(key, value)
-            // The sync failed, and nothing of the write is there after another one that did not.
+            // The sync failed, and nothing of the write exists after a later successful one.
             #expect(failed.status == 507, "\(failed.text)")
             #expect(try failed.json.string("code") == "disk_full")
             #expect(try failed.json.string("applied") == "no")
             #expect(try client.getRaw(key).status == 404)
-            // From now on the device takes everything.
+            // From now on the device accepts everything.
             #expect(unlink(filler) == 0)
             for _ in 0..<20 {
                 try self.waitForSet(client, store.next, "after the failed sync")

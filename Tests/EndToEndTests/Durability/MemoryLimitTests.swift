@@ -13,7 +13,7 @@ extension EndToEnd {
             return document.members["memory"] as? [String: Any] ?? [:]
         }
 
-        /// Sets until one is refused; how many were not.
+        /// Sets until one is refused; returns how many succeeded.
         private func fill(_ client: KeyValueClient, from first: Int = 0) throws -> (count: Int, refusal: HTTPAnswer) {
             for number in first..<first + 5_000 {
                 let answer = try client.set(Self.key(number), Self.value)
@@ -54,7 +54,7 @@ extension EndToEnd {
                 try AdminDocuments.events(services.kvPort).contains { $0.string("kind") == "memory_available" }
                     ? true : nil
             }
-            // What was freed is used again, and no more than that.
+            // Freed memory is used again, and no more than that.
             let (more, _) = try self.fill(client, from: 10_000)
             #expect(more > count / 4 && more < count, "\(more) after \(count)")
             #expect(try services.stop() == [.exited(0), .exited(0)])

@@ -23,7 +23,7 @@ extension EndToEnd {
             let folder = try TemporaryFolder()
             let device =
                 switch kind {
-                // Nothing reaches the device by itself within 10 minutes.
+                // Nothing reaches the device without a sync within 10 minutes.
                 case .ext4:
                     try MountedFolder(
                         ext4: folder.file("kv"), image: folder.file("image"), megabytes: 256, options: "commit=600")
@@ -73,7 +73,7 @@ extension EndToEnd {
                 "no violation")
         }
 
-        /// The root of the image holds `lost+found`, which is not the log's and is left alone.
+        /// The root of the image contains `lost+found`, which does not belong to the log and is ignored.
         private func start(_ folder: TemporaryFolder) throws -> ServiceProcess {
             let service = try Services.startKV(
                 in: folder,

@@ -10,7 +10,7 @@ extension EndToEnd {
         private static let steps = (1...7).map { "compaction:\($0)" } + (1...3).map { "rotation:\($0)" }
         private static let small = ["--segment-bytes", "1MiB"]
 
-        /// What is left of a step that was under way, by the end of its name; nothing where that may be.
+        /// The remains of an interrupted step, by the end of the file name; empty where there may be none.
         private static let remains = [
             "compaction:3": ".snapshot.tmp", "compaction:4": ".snapshot", "compaction:7": ".log",
             "rotation:3": ".log",
@@ -38,7 +38,7 @@ extension EndToEnd {
                 let threads = load.start(on: port, seed: generator.next())
                 if step.hasPrefix("compaction") {
                     try load.waitUntilAcknowledged(acknowledged + 300)
-                    // The process may be gone before it answers.
+                    // The process may end before it answers.
                     _ = try? Compaction.ask(port)
                 }
                 let ending = try service.child.waitForEnd(seconds: 60)

@@ -3,11 +3,11 @@ import Glibc
 import Testing
 
 extension EndToEnd {
-    /// `kill -9` as a thread of kv-service enters a system call, chosen by its name and number.
+    /// `kill -9` when a thread of kv-service enters a system call, chosen by name and number.
     ///
-    /// strace counts the calls of each thread by itself, so that it is attached to one thread at a time: to each of the
-    /// log's three threads while there are writes, a move to the next segment and a compaction, and to the whole
-    /// process for the calls of a start. A call that is killed at its entry has not been carried out.
+    /// strace counts the calls of each thread separately, so it is attached to one thread at a time: to each of the
+    /// log's three threads during writes, a move to the next segment and a compaction, and to the whole process for the
+    /// calls of a start. A call whose thread is killed at its entry is not carried out.
     @Suite("Crashes at system calls")
     struct SystemCallCrashes {
         private static let strace = "/usr/bin/strace"
@@ -16,7 +16,7 @@ extension EndToEnd {
             ("fsync", "fsync"), ("openat", "openat"), ("ftruncate", "ftruncate"),
         ]
         private static let threads = ["kv-writer", "kv-compact", "kv-prepare"]
-        /// Kills of a kind per thread, spread evenly over its calls; at each of them when there are as many.
+        /// Kills per thread and kind, spread evenly over its calls; if there are few calls, at each of them.
         private static var killsPerKind: Int { Cycles.count("TXLOG_KV_SYSTEM_CALL_KILLS", else: 3) }
 
         private struct Tally {
@@ -51,7 +51,7 @@ extension EndToEnd {
                         var killed = try self.kill(
                             thread, kind.calls, number, folder, load, seed: generator.next())
                         if !killed, number > 1 {
-                            // How many calls a run makes depends on how many writes go into a group.
+                            // The number of calls of a run depends on how many writes share a group.
                             try self.recover(folder, load, Comment("\(thread), \(kind.name) not reached"))
                             number = number * 2 / 3
                             killed = try self.kill(
@@ -82,7 +82,7 @@ extension EndToEnd {
         }
 
         /// Writes with moves to further segments, and a compaction.
-        /// - Returns: whether all of it was done; else the process has ended before.
+        /// - Returns: whether everything was done; otherwise the process ended before.
         private func work(
             _ service: ServiceProcess, _ port: UInt16, _ load: CrashLoad, seed: UInt64
         ) throws -> Bool {
@@ -121,7 +121,7 @@ extension EndToEnd {
             }
         }
 
-        /// - Returns: whether the process was killed; else it did all its work before that call came.
+        /// - Returns: whether the process was killed; otherwise it completed its work before that call.
         private func kill(
             _ thread: String, _ calls: String, _ number: Int, _ folder: TemporaryFolder, _ load: CrashLoad,
             seed: UInt64
@@ -142,7 +142,7 @@ extension EndToEnd {
             to thread: String, of service: ServiceProcess, _ options: [String], _ folder: TemporaryFolder
         ) throws -> ChildProcess {
             let tasks = "/proc/\(service.child.pid)/task"
-            // The thread that writes the program's own log lines has the name of the one that writes the store's log,
+            // The thread that writes the program's log lines has the same name as the one that writes the store's log,
             // and is older.
             let id = try Poll.until("there is a thread \(thread)") {
                 try FileManager.default.contentsOfDirectory(atPath: tasks).compactMap(Int.init).filter { task in
@@ -185,7 +185,7 @@ extension EndToEnd {
                     if number % 4 == 1 { try self.recover(folder, load, Comment("start, \(kind.name) \(number)")) }
                 }
                 try self.recover(folder, load, Comment("start, \(kind.name)"))
-                // What the next starts find is that of a process which was killed while it wrote.
+                // The next starts find the state of a process that was killed while it wrote.
                 let service = try self.start(folder)
                 let port = try service.waitForPort()
                 try service.waitUntilReady(port: port)
@@ -199,11 +199,11 @@ extension EndToEnd {
             }
         }
 
-        /// The files of the log that are there, and those that a start makes.
+        /// The existing files of the log, and those that a start creates.
         private func paths(_ folder: TemporaryFolder) -> [String] {
             let path = folder.file("kv")
             let made = ["MANIFEST.tmp", "0000000000000001.log.prepared", "0000000000000002.log.prepared"]
-            // By its whole name while the folder is looked for, and as a name in the folder that is held open.
+            // By the full path while the folder is opened, and by name in the open folder.
             return [path] + (LogFolder(path: path).names + made).flatMap { ["\(path)/\($0)", $0] }
         }
 

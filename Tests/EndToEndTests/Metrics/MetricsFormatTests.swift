@@ -26,7 +26,7 @@ extension EndToEnd {
             )
         }
 
-        /// Families, types and help as the text has them.
+        /// Families, types and help from the text format.
         private func expectSameAsText(_ metrics: ScrapedMetrics, _ port: UInt16) throws {
             let text = try HTTPConnection(port: port).request("GET", "/metrics").text
             var types: [String: String] = [:]
@@ -100,7 +100,7 @@ extension EndToEnd {
             let native = try #require(series.native)
             #expect(native.exemplars.map(\.traceID) == series.exemplars.map(\.traceID))
             #expect(!native.exemplars.isEmpty)
-            // The sum lies between what the buckets' lower and upper bounds make of the counts.
+            // The sum is between the values that the buckets' lower and upper bounds give for the counts.
             func bound(_ index: Int) -> Double { pow(2, Double(index) / 8) }
             let sum = try #require(series.sum)
             #expect(sum <= native.buckets.reduce(0) { $0 + bound($1.index) * $1.count })

@@ -69,7 +69,7 @@ extension EndToEnd {
             }
         }
 
-        /// The first of what happens must show as an increase, or no alert sees it.
+        /// The first event must be visible as an increase, or no alert detects it.
         @Test func `series that are known in advance begin at 0`() throws {
             let services = try Services()
             for (port, series) in [
@@ -100,8 +100,8 @@ extension EndToEnd {
             }
         }
 
-        /// Every method on every path, with bodies and fields that are refused, and with a kv-service that does not
-        /// answer and then is not there. A debug build ends at an answer that its handler does not declare.
+        /// Every method on every path, with refused bodies and fields, and with a kv-service that does not answer and
+        /// then is unreachable. A debug build ends at an answer that its handler does not declare.
         @Test func `nothing that clients can cause begins a series late, but mistakes in the method`() throws {
             let services = try Services(gatewayArguments: ["--upstream-timeout", "100ms"])
             func series(_ port: UInt16) throws -> Set<Substring> {
@@ -109,7 +109,7 @@ extension EndToEnd {
                 return Set(lines.filter { !$0.hasPrefix("#") }.compactMap { $0.split(separator: " ").first })
             }
             let ports = [services.kvPort, services.gatewayPort]
-            // A scrape is one of the requests that are counted.
+            // A scrape is one of the counted requests.
             let before = try ports.map {
                 _ = try series($0); return try series($0)
             }

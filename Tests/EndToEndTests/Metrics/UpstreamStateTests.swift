@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 extension EndToEnd {
-    /// What wakes an operator at night: UpstreamDown stands on `gateway_upstream_up`.
+    /// UpstreamDown, which wakes an operator at night, depends on `gateway_upstream_up`.
     @Suite("kv-service, as the gateway tells of it")
     struct UpstreamState {
         private struct Told: Equatable, CustomStringConvertible {
@@ -33,7 +33,7 @@ extension EndToEnd {
                     return last == wanted ? true : nil
                 }
             } catch { throw TimeoutError(description: "\(error); the last: \(last?.description ?? "none")") }
-            // Asked of the document too.
+            // Also in the document.
             let upstream = try #require(try AdminDocuments.get(port, "/admin").objects("upstreams").first)
             #expect(upstream.bool("up") == (wanted.up == 1) && upstream.bool("ready") == (wanted.ready == 1))
         }
@@ -66,7 +66,7 @@ extension EndToEnd {
         @Test(.enabled(if: access("/usr/bin/strace", X_OK) == 0, "strace is not installed"))
         func `with a failed log it is up and not ready, for it serves reads`() throws {
             let folder = try TemporaryFolder()
-            // The syncs of a start are fewer than 40; those of the writer come to it with one write each.
+            // A start needs fewer than 40 syncs; the writer reaches that with one write each.
             let fail = ["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync"]
             let kv = try Services.startKV(
                 in: folder, wrapper: ["/usr/bin/strace"] + fail + ["-e", "inject=fdatasync:error=EIO:when=40+"])

@@ -2,13 +2,13 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// No client writes into the log what it wants: every line is one line of strict JSON, says of its own request what
-    /// was sent, and there is one for each answer.
+    /// No client controls the content of the log: every line is one line of strict JSON and describes its own request,
+    /// and there is one line for each answer.
     @Suite("The log under hostile clients")
     struct HostileLogs {
         private struct Sent {
             let request: [UInt8]
-            /// What the line must show, as far as that can be said beforehand.
+            /// The expected content of the line, as far as it is known in advance.
             var path: String?
             var userAgent: String?
         }
@@ -33,13 +33,13 @@ extension EndToEnd {
                 let sent = Self.request(number, prefix: front.rawValue, using: &generator)
                 let answers = try HTTPConnection(port: port).exchangeToEnd(sent.request)
                 for (index, id) in Self.requestIDs(answers).enumerated() {
-                    // Text behind a line break may have become a request of its own: nothing is known of that one.
+                    // Text after a line break may have become a separate request, about which nothing is known.
                     expected[id] = index == 0 ? sent : Sent(request: sent.request)
                 }
             }
             #expect(expected.count > Self.requestsPerService / 2)
             _ = try services.stop()
-            // Until it was ready, the service was asked for that; a probe that fails is at info.
+            // Until it was ready, the service was polled; a failing probe is logged at info.
             let lines = service.log.filter {
                 $0.string("message") == "request" && $0.string("handler") != "readyz"
             }
@@ -76,7 +76,7 @@ extension EndToEnd {
             #expect(try check.waitForEnd() == .exited(0), "seed \(seed): \(check.output)")
         }
 
-        /// A request with hostile bytes in one place after the other.
+        /// A request with hostile bytes in one place after another.
         private static func request(_ number: Int, prefix: String, using generator: inout SeededGenerator) -> Sent {
             let hostile = HostileText.next(using: &generator)
             let get = "GET /\(prefix)/get?key=a HTTP/1.1"
@@ -133,7 +133,7 @@ extension EndToEnd {
             }
         }
 
-        /// As much of the text as a line shows: whole characters of 256 bytes.
+        /// The part of the text that a line shows: whole characters of 256 bytes.
         private static func cut(_ bytes: [UInt8]) -> String {
             var shown = ""
             for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {

@@ -31,10 +31,10 @@ extension EndToEnd {
             }
         }
 
-        /// What would have to be converted before it can be compared or added.
+        /// Values that would have to be converted before they can be compared or added.
         @Test func `numbers are numbers in every line`() throws {
             let folder = try TemporaryFolder()
-            // A collector that is not there: what it did not get is told at the stop.
+            // There is no collector: the stop reports the spans that were not sent.
             let endpoint = ["--otlp-endpoint", "http://127.0.0.1:\(try FreePort.find())"]
             let services = try Services(folder: folder, kvArguments: endpoint, gatewayArguments: endpoint)
             #expect(try KeyValueClient(services, through: .apiGateway).set([1], [1]).status == 200)
@@ -53,7 +53,7 @@ extension EndToEnd {
                 let line = try #require(lines.first { $0.string("message") == message }, "no line '\(message)'")
                 for name in names { #expect(line.number(name) != nil, "\(message): \(name)") }
             }
-            // Names of what is text though it may look like a number.
+            // Names of members that are text although they may look like a number.
             let texts: Set = ["request_id", "trace_id", "span_id", "store_id", "version"]
             for line in lines {
                 for (name, value) in line.members where !texts.contains(name) {

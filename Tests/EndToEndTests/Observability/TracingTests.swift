@@ -6,7 +6,7 @@ extension EndToEnd {
     struct Tracing {
         private static let trace = "4bf92f3577b34da6a3ce929d0e0e4736"
         private static let caller = "00f067aa0ba902b7"
-        /// What the clocks of two processes may differ by in one look at them.
+        /// Maximum difference between the clocks of two processes in one reading.
         private static let tolerance: UInt64 = 1_000_000
 
         private static func services(_ collector: Collector, _ more: [String] = []) throws -> Services {
@@ -24,7 +24,7 @@ extension EndToEnd {
             let client = try KeyValueClient(services, through: .apiGateway)
             #expect(try client.set([1], [1], headers: self.sampled()).status == 200)
             #expect(try services.stop() == [.exited(0), .exited(0)])
-            // Whether the gateway had a connection already is left to chance.
+            // Whether the gateway already had a connection is random.
             let spans = try collector.spans().filter { $0.trace == Self.trace && $0.name != "wait_for_connection" }
             #expect(spans.count == 7, "\(spans.map(\.name))")
             let gateway = try #require(spans.first { $0.service == "api-gateway" && $0.kind == 2 })
@@ -45,7 +45,7 @@ extension EndToEnd {
             #expect(stages.allSatisfy { $0.isWithin(kv) })
             for (stage, next) in zip(stages, stages.dropFirst()) { #expect(stage.ended <= next.began) }
             #expect(stages[1].ended == stages[2].began)
-            // The access line says the same of each stage, to the microsecond.
+            // The access line contains the same time for each stage, to the microsecond.
             let line = try #require(services.kv.log.first { $0.string("span_id") == kv.id })
             for stage in stages {
                 let milliseconds = try #require(line.number("\(stage.name)_ms"))
@@ -83,7 +83,7 @@ extension EndToEnd {
             #expect(try services.gateway?.stop() == .exited(0))
             let spans = try collector.spans()
             #expect(!collector.text.contains("private"))
-            // To a server a missing key is no error, to its client it is.
+            // For a server a missing key is not an error, for its client it is.
             let missing = spans.filter { $0.integer("http.response.status_code") == 404 }
             #expect(Set(missing.map(\.kind)) == [2, 3] && missing.allSatisfy { $0.isError == ($0.kind == 3) })
             #expect(missing.filter { $0.kind == 3 }.allSatisfy { $0.text("error.type") == "404" })
@@ -124,7 +124,7 @@ extension EndToEnd {
             let services = try Services(kvArguments: ["--otlp-endpoint", collector.endpoint], withGateway: false)
             let client = try KeyValueClient(services, through: .kvService)
             #expect(try client.set([1], [1], headers: self.sampled()).status == 200)
-            try services.kv.waitForLog("spans cannot be exported; the next such line says that they can again")
+            try services.kv.waitForLog("spans cannot be exported; a further line reports when they can again")
             #expect(try collector.spans().isEmpty)
             try collector.setMode("ok")
             try services.kv.waitForLog("spans are exported again")
@@ -152,7 +152,7 @@ extension EndToEnd {
                 withGateway: false
             )
             let client = try KeyValueClient(services, through: .kvService)
-            // Five spans each: more than the queue takes.
+            // Five spans each: more than the queue accepts.
             let writes = 1_800
             var slowest = Duration.zero
             for _ in 0..<writes {
@@ -160,7 +160,7 @@ extension EndToEnd {
                 #expect(try client.set([1], [1]).status == 200)
                 slowest = max(slowest, ContinuousClock.now - began)
             }
-            // Half of what the slow collector takes for one answer.
+            // Half of the time that the slow collector needs for one answer.
             #expect(slowest < .seconds(4))
             let series =
                 ["queue_full", "export_failed", "rejected"].map { "trace_spans_dropped_total{reason=\"\($0)\"}" }
@@ -168,7 +168,7 @@ extension EndToEnd {
             let counts = try series.map { try self.metric($0, services) }
             #expect(try self.metric("trace_spans_queued_max", services) == 8_192)
             #expect(counts[4] <= 8_192 && counts.reduce(0, +) == Double(5 * writes), "\(counts)")
-            // What cannot be sent does not cost the stop its time, nor make it a failure.
+            // Spans that cannot be sent neither delay the stop nor make it a failure.
             #expect(try services.stop() == [.exited(0)])
             #expect(services.kv.log.contains { $0.string("message") == "spans were not exported before the stop" })
         }

@@ -66,10 +66,10 @@ struct ConfigurationFileTests {
         let text = errors.joined(separator: "\n")
         for part in [
             "\"lisen\" is not a setting, did you mean \"listen\"?",
-            "--sync: is true or false in place of a JSON string (from \"sync\" in /tmp/txlog-kv-config-",
-            "--least-keys: is a JSON string in place of a JSON number",
-            "--timeout: is a JSON number in place of a JSON string",
-            "--secret: is null in place of a JSON string",
+            "--sync: is true or false instead of a JSON string (from \"sync\" in /tmp/txlog-kv-config-",
+            "--least-keys: is a JSON string instead of a JSON number",
+            "--timeout: is a JSON number instead of a JSON string",
+            "--secret: is null instead of a JSON string",
             "--most-keys: '101' is not a whole number from 1 to 100 (from \"most-keys\" in /tmp/txlog-kv-config-",
         ] {
             #expect(text.contains(part), "'\(part)' is missing in:\n\(text)")

@@ -10,13 +10,13 @@ import Testing
 
 @Suite("Files that an operator names")
 struct OperatorFileTests {
-    /// A pipe with a name; the pieces come in separate writes, the next once the one before has been read.
+    /// A named pipe; the pieces come in separate writes, each after the previous one was read.
     private func withPipe<Result>(_ pieces: [String], _ body: (String) throws -> Result) throws -> Result {
         let path = "/tmp/txlog-kv-pipe-\(UUID().uuidString)"
         try #require(mkfifo(path, 0o600) == 0)
         defer { unlink(path) }
         let written = Thread {
-            // A reader that goes away early is a failed test, not the end of all of them.
+            // A reader that closes early is a failed test, and must not end all tests.
             var pipe = sigset_t()
             sigemptyset(&pipe)
             sigaddset(&pipe, SIGPIPE)

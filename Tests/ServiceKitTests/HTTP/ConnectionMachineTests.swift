@@ -6,7 +6,7 @@ import Testing
 @Suite struct ConnectionMachineTests {
     static let timeouts = ConnectionMachine.Timeouts(idle: 1_000, head: 100, body: 200, linger: 50, drain: 20)
 
-    /// A machine whose request is with its action, at time 10.
+    /// A machine whose request is being processed by its action, at time 10.
     static func answering(keepsAlive: Bool = true) -> ConnectionMachine {
         var machine = ConnectionMachine(timeouts: Self.timeouts, now: 0)
         machine.requestBegan(now: 10)
@@ -158,7 +158,7 @@ import Testing
         machine.answersUnderWay(now: 60)
         #expect(machine.expiry(now: 109) == nil)
         #expect(machine.expiry(now: 110) == .close)
-        // A client that wants to close does, whatever waits.
+        // A client that wants to close does, even if requests wait.
         #expect(Self.answering(keepsAlive: false).nextAnswerCloses(anotherWaits: true))
     }
 
@@ -193,7 +193,7 @@ import Testing
         #expect(!outcome15)
         let outcome16 = progress.isStalled(written: 1_000, unsent: 499, now: 1_199)
         #expect(!outcome16)
-        // More was written, and none of it taken.
+        // More was written, but nothing was read.
         let outcome17 = progress.isStalled(written: 3_000, unsent: 2_499, now: 1_200)
         #expect(outcome17)
         let outcome18 = progress.isStalled(written: 3_000, unsent: 0, now: 1_300)

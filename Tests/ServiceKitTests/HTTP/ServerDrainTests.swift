@@ -80,7 +80,7 @@ import Testing
             #expect(answer.contains("\"applied\"") == (applied != nil))
             if let applied { #expect(answer.contains("\"applied\":\"\(applied)\"")) }
         }
-        // What the actions answer later changes nothing.
+        // Later answers of the actions change nothing.
         held.release()
         server.held.release()
         for loop in TestServer.group.makeIterator() { try await loop.submit {}.get() }
@@ -118,7 +118,7 @@ import Testing
         let client = try await server.connect()
         try await client.stopReading()
         client.send(String(repeating: "GET /large HTTP/1.1\r\nHost: a\r\n\r\n", count: 24))
-        // Nobody reads: the first answers fill the socket, and the requests behind them wait.
+        // The client does not read: the first answers fill the socket, and the requests behind them wait.
         try await server.eventually {
             (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) >= 1
         }

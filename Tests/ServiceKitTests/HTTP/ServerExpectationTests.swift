@@ -3,7 +3,7 @@ import HTTPServing
 import NIOHTTP1
 import Testing
 
-/// What a client is told that asks before it sends a body.
+/// Answers to a client that waits before it sends a body.
 @Suite(.timeLimit(.minutes(1))) struct ServerExpectationTests {
     static let close = "GET /get HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
@@ -49,7 +49,7 @@ import Testing
             client.send(String(repeating: "x", count: length) + Self.close)
             #expect(try await client.receiveToEnd().statuses == [100, 200, 200])
         }
-        // One that does not wait has sent it already: its action answers, and the connection stays.
+        // A client that does not wait has sent it already: its action answers, and the connection stays open.
         let sent = try await server.exchange(head(17, "X-Raw: 1\r\n") + String(repeating: "x", count: 17) + Self.close)
         #expect(sent.statuses == [200, 200])
         await server.stop()

@@ -2,7 +2,7 @@ import HTTPServing
 import NIOCore
 import Testing
 
-/// The limits that one client runs into, each with its answer.
+/// The limits for one client, each with its answer.
 @Suite(.timeLimit(.minutes(1))) struct ServerLimitTests {
     static let close = "GET /get?last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
@@ -144,7 +144,7 @@ import Testing
         client.send(String(repeating: "GET /large HTTP/1.1\r\nHost: a\r\n\r\n", count: 64))
         try await server.eventually { server.metrics.connections == 1 }
         try await server.eventually { server.metrics.connections == 0 }
-        // Far from all 64 MiB were made ready: the answers stop when the client takes none.
+        // Far less than 64 MiB was prepared: answers stop while the client reads none.
         let answered = try #require(
             server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}"))
         #expect(answered < 8, "\(answered)")
@@ -183,7 +183,7 @@ import Testing
         try await server.eventually {
             (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) >= 1
         }
-        // Until the loop has looked at this connection ten times more than its idle time.
+        // Until the loop has checked this connection ten times more than its idle time.
         let looks = ContinuousClock.now + .milliseconds(1_000)
         try await server.eventually { ContinuousClock.now > looks || server.metrics.connections == 0 }
         try await client.startReading()

@@ -5,7 +5,7 @@ import NIOHTTP1
 import Synchronization
 import Testing
 
-/// What two parsers of one connection could read differently is refused, and the connection ends.
+/// Input that two parsers of one connection could parse differently is refused, and the connection ends.
 @Suite(.timeLimit(.minutes(1))) struct StrictRequestTests {
     struct Case: CustomTestStringConvertible, Sendable {
         let name: String
@@ -282,7 +282,7 @@ import Testing
         let after = Timestamp.monotonicNanoseconds()
         let deadline = try #require(deadlines.all.first ?? nil)
         #expect(deadline <= after + 60_000_000_000)
-        // The socket counts in ticks of the kernel, at most 10 ms each.
+        // The socket counts in ticks of the kernel of at most 10 ms.
         #expect(deadline + 20_000_000 >= before + 60_000_000_000)
         client.send("POST /more HTTP/1.1\r\nHost: a\r\n\r\n")
         _ = try await client.receiveAnswers(2)

@@ -96,7 +96,7 @@ import Testing
         #expect(
             Self.document(gate).hasPrefix(
                 #"{"status":"ok","service":"test","state":"read_only","serving":"reads","#
-                    + #""reason":"read-only by an operator's wish, writes are refused: a \"move\"","#))
+                    + #""reason":"made read-only by an operator; writes are refused: a \"move\"","#))
         #expect(!gate.setReadOnly(true, reason: "a \"move\""), "nothing has changed")
         #expect(gate.setReadOnly(false, reason: nil))
         #expect(gate.refusal(isWrite: true) == nil && !gate.refusesWritesOnly)
@@ -111,7 +111,7 @@ import Testing
         #expect(
             Self.document(gate).hasPrefix(
                 #"{"status":"unavailable","service":"test","state":"draining","serving":"all","#
-                    + #""reason":"draining by an operator's wish, requests are served","#))
+                    + #""reason":"drained by an operator; requests are still served","#))
         #expect(gate.setDrain(false, reason: nil) && gate.isReady)
     }
 

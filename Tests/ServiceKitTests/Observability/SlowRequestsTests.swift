@@ -69,7 +69,7 @@ import Testing
         #expect(shown(1_000 + 2 * Self.slot) == [60])
         view.rotate(nowNanoseconds: 1_000 + 2 * Self.slot)
         #expect(shown(1_000 + 2 * Self.slot) == [60])
-        // A loop that slept through two slots has nothing to show.
+        // A loop that slept for two slots has nothing to show.
         view.rotate(nowNanoseconds: 1_000 + 5 * Self.slot)
         #expect(shown(1_000 + 5 * Self.slot).isEmpty)
         #expect(slow.windowSeconds(nowNanoseconds: 1_000 + Self.slot / 2) == 150)
@@ -87,7 +87,7 @@ import Testing
         let stages = request.stageNanoseconds.map { "\($0.stage)=\($0.nanoseconds)" }
         #expect(stages == ["receive=90", "queue=10", "fsync=500", "overhead=400"])
         #expect(request.count("batch_writes") == 3 && request.count("attempts") == nil)
-        // Clocks that were read at other moments never make a stage negative.
+        // Clocks that were read at different moments never make a stage negative.
         #expect(try Self.request(0, 5, measures: measures, receive: 90).stageNanoseconds.last?.nanoseconds == 0)
     }
 }

@@ -33,8 +33,8 @@ import Testing
             case .refused: #expect(status >= 300 && ![429, 502, 503, 504].contains(status))
             }
         }
-        #expect(ExportVerdict(ReceivedAnswer()) == .tryAgain(reason: "no answer of HTTP/1", afterSeconds: nil))
-        #expect(Self.verdict("x") == .tryAgain(reason: "no answer of HTTP/1", afterSeconds: nil))
+        #expect(ExportVerdict(ReceivedAnswer()) == .tryAgain(reason: "the answer is not HTTP/1", afterSeconds: nil))
+        #expect(Self.verdict("x") == .tryAgain(reason: "the answer is not HTTP/1", afterSeconds: nil))
     }
 
     @Test func `a pause is taken in seconds, and a date is none`() {

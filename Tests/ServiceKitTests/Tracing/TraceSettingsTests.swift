@@ -30,7 +30,7 @@ import Testing
             let low = generator.next()
             let decisions = ratios.map { TraceSampler(ratio: $0).takes(traceLow: low) }
             for (index, decision) in decisions.enumerated() where decision { taken[index] += 1 }
-            // Who is taken at a low ratio is taken at a higher one.
+            // A trace that is exported at a low ratio is exported at a higher one.
             #expect(decisions == decisions.sorted { !$0 && $1 })
         }
         #expect(taken[0] == 0 && taken[3] == 20_000)

@@ -36,7 +36,7 @@ struct CrashTests {
                     let count = recovered.transactions.count
                     #expect(count >= run.acknowledged, where_)
                     #expect(recovered.transactions == Array(transactions.prefix(count)), where_)
-                    // What was served once is not taken back by the next power cut.
+                    // Data that was served once does not disappear with the next power cut.
                     let later = try Recovered(crashed.crash(seed: crashSeed + 1), workload.configuration)
                     #expect(later.transactions == recovered.transactions, where_)
                     if seed < 3 { try Self.goOn(crashed, recovered.transactions, workload, crashSeed, where_) }
@@ -49,7 +49,7 @@ struct CrashTests {
         #expect(torn > 0)
     }
 
-    /// After a recovery the log takes commits, moves to a further segment, and survives the next power cut.
+    /// After a recovery the log accepts commits, moves to a further segment, and survives the next power cut.
     private static func goOn(
         _ crashed: SimulatedFileSystem, _ transactions: [Transaction], _ workload: CrashWorkload, _ seed: UInt64,
         _ comment: Comment
@@ -112,7 +112,7 @@ struct CrashTests {
     @Test func `a failed call of any kind while opening is said and harms nothing`() throws {
         var maker = try LogMaker()
         for number in 1...3 { try maker.write(numbered(number)) }
-        // The recovery that does most: a torn tail is put aside, cut, sealed and followed by a new segment.
+        // The recovery with the most steps: a torn tail is copied, cut, sealed and followed by a new segment.
         let torn = maker.fileSystem.kill()
         torn.patch(maker.segmentPath, at: Int(maker.chain.offset), [1, 2, 3])
         let probe = torn.kill()

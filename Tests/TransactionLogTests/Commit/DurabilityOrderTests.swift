@@ -23,7 +23,7 @@ struct DurabilityOrderTests {
         let gate = fileSystem.gate(on: .fdatasync)
         let tickets = open.submit([numbered(2), numbered(3)])
         #expect(gate.waitForArrival())
-        // The bytes are written, and yet:
+        // The bytes are written, but:
         #expect(fileSystem.calls.last { $0.kind == .write }!.byteCount > 96)
         #expect(tickets.allSatisfy { $0.current == nil })
         #expect(open.client.committed == [numbered(1)])
@@ -56,7 +56,7 @@ struct DurabilityOrderTests {
         open.log.close()
         var unsynced: Set<String> = []
         var answers = 0
-        // What is put aside for the next manifest holds nothing yet.
+        // The file for the next manifest is still empty.
         let aside = [".prepared", ".tmp"]
         for call in fileSystem.calls where call.errorCode == 0 && !aside.contains(where: call.path.hasSuffix) {
             switch call.kind {

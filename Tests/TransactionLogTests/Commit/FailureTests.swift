@@ -26,7 +26,7 @@ struct FailureTests {
     ) throws -> (open: OpenLog, outcomes: [Outcome?]) {
         let open = try OpenLog(fileSystem, observer: observer)
         for number in 1...3 { open.commit(numbered(number)) }
-        // The preparation of the next segment writes as well: it is to be over.
+        // The preparation of the next segment writes as well: wait until it has ended.
         #expect(fileSystem.waitForPrepared(3))
         fileSystem.inject(failing.effect, on: failing.kind, path: ".log")
         let gate = fileSystem.gate(on: failing.kind, path: ".log")
@@ -51,12 +51,12 @@ struct FailureTests {
                 .refused(.failed(error, written: false)),
             ])
         for number in 7...9 { #expect(open.commit(numbered(number)) == .refused(.failed(error, written: false))) }
-        // Reads go on.
+        // Reads continue.
         #expect(open.client.committed == (1...3).map { numbered($0) })
         #expect(open.log.statistics.durableRevision.load(ordering: .acquiring) == 3)
         #expect(observer.failures == [.init(stage: failing.kind == .write ? .write : .fsync, error: error)])
         open.log.close()
-        // Not a second try, on no file, not even when closing.
+        // No retry, on no file, not even when closing.
         let calls = fileSystem.calls
         let failure = calls.lastIndex { call in
             call.kind == failing.kind && call.path.hasSuffix(".log")
@@ -70,7 +70,7 @@ struct FailureTests {
         let fileSystem = SimulatedFileSystem()
         let (open, _) = try Self.fail(failing, fileSystem, observer: RecordingObserver())
         open.log.close()
-        // The process alone ended: the cache still shows what a failed sync did not write.
+        // Only the process ended: the cache still shows data that a failed sync did not write.
         var next = try OpenLog(fileSystem.kill())
         #expect(next.replayed == (1...3).map { numbered($0) })
         next.log.close()
@@ -79,7 +79,7 @@ struct FailureTests {
             next = try OpenLog(crashed)
             #expect(next.replayed == (1...3).map { numbered($0) })
             #expect(next.commit(numbered(4)) == .committed(4))
-            // Another power cut at once: what was built on is on the device.
+            // Another power cut immediately: everything that was built on is on the device.
             #expect(try Recovered(crashed.crash(seed: seed)).transactions == (1...4).map { numbered($0) })
             next.log.close()
         }
@@ -100,7 +100,7 @@ struct FailureTests {
         let open = try OpenLog(fileSystem, configuration)
         for number in 1...3 { open.commit(numbered(number, valueBytes: 1000)) }
         #expect(fileSystem.waitForPrepared(3))
-        // Nothing else is prepared meanwhile.
+        // Nothing else is being prepared meanwhile.
         let gate = fileSystem.gate(on: .capacity)
         defer { gate.open() }
         fileSystem.inject(.error(EIO), on: kind, path: path, skipping: skipping)

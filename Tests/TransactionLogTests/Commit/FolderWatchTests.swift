@@ -6,7 +6,7 @@ import Testing
 
 @testable import TransactionLog
 
-/// What can become of a folder while a log in it is open.
+/// What can happen to a folder while a log in it is open.
 private enum Fate: String, CaseIterable, CustomTestStringConvertible {
     case lockFileRemoved, lockFileReplaced, lockFileRestored
     case folderRenamed, folderReplaced, folderRemoved, parentRenamed, parentIsFile, folderIsFile, folderIsLoop
@@ -17,7 +17,7 @@ private enum Fate: String, CaseIterable, CustomTestStringConvertible {
     private static let missing = "No such file or directory (errno 2)"
     private static let replaced = "it was replaced while in use (errno 116)"
 
-    /// What the error can end with: one thing is put in another's place in two steps, and a look can come in between.
+    /// The possible errors: a replacement takes two steps, and a check can come in between.
     var reasons: [String] {
         switch self {
         case .lockFileRemoved, .folderRenamed, .folderRemoved, .parentRenamed, .segmentRemoved: [Self.missing]
@@ -72,7 +72,7 @@ struct FolderWatchTests {
             try self.fileSystem.rename(self.folder, to: moved)
             try self.fileSystem.open(self.folder, .createNew).close()
         case .folderRemoved:
-            // The log's own threads may put a prepared segment there meanwhile.
+            // The log's own threads may create a prepared segment there meanwhile.
             while rmdir(self.folder) != 0 {
                 for name in try self.fileSystem.list(self.folder) { unlink("\(self.folder)/\(name)") }
             }
@@ -188,7 +188,7 @@ struct FolderWatchTests {
         #expect(watch.loss()?.code == ENOENT)
     }
 
-    /// Waits until no thread of the log has anything left to tell.
+    /// Waits until no thread of the log has anything left to report.
     private func isAlone(_ observer: inout RecordingObserver) -> Bool {
         let end = monotonicNanoseconds() + 30_000_000_000
         while !isKnownUniquelyReferenced(&observer) {
@@ -218,7 +218,7 @@ struct FolderWatchTests {
             guard case .refused(.failed)? = open.commit(numbered(2)) else { return #expect(Bool(false), "no failure") }
             let segment = "\(storeDirectory)/\(open.log.statistics.segments.last!.name)"
             fileSystem.delete(segment)
-            // The watch has seen it then, and ends.
+            // The watch has detected it then, and ends.
             #expect(fileSystem.wait(forFailures: 1, of: .open, path: segment))
             open.log.close()
         }

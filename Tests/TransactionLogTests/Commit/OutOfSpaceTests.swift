@@ -22,14 +22,14 @@ struct OutOfSpaceTests {
         let observer = RecordingObserver()
         let open = try OpenLog(fileSystem, Self.configuration, observer: observer)
         #expect(fileSystem.waitForPrepared(3))
-        // The manifest's successor and no more.
+        // Space for the next manifest and no more.
         fileSystem.setCapacity(bytes: Self.usedBytes(fileSystem) + 1000)
         var acknowledged: [Transaction] = []
         while acknowledged.count < 100 {
             let transaction = numbered(acknowledged.count + 1, valueBytes: Self.value)
             if case .committed? = open.commit(transaction) { acknowledged.append(transaction) } else { break }
         }
-        // Three to a segment; two were prepared, and the last one is kept for deletes.
+        // Three to a segment; two are prepared, and the last one is reserved for deletes.
         #expect(acknowledged.count == 6)
         let segment = open.log.statistics.segments.last?.name
         var more = true
@@ -54,7 +54,7 @@ struct OutOfSpaceTests {
 
         #expect(open.log.statistics.state == .diskFull && observer.spaceChanges.map { $0?.code } == [ENOSPC])
         fileSystem.setCapacity(bytes: .max)
-        // Nobody writes, and the log notices by itself.
+        // There are no writes, and the log detects it by itself.
         #expect(fileSystem.waitForPrepared(4))
         #expect(observer.waitForSpace())
         #expect(open.log.statistics.state == .ok && observer.spaceChanges.map { $0?.code } == [ENOSPC, nil])
@@ -69,7 +69,7 @@ struct OutOfSpaceTests {
 
     @Test func `a preparation that failed is tried again before it is missed`() throws {
         let fileSystem = SimulatedFileSystem()
-        // The second file to be prepared fails, and with it no room is left behind.
+        // The second file to be prepared fails, and there is no space left.
         fileSystem.inject(.error(ENOSPC), on: .write, path: ".prepared", skipping: 2)
         let observer = RecordingObserver()
         let open = try OpenLog(fileSystem, Self.configuration, observer: observer)
@@ -102,7 +102,7 @@ struct OutOfSpaceTests {
         let open = try OpenLog(fileSystem, Self.configuration)
         for number in 1...3 { open.commit(numbered(number, valueBytes: Self.value)) }
         fileSystem.inject(.error(ENOSPC), on: .write, path: "MANIFEST", times: 2)
-        // The move goes through without its last step; a crash here is as one between its steps.
+        // The move succeeds without its last step; a crash here is like one between its steps.
         for number in 4...6 {
             #expect(open.commit(numbered(number, valueBytes: Self.value)) == .committed(UInt64(number)))
         }
@@ -139,7 +139,7 @@ struct OutOfSpaceTests {
                 return open.log.close()
             }
         }
-        // Three to a segment: the active one, and one more for which the manifest is owed.
+        // Three to a segment: the active one, and one more whose manifest is overdue.
         #expect(committed == 6)
         #expect(refusal?.code == code)
         #expect(open.log.statistics.failure == nil)
@@ -163,7 +163,7 @@ struct OutOfSpaceTests {
             open.log.close()
             left.setCapacity(bytes: Self.usedBytes(left))
             open = try OpenLog(left, Self.configuration)
-            // At once: nobody waits for what is to be prepared first.
+            // Immediately, without waiting for files to be prepared.
             #expect(open.commit([.delete("key 1")]) == .committed(2))
             for number in 3...5 { open.commit(numbered(number, valueBytes: Self.value)) }
             #expect(open.log.statistics.segments.count == 2)
@@ -178,7 +178,7 @@ struct OutOfSpaceTests {
         open.commit(numbered(1, valueBytes: Self.value))
         #expect(fileSystem.waitForPrepared(3))
         open.log.close()
-        // As in a copy that left out what holds nothing.
+        // As in a copy without files that contain nothing.
         for number in [2, 3] as [UInt64] { fileSystem.delete("\(storeDirectory)/\(SegmentFileName(sequence: number))") }
         fileSystem.setCapacity(bytes: Self.usedBytes(fileSystem))
         open = try OpenLog(fileSystem, Self.configuration)
@@ -193,7 +193,7 @@ struct OutOfSpaceTests {
     }
 
     @Test func `the frames of a start and a stop need no space that is not there`() throws {
-        // The value's size moves the end of the last frame towards and past the end of the segment in steps.
+        // The value's size moves the end of the last frame in steps towards and past the end of the segment.
         for valueBytes in stride(from: 3100, to: 4000, by: 24) {
             let fileSystem = SimulatedFileSystem()
             var open = try OpenLog(fileSystem, Self.configuration)
@@ -209,8 +209,8 @@ struct OutOfSpaceTests {
                 // In a segment that is not longer than it was prepared the first stops are all recorded.
                 if valueBytes < 3200 && round < 4 { #expect(open.report.wasCleanShutdown) }
             }
-            // The seal has its place all the same, and the next segment its file. What is alone in its segment can leave
-            // no room for a seal.
+            // The seal fits nevertheless, and the next segment has its file. A single frame in its segment can leave no
+            // space for a seal.
             if valueBytes > 3200 { fileSystem.setCapacity(bytes: .max) }
             open = try OpenLog(fileSystem, Self.configuration)
             #expect(open.commit(numbered(2, valueBytes: 900)) == .committed(2))
@@ -234,7 +234,7 @@ struct OutOfSpaceTests {
         #expect(open.log.statistics.failure == nil)
     }
 
-    /// Overwrites that find no space, as file systems need it that copy on write.
+    /// Overwrites without space, on file systems that copy on write.
     struct Overwrite: Sendable, CustomStringConvertible {
         var kind: SimulatedCall.Kind
         var effect: FaultEffect
@@ -260,15 +260,15 @@ struct OutOfSpaceTests {
         let outcome = open.commit(numbered(2, valueBytes: Self.value))
         #expect(Self.isOutOfSpace(outcome), "\(outcome.map { "\($0)" } ?? "a commit hangs")")
         #expect(open.log.statistics.failure == nil)
-        // What is left is the log before it, after a crash as well.
+        // The log before it remains, also after a crash.
         for seed in 0..<10 as Range<UInt64> {
             let left = seed == 0 ? fileSystem.kill() : fileSystem.crash(seed: seed)
             let recovered = try Recovered(left, Self.configuration)
             #expect(recovered.transactions == [numbered(1, valueBytes: Self.value)])
-            // The writer looks for space with frames that hold nothing: of one of these a part may be there.
+            // The writer tests for space with empty frames: a part of one may be there.
             #expect(recovered.report.tornTail.map { $0.bytes <= FrameHeader.byteCount } ?? true)
         }
-        // Nobody writes, and it is noticed all the same.
+        // There are no writes, and it is detected nevertheless.
         #expect(open.waitForSpace())
         #expect(observer.spaceChanges.map { $0?.code } == [overwrite.code, nil])
         for number in 2...7 {
@@ -305,8 +305,8 @@ struct OutOfSpaceTests {
         unsynced.log.close()
     }
 
-    /// The calls of a move to the next segment, in order, and whether it is made without the one that fails. Each names
-    /// its file: the preparer writes the next one meanwhile.
+    /// The calls of a move to the next segment, in order, and whether the move succeeds without the failing one. Each
+    /// names its file: the preparer writes the next one meanwhile.
     @Test(
         arguments: [ENOSPC, EDQUOT],
         [
@@ -337,7 +337,7 @@ struct OutOfSpaceTests {
             let left = seed == 0 ? fileSystem.kill() : fileSystem.crash(seed: seed)
             #expect(try Recovered(left, Self.configuration).transactions == expected)
         }
-        // Nobody writes, and the move is made up for all the same.
+        // There are no writes, and the move is completed nevertheless.
         if !failing.isMade {
             #expect(observer.waitForSpace())
             #expect(observer.spaceChanges.map { $0?.code } == [code, nil])

@@ -4,7 +4,7 @@ import Testing
 
 @testable import TransactionLog
 
-/// Overwrites of what is prepared that need space, as where a file system copies on write.
+/// Overwrites of prepared space that need free space, as on a file system that copies on write.
 @Suite("Commit: overwrites that need space")
 struct OverwriteSpaceTests {
     private static let configuration = testConfiguration(segmentBytes: 8192)
@@ -34,7 +34,7 @@ struct OverwriteSpaceTests {
             #expect(open.log.statistics.failure == nil && open.log.statistics.state == .diskFull)
             #expect(open.wait { $0.overwrites == .copyOnWrite })
             fileSystem.setCapacity(bytes: .max)
-            // Nobody writes.
+            // There are no writes.
             #expect(observer.waitForSpace())
             #expect(open.commit(numbered(Int(start) + 1)) == .committed(start + 1))
             let left = fileSystem.kill()
@@ -55,7 +55,7 @@ struct OverwriteSpaceTests {
         let open = try OpenLog(fileSystem, Self.configuration, observer: observer)
         #expect(observer.waitForSpace())
         #expect(observer.spaceChanges.map { $0?.code } == [ENOSPC, nil])
-        // The next heartbeat has shown it, not the move to another segment.
+        // The next heartbeat has detected it, not the move to another segment.
         #expect(open.log.statistics.segments.count == 1)
         #expect(open.commit(numbered(1)) == .committed(1))
         open.log.close()
@@ -112,11 +112,11 @@ struct OverwriteSpaceTests {
     @Test func `a sealed segment takes nothing more, however small`() throws {
         let fileSystem = SimulatedFileSystem()
         let open = try OpenLog(fileSystem, Self.configuration)
-        // A small one would have room behind them and the seal.
+        // A small one would fit behind them and the seal.
         let transactions = (1...3).map { numbered($0, valueBytes: 900) }
         for transaction in transactions { open.commit(transaction) }
         fileSystem.inject(.error(ENOSPC), on: .write, path: "2.log", times: nil)
-        // The header of the next one is what fails, or the making of its file.
+        // Either the header of the next one fails, or the creation of its file.
         for transaction in [numbered(4, valueBytes: 1000), numbered(4), [.delete("key 1")]] as [Transaction] {
             #expect(Self.code(open.commit(transaction)) == ENOSPC)
             try Self.expect(transactions, fileSystem)
@@ -142,7 +142,7 @@ struct OverwriteSpaceTests {
         }
     }
 
-    /// What fails behind the manifest that counts: the making of the file for the next one.
+    /// The failing step after the last valid manifest: the creation of the file for the next one.
     @Test(
         arguments: [.error(ENOSPC), .error(EDQUOT), .error(EMFILE), .shortWrite(9)] as [FaultEffect],
         [SimulatedCall.Kind.open, .write])
@@ -160,7 +160,7 @@ struct OverwriteSpaceTests {
 
     @Test func `a manifest that is longer than the one before needs no space`() throws {
         var maker = try LogMaker()
-        // So much that the segment's end is not given back.
+        // So much that the segment's end is not freed.
         try maker.write(numbered(1, valueBytes: 11_000))
         let prepared = try PreparedSegment.make(
             SegmentFileName(sequence: 2), sizeBytes: 16_384, paths: LogPaths(directory: storeDirectory),

@@ -58,7 +58,7 @@ struct QueueTests {
         #expect(queue.take(into: &batch, until: monotonicNanoseconds()) == .commands)
     }
 
-    /// The time-out of the consumer and the signal of a producer race with each other here all the time.
+    /// The timeout of the consumer and the signal of a producer race with each other here all the time.
     @Test func `no command is lost or doubled between many producers and an impatient consumer`() throws {
         let queue = CommitQueue<Int>(limit: 1_000_000, limitBytes: .max)
         let producers = try (0..<4).map { producer in

@@ -44,7 +44,7 @@ struct SegmentPreparerTests {
         let last = try preparer.take(leaving: 0)
         #expect(last.name.sequence == 2)
         last.file.close()
-        // The writer does not wait for a file that nobody makes.
+        // The writer does not wait for a file that is not being created.
         try #require(preparer.exhaustion?.code == ENOSPC)
         let error = #expect(throws: SystemError.self) { try preparer.take(leaving: 0) }
         #expect(error?.code == ENOSPC)
@@ -81,7 +81,7 @@ struct SegmentPreparerTests {
 
     @Test(arguments: [SimulatedCall.Kind.write, .fsync, .rename, .directorySync])
     func `a file that could not be made keeps no space`(kind: SimulatedCall.Kind) throws {
-        // The folder has been made by then.
+        // The folder has been created by then.
         try self.fileSystem.createDirectories(storeDirectory)
         self.fileSystem.inject(.error(EIO), on: kind, path: kind == .directorySync ? "kv" : "2.log")
         let preparer = try self.preparer(retryMilliseconds: 1_000_000)
@@ -92,7 +92,7 @@ struct SegmentPreparerTests {
 
     @Test func `what could not be removed is no hindrance`() throws {
         self.fileSystem.inject(.error(ENOSPC), on: .write, path: "2.log.prepared")
-        // The first call looks for what an earlier try has left.
+        // The first call checks the remains of an earlier attempt.
         self.fileSystem.inject(.error(EIO), on: .remove, path: "2.log.prepared", skipping: 1)
         let preparer = try self.preparer()
         defer { preparer.stop() }

@@ -47,7 +47,7 @@ struct SyncModeTests {
             let open = try OpenLog(fileSystem, configuration)
             #expect(open.commit(numbered(1, valueBytes: valueBytes)) == .committed(1))
             open.log.close()
-            // This crash loses all that was not synced.
+            // This crash loses everything that was not synced.
             var seed: UInt64 = 0
             while !Self.losesAll(seed) { seed += 1 }
             let recovered = try Recovered(fileSystem.crash(seed: seed), configuration)
@@ -55,7 +55,7 @@ struct SyncModeTests {
         }
     }
 
-    /// Whether a crash with this seed keeps nothing that was not synced.
+    /// Whether a crash with this seed loses everything that was not synced.
     private static func losesAll(_ seed: UInt64) -> Bool {
         let probe = SimulatedFileSystem()
         probe.install("probe", [UInt8](repeating: 1, count: 4096))

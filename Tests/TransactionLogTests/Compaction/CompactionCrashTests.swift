@@ -3,7 +3,7 @@ import Testing
 
 @testable import TransactionLog
 
-/// Commits with compactions between and beside them, on a machine that dies at each system call in turn.
+/// Commits with concurrent compactions, on a machine that dies at each system call in turn.
 ///
 /// Four threads make calls, so that two runs differ in the order of theirs; what must hold after a crash does not
 /// depend on it: the records are those after some prefix of the transactions, at or past the last acknowledged one.
@@ -20,7 +20,7 @@ struct CompactionCrashTests {
             configuration.queueLimit = 1_000
             self.configuration = configuration
             self.transactions = (0..<40).map { number in
-                // Deletes are of keys that are there, so that each transaction has a revision.
+                // Deletes are of existing keys, so that each transaction has a revision.
                 if keys.count > 4, generator.chance(0.25),
                     let key = keys.sorted(by: Self.isBefore).randomElement(using: &generator)
                 {
@@ -39,7 +39,7 @@ struct CompactionCrashTests {
             left.lexicographicallyPrecedes(right)
         }
 
-        /// The records after so many transactions.
+        /// The records after this many transactions.
         func records(after count: Int) -> [[UInt8]: DictionaryClient.Record] {
             var records: [[UInt8]: DictionaryClient.Record] = [:]
             for (index, transaction) in self.transactions[..<count].enumerated() {
@@ -51,7 +51,7 @@ struct CompactionCrashTests {
             return records
         }
 
-        /// - Returns: how many transactions were acknowledged, and how many compactions ended well.
+        /// - Returns: how many transactions were acknowledged, and how many compactions succeeded.
         func run(on fileSystem: SimulatedFileSystem) -> (acknowledged: Int, compactions: Int) {
             let observer = RecordingObserver()
             guard let open = try? OpenLog(fileSystem, self.configuration, observer: observer, keepsHistory: false)
@@ -112,7 +112,7 @@ struct CompactionCrashTests {
         #expect(withParts > crashes / 4)
     }
 
-    /// After a recovery the log takes commits and compacts, and a further start finds just that.
+    /// After a recovery the log accepts commits and compacts, and a further start finds exactly that.
     private static func goOn(
         _ crashed: SimulatedFileSystem, _ recovered: RecoveredState, _ workload: Workload, _ place: Comment
     ) throws {

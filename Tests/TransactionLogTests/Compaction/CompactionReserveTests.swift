@@ -65,7 +65,7 @@ struct CompactionReserveTests {
 
     @Test func `it comes before further segments, but where the disk is too small for all of them`() throws {
         let reserve = try self.reserve()
-        // A file of 8,000 bytes and the reserve are to be free, on a disk that takes two such files and the reserve.
+        // Space for a file of 8,000 bytes and the reserve must be free, on a disk for two such files and the reserve.
         for (capacity, used, isRefused) in [(36_000, 8_000, false), (36_000, 8_001, true), (35_999, 8_001, false)] {
             self.fileSystem.setCapacity(bytes: capacity)
             self.fileSystem.install("\(storeDirectory)/other", [UInt8](repeating: 1, count: used))
@@ -86,7 +86,7 @@ struct CompactionReserveTests {
     @Test func `an inode is for it and one for the next manifest, and what finds none left says so`() throws {
         let reserve = try self.reserve()
         let refusal = SystemError(.inodes, path: storeDirectory)
-        // The folder and the one above it are there.
+        // The folder and its parent exist.
         self.fileSystem.setCapacity(inodes: 2 + 2)
         #expect(throws: refusal) { try reserve.check(forFileOf: 8_000) }
         self.fileSystem.setCapacity(inodes: 2 + 3)
@@ -97,7 +97,7 @@ struct CompactionReserveTests {
         self.fileSystem.setCapacity(inodes: 2 + 2)
         #expect(throws: refusal) { try reserve.check(forFileOf: 8_000) }
         self.fileSystem.setCapacity(inodes: 2 + 1)
-        // Another one has taken the last since it was looked for.
+        // Another program has taken the last inode since it was checked.
         #expect(throws: refusal) { try self.fileSystem.create("\(storeDirectory)/f") }
         try reserve.lend()
         #expect(throws: refusal) { try reserve.check(forFileOf: 8_000) }
@@ -113,7 +113,7 @@ struct CompactionReserveTests {
         open.log.close()
         open = try OpenLog(self.fileSystem, configuration)
         self.fileSystem.inject(.error(ENOSPC), on: .open, path: "MANIFEST", times: 2)
-        // Three to a segment. While the reserve is lent no file is prepared: it is to be there before.
+        // Three to a segment. While the reserve is lent no file is prepared: it must exist before.
         for number in 1...7 {
             #expect(open.waitForPrepared())
             #expect(open.commit(numbered(number, valueBytes: 1_000)) == .committed(UInt64(number)))

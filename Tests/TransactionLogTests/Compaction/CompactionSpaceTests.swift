@@ -4,7 +4,7 @@ import Testing
 
 @testable import TransactionLog
 
-/// What a compaction does for its space, one thing at a time.
+/// What a compaction does for its space, one aspect at a time.
 @Suite("Compaction: its space")
 struct CompactionSpaceTests {
     private static func configuration(segmentBytes: Int, keepsReserve: Bool = true) -> LogConfiguration {
@@ -13,12 +13,12 @@ struct CompactionSpaceTests {
         return configuration
     }
 
-    /// So many bytes are free.
+    /// This many bytes are free.
     private static func setFree(_ bytes: Int, _ fileSystem: SimulatedFileSystem) {
         fileSystem.setCapacity(bytes: bytes + fileSystem.files.reduce(0) { $0 + fileSystem.contents($1)!.count })
     }
 
-    /// Parts can be larger than the reserve reckons with, as those of larger segments are.
+    /// Parts can be larger than the reserve assumes, like those of larger segments.
     @Test func `where the reserve is too little a prepared file is given up, and made again afterwards`() throws {
         let fileSystem = SimulatedFileSystem()
         var observer = RecordingObserver()
@@ -32,7 +32,7 @@ struct CompactionSpaceTests {
         open = try OpenLog(fileSystem, configuration, observer: observer, keepsHistory: false)
         #expect(open.waitForPrepared())
         #expect(fileSystem.wait(for: .fsync, path: "reserve", count: 2))
-        // The last large segment is sealed, and holds little that counts.
+        // The last large segment is sealed, and contains few live bytes.
         for number in 0..<600 { open.commit(numbered(number % 10, valueBytes: 2_000)) }
         #expect(open.waitForPrepared())
         let active = try #require(open.log.statistics.segments.last?.name.sequence)
@@ -61,7 +61,7 @@ struct CompactionSpaceTests {
         #expect(open.log.statistics.segments.count == 2 && open.wait { $0.diskFull != nil })
         for number in 4...5 { open.commit([.delete("key \(number)")]) }
         #expect(open.wait { _ in open.log.compaction.runs[.diskFull] == 1 }, "\(open.log.compaction)")
-        // It has been taken on.
+        // It was included.
         #expect(open.log.statistics.segments.first?.name.sequence == 3)
         open.log.close()
         #expect(open.client.records.count == 3)
@@ -110,7 +110,7 @@ struct CompactionSpaceTests {
         #expect(open.waitForPrepared())
         // The folder and the one above it are counted too. By default there would be 13 parts.
         fileSystem.setCapacity(inodes: fileSystem.files.count + 2 + 6)
-        // In the first one the file for the next segment can be what takes the last inode.
+        // At first, the file for the next segment can take the last inode.
         var outcome = try CompactionTests.compact(open, observer)
         if outcome.error != nil {
             #expect(open.waitForPrepared())
@@ -118,7 +118,7 @@ struct CompactionSpaceTests {
         }
         #expect(outcome.error == nil)
         #expect(open.log.statistics.space.parts.count <= 6)
-        // Not larger than a segment and a frame, as each is there twice while it is replaced: that gives its inode back.
+        // Not larger than a segment and a frame, because each exists twice while it is replaced: that frees its inode.
         open.commit(numbered(1))
         #expect(open.waitForPrepared())
         fileSystem.setCapacity(inodes: fileSystem.files.count + 2 + 2)

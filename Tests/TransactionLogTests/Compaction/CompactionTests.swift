@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Compaction")
 struct CompactionTests {
-    /// Small segments, and nothing that starts by itself.
+    /// Small segments, and nothing that starts automatically.
     static func configuration(segmentBytes: Int = 8_192) -> LogConfiguration {
         var configuration = testConfiguration(segmentBytes: segmentBytes)
         configuration.compaction.bytesPerSecond = 1 << 40
@@ -107,7 +107,7 @@ struct CompactionTests {
         let second = open.log.statistics.space
         #expect(second.parts.count == first.parts.count)
         #expect(Set(second.parts.map(\.name)).isDisjoint(with: first.parts.map(\.name)))
-        // Each part of the second run was there before the last of the first run was gone.
+        // Each part of the second run existed before the last of the first run was removed.
         let names = fileSystem.calls.filter { $0.path.contains(PartName.suffix) }
         let firstRemoval = try #require(names.firstIndex { $0.kind == .remove && $0.path.hasSuffix(PartName.suffix) })
         let lastInstalled = try #require(names.lastIndex { $0.kind == .rename })
@@ -192,7 +192,7 @@ struct CompactionTests {
             open.commit(numbered(number % 60, valueBytes: 300))
             number += 1
         }
-        // It looks when it is woken by a commit that ends a segment, or every 200 ms.
+        // It checks when a commit that ends a segment wakes it, or every 200 ms.
         let outcome = try #require(observer.waitForCompaction())
         #expect(outcome.trigger == .garbage && outcome.error == nil)
         #expect(open.log.compaction.runs[.garbage] == 1)
@@ -227,8 +227,8 @@ struct CompactionPolicyTests {
         #expect(trigger(size: 2_000, live: 1_800) == nil)
         #expect(trigger(size: 2_001, live: 1_900) == nil, "almost nothing would be given back")
         policy.maxBytes = 0
-        // On a full disk a quarter of what a further segment takes is worth the work. The active segment's own garbage
-        // counts if there is a file to go on in.
+        // On a full disk, a quarter of the size of a further segment justifies the work. The active segment's own
+        // garbage counts if there is a file to continue in.
         var full = self.space(size: 10_000, live: 3_000)
         func triggerWhenFull(canSeal: Bool = false) -> CompactionTrigger? {
             policy.trigger(
@@ -241,7 +241,7 @@ struct CompactionPolicyTests {
         #expect(triggerWhenFull() == .diskFull)
         full.apply(LiveChange(revision: 1, bytes: 1))
         #expect(triggerWhenFull() == nil)
-        // Less is worth it where no more is missing for the next segment; but not for next to nothing.
+        // Less justifies it if no more is missing for the next segment; but not almost nothing.
         let large = self.space(size: 100_000, live: 60_000, sealed: true)
         for (missing, trigger) in [(nil, nil), (35_904, .diskFull), (35_905, nil), (1, .diskFull)]
             as [(UInt64?, CompactionTrigger?)]
@@ -264,7 +264,7 @@ struct CompactionPolicyTests {
         var throttle = CompactionThrottle(bytesPerSecond: 1_000_000, commitNanoseconds: 1_000_000, now: 0)
         #expect(throttle.wrote(500_000, commitNanoseconds: 1_000_000, now: 0) == 500_000_000)
         #expect(throttle.wrote(500_000, commitNanoseconds: 2_000_000, now: 500_000_000) == 500_000_000)
-        // Time without writing is not made up for.
+        // Time without writes is not made up for.
         #expect(throttle.wrote(500_000, commitNanoseconds: 0, now: 9_000_000_000) == 500_000_000)
         for _ in 0..<20 { _ = throttle.wrote(1, commitNanoseconds: 2_000_001, now: 10_000_000_000) }
         #expect(throttle.rate == 62_500)

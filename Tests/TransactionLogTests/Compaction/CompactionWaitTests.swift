@@ -4,12 +4,12 @@ import Testing
 
 @testable import TransactionLog
 
-/// What compactions wait for, and for how long.
+/// What compactions wait for, and how long.
 @Suite("Compaction: pauses and further tries")
 struct CompactionWaitTests {
     private static let garbage = 20
 
-    /// A log that is mostly garbage, with one record that stays as it is.
+    /// A log that is mostly garbage, with one record that does not change.
     private func open(
         _ fileSystem: SimulatedFileSystem, _ observer: RecordingObserver,
         _ change: (inout CompactionPolicy) -> Void = { _ in }
@@ -51,7 +51,7 @@ struct CompactionWaitTests {
             policy.minBytes = 8_192
         }
         #expect(gate.waitForArrival())
-        // The part that cannot be listed is tried to be taken back once a second, by the thread that starts compactions.
+        // Once per second, the thread that starts compactions retries taking back the part that cannot be listed.
         fileSystem.inject(.error(EIO), on: .fsync, path: "MANIFEST", times: nil)
         gate.open()
         #expect(observer.waitForCompaction()?.error != nil)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import TransactionLog
 
-/// Commits with moves to further segments and compactions, while the n-th call of a kind fails: that call alone, or it
+/// Commits with moves to further segments and compactions, while the n-th call of a kind fails: only that call, or it
 /// and all later ones of the kind.
 @Suite("Compaction: every call fails in turn")
 struct FaultSweepTests {
@@ -29,7 +29,7 @@ struct FaultSweepTests {
         } + [0, 30, 600].map { Fault(kind: .write, effect: .shortWrite($0)) }
     }()
 
-    /// Runs of a fault at most, spread over the calls of its kind.
+    /// Maximum runs of a fault, spread over the calls of its kind.
     private static let runs = 14
 
     @Test(arguments: faults) func `nothing acknowledged is lost, and the next compaction succeeds`(fault: Fault) throws
@@ -48,7 +48,7 @@ struct FaultSweepTests {
             }
         }
         print("\(fault): \(calls) calls, \(tally)")
-        // Descriptors come back, so that their lack ends no log. At the sync of a folder none is needed.
+        // File descriptors become available again, so their lack ends no log. The sync of a folder needs none.
         if fault.kind == .open, fault.effect == .error(EMFILE) { #expect(tally.ended == 0 && tally.wentOn > 0) }
     }
 
@@ -72,7 +72,7 @@ struct FaultSweepTests {
         do {
             open = try OpenLog(fileSystem, workload.configuration, observer: observer, keepsHistory: false)
         } catch {
-            // A start that fails says which call did, and leaves what the next one begins with.
+            // A failing start reports the call, and leaves the state with which the next one begins.
             guard case .system = error else {
                 Issue.record("\(place): \(error)")
                 return
@@ -82,7 +82,7 @@ struct FaultSweepTests {
             return
         }
         var certain: [[UInt8]: DictionaryClient.Record] = [:]
-        /// With the transaction of which nobody knows whether it was written.
+        /// Including the transaction of which it is unknown whether it was written.
         var possible: [[UInt8]: DictionaryClient.Record]?
         var lastRevision: UInt64 = 0
         for (number, transaction) in workload.transactions.enumerated() {
@@ -94,7 +94,7 @@ struct FaultSweepTests {
                 if outcome.error != nil {
                     tally.failedCompactions += 1
                     #expect(open.log.compaction.consecutiveFailures > 0, place)
-                    // What it leaves on the disk is all that there is, before anything else is done.
+                    // What it leaves on the disk is everything that exists, before anything else is done.
                     if possible == nil {
                         for crashed in [fileSystem.kill(), fileSystem.crash(seed: UInt64(number))] {
                             let recovered = try RecoveredState(crashed, workload.configuration)
@@ -142,7 +142,7 @@ struct FaultSweepTests {
         try Self.check(fileSystem.crash(seed: 3), workload, certain, possible, place)
     }
 
-    /// A call that fails once after something has been let go of or been given its name.
+    /// A call that fails once after something was released or renamed.
     enum Leftover: CaseIterable {
         case segmentNotRemoved, partNameNotDurable
 
@@ -188,7 +188,7 @@ struct FaultSweepTests {
         let files = fileSystem.files.filter { path in
             !known.contains(String(path.split(separator: "/").last!)) && !path.hasSuffix(".prepared")
         }
-        // Nothing but what is prepared.
+        // Only prepared files.
         #expect(files.filter { fileSystem.contents($0)!.contains { $0 != 0 } } == [])
         let again = try OpenLog(fileSystem.kill(), CompactionTests.configuration(), keepsHistory: false)
         #expect(again.client.records == open.client.records)
@@ -207,7 +207,7 @@ struct FaultSweepTests {
         }
     }
 
-    /// A start finds what is certain, takes commits and compacts.
+    /// A start finds what is certain, accepts commits and compacts.
     private static func check(
         _ fileSystem: SimulatedFileSystem, _ workload: CompactionCrashTests.Workload,
         _ certain: [[UInt8]: DictionaryClient.Record], _ possible: [[UInt8]: DictionaryClient.Record]?,

@@ -83,7 +83,7 @@ struct CompactionPlanTests {
     }
 }
 
-/// Sets, deletes and compactions that start by themselves, on a disk that is nearly full nearly always.
+/// Sets, deletes and automatic compactions, on a disk that is almost always nearly full.
 @Suite("Compaction: on a disk that is full")
 struct FullDiskModelTests {
     private static let keys = 600
@@ -93,12 +93,12 @@ struct FullDiskModelTests {
         var configuration = CompactionTests.configuration(segmentBytes: 8_192)
         configuration.compaction.keepsReserve = true
         configuration.compaction.startsByItself = true
-        // Nothing but the full disk starts one.
+        // Only the full disk starts one.
         configuration.compaction.minBytes = .max
         return configuration
     }
 
-    /// Beside what the reserve and the prepared segments take there is room for about 370 of the 600 keys.
+    /// In addition to the reserve and the prepared segments there is space for about 370 of the 600 keys.
     private static func fileSystem(_ configuration: LogConfiguration) -> SimulatedFileSystem {
         let fileSystem = SimulatedFileSystem()
         let reserve = CompactionRun<DictionaryClient>.reserveBytes(configuration)
@@ -106,7 +106,7 @@ struct FullDiskModelTests {
         return fileSystem
     }
 
-    /// What was committed, and what may have been with it.
+    /// The committed records, and those that may have been committed.
     private struct Model {
         var certain: [[UInt8]: DictionaryClient.Record] = [:]
         var possible: [[UInt8]: DictionaryClient.Record]?
@@ -149,7 +149,8 @@ struct FullDiskModelTests {
         }
     }
 
-    /// Sets until the disk is full, deletes three quarters of the keys, and waits for sets to go on; so many times.
+    /// Sets until the disk is full, deletes three quarters of the keys, and waits until sets work again; this many
+    /// times.
     private static func run(
         _ open: OpenLog, _ fileSystem: SimulatedFileSystem, rounds: Int, generator: inout SeededGenerator
     ) -> Model {
@@ -162,7 +163,7 @@ struct FullDiskModelTests {
             }
             for key in model.certain.keys.sorted(by: { $0.lexicographicallyPrecedes($1) })
             where generator.chance(0.75) {
-                // When the room for deletes is used up, a compaction makes more.
+                // If the space for deletes is used up, a compaction frees more.
                 let isDeleted = open.wait { _ in fileSystem.isDead || model.commit([.delete(key)], open) }
                 #expect(isDeleted, "deletes do not go on: \(open.log.compaction)")
                 if !isDeleted { return model }

@@ -21,7 +21,7 @@ struct SnapshotContentTests {
         let observer = RecordingObserver()
         let open = try OpenLog(fileSystem, CompactionTests.configuration(), observer: observer, keepsHistory: false)
         for number in 0..<30 { open.commit(numbered(number, valueBytes: 100)) }
-        // The part's first call comes after the move to the next segment and before any record has been looked at.
+        // The part's first call comes after the move to the next segment and before any record is examined.
         let gate = fileSystem.gate(on: .open, path: ".snapshot.tmp")
         _ = try #require(open.log.compact())
         #expect(gate.waitForArrival())

@@ -10,10 +10,10 @@ struct SnapshotDamageTests {
 
     struct Log {
         let configuration = CompactionTests.configuration(segmentBytes: 6_144)
-        /// As a process that was killed has left it.
+        /// The folder of a killed process.
         let fileSystem: SimulatedFileSystem
         let manifest: Manifest
-        /// The records after each revision, and the files of the first run, which the second one has replaced.
+        /// The records after each revision, and the files of the first run, which the second one replaced.
         let states: [[[UInt8]: DictionaryClient.Record]]
         let replaced: [String: [UInt8]]
 
@@ -64,7 +64,7 @@ struct SnapshotDamageTests {
             #expect(try RecoveredState(self.fileSystem.kill(), self.configuration).records == states.last)
         }
 
-        /// The damage that a start is refused for.
+        /// The damage for which a start is refused.
         func refusal(
             _ place: Comment, sourceLocation: SourceLocation = #_sourceLocation, _ damage: (SimulatedFileSystem) -> Void
         ) -> Corruption? {
@@ -83,7 +83,7 @@ struct SnapshotDamageTests {
         }
     }
 
-    /// Where the frames of a file begin and end.
+    /// Start and end of the frames of a file.
     private static func frames(_ bytes: [UInt8]) -> [Range<Int>] {
         let salt = bytes.loadLittleEndian(UInt32.self, at: 48)
         var ranges: [Range<Int>] = []
@@ -147,7 +147,7 @@ struct SnapshotDamageTests {
         for name in log.parts.map(\.name.description) + [sealed.first!, sealed.last!] {
             let content = log.contents(name)
             let frames = Self.frames(content)
-            // The page of the header is mostly zeros; some bytes of it stand for the others.
+            // The page of the header is mostly zeros; some of its bytes represent the others.
             for byte in Self.headerSample + Array(SegmentHeader.byteCount..<content.count) where byte % 3 == 0 {
                 let bit = UInt8(1) << UInt8.random(in: 0..<8, using: &generator)
                 let place = Comment("\(name), byte \(byte)")
@@ -220,7 +220,7 @@ struct SnapshotDamageTests {
         }
     }
 
-    /// A part with all checksums right, of which whole frames are gone.
+    /// A part with correct checksums that lacks whole frames.
     @Test func `a part with fewer entries than the manifest says is refused`() throws {
         let log = try Log()
         for index in log.parts.indices {
@@ -229,7 +229,7 @@ struct SnapshotDamageTests {
             var reader = try PartReader(
                 part, storeID: log.manifest.storeID, file: try log.fileSystem.open(log.path(part.name), .read))
             try reader.readAll { revision, operation in _ = client.replay(revision, Change(operation)) }
-            // Written anew without its last entry: same name, whole in itself.
+            // Rewritten without its last entry: the same name, and intact in itself.
             let aside = SimulatedFileSystem()
             try aside.createDirectories(storeDirectory)
             var writer = try PartWriter(
@@ -246,7 +246,7 @@ struct SnapshotDamageTests {
             let place = Comment("\(part.name)")
             let content = aside.contents(log.path(part.name))!
             #expect(log.refusal(place) { $0.install(log.path(part.name), content) }?.file == part.name.description)
-            // And with a manifest that agrees in everything but the number, or the end.
+            // And with a manifest that agrees except in the number, or the end.
             for field in 0..<2 {
                 var manifest = log.manifest
                 manifest.parts[index] = shorter
@@ -255,7 +255,7 @@ struct SnapshotDamageTests {
                     fileSystem.install(log.path(part.name), content)
                     fileSystem.install(Self.manifestPath, manifest.encoded())
                 }
-                #expect(corruption?.reason == .snapshot("it does not end where and as it was ended"), place)
+                #expect(corruption?.reason == .snapshot("its end differs from the one in the MANIFEST"), place)
             }
         }
     }
@@ -293,7 +293,7 @@ struct SnapshotDamageTests {
                 }
             }
         }
-        // A part where a segment should be, and the other way round.
+        // A part in the place of a segment, and vice versa.
         #expect(
             log.refusal("part as segment") { $0.install(log.path(segments[0]), log.contents(parts[0])) }?.offset == 0)
         #expect(
@@ -323,7 +323,7 @@ struct SnapshotDamageTests {
         let recovered = try RecoveredState(fileSystem, log.configuration)
         #expect(recovered.records == log.states.last)
         for path in log.replaced.keys { #expect(fileSystem.contents(path) == nil, "\(path)") }
-        // In the place of what has replaced them they are refused.
+        // In the place of their replacements they are refused.
         for (path, content) in log.replaced where path.hasSuffix(PartName.suffix) {
             for part in log.parts {
                 let corruption = log.refusal("\(path) as \(part.name)") { $0.install(log.path(part.name), content) }
@@ -349,7 +349,7 @@ struct SnapshotDamageTests {
             case 2: manifest.base.lengthBytes += 8
             case 3: manifest.base.sealChecksum ^= 1
             case 4: manifest.base = .none
-            // The segment after the base is skipped, as if the snapshot held it.
+            // The segment after the base is skipped, as if it were in the snapshot.
             default: manifest.sealed.removeFirst()
             }
             let place = Comment("change \(change)")
@@ -361,13 +361,13 @@ struct SnapshotDamageTests {
 
     @Test func `an older manifest is refused by the files that are gone`() throws {
         let log = try Log()
-        // What the first run left: its parts and the segments after it.
+        // The files of the first run: its parts and the segments after it.
         var older = log.manifest
         let replacedParts = log.replaced.keys.compactMap { PartName(String($0.split(separator: "/").last!)) }
         older.parts = replacedParts.map { .init(name: $0, entries: 1, lengthBytes: 5_000, endChecksum: 1) }
         let corruption = log.refusal("older parts") { $0.install(Self.manifestPath, older.encoded()) }
         #expect(corruption?.reason == .missingPart)
-        // A manifest without its parts would bring back a log with holes: the first segment says what it follows.
+        // A manifest without its parts would result in a log with gaps: the first segment contains its predecessor.
         var without = log.manifest
         without.parts = []
         without.base = .none

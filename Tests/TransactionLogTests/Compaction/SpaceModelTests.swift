@@ -4,13 +4,13 @@ import Testing
 
 @testable import TransactionLog
 
-/// Whatever the sizes and the order of operations: if what is live fits by the rule that the README states, sets go on by
-/// themselves, and deletes go on in any case. `TXLOG_KV_SPACE_MODELS` is the number of runs.
+/// For all sizes and orders of operations: if the live data fits by the rule in the README, sets resume by themselves,
+/// and deletes always continue. `TXLOG_KV_SPACE_MODELS` is the number of runs.
 @Suite("Full disk: a model of any sizes and orders")
 struct SpaceModelTests {
     private static let runs = unsafe getenv("TXLOG_KV_SPACE_MODELS").flatMap { unsafe Int(String(cString: $0)) } ?? 24
 
-    /// One run, all of it from the seed.
+    /// One run, determined by the seed.
     private struct Run {
         let open: OpenLog
         let fileSystem: SimulatedFileSystem
@@ -26,7 +26,7 @@ struct SpaceModelTests {
             self.segmentBytes = [65_536, 98_304, 131_072].randomElement(using: &generator)!
             let most = [300, 2_000, 12_000].randomElement(using: &generator)!
             self.valueBytes = 0...most
-            // From barely what the log takes for itself to three times that.
+            // From barely the log's own need to three times that.
             let share = Double.random(in: 1.05...3, using: &generator)
             self.capacityBytes = Int(Double(Self.ownBytes(self.segmentBytes)) * share)
             var configuration = testConfiguration(segmentBytes: self.segmentBytes)
@@ -39,13 +39,13 @@ struct SpaceModelTests {
             self.generator = generator
         }
 
-        /// What the log takes beside the data: four segments, with a margin that large ones have no need of.
+        /// The log's space in addition to the data: four segments, with a margin that large ones do not need.
         static func ownBytes(_ segmentBytes: Int) -> Int { segmentBytes * 4 + 65_536 }
 
-        /// Whether what is live now fits beside that, and one value more.
+        /// Whether the live data fits beside that, plus one value.
         var fits: Bool {
             let live = self.records.reduce(0) { $0 + $1.value + $1.key.count + 64 }
-            // Beside small segments what each part of the snapshot costs is no small thing.
+            // For small segments, the overhead of each part of the snapshot is significant.
             let parts = (live / (self.segmentBytes / 4) + 2) * (SegmentHeader.byteCount + 2 * FrameHeader.byteCount)
             return live * 11 / 10 + parts + self.valueBytes.upperBound + Self.ownBytes(self.segmentBytes)
                 <= self.capacityBytes
@@ -81,13 +81,13 @@ struct SpaceModelTests {
         let place = Comment("seed \(seed): segments of \(run.segmentBytes), a disk of \(run.capacityBytes)")
         let keys = run.capacityBytes / max(64, run.valueBytes.upperBound / 2)
         for round in 0..<4 {
-            // New keys or the same ones again, until the disk is full or it has been enough.
+            // New or existing keys, until the disk is full or there are enough.
             let span = [8, keys / 4 + 1, keys].randomElement(using: &run.generator)!
             for _ in 0..<3 * keys {
                 let key = Array("\(Int.random(in: 0..<span, using: &run.generator))".utf8)
                 if !run.set(key) { break }
             }
-            // Deletes of all, most or a few keys, in the order of the log or in none.
+            // Deletes of all, most or a few keys, in the order of the log or in random order.
             let share = [1, 0.9, 0.5, 0.1].randomElement(using: &run.generator)!
             var victims = run.records.keys.sorted { $0.lexicographicallyPrecedes($1) }
             if Bool.random(using: &run.generator) { victims.shuffle(using: &run.generator) }
@@ -104,7 +104,7 @@ struct SpaceModelTests {
         print("seed \(seed): \(run.refusals) refusals, compactions \(run.open.log.compaction.runs)")
     }
 
-    /// The folder and the ones above it, LOCK, MANIFEST and the next one, the reserve, and so many segments and parts.
+    /// The folder and its parents, LOCK, MANIFEST and the next one, the reserve, and this many segments and parts.
     @Test(arguments: [11, 12, 14, 20]) func `without inodes deletes make room too, and the words name what is missing`(
         inodes: Int
     ) throws {

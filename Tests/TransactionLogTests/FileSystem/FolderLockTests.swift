@@ -24,7 +24,7 @@ struct FolderLockTests {
         try file.writeAll(Array(text.utf8), at: 0)
     }
 
-    /// Why a second process may not open the folder; nil when it may.
+    /// Why a second process may not open the folder; nil if it may.
     private func refusal(_ folder: String? = nil) -> String? {
         do {
             try OpenLog(self.fileSystem, self.configuration(folder)).log.close()
@@ -41,7 +41,7 @@ struct FolderLockTests {
         if change == "replaced" { try self.make("\(self.folder)/LOCK", "somebody, process 1") }
         let refusal = try #require(self.refusal())
         #expect(refusal.hasPrefix("data folder \(self.folder) is in use by "))
-        // What the system says of the holder, not what stands in a file that is not the holder's.
+        // The system's information about the holder, not the text of a file that is not the holder's.
         #expect(refusal.hasSuffix(", process \(getpid())"), "\(refusal)")
         open.log.close()
         #expect(self.refusal() == nil)
@@ -98,7 +98,7 @@ struct FolderLockTests {
             text.split(separator: "\n").map { $0.hasPrefix("folder inode ") ? "folder" : $0 } == ["short", "folder"])
     }
 
-    /// Copies the folder's files, `LOCK` with them.
+    /// Copies the folder's files, including `LOCK`.
     private func copy(to copy: String) throws {
         try self.fileSystem.createDirectory(copy)
         for name in try self.fileSystem.list(self.folder) {

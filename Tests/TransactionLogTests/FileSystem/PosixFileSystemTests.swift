@@ -71,7 +71,7 @@ struct PosixFileSystemTests {
         #expect(self.flockExitStatus("\(configuration.directory)/LOCK") == 0)
     }
 
-    /// Lets the program `flock` try for the lock without waiting.
+    /// Lets the program `flock` try to lock without waiting.
     private func flockExitStatus(_ path: String) -> Int32 {
         let arguments = ["flock", "--nonblock", path, "true"]
         var pointers = arguments.map { unsafe strdup($0) } + [nil]
@@ -98,7 +98,7 @@ struct PosixFileSystemTests {
         #expect(throws: DirectoryLockError.self) { try self.fileSystem.lock(self.path("linked"), owner: "me") }
     }
 
-    /// Whether an attempt to read a FIFO that nobody writes to ends by itself.
+    /// Whether an attempt to read a FIFO without a writer ends by itself.
     private func returns(fromOpening fifo: String) throws -> Bool {
         let ended = DispatchSemaphore(value: 0)
         let opener = try DedicatedThread.start(name: "opener") {
@@ -186,12 +186,12 @@ struct PosixFileSystemTests {
         let capacity = try self.fileSystem.capacity(self.folder.path)
         #expect(capacity.sizeBytes > 0)
         #expect(capacity.availableBytes <= capacity.sizeBytes)
-        // What is kept for root is not available.
+        // Space reserved for root is not available.
         var status = statvfs()
         #expect(unsafe statvfs(self.folder.path, &status) == 0)
         let (available, kept) = (UInt64(status.f_bavail), UInt64(status.f_bfree - status.f_bavail))
         if kept > 0 { #expect(capacity.availableBytes < (available + kept / 2) * UInt64(status.f_frsize)) }
-        // No number of files is no lack of them.
+        // A missing number of files does not mean that there are none.
         #expect(try self.fileSystem.capacity("/proc").availableInodes == nil)
     }
 

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("CRC-32C")
 struct ChecksumTests {
-    /// RFC 3720, appendix B.4, and the check value that catalogues of checksums give.
+    /// RFC 3720, appendix B.4, and the check value in catalogues of checksums.
     @Test(
         arguments: [
             ([UInt8](repeating: 0, count: 32), 0x8A91_36AA),

@@ -4,10 +4,10 @@ import Testing
 
 @testable import TransactionLog
 
-/// The files in `Golden/version-1` and `version-2` are what those versions of the format are: they never change. Another
+/// The files in `Golden/version-1` and `version-2` define those versions of the format: they never change. Another
 /// version gets another folder, and these stay readable. The second one has other names, and a manifest with those.
 ///
-/// `TXLOG_WRITE_GOLDEN=1 swift test --filter GoldenFileTests` writes files that are not there yet.
+/// `TXLOG_WRITE_GOLDEN=1 swift test --filter GoldenFileTests` writes missing files.
 @Suite("Golden files")
 struct GoldenFileTests {
     private static func folder(_ version: Int) -> String {

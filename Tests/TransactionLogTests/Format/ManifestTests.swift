@@ -66,7 +66,7 @@ struct ManifestTests {
                 continue
             }
             #expect(corruption.file == "MANIFEST")
-            #expect(corruption.reason == .manifest("its checksum fails"))
+            #expect(corruption.reason == .manifest("it does not match its checksum"))
         }
     }
 

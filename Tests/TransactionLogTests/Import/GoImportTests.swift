@@ -14,7 +14,7 @@ struct GoImportTests {
         return fileSystem
     }
 
-    /// Imports, and checks that the store then reopens with the same.
+    /// Imports, and checks that the store then reopens with the same records.
     private static func check(
         _ bytes: [UInt8], gives changes: [Change], tornBytes: Int = 0,
         sourceLocation: SourceLocation = #_sourceLocation
@@ -105,7 +105,7 @@ struct GoImportTests {
             return
         }
         #expect(fileSystem.contents(Self.source) == bytes)
-        // Nor does another start get further, or do anything but refuse.
+        // Another start gets no further either, and only refuses.
         #expect(Recovered.corruption(fileSystem.crash(seed: 0)) == corruption)
     }
 

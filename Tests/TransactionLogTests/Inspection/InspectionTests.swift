@@ -43,7 +43,7 @@ struct InspectionTests {
         let fileSystem = maker.fileSystem.kill()
         fileSystem.delete("\(storeDirectory)/MANIFEST")
         fileSystem.delete(maker.path(names[2]))
-        // A file that waits to become a segment, and in which somebody has written.
+        // A prepared file to which another program has written.
         let next = "\(storeDirectory)/\(SegmentFileName(sequence: names[3].sequence + 2))"
         fileSystem.install(next, [UInt8](repeating: 0, count: 16_384))
         fileSystem.patch(next, at: 10_000, [1, 2, 3])
@@ -83,7 +83,7 @@ struct InspectionTests {
             let fileSystem = maker.fileSystem.kill()
             let path = paths[Int.random(in: 0..<paths.count, using: &generator)]
             let bytes = fileSystem.contents(path)!
-            // Most of a segment is zero: rather where something is.
+            // Most of a segment is zero: prefer a place with data.
             let used = bytes.lastIndex { $0 != 0 }! + 60
             let offset = Int.random(in: 0..<min(bytes.count, used), using: &generator)
             fileSystem.patch(path, at: offset, [bytes[offset] ^ 1 << UInt8.random(in: 0..<8, using: &generator)])
@@ -104,7 +104,7 @@ struct InspectionTests {
                 try repair.truncate()
                 let recovered = try Recovered(fileSystem)
                 #expect(Array(maker.transactions.prefix(recovered.transactions.count)) == recovered.transactions)
-                // The manifest can be made anew from the segments, with nothing lost.
+                // The manifest can be rebuilt from the segments without a loss.
                 if path.hasSuffix(Manifest.fileName) { #expect(recovered.transactions.count == 40) }
             }
         }

@@ -24,13 +24,13 @@ struct EarlyVerificationTests {
         .init(manifest, LogReader(fileSystem: fileSystem, paths: LogPaths(directory: storeDirectory)))
     }
 
-    /// What a replay hears that is at its second file.
+    /// The result for a replay at its second file.
     private static func finding(_ fileSystem: SimulatedFileSystem, _ manifest: Manifest, threads: Int) -> LogError? {
         let verification = Self.verification(fileSystem, manifest)
         verification.start(threads: threads)
         defer { verification.stop() }
         do { try verification.enter(0) } catch { return error }
-        // A thread has taken the second file; the replay goes on to it and no further.
+        // A thread has taken the second file; the replay continues to it and no further.
         if !fileSystem.wait(for: .read, path: manifest.partsInOrder[1].name.description, count: 1) { return nil }
         let end = monotonicNanoseconds() + 30_000_000_000
         while monotonicNanoseconds() < end {
@@ -75,7 +75,7 @@ struct EarlyVerificationTests {
 
     @Test func `of two damages the first in the order of the log is told`() throws {
         let (fileSystem, manifest) = try Self.log()
-        // The second file takes longest to read, as its reads are held back until the later one has been read.
+        // Reading the second file takes longest, because its reads are held back until the later one has been read.
         let (first, second) = (manifest.sealed[1].name.description, manifest.sealed[4].name.description)
         Self.flip(fileSystem, first, at: 1)
         Self.flip(fileSystem, second, at: 0)
@@ -88,7 +88,7 @@ struct EarlyVerificationTests {
         }
         #expect(gate.waitForArrival())
         #expect(fileSystem.wait(for: .read, path: manifest.sealed[5].name.description, count: 1))
-        // The later damage is known by now; what is before it is not.
+        // The later damage is known by now; the earlier is not.
         try verification.enter(0)
         try verification.enter(1)
         gate.open()
@@ -115,7 +115,7 @@ struct EarlyVerificationTests {
             fileSystem: fileSystem, configuration: configuration, progress: { _ in },
             apply: { _, _ in
                 applied += 1
-                // A thread has its name only once it runs, and who reads that file runs.
+                // A thread has its name only after it has started, and the thread that reads this file is running.
                 if applied == 1 {
                     #expect(fileSystem.wait(for: .read, path: damaged, count: 1) && Self.waitForThreads())
                 }
@@ -125,7 +125,7 @@ struct EarlyVerificationTests {
         #expect(applied < 100, "\(applied) of 160 records were replayed")
     }
 
-    /// Waits until the threads that verify have ended, as there is nothing left to read.
+    /// Waits until the verifying threads have ended because there is nothing left to read.
     private static func waitForThreads() -> Bool {
         let end = monotonicNanoseconds() + 30_000_000_000
         while monotonicNanoseconds() < end {

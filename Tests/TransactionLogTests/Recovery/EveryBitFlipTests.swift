@@ -42,7 +42,7 @@ struct EveryBitFlipTests {
         #expect(content.count == 5632)
         let last = maker.frames.last!
         var tally = Tally()
-        // The header page is the same for all, and so are the zeros behind a frame that is no clean shutdown.
+        // The header page is the same for all, and so are the zeros after a frame that is not a clean shutdown.
         let start = end == .cleanShutdown ? 0 : SegmentHeader.byteCount
         let stop = end == .quiet ? last.range.upperBound : content.count
         for bit in start * 8..<stop * 8 {
@@ -90,7 +90,7 @@ struct EveryBitFlipTests {
             return corruption.offset == UInt64(maker.frames[index].range.lowerBound)
                 && corruption.lastGoodRevision == UInt64(index == 0 ? 0 : maker.frames[index - 1].transactionsAfter)
         }
-        // Behind a clean shutdown only a heartbeat can be torn.
+        // After a clean shutdown only a heartbeat can be torn.
         let distance = byte + 1 - maker.frames.last!.range.upperBound
         return end == .cleanShutdown && distance > FrameHeader.byteCount
             && corruption.reason == .bytesAfterCleanShutdown(bytes: UInt64(distance))
@@ -126,7 +126,7 @@ struct EveryBitFlipTests {
         try maker.write(numbered(6))
         let name = maker.frames[0].segment.description
         let content = maker.fileSystem.contents(path)!
-        // The header page is covered above; the zeros behind the seal count as well.
+        // The header page is covered above; the zeros after the seal count as well.
         for bit in SegmentHeader.byteCount * 8..<content.count * 8 {
             var bytes = content
             bytes[bit / 8] ^= 1 << (bit % 8)

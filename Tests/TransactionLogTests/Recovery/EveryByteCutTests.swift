@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Recovery: a log cut at every byte")
 struct EveryByteCutTests {
-    /// What is behind the cut.
+    /// The bytes after the cut.
     enum Rest: CaseIterable {
         /// The file ends there.
         case nothing
@@ -57,7 +57,7 @@ struct EveryByteCutTests {
     private static func check(
         _ fileSystem: SimulatedFileSystem, cutAt length: Int, _ bytes: [UInt8], _ maker: LogMaker
     ) throws {
-        // A frame whose padding alone was lost is complete when zeros follow, as padding is zero.
+        // A frame that lost only its padding is complete if zeros follow, because padding is zero.
         let content = maker.fileSystem.contents(maker.segmentPath)!
         let complete = maker.frames.last {
             $0.range.upperBound <= bytes.count && bytes[$0.range] == content[$0.range]

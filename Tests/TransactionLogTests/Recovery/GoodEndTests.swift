@@ -70,7 +70,7 @@ struct GoodEndTests {
             cut.install(path, Array(content[..<length]))
             let recovered = try Recovered(cut)
             #expect(recovered.transactions == Array(whole.transactions.prefix(recovered.transactions.count)))
-            // A last frame that says only that the stop was clean is no loss.
+            // The loss of a last frame that only records the clean stop is not a loss.
             guard recovered.transactions.count < 5 else {
                 #expect(recovered.report.lostEnd == nil)
                 continue
@@ -96,7 +96,7 @@ struct GoodEndTests {
             #expect(told.file == maker.chain.name.description)
             #expect(told.fileBytes == UInt64(length) && told.preparedBytes == UInt64(content.count))
             #expect(told.lastRevision == UInt64(recovered.transactions.count))
-            // The start has gone on in a segment of its own, so that what follows is not taken for what was cut.
+            // The start continued in a new segment, so that later frames are not mistaken for truncated ones.
             #expect(recovered.chain.header.sequence == maker.chain.header.sequence + 1)
             let again = try Recovered(cut)
             #expect(again.report.cutFile == nil && again.transactions == recovered.transactions)

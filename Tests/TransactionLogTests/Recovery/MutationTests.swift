@@ -3,8 +3,8 @@ import Testing
 
 @testable import TransactionLog
 
-/// Folders each with one random change to the last segment: a start never takes away anything that was acknowledged
-/// without reporting it.
+/// Folders with one random change to the last segment each: a start never drops acknowledged writes without reporting
+/// it.
 @Suite("Recovery: mutated folders")
 struct MutationTests {
     private enum Mutation: CaseIterable {
@@ -13,14 +13,14 @@ struct MutationTests {
 
     /// How the process ended.
     enum Ending: CaseIterable, Sendable {
-        /// While writes came in, and 100 ms after the last one.
+        /// During writes, and 100 ms after the last one.
         case killed, killedWhileQuiet
         case stopped
     }
 
     private static let runs = 500
 
-    /// Changes what lies within `used`, where `frames` begin.
+    /// Changes a byte within `used`; frames begin at `frames`.
     private static func mutate(
         _ fileSystem: SimulatedFileSystem, _ path: String, _ used: Range<Int>, _ frames: [Int],
         using generator: inout SeededGenerator
@@ -95,7 +95,8 @@ struct MutationTests {
         }
         if report.cutFile != nil { return "cut, reported as a file that was cut" }
         if report.tornTail != nil { return "cut, reported as torn" }
-        // Zeros from the end of a frame on: nothing tells them from frames that were never written, but the place.
+        // Zeros from the end of a frame on: they cannot be distinguished from frames that were never written, except by
+        // their place.
         let end = report.uncleanEnd
         #expect(end?.lastRevision == UInt64(count) && end?.file == maker.chain.name.description, place)
         #expect((end?.lastFrameNanoseconds ?? 0) > 0, place)

@@ -78,7 +78,7 @@ struct SegmentSetTests {
 
     @Test func `a copy of a segment under another name is refused`() throws {
         let (maker, names) = try Self.log()
-        // The second one has the name of an earlier version: the place in the log is taken.
+        // The second one has the name of an earlier version: its place in the log is taken.
         for (sequence, revision) in [(9, nil), (2, 99), (5, nil)] as [(UInt64, UInt64?)] {
             let fileSystem = maker.fileSystem.kill()
             let extra = SegmentName(SegmentFileName(sequence: sequence, firstRevision: revision), firstRevision: 99)
@@ -99,7 +99,7 @@ struct SegmentSetTests {
         try maker.write(numbered(1))
         let before = maker.fileSystem.kill()
         try maker.rotate()
-        // The same store, written on from the same place in another way.
+        // The same store, continued from the same place in another way.
         var other = try LogMaker(before)
         try other.write(numbered(2))
         try other.rotate()
@@ -182,7 +182,7 @@ struct SegmentSetTests {
             try writer.control(.heartbeat)
             try writer.write(numbered(1))
             if withImport {
-                // A store in use begins with a heartbeat; that is how it is told from half an import.
+                // A store in use begins with a heartbeat; that distinguishes it from an incomplete import.
                 let used = writer.fileSystem.kill()
                 used.delete(Self.manifestPath)
                 used.install("\(storeDirectory)/kv.log", Array("set 1 1 ab\n".utf8))
@@ -271,7 +271,7 @@ struct SegmentSetTests {
         }
     }
 
-    /// Only a file with nothing in it is one that waits to become a segment.
+    /// Only an empty file counts as prepared.
     @Test func `a segment that is not listed yet and whose header is damaged refuses the start, and stays`() throws {
         var maker = try Self.unlisted()
         try maker.write(numbered(2))

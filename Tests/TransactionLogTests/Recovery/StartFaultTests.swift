@@ -4,8 +4,8 @@ import Testing
 
 @testable import TransactionLog
 
-/// A start in which one call fails, or all of its kind from then on: whatever comes of it, the next start, on a disk that
-/// is well, brings back all that was acknowledged.
+/// A start in which one call fails, or all of its kind from then on: whatever its result, the next start on an intact
+/// disk recovers everything that was acknowledged.
 @Suite("Start: every call fails in turn")
 struct StartFaultTests {
     private static let effects: [FaultEffect] = [EIO, ENOSPC, EDQUOT, EMFILE, ENOMEM].map { .error($0) }

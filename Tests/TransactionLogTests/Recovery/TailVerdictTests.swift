@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Verdict about the tail")
 struct TailVerdictTests {
-    /// The table of `Docs/LogFormat.md`, row by row; nil is "whatever it is".
+    /// The table of `Docs/LogFormat.md`, row by row; nil means "any".
     private static let table: [(pattern: [Bool?], verdict: TailVerdict)] = [
         ([true, nil, nil, nil, nil], .cleanEnd),
         ([false, true, nil, nil, nil], .durableFrameDamaged),

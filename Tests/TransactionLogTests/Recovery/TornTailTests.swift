@@ -5,12 +5,12 @@ import Testing
 
 @Suite("Recovery: torn tails")
 struct TornTailTests {
-    /// What the place of the last write can hold after a power cut.
+    /// The possible content of the last write's place after a power cut.
     enum Remains: CaseIterable {
         case zerosInside, ones, random, otherSegment, headerOnly, payloadOnly
     }
 
-    /// A log whose last frame was torn so; and the frame.
+    /// A log whose last frame was torn in this way; and the frame.
     static func torn(_ remains: Remains) throws -> (fileSystem: SimulatedFileSystem, maker: LogMaker) {
         var other = try LogMaker()
         for number in 1...40 { try other.write(numbered(number + 1000)) }
@@ -49,7 +49,7 @@ struct TornTailTests {
         let nonZero = found[...found.lastIndex { $0 != 0 }!]
         #expect(torn.bytes == UInt64(nonZero.count))
         #expect(fileSystem.contents("\(storeDirectory)/\(torn.quarantined)") == Array(nonZero))
-        // Sealed where the good frames end, zero behind, and the log goes on in the next segment.
+        // Sealed at the end of the intact frames, zeros after that, and the log continues in the next segment.
         #expect(recovered.chain.header.sequence == 2)
         let rest = fileSystem.contents(path)![(start + 48)...]
         #expect(rest.allSatisfy { $0 == 0 })
@@ -129,7 +129,7 @@ struct TornTailTests {
         }
     }
 
-    /// Those bytes are no acknowledged write, but evidence of what has happened.
+    /// Those bytes are not an acknowledged write, but evidence of what happened.
     @Test func `a crash at any call of the start leaves the torn bytes in the segment or in a whole copy`() throws {
         let (made, maker) = try Self.torn(.zerosInside)
         let start = maker.frames.last!.range.lowerBound
@@ -146,7 +146,7 @@ struct TornTailTests {
                 let isThere = left.contents(maker.segmentPath)![start...].starts(with: torn)
                 let copies = left.files.filter { $0.hasSuffix(".torn") }.filter { left.contents($0) == torn }
                 #expect(isThere || !copies.isEmpty, "call \(call), seed \(seed)")
-                // Where they are in the segment still, they are told from its seal.
+                // If they are still in the segment, its seal distinguishes them.
                 let again = try Recovered(left)
                 #expect(again.transactions == Array(maker.transactions.dropLast()), "call \(call), seed \(seed)")
             }
@@ -159,7 +159,7 @@ struct TornTailTests {
         #expect(throws: LogError.self) { try Recovered(fileSystem) }
         #expect(!fileSystem.files.contains { $0.hasSuffix(".torn") })
         fileSystem.clearFaults()
-        // On a full disk the reserve makes room for it.
+        // On a full disk the reserve provides the space for it.
         fileSystem.install("\(storeDirectory)/\(LogPaths.reserveName)", [0])
         fileSystem.inject(.shortWrite(100), on: .write, path: ".torn")
         let report = try Recovered(fileSystem).report

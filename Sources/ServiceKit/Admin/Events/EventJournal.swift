@@ -4,11 +4,11 @@ package import Logging
 package import PrometheusMetrics
 import Synchronization
 
-/// The last state changes of a service. Each is told once, and stands then in the log, in `/admin/events` and in the
+/// The last state changes of a service. Each is reported once, and appears in the log, in `/admin/events` and in the
 /// counter `<prefix>_events_total{kind}`.
 ///
-/// For changes that an operator would put on a timeline, not for what happens per request: a lock is taken for each.
-/// Any thread may tell and read; nothing here blocks.
+/// For changes that belong on an operator's timeline, not for events of each request: each one takes a lock. Any thread
+/// may report and read; nothing here blocks.
 package final class EventJournal: Sendable {
     package struct Event: Sendable {
         /// Counts the events of this run of the process from 1.
@@ -17,19 +17,19 @@ package final class EventJournal: Sendable {
         package let atNanoseconds: UInt64
         package let kind: EventKind
         package let level: Logger.Level
-        /// For a person.
+        /// For people.
         package let message: String
-        /// Numbers and Booleans given as `.stringConvertible` stay such.
+        /// Numbers and Booleans given as `.stringConvertible` keep their type.
         package let details: Logger.Metadata
     }
 
-    /// What is read at one moment.
+    /// The events read at one moment.
     package struct Extract: Sendable {
         /// Oldest first.
         package var events: [Event]
-        /// Of the newest event there is.
+        /// The number of the newest event.
         package var lastNumber: UInt64
-        /// Events that were asked for and are no longer kept.
+        /// Requested events that are no longer kept.
         package var missed: UInt64
     }
 
@@ -38,7 +38,7 @@ package final class EventJournal: Sendable {
         var lastNumber: UInt64 = 0
     }
 
-    /// Events that are kept; for each further one the oldest goes.
+    /// Number of events that are kept; each further one replaces the oldest.
     package static let capacity = 256
 
     private let registry: MetricsRegistry
@@ -47,8 +47,8 @@ package final class EventJournal: Sendable {
     private let kept = Mutex(Kept())
 
     /// - Parameters:
-    ///   - kinds: those of the service itself; their series and those of the common ones begin at 0.
-    ///   - metricPrefix: of `<prefix>_events_total`.
+    ///   - kinds: the service's own kinds; their series and those of the common kinds begin at 0.
+    ///   - metricPrefix: the prefix of `<prefix>_events_total`.
     package init(registry: MetricsRegistry, metricPrefix: String, kinds: [EventKind], logger: Logger) {
         self.registry = registry
         self.metricName = "\(metricPrefix)_events_total"
@@ -56,9 +56,9 @@ package final class EventJournal: Sendable {
         for kind in EventKind.common + kinds { _ = self.counter(kind) }
     }
 
-    /// Tells of a change that has just happened.
+    /// Reports a change that has just happened.
     ///
-    /// - Parameter isLogged: false where another log line tells it already.
+    /// - Parameter isLogged: false if another log line already reports it.
     package func tell(
         _ kind: EventKind, _ level: Logger.Level, _ message: String, _ details: Logger.Metadata = [:],
         isLogged: Bool = true
@@ -91,13 +91,13 @@ package final class EventJournal: Sendable {
 
     private func counter(_ kind: EventKind) -> Counter {
         self.registry.counter(
-            self.metricName, help: "State changes, as /admin/events lists them, by kind.",
+            self.metricName, help: "State changes by kind, as listed by /admin/events.",
             labels: [("kind", kind.name)])
     }
 }
 
 extension EventJournal.Event {
-    /// As programs read it; `notice` is no more than information.
+    /// For programs; `notice` becomes information.
     package var severity: String {
         switch self.level {
         case .trace, .debug, .info, .notice: "info"

@@ -1,5 +1,5 @@
-/// What happened, as the one word that programs look for: `kind` in `/admin/events`, `event` in log lines, the label of
-/// the counter. The kinds are written in the source, so their number is bounded.
+/// The kind of an event, as the one word that programs search for: `kind` in `/admin/events`, `event` in log lines, the
+/// label of the counter. All kinds are constants, so their number is bounded.
 package struct EventKind: Hashable, Sendable {
     /// snake_case.
     package let name: String
