@@ -1,4 +1,4 @@
-import ServiceKit
+import Admin
 
 /// The kinds that only the gateway tells.
 extension EventKind {

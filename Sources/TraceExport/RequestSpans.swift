@@ -8,7 +8,7 @@ package import RequestTracing
 package struct RequestSpans: Sendable {
     package let trace: TraceContext
     package let requestID: String
-    package let method: HTTPMethodLabel
+    package let method: RequestMethod
     /// Nil when no route has the path. The path itself is not kept: where no route has it, it may be a key that stands
     /// in the wrong place.
     package let route: String?
@@ -30,7 +30,7 @@ package struct RequestSpans: Sendable {
     package init(
         trace: TraceContext,
         requestID: String,
-        method: HTTPMethodLabel,
+        method: RequestMethod,
         route: String?,
         status: UInt,
         failure: String?,

@@ -1,4 +1,3 @@
-import JSON
 import JSONLogging
 import Logging
 import PrometheusMetrics
@@ -82,7 +81,7 @@ package final class SpanExporter: Sendable {
     /// - Parameter timeoutNanoseconds: from now; no more than ``Limits/flushNanoseconds`` is used.
     func stop(timeoutNanoseconds: UInt64) {
         let wait = min(timeoutNanoseconds, self.limits.flushNanoseconds)
-        self.queue.stop(deadline: Timestamp.monotonicNanoseconds() + wait)
+        self.queue.stop(deadline: MonotonicClock.nanoseconds() + wait)
         let left = self.queue.count
         guard left > 0 else { return }
         self.metrics.dropped(left, .stopping)
@@ -118,10 +117,10 @@ package final class SpanExporter: Sendable {
         _ health: inout ExportHealth
     ) {
         let body = encoder.encode(batch)
-        let giveUp = Timestamp.monotonicNanoseconds() + self.limits.keptNanoseconds
+        let giveUp = MonotonicClock.nanoseconds() + self.limits.keptNanoseconds
         var delay = self.limits.firstDelayNanoseconds
         while true {
-            let now = Timestamp.monotonicNanoseconds()
+            let now = MonotonicClock.nanoseconds()
             let stop = self.queue.deadline
             // What is left behind from the stop on is counted there.
             if let stop, now >= stop { return }
@@ -138,7 +137,7 @@ package final class SpanExporter: Sendable {
             case .tryAgain(let reason, let afterSeconds):
                 health.failed(reason)
                 if self.queue.deadline != nil { return }
-                let failedAt = Timestamp.monotonicNanoseconds()
+                let failedAt = MonotonicClock.nanoseconds()
                 guard failedAt < giveUp else { return self.drop(spans, .exportFailed) }
                 self.queue.pause(untilMonotonicNanoseconds: failedAt + self.pause(&delay, afterSeconds))
                 // A collector that wants to be left alone is, even at the stop.

@@ -1,5 +1,4 @@
 import NIOCore
-import PrometheusMetrics
 import Synchronization
 
 /// Keeps a listener from taking more descriptors than are its own, and from spinning when there are none.
@@ -26,15 +25,17 @@ final class AcceptGate: ChannelDuplexHandler {
 
     private let limit: Int
     private let pause: TimeAmount
-    private let failures: Counter
+    private let onFailure: () -> Void
     private let held = Held()
     private var isPaused = false
 
-    /// - Parameter limit: connections open at one time; the one that is refused and closed at once is one of them.
-    init(limit: Int, pause: TimeAmount = .milliseconds(100), failures: Counter) {
+    /// - Parameters:
+    ///   - limit: connections open at one time; the one that is refused and closed at once is one of them.
+    ///   - onFailure: called when no connection could be accepted.
+    init(limit: Int, pause: TimeAmount = .milliseconds(100), onFailure: @escaping () -> Void) {
         self.limit = limit
         self.pause = pause
-        self.failures = failures
+        self.onFailure = onFailure
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -61,7 +62,7 @@ final class AcceptGate: ChannelDuplexHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard error is IOError, !self.isPaused else { return context.fireErrorCaught(error) }
-        self.failures.increment()
+        self.onFailure()
         self.isPaused = true
         let channel = context.channel
         channel.setOption(.autoRead, value: false).whenFailure { _ in channel.close(promise: nil) }

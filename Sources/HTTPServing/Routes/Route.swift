@@ -1,5 +1,4 @@
 package import HTTP1
-package import NIOHTTP1
 
 /// One path of a service and what each method on it does.
 ///
@@ -28,7 +27,7 @@ package struct Route {
     /// What the fields and the length of a body say is wrong with it, within ``bodyLimitBytes``. Asked for clients that
     /// wait for a word before they send the body; others are told when it has come.
     package let bodyRefusal: BodyRefusal?
-    package let actions: [(method: HTTPMethod, action: Action)]
+    package let actions: [(method: RequestMethod, action: Action)]
 
     package init(
         path: String,
@@ -36,7 +35,7 @@ package struct Route {
         kind: Kind,
         bodyLimitBytes: Int = 0,
         bodyRefusal: BodyRefusal? = nil,
-        actions: [(method: HTTPMethod, action: Action)]
+        actions: [(method: RequestMethod, action: Action)]
     ) {
         self.path = path
         self.handler = handler

@@ -1,6 +1,6 @@
-import JSON
 import KeyValueStore
 import PrometheusMetrics
+import SystemSupport
 import TransactionLog
 
 /// The `kv_compaction*` metrics.
@@ -52,7 +52,7 @@ final class CompactionMetrics: Sendable {
             Double($0.consecutiveFailures)
         }
         gauge("kv_compaction_last_success_timestamp_seconds", "When a compaction last succeeded, since 1970.") {
-            $0.lastSuccessAt.map { Double(Timestamp.wallClockNanoseconds(ofMonotonic: $0)) / 1e9 } ?? 0
+            $0.lastSuccessAt.map { Double(WallClock.nanoseconds(ofMonotonic: $0)) / 1e9 } ?? 0
         }
     }
 

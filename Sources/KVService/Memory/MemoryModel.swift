@@ -1,5 +1,3 @@
-import ServiceKit
-
 /// Works out how far the index may grow under the limits of memory.
 ///
 /// What the index frees stays with the process: the allocator gives it out again before it asks the system for more. So

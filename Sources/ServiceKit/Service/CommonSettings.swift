@@ -19,7 +19,7 @@ package struct CommonSettings: Sendable {
         help: "Least severe level that is logged: trace, debug, info, notice, warning, error or critical")
     package let maxConnections = Setting(
         "max-connections", .integer(in: 1...1_000_000), default: "10000",
-        help: "Client connections; those above are answered 503 and closed")
+        help: "Maximum number of client connections; further ones are closed, up to 64 at a time after a 503")
     package let shutdownTimeout = Setting(
         "shutdown-timeout", .duration(in: .milliseconds(1) ... .seconds(3600)), default: "10s",
         help: "Longest time for the graceful stop")

@@ -1,5 +1,6 @@
 import HTTPServing
 import NIOCore
+import Telemetry
 import Testing
 
 /// The limits that one client runs into, each with its answer.
