@@ -35,7 +35,7 @@ let package = Package(
         .target(name: "CProcess"),
         .target(name: "SystemSupport", dependencies: ["CProcess", "CSystemSupport"], swiftSettings: memorySafe),
         // One writer and one strict reader, for logs, documents, settings and requests.
-        .target(name: "JSON", swiftSettings: memorySafe),
+        .target(name: "JSON", dependencies: ["SystemSupport"], swiftSettings: memorySafe),
 
         // The log and the store behind it: no HTTP, no metrics library, no event loop.
         .target(name: "CChecksum"),
@@ -70,7 +70,7 @@ let package = Package(
         .target(
             name: "HTTP1",
             dependencies: [
-                "JSON", "RequestTracing",
+                "JSON", "SystemSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -85,16 +85,46 @@ let package = Package(
             ],
             swiftSettings: memorySafe
         ),
-        .target(name: "CGzip", linkerSettings: [.linkedLibrary("z")]),
+        // The server knows what watches it and what admits requests as an interface and a function; both lie above it.
         .target(
             name: "HTTPServing",
             dependencies: [
-                "CGzip", "HTTP1", "JSON", "JSONLogging", "PrometheusMetrics", "RequestTracing", "ServiceSettings",
+                "HTTP1", "RequestTracing", "ServiceSettings", "SystemSupport",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: memorySafe
+        ),
+        .target(name: "CGzip", linkerSettings: [.linkedLibrary("z")]),
+        .target(
+            name: "Telemetry",
+            dependencies: [
+                "CGzip", "HTTP1", "HTTPServing", "JSON", "JSONLogging", "PrometheusMetrics", "RequestTracing",
                 "SystemSupport", "TraceExport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: memorySafe
+        ),
+        .target(
+            name: "Health",
+            dependencies: [
+                "HTTP1", "HTTPServing", "JSON", "SystemSupport", .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: memorySafe
+        ),
+        .target(
+            name: "Admin",
+            dependencies: [
+                "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "PrometheusMetrics", "RequestTracing",
+                "ServiceSettings", "SystemSupport", "Telemetry",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: memorySafe
         ),
@@ -111,15 +141,14 @@ let package = Package(
         .target(
             name: "ServiceKit",
             dependencies: [
-                "CAllocator", "HTTP1", "HTTPServing", "JSON", "JSONLogging", "PrometheusMetrics", "RequestTracing",
-                "ServiceSettings", "SystemSupport", "TraceExport",
+                "Admin", "CAllocator", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "PrometheusMetrics",
+                "ServiceSettings", "SystemSupport", "Telemetry", "TraceExport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
-                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: memorySafe
@@ -127,8 +156,9 @@ let package = Package(
         .target(
             name: "KVService",
             dependencies: [
-                "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "KeyValueStore", "PrometheusMetrics",
-                "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "TransactionLog",
+                "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP", "KeyValueStore",
+                "PrometheusMetrics", "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport",
+                "TransactionLog",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -138,8 +168,8 @@ let package = Package(
         .target(
             name: "APIGateway",
             dependencies: [
-                "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "PrometheusMetrics", "RequestTracing",
-                "ServiceKit", "ServiceSettings", "SystemSupport",
+                "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP", "PrometheusMetrics",
+                "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -191,14 +221,14 @@ let package = Package(
         .target(
             name: "DashboardTerminal",
             dependencies: [
-                "CTerminal", "DashboardModel", "DashboardRender", "JSON",
+                "CTerminal", "DashboardModel", "DashboardRender", "SystemSupport",
             ],
             swiftSettings: memorySafe
         ),
         .target(
             name: "DashboardPolling",
             dependencies: [
-                "DashboardModel", "JSON",
+                "DashboardModel", "SystemSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -247,8 +277,8 @@ let package = Package(
         .testTarget(
             name: "ServiceKitTests",
             dependencies: [
-                "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "PrometheusMetrics", "RequestTracing",
-                "ServiceKit", "ServiceSettings", "SystemSupport", "TraceExport",
+                "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP", "PrometheusMetrics",
+                "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "Telemetry", "TraceExport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -261,7 +291,8 @@ let package = Package(
         .testTarget(
             name: "KVServiceTests",
             dependencies: [
-                "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "KeyValueStore", "KVService",
+                "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP", "KeyValueStore",
+                "KVService",
                 "PrometheusMetrics", "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport",
                 "TraceExport", "TransactionLog",
                 .product(name: "Logging", package: "swift-log"),
@@ -272,7 +303,8 @@ let package = Package(
         .testTarget(
             name: "APIGatewayTests",
             dependencies: [
-                "APIGateway", "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "PrometheusMetrics",
+                "APIGateway", "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP",
+                "PrometheusMetrics",
                 "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "TraceExport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

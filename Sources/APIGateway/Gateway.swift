@@ -1,5 +1,7 @@
+import Admin
 import HTTP1
 import HTTPServing
+import Health
 import JSONLogging
 import KeyValueHTTP
 import Logging
@@ -16,11 +18,11 @@ final class Gateway: Sendable {
     /// on the way to it.
     static let handlers = [
         HandlerDeclaration(
-            "api_set", [.POST, .PUT], problems: ProblemKind.ofSet + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_set", [.post, .put], problems: ProblemKind.ofSet + UpstreamFailure.problems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_get", [.GET, .HEAD], problems: ProblemKind.ofGet + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_get", [.get, .head], problems: ProblemKind.ofGet + UpstreamFailure.problems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_delete", [.DELETE], problems: ProblemKind.ofDelete + UpstreamFailure.problems,
+            "api_delete", [.delete], problems: ProblemKind.ofDelete + UpstreamFailure.problems,
             passesProblemsOn: true),
     ]
 
@@ -79,19 +81,19 @@ final class Gateway: Sendable {
                 kind: .data(isWrite: true),
                 bodyLimitBytes: self.keyValueLimits.maxSetBodyBytes,
                 bodyRefusal: { [keyValueLimits] in SetRequest.refusal(ofBody: $1, $0, limits: keyValueLimits) },
-                actions: [(.POST, forwarder.set), (.PUT, forwarder.set)]
+                actions: [(.post, forwarder.set), (.put, forwarder.set)]
             ),
             Route(
                 path: "/api/get",
                 handler: "api_get",
                 kind: .data(isWrite: false),
-                actions: [(.GET, forwarder.get)]
+                actions: [(.get, forwarder.get)]
             ),
             Route(
                 path: "/api/delete",
                 handler: "api_delete",
                 kind: .data(isWrite: true),
-                actions: [(.DELETE, forwarder.delete)]
+                actions: [(.delete, forwarder.delete)]
             ),
         ]
     }

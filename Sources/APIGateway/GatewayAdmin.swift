@@ -1,6 +1,7 @@
+import Admin
 import JSON
 import PrometheusMetrics
-import ServiceKit
+import SystemSupport
 
 /// The members of `GET /admin` that only the gateway has: `upstreams` and `overhead_seconds`. Any thread.
 final class GatewayAdmin: Sendable {
@@ -12,20 +13,20 @@ final class GatewayAdmin: Sendable {
     init(monitor: UpstreamMonitor, timeoutNanoseconds: UInt64) {
         self.monitor = monitor
         self.timeoutNanoseconds = timeoutNanoseconds
-        let now = Timestamp.monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         self.durations = QuantileWindow(monitor.metrics.allDurations, nowNanoseconds: now)
         self.overhead = QuantileWindow(monitor.metrics.overhead, nowNanoseconds: now)
     }
 
     /// Call it every ten seconds, so that the quantiles always cover about the last minute.
     func rotateWindows() {
-        let now = Timestamp.monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         self.durations.rotate(nowNanoseconds: now)
         self.overhead.rotate(nowNanoseconds: now)
     }
 
     func write(to document: inout JSONWriter) {
-        let now = Timestamp.monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         document.member("upstreams", array: { $0.element(object: { self.writeUpstream(&$0, now: now) }) })
         document.member(
             "overhead_seconds",

@@ -1,4 +1,4 @@
-import ServiceKit
+import Admin
 
 /// The kinds of events that only the gateway reports.
 extension EventKind {

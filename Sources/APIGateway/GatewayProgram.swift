@@ -1,3 +1,4 @@
+import Admin
 import KeyValueHTTP
 package import ServiceKit
 package import ServiceSettings
@@ -46,14 +47,14 @@ package enum GatewayProgram: ServiceProgram {
         )
         let authorization: AdminAuthorization
         do throws(ServiceFailure) {
-            authorization = try AdminAuthorization(tokenFile: settings[GatewaySettings.common.adminTokenFile])
+            authorization = try runtime.adminAuthorization()
         } catch {
             return await runtime.refuse(error)
         }
         let gateway = Gateway(runtime: runtime)
         return await runtime.run(
             routes: { gateway.routes($0) },
-            admin: { _ in runtime.adminRoutes(authorization: authorization, document: gateway.admin.write) },
+            admin: { _ in runtime.adminRoutes(authorization: authorization, members: gateway.admin.write) },
             start: { () async throws(ServiceFailure) in await gateway.start() },
             stop: { await gateway.stop() }
         )

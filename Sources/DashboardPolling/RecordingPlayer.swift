@@ -1,6 +1,6 @@
 package import DashboardModel
-import JSON
 import Synchronization
+import SystemSupport
 
 /// Plays a recording at its original speed, or at another. Any thread may call; polls are delivered in order.
 package final class RecordingPlayer: Sendable {
@@ -57,14 +57,14 @@ package final class RecordingPlayer: Sendable {
         var decoder = RecordingDecoder()
         var position = position
         var next = self.jump(to: position, &decoder)
-        var last = Timestamp.monotonicNanoseconds()
+        var last = MonotonicClock.nanoseconds()
         var hasEnded = false
         while !Task.isCancelled {
             let (speed, seek) = self.wish.withLock { wish in
                 defer { wish.seek = nil }
                 return (wish.speed, wish.seek)
             }
-            let now = Timestamp.monotonicNanoseconds()
+            let now = MonotonicClock.nanoseconds()
             position += Double(now - last) / 1e9 * speed
             last = now
             if let seek {

@@ -1,10 +1,10 @@
 import AsyncHTTPClient
 package import DashboardModel
-import JSON
 import NIOCore
 import NIOHTTP1
 import NIOPosix
 import Synchronization
+import SystemSupport
 
 /// Polls the targets independently: a target that hangs does not delay another one.
 ///
@@ -87,9 +87,9 @@ package final class ServicePoller: Sendable {
     private func run(_ index: Int) async {
         var pollsToEvents = 0
         var isRepeated = false
-        var due = Timestamp.monotonicNanoseconds()
+        var due = MonotonicClock.nanoseconds()
         while !Task.isCancelled {
-            let begin = Timestamp.monotonicNanoseconds()
+            let begin = MonotonicClock.nanoseconds()
             let (poll, hasNoEvents) = await self.poll(index, asksForEvents: pollsToEvents == 0)
             if Task.isCancelled { return }
             if poll.isMissed, !isRepeated, self.hasStoodStill(since: begin) {
@@ -103,11 +103,11 @@ package final class ServicePoller: Sendable {
             self.deliver(poll)
             // At a fixed rate; missed polls are not repeated.
             let interval = UInt64(self.interval.withLock { $0 } * 1e9)
-            let now = Timestamp.monotonicNanoseconds()
+            let now = MonotonicClock.nanoseconds()
             due = max(due + interval, now)
             if due - now > interval { due = now + interval }
             await self.pause(index, nanoseconds: due - now)
-            if Timestamp.monotonicNanoseconds() + 1_000_000 < due { due = Timestamp.monotonicNanoseconds() }
+            if MonotonicClock.nanoseconds() + 1_000_000 < due { due = MonotonicClock.nanoseconds() }
         }
     }
 
@@ -124,24 +124,24 @@ package final class ServicePoller: Sendable {
     /// Whether kvtop itself was stopped during a poll, by a signal or together with the machine: its deadline then
     /// passed unnoticed, and says nothing about the service.
     private func hasStoodStill(since begin: UInt64) -> Bool {
-        Double(Timestamp.monotonicNanoseconds() - begin) / 1e9 > self.timeoutSeconds + 1
+        Double(MonotonicClock.nanoseconds() - begin) / 1e9 > self.timeoutSeconds + 1
     }
 
     private var timeoutSeconds: Double { max(self.interval.withLock { $0 }, Self.leastTimeoutSeconds) }
 
     /// - Returns: the poll, and whether the service answered that `/admin/events` does not exist.
     private func poll(_ index: Int, asksForEvents: Bool) async -> (poll: RawPoll, hasNoEvents: Bool) {
-        let begin = Timestamp.monotonicNanoseconds()
+        let begin = MonotonicClock.nanoseconds()
         let url = self.targets[index].url
         async let metrics = self.getTimed("\(url)/metrics")
         async let admin = self.get("\(url)/admin")
         async let events = asksForEvents ? self.get("\(url)/admin/events") : .failure(Self.notAskedFor)
         let answers = await (metrics, admin, events)
-        let end = Timestamp.monotonicNanoseconds()
+        let end = MonotonicClock.nanoseconds()
         // Rates refer to the scrape: the duration of the other requests must not change its time.
         let poll = RawPoll(
             target: index, receivedAt: Double(answers.0.receivedAt) / 1e9,
-            wallTime: Double(Timestamp.wallClockNanoseconds()) / 1e9, roundTripSeconds: Double(end - begin) / 1e9,
+            wallTime: Double(WallClock.nanoseconds()) / 1e9, roundTripSeconds: Double(end - begin) / 1e9,
             metrics: answers.0.body, admin: answers.1, events: try? answers.2.get())
         return (poll, answers.2 == .failure(Self.notFound))
     }
@@ -152,7 +152,7 @@ package final class ServicePoller: Sendable {
     /// A document, and when it was complete, in monotonic nanoseconds.
     private func getTimed(_ url: String) async -> (body: Result<[UInt8], PollFailure>, receivedAt: UInt64) {
         let body = await self.get(url)
-        return (body, Timestamp.monotonicNanoseconds())
+        return (body, MonotonicClock.nanoseconds())
     }
 
     private func get(_ url: String) async -> Result<[UInt8], PollFailure> {

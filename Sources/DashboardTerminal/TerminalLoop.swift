@@ -1,7 +1,7 @@
 package import DashboardModel
 package import DashboardRender
 import Glibc
-import JSON
+import SystemSupport
 
 /// The thread of the screen: waits for keys, signals, messages and the clock together, and draws.
 ///
@@ -99,7 +99,7 @@ package final class TerminalLoop {
 
     /// The clock on the screen changes every second; an ESC becomes a key if nothing follows it.
     private var millisecondsToWait: Int32 {
-        let nanoseconds = Timestamp.wallClockNanoseconds() % 1_000_000_000
+        let nanoseconds = WallClock.nanoseconds() % 1_000_000_000
         let milliseconds = Int32((1_000_000_000 - nanoseconds) / 1_000_000) + 1
         guard let deadline = self.terminal.inputDeadline else { return milliseconds }
         return min(milliseconds, max(0, Int32((deadline - Self.monotonicSeconds) * 1_000) + 1))
@@ -107,7 +107,7 @@ package final class TerminalLoop {
 
     private var isInputDue: Bool { self.terminal.inputDeadline.map { $0 <= Self.monotonicSeconds } ?? false }
 
-    private static var monotonicSeconds: Double { Double(Timestamp.monotonicNanoseconds()) / 1e9 }
+    private static var monotonicSeconds: Double { Double(MonotonicClock.nanoseconds()) / 1e9 }
 
     private func tick() {
         let monotonic = Self.monotonicSeconds
@@ -124,7 +124,7 @@ package final class TerminalLoop {
         let before = self.dashboard.wallTime
         self.dashboard.advance(
             now: monotonic,
-            wallTime: Double(Timestamp.wallClockNanoseconds()) / 1e9)
+            wallTime: Double(WallClock.nanoseconds()) / 1e9)
         if Int(before) != Int(self.dashboard.wallTime) { self.needsDrawing = true }
     }
 

@@ -1,5 +1,5 @@
 import Glibc
-import JSON
+import SystemSupport
 
 /// One HTTP/1.1 request over its own connection, for threads that may block: the readiness probe of the command line,
 /// and the exporter of spans. There is no pool, and no kept connection that could close as a request is sent; clients
@@ -115,7 +115,7 @@ package struct BlockingExchange {
 
     private func wait(_ descriptor: Int32, _ event: Int32, step: StaticString) throws(Failure) {
         while true {
-            let now = Timestamp.monotonicNanoseconds()
+            let now = MonotonicClock.nanoseconds()
             guard now < self.deadlineNanoseconds else { throw Failure(step: step, code: ETIMEDOUT) }
             let milliseconds = (self.deadlineNanoseconds - now + 999_999) / 1_000_000
             var poll = pollfd(fd: descriptor, events: Int16(event), revents: 0)

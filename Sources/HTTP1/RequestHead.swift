@@ -2,7 +2,7 @@ package import NIOCore
 
 /// A request's head, parsed from bytes that ``HeadScanner`` has accepted.
 package struct RequestHead {
-    package let method: HTTPMethodLabel
+    package let method: RequestMethod
     package let isHTTP11: Bool
     package let headers: HeaderFields
     /// As received.

@@ -73,7 +73,7 @@ struct RequestLineScanner {
     var isHTTP11: Bool { self.minor == UInt8(ascii: "1") }
 
     /// Methods are case-sensitive. CONNECT is missing: this server is not a proxy.
-    var method: HTTPMethodLabel {
+    var method: RequestMethod {
         guard self.methodLength <= 8 else { return .other }
         return switch self.methodText {
         case Self.packed("GET"): .get

@@ -1,27 +1,9 @@
-import Glibc
+import SystemSupport
 
-/// Clocks, and instants as RFC 3339 text in UTC with milliseconds: `2026-11-22T21:58:14.123Z`.
+/// Instants as RFC 3339 text in UTC with milliseconds: `2026-11-22T21:58:14.123Z`.
 package enum Timestamp {
-    /// The wall clock in nanoseconds since 1970. It jumps when the clock is set.
-    package static func wallClockNanoseconds() -> UInt64 {
-        self.nanoseconds(of: CLOCK_REALTIME)
-    }
-
-    /// Nanoseconds since some instant before the process began; never goes back. For durations and deadlines.
-    package static func monotonicNanoseconds() -> UInt64 {
-        self.nanoseconds(of: CLOCK_MONOTONIC)
-    }
-
-    /// The wall-clock time of an instant of the monotonic clock, computed from the current wall clock: after the clock
-    /// was set, all such times move with it, so that no age computed from them is wrong or negative.
-    package static func wallClockNanoseconds(ofMonotonic instant: UInt64) -> UInt64 {
-        let (wall, now) = (self.wallClockNanoseconds(), self.monotonicNanoseconds())
-        if instant >= now { return wall &+ (instant - now) }
-        return wall - min(wall, now - instant)
-    }
-
     package static func nowRFC3339() -> String {
-        self.rfc3339(nanosecondsSince1970: self.wallClockNanoseconds())
+        self.rfc3339(nanosecondsSince1970: WallClock.nanoseconds())
     }
 
     package static func rfc3339(nanosecondsSince1970: UInt64) -> String {
@@ -31,9 +13,9 @@ package enum Timestamp {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// Like ``wallClockNanoseconds(ofMonotonic:)``.
+    /// As ``SystemSupport/WallClock/nanoseconds(ofMonotonic:)``.
     package static func rfc3339(monotonicNanoseconds instant: UInt64) -> String {
-        self.rfc3339(nanosecondsSince1970: self.wallClockNanoseconds(ofMonotonic: instant))
+        self.rfc3339(nanosecondsSince1970: WallClock.nanoseconds(ofMonotonic: instant))
     }
 
     /// - Parameter secondsSince1970: from 1970 to the year 2554; values outside and NaN become the nearest of these.
@@ -89,12 +71,5 @@ package enum Timestamp {
         let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
         let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
         return (era * 400 + yearOfEra + (month <= 2 ? 1 : 0), month, day)
-    }
-
-    private static func nanoseconds(of clock: clockid_t) -> UInt64 {
-        var time = timespec()
-        // Both clocks exist on every Linux, so the call cannot fail; the pointer ends with the call.
-        _ = unsafe clock_gettime(clock, &time)
-        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
     }
 }

@@ -1,12 +1,13 @@
 import JSON
 package import Logging
+import SystemSupport
 
 extension JSONWriter {
     /// The members that begin every line of the log: `level`, `time`, `service`, `message`.
     /// - Parameter time: nanoseconds since 1970.
     package mutating func logMembers(
         level: Logger.Level,
-        time: UInt64 = Timestamp.wallClockNanoseconds(),
+        time: UInt64 = WallClock.nanoseconds(),
         service: String,
         message: String
     ) {

@@ -1,5 +1,4 @@
 import Glibc
-import JSON
 import Synchronization
 import SystemSupport
 
@@ -89,7 +88,7 @@ final class LogWriterThread: @unchecked Sendable {
 
     /// Returns whether the thread ended within the time.
     func waitUntilStopped(timeoutSeconds: Double) -> Bool {
-        let now = Timestamp.monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         let deadline = now + UInt64(min(max(timeoutSeconds, 0), 1e9) * 1e9)
         self.lock.lock()
         defer { self.lock.unlock() }
@@ -138,7 +137,7 @@ final class LogWriterThread: @unchecked Sendable {
 
     /// Waits some time for more lines after a write. Called with the lock held.
     private func gather() {
-        let end = Timestamp.monotonicNanoseconds() + Self.pauseNanoseconds
+        let end = MonotonicClock.nanoseconds() + Self.pauseNanoseconds
         self.activity = .gathering
         while !self.stopRequested && self.pending.count < Self.largeBatchBytes {
             guard self.lock.wait(untilMonotonicNanoseconds: end) else { return }

@@ -1,3 +1,4 @@
+import Admin
 import KeyValueHTTP
 package import ServiceKit
 package import ServiceSettings
@@ -26,14 +27,12 @@ package enum KVProgram: ServiceProgram {
             handlers: KVRoutes.handlers, adminProblems: CompactionAdmin.problems, eventKinds: EventKind.ofKVService,
             connectionLimit: limit, longestTargetBytes: KeyValueLimits.longestTargetBytes)
         let authorization: AdminAuthorization
-        do { authorization = try AdminAuthorization(tokenFile: settings[KVSettings.common.adminTokenFile]) } catch {
-            return await runtime.refuse(error)
-        }
+        do { authorization = try runtime.adminAuthorization() } catch { return await runtime.refuse(error) }
         let service = KVService(runtime: runtime)
         return await runtime.run(
             routes: { service.routes($0) },
             admin: { _ in
-                runtime.adminRoutes(authorization: authorization, document: service.admin.write)
+                runtime.adminRoutes(authorization: authorization, members: service.admin.write)
                     + [service.compactionAdmin(authorization).route]
             },
             start: { () async throws(ServiceFailure) in try await service.start() },

@@ -1,5 +1,7 @@
+import Admin
 import Glibc
 import HTTPServing
+import Health
 import JSONLogging
 import KeyValueHTTP
 import KeyValueStore
@@ -33,7 +35,7 @@ final class KVService: Sendable {
         let reporter = LogFailureReporter(gate: gate, logger: runtime.logger, events: events)
         self.metrics = StoreMetrics(
             registry: runtime.registry, holder: self.holder,
-            onFailure: { stage, error in reporter.report(stage, error, now: monotonicNanoseconds()) },
+            onFailure: { stage, error in reporter.report(stage, error, now: MonotonicClock.nanoseconds()) },
             onSpaceChange: reporter.spaceChanged, onPlacement: reporter.overwritesFound,
             onCompaction: { events.tell($0) }, onScrub: { events.tell($0) })
         self.sources.register(in: runtime.registry)
@@ -47,12 +49,7 @@ final class KVService: Sendable {
                 }
             })
         runtime.add(self.memory.check)
-        gate.reportReplay { [replay = self.sources.replay] in
-            let progress = replay.progress
-            return .init(
-                bytesRead: progress.bytesRead, bytesTotal: progress.bytesTotal, transactions: progress.transactions,
-                bytesPerSecond: replay.bytesPerSecond, etaSeconds: replay.etaSeconds)
-        }
+        gate.reportProgress(self.sources.replay.writeReadiness)
     }
 
     func compactionAdmin(_ authorization: AdminAuthorization) -> CompactionAdmin {
@@ -70,7 +67,7 @@ final class KVService: Sendable {
         let settings = self.runtime.settings
         var configuration = LogConfiguration(
             directory: settings[KVSettings.dataDirectory],
-            owner: "kv-service, process \(getpid()), instance \(self.runtime.instanceID)")
+            owner: "kv-service, process \(getpid()), instance \(self.runtime.identity.instanceID)")
         configuration.syncMode = settings[KVSettings.sync]
         configuration.segmentBytes = settings[KVSettings.segmentBytes]
         configuration.compaction = KVSettings.compactionPolicy(settings)
@@ -176,35 +173,6 @@ final class KVService: Sendable {
             ])
         if let failure = engine.statistics.failure {
             throw ServiceFailure(.failure, "the log had failed: \(failure)")
-        }
-    }
-}
-
-extension ServiceFailure {
-    /// How the start ends after an error of the log.
-    init(_ error: LogError, directory: String) {
-        switch error {
-        case .corrupt(let corruption) where corruption.isOfImport:
-            self.init(
-                .dataCorrupt,
-                "\(error). Repair \(directory)/kv.log or move it away, then start again; nothing of it was imported."
-            )
-        case .corrupt(let corruption):
-            let copy = corruption.copiedFrom.map {
-                " The folder is a copy of one that \($0.isEmpty ? "another process" : $0) used. If it was copied while "
-                    + "that process was running, its files are inconsistent: stop the service, then copy again."
-            }
-            self.init(
-                .dataCorrupt,
-                "\(error).\(copy ?? "") Nothing was changed. To list all damage: \(ToolCommand.verify(directory)). "
-                    + "Restore the folder from a backup, or show what a repair would lose: "
-                    + "\(ToolCommand.repair(directory)). See Docs/Txlog.md.")
-        case .unsupported: self.init(.dataCorrupt, "\(error)")
-        case .locked: self.init(.locked, "\(error). Stop that process, or choose another --data-dir.")
-        case .outOfMemory:
-            self.init(.outOfMemory, "\(error). Raise the limit, or see KvMemoryFull in Docs/Runbook.md.")
-        case .system: self.init(.inputOutput, "\(error)")
-        case .thread: self.init(.internalError, "\(error)")
         }
     }
 }

@@ -3,7 +3,6 @@ import DashboardPolling
 import DashboardRender
 import DashboardTerminal
 import Glibc
-import JSON
 import SystemSupport
 
 /// The live screen.
@@ -29,8 +28,8 @@ struct LiveSession {
             mailbox.post(.poll(PollResult(reading: poll)))
         }
         let dashboard = Dashboard(
-            targets: settings.targets, now: Double(Timestamp.monotonicNanoseconds()) / 1e9,
-            wallTime: Double(Timestamp.wallClockNanoseconds()) / 1e9, thresholds: settings.thresholds)
+            targets: settings.targets, now: Double(MonotonicClock.nanoseconds()) / 1e9,
+            wallTime: Double(WallClock.nanoseconds()) / 1e9, thresholds: settings.thresholds)
         let actions = TerminalLoop.Actions(
             command: { Self.perform($0, poller, mailbox, settings.targets) }, writeSnapshot: SnapshotFiles.write)
         let ending: TerminalLoop.Ending
@@ -113,7 +112,7 @@ enum Recorder {
                 path: path,
                 header: RecordingHeader(
                     targets: settings.targets, intervalSeconds: settings.intervalSeconds,
-                    startedAt: Double(Timestamp.wallClockNanoseconds()) / 1e9))
+                    startedAt: Double(WallClock.nanoseconds()) / 1e9))
         } catch {
             StandardStream.writeError("kvtop: \(error)\n")
             throw KVTopExit.file

@@ -23,8 +23,8 @@ struct ReportSession {
         let recorder = try settings.recordPath.map { try Recorder.open($0, settings) }
         let state = Mutex(
             Dashboard(
-                targets: settings.targets, now: Double(Timestamp.monotonicNanoseconds()) / 1e9,
-                wallTime: Double(Timestamp.wallClockNanoseconds()) / 1e9, thresholds: settings.thresholds))
+                targets: settings.targets, now: Double(MonotonicClock.nanoseconds()) / 1e9,
+                wallTime: Double(WallClock.nanoseconds()) / 1e9, thresholds: settings.thresholds))
         let shared = SharedDashboard(state)
         let poller = ServicePoller(
             targets: settings.targets, intervalSeconds: settings.intervalSeconds, token: nil

@@ -28,7 +28,7 @@ enum SetBodyForm {
         let types = request.headers.elements(of: "content-type")
         guard types.count <= 1 else { throw Self.unsupported("The request has more than one Content-Type.", request) }
         guard let type = types.first.map({ MediaType($0[...]) }) else {
-            guard request.method == .POST, request.query == nil else {
+            guard request.method == .post, request.query == nil else {
                 throw Self.unsupported("The request has no Content-Type.", request)
             }
             self = .json
@@ -37,7 +37,7 @@ enum SetBodyForm {
         if type.isNamed("application/octet-stream") {
             self = .raw
         } else if type.isNamed("application/json") {
-            guard request.method == .POST else {
+            guard request.method == .post else {
                 throw Self.unsupported("A JSON body is accepted with POST only.", request)
             }
             guard type.isUTF8 else { throw Self.unsupported("JSON is accepted in UTF-8 only.", request) }
@@ -62,7 +62,7 @@ enum SetBodyForm {
                 """,
             applied: .no,
             headers: headers + [
-                ("Accept", request.method == .POST ? ofPost : "application/octet-stream"), ("Accept-Post", ofPost),
+                ("Accept", request.method == .post ? ofPost : "application/octet-stream"), ("Accept-Post", ofPost),
             ]
         )
     }

@@ -7,7 +7,7 @@ package enum MonotonicClock {
         var time = timespec()
         // The clock exists on every Linux, so the call cannot fail; the pointer ends with the call.
         _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
     }
 
     /// This many nanoseconds from now; the maximum of the clock if that is beyond it.

@@ -8,7 +8,7 @@ package import RequestTracing
 package struct RequestSpans: Sendable {
     package let trace: TraceContext
     package let requestID: String
-    package let method: HTTPMethodLabel
+    package let method: RequestMethod
     /// Nil if no route has the path. The path itself is not kept: a path without a route may be a misplaced key.
     package let route: String?
     package let status: UInt
@@ -29,7 +29,7 @@ package struct RequestSpans: Sendable {
     package init(
         trace: TraceContext,
         requestID: String,
-        method: HTTPMethodLabel,
+        method: RequestMethod,
         route: String?,
         status: UInt,
         failure: String?,

@@ -1,4 +1,3 @@
-import JSON
 import JSONLogging
 import Logging
 import PrometheusMetrics
@@ -83,7 +82,7 @@ package final class SpanExporter: Sendable {
     /// - Parameter timeoutNanoseconds: from now; at most ``Limits/flushNanoseconds`` is used.
     func stop(timeoutNanoseconds: UInt64) {
         let wait = min(timeoutNanoseconds, self.limits.flushNanoseconds)
-        self.queue.stop(deadline: Timestamp.monotonicNanoseconds() + wait)
+        self.queue.stop(deadline: MonotonicClock.nanoseconds() + wait)
         let left = self.queue.count
         guard left > 0 else { return }
         self.metrics.dropped(left, .stopping)
@@ -119,10 +118,10 @@ package final class SpanExporter: Sendable {
         _ health: inout ExportHealth
     ) {
         let body = encoder.encode(batch)
-        let giveUp = Timestamp.monotonicNanoseconds() + self.limits.keptNanoseconds
+        let giveUp = MonotonicClock.nanoseconds() + self.limits.keptNanoseconds
         var delay = self.limits.firstDelayNanoseconds
         while true {
-            let now = Timestamp.monotonicNanoseconds()
+            let now = MonotonicClock.nanoseconds()
             let stop = self.queue.deadline
             // Spans that remain after the stop are counted there.
             if let stop, now >= stop { return }
@@ -139,7 +138,7 @@ package final class SpanExporter: Sendable {
             case .tryAgain(let reason, let afterSeconds):
                 health.failed(reason)
                 if self.queue.deadline != nil { return }
-                let failedAt = Timestamp.monotonicNanoseconds()
+                let failedAt = MonotonicClock.nanoseconds()
                 guard failedAt < giveUp else { return self.drop(spans, .exportFailed) }
                 self.queue.pause(untilMonotonicNanoseconds: failedAt + self.pause(&delay, afterSeconds))
                 // A pause that the collector requested is respected, even at the stop.

@@ -1,4 +1,3 @@
-import JSON
 import SystemSupport
 
 /// The spans that wait for the exporter: bounded, filled by event loops, read by one thread.
@@ -81,7 +80,7 @@ final class SpanQueue: @unchecked Sendable {
             self.consumer = .asleep
             self.lock.wait()
         }
-        let end = Timestamp.monotonicNanoseconds() + self.gatherNanoseconds
+        let end = MonotonicClock.nanoseconds() + self.gatherNanoseconds
         while self.pendingSpans < self.batchSpans, self.stopDeadline == nil {
             self.consumer = .gathering
             guard self.lock.wait(untilMonotonicNanoseconds: end) else { break }

@@ -1,6 +1,6 @@
 import Glibc
-import JSON
 import Synchronization
+import SystemSupport
 import Testing
 
 @testable import JSONLogging
@@ -177,8 +177,8 @@ import Testing
         #expect(eventually { thread.linesDropped.load(ordering: .relaxed) == 1 })
 
         let before = Self.nanoseconds(of: clock.load(ordering: .relaxed))
-        let start = Timestamp.monotonicNanoseconds()
-        while Timestamp.monotonicNanoseconds() - start < 300_000_000 { usleep(10_000) }
+        let start = MonotonicClock.nanoseconds()
+        while MonotonicClock.nanoseconds() - start < 300_000_000 { usleep(10_000) }
         let used = Self.nanoseconds(of: clock.load(ordering: .relaxed)) - before
         #expect(used < 10_000_000, "\(used) ns of 300 ms")
         thread.requestStop()
@@ -202,9 +202,9 @@ import Testing
         _ = pipe.fill()
         let output = LogOutput(descriptor: pipe.writeEnd)
         output.submit(self.line("stuck"))
-        let start = Timestamp.monotonicNanoseconds()
+        let start = MonotonicClock.nanoseconds()
         #expect(!output.flushAndStop(timeoutSeconds: 0.05))
-        let nanoseconds = Timestamp.monotonicNanoseconds() - start
+        let nanoseconds = MonotonicClock.nanoseconds() - start
         #expect(nanoseconds >= 50_000_000)
         pipe.closeReadEnd()
         #expect(output.flushAndStop(timeoutSeconds: 10))

@@ -1,6 +1,6 @@
 import Glibc
-import JSON
 import Synchronization
+import SystemSupport
 
 /// A pipe of the operating system, for tests of what is written to a descriptor.
 final class Pipe: Sendable {
@@ -69,9 +69,9 @@ final class Pipe: Sendable {
 
 /// Waits until the condition holds. False when it doesn't within ten seconds.
 func eventually(_ condition: () -> Bool) -> Bool {
-    let deadline = Timestamp.monotonicNanoseconds() + 10_000_000_000
+    let deadline = MonotonicClock.nanoseconds() + 10_000_000_000
     while !condition() {
-        guard Timestamp.monotonicNanoseconds() < deadline else { return false }
+        guard MonotonicClock.nanoseconds() < deadline else { return false }
         sched_yield()
     }
     return true

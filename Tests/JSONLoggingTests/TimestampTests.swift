@@ -1,4 +1,5 @@
 import Glibc
+import SystemSupport
 import Testing
 
 @testable import JSON
@@ -49,9 +50,9 @@ import Testing
     }
 
     @Test func `of now is between the clock before and after`() {
-        let before = Timestamp.wallClockNanoseconds()
+        let before = WallClock.nanoseconds()
         let now = Timestamp.nowRFC3339()
-        let after = Timestamp.wallClockNanoseconds()
+        let after = WallClock.nanoseconds()
         #expect(Timestamp.rfc3339(nanosecondsSince1970: before) <= now)
         #expect(now <= Timestamp.rfc3339(nanosecondsSince1970: after))
         #expect(UInt64(time(nil)) - before / 1_000_000_000 < 60)
@@ -64,9 +65,9 @@ import Testing
     }
 
     @Test func `of the monotonic clock does not go back`() {
-        var last = Timestamp.monotonicNanoseconds()
+        var last = MonotonicClock.nanoseconds()
         for _ in 0..<10_000 {
-            let now = Timestamp.monotonicNanoseconds()
+            let now = MonotonicClock.nanoseconds()
             #expect(now >= last)
             last = now
         }
@@ -77,10 +78,10 @@ import Testing
     ) {
         let distance = seconds * 1_000_000_000
         // Not before the machine was started: such an instant has no number.
-        let instant = Int64(Timestamp.monotonicNanoseconds()) + distance
+        let instant = Int64(MonotonicClock.nanoseconds()) + distance
         if instant < 0 { return }
-        let before = Int64(Timestamp.wallClockNanoseconds())
-        let found = Int64(Timestamp.wallClockNanoseconds(ofMonotonic: UInt64(instant)))
+        let before = Int64(WallClock.nanoseconds())
+        let found = Int64(WallClock.nanoseconds(ofMonotonic: UInt64(instant)))
         #expect((-1_000_000_000...10_000_000_000).contains(found - before - distance))
     }
 }

@@ -1,4 +1,6 @@
+import Admin
 import Glibc
+import Health
 import Logging
 import PrometheusMetrics
 import ServiceKit

@@ -1,10 +1,10 @@
 import HTTP1
 import HTTPServing
-import JSON
 import KeyValueHTTP
 import NIOCore
 import NIOHTTP1
 import PrometheusMetrics
+import SystemSupport
 
 /// The gateway's `set`, `get` and `delete`: validates the client's request, sends it to kv-service, and answers.
 /// Confined to its event loop.
@@ -57,7 +57,7 @@ final class KeyValueForwarder {
         _ responder: Responder,
         representation: ValueRepresentation
     ) {
-        let started = Timestamp.monotonicNanoseconds()
+        let started = MonotonicClock.nanoseconds()
         let own = started + self.timeoutNanoseconds
         let clients = request.deadlineNanoseconds ?? .max
         if operation.isWrite && clients <= started { return responder.fail(KeyValueAnswer.deadlineExceeded) }
@@ -83,7 +83,7 @@ final class KeyValueForwarder {
         representation: ValueRepresentation
     ) {
         let answered = self.response(exchange, result, representation: representation)
-        let totalNanoseconds = Timestamp.monotonicNanoseconds() - started
+        let totalNanoseconds = MonotonicClock.nanoseconds() - started
         let overheadNanoseconds = totalNanoseconds - min(totalNanoseconds, exchange.upstreamNanoseconds)
         self.monitor.metrics.overhead.observe(nanoseconds: overheadNanoseconds)
         var outcome = RequestOutcome()

@@ -1,5 +1,5 @@
-import JSON
 import NIOCore
+import SystemSupport
 
 /// A ``DeadlineList`` with the one timer that empties it. Confined to its event loop.
 ///
@@ -47,7 +47,7 @@ final class DeadlineSweeper {
 
     private func sweep() {
         self.timer = nil
-        let now = Timestamp.monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         while let exchange = self.list.popExpired(now: now) {
             self.expire(exchange)
         }

@@ -1,3 +1,4 @@
+import HTTP1
 import RequestTracing
 import ServiceSettings
 
@@ -18,7 +19,7 @@ struct UpstreamAttempt {
     /// wait before it. A request that was never written is a client span too, so that the failure is shown.
     func spans(operation: UpstreamOperation, upstream: UpstreamAddress) -> [ChildSpan] {
         var attributes: [ChildSpan.Attribute] = [
-            .init("http.request.method", .text(operation.method)),
+            .init("http.request.method", .text(operation.method.name.description)),
             .init("server.address", .text(upstream.address.host)),
             .init("server.port", .integer(Int(upstream.address.port))),
             // The key is in the query; this is the conventions' word for a redacted text.

@@ -11,68 +11,55 @@ extension UpstreamFailure {
 
     /// The answer to the client.
     func problem(for operation: UpstreamOperation, upstream: UpstreamAddress) -> Problem {
-        var problem: Problem
-        switch self {
-        case .poolExhausted:
-            problem = Problem(
-                .serviceUnavailable,
-                code: "overloaded",
-                detail: "No connection to kv-service became free in time; try again later.",
-                headers: [("Retry-After", "1")]
-            )
-        case .connect(let reason):
-            problem = Problem(
-                .badGateway,
-                code: "upstream_unreachable",
-                detail: "kv-service cannot be reached at \(upstream): \(reason)."
-            )
-        case .circuitOpen(let retryAfterSeconds):
-            problem = Problem(
-                .serviceUnavailable,
-                code: "circuit_open",
-                detail: "The circuit to kv-service is open after repeated failures; try again later.",
-                headers: [("Retry-After", String(retryAfterSeconds))]
-            )
-        case .timeout(let sent):
-            let reason = sent ? "kv-service did not answer" : "no connection to kv-service became free"
-            problem = Problem(
-                .gatewayTimeout,
-                code: "upstream_timeout",
-                detail: "The deadline passed: \(reason) in time."
-            )
-        case .reset:
-            problem = Problem(
-                .badGateway,
-                code: "upstream_reset",
-                detail: "kv-service closed the connection before its answer was complete."
-            )
-        case .protocolError(let reason):
-            problem = Problem(
-                .badGateway,
-                code: "upstream_invalid",
-                detail: "\(upstream) sent an answer that is not from kv-service: \(reason)."
-            )
-        case .answerTooLarge(let bytes, let limit):
-            problem = Problem(
-                .badGateway,
-                code: "value_too_large",
-                detail: """
-                    The value has \(bytes) bytes; this gateway forwards at most \(limit) (--max-value-bytes). Read it \
-                    from kv-service directly, or raise the limit.
-                    """
-            )
-        case .stopping:
-            problem = Problem(
-                .serviceUnavailable,
-                code: "stopping",
-                detail: "The gateway is stopping; try again.",
-                headers: [("Retry-After", "1")]
-            )
-        }
+        var problem = self.problem(upstream)
         if operation.isWrite {
             problem.applied = self.mayHaveReachedUpstream ? .unknown : .no
             if problem.applied == .unknown { problem.detail += " It is unknown whether the write was applied." }
         }
         return problem
+    }
+
+    private func problem(_ upstream: UpstreamAddress) -> Problem {
+        switch self {
+        case .poolExhausted:
+            Problem(
+                .serviceUnavailable, code: "overloaded",
+                detail: "No connection to kv-service became free in time; try again later.",
+                headers: [("Retry-After", "1")])
+        case .connect(let reason):
+            Problem(
+                .badGateway, code: "upstream_unreachable",
+                detail: "kv-service cannot be reached at \(upstream): \(reason).")
+        case .circuitOpen(let retryAfterSeconds):
+            Problem(
+                .serviceUnavailable, code: "circuit_open",
+                detail: "The circuit to kv-service is open after repeated failures; try again later.",
+                headers: [("Retry-After", String(retryAfterSeconds))])
+        case .timeout(let sent):
+            Problem(
+                .gatewayTimeout, code: "upstream_timeout",
+                detail: sent
+                    ? "The deadline passed: kv-service did not answer in time."
+                    : "The deadline passed: no connection to kv-service became free in time.")
+        case .reset:
+            Problem(
+                .badGateway, code: "upstream_reset",
+                detail: "kv-service closed the connection before its answer was complete.")
+        case .protocolError(let reason):
+            Problem(
+                .badGateway, code: "upstream_invalid",
+                detail: "\(upstream) sent an answer that is not from kv-service: \(reason).")
+        case .answerTooLarge(let bytes, let limit):
+            Problem(
+                .badGateway, code: "value_too_large",
+                detail: """
+                    The value has \(bytes) bytes; this gateway forwards at most \(limit) (--max-value-bytes). Read it \
+                    from kv-service directly, or raise the limit.
+                    """)
+        case .stopping:
+            Problem(
+                .serviceUnavailable, code: "stopping", detail: "The gateway is stopping; try again.",
+                headers: [("Retry-After", "1")])
+        }
     }
 }

@@ -1,11 +1,12 @@
+import Admin
 import HTTPServing
-import JSON
+import Health
 import JSONLogging
 import Logging
 import PrometheusMetrics
 import RequestTracing
-import ServiceKit
 import Synchronization
+import SystemSupport
 
 /// The shared state of all event loops about kv-service: whether it answers, the last failure, the circuit breakers,
 /// and the metrics. Any thread.
@@ -78,16 +79,16 @@ final class UpstreamMonitor: Sendable {
             exchange.operation,
             status: response.head.status,
             nanoseconds: exchange.upstreamNanoseconds,
-            trace: exchange.identity.trace.mark(atNanoseconds: Timestamp.wallClockNanoseconds())
+            trace: exchange.identity.trace.mark(atNanoseconds: WallClock.nanoseconds())
         )
     }
 
     /// The answer is a valid answer of kv-service, whatever its status.
     func answeredAsItShould(_ operation: UpstreamOperation) {
-        self.lastSuccess.store(Timestamp.monotonicNanoseconds(), ordering: .relaxed)
+        self.lastSuccess.store(MonotonicClock.nanoseconds(), ordering: .relaxed)
         if self.failedProbes.load(ordering: .relaxed) > 0 { self.failedProbes.store(0, ordering: .relaxed) }
         for (circuit, openedAt) in self.circuits.succeeded(operation) {
-            let now = Timestamp.monotonicNanoseconds()
+            let now = MonotonicClock.nanoseconds()
             self.events.tell(
                 .circuitClosed, .notice,
                 "\(self.name) answers \(circuit.label) again: the circuit for \(circuit.label) is closed",
@@ -138,7 +139,7 @@ final class UpstreamMonitor: Sendable {
         case .connect, .timeout(sent: true), .reset, .protocolError:
             break
         }
-        let error = LastError(atNanoseconds: Timestamp.monotonicNanoseconds(), failure: failure)
+        let error = LastError(atNanoseconds: MonotonicClock.nanoseconds(), failure: failure)
         self.lastError.withLock { $0 = error }
         let opened = self.circuits.failed(
             failure, of: operation, now: error.atNanoseconds)
@@ -227,7 +228,7 @@ final class UpstreamMonitor: Sendable {
     var lastSuccessNanoseconds: UInt64? {
         let monotonic = self.lastSuccess.load(ordering: .relaxed)
         guard monotonic != 0 else { return nil }
-        return Timestamp.wallClockNanoseconds(ofMonotonic: monotonic)
+        return WallClock.nanoseconds(ofMonotonic: monotonic)
     }
 
     private func registerGauges(_ registry: MetricsRegistry) {

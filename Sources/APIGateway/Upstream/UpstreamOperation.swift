@@ -1,3 +1,5 @@
+import HTTP1
+
 /// The requests that the gateway sends to kv-service.
 enum UpstreamOperation: Int, CaseIterable, Sendable {
     case get, set, delete
@@ -22,11 +24,11 @@ enum UpstreamOperation: Int, CaseIterable, Sendable {
         }
     }
 
-    var method: String {
+    var method: RequestMethod {
         switch self {
-        case .get, .probe: "GET"
-        case .set: "POST"
-        case .delete: "DELETE"
+        case .get, .probe: .get
+        case .set: .post
+        case .delete: .delete
         }
     }
 

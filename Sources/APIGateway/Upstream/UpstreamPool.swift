@@ -1,8 +1,8 @@
-import JSON
 import NIOCore
 import NIOPosix
 import RequestTracing
 import ServiceSettings
+import SystemSupport
 
 /// Sends requests from one event loop to kv-service: carries out the decisions of an ``UpstreamPoolStateMachine``,
 /// retries failed requests if a ``RetryPolicy`` allows it, and ends every request at its deadline.
@@ -66,7 +66,7 @@ final class UpstreamPool {
     // MARK: Attempts
 
     private func attempt(_ exchange: UpstreamExchange) {
-        let now = Timestamp.monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         exchange.beginAttempt(span: self.identities.spanID(), now: now)
         if let retryAfterSeconds = self.monitor.refusal(of: exchange.operation, now: now) {
             self.attemptFailed(exchange, .circuitOpen(retryAfterSeconds: retryAfterSeconds))
@@ -124,7 +124,7 @@ final class UpstreamPool {
             exchange.complete(.failure(failure))
             return
         }
-        let now = Timestamp.monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         let delay = self.retryPolicy.delay(
             after: failure,
             isWrite: exchange.operation.isWrite,
@@ -145,7 +145,7 @@ final class UpstreamPool {
     }
 
     private func endAttempt(_ exchange: UpstreamExchange, status: Int? = nil, failure: UpstreamFailure? = nil) {
-        let now = Timestamp.monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         exchange.endAttempt(status: status, failure: failure, upstream: self.address, now: now)
     }
 
@@ -169,7 +169,7 @@ final class UpstreamPool {
     // MARK: Connections
 
     func connectionReleased(_ connection: UpstreamConnection) {
-        let now = Timestamp.monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         let action = self.machine.connectionReleased(connection, carriedWrite: connection.carriesWrite, now: now)
         self.use(connection, action, now: now)
     }
@@ -202,7 +202,7 @@ final class UpstreamPool {
     }
 
     private func closeIdleConnections() {
-        for connection in self.machine.closeIdle(now: Timestamp.monotonicNanoseconds()) { connection.close() }
+        for connection in self.machine.closeIdle(now: MonotonicClock.nanoseconds()) { connection.close() }
         self.counts.publish(self.machine)
     }
 
@@ -233,7 +233,7 @@ final class UpstreamPool {
     }
 
     private func connectionOpened(_ connection: UpstreamConnection) {
-        let now = Timestamp.monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         self.monitor.connected()
         self.use(connection, self.machine.connectionOpened(connection, now: now), now: now)
     }

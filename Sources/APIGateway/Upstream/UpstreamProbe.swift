@@ -1,9 +1,9 @@
+import Admin
 import HTTPServing
-import JSON
 import Logging
 import NIOCore
 import RequestTracing
-import ServiceKit
+import SystemSupport
 
 /// Probes `/readyz` of kv-service every second, so that the gateway's `/readyz`, the metrics and the circuit breakers
 /// are current without a client's request. Confined to its event loop; one per process is enough.
@@ -55,7 +55,7 @@ final class UpstreamProbe {
             value: ByteBuffer(),
             identity: RequestIdentity(id: "gateway-probe-\(self.number)", trace: self.identities.beginTrace()),
             wantsTiming: false,
-            deadlineNanoseconds: Timestamp.monotonicNanoseconds() + Self.periodNanoseconds
+            deadlineNanoseconds: MonotonicClock.nanoseconds() + Self.periodNanoseconds
         ) { exchange, result in
             self.answered(exchange, result)
         }

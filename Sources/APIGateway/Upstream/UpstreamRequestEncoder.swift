@@ -1,3 +1,4 @@
+import HTTP1
 import HTTPServing
 import NIOCore
 import RequestTracing
@@ -78,7 +79,7 @@ struct UpstreamRequestEncoder {
 
 extension UpstreamOperation {
     fileprivate var requestStart: String {
-        "\(self.method) \(self.path)\(self == .probe ? "" : "?key=")"
+        "\(self.method.name) \(self.path)\(self == .probe ? "" : "?key=")"
     }
 
     fileprivate var fields: String {

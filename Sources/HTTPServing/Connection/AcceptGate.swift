@@ -1,5 +1,4 @@
 import NIOCore
-import PrometheusMetrics
 import Synchronization
 
 /// Limits a listener to its share of file descriptors, and keeps it from spinning when there are none.
@@ -25,15 +24,17 @@ final class AcceptGate: ChannelDuplexHandler {
 
     private let limit: Int
     private let pause: TimeAmount
-    private let failures: Counter
+    private let onFailure: () -> Void
     private let held = Held()
     private var isPaused = false
 
-    /// - Parameter limit: maximum open connections, including the one that is refused and closed immediately.
-    init(limit: Int, pause: TimeAmount = .milliseconds(100), failures: Counter) {
+    /// - Parameters:
+    ///   - limit: connections open at one time; the one that is refused and closed at once is one of them.
+    ///   - onFailure: called when no connection could be accepted.
+    init(limit: Int, pause: TimeAmount = .milliseconds(100), onFailure: @escaping () -> Void) {
         self.limit = limit
         self.pause = pause
-        self.failures = failures
+        self.onFailure = onFailure
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -60,7 +61,7 @@ final class AcceptGate: ChannelDuplexHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard error is IOError, !self.isPaused else { return context.fireErrorCaught(error) }
-        self.failures.increment()
+        self.onFailure()
         self.isPaused = true
         let channel = context.channel
         channel.setOption(.autoRead, value: false).whenFailure { _ in channel.close(promise: nil) }

@@ -1,7 +1,7 @@
 package import HTTP1
-import JSON
 import NIOCore
 import Synchronization
+import SystemSupport
 
 /// Answers.
 extension HTTPConnectionHandler {
@@ -9,7 +9,7 @@ extension HTTPConnectionHandler {
     package func answer(_ response: HTTPResponse, _ outcome: RequestOutcome) {
         guard let request = self.request else { return }
         self.request = nil
-        let now = Timestamp.monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         let closes =
             outcome.closesConnection || self.machine.nextAnswerCloses(anotherWaits: self.reader.holdsHead)
         if self.machine.phase != .closed {
@@ -24,14 +24,7 @@ extension HTTPConnectionHandler {
                 )
             }
         }
-        self.loop.record(
-            request,
-            response,
-            outcome,
-            from: self.client(of: request),
-            peer: self.remoteAddress,
-            now: now
-        )
+        self.loop.answered(request, response, outcome, client: &self.client, now: now)
         self.endInFlight()
         switch self.machine.answered(closes: closes, now: now) {
         case .nextRequest: break
@@ -39,21 +32,6 @@ extension HTTPConnectionHandler {
         case .close: self.ending = .close
         }
         self.feed(now: now)
-    }
-
-    /// The part of an access line about the client, which is the same for nearly all requests of a connection.
-    private func client(of request: RequestUnderWay) -> [UInt8] {
-        if !self.clientText.isEmpty, self.clientIsHTTP11 == request.isHTTP11, self.userAgent == request.userAgent {
-            return self.clientText
-        }
-        self.userAgent = request.userAgent
-        self.clientIsHTTP11 = request.isHTTP11
-        self.clientText = AccessLineEncoder.client(
-            address: self.remoteAddress,
-            userAgent: request.userAgent,
-            isHTTP11: request.isHTTP11
-        )
-        return self.clientText
     }
 
     /// Sends the collected answers, and ends the connection after the last one.
@@ -93,7 +71,7 @@ extension HTTPConnectionHandler {
     func endInFlight() {
         guard self.countsInFlight else { return }
         self.countsInFlight = false
-        self.loop.metrics.counters.requestsInFlight.wrappingSubtract(1, ordering: .relaxed)
+        self.loop.counters.requestsInFlight.wrappingSubtract(1, ordering: .relaxed)
     }
 
     /// Bytes of answers that wait for space in the socket.
@@ -112,7 +90,7 @@ extension HTTPConnectionHandler {
         guard let context = self.context else { return }
         let unsent = self.unsentBytes
         if self.writeProgress.isStalled(written: self.writtenBytes, unsent: unsent, now: now) {
-            self.loop.metrics.metrics.responseCut(.writeTimeout)
+            self.loop.observer.responseCut(.writeTimeout)
             context.close(promise: nil)
             return
         }
@@ -162,7 +140,7 @@ extension HTTPConnectionHandler {
     ///
     /// - Returns: whether a request was cut off; a part of a head does not count.
     package func cut() -> Bool {
-        let now = Timestamp.monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         guard self.machine.phase == .body || self.machine.phase == .answering else {
             if self.machine.phase == .head { self.endBetweenRequests(now: now) }
             return false
@@ -183,7 +161,7 @@ extension HTTPConnectionHandler {
     /// - Returns: whether bytes of its answers are lost.
     package func close() -> Bool {
         let losesBytes = self.unsentBytes > 0
-        if losesBytes { self.loop.metrics.metrics.responseCut(.stopping) }
+        if losesBytes { self.loop.observer.responseCut(.stopping) }
         self.context?.close(promise: nil)
         return losesBytes
     }

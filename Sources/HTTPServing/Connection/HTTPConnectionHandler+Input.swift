@@ -1,6 +1,6 @@
 package import HTTP1
-import JSON
 package import NIOCore
+import SystemSupport
 
 /// Received bytes.
 extension HTTPConnectionHandler {
@@ -8,14 +8,14 @@ extension HTTPConnectionHandler {
         // More bytes than allowed can only arrive with the end of input: what was kept is answered.
         guard !self.endOfInputSeen else { return }
         if !self.reader.append(Self.unwrapInboundIn(data)) { self.endOfInputSeen = true }
-        self.feed(now: Timestamp.monotonicNanoseconds())
+        self.feed(now: MonotonicClock.nanoseconds())
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event as? ChannelEvent {
         case .inputClosed?:
             self.endOfInputSeen = true
-            self.feed(now: Timestamp.monotonicNanoseconds())
+            self.feed(now: MonotonicClock.nanoseconds())
         case .outputClosed? where self.machine.inputEnded: context.close(promise: nil)
         default: context.fireUserInboundEventTriggered(event)
         }

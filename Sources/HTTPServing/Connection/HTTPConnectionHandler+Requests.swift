@@ -1,9 +1,9 @@
 import Glibc
 package import HTTP1
-import JSON
 package import NIOCore
 import NIOHTTP1
 import Synchronization
+import SystemSupport
 
 /// Reading requests.
 extension HTTPConnectionHandler {
@@ -12,13 +12,13 @@ extension HTTPConnectionHandler {
         self.machine.requestBegan(now: self.now)
         if !self.countsInFlight {
             self.countsInFlight = true
-            self.loop.metrics.counters.requestsInFlight.wrappingAdd(1, ordering: .relaxed)
+            self.loop.counters.requestsInFlight.wrappingAdd(1, ordering: .relaxed)
         }
     }
 
     package func take(_ head: RequestHead) {
         let result = Result { () throws(Problem) in try HeadFields(head.headers) }
-        let admission = RequestAdmission(head, fields: result, routes: self.loop.routes, gate: self.loop.gate)
+        let admission = RequestAdmission(head, fields: result, routes: self.loop.routes, admission: self.loop.admission)
         let fields = (try? result.get()) ?? HeadFields()
         let request = RequestUnderWay(
             head,
@@ -50,7 +50,7 @@ extension HTTPConnectionHandler {
         (self.context?.channel as? any SocketOptionProvider)?.getTCPInfo().assumeIsolated().whenSuccess { info in
             age = UInt64(info.tcpi_last_data_recv) * 1_000_000
         }
-        let now = Timestamp.monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         return now - min(age, now) + timeout * 1_000_000
     }
 
@@ -82,7 +82,7 @@ extension HTTPConnectionHandler {
         switch request.admission.verdict {
         case .act(let action, _):
             let responder = Responder(request: request.identity, connection: self, eventLoop: context.eventLoop)
-            action(request.complete(peerIsLoopback: self.peerIsLoopback), responder)
+            action(request.complete(peerIsLoopback: self.client.isLoopback), responder)
         case .refuse(let problem): self.fail(problem)
         case .describe(let allow):
             self.answer(

@@ -1,7 +1,7 @@
 import HTTP1
-import JSON
 import NIOCore
 import Synchronization
+import SystemSupport
 
 /// One connection: parses requests from its bytes, runs their actions in order, and sends the answers.
 ///
@@ -55,11 +55,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
     var writeProgress: WriteProgress
     var writtenBytes: UInt64 = 0
     var mayHaveUnsentBytes = false
-    var remoteAddress = ""
-    var userAgent = ""
-    var clientIsHTTP11 = true
-    var clientText: [UInt8] = []
-    var peerIsLoopback = false
+    var client = ConnectionClient()
 
     init(loop: HTTPServerLoop, now: UInt64) {
         self.loop = loop
@@ -92,8 +88,10 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         let address = context.remoteAddress
-        self.remoteAddress = address.flatMap { $0.ipAddress }.map { "\($0):\(address?.port ?? 0)" } ?? ""
-        self.peerIsLoopback = address.map(Self.isLoopback) ?? false
+        self.client = ConnectionClient(
+            address: address.flatMap { $0.ipAddress }.map { "\($0):\(address?.port ?? 0)" } ?? "",
+            isLoopback: address.map(Self.isLoopback) ?? false
+        )
         self.loop.add(self)
         if self.loop.isDraining { self.drain(now: self.now) }
         context.fireChannelActive()
@@ -123,7 +121,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         self.isWritable = context.channel.isWritable
-        if self.isWritable { self.feed(now: Timestamp.monotonicNanoseconds()) }
+        if self.isWritable { self.feed(now: MonotonicClock.nanoseconds()) }
         context.fireChannelWritabilityChanged()
     }
 

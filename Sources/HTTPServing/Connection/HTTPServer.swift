@@ -1,12 +1,10 @@
-import HTTP1
+package import HTTP1
 package import NIOCore
 import NIOHTTP1
 package import NIOPosix
-import PrometheusMetrics
 package import ServiceSettings
 import Synchronization
 import SystemSupport
-package import TraceExport
 
 /// An HTTP/1.1 server on one address.
 ///
@@ -18,6 +16,10 @@ package import TraceExport
 /// A connection stays on the event loop to which it was assigned, and everything about it happens there: reading, the
 /// action, the answer. The server's own methods may be called on any thread.
 package final class HTTPServer: Sendable {
+    /// Whether a request to a data route is taken now: nil, or the problem that it is answered. Called on event loops,
+    /// for each such request: it must not block.
+    package typealias Admission = @Sendable (_ isWrite: Bool) -> Problem?
+
     /// `TCP_NOTSENT_LOWAT`, for which NIO has no name.
     private static let unsentInSystem = NIOBSDSocket.Option(rawValue: 25)
 
@@ -31,11 +33,8 @@ package final class HTTPServer: Sendable {
     private let host: String
     private let port: Int
     private let limits: Limits
-    private let metrics: HTTPMetrics
-    private let slowRequests: SlowRequests
-    private let accessLog: AccessLog
-    private let tracer: Tracer?
-    private let gate: ServiceGate
+    private let observer: any ServerObserver
+    private let admission: Admission
     private let makeRoutes: @Sendable (any EventLoop) -> [Route]
 
     private let state = Mutex(State())
@@ -45,31 +44,24 @@ package final class HTTPServer: Sendable {
 
     /// - Parameters:
     ///   - port: 0 takes any free port; ``start()`` returns it.
-    ///   - metrics: shared by all listeners of the service.
-    ///   - tracer: receives the spans of sampled requests; without it, no trace that begins here is sampled.
-    ///   - slowRequests: likewise, with the handlers of `metrics`.
-    ///   - routes: called once on each event loop by ``start()``; its result is confined to that loop. Every handler in
-    ///     it should be known to `metrics`; others are counted as `other`.
+    ///   - observer: shared by all listeners of the service.
+    ///   - admission: asked for each request to a data route.
+    ///   - routes: called once on each event loop by ``start()``; what it returns is confined to that loop. Every
+    ///     handler in it should be known to `observer`.
     package init(
         group: MultiThreadedEventLoopGroup,
         address: ListenAddress,
         limits: Limits = Limits(),
-        metrics: HTTPMetrics,
-        slowRequests: SlowRequests,
-        accessLog: AccessLog,
-        tracer: Tracer? = nil,
-        gate: ServiceGate,
+        observer: any ServerObserver,
+        admission: @escaping Admission,
         routes: @escaping @Sendable (any EventLoop) -> [Route]
     ) {
         self.group = group
         self.host = address.host
         self.port = Int(address.port)
         self.limits = limits
-        self.metrics = metrics
-        self.slowRequests = slowRequests
-        self.accessLog = accessLog
-        self.tracer = tracer
-        self.gate = gate
+        self.observer = observer
+        self.admission = admission
         self.makeRoutes = routes
     }
 
@@ -92,7 +84,7 @@ package final class HTTPServer: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     let most = limits.connections + limits.rejectedConnections + 1
                     try channel.pipeline.syncOperations.addHandler(
-                        AcceptGate(limit: most, failures: self.metrics.acceptFailures))
+                        AcceptGate(limit: most, onFailure: self.observer.acceptFailed))
                 }
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -190,11 +182,8 @@ package final class HTTPServer: Sendable {
         let loop = HTTPServerLoop(
             eventLoop: eventLoop,
             limits: self.limits,
-            metrics: self.metrics,
-            slowRequests: self.slowRequests,
-            accessLog: self.accessLog,
-            tracer: self.tracer,
-            gate: self.gate,
+            observer: self.observer,
+            admission: self.admission,
             routes: self.makeRoutes(eventLoop)
         )
         loop.startSweeping()
@@ -212,7 +201,7 @@ package final class HTTPServer: Sendable {
 extension HTTPServer {
     /// Sets up an accepted connection; on its event loop.
     private func admit(_ channel: any Channel, limits: Limits) throws {
-        self.metrics.acceptedConnections.increment()
+        self.observer.connectionAccepted()
         guard let loop = self.state.withLock({ $0.loops[ObjectIdentifier(channel.eventLoop)] })?.value else {
             throw ChannelError.inappropriateOperationForState
         }
@@ -231,7 +220,7 @@ extension HTTPServer {
     }
 
     private func reject(_ channel: any Channel, loop: HTTPServerLoop) throws {
-        self.metrics.rejectedConnections.increment()
+        self.observer.connectionRejected()
         let rejected = self.rejectedConnections.add(1, ordering: .acquiringAndReleasing).newValue
         guard rejected <= self.limits.rejectedConnections else {
             self.rejectedConnections.subtract(1, ordering: .acquiringAndReleasing)

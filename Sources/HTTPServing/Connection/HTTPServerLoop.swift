@@ -1,13 +1,12 @@
 import HTTP1
-import JSON
 import NIOCore
 import NIOHTTP1
 import RequestTracing
 import Synchronization
-import TraceExport
+import SystemSupport
 
-/// The shared state of the connections of one event loop: routes, metrics handles, the date, buffers, and the sweep
-/// that checks their deadlines. Confined to its loop.
+/// What the connections of one event loop share: routes, the observer, the date, buffers, and the sweep that looks at
+/// their deadlines. Confined to its loop.
 final class HTTPServerLoop {
     /// A buffer larger than this is freed instead of being kept.
     private static let keptBufferBytes = 262_144
@@ -16,46 +15,41 @@ final class HTTPServerLoop {
     let limits: HTTPServer.Limits
     let timeouts: ConnectionMachine.Timeouts
     let writeTimeoutNanoseconds: UInt64
-    let gate: ServiceGate
-    let metrics: HTTPLoopMetrics
-    private let slowRequests: SlowRequestsView
+    let admission: HTTPServer.Admission
+    let observer: any RequestObserver
+    /// The observer's.
+    let counters: LoopCounters
     let routes: RouteTable
     private(set) var encoder = ResponseEncoder()
     private(set) var isDraining = false
 
     private let eventLoop: any EventLoop
-    private let accessLog: AccessLog
-    private let tracer: Tracer?
-    private var accessLine: AccessLineEncoder
+    private let sampler: TraceSampler?
     private var identities = RequestIdentityGenerator()
     private var connections: [HTTPConnectionHandler] = []
     private var buffers: [ByteBuffer] = []
     private var sweepTask: RepeatedTask?
-    /// Wall clock minus monotonic clock, updated by the sweep: saves reading the wall clock for every access line.
+    /// Wall clock minus monotonic clock, renewed by the sweep: saves a look at the clock for every request.
     private var wallClockOffset: UInt64 = 0
 
     init(
         eventLoop: any EventLoop,
         limits: HTTPServer.Limits,
-        metrics: HTTPMetrics,
-        slowRequests: SlowRequests,
-        accessLog: AccessLog,
-        tracer: Tracer? = nil,
-        gate: ServiceGate,
+        observer: any ServerObserver,
+        admission: @escaping HTTPServer.Admission,
         routes: [Route]
     ) {
         self.eventLoop = eventLoop
         self.limits = limits
         self.timeouts = limits.timeouts
         self.writeTimeoutNanoseconds = HTTPServer.Limits.nanoseconds(limits.writeTimeout)
-        self.metrics = metrics.makeView()
-        self.slowRequests = slowRequests.makeView()
-        self.accessLog = accessLog
-        self.tracer = tracer
-        self.accessLine = AccessLineEncoder(service: accessLog.service)
-        self.gate = gate
-        self.routes = RouteTable(routes, metricsIndex: metrics.handlerIndex)
-        self.refreshClocks(now: Timestamp.monotonicNanoseconds())
+        self.sampler = observer.sampler
+        let observer = observer.makeLoopObserver()
+        self.observer = observer
+        self.counters = observer.counters
+        self.admission = admission
+        self.routes = RouteTable(routes, handlerIndex: { observer.index(ofHandler: $0) })
+        self.refreshClocks(now: MonotonicClock.nanoseconds())
     }
 
     // MARK: Connections
@@ -63,7 +57,7 @@ final class HTTPServerLoop {
     func add(_ connection: HTTPConnectionHandler) {
         connection.position = self.connections.count
         self.connections.append(connection)
-        self.metrics.counters.connections.wrappingAdd(1, ordering: .relaxed)
+        self.counters.connections.wrappingAdd(1, ordering: .relaxed)
     }
 
     func remove(_ connection: HTTPConnectionHandler) {
@@ -75,14 +69,14 @@ final class HTTPServerLoop {
             self.connections[position] = last
             last.position = position
         }
-        self.metrics.counters.connections.wrappingSubtract(1, ordering: .relaxed)
+        self.counters.connections.wrappingSubtract(1, ordering: .relaxed)
     }
 
     func startSweeping() {
         let interval = TimeAmount.nanoseconds(Int64(HTTPServer.Limits.nanoseconds(self.limits.sweepInterval)))
         let bound = NIOLoopBound(self, eventLoop: self.eventLoop)
         self.sweepTask = self.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
-            bound.value.sweep(now: Timestamp.monotonicNanoseconds())
+            bound.value.sweep(now: MonotonicClock.nanoseconds())
         }
     }
 
@@ -93,8 +87,7 @@ final class HTTPServerLoop {
 
     private func sweep(now: UInt64) {
         self.refreshClocks(now: now)
-        self.metrics.metrics.rotateWindows(nowNanoseconds: now)
-        self.slowRequests.rotate(nowNanoseconds: now)
+        self.observer.sweep(now: now)
         // From the end, because the last connection takes the place of one that closes.
         var index = self.connections.count - 1
         while index >= 0 {
@@ -105,12 +98,12 @@ final class HTTPServerLoop {
 
     func drain() {
         self.isDraining = true
-        let now = Timestamp.monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         for connection in self.connections { connection.drain(now: now) }
         // Not left to the next sweep: a stop should not take longer than necessary.
         let bound = NIOLoopBound(self, eventLoop: self.eventLoop)
         self.eventLoop.scheduleTask(in: .nanoseconds(Int64(self.timeouts.drain))) {
-            bound.value.sweep(now: Timestamp.monotonicNanoseconds())
+            bound.value.sweep(now: MonotonicClock.nanoseconds())
         }
     }
 
@@ -131,7 +124,7 @@ final class HTTPServerLoop {
     }
 
     private func refreshClocks(now: UInt64) {
-        let wallClock = Timestamp.wallClockNanoseconds()
+        let wallClock = WallClock.nanoseconds()
         self.wallClockOffset = wallClock &- now
         self.encoder.refresh(wallClockNanoseconds: wallClock)
     }
@@ -170,75 +163,28 @@ final class HTTPServerLoop {
             let state = fields.tracestate.flatMap(TraceContext.acceptedState)
             trace = self.identities.continueTrace(received, state: state)
         } else {
-            trace = self.identities.beginTrace(sampler: isProbe ? nil : self.tracer?.sampler)
+            trace = self.identities.beginTrace(sampler: isProbe ? nil : self.sampler)
         }
-        return RequestIdentity(id: id, trace: trace, isRecorded: self.tracer != nil && trace.isSampled)
+        return RequestIdentity(id: id, trace: trace, isRecorded: self.sampler != nil && trace.isSampled)
     }
 
     func newIdentity() -> RequestIdentity {
-        let trace = self.identities.beginTrace(sampler: self.tracer?.sampler)
+        let trace = self.identities.beginTrace(sampler: self.sampler)
         return RequestIdentity(id: self.identities.requestID(), trace: trace, isRecorded: trace.isSampled)
     }
 
-    /// Counts and logs an answered request, and passes its spans on.
-    ///
-    /// - Parameters:
-    ///   - client: the part of the access line about the client.
-    ///   - peer: the client's address, as in that part.
-    func record(
-        _ request: RequestUnderWay,
-        _ response: HTTPResponse,
-        _ outcome: RequestOutcome,
-        from client: @autoclosure () -> [UInt8],
-        peer: String,
-        now: UInt64
+    /// Has the observer count and log an answered request.
+    func answered(
+        _ request: RequestUnderWay, _ response: HTTPResponse, _ outcome: RequestOutcome,
+        client: inout ConnectionClient, now: UInt64
     ) {
-        let entry = request.admission.entry
-        let handler = entry?.metrics ?? self.metrics.otherHandler
-        let status = response.status.code
-        let responseBytes = request.method == .head ? 0 : response.body.count
-        let duration = now &- request.receivedAtNanoseconds
-        self.metrics.record(
-            handler: handler,
-            method: request.method,
-            status: status,
-            durationNanoseconds: duration,
-            trace: request.identity.trace.mark(atNanoseconds: now &+ self.wallClockOffset),
-            requestBytes: request.bodyBytes,
-            responseBytes: responseBytes,
-            failure: outcome.failure
+        let figures = AnswerFigures(
+            status: response.status.code,
+            bodyBytes: request.method == .head ? 0 : response.body.count,
+            answeredAtNanoseconds: now,
+            wallClockOffset: self.wallClockOffset
         )
-        if request.identity.isRecorded, let tracer = self.tracer {
-            tracer.record(
-                RequestSpans(
-                    request,
-                    status: status,
-                    outcome,
-                    peer: peer,
-                    endedAt: now,
-                    wallClockOffset: self.wallClockOffset
-                )
-            )
-        }
-        if self.slowRequests.isSlow(handler: handler, durationNanoseconds: duration) {
-            self.slowRequests.note(
-                SlowRequest(
-                    request, status: status, outcome, handler: handler,
-                    startedAtNanoseconds: request.receivedAtNanoseconds &+ self.wallClockOffset,
-                    durationNanoseconds: duration, responseBytes: responseBytes))
-        }
-        let isProbe = entry?.isProbe == true
-        guard self.accessLog.wants(status: status, isProbe: isProbe) else { return }
-        let answer = AccessLineEncoder.Answer(
-            wallClockNanoseconds: now &+ self.wallClockOffset,
-            handler: self.metrics.handlerName(handler),
-            isProbe: isProbe,
-            status: status,
-            durationNanoseconds: duration,
-            responseBytes: responseBytes
-        )
-        self.accessLine.encode(request, answer, outcome, client: client())
-        self.accessLog.submit(self.accessLine.line)
+        self.observer.answered(request, figures, outcome, client: &client)
     }
 }
 

@@ -1,21 +1,21 @@
-import HTTP1
+package import HTTP1
 import NIOCore
 
 /// The one request of a connection that is being read or answered. Confined to the connection's event loop.
 package final class RequestUnderWay {
-    let method: HTTPMethodLabel
-    let isHTTP11: Bool
-    let userAgent: String
-    let identity: RequestIdentity
-    let receivedAtNanoseconds: UInt64
+    package let method: RequestMethod
+    package let isHTTP11: Bool
+    package let userAgent: String
+    package let identity: RequestIdentity
+    package let receivedAtNanoseconds: UInt64
     /// Monotonic nanoseconds when its last byte was read; until then the same as for the first.
-    private(set) var completedAtNanoseconds: UInt64
+    package private(set) var completedAtNanoseconds: UInt64
     let admission: RequestAdmission
     /// As in ``HTTPRequest/deadlineNanoseconds``.
     var deadlineNanoseconds: UInt64?
     private var headers: HeaderFields
     private var body = ByteBuffer()
-    private(set) var bodyBytes = 0
+    package private(set) var bodyBytes = 0
     /// Received bytes of a chunked body, including sizes and extensions of the chunks.
     var chunkedBytes = 0
 
@@ -47,6 +47,12 @@ package final class RequestUnderWay {
         self.completedAtNanoseconds = receivedAtNanoseconds
         self.admission = RequestAdmission(refusing: problem)
     }
+
+    /// The route that has its path; nil if none has.
+    package var route: RouteEntry? { self.admission.entry }
+
+    /// The part of the target before `?`, as received.
+    package var path: String { self.admission.target.path }
 
     /// Bytes of a body of known length that have not arrived yet.
     var remainingBytes: Int {
@@ -84,7 +90,7 @@ package final class RequestUnderWay {
     /// buffer again as soon as the action releases them.
     func complete(peerIsLoopback: Bool) -> HTTPRequest {
         let request = HTTPRequest(
-            method: self.method.method,
+            method: self.method,
             path: self.admission.target.path,
             query: self.admission.target.query,
             headers: self.headers,

@@ -1,13 +1,12 @@
 package import HTTP1
 package import NIOCore
-package import NIOHTTP1
 package import RequestTracing
 
 /// One complete request: its head, and its body within the route's limit.
 ///
 /// A request lives on the event loop of its connection and is handed to exactly one ``Route/Action``.
 package struct HTTPRequest {
-    package let method: HTTPMethod
+    package let method: RequestMethod
     /// The part of the target before `?`, as received: nothing in it is decoded.
     package let path: String
     /// The part of the target after `?`, as received, or nil when there is no `?`.
@@ -26,7 +25,7 @@ package struct HTTPRequest {
     package let deadlineNanoseconds: UInt64?
 
     package init(
-        method: HTTPMethod,
+        method: RequestMethod,
         path: String,
         query: String?,
         headers: HeaderFields,

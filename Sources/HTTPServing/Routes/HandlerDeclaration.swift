@@ -1,13 +1,15 @@
 package import HTTP1
-package import NIOHTTP1
 
 /// The answers that a handler can give. Their series in the metrics exist from the start, and in a debug build an
 /// undeclared answer ends the process, so that no series can begin with its first event.
 package struct HandlerDeclaration: Sendable {
+    /// The handler of requests without a route.
+    package static let otherHandler = "other"
+
     /// As in ``Route/handler``.
     package let handler: String
     /// The methods that its routes accept; `HEAD` comes with `GET`.
-    package let methods: [HTTPMethod]
+    package let methods: [RequestMethod]
     /// Statuses of successes.
     let successes: [UInt]
     /// The problems that it can answer, including those of the server.
@@ -19,34 +21,20 @@ package struct HandlerDeclaration: Sendable {
     ///   - statuses: all statuses of answers without a problem.
     ///   - problems: in addition to those that the server itself answers on every route.
     package init(
-        _ handler: String, _ methods: [HTTPMethod], statuses: [UInt] = [200], problems: [ProblemKind] = [],
+        _ handler: String, _ methods: [RequestMethod], statuses: [UInt] = [200], problems: [ProblemKind] = [],
         passesProblemsOn: Bool = false
     ) {
         self.handler = handler
-        self.methods = methods.contains(.GET) && !methods.contains(.HEAD) ? methods + [.HEAD] : methods
+        self.methods = methods.contains(.get) && !methods.contains(.head) ? methods + [.head] : methods
         self.successes = statuses
         self.problems = ProblemKind.ofServer + problems
         self.passesProblemsOn = passesProblemsOn
     }
 
-    /// The handlers that every service has; the last is `other`, for requests without a route.
-    ///
-    /// - Parameter adminProblems: further problems that the service's own documents and actions below `/admin` can
-    ///   answer.
-    package static func common(adminProblems: [ProblemKind]) -> [HandlerDeclaration] {
-        [
-            Self("index", [.GET], problems: ProblemKind.ofQuery), Self("health", [.GET]), Self("livez", [.GET]),
-            Self("readyz", [.GET], statuses: [200, 503]), Self("metrics", [.GET]),
-            Self(
-                "admin", [.GET, .POST], statuses: [200, 202],
-                problems: ProblemKind.ofAdmin + [.ofOtherMethod] + adminProblems),
-        ]
-    }
-
     /// Requests without a route; `OTHER` are heads without a valid method, and unknown methods. 204 is for `OPTIONS *`,
     /// which addresses the server as a whole.
     package static let other = Self(
-        HTTPMetrics.otherHandler, [.GET, .HEAD, .POST, .PUT, .DELETE, .OPTIONS, .RAW(value: "OTHER")], statuses: [204],
+        Self.otherHandler, [.get, .head, .post, .put, .delete, .options, .other], statuses: [204],
         problems: ProblemKind.ofNoRoute)
 
     /// Every status that it can answer to the methods it accepts.
@@ -55,7 +43,7 @@ package struct HandlerDeclaration: Sendable {
     }
 
     /// Whether an answer with this status, and with this code if it is a problem, is declared.
-    func permits(status: UInt, code: String?) -> Bool {
+    package func permits(status: UInt, code: String?) -> Bool {
         guard let code else { return self.successes.contains(status) }
         if self.problems.contains(ProblemKind(status, code)) { return true }
         return self.passesProblemsOn && !self.problems.contains { $0.code == code }

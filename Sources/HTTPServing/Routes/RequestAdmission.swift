@@ -33,13 +33,14 @@ struct RequestAdmission {
     /// A problem with the head itself closes the connection: the start of the next request is unknown.
     ///
     /// - Parameter fields: the fields of `head`, or their problem.
-    init(_ head: RequestHead, fields: Result<HeadFields, Problem>, routes: RouteTable, gate: ServiceGate) {
+    init(_ head: RequestHead, fields: Result<HeadFields, Problem>, routes: RouteTable, admission: HTTPServer.Admission)
+    {
         var target = RequestTarget.unknown
         var entry: RouteEntry?
         do throws(Problem) {
             target = try head.target()
             entry = routes.entry(for: target.path)
-            self = try Self(head, fields: fields.get(), target: target, entry: entry, gate: gate)
+            self = try Self(head, fields: fields.get(), target: target, entry: entry, admission: admission)
         } catch {
             self.init(refusing: error, target: target, entry: entry)
         }
@@ -55,7 +56,8 @@ struct RequestAdmission {
     }
 
     private init(
-        _ head: RequestHead, fields: HeadFields, target: RequestTarget, entry: RouteEntry?, gate: ServiceGate
+        _ head: RequestHead, fields: HeadFields, target: RequestTarget, entry: RouteEntry?,
+        admission: HTTPServer.Admission
     ) throws(Problem) {
         self.target = target
         self.entry = entry
@@ -63,7 +65,7 @@ struct RequestAdmission {
         try Self.checkHost(fields, isHTTP11: head.isHTTP11)
         self.keepsAlive = !fields.connectionHasClose && (head.isHTTP11 || fields.connectionHasKeepAlive)
         self.expectsContinue = try Self.expectation(fields, isHTTP11: head.isHTTP11) && self.framing != .none
-        var verdict = Self.verdict(head.method, fields, target, entry, gate)
+        var verdict = Self.verdict(head.method, fields, target, entry, admission)
         if self.expectsContinue, case .act = verdict, case .fixed(let length) = self.framing,
             let problem = entry?.bodyRefusal?(head.headers, length)
         {
@@ -78,11 +80,11 @@ struct RequestAdmission {
     }
 
     private static func verdict(
-        _ method: HTTPMethodLabel,
+        _ method: RequestMethod,
         _ fields: HeadFields,
         _ target: RequestTarget,
         _ entry: RouteEntry?,
-        _ gate: ServiceGate
+        _ admission: HTTPServer.Admission
     ) -> Verdict {
         guard let entry else {
             if method == .options, target.path == "*" {
@@ -96,7 +98,7 @@ struct RequestAdmission {
         // Ignoring a condition could lose an update. For a read, ignoring these fields is allowed.
         if entry.isWrite, let condition = fields.condition { return .refuse(.preconditionNotSupported(condition)) }
         if entry.isWrite, fields.timeout == .invalid { return .refuse(.badTimeout()) }
-        if entry.isData, let problem = gate.refusal(isWrite: entry.isWrite) { return .refuse(problem) }
+        if entry.isData, let problem = admission(entry.isWrite) { return .refuse(problem) }
         return .act(action, limit: entry.bodyLimitBytes)
     }
 

@@ -1,5 +1,4 @@
 package import HTTP1
-package import NIOHTTP1
 
 /// One path of a service with an action for each method.
 ///
@@ -28,7 +27,7 @@ package struct Route {
     /// What is wrong with a body, judged by the header fields and its length, within ``bodyLimitBytes``. Used for
     /// clients that wait before they send the body; others get the problem after the body has arrived.
     package let bodyRefusal: BodyRefusal?
-    package let actions: [(method: HTTPMethod, action: Action)]
+    package let actions: [(method: RequestMethod, action: Action)]
 
     package init(
         path: String,
@@ -36,7 +35,7 @@ package struct Route {
         kind: Kind,
         bodyLimitBytes: Int = 0,
         bodyRefusal: BodyRefusal? = nil,
-        actions: [(method: HTTPMethod, action: Action)]
+        actions: [(method: RequestMethod, action: Action)]
     ) {
         self.path = path
         self.handler = handler

@@ -1,72 +1,54 @@
 import HTTP1
-import NIOHTTP1
 
 /// One route as stored by an event loop: everything that a request needs to know about it, without a search. Confined
 /// to its loop.
-final class RouteEntry {
-    let path: String
-    let handler: String
+package final class RouteEntry {
+    package let path: String
+    package let handler: String
+    /// Its place among the routes of the server.
+    package let position: Int
     let isData: Bool
     let isWrite: Bool
-    let isProbe: Bool
+    package let isProbe: Bool
     let bodyLimitBytes: Int
     let bodyRefusal: Route.BodyRefusal?
     /// The value of `Allow`.
     let allow: String
-    /// Index of the handler in the metrics of this loop.
-    let metrics: Int
+    /// The number that the observer has given its handler.
+    package let handlerIndex: Int
     /// By method.
     private let actions: [Route.Action?]
-    /// By method: the part of an access line that was used last.
-    private var accessTexts: [(status: UInt, text: [UInt8])]
 
     /// - Precondition: no method occurs twice.
-    init(_ route: Route, metrics: Int) {
+    init(_ route: Route, position: Int, handlerIndex: Int) {
         self.path = route.path
         self.handler = route.handler
+        self.position = position
         self.bodyLimitBytes = route.bodyLimitBytes
         self.bodyRefusal = route.bodyRefusal
-        self.metrics = metrics
+        self.handlerIndex = handlerIndex
         switch route.kind {
         case .data(let isWrite): (self.isData, self.isWrite, self.isProbe) = (true, isWrite, false)
         case .probe: (self.isData, self.isWrite, self.isProbe) = (false, false, true)
         case .admin: (self.isData, self.isWrite, self.isProbe) = (false, false, false)
         }
-        var actions = [Route.Action?](repeating: nil, count: HTTPMethodLabel.allCases.count)
+        var actions = [Route.Action?](repeating: nil, count: RequestMethod.allCases.count)
         for (method, action) in route.actions {
-            let index = HTTPMethodLabel(method).rawValue
-            precondition(actions[index] == nil, "a route has a method twice")
-            actions[index] = action
+            precondition(actions[method.rawValue] == nil, "a route has a method twice")
+            actions[method.rawValue] = action
         }
-        var methods = route.actions.map(\.method.rawValue)
+        var methods = route.actions.map(\.method.name.description)
         // HEAD is GET without its body; the server omits the body.
-        if let get = actions[HTTPMethodLabel.get.rawValue], actions[HTTPMethodLabel.head.rawValue] == nil {
-            actions[HTTPMethodLabel.head.rawValue] = get
+        if let get = actions[RequestMethod.get.rawValue], actions[RequestMethod.head.rawValue] == nil {
+            actions[RequestMethod.head.rawValue] = get
             methods.append("HEAD")
         }
-        if actions[HTTPMethodLabel.options.rawValue] == nil { methods.append("OPTIONS") }
+        if actions[RequestMethod.options.rawValue] == nil { methods.append("OPTIONS") }
         self.actions = actions
-        self.accessTexts = Array(repeating: (0, []), count: actions.count)
         self.allow = methods.joined(separator: ", ")
     }
 
-    /// The part of an access line with handler, method, path and status.
-    func accessText(method: HTTPMethodLabel, status: UInt) -> [UInt8] {
-        let last = self.accessTexts[method.rawValue]
-        if last.status == status { return last.text }
-        var text: [UInt8] = []
-        AccessLineEncoder.appendRoute(
-            handler: self.handler,
-            method: method.name.description,
-            path: self.path,
-            status: status,
-            to: &text
-        )
-        self.accessTexts[method.rawValue] = (status, text)
-        return text
-    }
-
-    func action(for method: HTTPMethodLabel) -> Route.Action? {
+    func action(for method: RequestMethod) -> Route.Action? {
         self.actions[method.rawValue]
     }
 }

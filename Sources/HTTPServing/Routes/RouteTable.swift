@@ -1,5 +1,3 @@
-import NIOHTTP1
-
 /// The routes of one event loop, and the action for a request.
 ///
 /// Paths match exactly and undecoded. For so few routes, comparing is faster than hashing.
@@ -7,9 +5,11 @@ struct RouteTable {
     private let entries: [RouteEntry]
 
     /// - Precondition: paths are unique, and methods are unique within a route.
-    init(_ routes: [Route], metricsIndex: (String) -> Int) {
+    init(_ routes: [Route], handlerIndex: (String) -> Int) {
         precondition(Set(routes.map(\.path)).count == routes.count, "two routes have the same path")
-        self.entries = routes.map { RouteEntry($0, metrics: metricsIndex($0.handler)) }
+        self.entries = routes.enumerated().map { position, route in
+            RouteEntry(route, position: position, handlerIndex: handlerIndex(route.handler))
+        }
     }
 
     func entry(for path: String) -> RouteEntry? {

@@ -1,9 +1,9 @@
+import Admin
 import HTTP1
 import HTTPServing
 import JSON
 import KeyValueStore
 import NIOHTTP1
-import ServiceKit
 import TransactionLog
 
 /// `compaction` in `GET /admin`, and `POST /admin/compact`.
@@ -16,7 +16,7 @@ struct CompactionAdmin: Sendable {
     let authorization: AdminAuthorization
 
     var route: Route {
-        Route(path: "/admin/compact", handler: "admin", kind: .admin, actions: [(.POST, self.compact)])
+        Route(path: "/admin/compact", handler: "admin", kind: .admin, actions: [(.post, self.compact)])
     }
 
     private func compact(_ request: HTTPRequest, _ responder: Responder) {

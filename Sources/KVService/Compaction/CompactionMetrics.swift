@@ -1,6 +1,6 @@
-import JSON
 import KeyValueStore
 import PrometheusMetrics
+import SystemSupport
 import TransactionLog
 
 /// The `kv_compaction*` metrics.
@@ -57,7 +57,7 @@ final class CompactionMetrics: Sendable {
             "kv_compaction_last_success_timestamp_seconds",
             "Time of the last successful compaction, in seconds since 1970; 0 if there was none."
         ) {
-            $0.lastSuccessAt.map { Double(Timestamp.wallClockNanoseconds(ofMonotonic: $0)) / 1e9 } ?? 0
+            $0.lastSuccessAt.map { Double(WallClock.nanoseconds(ofMonotonic: $0)) / 1e9 } ?? 0
         }
     }
 

@@ -1,6 +1,7 @@
+import Admin
 import Glibc
 import HTTP1
-import HTTPServing
+import Health
 import JSONLogging
 import KeyValueStore
 import Logging
@@ -116,7 +117,7 @@ final class MemoryGuard: Sendable {
     /// Makes the allocator return unused memory, if much of it keeps the index from growing.
     private func giveBack(_ look: MemoryModel.Look) {
         guard look.isAtSystemLimit, UInt64(look.reusableBytes) > look.nearest.limitBytes / 20 else { return }
-        let now = monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         let isDue = self.guarded.withLock { guarded in
             guard guarded.trimmedAt == 0 || now - guarded.trimmedAt >= Self.trimNanoseconds else { return false }
             guarded.trimmedAt = now

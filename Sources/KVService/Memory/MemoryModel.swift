@@ -1,5 +1,3 @@
-import ServiceKit
-
 /// Computes how far the index may grow under the memory limits.
 ///
 /// Memory that the index frees stays with the process: the allocator reuses it before it asks the system for more. So

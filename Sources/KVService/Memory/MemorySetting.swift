@@ -1,4 +1,3 @@
-import ServiceKit
 import ServiceSettings
 
 /// `--max-memory`.

@@ -1,5 +1,4 @@
 import HTTP1
-import JSON
 import ServiceSettings
 import SystemSupport
 
@@ -26,7 +25,7 @@ struct ReadinessProbe {
         let exchange = BlockingExchange(
             host: self.address.host,
             port: self.address.port,
-            deadlineNanoseconds: Timestamp.monotonicNanoseconds() + UInt64(Self.timeoutSeconds) * 1_000_000_000,
+            deadlineNanoseconds: MonotonicClock.nanoseconds() + UInt64(Self.timeoutSeconds) * 1_000_000_000,
             answerLimitBytes: Self.answerLimitBytes
         )
         do {

@@ -19,7 +19,7 @@ package struct CommonSettings: Sendable {
         help: "Minimum level of log lines: trace, debug, info, notice, warning, error or critical")
     package let maxConnections = Setting(
         "max-connections", .integer(in: 1...1_000_000), default: "10000",
-        help: "Maximum number of client connections; further ones get 503 and are closed")
+        help: "Maximum number of client connections; further ones are closed, up to 64 at a time after a 503")
     package let shutdownTimeout = Setting(
         "shutdown-timeout", .duration(in: .milliseconds(1) ... .seconds(3600)), default: "10s",
         help: "Maximum duration of the graceful stop")

@@ -1,5 +1,5 @@
 import CoreMetrics
-package import HTTPServing
+package import Health
 import PrometheusMetrics
 import Synchronization
 

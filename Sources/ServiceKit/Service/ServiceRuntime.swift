@@ -1,6 +1,8 @@
+package import Admin
 package import HTTP1
 package import HTTPServing
-import JSON
+package import Health
+package import JSON
 package import JSONLogging
 package import Logging
 package import NIOCore
@@ -8,6 +10,7 @@ package import NIOPosix
 package import PrometheusMetrics
 package import ServiceSettings
 import SystemSupport
+import Telemetry
 import TraceExport
 
 /// The parts that every service has besides its own work: log, metrics, state, listeners, and the sequence from start
@@ -25,28 +28,22 @@ import TraceExport
 /// }
 /// ```
 package final class ServiceRuntime: Sendable {
-    package let name: String
+    package let identity: ServiceIdentity
     package let settings: ResolvedSettings
     package let common: CommonSettings
     package let logger: Logger
     package let logLevel: SharedLogLevel
     package let registry: MetricsRegistry
-    package let httpMetrics: HTTPMetrics
     package let gate: ServiceGate
     package let events: EventJournal
-    let logLevelControl: LogLevelControl
-    let slowRequests: SlowRequests
+    private let logLevelControl: LogLevelControl
+    private let telemetry: RequestTelemetry
     package let group: MultiThreadedEventLoopGroup
     /// The prefix of this service's own metrics.
     let metricPrefix: String
-    /// Identifies this run of the process: 16 hex digits.
-    package let instanceID: String
-    package let startedAtNanoseconds = Timestamp.wallClockNanoseconds()
-    let startedMonotonicNanoseconds = Timestamp.monotonicNanoseconds()
     package let connectionLimit: ConnectionLimit
     private let longestTargetBytes: Int
     private let output: LogOutput
-    private let accessLog: AccessLog
     private let scrape: MetricsScrape
     /// Nil without `--otlp-endpoint`.
     private let tracer: Tracer?
@@ -68,7 +65,8 @@ package final class ServiceRuntime: Sendable {
         self.longestTargetBytes = longestTargetBytes
         let loops = common.eventLoopCount(settings)
         self.connectionLimit = connectionLimit
-        self.name = name
+        let identity = ServiceIdentity(name: name)
+        self.identity = identity
         self.metricPrefix = metricPrefix
         self.gate = ServiceGate(service: name)
         self.settings = settings
@@ -96,21 +94,21 @@ package final class ServiceRuntime: Sendable {
         self.logger = logger
         self.events = EventJournal(
             registry: registry, metricPrefix: metricPrefix, kinds: eventKinds, logger: logger)
-        self.accessLog = AccessLog(output: output, service: name, level: logLevel)
-        self.httpMetrics = HTTPMetrics(
+        let metrics = HTTPMetrics(
             registry: registry, declarations: handlers + HandlerDeclaration.common(adminProblems: adminProblems),
-            nowNanoseconds: Timestamp.monotonicNanoseconds())
-        self.slowRequests = SlowRequests(
-            handlers: self.httpMetrics.handlerNames, nowNanoseconds: Timestamp.monotonicNanoseconds())
+            nowNanoseconds: MonotonicClock.nanoseconds())
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
-        let instanceID = String(UInt64.random(in: 1 << 60 ... .max), radix: 16)
-        self.instanceID = instanceID
         let traceMetrics = TraceMetrics(registry: registry)
         self.tracer = settings[common.otlpEndpoint].map { endpoint in
             Tracer(
                 endpoint: endpoint, sampleRatio: settings[common.traceSampleRatio], service: name,
-                instanceID: instanceID, metrics: traceMetrics, registry: registry, logger: logger)
+                instanceID: identity.instanceID, metrics: traceMetrics, registry: registry, logger: logger)
         }
+        self.telemetry = RequestTelemetry(
+            metrics: metrics,
+            slowRequests: SlowRequests(
+                handlers: metrics.handlerNames, nowNanoseconds: MonotonicClock.nanoseconds()),
+            accessLog: AccessLog(output: output, service: name, level: logLevel), tracer: self.tracer)
         self.logLevelControl = LogLevelControl(
             logLevel, configured: settings[common.logLevel], eventLoop: self.group.next(), events: self.events)
         self.registerMetrics(prefix: metricPrefix)
@@ -122,10 +120,10 @@ package final class ServiceRuntime: Sendable {
     private func watchReadiness() {
         let (gate, events) = (self.gate, self.events)
         events.tell(
-            .started, .notice, "\(self.name) started",
+            .started, .notice, "\(self.identity.name) started",
             [
                 "version": "\(BuildInfo.version)", "commit": "\(BuildInfo.commit)",
-                "pid": .number(ProcessMetrics.sample().pid), "instance_id": "\(self.instanceID)",
+                "pid": .number(ProcessMetrics.sample().pid), "instance_id": "\(self.identity.instanceID)",
             ], isLogged: false)
         gate.onReadinessChange { reason in
             guard let reason else { return events.tell(.ready, .notice, "ready") }
@@ -221,20 +219,18 @@ package final class ServiceRuntime: Sendable {
         let gate = self.gate
         let scrape = self.scrape
         let adminAddress = self.settings[self.common.adminListen]
-        let adminRoutes: @Sendable (any EventLoop) -> [Route] = {
-            CommonRoutes.metrics(scrape) + admin($0)
-        }
-        let name = self.name
+        let adminRoutes: @Sendable (any EventLoop) -> [Route] = { [scrape.route] + admin($0) }
+        let name = self.identity.name
         let main = self.server(self.settings[self.common.listen]) { loop in
-            CommonRoutes.withIndex(
-                of: name,
-                routes(loop) + CommonRoutes.health(gate: gate) + (adminAddress == nil ? adminRoutes(loop) : []))
+            ServiceIndex.added(
+                to: routes(loop) + HealthRoutes.routes(of: gate) + (adminAddress == nil ? adminRoutes(loop) : []),
+                of: name)
         }
         var metadata: Logger.Metadata = ["address": "\(try await main.start())"]
         var servers = [main]
         if let adminAddress {
             let server = self.server(adminAddress) { loop in
-                CommonRoutes.withIndex(of: name, CommonRoutes.health(gate: gate) + adminRoutes(loop))
+                ServiceIndex.added(to: HealthRoutes.routes(of: gate) + adminRoutes(loop), of: name)
             }
             metadata["admin_address"] = "\(try await server.start())"
             servers.append(server)
@@ -262,9 +258,34 @@ package final class ServiceRuntime: Sendable {
         limits.rejectedConnections = self.connectionLimit.rejectedConnections
         limits.targetBytes = self.longestTargetBytes
         return HTTPServer(
-            group: self.group, address: address, limits: limits, metrics: self.httpMetrics,
-            slowRequests: self.slowRequests, accessLog: self.accessLog, tracer: self.tracer, gate: self.gate,
-            routes: routes)
+            group: self.group, address: address, limits: limits, observer: self.telemetry,
+            admission: { [gate] isWrite in gate.refusal(isWrite: isWrite) }, routes: routes)
+    }
+
+    /// The documents and actions below `/admin` that both services have.
+    ///
+    /// - Parameter members: writes the members of `GET /admin` that only this service has.
+    package func adminRoutes(
+        authorization: AdminAuthorization, members: @escaping @Sendable (inout JSONWriter) -> Void
+    ) -> [Route] {
+        let overview = OverviewDocument(
+            identity: self.identity, gate: self.gate, logLevel: self.logLevelControl, metrics: self.telemetry.metrics,
+            connectionsMax: self.connectionLimit.connections, members: members)
+        let configuration = ConfigurationDocument(
+            settings: self.settings, levelSetting: self.common.logLevel, level: self.logLevel)
+        let slow = SlowDocument(identity: self.identity, slowRequests: self.telemetry.slowRequests)
+        return [
+            overview.route, configuration.route,
+            EventsDocument(identity: self.identity, journal: self.events).route, slow.route,
+            LogLevelActions(self.logLevelControl).route(authorization),
+        ] + SwitchActions(gate: self.gate, events: self.events).routes(authorization)
+    }
+
+    /// Who may use the actions below `/admin`.
+    package func adminAuthorization() throws(ServiceFailure) -> AdminAuthorization {
+        do { return try AdminAuthorization(tokenFile: self.settings[self.common.adminTokenFile]) } catch {
+            throw ServiceFailure(.configuration, "\(error)")
+        }
     }
 
     private func drain(

@@ -24,7 +24,7 @@ struct SegmentChain {
     private(set) var header: SegmentHeader
     /// Offset of the next frame.
     private(set) var offset: UInt64
-    /// Synchronised bytes of the segment.
+    /// Synced bytes of the segment.
     private(set) var durableLength: UInt64
     /// False during an import, which writes its manifest last.
     private let writesManifest: Bool

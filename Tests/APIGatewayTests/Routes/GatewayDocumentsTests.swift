@@ -1,5 +1,6 @@
 import NIOCore
 import PrometheusMetrics
+import SystemSupport
 import Testing
 
 @testable import APIGateway
@@ -78,7 +79,7 @@ import Testing
             #expect(value("gateway_upstream_connections", #"state="idle","#) == "1")
             #expect(value("gateway_upstream_connections", #"state="active","#) == "0")
             let lastSuccess = value("gateway_upstream_last_success_timestamp_seconds").flatMap { Double($0) } ?? 0
-            #expect(abs(lastSuccess - Double(Timestamp.wallClockNanoseconds()) / 1e9) < 60)
+            #expect(abs(lastSuccess - Double(WallClock.nanoseconds()) / 1e9) < 60)
         }
     }
 

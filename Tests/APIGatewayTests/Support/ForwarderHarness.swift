@@ -1,9 +1,11 @@
+import Admin
+import Health
 import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
 import PrometheusMetrics
-import ServiceKit
+import SystemSupport
 import Testing
 
 @testable import APIGateway
@@ -148,7 +150,7 @@ final class ForwarderHarness: Sendable {
         key: [UInt8], value: [UInt8], headers: [(String, String)] = [], timeoutMilliseconds: UInt64? = nil
     ) async -> GatewayAnswer {
         await self.perform(
-            .PUT,
+            .put,
             query: "key=" + PercentEncoding.encodeQueryComponent(key),
             headers: [("Content-Type", "application/octet-stream")] + headers,
             body: value,
@@ -162,7 +164,7 @@ final class ForwarderHarness: Sendable {
 
     func set(json: String) async -> GatewayAnswer {
         await self.perform(
-            .POST,
+            .post,
             query: nil,
             headers: [("Content-Type", "application/json")],
             body: Array(json.utf8)
@@ -170,7 +172,7 @@ final class ForwarderHarness: Sendable {
     }
 
     func get(key: [UInt8], headers: [(String, String)] = []) async -> GatewayAnswer {
-        await self.perform(.GET, query: "key=" + PercentEncoding.encodeQueryComponent(key), headers: headers) {
+        await self.perform(.get, query: "key=" + PercentEncoding.encodeQueryComponent(key), headers: headers) {
             $0.get($1, $2)
         }
     }
@@ -180,7 +182,7 @@ final class ForwarderHarness: Sendable {
     }
 
     func delete(_ key: String) async -> GatewayAnswer {
-        await self.perform(.DELETE, query: "key=" + PercentEncoding.encodeQueryComponent(Array(key.utf8))) {
+        await self.perform(.delete, query: "key=" + PercentEncoding.encodeQueryComponent(Array(key.utf8))) {
             $0.delete($1, $2)
         }
     }
@@ -198,7 +200,7 @@ final class ForwarderHarness: Sendable {
     }
 
     func perform(
-        _ method: HTTPMethod,
+        _ method: RequestMethod,
         query: String?,
         headers: [(String, String)] = [],
         body: [UInt8] = [],
@@ -220,7 +222,7 @@ final class ForwarderHarness: Sendable {
                     receivedAtNanoseconds: 0,
                     peerIsLoopback: true,
                     deadlineNanoseconds: timeoutMilliseconds.map {
-                        Timestamp.monotonicNanoseconds() + $0 * 1_000_000
+                        MonotonicClock.nanoseconds() + $0 * 1_000_000
                     }
                 )
                 let responder = Responder(

@@ -1,3 +1,4 @@
+import Health
 import NIOCore
 import NIOPosix
 import Testing

@@ -3,9 +3,9 @@ import Glibc
 import NIOHTTP1
 import Testing
 
+@testable import Admin
 @testable import HTTP1
 @testable import HTTPServing
-@testable import ServiceKit
 @testable import ServiceSettings
 
 @Suite("Files that an operator names")
@@ -56,7 +56,7 @@ struct OperatorFileTests {
     }
 
     private static func request(authorization: String) -> HTTPRequest {
-        let sample = HTTPRequest.sample(.POST)
+        let sample = HTTPRequest.sample(.post)
         return HTTPRequest(
             method: sample.method, path: sample.path, query: nil,
             headers: HeaderFields([(name: "Authorization", value: authorization)]), body: sample.body, id: sample.id,
@@ -67,7 +67,7 @@ struct OperatorFileTests {
         #expect(throws: OperatorFileError("is larger than 100000 bytes")) {
             try OperatorFile.read("/dev/zero", limitBytes: 100_000)
         }
-        #expect(throws: ServiceFailure.self) { try AdminAuthorization(tokenFile: "/dev/zero") }
+        #expect(throws: AdminTokenError.self) { try AdminAuthorization(tokenFile: "/dev/zero") }
     }
 
     @Test func `what is not there, or no file, is named`() {

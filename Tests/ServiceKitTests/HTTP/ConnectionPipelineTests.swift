@@ -1,5 +1,5 @@
 import Glibc
-import JSON
+import Health
 import JSONLogging
 import Logging
 import NIOCore
@@ -7,6 +7,8 @@ import NIOEmbedded
 import NIOHTTP1
 import PrometheusMetrics
 import Synchronization
+import SystemSupport
+import Telemetry
 import Testing
 
 @testable import HTTP1
@@ -31,15 +33,16 @@ import Testing
             let held = Box()
             let gate = ServiceGate(service: "test")
             gate.set(.ready)
-            let metrics = HTTPMetrics(registry: MetricsRegistry(), routes: [("get", [.GET])], nowNanoseconds: 0)
+            let metrics = HTTPMetrics(registry: MetricsRegistry(), routes: [("get", [.get])], nowNanoseconds: 0)
             let output = LogOutput(descriptor: open("/dev/null", O_WRONLY))
             self.loop = HTTPServerLoop(
                 eventLoop: channel.embeddedEventLoop,
                 limits: limits,
-                metrics: metrics,
-                slowRequests: SlowRequests(handlers: metrics.handlerNames, nowNanoseconds: 0),
-                accessLog: AccessLog(output: output, service: "test", level: SharedLogLevel(.info)),
-                gate: gate,
+                observer: RequestTelemetry(
+                    metrics: metrics,
+                    slowRequests: SlowRequests(handlers: metrics.handlerNames, nowNanoseconds: 0),
+                    accessLog: AccessLog(output: output, service: "test", level: SharedLogLevel(.info))),
+                admission: { gate.refusal(isWrite: $0) },
                 routes: [
                     Route(
                         path: "/get",
@@ -47,7 +50,7 @@ import Testing
                         kind: .data(isWrite: false),
                         actions: [
                             (
-                                .GET,
+                                .get,
                                 { request, responder in
                                     responder.respond(.json(.ok, Array((request.query ?? "").utf8)))
                                 }
@@ -58,7 +61,7 @@ import Testing
                         path: "/held",
                         handler: "get",
                         kind: .data(isWrite: false),
-                        actions: [(.GET, { _, responder in held.responders.append(responder) })]
+                        actions: [(.get, { _, responder in held.responders.append(responder) })]
                     ),
                     Route(
                         path: "/peer",
@@ -66,7 +69,7 @@ import Testing
                         kind: .admin,
                         actions: [
                             (
-                                .GET,
+                                .get,
                                 { request, responder in
                                     responder.respond(.json(.ok, Array("loopback \(request.peerIsLoopback)".utf8)))
                                 }
@@ -166,21 +169,21 @@ import Testing
     @Test func `the sweep ends what has taken too long`() throws {
         let pipeline = try Pipeline()
         try pipeline.send("GET /get HT")
-        pipeline.connection.sweep(now: Timestamp.monotonicNanoseconds() + 9_000_000_000)
+        pipeline.connection.sweep(now: MonotonicClock.nanoseconds() + 9_000_000_000)
         #expect(try pipeline.writes().isEmpty && pipeline.channel.isActive)
-        pipeline.connection.sweep(now: Timestamp.monotonicNanoseconds() + 10_000_000_001)
+        pipeline.connection.sweep(now: MonotonicClock.nanoseconds() + 10_000_000_001)
         #expect(try pipeline.writes().joined().statuses == [408])
     }
 
     @Test func `connections join and leave their loop`() throws {
         let pipeline = try Pipeline()
-        #expect(pipeline.loop.metrics.counters.connections.load(ordering: .relaxed) == 1)
+        #expect(pipeline.loop.counters.connections.load(ordering: .relaxed) == 1)
         try pipeline.send("GET /ge")
-        #expect(pipeline.loop.metrics.counters.requestsInFlight.load(ordering: .relaxed) == 1)
+        #expect(pipeline.loop.counters.requestsInFlight.load(ordering: .relaxed) == 1)
         try pipeline.channel.close().wait()
         pipeline.channel.embeddedEventLoop.run()
-        #expect(pipeline.loop.metrics.counters.connections.load(ordering: .relaxed) == 0)
-        #expect(pipeline.loop.metrics.counters.requestsInFlight.load(ordering: .relaxed) == 0)
+        #expect(pipeline.loop.counters.connections.load(ordering: .relaxed) == 0)
+        #expect(pipeline.loop.counters.requestsInFlight.load(ordering: .relaxed) == 0)
     }
 
     @Test(arguments: [

@@ -1,7 +1,10 @@
+import HTTP1
 import HTTPServing
+import Health
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Telemetry
 import Testing
 
 /// How the server stops, and what it answers while the service is not ready.
@@ -48,7 +51,7 @@ import Testing
             [
                 Route(
                     path: "/held-write", handler: "more", kind: .data(isWrite: true),
-                    actions: [(.POST, { _, responder in held.hold(responder) })])
+                    actions: [(.post, { _, responder in held.hold(responder) })])
             ]
         }
         func head(_ line: String, _ fields: String = "") -> String {

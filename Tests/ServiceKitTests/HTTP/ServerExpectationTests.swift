@@ -31,7 +31,7 @@ import Testing
                         headers.contains("x-raw") && length > 16
                             ? Problem(.payloadTooLarge, code: "value_too_large", detail: "16 at most") : nil
                     },
-                    actions: [(.PUT, { _, responder in responder.respond(.json(.ok, [])) })])
+                    actions: [(.put, { _, responder in responder.respond(.json(.ok, [])) })])
             ]
         }
         func head(_ length: Int, _ fields: String) -> String {

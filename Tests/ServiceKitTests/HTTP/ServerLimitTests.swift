@@ -1,5 +1,6 @@
 import HTTPServing
 import NIOCore
+import Telemetry
 import Testing
 
 /// The limits for one client, each with its answer.

@@ -3,6 +3,7 @@ import HTTPServing
 import NIOCore
 import NIOHTTP1
 import ServiceSettings
+import Telemetry
 import Testing
 
 /// What a client sees of the server, over a real connection.
@@ -37,7 +38,7 @@ import Testing
                     kind: .data(isWrite: false),
                     actions: [
                         (
-                            .GET,
+                            .get,
                             { _, responder in
                                 responder.respond(.json(.ok, [], headers: [("cache-control", "no-cache")]))
                             }
@@ -337,7 +338,7 @@ import Testing
 
     @Test func `a responder that is dropped answers 500`() async throws {
         let server = try await TestServer.start { _ in
-            [Route(path: "/lost", handler: "more", kind: .data(isWrite: false), actions: [(.GET, { _, _ in })])]
+            [Route(path: "/lost", handler: "more", kind: .data(isWrite: false), actions: [(.get, { _, _ in })])]
         }
         let answer = try await server.exchange("GET /lost HTTP/1.1\r\nHost: a\r\n\r\n" + Self.close)
         #expect(answer.statuses == [500, 200])
@@ -360,10 +361,8 @@ import Testing
         let second = HTTPServer(
             group: TestServer.group,
             address: ListenAddress(host: "127.0.0.1", port: UInt16(first.port)),
-            metrics: first.metrics,
-            slowRequests: first.slowRequests,
-            accessLog: first.accessLog,
-            gate: first.gate
+            observer: first.telemetry,
+            admission: { _ in nil }
         ) { _ in [] }
         await #expect {
             _ = try await second.start()

@@ -1,8 +1,8 @@
 import HTTP1
 import HTTPServing
-import JSON
 import NIOHTTP1
 import Synchronization
+import SystemSupport
 import Testing
 
 /// Input that two parsers of one connection could parse differently is refused, and the connection ends.
@@ -266,7 +266,7 @@ import Testing
                     path: "/more", handler: "more", kind: .data(isWrite: true),
                     actions: [
                         (
-                            .POST,
+                            .post,
                             { request, responder in
                                 deadlines.note(request.deadlineNanoseconds)
                                 responder.respond(.json(.ok, []))
@@ -275,11 +275,11 @@ import Testing
                     ])
             ]
         }
-        let before = Timestamp.monotonicNanoseconds()
+        let before = MonotonicClock.nanoseconds()
         let client = try await server.connect()
         client.send("POST /more HTTP/1.1\r\nHost: a\r\nX-Request-Timeout-Ms: 60000\r\n\r\n")
         _ = try await client.receiveAnswers(1)
-        let after = Timestamp.monotonicNanoseconds()
+        let after = MonotonicClock.nanoseconds()
         let deadline = try #require(deadlines.all.first ?? nil)
         #expect(deadline <= after + 60_000_000_000)
         // The socket counts in ticks of the kernel of at most 10 ms.

@@ -85,7 +85,7 @@ import Testing
         ] as [([String], Bool)]
     )
     func `has the raw value only where the client names it`(accept: [String], raw: Bool) {
-        let representation = ValueRepresentation(accept: HTTPRequest.sample(.GET, accept: accept).headers)
+        let representation = ValueRepresentation(accept: HTTPRequest.sample(.get, accept: accept).headers)
         #expect((representation == .raw) == raw)
     }
 }
@@ -99,7 +99,7 @@ import Testing
     ])
     func `is decoded once`(query: String, key: String) throws {
         #expect(
-            try KeyParameter.key(of: .sample(.GET, query: query), limits: self.limits, applied: nil) == Array(key.utf8)
+            try KeyParameter.key(of: .sample(.get, query: query), limits: self.limits, applied: nil) == Array(key.utf8)
         )
     }
 
@@ -112,7 +112,7 @@ import Testing
     func `is refused with its own code, which says of a write that it was not applied`(query: String?, code: String) {
         for applied in [Problem.Applied.no, nil] {
             let problem = #expect(throws: Problem.self) {
-                try KeyParameter.key(of: .sample(.DELETE, query: query), limits: self.limits, applied: applied)
+                try KeyParameter.key(of: .sample(.delete, query: query), limits: self.limits, applied: applied)
             }
             #expect(problem?.code == code)
             #expect(problem?.status == .badRequest)

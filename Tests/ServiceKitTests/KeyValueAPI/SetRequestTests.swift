@@ -18,7 +18,7 @@ import Testing
     }
 
     private func json(_ body: String, type: String? = "application/json", query: String? = nil) -> HTTPRequest {
-        .sample(.POST, query: query, contentType: type, body: Array(body.utf8))
+        .sample(.post, query: query, contentType: type, body: Array(body.utf8))
     }
 
     @Test func `as JSON holds key and value`() throws {
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test func `as raw bytes has its key in the query and its body as value`() throws {
-        for method in [HTTPMethod.POST, .PUT] {
+        for method in [RequestMethod.post, .put] {
             let parsed = try self.parse(
                 .sample(
                     method,
@@ -81,16 +81,16 @@ import Testing
 
     @Test(
         arguments: [
-            (HTTPMethod.POST, nil, "text/plain"),
-            (.POST, nil, "application/x-www-form-urlencoded"),
-            (.POST, nil, "application/json; charset=latin1"),
-            (.POST, nil, "application/json, text/plain"),
-            (.POST, "key=k", nil),
-            (.PUT, "key=k", nil),
-            (.PUT, nil, "application/json"),
-        ] as [(HTTPMethod, String?, String?)]
+            (RequestMethod.post, nil, "text/plain"),
+            (.post, nil, "application/x-www-form-urlencoded"),
+            (.post, nil, "application/json; charset=latin1"),
+            (.post, nil, "application/json, text/plain"),
+            (.post, "key=k", nil),
+            (.put, "key=k", nil),
+            (.put, nil, "application/json"),
+        ] as [(RequestMethod, String?, String?)]
     )
-    func `of another type is refused`(method: HTTPMethod, query: String?, type: String?) {
+    func `of another type is refused`(method: RequestMethod, query: String?, type: String?) {
         let body = Array(#"{"key":"k","value":"v"}"#.utf8)
         let problem = #expect(throws: Problem.self) {
             try self.parse(.sample(method, query: query, contentType: type, body: body))
@@ -104,8 +104,8 @@ import Testing
     func `in a content coding is refused, whatever its type`(coding: String) {
         let requests: [HTTPRequest] = [
             .sample(
-                .POST, contentType: "application/json", coding: coding, body: Array(#"{"key":"k","value":"v"}"#.utf8)),
-            .sample(.PUT, query: "key=k", contentType: "application/octet-stream", coding: coding, body: [1]),
+                .post, contentType: "application/json", coding: coding, body: Array(#"{"key":"k","value":"v"}"#.utf8)),
+            .sample(.put, query: "key=k", contentType: "application/octet-stream", coding: coding, body: [1]),
         ]
         for request in requests {
             let problem = #expect(throws: Problem.self) { try self.parse(request) }
@@ -124,7 +124,7 @@ import Testing
     )
     func `as raw bytes needs exactly one key in the query`(query: String?, code: String) {
         let problem = #expect(throws: Problem.self) {
-            try self.parse(.sample(.PUT, query: query, contentType: "application/octet-stream", body: [1]))
+            try self.parse(.sample(.put, query: query, contentType: "application/octet-stream", body: [1]))
         }
         // An empty query is either no key or no query.
         #expect(problem?.code == code || (query == "" && problem?.code == "key_missing"))
@@ -142,7 +142,7 @@ import Testing
         let limits = KeyValueLimits(maxKeyBytes: 4, maxValueBytes: 6)
         func raw(_ key: String, _ value: Int) -> HTTPRequest {
             .sample(
-                .PUT,
+                .put,
                 query: "key=\(key)",
                 contentType: "application/octet-stream",
                 body: [UInt8](repeating: 7, count: value)
@@ -189,7 +189,7 @@ import Testing
 
 extension HTTPRequest {
     static func sample(
-        _ method: HTTPMethod,
+        _ method: RequestMethod,
         query: String? = nil,
         contentType: String? = nil,
         coding: String? = nil,

@@ -1,5 +1,6 @@
 import HTTP1
 import HTTPServing
+import Health
 import Logging
 import NIOHTTP1
 import Testing
@@ -76,7 +77,7 @@ import Testing
                     kind: .data(isWrite: false),
                     actions: [
                         (
-                            .GET,
+                            .get,
                             { _, responder in
                                 var outcome = RequestOutcome()
                                 outcome.measures.add("queue_ms", .nanoseconds(250_499))

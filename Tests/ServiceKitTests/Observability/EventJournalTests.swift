@@ -3,7 +3,7 @@ import PrometheusMetrics
 import Synchronization
 import Testing
 
-@testable import ServiceKit
+@testable import Admin
 
 @Suite struct EventJournalTests {
     private static let oneKind = EventKind("one")

@@ -1,6 +1,8 @@
 import HTTPServing
+import Health
 import NIOHTTP1
 import PrometheusMetrics
+import Telemetry
 import Testing
 
 @Suite struct HTTPMetricsTests {

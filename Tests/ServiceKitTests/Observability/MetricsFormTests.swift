@@ -2,7 +2,7 @@ import PrometheusMetrics
 import Testing
 
 @testable import HTTP1
-@testable import HTTPServing
+@testable import Telemetry
 
 @Suite struct `The form of the metrics` {
     private static let protobuf =

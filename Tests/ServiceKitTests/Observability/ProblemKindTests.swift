@@ -6,6 +6,7 @@ import Testing
 @testable import HTTP1
 @testable import HTTPServing
 @testable import KeyValueHTTP
+@testable import Telemetry
 
 @Suite struct `The table of problems` {
     static let all =
@@ -20,7 +21,7 @@ import Testing
     /// Codes of the sources that are not in the table would begin late in the metrics.
     @Test func `has every problem that the sources of what both services share make`() throws {
         let sources = "\(#filePath.split(separator: "Tests/ServiceKitTests")[0])Sources"
-        let modules = ["HTTP1", "HTTPServing", "KeyValueHTTP", "ServiceKit"]
+        let modules = ["Admin", "HTTP1", "HTTPServing", "Health", "KeyValueHTTP", "ServiceKit", "Telemetry"]
         let files = try modules.flatMap { module in
             try #require(FileManager.default.enumerator(atPath: "\(sources)/\(module)"))
                 .compactMap { ($0 as? String).map { "\(module)/\($0)" } }
@@ -47,7 +48,7 @@ import Testing
 
     @Test func `is where a handler's series begin`() {
         let registry = MetricsRegistry()
-        let declaration = HandlerDeclaration("kv_set", [.POST, .PUT], problems: ProblemKind.ofSet)
+        let declaration = HandlerDeclaration("kv_set", [.post, .put], problems: ProblemKind.ofSet)
         _ = HTTPMetrics(registry: registry, declarations: [declaration], nowNanoseconds: 0)
         let text = String(decoding: registry.render(), as: UTF8.self)
         for problem in ProblemKind.ofSet + ProblemKind.ofServer {
@@ -65,13 +66,13 @@ import Testing
     }
 
     @Test func `tells an answer that is not declared`() {
-        let set = HandlerDeclaration("kv_set", [.POST], problems: ProblemKind.ofSet)
+        let set = HandlerDeclaration("kv_set", [.post], problems: ProblemKind.ofSet)
         #expect(set.permits(status: 200, code: nil) && set.permits(status: 507, code: "disk_full"))
         #expect(set.permits(status: 500, code: "internal_error"), "the server's own problems are every handler's")
         #expect(!set.permits(status: 404, code: "key_not_found"))
         #expect(!set.permits(status: 503, code: "disk_full"))
         #expect(!set.permits(status: 201, code: nil))
-        let passing = HandlerDeclaration("api_set", [.POST], problems: ProblemKind.ofSet, passesProblemsOn: true)
+        let passing = HandlerDeclaration("api_set", [.post], problems: ProblemKind.ofSet, passesProblemsOn: true)
         #expect(passing.permits(status: 429, code: "of_another_version"))
         #expect(!passing.permits(status: 503, code: "disk_full"))
     }

@@ -4,6 +4,7 @@ import Testing
 @testable import HTTP1
 @testable import HTTPServing
 @testable import RequestTracing
+@testable import Telemetry
 
 @Suite struct SlowRequestsTests {
     private static let slot = SlowRequests.slotNanoseconds

@@ -1,4 +1,3 @@
-import JSON
 import NIOCore
 import NIOPosix
 import Testing
@@ -76,7 +75,7 @@ import Testing
         let exchange = BlockingExchange(
             host: "127.0.0.1",
             port: port,
-            deadlineNanoseconds: Timestamp.monotonicNanoseconds() + milliseconds * 1_000_000,
+            deadlineNanoseconds: MonotonicClock.nanoseconds() + milliseconds * 1_000_000,
             answerLimitBytes: limit
         )
         let began = ContinuousClock.now
@@ -100,7 +99,7 @@ import Testing
         let exchange = BlockingExchange(
             host: "127.0.0.1",
             port: UInt16(server.port),
-            deadlineNanoseconds: Timestamp.monotonicNanoseconds() + 50_000_000,
+            deadlineNanoseconds: MonotonicClock.nanoseconds() + 50_000_000,
             answerLimitBytes: 100
         )
         let began = ContinuousClock.now
@@ -125,7 +124,7 @@ import Testing
         let exchange = BlockingExchange(
             host: "127.0.0.1",
             port: UInt16(server.port),
-            deadlineNanoseconds: Timestamp.monotonicNanoseconds() + 10_000_000_000,
+            deadlineNanoseconds: MonotonicClock.nanoseconds() + 10_000_000_000,
             answerLimitBytes: 10_000
         )
         let answer = try exchange.run(Array("GET /large HTTP/1.1\r\nHost: a\r\n\r\n".utf8))

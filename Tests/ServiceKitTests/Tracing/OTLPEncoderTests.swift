@@ -13,7 +13,7 @@ extension RequestSpans {
         parentSpanID: String? = nil,
         state: String? = nil,
         route: String? = "/kv/set",
-        method: HTTPMethodLabel = .post,
+        method: RequestMethod = .post,
         status: UInt = 200,
         failure: String? = nil,
         userAgent: String = "",

@@ -1,4 +1,3 @@
-import JSON
 import Logging
 import PrometheusMetrics
 import Synchronization
@@ -49,7 +48,7 @@ private final class Harness: Sendable {
     private func received(_ body: [UInt8]) -> Int {
         self.state.withLock { state in
             state.bodies.append(body)
-            state.times.append(Timestamp.monotonicNanoseconds())
+            state.times.append(MonotonicClock.nanoseconds())
             return state.bodies.count
         }
     }

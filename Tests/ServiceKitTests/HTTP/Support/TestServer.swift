@@ -1,5 +1,5 @@
 import Glibc
-import JSON
+import Health
 import JSONLogging
 import Logging
 import NIOCore
@@ -7,10 +7,12 @@ import NIOHTTP1
 import NIOPosix
 import PrometheusMetrics
 import Synchronization
+import SystemSupport
 
 @testable import HTTP1
 @testable import HTTPServing
 @testable import ServiceSettings
+@testable import Telemetry
 
 /// A real server on a free port, with routes for the tests and its access lines in a file.
 final class TestServer: Sendable {
@@ -18,12 +20,11 @@ final class TestServer: Sendable {
 
     let server: HTTPServer
     let gate: ServiceGate
-    let metrics: HTTPMetrics
-    let slowRequests: SlowRequests
+    let telemetry: RequestTelemetry
+    var metrics: HTTPMetrics { self.telemetry.metrics }
     let registry: MetricsRegistry
     let port: Int
     let held: HeldRequests
-    let accessLog: AccessLog
     private let log: LogOutput
     private let logPath: String
 
@@ -38,60 +39,55 @@ final class TestServer: Sendable {
         gate.set(state)
         let registry = MetricsRegistry()
         let scrape = MetricsScrape(registry: registry)
-        let handlers: [(handler: String, methods: [HTTPMethod])] = [
-            ("get", [.GET]), ("body", [.POST]), ("write", [.POST]), ("held", [.GET]), ("large", [.GET]),
-            ("health", [.GET]), ("livez", [.GET]), ("readyz", [.GET]), ("metrics", [.GET]), ("more", [.GET]),
+        let handlers: [(handler: String, methods: [RequestMethod])] = [
+            ("get", [.get]), ("body", [.post]), ("write", [.post]), ("held", [.get]), ("large", [.get]),
+            ("health", [.get]), ("livez", [.get]), ("readyz", [.get]), ("metrics", [.get]), ("more", [.get]),
         ]
         let metrics = HTTPMetrics(
             registry: registry,
             routes: handlers,
-            nowNanoseconds: Timestamp.monotonicNanoseconds()
+            nowNanoseconds: MonotonicClock.nanoseconds()
         )
         let slowRequests = SlowRequests(
-            handlers: metrics.handlerNames, nowNanoseconds: Timestamp.monotonicNanoseconds())
+            handlers: metrics.handlerNames, nowNanoseconds: MonotonicClock.nanoseconds())
         let logPath = "/tmp/servicekit-tests-\(getpid())-\(UInt64.random(in: 0 ..< .max)).log"
         let descriptor = open(logPath, O_CREAT | O_RDWR | O_TRUNC, 0o600)
         precondition(descriptor >= 0, "the test's log file can't be made")
         let log = LogOutput(descriptor: descriptor)
         let held = HeldRequests()
-        let accessLog = AccessLog(output: log, service: "test", level: SharedLogLevel(level))
+        let telemetry = RequestTelemetry(
+            metrics: metrics, slowRequests: slowRequests,
+            accessLog: AccessLog(output: log, service: "test", level: SharedLogLevel(level)))
         let server = HTTPServer(
             group: Self.group,
             address: ListenAddress(host: "127.0.0.1", port: 0),
             limits: limits,
-            metrics: metrics,
-            slowRequests: slowRequests,
-            accessLog: accessLog,
-            gate: gate
+            observer: telemetry,
+            admission: { gate.refusal(isWrite: $0) }
         ) { eventLoop in
-            TestRoutes.routes(held: held) + CommonRoutes.health(gate: gate) + CommonRoutes.metrics(scrape)
-                + moreRoutes(eventLoop)
+            TestRoutes.routes(held: held) + HealthRoutes.routes(of: gate) + [scrape.route] + moreRoutes(eventLoop)
         }
         let address = try await server.start()
         return TestServer(
-            server, gate, metrics, slowRequests, registry, Int(address.port), held, accessLog, log, logPath)
+            server, gate, telemetry, registry, Int(address.port), held, log, logPath)
     }
 
     private init(
         _ server: HTTPServer,
         _ gate: ServiceGate,
-        _ metrics: HTTPMetrics,
-        _ slowRequests: SlowRequests,
+        _ telemetry: RequestTelemetry,
         _ registry: MetricsRegistry,
         _ port: Int,
         _ held: HeldRequests,
-        _ accessLog: AccessLog,
         _ log: LogOutput,
         _ logPath: String
     ) {
         self.server = server
         self.gate = gate
-        self.metrics = metrics
-        self.slowRequests = slowRequests
+        self.telemetry = telemetry
         self.registry = registry
         self.port = port
         self.held = held
-        self.accessLog = accessLog
         self.log = log
         self.logPath = logPath
     }
@@ -191,7 +187,7 @@ enum TestRoutes {
                 kind: .data(isWrite: false),
                 actions: [
                     (
-                        .GET,
+                        .get,
                         { request, responder in
                             responder.respond(.json(.ok, Array("got \(request.query ?? "-")".utf8)))
                         }
@@ -205,7 +201,7 @@ enum TestRoutes {
                 bodyLimitBytes: 100_000,
                 actions: [
                     (
-                        .POST,
+                        .post,
                         { request, responder in
                             responder.respond(
                                 HTTPResponse(status: .ok, contentType: "text/plain", body: .buffer(request.body))
@@ -219,13 +215,13 @@ enum TestRoutes {
                 handler: "write",
                 kind: .data(isWrite: true),
                 bodyLimitBytes: 16,
-                actions: [(.POST, { _, responder in responder.respond(.json(.ok, Array("wrote".utf8))) })]
+                actions: [(.post, { _, responder in responder.respond(.json(.ok, Array("wrote".utf8))) })]
             ),
             Route(
                 path: "/held",
                 handler: "held",
                 kind: .data(isWrite: false),
-                actions: [(.GET, { _, responder in held.hold(responder) })]
+                actions: [(.get, { _, responder in held.hold(responder) })]
             ),
             Route(
                 path: "/large",
@@ -233,7 +229,7 @@ enum TestRoutes {
                 kind: .data(isWrite: false),
                 actions: [
                     (
-                        .GET,
+                        .get,
                         { _, responder in
                             responder.respond(.json(.ok, [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)))
                         }

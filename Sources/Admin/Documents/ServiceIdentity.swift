@@ -1,0 +1,25 @@
+import JSON
+import SystemSupport
+
+/// Which run of which service this is: every document below `/admin` begins with it.
+package struct ServiceIdentity: Sendable {
+    /// The name of the program.
+    package let name: String
+    /// Identifies this run of the process: 16 hex digits.
+    package let instanceID: String
+    let startedAtNanoseconds = WallClock.nanoseconds()
+    let startedMonotonicNanoseconds = MonotonicClock.nanoseconds()
+
+    /// The service has started now.
+    package init(name: String) {
+        self.name = name
+        self.instanceID = String(UInt64.random(in: 1 << 60 ... .max), radix: 16)
+    }
+
+    func writeHead(to document: inout JSONWriter) {
+        document.member("schema_version", 1)
+        document.member("service", self.name)
+        document.member("instance_id", self.instanceID)
+        document.memberTimestamp("now", nanosecondsSince1970: WallClock.nanoseconds())
+    }
+}

@@ -1,0 +1,97 @@
+package import RequestTracing
+
+/// What watches the servers of a service: it counts, logs and traces what they do. One for all listeners; any thread.
+///
+/// The server knows no more of it than this, so what is made of a request lies above the server.
+package protocol ServerObserver: Sendable {
+    /// Which of the traces that begin here are recorded; nil if none is.
+    var sampler: TraceSampler? { get }
+
+    /// A client has connected.
+    func connectionAccepted()
+
+    /// A connection above the limit was answered 503, or closed at once.
+    func connectionRejected()
+
+    /// No connection could be accepted; the listener tries again.
+    func acceptFailed()
+
+    /// The observer of one event loop. Called once for each loop, on that loop.
+    func makeLoopObserver() -> any RequestObserver
+}
+
+/// What watches the requests of one event loop. Called on that loop only.
+///
+/// A request costs one call, ``answered(_:_:_:client:)``; the loop itself counts what is under way. So the connection,
+/// the routes and their actions need not be generic over it.
+package protocol RequestObserver: AnyObject {
+    /// What the loop counts, for everyone to read.
+    var counters: LoopCounters { get }
+
+    /// The number of a handler, by which ``RouteEntry/handlerIndex`` names it.
+    func index(ofHandler handler: String) -> Int
+
+    /// A request was answered.
+    ///
+    /// - Parameter client: of its connection, with what was kept there at the last request.
+    func answered(
+        _ request: RequestUnderWay, _ answer: AnswerFigures, _ outcome: RequestOutcome,
+        client: inout ConnectionClient)
+
+    /// A connection was closed while bytes of its answers waited for room in the socket.
+    func responseCut(_ reason: ResponseCut)
+
+    /// Called several times a second.
+    ///
+    /// - Parameter now: monotonic nanoseconds.
+    func sweep(now: UInt64)
+}
+
+/// The figures of one answer.
+package struct AnswerFigures {
+    package let status: UInt
+    /// 0 for the answer to a `HEAD`.
+    package let bodyBytes: Int
+    /// Monotonic nanoseconds.
+    package let answeredAtNanoseconds: UInt64
+    /// Wall clock minus monotonic clock.
+    package let wallClockOffset: UInt64
+
+    package init(status: UInt, bodyBytes: Int, answeredAtNanoseconds: UInt64, wallClockOffset: UInt64) {
+        self.status = status
+        self.bodyBytes = bodyBytes
+        self.answeredAtNanoseconds = answeredAtNanoseconds
+        self.wallClockOffset = wallClockOffset
+    }
+}
+
+/// The client of a connection.
+package struct ConnectionClient {
+    /// Address and port; empty if they are not known.
+    package let address: String
+    /// Whether it is on this host's loopback interface.
+    let isLoopback: Bool
+    /// What the observer keeps from one request of the connection to the next.
+    package var note = Note()
+
+    init(address: String = "", isLoopback: Bool = false) {
+        self.address = address
+        self.isLoopback = isLoopback
+    }
+
+    /// A text that is the same for nearly all requests of a connection, and what it was made from.
+    package struct Note {
+        package var userAgent = ""
+        package var isHTTP11 = true
+        /// Empty until it is made.
+        package var text: [UInt8] = []
+    }
+}
+
+/// Why a connection was closed while bytes of its answers waited for space in the socket.
+package enum ResponseCut: String, CaseIterable {
+    /// The client read nothing for too long.
+    case writeTimeout = "write_timeout"
+    /// The time limit of a graceful stop had passed.
+    case stopping
+}

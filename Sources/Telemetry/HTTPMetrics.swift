@@ -1,0 +1,182 @@
+import HTTP1
+package import HTTPServing
+package import PrometheusMetrics
+import Synchronization
+
+/// The `http_*` metrics of a service. One instance for all of its listeners; any thread may read.
+///
+/// Event loops record through their own views, created by ``makeView()``, which know every handle by index.
+package final class HTTPMetrics: Sendable {
+    /// The figures of one handler for `/admin`.
+    package struct RouteSummary: Sendable {
+        package let handler: String
+        package let requests: UInt64
+        /// Answers with a status of 500 and above.
+        package let errors: UInt64
+        /// The last minute, in seconds.
+        package let durations: QuantileWindow.Quantiles
+    }
+
+    /// Methods that a route answers with 405 if it does not accept them.
+    private static let commonMethods: [RequestMethod] = [.get, .head, .post, .put, .delete, .patch]
+
+    package let registry: MetricsRegistry
+    /// One for each handler; the last is `other`.
+    package let handlers: [HTTPHandlerMetrics]
+    let acceptedConnections: Counter
+    package let rejectedConnections: Counter
+    let acceptFailures: Counter
+    private let cutResponses: [Counter]
+    private let nextRotation = Atomic<UInt64>(0)
+    private let views = Mutex<[LoopCounters]>([])
+
+    /// By handler, in the order of ``handlers``.
+    private let declarations: [HandlerDeclaration]
+    private let isStrict: Bool
+
+    /// - Parameters:
+    ///   - registry: where the metrics are registered.
+    ///   - declarations: every handler of the service with its possible answers, so that all series exist from the
+    ///     start. `other` is added.
+    ///   - isStrict: whether an answer that is not declared ends the process in a debug build.
+    ///   - nowNanoseconds: monotonic time: the windows of ``summaries(nowNanoseconds:)`` begin here.
+    package init(
+        registry: MetricsRegistry, declarations: [HandlerDeclaration], isStrict: Bool = true, nowNanoseconds: UInt64
+    ) {
+        let declarations = declarations + [HandlerDeclaration.other]
+        precondition(Set(declarations.map(\.handler)).count == declarations.count, "a handler is declared twice")
+        self.registry = registry
+        self.declarations = declarations
+        self.isStrict = isStrict
+        self.handlers = declarations.map { declaration in
+            HTTPHandlerMetrics(handler: declaration.handler, registry: registry, nowNanoseconds: nowNanoseconds)
+        }
+        self.acceptedConnections = registry.counter(
+            "http_connections_accepted_total",
+            help: "Connections opened by clients."
+        )
+        self.rejectedConnections = registry.counter(
+            "http_connections_rejected_total",
+            help: "Connections answered with 503 or closed immediately, by reason.",
+            labels: [("reason", "too_many_connections")]
+        )
+        self.acceptFailures = registry.counter(
+            "http_accept_failures_total",
+            help: "Failed attempts to accept a connection, mostly for lack of file descriptors; the service retries."
+        )
+        self.cutResponses = ResponseCut.allCases.map { reason in
+            registry.counter(
+                "http_responses_cut_total",
+                help: "Connections closed before the client had received its answers, by reason.",
+                labels: [("reason", reason.rawValue)]
+            )
+        }
+        registry.gauge("http_requests_in_flight", help: "Requests being read or answered.") { [weak self] in
+            Double(self?.requestsInFlight ?? 0)
+        }
+        registry.gauge("http_connections", help: "Open connections of clients.") { [weak self] in
+            Double(self?.connections ?? 0)
+        }
+        for declaration in declarations { self.beginSeries(of: declaration) }
+    }
+
+    /// Requests between their first byte and their answer.
+    package var requestsInFlight: Int {
+        self.views.withLock { $0.reduce(0) { $0 + $1.requestsInFlight.load(ordering: .relaxed) } }
+    }
+
+    package var connections: Int {
+        self.views.withLock { $0.reduce(0) { $0 + $1.connections.load(ordering: .relaxed) } }
+    }
+
+    func responseCut(_ reason: ResponseCut) {
+        for (other, counter) in zip(ResponseCut.allCases, self.cutResponses) where other == reason {
+            counter.increment()
+        }
+    }
+
+    /// The handlers' totals and the quantiles of the last minute, in the order of registration; the last is `other`.
+    package func summaries(nowNanoseconds: UInt64) -> [RouteSummary] {
+        self.handlers.map { $0.summary(nowNanoseconds: nowNanoseconds) }
+    }
+
+    /// Advances the windows of ``summaries(nowNanoseconds:)``. Every event loop calls it a few times per second; one
+    /// call in ten seconds does the work.
+    package func rotateWindows(nowNanoseconds: UInt64) {
+        let due = self.nextRotation.load(ordering: .relaxed)
+        guard nowNanoseconds >= due,
+            self.nextRotation.compareExchange(
+                expected: due,
+                desired: nowNanoseconds + 10_000_000_000,
+                ordering: .relaxed
+            ).exchanged
+        else { return }
+        for handler in self.handlers { handler.rotateWindow(nowNanoseconds: nowNanoseconds) }
+    }
+
+    /// The view of one event loop, for use on that loop only.
+    func makeView() -> HTTPLoopMetrics {
+        let counters = LoopCounters()
+        self.views.withLock { $0.append(counters) }
+        return HTTPLoopMetrics(metrics: self, counters: counters)
+    }
+
+    /// In the order of ``handlerIndex(_:)``.
+    package var handlerNames: [String] { self.handlers.map(\.handler) }
+
+    func handlerIndex(_ handler: String) -> Int {
+        self.handlers.firstIndex { $0.handler == handler } ?? self.handlers.count - 1
+    }
+
+    func requestCounter(handler: String, method: StaticString, status: UInt) -> Counter {
+        self.registry.counter(
+            "http_requests_total",
+            help: "Requests answered, by route, method and status.",
+            labels: [("handler", handler), ("method", method.description), ("status", String(status))]
+        )
+    }
+
+    package func durations(handler: String, method: StaticString) -> Histogram {
+        self.registry.histogram(
+            "http_request_duration_seconds",
+            help: "Time from the first byte of a request until its answer is written to the socket.",
+            labels: [("handler", handler), ("method", method.description)],
+            isNative: true
+        )
+    }
+
+    func failureCounter(handler: String, reason: String) -> Counter {
+        self.registry.counter(
+            "http_request_failures_total",
+            help: "Requests answered with a problem, by route and the problem's code.",
+            labels: [("handler", handler), ("reason", reason)]
+        )
+    }
+
+    /// Creates every possible series of the handler with value 0, so that the first event is visible as an increase.
+    private func beginSeries(of declaration: HandlerDeclaration) {
+        let handler = declaration.handler
+        for method in declaration.methods {
+            let name = method.name
+            for status in declaration.statuses {
+                _ = self.requestCounter(handler: handler, method: name, status: status)
+            }
+            _ = self.durations(handler: handler, method: name)
+        }
+        for problem in declaration.problems { _ = self.failureCounter(handler: handler, reason: problem.code) }
+        if handler == HandlerDeclaration.otherHandler { return }
+        let wrong = ProblemKind.ofOtherMethod
+        _ = self.failureCounter(handler: handler, reason: wrong.code)
+        for method in Self.commonMethods where !declaration.methods.contains(method) {
+            _ = self.requestCounter(handler: handler, method: method.name, status: wrong.status)
+        }
+        _ = self.requestCounter(handler: handler, method: RequestMethod.options.name, status: 204)
+    }
+
+    /// Whether such an answer is declared, or is the answer to a method that the handler does not accept.
+    func permits(handler: Int, method: RequestMethod, status: UInt, code: String?) -> Bool {
+        let declaration = self.declarations[handler]
+        guard self.isStrict, declaration.methods.contains(method) else { return true }
+        return declaration.permits(status: status, code: code)
+    }
+}

@@ -1,0 +1,113 @@
+import HTTP1
+import HTTPServing
+import RequestTracing
+import TraceExport
+
+/// One event loop's part of ``RequestTelemetry``. Confined to its loop.
+final class LoopTelemetry: RequestObserver {
+    private let metrics: HTTPLoopMetrics
+    private let slowRequests: SlowRequestsView
+    private let accessLog: AccessLog
+    private let tracer: Tracer?
+    private var accessLine: AccessLineEncoder
+    /// By route and method: the piece of an access line that was needed last.
+    private var routeTexts: [(status: UInt, text: [UInt8])] = []
+
+    let counters: LoopCounters
+
+    init(_ telemetry: RequestTelemetry) {
+        self.metrics = telemetry.metrics.makeView()
+        self.counters = self.metrics.counters
+        self.slowRequests = telemetry.slowRequests.makeView()
+        self.accessLog = telemetry.accessLog
+        self.tracer = telemetry.tracer
+        self.accessLine = AccessLineEncoder(service: telemetry.accessLog.service)
+    }
+
+    func index(ofHandler handler: String) -> Int { self.metrics.metrics.handlerIndex(handler) }
+
+    func responseCut(_ reason: ResponseCut) { self.metrics.metrics.responseCut(reason) }
+
+    func sweep(now: UInt64) {
+        self.metrics.metrics.rotateWindows(nowNanoseconds: now)
+        self.slowRequests.rotate(nowNanoseconds: now)
+    }
+
+    func answered(
+        _ request: RequestUnderWay, _ answer: AnswerFigures, _ outcome: RequestOutcome,
+        client: inout ConnectionClient
+    ) {
+        let handler = request.route?.handlerIndex ?? self.metrics.otherHandler
+        let duration = answer.answeredAtNanoseconds &- request.receivedAtNanoseconds
+        self.metrics.record(
+            handler: handler,
+            method: request.method,
+            status: answer.status,
+            durationNanoseconds: duration,
+            trace: request.identity.trace.mark(
+                atNanoseconds: answer.answeredAtNanoseconds &+ answer.wallClockOffset),
+            requestBytes: request.bodyBytes,
+            responseBytes: answer.bodyBytes,
+            failure: outcome.failure
+        )
+        if request.identity.isRecorded, let tracer = self.tracer {
+            tracer.record(RequestSpans(request, answer, outcome, peer: client.address))
+        }
+        if self.slowRequests.isSlow(handler: handler, durationNanoseconds: duration) {
+            self.slowRequests.note(
+                SlowRequest(
+                    request, status: answer.status, outcome, handler: handler,
+                    startedAtNanoseconds: request.receivedAtNanoseconds &+ answer.wallClockOffset,
+                    durationNanoseconds: duration, responseBytes: answer.bodyBytes))
+        }
+        let isProbe = request.route?.isProbe == true
+        guard self.accessLog.wants(status: answer.status, isProbe: isProbe) else { return }
+        let line = AccessLineEncoder.Answer(
+            wallClockNanoseconds: answer.answeredAtNanoseconds &+ answer.wallClockOffset,
+            isProbe: isProbe,
+            status: answer.status,
+            durationNanoseconds: duration,
+            responseBytes: answer.bodyBytes
+        )
+        self.accessLine.encode(
+            request, line, outcome, route: self.routeText(of: request, status: answer.status),
+            client: Self.clientText(of: request, &client))
+        self.accessLog.submit(self.accessLine.line)
+    }
+
+    /// The piece of an access line that names handler, method, path and status.
+    private func routeText(of request: RequestUnderWay, status: UInt) -> [UInt8] {
+        guard let route = request.route else {
+            return AccessLineEncoder.route(
+                handler: self.metrics.handlerName(self.metrics.otherHandler),
+                method: request.method == .other ? "-" : request.method.name.description,
+                path: request.path,
+                status: status
+            )
+        }
+        let index = route.position * RequestMethod.allCases.count + request.method.rawValue
+        while index >= self.routeTexts.count { self.routeTexts.append((0, [])) }
+        if self.routeTexts[index].status != status {
+            let text = AccessLineEncoder.route(
+                handler: route.handler, method: request.method.name.description, path: route.path, status: status)
+            self.routeTexts[index] = (status, text)
+        }
+        return self.routeTexts[index].text
+    }
+
+    /// The piece of an access line about the client, which is the same for nearly all requests of a connection.
+    private static func clientText(of request: RequestUnderWay, _ client: inout ConnectionClient) -> [UInt8] {
+        if client.note.text.isEmpty || client.note.isHTTP11 != request.isHTTP11
+            || client.note.userAgent != request.userAgent
+        {
+            client.note.userAgent = request.userAgent
+            client.note.isHTTP11 = request.isHTTP11
+            client.note.text = AccessLineEncoder.client(
+                address: client.address, userAgent: request.userAgent, isHTTP11: request.isHTTP11)
+        }
+        return client.note.text
+    }
+}
+
+@available(*, unavailable)
+extension LoopTelemetry: Sendable {}
