@@ -49,7 +49,7 @@ extension ServiceGate.Guarded {
         case .ready:
             return words("drained by an operator; requests are still served", self.drain)
                 ?? words("made read-only by an operator; writes are refused", self.readOnly)
-        case .draining: return "draining: the process is stopping"
+        case .stopping: return "stopping: the process shuts down"
         case .starting, .replaying, .stopped: return nil
         }
     }
