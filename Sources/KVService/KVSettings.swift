@@ -11,10 +11,10 @@ package enum KVSettings {
     static let sync = Setting(
         "sync", .syncMode, default: "always",
         help:
-            "When writes are acknowledged: always (after fdatasync), interval:<ms> or never (earlier, unsafe)"
+            "When writes are acknowledged: always (after fdatasync), interval:<ms> or never (earlier, can lose them)"
     )
     static let segmentBytes = Setting(
-        "segment-bytes", .byteSize(in: 1 << 20...4 << 30), default: "67108864", help: "Size of a log segment")
+        "segment-bytes", .byteSize(in: 1 << 20...4 << 30), default: "67108864", help: "Size of a log segment in bytes")
     static let compactGarbageRatio = Setting(
         "compact-garbage-ratio", .ratio(in: 0.05...0.95), default: "0.5",
         help: "Share of garbage at which a compaction starts, if the log has --compact-min-bytes")

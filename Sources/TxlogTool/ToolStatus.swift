@@ -16,7 +16,7 @@ enum ToolStatus: Int32, CaseIterable {
         case .tornTail: "a torn tail, which the next start cuts: nothing acknowledged is lost"
         case .corruption: "the log is damaged, or the data to import is"
         case .inputOutput: "a call failed, there is no log, or a service uses the folder"
-        case .incomplete: "export --skip-damage: everything that a damaged log still contains was written"
+        case .incomplete: "export --skip-damage: the intact part of a damaged log was written, the rest is missing"
         }
     }
 
