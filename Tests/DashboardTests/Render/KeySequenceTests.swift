@@ -1,7 +1,8 @@
 import DashboardRender
 import Testing
 
-@Suite struct `Sequences that are no keys` {
+@Suite("Sequences that are no keys", .timeLimit(.minutes(1)))
+struct KeySequenceTests {
     /// The keys that come of text which arrives at once, and of the wait after it.
     private func keys(_ text: String, known: [Int: Key?] = [:]) -> [Key] {
         var sequences = KeySequences()

@@ -1,4 +1,5 @@
 import DashboardModel
+import TestSupport
 
 /// Situations that tests and golden screens begin from.
 enum Scenario {

@@ -8,7 +8,7 @@ import Testing
 @testable import ServiceKit
 @testable import ServiceSettings
 
-@Suite("Files that an operator names")
+@Suite("Files that an operator names", .timeLimit(.minutes(1)))
 struct OperatorFileTests {
     /// A pipe with a name; the pieces come in separate writes, the next once the one before has been read.
     private func withPipe<Result>(_ pieces: [String], _ body: (String) throws -> Result) throws -> Result {

@@ -6,7 +6,8 @@ import Synchronization
 import Testing
 
 /// What two parsers of one connection could read differently is refused, and the connection ends.
-@Suite(.timeLimit(.minutes(1))) struct StrictRequestTests {
+@Suite(.timeLimit(.minutes(1)))
+struct StrictRequestTests {
     struct Case: CustomTestStringConvertible, Sendable {
         let name: String
         let request: String

@@ -5,7 +5,8 @@ import Testing
 @testable import HTTPServing
 @testable import RequestTracing
 
-@Suite struct SlowRequestsTests {
+@Suite(.timeLimit(.minutes(1)))
+struct SlowRequestsTests {
     private static let slot = SlowRequests.slotNanoseconds
 
     private static func request(

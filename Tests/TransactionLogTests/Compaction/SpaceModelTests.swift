@@ -1,12 +1,13 @@
 import Glibc
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
 /// Whatever the sizes and the order of operations: if what is live fits by the rule that the README states, sets go on by
 /// themselves, and deletes go on in any case. `TXLOG_KV_SPACE_MODELS` is the number of runs.
-@Suite("Full disk: a model of any sizes and orders")
+@Suite("Full disk: a model of any sizes and orders", .timeLimit(.minutes(1)))
 struct SpaceModelTests {
     private static let runs = unsafe getenv("TXLOG_KV_SPACE_MODELS").flatMap { unsafe Int(String(cString: $0)) } ?? 24
 
