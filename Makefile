@@ -30,24 +30,24 @@ test: lint ## Set up what tests need, check the format, build, and pass every te
 	    faketime mkfs.btrfs mkfs.xfs \
 	    wrk libncurses-dev zlib1g-dev
 	swift build --build-tests
-	@$(TOOLS)/run-tests
+	@$(TOOLS)/run-tests all
 
 .PHONY: test-unit
 test-unit: toolchain ## Build, and pass the tests of each module: no running programs, nothing from apt but what builds need
 	@$(TOOLS)/install-missing libncurses-dev zlib1g-dev
 	swift build --build-tests
-	@$(TOOLS)/run-tests --skip EndToEndTests
+	@$(TOOLS)/run-tests unit
 
 .PHONY: test-e2e
 test-e2e: toolchain ## Build, and pass the end-to-end tests; `make test` once installs what they need
 	swift build --build-tests
-	@$(TOOLS)/run-tests --filter EndToEndTests
+	@$(TOOLS)/run-tests e2e
 
 .PHONY: test-one
 test-one: toolchain ## Build, and pass the tests whose names match: make test-one NAME=TransactionLogTests.CompactionTests
 	@[ -n "$(NAME)" ] || { echo "NAME is missing: make test-one NAME=<module, suite or test>" >&2; exit 2; }
 	swift build --build-tests
-	@$(TOOLS)/run-tests --filter '$(NAME)'
+	@$(TOOLS)/run-tests '$(NAME)'
 
 .PHONY: build
 build: toolchain ## Build both services, kvtop and txlog for release
@@ -65,11 +65,12 @@ fmt: toolchain ## Format all Swift sources in place
 	swift format format --in-place --recursive --parallel $(SWIFT_SOURCES)
 
 .PHONY: lint
-lint: toolchain ## Check the format of all Swift sources, the modules' imports against Package.swift, and retired words
+lint: toolchain ## Check the format, the imports of the modules, the suites of the tests, and retired words
 	swift format lint --strict --recursive --parallel $(SWIFT_SOURCES)
 	@$(TOOLS)/install-missing python3
 	$(TOOLS)/module-map check
 	$(TOOLS)/retired-words
+	$(TOOLS)/check-suites
 
 .PHONY: bench
 bench: build ## Measure both services beside Redis with fsync on every write

@@ -245,40 +245,58 @@ let package = Package(
             swiftSettings: memorySafe
         ),
 
+        // What the tests of several modules need: random numbers with a seed, temporary folders, waits with a limit.
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "SystemSupport",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Tests/TestSupport",
+            swiftSettings: strict
+        ),
         // A file system in memory that loses and breaks what a real one may, for the tests of the log and the store.
         .target(
             name: "SimulatedStorage",
-            dependencies: ["TransactionLog"],
+            dependencies: ["TestSupport", "TransactionLog"],
             path: "Tests/SimulatedStorage",
             swiftSettings: strict
         ),
-        .testTarget(name: "SystemSupportTests", dependencies: ["SystemSupport"], swiftSettings: strict),
+        .testTarget(name: "SystemSupportTests", dependencies: ["SystemSupport", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "TransactionLogTests",
-            dependencies: ["CChecksum", "SimulatedStorage", "SystemSupport", "TransactionLog"],
+            dependencies: ["CChecksum", "SimulatedStorage", "SystemSupport", "TestSupport", "TransactionLog"],
             exclude: ["Golden"],
             swiftSettings: strict
         ),
         .testTarget(
             name: "KeyValueStoreTests",
-            dependencies: ["KeyValueStore", "SimulatedStorage", "TransactionLog"],
+            dependencies: ["KeyValueStore", "SimulatedStorage", "TestSupport", "TransactionLog"],
             swiftSettings: strict
         ),
         .testTarget(
             name: "PrometheusMetricsTests",
-            dependencies: ["PrometheusMetrics", .product(name: "CoreMetrics", package: "swift-metrics")],
+            dependencies: [
+                "PrometheusMetrics", "TestSupport",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(
             name: "JSONLoggingTests",
-            dependencies: ["JSON", "JSONLogging", "SystemSupport", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "JSON", "JSONLogging", "SystemSupport", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(
             name: "ServiceKitTests",
             dependencies: [
                 "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP", "PrometheusMetrics",
-                "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "Telemetry", "TraceExport",
+                "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "Telemetry", "TestSupport",
+                "TraceExport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -294,7 +312,7 @@ let package = Package(
                 "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP", "KeyValueStore",
                 "KVService",
                 "PrometheusMetrics", "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport",
-                "TraceExport", "TransactionLog",
+                "TestSupport", "TraceExport", "TransactionLog",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -305,7 +323,7 @@ let package = Package(
             dependencies: [
                 "APIGateway", "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP",
                 "PrometheusMetrics",
-                "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "TraceExport",
+                "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "TestSupport", "TraceExport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -316,18 +334,25 @@ let package = Package(
         ),
         .testTarget(
             name: "TxlogToolTests",
-            dependencies: ["KeyValueStore", "SimulatedStorage", "TransactionLog", "TxlogTool"],
+            dependencies: ["KeyValueStore", "SimulatedStorage", "TestSupport", "TransactionLog", "TxlogTool"],
             swiftSettings: strict
         ),
         .testTarget(
             name: "DashboardTests",
-            dependencies: ["DashboardModel", "DashboardPolling", "DashboardRender", "JSON", "SystemSupport"],
+            dependencies: [
+                "DashboardModel", "DashboardPolling", "DashboardRender", "JSON", "SystemSupport", "TestSupport",
+            ],
             exclude: ["Golden"],
             swiftSettings: strict
         ),
         .testTarget(
+            name: "DocumentationTests",
+            dependencies: ["APIGateway", "KVService", "ServiceSettings", "TestSupport"],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "EndToEndTests",
-            dependencies: ["KVServiceMain", "APIGatewayMain", "KVTopMain", "TxlogTool"],
+            dependencies: ["APIGatewayMain", "KVServiceMain", "KVTopMain", "TestSupport", "TxlogTool"],
             swiftSettings: strict
         ),
     ]

@@ -1,15 +1,16 @@
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Programs say what is wrong before they start")
-    struct Configuration {
+    @Suite("Programs say what is wrong before they start", .timeLimit(.minutes(3)))
+    struct ConfigurationTests {
         private func run(
             _ program: ServiceProcess.Program,
             _ arguments: [String],
             environment: [String: String] = [:]
         ) throws -> (ending: Ending, output: String) {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let process = try ServiceProcess(
                 program,
                 arguments,
@@ -34,7 +35,7 @@ extension EndToEnd {
         }
 
         @Test func `all errors come at once, with their sources`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let file = folder.file("gateway.json")
             try FileText.write(#"{"log-level": "loud", "lisen": "x", "max-connections": "2"}"#, to: file)
             let environment = ["GATEWAY_CONFIG": file, "GATEWAY_LISTEN": "nowhere"]
@@ -61,7 +62,7 @@ extension EndToEnd {
             (text: #"{"listen":null}"#, part: "--listen: is null"), (text: "", part: "is not one JSON object"),
         ])
         func `a config file with anything wrong in it is refused`(text: String, part: String) throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let file = folder.file("kv.json")
             try FileText.write(text, to: file)
             let (ending, output) = try self.run(.kvService, ["check-config", "--config", file])
@@ -73,7 +74,7 @@ extension EndToEnd {
         }
 
         @Test func `check-config shows each effective value and its source`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let file = folder.file("kv.json")
             try FileText.write(#"{"log-level": "debug", "max-key-bytes": 512, "sync": "never"}"#, to: file)
             let (ending, output) = try self.run(
@@ -142,7 +143,7 @@ extension EndToEnd {
                 """
             let wrapper = ["/usr/bin/unshare", "--pid", "--fork", "--mount-proc", "/bin/sh", "-c", script, "sh"]
             let services = try Services(withGateway: false)
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let port = try FreePort.find()
             let file = folder.file("config.json")
             try FileText.write(#"{"listen": "0.0.0.0:\#(port)"}"#, to: file)
@@ -175,7 +176,7 @@ extension EndToEnd {
         }
 
         @Test func `connections are served by one thread for each core that the process may use`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let status = try FileText.text("/proc/self/status").split(separator: "\n")
             let allowed = try #require(status.first { $0.hasPrefix("Cpus_allowed_list:") }).split(separator: "\t")[1]
             let core = String(allowed.prefix { $0.isNumber })
@@ -192,7 +193,7 @@ extension EndToEnd {
 
         @Test func `an address that is taken ends the service with 69 and is named`() throws {
             let services = try Services()
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let taken = "127.0.0.1:\(services.kvPort)"
             let second = try Services.startKV(in: folder, listen: taken)
             #expect(try second.child.waitForEnd() == .exited(69), "\(second.child.output)")
@@ -214,7 +215,7 @@ extension EndToEnd {
         }
 
         @Test func `a data folder that cannot be used ends kv-service with 74`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             try FileText.write("a file", to: folder.file("kv"))
             let process = try Services.startKV(in: folder)
             #expect(try process.child.waitForEnd() == .exited(74), "\(process.child.output)")

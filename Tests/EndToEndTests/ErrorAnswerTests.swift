@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Errors say what happened")
-    struct ErrorAnswers {
+    @Suite("Errors say what happened", .timeLimit(.minutes(3)))
+    struct ErrorAnswerTests {
         /// Checks that an answer is a problem document and returns its members.
         @discardableResult
         private func problem(
@@ -131,7 +132,7 @@ extension EndToEnd {
         @Test func `what was stored under larger limits can be read and deleted, and fails alone through the gateway`()
             throws
         {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             // Three times as long in the query.
             let longKey = [UInt8](repeating: 0xFF, count: 4_096)
             let (large, small) = (Array("large".utf8), Array("small".utf8))

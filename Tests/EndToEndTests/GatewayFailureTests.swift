@@ -1,9 +1,10 @@
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("The gateway without kv-service")
-    struct GatewayFailures {
+    @Suite("The gateway without kv-service", .timeLimit(.minutes(3)))
+    struct GatewayFailureTests {
         @Test func `an upstream that is down is 502 with applied no, and the gateway recovers by itself`() throws {
             let services = try Services()
             let client = try KeyValueClient(services, through: .apiGateway)

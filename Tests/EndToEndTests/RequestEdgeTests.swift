@@ -1,9 +1,10 @@
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("What both services make of a request's edges")
-    struct RequestEdges {
+    @Suite("What both services make of a request's edges", .timeLimit(.minutes(3)))
+    struct RequestEdgeTests {
         /// Requests to the server as a whole have a series from the start too.
         @Test func `OPTIONS of no path is answered by both services`() throws {
             let services = try Services()

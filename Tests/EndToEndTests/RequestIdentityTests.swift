@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("One request has one name in both services")
-    struct RequestIdentities {
+    @Suite("One request has one name in both services", .timeLimit(.minutes(3)))
+    struct RequestIdentityTests {
         @Test func `a client's request id is in both answers' logs, and a bad one is replaced`() throws {
             let services = try Services()
             let client = try KeyValueClient(services, through: .apiGateway)

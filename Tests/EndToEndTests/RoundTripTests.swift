@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Values come back as they went in")
-    struct RoundTrips {
+    @Suite("Values come back as they went in", .timeLimit(.minutes(3)))
+    struct RoundTripTests {
         /// Keys that a careless encoder confuses, or that a careless store cuts.
         static let keys: [[UInt8]] =
             [
@@ -133,7 +134,7 @@ extension EndToEnd {
         }
 
         @Test func `a restart keeps everything, and revisions go on`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             var last = 0
             do {
                 let services = try Services(folder: folder)

@@ -1,13 +1,14 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
     /// The script that `make run` calls.
-    @Suite("run-services")
-    struct RunServices {
+    @Suite("run-services", .timeLimit(.minutes(3)))
+    struct RunServicesTests {
         private static var programs: String {
-            ServiceProcess.Program.kvService.path.split(separator: "/").dropLast().map { "/\($0)" }.joined()
+            Programs.folder
         }
 
         /// Runs the script in a folder until it ends, or has printed the addresses and was stopped.
@@ -27,7 +28,7 @@ extension EndToEnd {
         }
 
         @Test func `the gateway gets the kv-service of this run, and the logs of the run before stay`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let first = try Self.run(in: folder, [:])
             #expect(first.ending == .exited(0), "\(first.output)")
             let before = try FileText.text(folder.file("data/logs/kv-service.log"))
@@ -46,7 +47,7 @@ extension EndToEnd {
         }
 
         @Test func `an address that another process has is named`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let foreign = try Services(withGateway: false)
             let run = try Self.run(in: folder, ["KV_LISTEN": "127.0.0.1:\(foreign.kvPort)"])
             #expect(run.ending == .exited(1), "\(run.output)")

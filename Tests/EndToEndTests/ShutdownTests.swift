@@ -1,10 +1,11 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Stopping")
-    struct Stopping {
+    @Suite("Stopping", .timeLimit(.minutes(3)))
+    struct ShutdownTests {
         /// The answers that the writers of a test received.
         private final class Journal: Sendable {
             let acknowledged = Mutex<[(key: [UInt8], revision: Int)]>([])
@@ -13,7 +14,7 @@ extension EndToEnd {
 
         @Test(arguments: [Front.kvService, Front.apiGateway])
         func `a stop under load loses no acknowledged write and exits 0`(front: Front) throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let journal = Journal()
             do {
                 let services = try Services(folder: folder)

@@ -1,9 +1,10 @@
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Signals")
-    struct Signals {
+    @Suite("Signals", .timeLimit(.minutes(3)))
+    struct SignalTests {
         private static let ignored = [SIGHUP, SIGUSR1, SIGUSR2]
 
         @Test func `that services do nothing about do not end them`() throws {
@@ -21,7 +22,7 @@ extension EndToEnd {
             .enabled(if: geteuid() == 0, "only root can make a PID namespace"),
             arguments: [ServiceProcess.Program.kvService, .apiGateway, .txlog], [SIGTERM, SIGINT])
         func `end the first process of a container`(program: ServiceProcess.Program, number: Int32) throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let pipe = folder.file("pipe")
             #expect(mkfifo(pipe, 0o600) == 0)
             let process = try ServiceProcess(
@@ -59,7 +60,7 @@ extension EndToEnd {
 
         /// A limit of the file size is an error of the write that reaches it; the other signals do not end a program.
         @Test func `that a program does nothing about are ignored by each of them`() throws {
-            let (folder, fake) = (try TemporaryFolder(), try FakeKVService())
+            let (folder, fake) = (TemporaryFolder(), try FakeKVService())
             let services = try Services(folder: folder)
             for service in [services.kv, services.gateway].compactMap({ $0 }) {
                 let ignored = Self.ignored + [SIGPIPE, SIGXFSZ]
@@ -80,7 +81,7 @@ extension EndToEnd {
 
         /// `ps -T` and the runbook's command show the threads by these names.
         @Test func `find each kind of thread by a name of its own`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let service = try Services.startKV(in: folder, ["--otlp-endpoint", "http://127.0.0.1:9/v1/traces"])
             try service.waitUntilReady(port: try service.waitForPort())
             let expected: Set = [

@@ -1,10 +1,11 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Standard streams that are closed, or take nothing")
-    struct StandardStreams {
+    @Suite("Standard streams that are closed, or take nothing", .timeLimit(.minutes(3)))
+    struct StandardStreamTests {
         private static let programs = [ServiceProcess.Program.kvService, .apiGateway, .kvtop, .txlog]
         private static let smallSegments = ["--segment-bytes", "64KiB"]
         /// Each set of closed descriptors except the empty one.
@@ -25,7 +26,7 @@ extension EndToEnd {
 
         @Test(arguments: closed)
         func `no file or socket of a service gets the number of a closed stream`(closed: [Int]) throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let (port, upstream) = (try FreePort.find(), try FreePort.find())
             let gateway = try ServiceProcess(
                 .apiGateway, ["--listen", "127.0.0.1:\(port)", "--upstream", "http://127.0.0.1:\(upstream)"],
@@ -57,7 +58,7 @@ extension EndToEnd {
 
         @Test(arguments: closed)
         func `no text of a tool lands in the file that it writes`(closed: [Int]) throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let wrapper = Self.closing(closed)
             let lines = (1...3).map { #"{"key":"k\#($0)","value":"v","revision":\#($0)}"# + "\n" }.joined()
             try FileText.write(lines, to: folder.file("in"))
@@ -87,7 +88,7 @@ extension EndToEnd {
         }
 
         @Test func `output that could not be written is no success`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             try FileText.write(#"{"key":"k","value":"v"}"#, to: folder.file("in"))
             #expect(
                 try Self.run(
@@ -121,7 +122,7 @@ extension EndToEnd {
         }
 
         @Test func `a message shows the control characters of what it quotes, and does not do them`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let hostile = "\u{1B}]0;title\u{7}\r\u{9B}2J"
             let shown = #"\x1B]0;title\x07\x0D\x9B2J"#
             let uses: [(ServiceProcess.Program, [String])] = [
@@ -139,7 +140,7 @@ extension EndToEnd {
 
         @Test(.enabled(if: geteuid() == 0, "only root can unmount /proc"))
         func `a program without /proc takes its command line, and says so if it cannot go on`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let wrapper = ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", "umount -l /proc && exec \"$@\"", "sh"]
             for program in Self.programs {
                 let (ending, output) = try Self.run(program, ["--version"], wrapper: wrapper, folder)

@@ -28,7 +28,8 @@ private final class ScriptedDescriptor {
     var text: String { String(decoding: self.taken, as: UTF8.self) }
 }
 
-@Suite struct `A batch of lines` {
+@Suite("A batch of lines", .timeLimit(.minutes(1)))
+struct DescriptorSinkTests {
     private let batch = Array("one\ntwo\nthree\n".utf8)
 
     @Test func `goes on where short and interrupted writes stopped`() {

@@ -2,12 +2,13 @@ import Glibc
 import JSON
 import Logging
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import JSONLogging
 
 /// A handler over a file without a name, and the lines that came out of it.
-private final class Fixture: Sendable {
+final class Fixture: Sendable {
     private let descriptor: Int32
     let level: SharedLogLevel
     let output: LogOutput
@@ -50,11 +51,12 @@ private final class Fixture: Sendable {
     }
 }
 
-private struct DiskFailure: Error, CustomStringConvertible {
+struct DiskFailure: Error, CustomStringConvertible {
     let description = "write of 12 bytes to \"seg\n1\" failed: errno 5"
 }
 
-@Suite struct `A log line` {
+@Suite("A log line", .timeLimit(.minutes(1)))
+struct JSONLogHandlerTests {
     @Test
     func `has level, time, service and message first, then the metadata by name, then the error`()
         throws
@@ -102,7 +104,7 @@ private struct DiskFailure: Error, CustomStringConvertible {
     }
 
     @Test func `is one line however hostile the message, the names and the values are`() throws {
-        var generator = SeededGenerator()
+        var generator = SeededGenerator(printingFor: #function)
         let fixture = Fixture()
         let logger = fixture.logger()
         let count = 500
@@ -186,47 +188,5 @@ private struct DiskFailure: Error, CustomStringConvertible {
         logger.info("x", metadata: ["c": "event"])
         let line = try #require(try fixture.lines().first)
         #expect(["a", "b", "c"].map { line[$0]?.text } == ["logger", "provider", "event"])
-    }
-}
-
-@Suite struct `A logger` {
-    @Test func `keeps its level and metadata to itself`() {
-        let fixture = Fixture()
-        var first = fixture.logger()
-        first.logLevel = .debug
-        first[metadataKey: "only-on"] = "first"
-        var second = first
-        second.logLevel = .error
-        second[metadataKey: "only-on"] = "second"
-        #expect(first.logLevel == .debug)
-        #expect(second.logLevel == .error)
-        #expect(first[metadataKey: "only-on"] == "first")
-        #expect(second[metadataKey: "only-on"] == "second")
-        #expect(fixture.level.value == .trace)
-    }
-
-    @Test func `follows the level of the process while it has none of its own`() throws {
-        let fixture = Fixture(level: .warning)
-        let logger = fixture.logger()
-        var own = fixture.logger()
-        own.logLevel = .info
-        logger.info("1")
-        own.info("2")
-        fixture.level.value = .debug
-        logger.debug("3")
-        own.debug("4")
-        fixture.level.value = .critical
-        logger.error("5")
-        logger.critical("6")
-        #expect(try fixture.lines().map { $0["message"]?.text } == ["2", "3", "6"])
-        #expect(fixture.levels.withLock { $0 } == [.info, .debug, .critical])
-    }
-
-    @Test func `shares a level that reads back whatever was set`() {
-        let level = SharedLogLevel(.info)
-        for value in Logger.Level.allCases {
-            level.value = value
-            #expect(level.value == value)
-        }
     }
 }

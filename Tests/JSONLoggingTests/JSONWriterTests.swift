@@ -1,9 +1,11 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import JSON
 
-@Suite struct `The JSON writer` {
+@Suite("The JSON writer", .timeLimit(.minutes(1)))
+struct JSONWriterTests {
     private func text(_ body: (inout JSONWriter) -> Void) -> String {
         var writer = JSONWriter()
         body(&writer)
@@ -95,7 +97,7 @@ import Testing
     }
 
     @Test func `writes doubles so that they read back the same`() throws {
-        var generator = SeededGenerator()
+        var generator = SeededGenerator(printingFor: #function)
         var values: [Double] = [
             0, -0.0, 1, -1, 0.1, 1e-5, 1e15, 1e16, 1e300, .leastNonzeroMagnitude, .leastNormalMagnitude,
             .greatestFiniteMagnitude,
@@ -166,7 +168,7 @@ import Testing
     }
 
     @Test func `writes hostile text that two other readers read back byte for byte`() throws {
-        var generator = SeededGenerator()
+        var generator = SeededGenerator(printingFor: #function)
         for _ in 0..<3_000 {
             let value = HostileText.valid(using: &generator)
             let string = String(decoding: value, as: UTF8.self)
@@ -191,7 +193,7 @@ import Testing
     }
 
     @Test func `repairs what is not UTF-8 with the replacement character`() throws {
-        var generator = SeededGenerator()
+        var generator = SeededGenerator(printingFor: #function)
         for _ in 0..<3_000 {
             let bytes = HostileText.bytes(using: &generator)
             var writer = JSONWriter()
@@ -207,7 +209,7 @@ import Testing
     }
 
     @Test func `stays within its memory when it is handed bytes that are not UTF-8 as if they were`() {
-        var generator = SeededGenerator()
+        var generator = SeededGenerator(printingFor: #function)
         for _ in 0..<3_000 {
             let bytes = HostileText.bytes(using: &generator)
             var writer = JSONWriter()

@@ -1,11 +1,13 @@
 import Glibc
 import Synchronization
 import SystemSupport
+import TestSupport
 import Testing
 
 @testable import JSONLogging
 
-@Suite(.timeLimit(.minutes(1))) struct `The log output` {
+@Suite("The log output", .timeLimit(.minutes(1)))
+struct LogOutputTests {
     private func line(_ text: String) -> [UInt8] { Array(text.utf8) + [UInt8(ascii: "\n")] }
 
     @Test func `hands every line to the descriptor in the order of its thread`() async {
@@ -87,7 +89,7 @@ import Testing
         let thread = LogWriterThread(sink: sink, capacityBytes: 10)
         thread.start()
         thread.submit(self.line("12345"))
-        #expect(eventually { isWriting.load(ordering: .relaxed) })
+        #expect(Poll.holds { isWriting.load(ordering: .relaxed) })
         thread.submit(self.line("1234"))
         #expect(thread.linesDropped.load(ordering: .relaxed) == 1)
         thread.submit(self.line("123"))
@@ -114,7 +116,7 @@ import Testing
         #expect(rest == 0)
         #expect(pipe.readLines(1).count == 1)
         // The line has been read; the writer notices as soon as its call has returned.
-        #expect(eventually { output.linesWritten == 1 })
+        #expect(Poll.holds { output.linesWritten == 1 })
         output.submit(self.line("again"))
         #expect(pipe.readLines(1) == ["again"])
         #expect(output.flushAndStop())
@@ -174,7 +176,7 @@ import Testing
         let thread = LogWriterThread(sink: sink, capacityBytes: 1_000)
         thread.start()
         thread.submit(self.line("lost"))
-        #expect(eventually { thread.linesDropped.load(ordering: .relaxed) == 1 })
+        #expect(Poll.holds { thread.linesDropped.load(ordering: .relaxed) == 1 })
 
         let before = Self.nanoseconds(of: clock.load(ordering: .relaxed))
         let start = MonotonicClock.nanoseconds()
@@ -229,7 +231,7 @@ import Testing
             output.submit(self.line("last"))
         }
         #expect(pipe.readLines(1) == ["last"])
-        #expect(eventually { thread == nil })
+        #expect(Poll.holds { thread == nil })
     }
 
     private static func nanoseconds(of clock: clockid_t) -> Int {

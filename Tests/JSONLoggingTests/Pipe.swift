@@ -66,13 +66,3 @@ final class Pipe: Sendable {
         return total
     }
 }
-
-/// Waits until the condition holds. False when it doesn't within ten seconds.
-func eventually(_ condition: () -> Bool) -> Bool {
-    let deadline = MonotonicClock.nanoseconds() + 10_000_000_000
-    while !condition() {
-        guard MonotonicClock.nanoseconds() < deadline else { return false }
-        sched_yield()
-    }
-    return true
-}

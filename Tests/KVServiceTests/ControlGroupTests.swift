@@ -3,7 +3,8 @@ import Testing
 
 @testable import KVService
 
-@Suite struct `The memory limits of control groups` {
+@Suite("The memory limits of control groups", .timeLimit(.minutes(1)))
+struct ControlGroupTests {
     private let root = "\(NSTemporaryDirectory())/control-groups-\(UUID().uuidString)"
 
     private func groups(_ membership: String, _ files: [String: String]) throws -> ControlGroups {

@@ -4,7 +4,7 @@ import TransactionLog
 @testable import KVService
 @testable import ServiceSettings
 
-@Suite("How far the index may grow")
+@Suite("How far the index may grow", .timeLimit(.minutes(1)))
 struct MemoryModelTests {
     private static let mebi = 1 << 20
 

@@ -1,11 +1,12 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 import TransactionLog
 
 @testable import KeyValueStore
 
-@Suite("The embedded engine")
+@Suite("The embedded engine", .timeLimit(.minutes(1)))
 struct EmbeddedEngineTests {
     private let folder = TemporaryFolder()
 

@@ -5,25 +5,6 @@ import TransactionLog
 
 @testable import KeyValueStore
 
-/// A folder that goes away with the test.
-final class TemporaryFolder {
-    let path: String
-
-    init() {
-        var template = Array("/tmp/txlog-kv-test-XXXXXX".utf8CString)
-        self.path = String(cString: mkdtemp(&template))
-    }
-
-    deinit { removeTree(self.path) }
-
-    private func removeTree(_ path: String) {
-        for name in (try? PosixFileSystem().list(path)) ?? [] {
-            if unlink("\(path)/\(name)") != 0 { self.removeTree("\(path)/\(name)") }
-        }
-        rmdir(path)
-    }
-}
-
 /// Uses an engine's session from a test's thread, which stands for an event loop.
 final class TestSession {
     private let session: any StorageSession

@@ -4,7 +4,7 @@ import TransactionLog
 
 @testable import KeyValueStore
 
-@Suite("The embedded engine: nothing is read before it is durable")
+@Suite("The embedded engine: nothing is read before it is durable", .timeLimit(.minutes(1)))
 struct VisibilityTests {
     @Test func `a change is not read while its sync is on the way, and is when it is answered`() throws {
         let fileSystem = SimulatedFileSystem()

@@ -2,7 +2,8 @@ import Testing
 
 @testable import PrometheusMetrics
 
-@Suite struct `The exemplars of a histogram` {
+@Suite("The exemplars of a histogram", .timeLimit(.minutes(1)))
+struct ExemplarTests {
     private let second: UInt64 = 1_000_000_000
 
     private func mark(_ number: UInt64, at seconds: UInt64) -> TraceMark {

@@ -1,8 +1,10 @@
+import TestSupport
 import Testing
 
 @testable import PrometheusMetrics
 
-@Suite struct `The exposition` {
+@Suite("The exposition", .timeLimit(.minutes(1)))
+struct ExpositionTests {
     private func text(_ registry: MetricsRegistry) -> String {
         String(decoding: registry.render(), as: UTF8.self)
     }
@@ -109,7 +111,7 @@ import Testing
             "\\", "\n", "\"", "\r", "n", "\\n", "\\\\", "\u{0}", " ", "{", "}", ",", "=", "é", "e\u{301}", "漢", "#",
             "\t",
         ]
-        var generator = SeededGenerator()
+        var generator = SeededGenerator(printingFor: #function)
         for _ in 0..<200 {
             let registry = MetricsRegistry()
             func text() -> String {

@@ -2,7 +2,8 @@ import Testing
 
 @testable import PrometheusMetrics
 
-@Suite struct `The formats besides the text` {
+@Suite("The formats besides the text", .timeLimit(.minutes(1)))
+struct FormatTests {
     private func registry() -> MetricsRegistry {
         let registry = MetricsRegistry()
         let duration = registry.histogram(

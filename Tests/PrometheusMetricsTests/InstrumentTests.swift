@@ -2,7 +2,8 @@ import Testing
 
 @testable import PrometheusMetrics
 
-@Suite struct `An instrument` {
+@Suite("An instrument", .timeLimit(.minutes(1)))
+struct InstrumentTests {
     /// Runs `body` on several threads at once.
     private func inParallel(_ body: @escaping @Sendable (Int) -> Void) async {
         await withTaskGroup { group in

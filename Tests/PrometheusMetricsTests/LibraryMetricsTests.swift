@@ -3,7 +3,8 @@ import Testing
 
 @testable import PrometheusMetrics
 
-@Suite struct `What libraries report` {
+@Suite("What libraries report", .timeLimit(.minutes(1)))
+struct LibraryMetricsTests {
     private let registry = MetricsRegistry()
     private var factory: PrometheusMetricsFactory { PrometheusMetricsFactory(registry: self.registry) }
 

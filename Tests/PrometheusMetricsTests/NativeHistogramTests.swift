@@ -1,14 +1,16 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import PrometheusMetrics
 
-@Suite struct `A histogram with a native form` {
+@Suite("A histogram with a native form", .timeLimit(.minutes(1)))
+struct NativeHistogramTests {
     private let bounds = Histogram.durationBounds
 
     /// Values everywhere, on the bounds of both forms and beside them.
     private func values() -> [Double] {
-        var generator = SeededGenerator()
+        var generator = SeededGenerator(printingFor: #function)
         let powers = (-180...100).map { exp2(Double($0) / 8) }
         let edges = (powers + self.bounds + [0x1p-20, 0x1p10]).flatMap { [$0.nextDown, $0, $0.nextUp] }
         let others = (0..<5_000).map { _ in exp2(Double.random(in: -25...12, using: &generator)) }
@@ -35,7 +37,7 @@ import Testing
     @Test func `has the same buckets for durations that come in nanoseconds`() {
         let plain = Histogram(bounds: self.bounds)
         let native = Histogram(bounds: self.bounds, isNative: true)
-        var generator = SeededGenerator()
+        var generator = SeededGenerator(printingFor: #function)
         let edges = self.bounds.map { UInt64(($0 * 1e9).rounded()) }.flatMap { [$0 - 1, $0, $0 + 1] }
         let others = (0..<5_000).map { _ in UInt64(exp2(Double.random(in: 0...44, using: &generator))) }
         for nanoseconds in edges + [0, 1, .max] {

@@ -3,7 +3,8 @@ import Testing
 
 @testable import PrometheusMetrics
 
-@Suite struct `The process metrics` {
+@Suite("The process metrics", .timeLimit(.minutes(1)))
+struct ProcessMetricsTests {
     @Test func `are those that Prometheus's clients have, with their types`() throws {
         let registry = MetricsRegistry()
         ProcessMetrics.register(in: registry)

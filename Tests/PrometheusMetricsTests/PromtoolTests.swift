@@ -1,14 +1,16 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import PrometheusMetrics
 
-private let promtool = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-    .map { "\($0)/promtool" }
-    .first { FileManager.default.isExecutableFile(atPath: $0) }
+private let promtool = Programs.installed("promtool")
 
-@Suite(.enabled(if: promtool != nil, "promtool is not on PATH (Debian package prometheus): not checked with it"))
-struct `Promtool` {
+@Suite(
+    "Promtool",
+    .enabled(if: promtool != nil, "promtool is not on PATH (Debian package prometheus): not checked with it"),
+    .timeLimit(.minutes(1)))
+struct PromtoolTests {
     @Test func `finds nothing wrong with the exposition`() throws {
         let path = try #require(promtool)
         let registry = MetricsRegistry()

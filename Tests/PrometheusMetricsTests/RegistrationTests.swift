@@ -2,7 +2,8 @@ import Testing
 
 @testable import PrometheusMetrics
 
-@Suite struct `A registration` {
+@Suite("A registration", .timeLimit(.minutes(1)))
+struct RegistrationTests {
     private let registry = MetricsRegistry()
 
     private var conflicts: Int {

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import TransactionLog
 
 /// Files and folders, as processes see them and as the device holds them. Paths are normalised: no leading, doubled

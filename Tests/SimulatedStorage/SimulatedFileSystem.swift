@@ -1,6 +1,7 @@
 import Dispatch
 import Glibc
 import Synchronization
+import TestSupport
 package import TransactionLog
 
 /// A file system in memory that loses what was not synced, fails the calls it is told to fail, holds calls back,

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 
 /// One file: its bytes as a process reads them, and as the device holds them.
 ///

@@ -1,9 +1,10 @@
 import Glibc
 import Synchronization
 import SystemSupport
+import TestSupport
 import Testing
 
-@Suite("Thread of its own")
+@Suite("Thread of its own", .timeLimit(.minutes(1)))
 struct DedicatedThreadTests {
     private final class Seen: Sendable {
         let name = Mutex("")

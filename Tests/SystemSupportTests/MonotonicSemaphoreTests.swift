@@ -1,8 +1,9 @@
 import Synchronization
 import SystemSupport
+import TestSupport
 import Testing
 
-@Suite("Semaphore on the monotonic clock")
+@Suite("Semaphore on the monotonic clock", .timeLimit(.minutes(1)))
 struct MonotonicSemaphoreTests {
     @Test func `a signal that came before is not lost, and counts once`() throws {
         let semaphore = MonotonicSemaphore()

@@ -1,7 +1,7 @@
 import SystemSupport
 import Testing
 
-@Suite("Text for a terminal")
+@Suite("Text for a terminal", .timeLimit(.minutes(1)))
 struct TerminalTextTests {
     @Test(arguments: [
         ("", ""), ("plain, ü and 漢\n\tnext", "plain, ü and 漢\n\tnext"), ("\u{1B}[2J", #"\x1B[2J"#),

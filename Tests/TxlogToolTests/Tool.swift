@@ -1,12 +1,8 @@
 import Foundation
 import Glibc
 import KeyValueStore
+import TestSupport
 import TransactionLog
-
-/// A program that did not end.
-struct TooSlow: Error, CustomStringConvertible {
-    let description: String
-}
 
 /// One run of the program, the debug build beside the tests.
 struct Tool {
@@ -22,7 +18,7 @@ struct Tool {
         let folder = TemporaryFolder()
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", "\(setting); exec \"$@\"", "sh", Self.path] + arguments
+        process.arguments = ["-c", "\(setting); exec \"$@\"", "sh", Programs.path("txlog")] + arguments
         for name in ["in", "out", "err"] {
             _ = FileManager.default.createFile(atPath: folder.file(name), contents: Data((input ?? "").utf8))
         }
@@ -39,7 +35,7 @@ struct Tool {
         try process.run()
         if ended.wait(timeout: .now() + .seconds(Self.secondsToEnd)) != .success {
             kill(process.processIdentifier, SIGKILL)
-            throw TooSlow(description: "txlog \(arguments) has not ended within \(Self.secondsToEnd) s")
+            throw TimeoutError(description: "txlog \(arguments) has not ended within \(Self.secondsToEnd) s")
         }
         self.status = process.terminationStatus
         self.output = try String(contentsOfFile: folder.file("out"), encoding: .utf8)
@@ -50,27 +46,9 @@ struct Tool {
     func json() throws -> [String: Any] {
         try JSONSerialization.jsonObject(with: Data(self.output.utf8)) as? [String: Any] ?? [:]
     }
-
-    private static var path: String {
-        if let folder = ProcessInfo.processInfo.environment["TXLOG_KV_PROGRAMS"] { return "\(folder)/txlog" }
-        let bundle = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        return URL(fileURLWithPath: bundle).deletingLastPathComponent().appendingPathComponent("txlog").path
-    }
 }
 
-/// A folder that goes away with the test.
-final class TemporaryFolder {
-    let path: String
-
-    init() {
-        self.path = "/tmp/txlog-kv-test-\(UUID().uuidString)"
-        try? FileManager.default.createDirectory(atPath: self.path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: self.path) }
-
-    func file(_ name: String) -> String { "\(self.path)/\(name)" }
-
+extension TemporaryFolder {
     /// Whether it is a file of zeros that waits to become a segment.
     func isPrepared(_ name: String) -> Bool {
         let bytes = FileManager.default.contents(atPath: self.file(name))

@@ -1,14 +1,14 @@
 import Foundation
 import Glibc
 import KeyValueStore
+import TestSupport
 import Testing
 import TransactionLog
 
-@Suite("txlog reads a folder")
+@Suite("txlog reads a folder", .timeLimit(.minutes(1)))
 struct TxlogReadingTests {
     @Test func `the golden folder is fine, and no reading command changes it`() throws {
-        let golden = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("../TransactionLogTests/Golden/version-1").standardized.path
+        let golden = Repository.path("Tests/TransactionLogTests/Golden/version-1")
         let folder = TemporaryFolder()
         for name in try FileManager.default.contentsOfDirectory(atPath: golden) {
             try FileManager.default.copyItem(atPath: "\(golden)/\(name)", toPath: folder.file(name))

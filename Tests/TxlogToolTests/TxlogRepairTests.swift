@@ -1,9 +1,10 @@
 import Foundation
 import KeyValueStore
+import TestSupport
 import Testing
 import TransactionLog
 
-@Suite("txlog repairs a folder")
+@Suite("txlog repairs a folder", .timeLimit(.minutes(1)))
 struct TxlogRepairTests {
     enum Damage: String, CaseIterable {
         case flippedBit, missingSegment, emptySegment, shortSegment, foreignSegment, damagedHeader, cutPart

@@ -1,9 +1,10 @@
 import Foundation
 import KeyValueStore
+import TestSupport
 import Testing
 import TransactionLog
 
-@Suite("txlog fills and compacts a folder")
+@Suite("txlog fills and compacts a folder", .timeLimit(.minutes(1)))
 struct TxlogWritingTests {
     @Test func `what was exported and imported is the same, byte for byte`() throws {
         let (first, second) = (TemporaryFolder(), TemporaryFolder())

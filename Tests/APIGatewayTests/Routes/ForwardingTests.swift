@@ -1,12 +1,14 @@
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import APIGateway
 @testable import RequestTracing
 
-@Suite(.timeLimit(.minutes(1))) struct `The gateway forwards` {
+@Suite("The gateway forwards", .timeLimit(.minutes(1)))
+struct ForwardingTests {
     @Test func `a set as raw bytes with the ids of the request`() async throws {
-        let upstream = FakeUpstream { _ in FakeAnswer.stored(7) }
+        let upstream = FakeHTTPServer { _ in FakeAnswer.stored(7) }
         try await withGateway(upstream: upstream) { gateway in
             let answer = await gateway.set(key: Array("a b".utf8), value: [0, 255, 10, 13])
             #expect(answer.status == 200)
@@ -33,7 +35,7 @@ import Testing
     }
 
     @Test func `a set as JSON the same way`() async throws {
-        let upstream = FakeUpstream { _ in FakeAnswer.stored(1) }
+        let upstream = FakeHTTPServer { _ in FakeAnswer.stored(1) }
         try await withGateway(upstream: upstream) { gateway in
             #expect(await gateway.set(json: #"{"key_b64":"AP8=","value":"é\u0000"}"#).status == 200)
             let request = try #require(upstream.requests.first)
@@ -43,7 +45,7 @@ import Testing
     }
 
     @Test func `a get, and answers as the client wants it`() async throws {
-        let upstream = FakeUpstream { request in
+        let upstream = FakeHTTPServer { request in
             FakeAnswer.value(request.key == [UInt8(ascii: "b")] ? [0, 255] : Array("text".utf8), revision: 5)
         }
         try await withGateway(upstream: upstream) { gateway in
@@ -61,7 +63,7 @@ import Testing
     }
 
     @Test func `a delete, and says whether there was something`() async throws {
-        let upstream = FakeUpstream { request in
+        let upstream = FakeHTTPServer { request in
             request.key == Array("there".utf8)
                 ? FakeAnswer.deleted
                 : FakeAnswer.json(#"{"status":"ok","message":"key deleted","deleted":false}"#)
@@ -81,7 +83,7 @@ import Testing
 
     @Test func `every key byte for byte`() async throws {
         let stored = Mutex<[[UInt8]: [UInt8]]>([:])
-        let upstream = FakeUpstream { request in
+        let upstream = FakeHTTPServer { request in
             guard let key = request.key else { return [.close] }
             guard request.method == "GET" else {
                 stored.withLock { $0[key] = request.body }
@@ -115,7 +117,7 @@ import Testing
     @Test(arguments: [0, 1, 4096, 4097, 65536])
     func `a value of any size`(size: Int) async throws {
         let stored = Mutex<[UInt8]>([])
-        let upstream = FakeUpstream { request in
+        let upstream = FakeHTTPServer { request in
             guard request.method == "GET" else {
                 stored.withLock { $0 = request.body }
                 return FakeAnswer.stored(1)
@@ -131,7 +133,7 @@ import Testing
     }
 
     @Test func `nothing that is wrong already`() async throws {
-        let upstream = FakeUpstream { _ in FakeAnswer.stored(1) }
+        let upstream = FakeHTTPServer { _ in FakeAnswer.stored(1) }
         try await withGateway(upstream: upstream) { gateway in
             let large = await gateway.set(key: [1], value: [UInt8](repeating: 0, count: 65537))
             #expect(large.status == 413)
@@ -145,7 +147,7 @@ import Testing
     }
 
     @Test func `many requests over one connection`() async throws {
-        let upstream = FakeUpstream { _ in FakeAnswer.stored(1) }
+        let upstream = FakeHTTPServer { _ in FakeAnswer.stored(1) }
         try await withGateway(upstream: upstream) { gateway in
             for _ in 0..<50 { #expect(await gateway.set("k", "v").status == 200) }
             #expect(upstream.connections == 1)
@@ -154,7 +156,7 @@ import Testing
     }
 
     @Test func `the wish for timings, and adds its own to those of kv-service`() async throws {
-        let upstream = FakeUpstream { _ in
+        let upstream = FakeHTTPServer { _ in
             FakeAnswer.json(
                 #"{"status":"ok","message":"value set","revision":1}"#,
                 fields: "Server-Timing: queue;dur=0.1, fsync;dur=1.5\r\n"
@@ -171,7 +173,7 @@ import Testing
     }
 
     @Test func `slowly arriving and chunked answers`() async throws {
-        let upstream = FakeUpstream { _ in
+        let upstream = FakeHTTPServer { _ in
             [
                 .text("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nETag: \"3"), .wait(milliseconds: 5),
                 .text("\"\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"), .wait(milliseconds: 5),

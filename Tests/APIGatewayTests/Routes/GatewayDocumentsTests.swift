@@ -1,12 +1,14 @@
 import NIOCore
 import PrometheusMetrics
 import SystemSupport
+import TestSupport
 import Testing
 
 @testable import APIGateway
 @testable import JSON
 
-@Suite(.timeLimit(.minutes(1))) struct `What the gateway tells of itself` {
+@Suite("What the gateway tells of itself", .timeLimit(.minutes(1)))
+struct GatewayDocumentsTests {
     private func document(_ monitor: UpstreamMonitor) -> String {
         let admin = GatewayAdmin(monitor: monitor, timeoutNanoseconds: 3_000_000_000)
         var writer = JSONWriter()
@@ -51,7 +53,7 @@ import Testing
     }
 
     @Test func `counts requests by operation and status, attempts and connections`() async throws {
-        let upstream = FakeUpstream { request in
+        let upstream = FakeHTTPServer { request in
             switch request.method {
             case "GET" where request.key == [1]: request.connection == 1 ? [.close] : FakeAnswer.value([1], revision: 1)
             case "GET": FakeAnswer.missing
@@ -84,7 +86,7 @@ import Testing
     }
 
     @Test func `says in /admin what kv-service does`() async throws {
-        let upstream = FakeUpstream { request in
+        let upstream = FakeHTTPServer { request in
             request.method == "GET" ? FakeAnswer.value([1], revision: 1) : [.text("nonsense\r\n\r\n")]
         }
         try await withGateway(breakerFailures: 1, upstream: upstream) { gateway in

@@ -3,7 +3,8 @@ import Testing
 @testable import APIGateway
 @testable import ServiceSettings
 
-@Suite struct `The gateway's settings` {
+@Suite("The gateway's settings", .timeLimit(.minutes(1)))
+struct GatewaySettingsTests {
     private func resolve(_ flags: [String: String]) throws {
         _ = try GatewaySettings.table.resolve(flags: flags, environment: [:])
     }

@@ -2,7 +2,8 @@ import Testing
 
 @testable import APIGateway
 
-@Suite struct `Memory is given back` {
+@Suite("Memory is given back", .timeLimit(.minutes(1)))
+struct MemoryTrimTests {
     private static let megabyte: UInt64 = 1 << 20
 
     /// The checks that decide to trim.

@@ -1,10 +1,12 @@
+import TestSupport
 import Testing
 
 @testable import APIGateway
 
-@Suite(.timeLimit(.minutes(1))) struct `An answer of kv-service` {
+@Suite("An answer of kv-service", .timeLimit(.minutes(1)))
+struct UpstreamAnswerTests {
     @Test func `that the key is missing is a missing key`() async throws {
-        let upstream = FakeUpstream { _ in FakeAnswer.missing }
+        let upstream = FakeHTTPServer { _ in FakeAnswer.missing }
         try await withGateway(upstream: upstream) { gateway in
             let answer = await gateway.get("k")
             #expect(answer.status == 404)
@@ -23,7 +25,7 @@ import Testing
             #"{"code":"key_not_found","detail":"x"}"#, status: "404 Not Found", fields: "X-KV-Result: miss\r\n"),
     ])
     func `with 404 for any other reason is no missing key`(steps: [FakeStep]) async throws {
-        try await withGateway(upstream: FakeUpstream { _ in steps }) { gateway in
+        try await withGateway(upstream: FakeHTTPServer { _ in steps }) { gateway in
             let answer = await gateway.get("k")
             #expect(answer.status == 502)
             #expect(answer.code == "upstream_invalid")
@@ -38,7 +40,7 @@ import Testing
         ("503 Service Unavailable", "overloaded", "no"), ("504 Gateway Timeout", "deadline_exceeded", "yes"),
     ])
     func `that refuses a write is passed on`(status: String, code: String, applied: String) async throws {
-        let upstream = FakeUpstream { _ in
+        let upstream = FakeHTTPServer { _ in
             FakeAnswer.problem(
                 status,
                 #"{"code":"\#(code)","detail":"Why.","applied":"\#(applied)","request_id":"other","extra":null}"#,
@@ -59,7 +61,7 @@ import Testing
     }
 
     @Test func `that refuses a write without saying whether it was applied leaves that unknown`() async throws {
-        let upstream = FakeUpstream { _ in
+        let upstream = FakeHTTPServer { _ in
             FakeAnswer.problem("503 Service Unavailable", #"{"code":"x","detail":"y"}"#)
         }
         try await withGateway(upstream: upstream) { gateway in
@@ -69,7 +71,7 @@ import Testing
     }
 
     @Test func `that refuses the connection says that the write was not applied`() async throws {
-        let upstream = FakeUpstream(onConnect: { $0 <= 2 ? FakeAnswer.connectionRefused() : [] }) { request in
+        let upstream = FakeHTTPServer(onConnect: { $0 <= 2 ? FakeAnswer.connectionRefused() : [] }) { request in
             request.connection <= 2 ? [] : FakeAnswer.stored(1)
         }
         try await withGateway(upstream: upstream) { gateway in
@@ -97,7 +99,7 @@ import Testing
         let refusal = FakeAnswer.problem(
             status, #"{"code":"\#(code)","detail":"At most 9 bytes."}"#,
             fields: "X-Request-Id: kv-1\r\nConnection: close\r\n")
-        let upstream = FakeUpstream { $0.key == [1] ? refusal : FakeAnswer.stored(1) }
+        let upstream = FakeHTTPServer { $0.key == [1] ? refusal : FakeAnswer.stored(1) }
         try await withGateway(breakerFailures: 1, upstream: upstream) { gateway in
             for _ in 1...3 {
                 let write = await gateway.set(key: [1], value: [])
@@ -111,7 +113,7 @@ import Testing
     }
 
     @Test func `that is larger than the gateway passes on fails that key alone, and names the limit`() async throws {
-        let upstream = FakeUpstream { request in
+        let upstream = FakeHTTPServer { request in
             switch request.key {
             case [1]: FakeAnswer.value([UInt8](repeating: 0, count: 70_000), revision: 1)
             case [2]:
@@ -149,7 +151,7 @@ import Testing
             fields: "X-Request-Id: kv-1\r\nConnection: close\r\n"),
     ])
     func `to another request is taken for nothing else`(steps: [FakeStep]) async throws {
-        try await withGateway(upstream: FakeUpstream { _ in steps }) { gateway in
+        try await withGateway(upstream: FakeHTTPServer { _ in steps }) { gateway in
             let answer = await gateway.set("k", "v")
             #expect(answer.code == "upstream_invalid")
             #expect(answer.text.contains("an answer to another request"))
@@ -199,7 +201,7 @@ import Testing
 
     @Test(arguments: nonsense)
     func `that kv-service does not give is a 502`(name: String, steps: [FakeStep]) async throws {
-        let upstream = FakeUpstream { _ in steps }
+        let upstream = FakeHTTPServer { _ in steps }
         try await withGateway(upstream: upstream) { gateway in
             let set = await gateway.set("k", "v")
             #expect(set.status == 502, "\(name)")
@@ -223,14 +225,14 @@ import Testing
             FakeAnswer.answer("200 OK", type: "application/octet-stream", [1], fields: "ETag: W/\"1\"\r\n"),
         ]
         for steps in wrong {
-            try await withGateway(upstream: FakeUpstream { _ in steps }) { gateway in
+            try await withGateway(upstream: FakeHTTPServer { _ in steps }) { gateway in
                 #expect(await gateway.get("k").code == "upstream_invalid")
             }
         }
     }
 
     @Test func `with more behind it is taken, and its connection is not used again`() async throws {
-        let upstream = FakeUpstream { request in
+        let upstream = FakeHTTPServer { request in
             guard request.connection == 1 else { return FakeAnswer.value([2], revision: 2) }
             return [
                 .text(
@@ -247,7 +249,7 @@ import Testing
     }
 
     @Test func `that closes the connection is taken, and the next request opens another`() async throws {
-        let upstream = FakeUpstream { _ in
+        let upstream = FakeHTTPServer { _ in
             FakeAnswer.json(
                 #"{"status":"ok","message":"value set","revision":1}"#,
                 fields: "Connection: close\r\n"

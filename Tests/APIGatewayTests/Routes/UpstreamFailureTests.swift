@@ -1,11 +1,13 @@
 import NIOCore
 import NIOPosix
 import PrometheusMetrics
+import TestSupport
 import Testing
 
 @testable import APIGateway
 
-@Suite(.timeLimit(.minutes(1))) struct `When kv-service` {
+@Suite("When kv-service", .timeLimit(.minutes(1)))
+struct UpstreamFailureTests {
     private func unusedPort() async throws -> Int {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "127.0.0.1", port: 0).get()
@@ -34,9 +36,9 @@ import Testing
         limits.retry.maxAttempts = .max
         limits.retry.maxBudget = 1_000
         let gateway = try await ForwarderHarness(port: port, limits: limits, timeoutMilliseconds: 20_000)
-        let upstream = FakeUpstream { _ in FakeAnswer.stored(1) }
+        let upstream = FakeHTTPServer { _ in FakeAnswer.stored(1) }
         async let answer = gateway.set("k", "v")
-        try await gateway.eventually { gateway.monitor.metrics.connectFailures.value > 0 }
+        try await Poll.eventually { gateway.monitor.metrics.connectFailures.value > 0 }
         _ = try await upstream.start(port: port)
         #expect(await answer.status == 200)
         #expect(await answer.attempts > 1)
@@ -46,7 +48,7 @@ import Testing
     }
 
     @Test func `does not answer, the deadline ends the request`() async throws {
-        let upstream = FakeUpstream { _ in [] }
+        let upstream = FakeHTTPServer { _ in [] }
         try await withGateway(timeoutMilliseconds: 50, upstream: upstream) { gateway in
             let clock = ContinuousClock()
             let started = clock.now
@@ -68,7 +70,7 @@ import Testing
     @Test func `does not answer before the client's own deadline, that counts for no circuit, the gateway's does`()
         async throws
     {
-        let upstream = FakeUpstream { _ in [] }
+        let upstream = FakeHTTPServer { _ in [] }
         try await withGateway(timeoutMilliseconds: 60_000, breakerFailures: 3, upstream: upstream) { gateway in
             for _ in 0..<6 {
                 let set = await gateway.set(key: [1], value: [2], timeoutMilliseconds: 50)
@@ -77,7 +79,7 @@ import Testing
             #expect(upstream.requests.count == 6, "all of them waited for an answer")
             #expect(UpstreamCircuit.allCases.allSatisfy { gateway.monitor.circuit($0).state == .closed })
         }
-        let silent = FakeUpstream { _ in [] }
+        let silent = FakeHTTPServer { _ in [] }
         try await withGateway(timeoutMilliseconds: 50, breakerFailures: 3, upstream: silent) { gateway in
             for _ in 0..<3 {
                 #expect(await gateway.set(key: [1], value: [2], timeoutMilliseconds: 60_000).status == 504)
@@ -87,7 +89,7 @@ import Testing
     }
 
     @Test func `answers too slowly, the deadline is for the whole answer`() async throws {
-        let upstream = FakeUpstream { _ in
+        let upstream = FakeHTTPServer { _ in
             [.text("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")]
                 + (0..<100).flatMap { _ in [FakeStep.text("x"), .wait(milliseconds: 20)] }
         }
@@ -97,7 +99,7 @@ import Testing
     }
 
     @Test func `closes a kept connection, the next write goes over another one`() async throws {
-        let upstream = FakeUpstream { _ in FakeAnswer.stored(1) + [.close] }
+        let upstream = FakeHTTPServer { _ in FakeAnswer.stored(1) + [.close] }
         try await withGateway(upstream: upstream) { gateway in
             for _ in 0..<5 {
                 let answer = await gateway.set("k", "v")
@@ -113,7 +115,7 @@ import Testing
     func `closes a kept connection under a request, a read is sent again and a write is not`(
         end: FakeStep
     ) async throws {
-        let upstream = FakeUpstream { request in
+        let upstream = FakeHTTPServer { request in
             request.number == 1 ? FakeAnswer.value([1], revision: 1) : [end]
         }
         try await withGateway(upstream: upstream) { gateway in
@@ -131,7 +133,7 @@ import Testing
     }
 
     @Test func `closes every connection at once, a read is tried three times and a write once`() async throws {
-        let upstream = FakeUpstream(onConnect: { _ in [.close] }) { _ in [] }
+        let upstream = FakeHTTPServer(onConnect: { _ in [.close] }) { _ in [] }
         try await withGateway(upstream: upstream) { gateway in
             let read = await gateway.get("k")
             #expect(read.status == 502)
@@ -145,7 +147,7 @@ import Testing
     }
 
     @Test func `resets the connection within a request, a write is not sent again`() async throws {
-        let upstream = FakeUpstream(bytesBeforeReset: 300) { _ in FakeAnswer.stored(1) }
+        let upstream = FakeHTTPServer(bytesBeforeReset: 300) { _ in FakeAnswer.stored(1) }
         try await withGateway(upstream: upstream) { gateway in
             let write = await gateway.set(key: [1], value: [UInt8](repeating: 0, count: 65536))
             #expect(write.status == 502)
@@ -159,7 +161,7 @@ import Testing
     func `closes the connection within its answer, a read is sent again and a write is not`(
         end: FakeStep
     ) async throws {
-        let upstream = FakeUpstream { request in
+        let upstream = FakeHTTPServer { request in
             request.connection % 2 == 1
                 ? [
                     .text("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 9\r\n\r\n12"),
@@ -172,7 +174,7 @@ import Testing
             #expect(read.status == 200)
             #expect(read.attempts == 2)
         }
-        let writes = FakeUpstream { _ in [.text("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n12"), end] }
+        let writes = FakeHTTPServer { _ in [.text("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n12"), end] }
         try await withGateway(upstream: writes) { gateway in
             let write = await gateway.delete("k")
             #expect(write.code == "upstream_reset")
@@ -188,7 +190,7 @@ import Testing
         limits.pool.maxWaiting = 1
         limits.waitNanoseconds = 60_000_000_000
         let gate = FakeGate()
-        let upstream = FakeUpstream { _ in [.waitFor(gate)] + FakeAnswer.stored(1) }
+        let upstream = FakeHTTPServer { _ in [.waitFor(gate)] + FakeAnswer.stored(1) }
         try await withGateway(limits: limits, timeoutMilliseconds: 60_000, upstream: upstream) { gateway in
             async let first = gateway.set("1", "v")
             async let second = gateway.set("2", "v")
@@ -213,7 +215,7 @@ import Testing
         limits.pool.maxConnections = 1
         limits.waitNanoseconds = 30_000_000
         let gate = FakeGate()
-        let upstream = FakeUpstream { _ in [.waitFor(gate)] + FakeAnswer.stored(1) }
+        let upstream = FakeHTTPServer { _ in [.waitFor(gate)] + FakeAnswer.stored(1) }
         try await withGateway(limits: limits, timeoutMilliseconds: 60_000, upstream: upstream) { gateway in
             async let first = gateway.set("1", "v")
             try await gateway.wait { $0.active == 1 }
@@ -231,7 +233,7 @@ import Testing
         var limits = UpstreamLimits()
         limits.pool.maxConnections = 1
         limits.waitNanoseconds = 60_000_000_000
-        let upstream = FakeUpstream { _ in [] }
+        let upstream = FakeHTTPServer { _ in [] }
         try await withGateway(limits: limits, timeoutMilliseconds: 100, upstream: upstream) { gateway in
             async let first = gateway.set("1", "v")
             async let second = gateway.set("2", "v")
@@ -249,7 +251,7 @@ import Testing
     @Test func `answers in time, what waited is sent over the same few connections`() async throws {
         var limits = UpstreamLimits()
         limits.pool.maxConnections = 2
-        let upstream = FakeUpstream { request in
+        let upstream = FakeHTTPServer { request in
             [.wait(milliseconds: 2)] + FakeAnswer.value(request.key ?? [], revision: 1)
         }
         try await withGateway(limits: limits, upstream: upstream) { gateway in
@@ -273,7 +275,7 @@ import Testing
         limits.pool.maxWaiting = 4
         limits.waitNanoseconds = 60_000_000_000
         let gate = FakeGate()
-        let upstream = FakeUpstream { request in
+        let upstream = FakeHTTPServer { request in
             request.method == "GET" ? FakeAnswer.missing : [.waitFor(gate)] + FakeAnswer.stored(1)
         }
         try await withGateway(limits: limits, timeoutMilliseconds: 60_000, upstream: upstream) { gateway in
@@ -302,12 +304,12 @@ import Testing
         #expect(refused.applied == "no")
         #expect(refused.headers["Retry-After"].flatMap { Int($0) } ?? 0 >= 1)
         #expect(UpstreamCircuit.allCases.allSatisfy { gateway.monitor.circuit($0).state != .closed })
-        let upstream = FakeUpstream { request in
+        let upstream = FakeHTTPServer { request in
             request.path == "/readyz" ? FakeAnswer.ready : FakeAnswer.stored(1)
         }
         _ = try await upstream.start(port: port)
         try await gateway.probe()
-        try await gateway.eventually { gateway.monitor.isReady }
+        try await Poll.eventually { gateway.monitor.isReady }
         #expect(UpstreamCircuit.allCases.allSatisfy { gateway.monitor.circuit($0).state == .closed })
         #expect(await gateway.set("k", "v").status == 200)
         try await gateway.shutDown()
@@ -319,16 +321,16 @@ import Testing
         let gateway = try await ForwarderHarness(port: port)
         #expect(!gateway.monitor.isReachable)
         #expect(!gateway.monitor.isReady)
-        let upstream = FakeUpstream { request in
+        let upstream = FakeHTTPServer { request in
             request.number == 1 ? FakeAnswer.notReady : FakeAnswer.ready
         }
         _ = try await upstream.start(port: port)
         try await gateway.probe()
-        try await gateway.eventually { gateway.monitor.isReachable }
+        try await Poll.eventually { gateway.monitor.isReachable }
         #expect(!gateway.monitor.isReady)
         try await gateway.wait { $0.idle == 1 }
         try await gateway.probe()
-        try await gateway.eventually { gateway.monitor.isReady }
+        try await Poll.eventually { gateway.monitor.isReady }
         #expect(upstream.requests.map(\.target) == ["/readyz", "/readyz"])
         try await upstream.stop()
         for number in 1...3 {
@@ -336,7 +338,7 @@ import Testing
             #expect(gateway.monitor.isReachable)
             try await gateway.wait { $0.idle == 0 && $0.active == 0 }
             try await gateway.probe()
-            try await gateway.eventually { gateway.monitor.metrics.connectFailures.value >= number }
+            try await Poll.eventually { gateway.monitor.metrics.connectFailures.value >= number }
             try await gateway.wait { $0.connecting == 0 && $0.waiting == 0 }
             #expect(!gateway.monitor.isReady)
         }
@@ -350,7 +352,7 @@ import Testing
         limits.pool.maxConnections = 1
         limits.waitNanoseconds = 60_000_000_000
         let gate = FakeGate()
-        let upstream = FakeUpstream { _ in [.waitFor(gate)] + FakeAnswer.stored(1) }
+        let upstream = FakeHTTPServer { _ in [.waitFor(gate)] + FakeAnswer.stored(1) }
         try await withGateway(limits: limits, timeoutMilliseconds: 60_000, upstream: upstream) { gateway in
             async let first = gateway.set("1", "v")
             try await gateway.wait { $0.active == 1 }
@@ -370,7 +372,7 @@ import Testing
         var limits = UpstreamLimits()
         limits.pool.idleNanoseconds = 20_000_000
         limits.idleSweepNanoseconds = 5_000_000
-        let upstream = FakeUpstream { _ in FakeAnswer.stored(1) }
+        let upstream = FakeHTTPServer { _ in FakeAnswer.stored(1) }
         try await withGateway(limits: limits, upstream: upstream) { gateway in
             #expect(await gateway.set("k", "v").status == 200)
             try await gateway.wait { $0.active == 0 && $0.idle == 0 }

@@ -6,6 +6,7 @@ import NIOHTTP1
 import NIOPosix
 import PrometheusMetrics
 import SystemSupport
+import TestSupport
 import Testing
 
 @testable import APIGateway
@@ -121,17 +122,6 @@ final class ForwarderHarness: Sendable {
     func probe() async throws {
         try await self.eventLoop.submit { self.parts.value.probe.probe() }.get()
         try await self.wait { $0.active == 0 && $0.connecting == 0 && $0.waiting == 0 }
-    }
-
-    /// Waits until a condition holds that changes by itself.
-    ///
-    /// - Throws: ``TestTimeout`` when it does not within ten seconds.
-    func eventually(_ condition: @Sendable () async -> Bool) async throws {
-        let end = ContinuousClock.now + .seconds(10)
-        while await !condition() {
-            guard ContinuousClock.now < end else { throw TestTimeout() }
-            try await Task.sleep(for: .milliseconds(1))
-        }
     }
 
     /// Waits until what the pool holds is as wanted.
@@ -271,17 +261,13 @@ extension GatewayAnswer {
     }
 }
 
-struct TestTimeout: Error, CustomStringConvertible {
-    let description = "a condition did not hold within ten seconds"
-}
-
 /// A gateway in front of a fake kv-service; both end with `body`.
 func withGateway(
     limits: UpstreamLimits = UpstreamLimits(),
     timeoutMilliseconds: UInt64 = 3000,
     breakerFailures: Int = 1000,
     breakerOpenNanoseconds: UInt64 = 1_000_000_000,
-    upstream: FakeUpstream,
+    upstream: FakeHTTPServer,
     _ body: (ForwarderHarness) async throws -> Void
 ) async throws {
     let port = try await upstream.start()

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import APIGateway
@@ -8,14 +9,16 @@ extension ChildSpan {
     subscript(name: String) -> Value? { self.attributes.first { $0.name.description == name }?.value }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct `The trace of a request` {
+@Suite("The trace of a request", .timeLimit(.minutes(1)))
+struct UpstreamAttemptTests {
     private static func span(_ request: FakeRequest) throws -> UInt64? {
         let traceparent = try #require(request.fields["traceparent"])
         return try UInt64(#require(traceparent.wholeMatch(of: ForwarderHarness.childOfTrace)).span, radix: 16)
     }
 
     @Test func `has a span of its own for each attempt, and kv-service is told of that one`() async throws {
-        let upstream = FakeUpstream { request in request.connection == 1 ? [.close] : FakeAnswer.value([1], revision: 1)
+        let upstream = FakeHTTPServer { request in
+            request.connection == 1 ? [.close] : FakeAnswer.value([1], revision: 1)
         }
         try await withGateway(upstream: upstream) { gateway in
             let answer = await gateway.get("k")
@@ -34,7 +37,7 @@ extension ChildSpan {
     }
 
     @Test func `shows the wait for a connection apart from the attempt`() async throws {
-        let upstream = FakeUpstream { _ in FakeAnswer.value([1], revision: 1) }
+        let upstream = FakeHTTPServer { _ in FakeAnswer.value([1], revision: 1) }
         try await withGateway(upstream: upstream) { gateway in
             let first = await gateway.get("k")
             #expect(first.spans.map { "\($0.name)" } == ["wait_for_connection", "GET /kv/get"])
@@ -47,12 +50,12 @@ extension ChildSpan {
     }
 
     @Test func `says what became of attempts that got no answer, and of answers that are errors`() async throws {
-        let silent = FakeUpstream { _ in [] }
+        let silent = FakeHTTPServer { _ in [] }
         try await withGateway(timeoutMilliseconds: 50, upstream: silent) { gateway in
             let answer = await gateway.set("k", "v")
             #expect(answer.spans.last?.failure == "timeout" && answer.measures["upstream_status"] == nil)
         }
-        let failing = FakeUpstream { _ in
+        let failing = FakeHTTPServer { _ in
             FakeAnswer.problem("503 Service Unavailable", #"{"code":"overloaded","detail":"x","applied":"no"}"#)
         }
         try await withGateway(upstream: failing) { gateway in

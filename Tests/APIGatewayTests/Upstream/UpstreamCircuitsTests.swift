@@ -2,7 +2,8 @@ import Testing
 
 @testable import APIGateway
 
-@Suite struct `The circuits for reads and writes` {
+@Suite("The circuits for reads and writes", .timeLimit(.minutes(1)))
+struct UpstreamCircuitsTests {
     private static let limits = {
         var limits = CircuitBreaker.Limits()
         limits.failuresToOpen = 2

@@ -4,7 +4,8 @@ import Testing
 
 @testable import APIGateway
 
-@Suite struct `An upstream connection` {
+@Suite("An upstream connection", .timeLimit(.minutes(1)))
+struct UpstreamConnectionStateMachineTests {
     private typealias Machine = UpstreamConnectionStateMachine
 
     private func head(_ fields: [(String, String)] = [("Content-Length", "3")], status: Int = 200)

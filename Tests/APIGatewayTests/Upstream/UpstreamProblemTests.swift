@@ -1,12 +1,14 @@
 import Foundation
 import NIOHTTP1
+import TestSupport
 import Testing
 
 @testable import APIGateway
 @testable import HTTP1
 @testable import HTTPServing
 
-@Suite struct `What the gateway says of a failure on the way to kv-service` {
+@Suite("What the gateway says of a failure on the way to kv-service", .timeLimit(.minutes(1)))
+struct UpstreamProblemTests {
     static let failures: [UpstreamFailure] = [
         .poolExhausted, .connect("refused"), .circuitOpen(retryAfterSeconds: 1), .timeout(sent: true),
         .timeout(sent: false), .reset(sent: true), .reset(sent: false), .protocolError("x"), .stopping,
@@ -23,8 +25,7 @@ import Testing
                 for handler in Gateway.handlers { #expect(handler.problems.contains(kind), "\(kind)") }
             }
         }
-        let page = "\(#filePath.split(separator: "Tests/APIGatewayTests")[0])Docs/API.md"
-        let rows = try String(contentsOfFile: page, encoding: .utf8).split(separator: "\n")
+        let rows = try Repository.text("Docs/API.md").split(separator: "\n")
         for kind in said {
             let row = rows.first { $0.hasPrefix("| ") && $0.contains("`\(kind.code)`") }
             #expect(row?.split(separator: "|")[0].contains("\(kind.status)") == true, "\(kind)")

@@ -2,7 +2,8 @@ import DashboardModel
 import DashboardRender
 import Testing
 
-@Suite struct `A clock` {
+@Suite("A clock", .timeLimit(.minutes(1)))
+struct ClockTests {
     private func lines(_ dashboard: Dashboard, _ change: (inout ViewState) -> Void = { _ in }) -> [String] {
         var view = ViewState()
         view.view = .events

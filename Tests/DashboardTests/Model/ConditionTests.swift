@@ -1,8 +1,10 @@
 import DashboardModel
 import DashboardRender
+import TestSupport
 import Testing
 
-@Suite struct `What an operator must see at once` {
+@Suite("What an operator must see at once", .timeLimit(.minutes(1)))
+struct ConditionTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let changes: [(text: String, becomes: String)]
         let level: AlarmLevel
@@ -72,17 +74,18 @@ import Testing
             text: "disk 96% used"),
     ]
 
+    private static let quiet = Scenario.incident([])
+
     /// Each once, even if several members of the document report it.
     @Test(arguments: Self.cases) func `is an alarm and stands by name in the first line of 80 columns`(_ case: Case)
         throws
     {
-        let quiet = Scenario.incident([])
-        #expect(quiet.conditions.isEmpty)
+        #expect(Self.quiet.conditions.isEmpty)
         let dashboard = Scenario.incident(`case`.changes)
         let conditions = dashboard.targets[0].conditions
         #expect(conditions.map(\.text) == [`case`.text])
         #expect(conditions.map(\.level) == [`case`.level])
-        #expect(dashboard.alarmCount == quiet.alarmCount + 1)
+        #expect(dashboard.alarmCount == Self.quiet.alarmCount + 1)
         let screen = Renderer.screen(dashboard, ViewState(), columns: 80, rows: 24, Capabilities())
         #expect(screen.lines[0].contains(" 1 alarm: kv \(`case`.text)  "), "\(screen.lines[0])")
         #expect(screen.lines[0].hasSuffix(Self.clock), "\(screen.lines[0])")

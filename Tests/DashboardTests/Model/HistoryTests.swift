@@ -2,7 +2,8 @@ import DashboardModel
 import DashboardRender
 import Testing
 
-@Suite struct `The history` {
+@Suite("The history", .timeLimit(.minutes(1)))
+struct HistoryTests {
     private func history(_ rates: [Double?], interval: Double = 1) -> Dashboard {
         var dashboard = Dashboard(targets: Incident.targets, now: 0, wallTime: 0)
         var total = 0.0
@@ -47,21 +48,5 @@ import Testing
     @Test func `before the first poll is empty`() {
         #expect(History().latest(.rate, count: 2) == [nil, nil])
         #expect(History().columns(.rate, end: 5, windowSeconds: 10, columns: 3, longest: 1) == [nil, nil, nil])
-    }
-}
-
-@Suite struct `Folding` {
-    @Test func `adds counts and buckets, keeps alarms in sight, and pins the total last`() throws {
-        let dashboard = Incident.dashboard(from: 600, seconds: 620)
-        let figures = try #require(dashboard.targets[0].figures)
-        #expect(figures.handlers.first { $0.name == "kv_set" }?.errorLevel != AlarmLevel.none)
-        for limit in 1...12 {
-            let rows = TableRows.rows(figures, ViewState(), limit: limit)
-            #expect(rows.count <= limit)
-            #expect(rows.last?.name == "data total")
-            if limit >= 3 { #expect(rows.contains { $0.name == "kv_set" }) }
-            let counted = rows.dropLast().reduce(0) { $0 + $1.counts.requests }
-            if limit >= 2 { #expect(counted == figures.handlers.reduce(0) { $0 + $1.counts.requests }) }
-        }
     }
 }

@@ -1,9 +1,11 @@
 import DashboardModel
 import DashboardRender
+import TestSupport
 import Testing
 
 /// kvtop's own requests are not traffic, and raise no alarm.
-@Suite struct `kvtop's own polls` {
+@Suite("kvtop's own polls", .timeLimit(.minutes(1)))
+struct OwnPollTests {
     /// Polls of a service with other clients: `extra` requests for each document by the time of each poll.
     private func dashboard(polls: Int, admin: (Int) -> Int, metrics: (Int) -> Int, get: Int = 0) -> Dashboard {
         var dashboard = Dashboard(targets: Incident.targets, now: 0, wallTime: Incident.end)

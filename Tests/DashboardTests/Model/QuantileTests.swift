@@ -1,9 +1,11 @@
 import DashboardModel
 import DashboardRender
 import JSON
+import TestSupport
 import Testing
 
-@Suite struct `A quantile` {
+@Suite("A quantile", .timeLimit(.minutes(1)))
+struct QuantileTests {
     private func histogram(_ buckets: [(Double, Double)]) -> HistogramCounts {
         HistogramCounts(bounds: buckets.map(\.0), cumulative: buckets.map(\.1), sum: 0)
     }
@@ -55,7 +57,7 @@ import Testing
     }
 
     @Test func `agrees with the observations themselves to within a bucket`() {
-        var generator = SplitMix(seed: 42)
+        var generator = SeededGenerator(seed: 42)
         for _ in 0..<200 {
             let count = Int.random(in: 1...400, using: &generator)
             let values = (0..<count).map { _ in

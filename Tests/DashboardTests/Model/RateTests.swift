@@ -1,7 +1,8 @@
 import DashboardModel
 import Testing
 
-@Suite struct `Rates` {
+@Suite("Rates", .timeLimit(.minutes(1)))
+struct RateTests {
     private func dashboard(_ polls: [PollResult]) -> Dashboard {
         var dashboard = Dashboard(targets: Incident.targets, now: 0, wallTime: Incident.end)
         for poll in polls { dashboard.apply(poll) }

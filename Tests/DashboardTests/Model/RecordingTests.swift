@@ -3,9 +3,11 @@ import DashboardPolling
 import DashboardRender
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
-@Suite struct `A recording` {
+@Suite("A recording", .timeLimit(.minutes(1)))
+struct RecordingTests {
     private static let header = RecordingHeader(targets: Incident.targets, intervalSeconds: 1, startedAt: Incident.end)
 
     private static func polls(_ seconds: Int) -> [RawPoll] {
@@ -148,11 +150,8 @@ import Testing
         }
         let task = Task { await player.play(from: 100) }
         func now(after count: Int) async throws -> Double {
-            for _ in 0..<2_000 {
-                if let last = seen.withLock({ $0.count > count ? $0.last : nil }) { return last.now }
-                try await Task.sleep(nanoseconds: 2_000_000)
-            }
-            return .nan
+            try await Poll.eventually { seen.withLock { $0.count } > count }
+            return seen.withLock { $0.last?.now ?? .nan }
         }
         #expect(try await now(after: 0) == 100)
         let count = seen.withLock { $0.count }
@@ -174,19 +173,5 @@ import Testing
         #expect(dashboard.targets[0].history.count == History.capacity)
         #expect(dashboard.targets[0].history.latest(.rate, count: 5_000).compactMap { $0 }.count == History.capacity)
         #expect(dashboard.events.count <= Dashboard.eventLimit)
-    }
-}
-
-@Suite struct `The answer to an action` {
-    @Test func `is told in the service's own words`() {
-        #expect(
-            ActionOutcome(status: 202, body: Array(#"{"run_id":7}"#.utf8))
-                == ActionOutcome(text: "compaction accepted: run 7", level: .info))
-        #expect(ActionOutcome(status: 202, body: []).text == "compaction accepted")
-        let conflict = ActionOutcome(
-            status: 409, body: Array(#"{"title":"Conflict","detail":"Run 6 is under way.","code":"running"}"#.utf8))
-        #expect(conflict.text == "compaction refused: HTTP 409 Conflict: Run 6 is under way.")
-        #expect(conflict.level == .warning)
-        #expect(ActionOutcome(status: 500, body: Array("boom".utf8)).text == "compaction refused: HTTP 500 boom")
     }
 }

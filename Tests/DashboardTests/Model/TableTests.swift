@@ -1,7 +1,8 @@
 import DashboardModel
 import Testing
 
-@Suite struct `The report as a table` {
+@Suite("The report as a table", .timeLimit(.minutes(1)))
+struct TableTests {
     private func rows(of handler: String) -> [Substring] {
         var dashboard = Dashboard(targets: Incident.targets, now: 0, wallTime: Incident.end)
         for second in 0...1 { dashboard.apply(Scenario.poll(0, at: Double(second), [handler: second])) }

@@ -2,7 +2,8 @@ import DashboardModel
 import DashboardRender
 import Testing
 
-@Suite struct `Any size` {
+@Suite("Any size", .timeLimit(.minutes(1)))
+struct AnySizeTests {
     @Test(arguments: [Capabilities(), Capabilities(isUTF8: false), Capabilities(hasColor: false)])
     func `draws without a trap, in the exact width, without control characters`(_ capabilities: Capabilities) {
         let dashboards = [Incident.dashboard(seconds: 30), Dashboard(targets: Incident.targets, now: 0, wallTime: 0)]

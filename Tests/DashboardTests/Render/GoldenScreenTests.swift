@@ -1,8 +1,10 @@
 import DashboardModel
 import DashboardRender
+import TestSupport
 import Testing
 
-@Suite struct `Golden screens` {
+@Suite("Golden screens", .timeLimit(.minutes(1)))
+struct GoldenScreenTests {
     struct Size: Sendable, CustomTestStringConvertible {
         let columns: Int
         let rows: Int

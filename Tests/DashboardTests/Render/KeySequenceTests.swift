@@ -1,7 +1,8 @@
 import DashboardRender
 import Testing
 
-@Suite struct `Sequences that are no keys` {
+@Suite("Sequences that are no keys", .timeLimit(.minutes(1)))
+struct KeySequenceTests {
     /// The keys from text that arrives at once, and from the wait after it.
     private func keys(_ text: String, known: [Int: Key?] = [:]) -> [Key] {
         var sequences = KeySequences()

@@ -1,8 +1,10 @@
 import DashboardModel
 import DashboardRender
+import TestSupport
 import Testing
 
-@Suite struct `A key` {
+@Suite("A key", .timeLimit(.minutes(1)))
+struct KeyTests {
     private let dashboard = Incident.dashboard(seconds: 20)
     private static let layout = Renderer.layout(Incident.dashboard(seconds: 2), ViewState(), columns: 80, rows: 24)
 
@@ -192,7 +194,7 @@ import Testing
     }
 
     @Test func `of any kind in any state does not trap`() {
-        var generator = SplitMix(seed: 11)
+        var generator = SeededGenerator(seed: 11)
         let keys: [Key] =
             [
                 .up, .down, .left, .right, .pageUp, .pageDown, .home, .end, .tab, .backTab, .enter, .escape, .backspace,

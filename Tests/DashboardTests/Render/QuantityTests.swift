@@ -1,8 +1,10 @@
 import DashboardModel
 import DashboardRender
+import TestSupport
 import Testing
 
-@Suite struct `A number on the screen` {
+@Suite("A number on the screen", .timeLimit(.minutes(1)))
+struct QuantityTests {
     @Test(arguments: [
         (0.0, "0"), (0.001, "<0.01"), (0.2, "0.20"), (3.1, "3.10"), (12, "12.0"), (999.4, "999"), (999.5, "1.00k"),
         (1_924, "1.92k"), (12_400, "12.4k"), (999_499, "999k"), (1_200_000, "1.20M"),
@@ -46,7 +48,7 @@ import Testing
     }
 
     @Test func `never is longer than its column, nor anything but a number`() {
-        var generator = SplitMix(seed: 3)
+        var generator = SeededGenerator(seed: 3)
         for _ in 0..<20_000 {
             let value = Double(bitPattern: generator.next()).magnitude
             guard value.isFinite, value < 1e15 else { continue }

@@ -1,8 +1,10 @@
 import DashboardModel
 import DashboardRender
+import TestSupport
 import Testing
 
-@Suite struct `Text of other scripts` {
+@Suite("Text of other scripts", .timeLimit(.minutes(1)))
+struct ScriptTests {
     private func screen(_ text: String, columns: Int = 80, _ capabilities: Capabilities = Capabilities()) -> Screen {
         var dashboard = Scenario.idle()
         dashboard.note(DashboardEvent(at: Incident.end, source: "kv", level: .error, text: text))
@@ -46,7 +48,7 @@ import Testing
 
     /// Each run, drawn over the previous screen, results in the next screen.
     @Test func `is drawn whole when a part of it changes`() {
-        var generator = SplitMix(seed: 7)
+        var generator = SeededGenerator(seed: 7)
         var shown = Screen(columns: 24, rows: 1)
         for _ in 0..<500 {
             var next = shown

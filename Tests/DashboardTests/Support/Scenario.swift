@@ -1,4 +1,5 @@
 import DashboardModel
+import TestSupport
 
 /// Initial situations of tests and golden screens.
 enum Scenario {

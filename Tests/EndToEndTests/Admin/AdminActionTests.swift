@@ -1,9 +1,10 @@
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("What operators switch")
-    struct AdminActions {
+    @Suite("What operators switch", .timeLimit(.minutes(3)))
+    struct AdminActionTests {
         private func metric(_ port: UInt16, _ line: String) throws -> Bool {
             try HTTPConnection(port: port).request("GET", "/metrics").text.contains("\n\(line)\n")
         }
@@ -193,7 +194,7 @@ extension EndToEnd {
         }
 
         @Test func `actions ask for the token, reading does not`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             try FileText.write("0123456789abcdef0123\n", to: folder.file("token"))
             let services = try Services(
                 folder: folder, kvArguments: ["--admin-token-file", folder.file("token")], withGateway: false)
@@ -207,125 +208,6 @@ extension EndToEnd {
                 let right = [("Authorization", "Bearer 0123456789abcdef0123")]
                 #expect(try connection.request("POST", path, headers: right, body: body).status == 200)
             }
-        }
-    }
-
-    @Suite("What a service tells of what has happened")
-    struct AdminEvents {
-        @Test func `a start is told in order, by increasing numbers, and counted`() throws {
-            let services = try Services()
-            let kv = try AdminDocuments.events(services.kvPort)
-            #expect(kv.map { $0.string("kind") } == ["started", "listening", "replay_ended", "ready"])
-            #expect(kv.map { $0.integer("number") } == [1, 2, 3, 4])
-            #expect(kv.allSatisfy { $0.string("time")?.hasSuffix("Z") == true })
-            let gateway = try AdminDocuments.events(services.gatewayPort).compactMap { $0.string("kind") }
-            #expect(Set(gateway) == ["started", "listening", "upstream_back", "ready"])
-            let text = try HTTPConnection(port: services.kvPort).request("GET", "/metrics").text
-            #expect(text.contains("\nkv_events_total{kind=\"ready\"} 1\n"))
-            #expect(text.contains("\nkv_events_total{kind=\"log_failed\"} 0\n"))
-        }
-
-        @Test func `a start after a crash says where the log ends, and one after a stop has nothing to say`() throws {
-            let folder = try TemporaryFolder()
-            let first = try Services(folder: folder, withGateway: false)
-            #expect(try KeyValueClient(port: first.kvPort, through: .kvService).set([1], [1]).status == 200)
-            try first.kv.crash()
-            for isClean in [false, true] {
-                let services = try Services(folder: folder, withGateway: false)
-                let port = services.kvPort
-                let told = try AdminDocuments.events(port).first { $0.string("kind") == "unclean_stop" }
-                #expect((told == nil) == isClean)
-                let replay = try AdminDocuments.get(port, "/admin").object("replay")
-                #expect(replay.members["clean_shutdown"] as? Bool == isClean)
-                let text = try HTTPConnection(port: port).request("GET", "/metrics").text
-                #expect(text.contains("\nkv_log_clean_shutdown \(isClean ? 1 : 0)\n"))
-                #expect(text.contains("\nkv_events_total{kind=\"unclean_stop\"} \(isClean ? 0 : 1)\n"))
-                if let details = told?.object("details") {
-                    #expect(details.string("file") == "0000000000000001.log" && details.integer("revision") == 1)
-                    let time = details.string("last_frame_at")
-                    #expect(time?.hasSuffix("Z") == true && replay.string("last_frame_at") == time)
-                }
-                _ = try services.stop()
-            }
-        }
-
-        @Test func `a reader that asks for what comes after a number gets just that`() throws {
-            let services = try Services(withGateway: false)
-            let port = services.kvPort
-            let before = try #require(try AdminDocuments.get(port, "/admin/events").integer("last_number"))
-            let id = try Compaction.ask(port)
-            let ended = try AdminDocuments.event("compaction_ended", port, after: before)
-            #expect(ended.object("details").integer("run_id") == id)
-            #expect(ended.object("details").string("result") == "ok")
-            let kinds = try AdminDocuments.events(port, after: before).map { $0.string("kind") }
-            #expect(kinds == ["compaction_started", "compaction_ended"])
-            #expect(try AdminDocuments.events(port, after: before + 2).isEmpty)
-            #expect(try AdminDocuments.events(port, after: 1_000_000).isEmpty)
-        }
-    }
-
-    @Suite("The slowest requests")
-    struct AdminSlow {
-        private func slowest(_ port: UInt16, _ handler: String) throws -> JSONObject {
-            try #require(
-                try AdminDocuments.get(port, "/admin/slow?handler=\(handler)&limit=1").objects("requests").first)
-        }
-
-        @Test func `a slow disk is found in the fsync stage, and on the gateway in the wait for kv-service`() throws {
-            let folder = try TemporaryFolder()
-            let delay = ["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync"]
-            let kv = try Services.startKV(
-                in: folder, wrapper: ["/usr/bin/strace"] + delay + ["-e", "inject=fdatasync:delay_enter=20000"])
-            let kvPort = try kv.waitForPort()
-            try kv.waitUntilReady(port: kvPort)
-            let gateway = try Services.startGateway(in: folder, upstreamPort: kvPort)
-            let port = try gateway.waitForPort()
-            try gateway.waitUntilReady(port: port)
-            let client = try KeyValueClient(port: port, through: .apiGateway)
-            let secret = Array("a-key-nobody-may-see".utf8)
-            let answer = try client.set(secret, [1], headers: [("X-Request-Id", "slow-one")])
-            #expect(answer.status == 200)
-            _ = try client.get(secret)
-
-            let write = try self.slowest(kvPort, "kv_set")
-            let stages = write.object("stages_seconds")
-            let duration = try #require(write.number("duration_seconds"))
-            #expect(try #require(stages.number("fsync")) >= 0.02)
-            #expect(try #require(stages.number("fsync")) >= 0.5 * duration, "\(write.members)")
-            let sum = ["receive", "queue", "write", "fsync", "apply", "overhead"].reduce(0) {
-                $0 + (stages.number($1) ?? 0)
-            }
-            #expect(abs(sum - duration) < 1e-6, "\(write.members)")
-            #expect(write.string("request_id") == "slow-one" && write.integer("batch_writes") == 1)
-
-            let forwarded = try self.slowest(port, "api_set")
-            let gatewayStages = forwarded.object("stages_seconds")
-            #expect(try #require(gatewayStages.number("upstream")) >= 0.02)
-            #expect(gatewayStages.number("connection") != nil && forwarded.integer("attempts") == 1)
-            #expect(forwarded.string("request_id") == "slow-one")
-            #expect(forwarded.string("trace_id") == write.string("trace_id"))
-            for port in [kvPort, port] {
-                let text = try HTTPConnection(port: port).request("GET", "/admin/slow?limit=512").text
-                #expect(text.contains("slow-one") && !text.contains("nobody"))
-            }
-            #expect(try self.slowest(kvPort, "kv_get").object("stages_seconds").number("fsync") == nil)
-            #expect(try gateway.stop() == .exited(0))
-            kv.child.signal(SIGKILL)
-        }
-
-        @Test func `a slow client is told from a slow service`() throws {
-            let services = try Services(withGateway: false)
-            let connection = try HTTPConnection(port: services.kvPort)
-            let head = "PUT /kv/set?key=k HTTP/1.1\r\nHost: t\r\nContent-Type: application/octet-stream\r\n"
-            try connection.send(Array("\(head)Content-Length: 2\r\n\r\n1".utf8))
-            let started = ContinuousClock.now
-            _ = try Poll.until("the service has had the request for a while") {
-                ContinuousClock.now - started > .milliseconds(150) ? true : nil
-            }
-            try connection.send([2])
-            #expect(try connection.receive().status == 200)
-            let stages = try self.slowest(services.kvPort, "kv_set").object("stages_seconds")
-            #expect(try #require(stages.number("receive")) >= 0.1)
         }
     }
 }

@@ -1,10 +1,13 @@
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("/admin and the wall clock", .enabled(if: FakedClock.library != nil, "libfaketime is not installed"))
-    struct AdminClock {
+    @Suite(
+        "/admin and the wall clock", .enabled(if: FakedClock.library != nil, "libfaketime is not installed"),
+        .timeLimit(.minutes(3)))
+    struct AdminClockTests {
         @Test(arguments: ["+5h", "-3h"]) func `the uptime is not changed by setting the clock`(_ step: String) throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let clock = try FakedClock(folder.file("clock"))
             let service = try ServiceProcess(
                 .kvService, ["--listen", "127.0.0.1:0", "--data-dir", folder.file("kv")], output: folder.file("kv.log"),

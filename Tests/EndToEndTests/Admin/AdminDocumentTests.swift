@@ -1,16 +1,38 @@
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
     @Suite(
         "The documents of /admin fit their schemas",
-        .enabled(if: AdminDocuments.canValidate, "python3 has no jsonschema"))
-    struct AdminSchemas {
+        .enabled(if: AdminDocuments.canValidate, "python3 has no jsonschema"), .timeLimit(.minutes(3)))
+    struct AdminDocumentTests {
         @Test func `the schemas are valid and closed, and Docs/Admin.md describes every property`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             #expect(try AdminDocuments.run(["schemas", AdminDocuments.schemas], in: folder) == "")
             #expect(
                 try AdminDocuments.run(["documented", AdminDocuments.schemas, AdminDocuments.page], in: folder) == "")
+        }
+
+        /// So that no screen of a golden file or a document shows what no service reports.
+        @Test func `the documents in kvtop's tests have nothing that the schemas do not have`() throws {
+            let folder = TemporaryFolder()
+            var running = FakeKVService.State()
+            running.progress = 0.5
+            running.hasRun = true
+            running.logError = "EIO"
+            let kvService = [
+                FakeAdmin.kv(600, .running), FakeAdmin.kv(0, .running), FakeAdmin.kv(0, .idle),
+                FakeAdmin.kv(0, .notReported), FakeKVService.admin(.init()), FakeKVService.admin(running),
+            ]
+            let documents = kvService.map { ("kv-service", $0) } + [("api-gateway", FakeAdmin.gateway(600))]
+            var pairs: [String] = []
+            for (number, (service, document)) in documents.enumerated() {
+                let file = folder.file("\(number).json")
+                try FileText.write(document, to: file)
+                pairs += ["\(AdminDocuments.schemas)/\(service)-admin.json", file]
+            }
+            #expect(try AdminDocuments.run(["fixtures"] + pairs, in: folder) == "")
         }
 
         private func expectFitting(_ services: Services) throws {
@@ -63,7 +85,7 @@ extension EndToEnd {
         }
 
         @Test func `during a replay`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             do {
                 let services = try Services(folder: folder, withGateway: false)
                 let client = try KeyValueClient(services, through: .kvService)

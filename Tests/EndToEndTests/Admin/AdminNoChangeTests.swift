@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("What is so already")
-    struct AdminNoChange {
+    @Suite("What is so already", .timeLimit(.minutes(3)))
+    struct AdminNoChangeTests {
         /// The kinds of all changes that operators make.
         private func changes(_ port: UInt16) throws -> [String] {
             try AdminDocuments.events(port).compactMap { $0.string("kind") }

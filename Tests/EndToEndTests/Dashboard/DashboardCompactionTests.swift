@@ -1,9 +1,10 @@
 import Synchronization
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("kvtop and compaction", .enabled(if: Tmux.path != nil, "tmux is not installed"))
-    struct DashboardCompaction {
+    @Suite("kvtop and compaction", .enabled(if: Tmux.path != nil, "tmux is not installed"), .timeLimit(.minutes(3)))
+    struct DashboardCompactionTests {
         @Test func `c and y start one compaction, whose progress and result are shown`() throws {
             let service = try FakeKVService()
             let terminal = try Dashboard.onTerminal(service)
@@ -22,7 +23,7 @@ extension EndToEnd {
                 service.state.withLock { $0.progress = progress }
                 let percent = "\(Int(progress * 100))%"
                 try terminal.wait("progress of \(percent)") {
-                    $0.contains("compact copying") && $0.contains(" \(percent)  eta 8s  read  412M written  118M")
+                    $0.contains("compact snapshot") && $0.contains(" \(percent)  eta 8s  read  412M written  118M")
                 }
                 percents.append(percent)
             }
@@ -42,7 +43,7 @@ extension EndToEnd {
             service.state.withLock {
                 $0.refusal = (409, "{\"title\":\"Conflict\",\"detail\":\"\\u001b[2Jrun 6 \\u0007is under way\"}")
             }
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             try FileText.write("0123456789abcdef\n", to: folder.file("token"))
             let terminal = try Dashboard.onTerminal(service, "--admin-token-file \(folder.file("token"))")
             try terminal.wait("up") { $0.contains("kv UP") }

@@ -1,10 +1,13 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("kvtop gives the terminal back", .enabled(if: Tmux.path != nil, "tmux is not installed"))
-    struct DashboardEndings {
+    @Suite(
+        "kvtop gives the terminal back", .enabled(if: Tmux.path != nil, "tmux is not installed"),
+        .timeLimit(.minutes(3)))
+    struct DashboardEndingTests {
         /// The flags of ``Tmux/flags()`` while kvtop owns the terminal, and while the shell does.
         private static let taken = "101"
         private static let given = "010"

@@ -1,12 +1,15 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("kvtop while services come and go", .enabled(if: Tmux.path != nil, "tmux is not installed"))
-    struct DashboardOutages {
+    @Suite(
+        "kvtop while services come and go", .enabled(if: Tmux.path != nil, "tmux is not installed"),
+        .timeLimit(.minutes(3)))
+    struct DashboardOutageTests {
         @Test func `starts within a second with both services down, says why, and turns up by itself`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let ports = (kv: try FreePort.find(), gateway: try FreePort.find())
             let terminal = try Tmux()
             // The fastest of a few starts: the machine may be busy.

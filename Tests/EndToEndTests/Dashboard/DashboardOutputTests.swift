@@ -1,11 +1,12 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 extension EndToEnd {
     /// The destination of kvtop's output, the source of its input, and its clock, in unusual cases.
-    @Suite("kvtop, pipes, full disks and clocks")
-    struct DashboardOutputs {
+    @Suite("kvtop, pipes, full disks and clocks", .timeLimit(.minutes(3)))
+    struct DashboardOutputTests {
         private func shell(_ script: String, _ folder: TemporaryFolder) throws -> (ending: Ending, output: String) {
             let child = try ChildProcess(
                 "/bin/bash", ["-c", script], output: folder.file("shell-\(UInt32.random(in: 0 ... .max))"),
@@ -18,7 +19,7 @@ extension EndToEnd {
             throws
         {
             let service = try FakeKVService()
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let command = Dashboard.command(kv: service.port, "--batch --interval 1s \(format)")
             let (ending, output) = try self.shell(
                 "set -o pipefail; \(command) | head -1 >/dev/null; echo \"${PIPESTATUS[0]}\"", folder)
@@ -27,7 +28,7 @@ extension EndToEnd {
 
         @Test func `output that could not be written is no success`() throws {
             let service = try FakeKVService()
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let once = Dashboard.command(kv: service.port, "--interval 250ms --once")
             let batch = Dashboard.command(kv: service.port, "--interval 250ms --batch")
             for command in [
@@ -44,7 +45,7 @@ extension EndToEnd {
         /// A limit of the file size simulates a full disk.
         @Test func `a recording that could not be written is told, and is no success`() throws {
             let service = try FakeKVService()
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let command = Dashboard.command(kv: service.port, "--interval 250ms --batch -n 4 --csv")
             let (ending, output) = try self.shell(
                 "ulimit -f 1; \(command) --record \(folder.file("recording"))", folder)
@@ -59,7 +60,7 @@ extension EndToEnd {
 
         @Test func `a configuration, a token and a recording may come through pipes, piece by piece`() throws {
             let service = try FakeKVService()
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let pieces =
                 #"printf '{"kv":'; sleep 0.1; printf '["http://127.0.0.1:\#(service.port)"],'; sleep 0.1; "#
                 + #"echo '"gateway":"none","interval":"250ms"}'"#
@@ -93,7 +94,7 @@ extension EndToEnd {
         @Test(.enabled(if: FakedClock.library != nil, "libfaketime is not installed"))
         func `goes on when the wall clock is set`() throws {
             let service = try FakeKVService()
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let clock = try FakedClock(folder.file("clock"))
             let child = try ChildProcess(
                 FakedClock.wrapper, [Dashboard.program, "--batch", "-n", "10", "--csv"], output: folder.file("output"),
@@ -120,7 +121,7 @@ extension EndToEnd {
         @Test func `an answer that does not come to its end is waited for no longer than a poll has time`() throws {
             let service = try FakeKVService()
             service.state.withLock { $0.keepsBodyBack = true }
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let (ending, output) = try self.shell(
                 Dashboard.command(kv: service.port, "--interval 250ms --once"), folder)
             #expect(ending == .exited(2) && output.contains("timed out"), "\(ending): \(output)")
@@ -129,7 +130,7 @@ extension EndToEnd {
         @Test func `a service that takes longer to answer than the interval is up`() throws {
             let service = try FakeKVService()
             service.state.withLock { $0.delayMilliseconds = 600 }
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let (ending, output) = try self.shell(
                 Dashboard.command(kv: service.port, "--interval 250ms --batch -n 2 --csv"), folder)
             #expect(ending == .exited(0))

@@ -1,12 +1,13 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
     /// The output of kvtop without a screen.
-    @Suite("kvtop's reports")
-    struct DashboardReports {
+    @Suite("kvtop's reports", .timeLimit(.minutes(3)))
+    struct DashboardReportTests {
         @Test func `without a terminal says what to use instead`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let (ending, output) = try Dashboard.run([], folder: folder)
             #expect(ending == .exited(3))
             #expect(output == "kvtop: standard output is not a terminal; use --once or --batch\n")
@@ -14,7 +15,7 @@ extension EndToEnd {
 
         @Test func `--once prints a screen, --json one document with raw numbers`() throws {
             let service = try FakeKVService()
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let arguments = [
                 "--kv", "http://127.0.0.1:\(service.port)", "--gateway", "none", "--interval", "250ms", "--once",
             ]
@@ -34,7 +35,7 @@ extension EndToEnd {
 
         @Test func `--csv prints a header once and a line for each handler`() throws {
             let service = try FakeKVService()
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let (ending, output) = try Dashboard.run(
                 [
                     "--kv", "http://127.0.0.1:\(service.port)", "--gateway", "none", "--interval", "250ms", "--batch",
@@ -50,7 +51,7 @@ extension EndToEnd {
         }
 
         @Test func `--once of a service that is down exits with 2, and its numbers are null`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let port = try FreePort.find()
             let arguments = ["--kv", "http://127.0.0.1:\(port)", "--gateway", "none", "--interval", "250ms", "--once"]
             let (ending, output) = try Dashboard.run(arguments, folder: folder)
@@ -63,7 +64,7 @@ extension EndToEnd {
 
         @Test func `--batch -n prints as many documents, and a recording replays to the same numbers`() throws {
             let service = try FakeKVService()
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let file = folder.file("recording.jsonl")
             let (ending, live) = try Dashboard.run(
                 [
@@ -90,14 +91,14 @@ extension EndToEnd {
             ["--nonsense"], ["--kv", "none", "--gateway", "none"], ["--config", "/nowhere"],
         ])
         func `wrong arguments are an error that names them, with exit code 1`(_ arguments: [String]) throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let (ending, output) = try Dashboard.run(arguments, folder: folder)
             #expect(ending == .exited(1))
             #expect(output.contains("Error: "))
         }
 
         @Test func `--version, --help and the defaults of the configuration are printed`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             #expect(try Dashboard.run(["--version"], folder: folder).output.hasPrefix("kvtop 0."))
             let help = try Dashboard.run(["--help"], folder: folder)
             #expect(help.ending == .exited(0))

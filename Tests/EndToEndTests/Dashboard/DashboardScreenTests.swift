@@ -1,10 +1,11 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("kvtop on a terminal", .enabled(if: Tmux.path != nil, "tmux is not installed"))
-    struct DashboardScreen {
+    @Suite("kvtop on a terminal", .enabled(if: Tmux.path != nil, "tmux is not installed"), .timeLimit(.minutes(3)))
+    struct DashboardScreenTests {
         @Test func `shows both services, answers keys and quits`() throws {
             let services = try Services()
             let terminal = try Tmux()
@@ -90,7 +91,7 @@ extension EndToEnd {
 
         @Test func `a recording is shown on the terminal, stopped, and sought in both directions`() throws {
             let service = try FakeKVService()
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let recording = folder.file("recording")
             let recorded = try Dashboard.run(
                 [

@@ -3,8 +3,8 @@ import Testing
 
 extension EndToEnd {
     /// Terminals, locales and options with which kvtop can show less.
-    @Suite("kvtop on poor terminals", .enabled(if: Tmux.path != nil, "tmux is not installed"))
-    struct DashboardTerminals {
+    @Suite("kvtop on poor terminals", .enabled(if: Tmux.path != nil, "tmux is not installed"), .timeLimit(.minutes(3)))
+    struct DashboardTerminalsTests {
         @Test func `without UTF-8 the screen is ASCII, and NO_COLOR leaves out all colours`() throws {
             let service = try FakeKVService()
             let ascii = try Dashboard.onTerminal(service, environment: ["LANG": "C", "LC_ALL": "C"])

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// libfaketime, where it is installed.
@@ -14,8 +15,8 @@ extension EndToEnd {
     /// The wall clock jumps while the monotonic one continues, with libfaketime.
     @Suite(
         "Wall clock that steps",
-        .enabled(if: WallClock.library != nil, "libfaketime is not installed"))
-    struct Clocks {
+        .enabled(if: WallClock.library != nil, "libfaketime is not installed"), .timeLimit(.minutes(3)))
+    struct ClockTests {
         /// Seconds since 1970 of a member such as `now`.
         private static func time(_ document: JSONObject, _ name: String) -> Double? {
             let format = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
@@ -23,7 +24,7 @@ extension EndToEnd {
         }
 
         @Test(arguments: [-3, 3]) func `delays no sync and no compaction, and makes no wrong age`(hours: Int) throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let clock = folder.file("clock")
             try FileText.write("+0s", to: clock)
             // Through the environment: under libfaketime a program does not see its flags.

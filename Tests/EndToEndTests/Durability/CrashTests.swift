@@ -1,17 +1,18 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Crashes")
-    struct Crashes {
+    @Suite("Crashes", .timeLimit(.minutes(3)))
+    struct CrashTests {
         /// How often kv-service is killed: `TXLOG_KV_CRASH_CYCLES`, else 100.
         private static var cycles: Int { Cycles.count("TXLOG_KV_CRASH_CYCLES", else: 100) }
 
         @Test func `kill -9 under 16 writers and compactions loses no acknowledged write and takes back no read`()
             throws
         {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             try self.kill(Self.cycles, in: folder, on: "the file system of /tmp")
         }
 
@@ -19,11 +20,8 @@ extension EndToEnd {
             .enabled(if: geteuid() == 0, "only root can mount file systems"),
             arguments: MountedFolder.Kind.allCases)
         func `the same on each kind of file system`(kind: MountedFolder.Kind) throws {
-            if let refusal = MountedFolder.refusal(kind) {
-                print("\(kind) cannot be mounted here: \(refusal)")
-                return
-            }
-            let folder = try TemporaryFolder()
+            try MountedFolder.require(kind)
+            let folder = TemporaryFolder()
             let disk = try MountedFolder(kind, folder.file("kv"), in: folder)
             try self.kill(max(Self.cycles / 20, 5), in: folder, on: "\(kind)")
             withExtendedLifetime(disk) {}

@@ -1,11 +1,12 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
     /// A process with a low limit of open files, and clients that use as many as they can.
-    @Suite("Descriptors")
-    struct Descriptors {
+    @Suite("Descriptors", .timeLimit(.minutes(3)))
+    struct DescriptorTests {
         private static let openFiles = 64
         private static let strangers = 150
         /// Runs a program with a limit, and without the files that the tests' own process has open.
@@ -38,7 +39,7 @@ extension EndToEnd {
         func `a service with too few refuses to start and says how many, with enough it answers every connection`(
             program: ServiceProcess.Program
         ) throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let refused = try Self.start(program, in: folder, openFiles: 20)
             #expect(try refused.child.waitForEnd() == .exited(78), "\(refused.child.output)")
             let error = try refused.waitForLog("cannot start").string("error") ?? ""
@@ -93,7 +94,7 @@ extension EndToEnd {
         }
 
         @Test func `connections leave the log its files: it moves on to further segments, and is compacted`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let service = try Services.startKV(
                 in: folder, ["--segment-bytes", "1MiB"] + Compaction.onlyWhenAsked,
                 wrapper: Self.withLimit(Self.openFiles))

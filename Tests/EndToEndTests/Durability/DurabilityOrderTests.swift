@@ -1,10 +1,11 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("A write is answered after it is on the disk")
-    struct DurabilityOrder {
+    @Suite("A write is answered after it is on the disk", .timeLimit(.minutes(3)))
+    struct DurabilityOrderTests {
         private static let writers = 8
         private static let writesPerWriter = 40
 
@@ -29,7 +30,7 @@ extension EndToEnd {
 
         /// Runs kv-service under strace with writers on several connections; returns their answers, and the trace.
         private func traceWrites(sync: String) throws -> ([Write], SystemCallTrace) {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let tracePath = folder.file("trace")
             let calls = "trace=pwrite64,pwritev,pwritev2,fdatasync,fsync,write,writev,sendmsg,sendto,msync"
             let traced = try Services.startKV(

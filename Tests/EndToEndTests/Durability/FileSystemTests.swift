@@ -1,12 +1,13 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
     /// A disk that other programs fill as well, on each kind of file system: the guarantees on a full disk, over a
     /// restart.
-    @Suite("Full disks of each file system")
-    struct FileSystems {
+    @Suite("Full disks of each file system", .timeLimit(.minutes(3)))
+    struct FileSystemTests {
         private static let keys = 600
         private static let value = [UInt8](repeating: 0x76, count: 4_000)
 
@@ -16,11 +17,8 @@ extension EndToEnd {
         func `sets are refused with nothing applied, deletes go on, and sets do once there is space`(
             kind: MountedFolder.Kind
         ) throws {
-            if let refusal = MountedFolder.refusal(kind) {
-                print("\(kind) cannot be mounted here: \(refusal)")
-                return
-            }
-            let folder = try TemporaryFolder()
+            try MountedFolder.require(kind)
+            let folder = TemporaryFolder()
             let disk = try MountedFolder(kind, folder.file("kv"), in: folder)
             let service = try self.start(folder)
             var client = try KeyValueClient(port: try service.waitForPort(), through: .kvService)

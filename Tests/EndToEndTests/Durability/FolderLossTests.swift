@@ -1,11 +1,12 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
     /// The data folder of a running kv-service is removed, or a second kv-service uses it.
-    @Suite("Data folder taken away")
-    struct FolderLoss {
+    @Suite("Data folder taken away", .timeLimit(.minutes(3)))
+    struct FolderLossTests {
         /// Removes the folder of a service and returns everything that must live until the test ends.
         private typealias Removal = (TemporaryFolder) throws -> Void
 
@@ -46,7 +47,7 @@ extension EndToEnd {
         }
 
         @Test func `by rm -rf`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             try self.expectRefusals(folder, reason: "No such file or directory") { folder in
                 // The log's threads may create a file in it meanwhile.
                 _ = try Poll.until("the folder is gone") {
@@ -62,9 +63,9 @@ extension EndToEnd {
                 "no file system in memory can be mounted: \(MountedFolder.memoryRefusal ?? "")"),
             arguments: ["unmounted", "mounted over", "mounted over by another volume"])
         func `as a volume that is`(_ fate: String) throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let volume = try MountedFolder(memory: folder.file("kv"), megabytes: 64)
-            let other = try TemporaryFolder()
+            let other = TemporaryFolder()
             let cover = Cover()
             try self.expectRefusals(folder, reason: "it was replaced while in use") { folder in
                 switch fate {
@@ -89,9 +90,9 @@ extension EndToEnd {
                 if: MountedFolder.memoryRefusal == nil,
                 "nothing can be mounted: \(MountedFolder.memoryRefusal ?? "")"))
         func `a second service is kept out by a second path and without the file LOCK`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let services = try Services(folder: folder, withGateway: false)
-            let second = try TemporaryFolder()
+            let second = TemporaryFolder()
             let bound = try MountedFolder(second.file("kv"), ["--bind", folder.file("kv")])
             #expect(unlink(folder.file("kv/LOCK")) == 0)
             for place in [second, folder] {
@@ -112,7 +113,7 @@ extension EndToEnd {
 
         @Test(.enabled(if: access("/usr/bin/strace", X_OK) == 0, "strace is not installed"))
         func `where no file can be locked a start is refused, where only folders cannot it is not`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let refused = try self.start(folder, "-e", "inject=flock:error=EOPNOTSUPP")
             #expect(try refused.child.waitForEnd() == .exited(74), "\(refused.child.output)")
             let error = try refused.waitForLog("cannot start").string("error")
@@ -127,7 +128,7 @@ extension EndToEnd {
 
         @Test(.enabled(if: access("/usr/bin/strace", X_OK) == 0, "strace is not installed"))
         func `a disk without room for the file LOCK does not keep a folder from being locked`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let first = try Services(folder: folder, withGateway: false)
             _ = try first.stop()
             #expect(unlink(folder.file("kv/LOCK")) == 0)

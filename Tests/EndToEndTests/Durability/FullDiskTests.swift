@@ -1,9 +1,10 @@
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Full disks")
-    struct FullDisks {
+    @Suite("Full disks", .timeLimit(.minutes(3)))
+    struct FullDiskTests {
         /// How often the disk is filled: `TXLOG_KV_FULL_DISKS`, else 20.
         private static var cycles: Int { Cycles.count("TXLOG_KV_FULL_DISKS", else: 20) }
         private static let valueBytes = 16_384
@@ -24,7 +25,7 @@ extension EndToEnd {
         func `a full disk refuses sets alone, and they go on without a restart once there is space`(
             freeing: Freeing
         ) throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let disk = try MountedFolder(memory: folder.file("kv"), megabytes: 32)
             let service = try self.start(folder)
             let port = try service.waitForPort()
@@ -103,7 +104,7 @@ extension EndToEnd {
             static func key(_ number: Int) -> [UInt8] { Array("key \(number)".utf8) }
             static func value(_ number: Int) -> [UInt8] {
                 var generator = SeededGenerator(seed: UInt64(number))
-                return (0..<FullDisks.valueBytes).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+                return generator.bytes(FullDiskTests.valueBytes)
             }
 
             mutating func add() {
@@ -184,7 +185,7 @@ extension EndToEnd {
                 "no ext4 image can be mounted: \(MountedFolder.ext4Refusal ?? MountedFolder.memoryRefusal ?? "")"))
         func `a sync for which the device has no space is taken back, and a restart has what was acknowledged`() throws
         {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             // The image has space nominally; its blocks come from a smaller memory.
             let memory = try MountedFolder(memory: folder.file("memory"), megabytes: 40)
             let device = try MountedFolder(

@@ -1,9 +1,10 @@
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Little memory")
-    struct MemoryLimits {
+    @Suite("Little memory", .timeLimit(.minutes(3)))
+    struct MemoryLimitTests {
         private static let value = [UInt8](repeating: 7, count: 65_536)
 
         private static func key(_ number: Int) -> [UInt8] { Array("key-\(number)".utf8) }
@@ -63,7 +64,7 @@ extension EndToEnd {
         }
 
         @Test func `under a limit of the address space the process lives, and so does the next`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let limited = ["/bin/bash", "-c", "ulimit -v 400000; exec \"$@\"", "bash"]
             for first in [0, 10_000] {
                 let service = try Services.startKV(in: folder, ["--sync", "never"], wrapper: limited)
@@ -79,7 +80,7 @@ extension EndToEnd {
         }
 
         @Test func `a start that does not fit ends before the limit, and says what it needs`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             do {
                 let service = try Services.startKV(in: folder, ["--max-memory", "none", "--sync", "never"])
                 let port = try service.waitForPort()

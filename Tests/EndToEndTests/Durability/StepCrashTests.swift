@@ -1,12 +1,14 @@
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
     /// kv-service ends itself before each numbered step of a compaction and of a move to the next segment.
     @Suite(
         "Crashes at each step of compaction and rotation",
-        .enabled(if: getenv("TXLOG_KV_PROGRAMS") == nil, "only the debug build beside the tests has fail points"))
-    struct StepCrashes {
+        .enabled(if: getenv("TXLOG_KV_PROGRAMS") == nil, "only the debug build beside the tests has fail points"),
+        .timeLimit(.minutes(3)))
+    struct StepCrashTests {
         private static let steps = (1...7).map { "compaction:\($0)" } + (1...3).map { "rotation:\($0)" }
         private static let small = ["--segment-bytes", "1MiB"]
 
@@ -20,7 +22,7 @@ extension EndToEnd {
             let seed = UInt64.random(in: 0 ... .max)
             print("step crashes: seed \(seed)")
             var generator = SeededGenerator(seed: seed)
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let load = CrashLoad(ledger: CrashLedger(), writers: 8, readers: 2, keysPerWriter: 140)
             // More than one part, and parts of an earlier run that the next one replaces.
             var filling = load

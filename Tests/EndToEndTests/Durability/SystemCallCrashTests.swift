@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -8,8 +9,8 @@ extension EndToEnd {
     /// strace counts the calls of each thread separately, so it is attached to one thread at a time: to each of the
     /// log's three threads during writes, a move to the next segment and a compaction, and to the whole process for the
     /// calls of a start. A call whose thread is killed at its entry is not carried out.
-    @Suite("Crashes at system calls")
-    struct SystemCallCrashes {
+    @Suite("Crashes at system calls", .timeLimit(.minutes(3)))
+    struct SystemCallCrashTests {
         private static let strace = "/usr/bin/strace"
         private static let kinds: [(name: String, calls: String)] = [
             ("rename", "?rename,?renameat,?renameat2"), ("unlink", "?unlink,?unlinkat"), ("fdatasync", "fdatasync"),
@@ -35,7 +36,7 @@ extension EndToEnd {
             let seed = UInt64.random(in: 0 ... .max)
             print("system call crashes: seed \(seed)")
             var generator = SeededGenerator(seed: seed)
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let load = CrashLoad(
                 ledger: CrashLedger(), writers: 4, readers: 0, keysPerWriter: 60, operationsPerWriter: 200)
             var tally = Tally()

@@ -1,11 +1,13 @@
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
     @Suite(
         "The formats of the metrics",
-        .enabled(if: Tool.canReadMetrics, "python3-prometheus-client or python3-protobuf is not installed"))
-    struct MetricsFormats {
+        .enabled(if: Tool.canReadMetrics, "python3-prometheus-client or python3-protobuf is not installed"),
+        .timeLimit(.minutes(3)))
+    struct MetricsFormatTests {
         static let traceID = "0af7651916cd43dd8448eb211c80319c"
         static let traceparent = [("traceparent", "00-\(Self.traceID)-b7ad6b7169203331-01")]
 
@@ -108,7 +110,7 @@ extension EndToEnd {
         }
 
         @Test func `the decoders would complain`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             for (form, text) in [
                 ("openmetrics", "# TYPE a counter\na_total 1\n"), ("openmetrics", "# TYPE a counter\na 1\n# EOF\n"),
                 ("openmetrics", "# TYPE a histogram\na_bucket{le=\"1.0\"} 1\na_count 1\na_sum 1\n# EOF\n"),

@@ -1,10 +1,12 @@
+import TestSupport
 import Testing
 
 extension EndToEnd {
     @Suite(
         "Docs/Metrics.md",
-        .enabled(if: Tool.canReadMetrics, "python3-prometheus-client or python3-protobuf is not installed"))
-    struct MetricsPage {
+        .enabled(if: Tool.canReadMetrics, "python3-prometheus-client or python3-protobuf is not installed"),
+        .timeLimit(.minutes(3)))
+    struct MetricsPageTests {
         private struct Row: Hashable, CustomStringConvertible {
             var name: String
             var type: String
@@ -20,7 +22,7 @@ extension EndToEnd {
         private func documented(_ sections: [String]) throws -> Set<Row> {
             var rows: [Row] = []
             var isWanted = false
-            for line in try FileText.text("\(Repository.root)/Docs/Metrics.md").split(separator: "\n") {
+            for line in try FileText.text(Repository.path("Docs/Metrics.md")).split(separator: "\n") {
                 if line.hasPrefix("## ") { isWanted = sections.contains(String(line.dropFirst(3))) }
                 guard isWanted, line.hasPrefix("| `") else { continue }
                 let cells = line.split(separator: "|", omittingEmptySubsequences: false)

@@ -1,10 +1,11 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Prometheus reads both services")
-    struct Metrics {
+    @Suite("Prometheus reads both services", .timeLimit(.minutes(3)))
+    struct MetricsTests {
         private func useEachOperation(_ services: Services) throws {
             for front in Front.allCases {
                 let client = try KeyValueClient(services, through: front)
@@ -15,7 +16,7 @@ extension EndToEnd {
             }
         }
 
-        @Test(.enabled(if: Tool.path("promtool") != nil, "promtool is not installed"))
+        @Test(.enabled(if: Programs.installed("promtool") != nil, "promtool is not installed"))
         func `promtool accepts both expositions, under load`() throws {
             let services = try Services()
             try self.useEachOperation(services)

@@ -1,9 +1,11 @@
+import TestSupport
 import Testing
 
 extension EndToEnd {
     @Suite(
-        "A real Prometheus", .enabled(if: Tool.path("prometheus") != nil, "prometheus is not installed"))
-    struct RealPrometheus {
+        "A real Prometheus", .enabled(if: Programs.installed("prometheus") != nil, "prometheus is not installed"),
+        .timeLimit(.minutes(3)))
+    struct PrometheusTests {
         @Test func `sees both services as up`() throws {
             let services = try Services()
             let prometheus = try Prometheus(services)
@@ -22,7 +24,7 @@ extension EndToEnd {
         func `reads exemplars, and gives them back`(_ features: [String]) throws {
             let services = try Services()
             let client = try KeyValueClient(services, through: .apiGateway)
-            #expect(try client.set([1], [1], headers: MetricsFormats.traceparent).status == 200)
+            #expect(try client.set([1], [1], headers: MetricsFormatTests.traceparent).status == 200)
             let prometheus = try Prometheus(services, features: features)
             for name in [
                 "http_request_duration_seconds", "gateway_upstream_request_duration_seconds",
@@ -33,9 +35,9 @@ extension EndToEnd {
                     let series = data as? [[String: Any]] ?? []
                     let exemplars = series.flatMap { $0["exemplars"] as? [[String: Any]] ?? [] }
                     let traceIDs = Set(exemplars.compactMap { ($0["labels"] as? [String: String])?["trace_id"] })
-                    return traceIDs.contains(MetricsFormats.traceID) ? traceIDs : nil
+                    return traceIDs.contains(MetricsFormatTests.traceID) ? traceIDs : nil
                 }
-                #expect(traceIDs.contains(MetricsFormats.traceID))
+                #expect(traceIDs.contains(MetricsFormatTests.traceID))
             }
             try prometheus.stop()
         }

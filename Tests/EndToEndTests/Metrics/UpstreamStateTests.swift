@@ -1,10 +1,11 @@
 import Glibc
+import TestSupport
 import Testing
 
 extension EndToEnd {
     /// UpstreamDown, which wakes an operator at night, depends on `gateway_upstream_up`.
-    @Suite("kv-service, as the gateway tells of it")
-    struct UpstreamState {
+    @Suite("kv-service, as the gateway tells of it", .timeLimit(.minutes(3)))
+    struct UpstreamStateTests {
         private struct Told: Equatable, CustomStringConvertible {
             var up: Int
             var ready: Int
@@ -65,16 +66,9 @@ extension EndToEnd {
 
         @Test(.enabled(if: access("/usr/bin/strace", X_OK) == 0, "strace is not installed"))
         func `with a failed log it is up and not ready, for it serves reads`() throws {
-            let folder = try TemporaryFolder()
             // A start needs fewer than 40 syncs; the writer reaches that with one write each.
-            let fail = ["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync"]
-            let kv = try Services.startKV(
-                in: folder, wrapper: ["/usr/bin/strace"] + fail + ["-e", "inject=fdatasync:error=EIO:when=40+"])
-            let kvPort = try kv.waitForPort()
-            try kv.waitUntilReady(port: kvPort)
-            let gateway = try Services.startGateway(in: folder, upstreamPort: kvPort)
-            let port = try gateway.waitForPort()
-            try gateway.waitUntilReady(port: port)
+            let services = try Services(injectingIntoSyncs: "error=EIO:when=40+")
+            let (kvPort, port) = (services.kvPort, services.gatewayPort)
             let client = try KeyValueClient(port: port, through: .apiGateway)
             _ = try Poll.until("the log has failed") {
                 let answer = try client.set([1], [1])

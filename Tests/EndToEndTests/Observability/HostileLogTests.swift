@@ -1,11 +1,12 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
     /// No client controls the content of the log: every line is one line of strict JSON and describes its own request,
     /// and there is one line for each answer.
-    @Suite("The log under hostile clients")
-    struct HostileLogs {
+    @Suite("The log under hostile clients", .timeLimit(.minutes(3)))
+    struct HostileLogTests {
         private struct Sent {
             let request: [UInt8]
             /// The expected content of the line, as far as it is known in advance.
@@ -70,7 +71,7 @@ extension EndToEnd {
             let logs = [services.kv, services.gateway].compactMap { $0?.child.outputPath }
             let check = try ChildProcess(
                 "/usr/bin/env",
-                ["python3", RepositoryTool.path("check-log-lines")] + logs,
+                ["python3", Repository.path("Tests/Tools/check-log-lines")] + logs,
                 output: services.folder.file("check-log-lines")
             )
             #expect(try check.waitForEnd() == .exited(0), "seed \(seed): \(check.output)")

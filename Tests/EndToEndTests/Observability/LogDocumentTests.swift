@@ -1,13 +1,12 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Docs/Logs.md")
-    struct LogDocument {
+    @Suite("Docs/Logs.md", .timeLimit(.minutes(3)))
+    struct LogDocumentTests {
         @Test func `has every message and every member that both services wrote`() throws {
-            let file = URL(fileURLWithPath: RepositoryTool.path("")).deletingLastPathComponent()
-                .deletingLastPathComponent().appendingPathComponent("Docs/Logs.md").path
-            let document = try FileText.text(file)
+            let document = try Repository.text("Docs/Logs.md")
             let services = try Services()
             for front in Front.allCases {
                 let client = try KeyValueClient(services, through: front)
@@ -33,7 +32,7 @@ extension EndToEnd {
 
         /// Values that would have to be converted before they can be compared or added.
         @Test func `numbers are numbers in every line`() throws {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             // There is no collector: the stop reports the spans that were not sent.
             let endpoint = ["--otlp-endpoint", "http://127.0.0.1:\(try FreePort.find())"]
             let services = try Services(folder: folder, kvArguments: endpoint, gatewayArguments: endpoint)

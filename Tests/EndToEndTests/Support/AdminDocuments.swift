@@ -1,15 +1,15 @@
 import Glibc
+import TestSupport
 
 /// The documents of `/admin`, held against their JSON Schemas by Python's `jsonschema`.
 enum AdminDocuments {
-    private static let repository = #filePath.split(separator: "/").dropLast(4).map { "/\($0)" }.joined()
-    private static let tool = "\(repository)/Tests/Tools/check-admin-documents"
-    static let schemas = "\(repository)/Docs/Schemas"
-    static let page = "\(repository)/Docs/Admin.md"
+    private static let tool = Repository.path("Tests/Tools/check-admin-documents")
+    static let schemas = Repository.path("Docs/Schemas")
+    static let page = Repository.path("Docs/Admin.md")
 
     /// Whether there is a Python with the validator: `make test` installs one.
     static let canValidate: Bool = {
-        guard let folder = try? TemporaryFolder() else { return false }
+        let folder = TemporaryFolder()
         let check = try? ChildProcess(
             "/bin/sh", ["-c", "exec python3 -c 'import jsonschema'"], output: folder.file("python"))
         return (try? check?.waitForEnd()) == .exited(0)
@@ -35,6 +35,7 @@ enum AdminDocuments {
     static func findings(_ service: ServiceProcess.Program, port: UInt16, in folder: TemporaryFolder) throws -> String {
         let connection = try HTTPConnection(port: port)
         var findings = ""
+        var pairs: [String] = []
         for (path, schema) in [("/admin", "\(service.rawValue)-admin")] + Self.common {
             let answer = try connection.request("GET", path)
             let isExpected = answer.status == 200 || path == "/readyz" && answer.status == 503
@@ -43,9 +44,9 @@ enum AdminDocuments {
             }
             let file = folder.file("\(schema)-\(path.split(separator: "/").last ?? "")-\(port).json")
             try FileText.write(answer.text, to: file)
-            findings += try Self.run(["validate", "\(Self.schemas)/\(schema).json", file], in: folder)
+            pairs += ["\(Self.schemas)/\(schema).json", file]
         }
-        return findings
+        return findings + (try Self.run(["validate"] + pairs, in: folder))
     }
 
     // MARK: Reading them
@@ -70,16 +71,5 @@ enum AdminDocuments {
         try Poll.until("there is an event \(kind)") {
             try self.events(port, after: number).first { $0.string("kind") == kind }
         }
-    }
-}
-
-extension JSONObject {
-    /// A member that is an object itself.
-    func object(_ name: String) -> JSONObject {
-        JSONObject(members: self.members[name] as? [String: Any] ?? [:])
-    }
-
-    func objects(_ name: String) -> [JSONObject] {
-        (self.members[name] as? [[String: Any]] ?? []).map { JSONObject(members: $0) }
     }
 }

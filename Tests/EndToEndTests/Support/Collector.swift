@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 
 /// `Tests/Tools/otlp-collector`: takes spans, and answers as a test wants.
 final class Collector: Sendable {
@@ -8,13 +9,13 @@ final class Collector: Sendable {
 
     /// - Parameter mode: `ok`, `status CODE [RETRY_AFTER]`, `slow SECONDS`, `hang` or `reject COUNT`.
     init(mode: String = "ok") throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         self.folder = folder
         try FileText.write(mode, to: folder.file("mode"))
         let child = try ChildProcess(
             "/usr/bin/env",
             [
-                "python3", RepositoryTool.path("otlp-collector"), "--port-file", folder.file("port"), "--spans",
+                "python3", Repository.path("Tests/Tools/otlp-collector"), "--port-file", folder.file("port"), "--spans",
                 folder.file("spans"), "--mode-file", folder.file("mode"),
             ],
             output: folder.file("collector.log")

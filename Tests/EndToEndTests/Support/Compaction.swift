@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Compactions of a service that runs.
 enum Compaction {
     /// No compaction starts by itself.

@@ -1,4 +1,5 @@
 import Synchronization
+import TestSupport
 
 /// What the clients of a service that crashes again and again were told, and so what it must hold after each restart.
 ///
@@ -46,7 +47,7 @@ final class CrashLedger: Sendable {
         var generator = SeededGenerator(seed: UInt64(number) &* 0x1_0001)
         let length = number % 4 == 0 ? 6_000 : Int(generator.next() % 200)
         let head = Array("\(key)/\(number)/".utf8)
-        return head + (0..<length).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+        return head + generator.bytes(length)
     }
 
     /// Notes an operation that is about to be sent.

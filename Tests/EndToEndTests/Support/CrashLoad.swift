@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Clients of a service that may end at any moment: writers of keys of their own, and readers of all of them.
 struct CrashLoad: Sendable {
     let ledger: CrashLedger

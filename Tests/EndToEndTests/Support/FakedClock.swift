@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A wall clock that one program alone sees, by libfaketime; its monotonic clock stays the real one.

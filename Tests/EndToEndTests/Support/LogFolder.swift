@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// The folder of a log as a person sees it.
 struct LogFolder {

@@ -1,6 +1,8 @@
 import Foundation
 import Glibc
 import Synchronization
+import TestSupport
+import Testing
 
 /// A file system of its own, mounted for one test. It is gone with the value, or with the test process.
 final class MountedFolder: Sendable {
@@ -112,15 +114,21 @@ final class MountedFolder: Sendable {
         try mounted.cutPower()
     }
 
-    /// Why one of a kind cannot be mounted here; nil where it can.
-    static func refusal(_ kind: Kind) -> String? {
-        self.refusal { folder in _ = try MountedFolder(kind, folder.file("mount"), in: folder) }
+    /// Ends the test, or its case, as skipped if none of a kind can be mounted here.
+    static func require(_ kind: Kind) throws {
+        let refusal = self.refusal { folder in _ = try MountedFolder(kind, folder.file("mount"), in: folder) }
+        guard let refusal else { return }
+        #if compiler(>=6.3)
+        try Test.cancel("\(kind) cannot be mounted here: \(refusal)")
+        #else
+        throw Command.Failure(description: "\(kind) cannot be mounted here: \(refusal)")
+        #endif
     }
 
     private static func refusal(_ attempt: (TemporaryFolder) throws -> Void) -> String? {
         if geteuid() != 0 { return "only root can mount file systems" }
         do {
-            try attempt(try TemporaryFolder())
+            try attempt(TemporaryFolder())
             return nil
         } catch {
             return "\(error)"
@@ -138,7 +146,7 @@ enum Command {
 
     /// - Throws: when it does not exit with 0, with what it wrote.
     static func run(_ name: String, _ arguments: [String]) throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let child = try ChildProcess("/usr/bin/env", [name] + arguments, output: folder.file("output"))
         let ending = try child.waitForEnd(seconds: 60)
         if ending != .exited(0) {

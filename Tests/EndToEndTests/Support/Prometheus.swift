@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 /// A real Prometheus that scrapes both services every second.
@@ -20,7 +21,7 @@ final class Prometheus {
         try FileText.write(configuration, to: folder.file("prometheus.yml"))
         self.port = try FreePort.find()
         self.process = try ChildProcess(
-            try #require(Tool.path("prometheus")),
+            try #require(Programs.installed("prometheus")),
             [
                 "--config.file=\(folder.file("prometheus.yml"))", "--storage.tsdb.path=\(folder.file("tsdb"))",
                 "--web.listen-address=127.0.0.1:\(self.port)", "--enable-feature=\(features.joined(separator: ","))",

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// The metrics of a service as a decoder that is not this project's understood them.

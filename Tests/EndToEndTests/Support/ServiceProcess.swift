@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 
 /// One of the product's programs as a test runs it: the debug build beside the test bundle.
 final class ServiceProcess: Sendable {
@@ -8,12 +9,7 @@ final class ServiceProcess: Sendable {
         case apiGateway = "api-gateway"
         case kvtop, txlog
 
-        /// In the folder `TXLOG_KV_PROGRAMS`, such as that of a release build, else beside the tests.
-        var path: String {
-            if let folder = getenv("TXLOG_KV_PROGRAMS") { return "\(String(cString: folder))/\(self.rawValue)" }
-            let bundle = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-            return "\(bundle.split(separator: "/").dropLast().map { "/\($0)" }.joined())/\(self.rawValue)"
-        }
+        var path: String { Programs.path(self.rawValue) }
     }
 
     let program: Program
@@ -45,7 +41,12 @@ final class ServiceProcess: Sendable {
         do {
             return try Poll.until("\(self.program.rawValue) logs '\(message)'", seconds: seconds) {
                 let ended = self.child.endingIfEnded()
-                if let line = self.log.first(where: { $0.string("message") == message }) { return line }
+                // To parse all lines each time takes longer than the service needs to write them.
+                if self.child.output.contains(message),
+                    let line = self.log.first(where: { $0.string("message") == message })
+                {
+                    return line
+                }
                 if let ended { throw TimeoutError(description: "\(self.program.rawValue) ended with \(ended)") }
                 return nil
             }

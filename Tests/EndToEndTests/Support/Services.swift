@@ -1,4 +1,5 @@
 import Synchronization
+import TestSupport
 
 /// kv-service and, unless a test wants none, api-gateway in front of it, on free ports and with a folder of their own.
 final class Services: Sendable {
@@ -17,7 +18,7 @@ final class Services: Sendable {
         gatewayArguments: [String] = [],
         withGateway: Bool = true
     ) throws {
-        let folder = try folder ?? TemporaryFolder()
+        let folder = folder ?? TemporaryFolder()
         self.folder = folder
         self.kv = try Self.startKV(in: folder, kvArguments)
         self.kvPort = try self.kv.waitForPort()
@@ -28,6 +29,26 @@ final class Services: Sendable {
             return
         }
         let gateway = try Self.startGateway(in: folder, upstreamPort: self.kvPort, gatewayArguments)
+        self.gateway = gateway
+        self.gatewayPort = try gateway.waitForPort()
+        try gateway.waitUntilReady(port: self.gatewayPort)
+    }
+
+    /// Starts both, with strace making the `fdatasync` of kv-service slow or fail.
+    ///
+    /// - Parameter injection: of strace, such as `delay_enter=20000` or `error=EIO:when=40+`.
+    init(folder: TemporaryFolder? = nil, injectingIntoSyncs injection: String) throws {
+        let folder = folder ?? TemporaryFolder()
+        self.folder = folder
+        self.kv = try Self.startKV(
+            in: folder,
+            wrapper: [
+                "/usr/bin/strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e",
+                "inject=fdatasync:\(injection)",
+            ])
+        self.kvPort = try self.kv.waitForPort()
+        try self.kv.waitUntilReady(port: self.kvPort)
+        let gateway = try Self.startGateway(in: folder, upstreamPort: self.kvPort)
         self.gateway = gateway
         self.gatewayPort = try gateway.waitForPort()
         try gateway.waitUntilReady(port: self.gatewayPort)
@@ -72,5 +93,11 @@ final class Services: Sendable {
     /// Stops the gateway, then kv-service; both endings.
     func stop() throws -> [Ending] {
         try [self.gateway?.stop(), self.kv.stop()].compactMap { $0 }
+    }
+}
+
+extension KeyValueClient {
+    init(_ services: Services, through front: Front) throws {
+        try self.init(port: front == .kvService ? services.kvPort : services.gatewayPort, through: front)
     }
 }

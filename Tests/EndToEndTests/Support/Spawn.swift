@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 
 /// `posix_spawn` with what tests need of it.
 enum Spawn {

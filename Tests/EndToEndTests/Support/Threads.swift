@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 /// Threads for load: the blocking connections of a test must not hold the threads of Swift's concurrency.

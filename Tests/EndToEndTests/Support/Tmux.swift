@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 /// A terminal of a given size, by tmux: a shell in it, keys sent to it, its screen read.
@@ -17,7 +18,7 @@ final class Tmux: Sendable {
     /// Starts a terminal with a shell whose prompt is `ready>`.
     init(columns: Int = 80, rows: Int = 24, environment: [String: String] = [:], term: String = "tmux-256color") throws
     {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         self.folder = folder
         self.socket = folder.file("tmux.sock")
         try FileText.write("set -g default-terminal \(term)\nset -g escape-time 0\n", to: folder.file("tmux.conf"))

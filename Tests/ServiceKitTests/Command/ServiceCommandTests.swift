@@ -5,7 +5,7 @@ import Testing
 @testable import ServiceKit
 @testable import ServiceSettings
 
-@Suite("Command line of a service")
+@Suite("Command line of a service", .timeLimit(.minutes(1)))
 struct ServiceCommandTests {
     enum Example: ServiceProgram {
         static let name = "example"

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ServiceSettings
 
-@Suite("Settings from the config file")
+@Suite("Settings from the config file", .timeLimit(.minutes(1)))
 struct ConfigurationFileTests {
     /// Resolves with a config file of this text; the settings, or the errors.
     private func resolve(

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ServiceSettings
 
-@Suite("Listen addresses")
+@Suite("Listen addresses", .timeLimit(.minutes(1)))
 struct ListenAddressTests {
     @Test(arguments: ["127.0.0.1:8081", "0.0.0.0:0", "[::1]:65535", "[::]:8080", "localhost:8081", "kv_1.local:80"])
     func `a valid address prints as it was written`(text: String) throws {

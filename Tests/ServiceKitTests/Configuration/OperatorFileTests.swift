@@ -8,7 +8,7 @@ import Testing
 @testable import HTTPServing
 @testable import ServiceSettings
 
-@Suite("Files that an operator names")
+@Suite("Files that an operator names", .timeLimit(.minutes(1)))
 struct OperatorFileTests {
     /// A named pipe; the pieces come in separate writes, each after the previous one was read.
     private func withPipe<Result>(_ pieces: [String], _ body: (String) throws -> Result) throws -> Result {

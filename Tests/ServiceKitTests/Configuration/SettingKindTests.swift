@@ -2,7 +2,7 @@ import Testing
 
 @testable import ServiceSettings
 
-@Suite("Kinds of settings")
+@Suite("Kinds of settings", .timeLimit(.minutes(1)))
 struct SettingKindTests {
     enum Colour: String, CaseIterable {
         case red, green

@@ -3,7 +3,7 @@ import Testing
 @testable import ServiceKit
 @testable import ServiceSettings
 
-@Suite("Settings from flags, environment and defaults")
+@Suite("Settings from flags, environment and defaults", .timeLimit(.minutes(1)))
 struct SettingsTableTests {
     private func errors(flags: [String: String] = [:], environment: [String: String] = [:]) -> [String] {
         do throws(ConfigurationErrors) {

@@ -3,7 +3,8 @@ import Testing
 @testable import HTTP1
 
 /// Chunked bodies, in whatever packets they come.
-@Suite struct ChunkedBodyDecoderTests {
+@Suite(.timeLimit(.minutes(1)))
+struct ChunkedBodyDecoderTests {
     enum Result: Equatable {
         /// The data, and what stands behind the body.
         case whole(String, rest: String)

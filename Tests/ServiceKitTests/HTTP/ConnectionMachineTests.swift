@@ -3,7 +3,8 @@ import Testing
 @testable import HTTPServing
 
 /// The life of a connection, without a connection: times are numbers.
-@Suite struct ConnectionMachineTests {
+@Suite(.timeLimit(.minutes(1)))
+struct ConnectionMachineTests {
     static let timeouts = ConnectionMachine.Timeouts(idle: 1_000, head: 100, body: 200, linger: 50, drain: 20)
 
     /// A machine whose request is being processed by its action, at time 10.

@@ -15,7 +15,8 @@ import Testing
 @testable import HTTPServing
 
 /// The handlers of a connection without a socket: what is written, and when.
-@Suite struct ConnectionPipelineTests {
+@Suite(.timeLimit(.minutes(1)))
+struct ConnectionPipelineTests {
     /// A connection on an embedded channel.
     struct Pipeline {
         let channel: EmbeddedChannel

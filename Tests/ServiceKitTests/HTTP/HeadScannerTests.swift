@@ -3,7 +3,8 @@ import Testing
 @testable import HTTP1
 
 /// Where heads end, whatever packets they come in.
-@Suite struct HeadScannerTests {
+@Suite(.timeLimit(.minutes(1)))
+struct HeadScannerTests {
     static let head = "GET /get?key=a HTTP/1.1\r\nHost: a\r\nX-Empty:\r\nAccept: */*\r\n\r\n"
 
     /// Feeds the bytes in pieces of the given sizes, as a connection would; what follows the head is not looked at.

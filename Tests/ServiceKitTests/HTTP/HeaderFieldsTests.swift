@@ -2,7 +2,8 @@ import Testing
 
 @testable import HTTP1
 
-@Suite struct HeaderFieldsTests {
+@Suite(.timeLimit(.minutes(1)))
+struct HeaderFieldsTests {
     private let fields = HeaderFields([
         ("Accept", "text/plain,\t application/json"), ("X-One", "a"), ("accept", " b , c "), ("X-Two", ""),
     ])

@@ -3,7 +3,8 @@ import Testing
 
 @testable import HTTP1
 
-@Suite struct QueryParametersTests {
+@Suite(.timeLimit(.minutes(1)))
+struct QueryParametersTests {
     static func key(_ query: String?) throws -> [UInt8]? {
         try QueryParameters(query, allowed: ["key", "raw"]).bytes("key")
     }

@@ -3,7 +3,8 @@ import Testing
 
 @testable import HTTP1
 
-@Suite struct RequestReaderTests {
+@Suite(.timeLimit(.minutes(1)))
+struct RequestReaderTests {
     @Test func `no more than a bounded number of bytes waits`() {
         var reader = RequestReader(limits: HeadScanner.Limits())
         func bytes(_ count: Int) -> ByteBuffer { ByteBuffer(repeating: 0x78, count: count) }

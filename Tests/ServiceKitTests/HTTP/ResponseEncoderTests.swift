@@ -4,7 +4,8 @@ import Testing
 
 @testable import HTTP1
 
-@Suite struct ResponseEncoderTests {
+@Suite(.timeLimit(.minutes(1)))
+struct ResponseEncoderTests {
     private func text(_ encoder: ResponseEncoder, _ response: HTTPResponse) -> String {
         var buffer = ByteBuffer()
         encoder.write(

@@ -5,10 +5,12 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import Telemetry
+import TestSupport
 import Testing
 
 /// How the server stops, and what it answers while the service is not ready.
-@Suite(.timeLimit(.minutes(1))) struct ServerDrainTests {
+@Suite(.timeLimit(.minutes(1)))
+struct ServerDrainTests {
     @Test func `a drain closes idle connections, answers the requests that were read, and takes no new connection`()
         async throws
     {
@@ -18,7 +20,7 @@ import Testing
         _ = try await idle.receiveAnswers(1)
         let busy = try await server.connect()
         busy.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\nGET /get?read HTTP/1.1\r\nHost: a\r\n\r\nGET /get?never HT")
-        try await server.eventually { server.held.count == 1 }
+        try await Poll.eventually { server.held.count == 1 }
 
         server.server.beginDrain()
         #expect(try await idle.receiveToEnd().statuses == [200])
@@ -37,7 +39,7 @@ import Testing
         let server = try await TestServer.start()
         let held = try await server.connect()
         held.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
-        try await server.eventually { server.held.count == 1 }
+        try await Poll.eventually { server.held.count == 1 }
         server.server.beginDrain()
         #expect(await server.server.waitUntilDrained(timeout: .milliseconds(100)) == HTTPServer.Cut(requests: 1))
         #expect(try await held.receiveToEnd().statuses == [503])
@@ -65,7 +67,7 @@ import Testing
         fixed.send(head("POST /write", "X-Request-Id: fixed\r\nContent-Length: 9\r\n") + "1234")
         let chunked = try await server.connect()
         chunked.send(head("POST /body", "X-Request-Id: chunked\r\nTransfer-Encoding: chunked\r\n") + "3\r\n123\r\n")
-        try await server.eventually {
+        try await Poll.eventually {
             held.count == 1 && server.held.count == 1 && server.metrics.requestsInFlight == 4
         }
         server.server.beginDrain()
@@ -92,7 +94,7 @@ import Testing
         #expect(server.metric("http_requests_total{handler=\"held\",method=\"GET\",status=\"200\"}") == 0)
         #expect(server.metric("http_request_failures_total{handler=\"more\",reason=\"stopping\"}") == 1)
         #expect(server.metric("http_request_failures_total{handler=\"write\",reason=\"stopping\"}") == 1)
-        let lines = await server.stopAndReadLog()
+        let lines = try await server.stopAndReadLog()
         #expect(lines.count == 4)
         for id in ["read", "write", "fixed", "chunked"] {
             let line = try #require(lines.first { $0.contains("\"request_id\":\"\(id)\"") })
@@ -106,7 +108,7 @@ import Testing
         let client = try await server.connect()
         try await client.stopReading()
         client.send(String(repeating: "GET /large HTTP/1.1\r\nHost: a\r\n\r\n", count: 64))
-        try await server.eventually {
+        try await Poll.eventually {
             (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) >= 1
         }
         server.server.beginDrain()
@@ -122,7 +124,7 @@ import Testing
         try await client.stopReading()
         client.send(String(repeating: "GET /large HTTP/1.1\r\nHost: a\r\n\r\n", count: 24))
         // The client does not read: the first answers fill the socket, and the requests behind them wait.
-        try await server.eventually {
+        try await Poll.eventually {
             (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) >= 1
         }
         server.server.beginDrain()
@@ -144,7 +146,7 @@ import Testing
         let later = try await server.connect()
         later.send("GET /get HTTP/1.1\r\nHost: a\r\n\r\n" + part)
         _ = try await later.receiveAnswers(1)
-        try await server.eventually { server.metrics.requestsInFlight == 2 }
+        try await Poll.eventually { server.metrics.requestsInFlight == 2 }
         server.server.beginDrain()
         let begin = ContinuousClock.now
         #expect(await server.server.waitUntilDrained(timeout: .seconds(20)) == HTTPServer.Cut())
@@ -161,7 +163,7 @@ import Testing
         let partial = try await server.connect()
         partial.send("GET /get?whole HT")
         let idle = try await server.connect()
-        try await server.eventually { server.metrics.requestsInFlight == 1 && server.metrics.connections == 2 }
+        try await Poll.eventually { server.metrics.requestsInFlight == 1 && server.metrics.connections == 2 }
         server.server.beginDrain()
         let drained = Task { await server.server.waitUntilDrained(timeout: .seconds(20)) }
         for loop in TestServer.group.makeIterator() { try await loop.submit {}.get() }

@@ -4,7 +4,8 @@ import NIOHTTP1
 import Testing
 
 /// Answers to a client that waits before it sends a body.
-@Suite(.timeLimit(.minutes(1))) struct ServerExpectationTests {
+@Suite(.timeLimit(.minutes(1)))
+struct ServerExpectationTests {
     static let close = "GET /get HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
     @Test func `a client that waits for 100 Continue gets it, and one that doesn't gets none`() async throws {

@@ -1,10 +1,12 @@
 import HTTPServing
 import NIOCore
 import Telemetry
+import TestSupport
 import Testing
 
 /// The limits for one client, each with its answer.
-@Suite(.timeLimit(.minutes(1))) struct ServerLimitTests {
+@Suite(.timeLimit(.minutes(1)))
+struct ServerLimitTests {
     static let close = "GET /get?last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
     @Test func `a target of 8 KiB is taken and one byte more is 414`() async throws {
@@ -123,7 +125,7 @@ import Testing
         let server = try await TestServer.start(limits: limits)
         let busy = try await server.connect()
         busy.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
-        try await server.eventually { server.held.count == 1 }
+        try await Poll.eventually { server.held.count == 1 }
         let fresh = try await server.connect()
         let used = try await server.connect()
         used.send("GET /get HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -143,8 +145,8 @@ import Testing
         let client = try await server.connect()
         try await client.stopReading()
         client.send(String(repeating: "GET /large HTTP/1.1\r\nHost: a\r\n\r\n", count: 64))
-        try await server.eventually { server.metrics.connections == 1 }
-        try await server.eventually { server.metrics.connections == 0 }
+        try await Poll.eventually { server.metrics.connections == 1 }
+        try await Poll.eventually { server.metrics.connections == 0 }
         // Far less than 64 MiB was prepared: answers stop while the client reads none.
         let answered = try #require(
             server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}"))
@@ -162,7 +164,7 @@ import Testing
         let client = try await server.connect()
         try await client.stopReading()
         client.send(String(repeating: "GET /large HTTP/1.1\r\nHost: a\r\n\r\n", count: 20) + Self.close)
-        try await server.eventually {
+        try await Poll.eventually {
             (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) >= 1
         }
         try await client.startReading()
@@ -181,12 +183,12 @@ import Testing
         let client = try await server.connect()
         try await client.stopReading()
         client.send(String(repeating: "GET /large HTTP/1.1\r\nHost: a\r\n\r\n", count: 20))
-        try await server.eventually {
+        try await Poll.eventually {
             (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) >= 1
         }
         // Until the loop has checked this connection ten times more than its idle time.
         let looks = ContinuousClock.now + .milliseconds(1_000)
-        try await server.eventually { ContinuousClock.now > looks || server.metrics.connections == 0 }
+        try await Poll.eventually { ContinuousClock.now > looks || server.metrics.connections == 0 }
         try await client.startReading()
         #expect(try await client.receiveToEnd(within: .seconds(20)).statuses == Array(repeating: 200, count: 20))
         await server.stop()
@@ -211,7 +213,7 @@ import Testing
         #expect(answer.contains("Connection: close\r\n"))
         third.close()
         first.close()
-        try await server.eventually { server.server.connections == 1 }
+        try await Poll.eventually { server.server.connections == 1 }
         #expect(try await server.exchange(Self.close).statuses == [200])
         #expect(server.metric("http_connections_rejected_total{reason=\"too_many_connections\"}") == 1)
         await server.stop()
@@ -228,9 +230,9 @@ import Testing
             clients.append(try await server.connect())
             #expect(server.server.connections <= 7)
         }
-        try await server.eventually { server.server.connections == 4 }
+        try await Poll.eventually { server.server.connections == 4 }
         for client in clients { client.close() }
-        try await server.eventually { server.server.connections == 0 }
+        try await Poll.eventually { server.server.connections == 0 }
         #expect(try await server.exchange(Self.close).statuses == [200])
         await server.stop()
     }

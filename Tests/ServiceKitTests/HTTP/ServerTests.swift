@@ -4,10 +4,12 @@ import NIOCore
 import NIOHTTP1
 import ServiceSettings
 import Telemetry
+import TestSupport
 import Testing
 
 /// What a client sees of the server, over a real connection.
-@Suite(.timeLimit(.minutes(1))) struct ServerTests {
+@Suite(.timeLimit(.minutes(1)))
+struct ServerTests {
     static let close = "GET /get?last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
     @Test func `an answer has the fields that every answer has`() async throws {
@@ -72,7 +74,7 @@ import Testing
         )
         let early = try await client.receiveAnswers(1)
         #expect(early.contains("got 1"))
-        try await server.eventually { server.held.count == 1 }
+        try await Poll.eventually { server.held.count == 1 }
         #expect(try await server.exchange(Self.close).contains("got last"))
         server.held.release()
         let all = try await client.receiveToEnd()
@@ -136,7 +138,7 @@ import Testing
         )
         #expect(answer.statuses == [200])
         #expect(!answer.contains("id-one") && !answer.contains("id-two"))
-        let lines = await server.stopAndReadLog()
+        let lines = try await server.stopAndReadLog()
         #expect(lines.count == 1)
         for text in ["id-one", "id-two"] + traces { #expect(!lines.joined().contains(text), "\(text)") }
     }
@@ -286,7 +288,7 @@ import Testing
         let client = try await server.connect()
         client.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\nGET /get?2 HTTP/1.1\r\nHost: a\r\n\r\n")
         client.endSending()
-        try await server.eventually { server.held.count == 1 }
+        try await Poll.eventually { server.held.count == 1 }
         server.held.release()
         let answer = try await client.receiveToEnd()
         #expect(answer.statuses == [200, 200])
@@ -302,7 +304,7 @@ import Testing
         try await client.stopReading()
         client.send(String(repeating: "GET /large HTTP/1.1\r\nHost: a\r\n\r\n", count: 24))
         client.endSending()
-        try await server.eventually {
+        try await Poll.eventually {
             (server.metric("http_requests_total{handler=\"large\",method=\"GET\",status=\"200\"}") ?? 0) >= 1
         }
         try await client.startReading()
@@ -327,10 +329,10 @@ import Testing
         let server = try await TestServer.start()
         let client = try await server.connect()
         client.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
-        try await server.eventually { server.held.count == 1 }
+        try await Poll.eventually { server.held.count == 1 }
         client.close()
         server.held.release()
-        try await server.eventually { server.metrics.connections == 0 }
+        try await Poll.eventually { server.metrics.connections == 0 }
         #expect(server.metric("http_requests_total{handler=\"held\",method=\"GET\",status=\"200\"}") == 1)
         #expect(server.metrics.requestsInFlight == 0)
         await server.stop()

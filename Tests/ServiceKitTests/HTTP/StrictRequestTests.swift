@@ -6,7 +6,8 @@ import SystemSupport
 import Testing
 
 /// Input that two parsers of one connection could parse differently is refused, and the connection ends.
-@Suite(.timeLimit(.minutes(1))) struct StrictRequestTests {
+@Suite(.timeLimit(.minutes(1)))
+struct StrictRequestTests {
     struct Case: CustomTestStringConvertible, Sendable {
         let name: String
         let request: String

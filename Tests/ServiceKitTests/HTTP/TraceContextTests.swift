@@ -4,7 +4,8 @@ import Testing
 @testable import HTTP1
 @testable import RequestTracing
 
-@Suite struct TraceContextTests {
+@Suite(.timeLimit(.minutes(1)))
+struct TraceContextTests {
     static let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
     static func received(_ traceparent: String) -> TraceContext.Received? {

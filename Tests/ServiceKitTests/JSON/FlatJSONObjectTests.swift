@@ -4,7 +4,8 @@ import Testing
 @testable import JSON
 @testable import RequestTracing
 
-@Suite struct FlatJSONObjectTests {
+@Suite(.timeLimit(.minutes(1)))
+struct FlatJSONObjectTests {
     static func string(_ text: String) throws -> [UInt8]? {
         guard case .string(let bytes)? = try FlatJSONObject(parsing: Array(text.utf8))["k"] else { return nil }
         return bytes

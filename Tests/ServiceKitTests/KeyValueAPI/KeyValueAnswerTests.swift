@@ -6,7 +6,8 @@ import NIOCore
 import NIOHTTP1
 import Testing
 
-@Suite struct `An answer of the key-value operations` {
+@Suite("An answer of the key-value operations", .timeLimit(.minutes(1)))
+struct KeyValueAnswerTests {
     private func text(_ response: HTTPResponse) -> String {
         switch response.body {
         case .bytes(let bytes): String(decoding: bytes, as: UTF8.self)
@@ -87,36 +88,5 @@ import Testing
     func `has the raw value only where the client names it`(accept: [String], raw: Bool) {
         let representation = ValueRepresentation(accept: HTTPRequest.sample(.get, accept: accept).headers)
         #expect((representation == .raw) == raw)
-    }
-}
-
-@Suite struct `The key of a request` {
-    private let limits = KeyValueLimits(maxKeyBytes: 4, maxValueBytes: 4)
-
-    @Test(arguments: [
-        ("key=a%23b", "a#b"), ("key=a%2Bb", "a+b"), ("key=a+b", "a+b"), ("key=x%26y", "x&y"), ("key=100%25", "100%"),
-        ("key=%C3%A9", "é"), ("key=%00", "\0"), ("key=%0A", "\n"), ("key=%2525", "%25"), ("key=a=b", "a=b"),
-    ])
-    func `is decoded once`(query: String, key: String) throws {
-        #expect(
-            try KeyParameter.key(of: .sample(.get, query: query), limits: self.limits, applied: nil) == Array(key.utf8)
-        )
-    }
-
-    @Test(
-        arguments: [
-            (nil, "key_missing"), ("key=", "key_empty"), ("key=12345", "key_too_large"),
-            ("key=a&key=a", "duplicate_parameter"), ("Key=a", "unknown_parameter"), ("key=a&b=c", "unknown_parameter"),
-        ] as [(String?, String)]
-    )
-    func `is refused with its own code, which says of a write that it was not applied`(query: String?, code: String) {
-        for applied in [Problem.Applied.no, nil] {
-            let problem = #expect(throws: Problem.self) {
-                try KeyParameter.key(of: .sample(.delete, query: query), limits: self.limits, applied: applied)
-            }
-            #expect(problem?.code == code)
-            #expect(problem?.status == .badRequest)
-            #expect(problem?.applied == applied)
-        }
     }
 }

@@ -7,7 +7,8 @@ import NIOHTTP1
 import RequestTracing
 import Testing
 
-@Suite struct `A set request` {
+@Suite("A set request", .timeLimit(.minutes(1)))
+struct SetRequestTests {
     private let limits = KeyValueLimits()
 
     private func parse(_ request: HTTPRequest, limits: KeyValueLimits? = nil) throws(Problem) -> (

@@ -5,7 +5,8 @@ import Testing
 
 @testable import Admin
 
-@Suite struct EventJournalTests {
+@Suite(.timeLimit(.minutes(1)))
+struct EventJournalTests {
     private static let oneKind = EventKind("one")
 
     private static func journal(_ lines: Lines = Lines()) -> (EventJournal, MetricsRegistry) {

@@ -3,9 +3,11 @@ import Health
 import NIOHTTP1
 import PrometheusMetrics
 import Telemetry
+import TestSupport
 import Testing
 
-@Suite struct HTTPMetricsTests {
+@Suite(.timeLimit(.minutes(1)))
+struct HTTPMetricsTests {
     static let close = "GET /get HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
     @Test func `known series are there before the first request`() async throws {
@@ -68,14 +70,14 @@ import Testing
         let server = try await TestServer.start()
         let client = try await server.connect()
         client.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
-        try await server.eventually { server.held.count == 1 }
+        try await Poll.eventually { server.held.count == 1 }
         #expect(server.metric("http_requests_in_flight") == 1)
         #expect(server.metric("http_connections") == 1)
         server.held.release()
         _ = try await client.receiveAnswers(1)
-        try await server.eventually { server.metric("http_requests_in_flight") == 0 }
+        try await Poll.eventually { server.metric("http_requests_in_flight") == 0 }
         client.close()
-        try await server.eventually { server.metric("http_connections") == 0 }
+        try await Poll.eventually { server.metric("http_connections") == 0 }
         await server.stop()
     }
 

@@ -4,7 +4,8 @@ import Testing
 @testable import HTTP1
 @testable import Telemetry
 
-@Suite struct `The form of the metrics` {
+@Suite("The form of the metrics", .timeLimit(.minutes(1)))
+struct MetricsFormTests {
     private static let protobuf =
         "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 

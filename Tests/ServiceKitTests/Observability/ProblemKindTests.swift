@@ -1,6 +1,7 @@
 import Foundation
 import NIOHTTP1
 import PrometheusMetrics
+import TestSupport
 import Testing
 
 @testable import HTTP1
@@ -8,7 +9,8 @@ import Testing
 @testable import KeyValueHTTP
 @testable import Telemetry
 
-@Suite struct `The table of problems` {
+@Suite("The table of problems", .timeLimit(.minutes(1)))
+struct ProblemKindTests {
     static let all =
         ProblemKind.ofServer + ProblemKind.ofNoRoute + ProblemKind.ofConnection + ProblemKind.ofAdmin
         + ProblemKind.ofSet + ProblemKind.ofGet + ProblemKind.ofDelete + [ProblemKind.ofOtherMethod]
@@ -20,7 +22,7 @@ import Testing
 
     /// Codes of the sources that are not in the table would begin late in the metrics.
     @Test func `has every problem that the sources of what both services share make`() throws {
-        let sources = "\(#filePath.split(separator: "Tests/ServiceKitTests")[0])Sources"
+        let sources = Repository.path("Sources")
         let modules = ["Admin", "HTTP1", "HTTPServing", "Health", "KeyValueHTTP", "ServiceKit", "Telemetry"]
         let files = try modules.flatMap { module in
             try #require(FileManager.default.enumerator(atPath: "\(sources)/\(module)"))
@@ -28,7 +30,7 @@ import Testing
         }
         var found: Set<String> = []
         for name in files where name.hasSuffix(".swift") {
-            let text = try String(contentsOfFile: "\(sources)/\(name)", encoding: .utf8)
+            let text = try FileText.text("\(sources)/\(name)")
             for match in text.matches(of: /code: "([a-z_]+)"/) { found.insert(String(match.1)) }
             for match in text.matches(of: /(?:problem|badRequest)\(\s*"([a-z_]+)",/) { found.insert(String(match.1)) }
         }
@@ -38,8 +40,7 @@ import Testing
 
     /// Those of the gateway are looked for in its own tests.
     @Test func `is in Docs API md, with the same statuses`() throws {
-        let path = "\(#filePath.split(separator: "Tests/ServiceKitTests")[0])Docs/API.md"
-        let page = try String(contentsOfFile: path, encoding: .utf8)
+        let page = try Repository.text("Docs/API.md")
         for problem in Self.all + [ProblemKind(409, "compaction_running")] {
             let row = page.split(separator: "\n").first { $0.hasPrefix("| ") && $0.contains("`\(problem.code)`") }
             #expect(row?.split(separator: "|")[0].contains("\(problem.status)") == true, "\(problem)")

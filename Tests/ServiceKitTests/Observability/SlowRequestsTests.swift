@@ -6,7 +6,8 @@ import Testing
 @testable import RequestTracing
 @testable import Telemetry
 
-@Suite struct SlowRequestsTests {
+@Suite(.timeLimit(.minutes(1)))
+struct SlowRequestsTests {
     private static let slot = SlowRequests.slotNanoseconds
 
     private static func request(

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ServiceKit
 
-@Suite("Connections that a listener takes")
+@Suite("Connections that a listener takes", .timeLimit(.minutes(1)))
 struct ConnectionLimitTests {
     private static func limit(_ wanted: Int, openFiles: UInt64, strangers: Int = 0, listeners: Int = 1)
         -> ConnectionLimit

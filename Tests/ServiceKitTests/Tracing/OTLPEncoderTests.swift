@@ -44,7 +44,8 @@ extension RequestSpans {
 }
 
 /// The JSON form of OTLP: names, and how ids, numbers and enumerations are written.
-@Suite struct OTLPEncoderTests {
+@Suite(.timeLimit(.minutes(1)))
+struct OTLPEncoderTests {
     static func text(_ requests: RequestSpans...) -> String {
         var encoder = OTLPEncoder(service: "kv-service", instanceID: "0123456789abcdef")
         return String(decoding: encoder.encode(requests[...]), as: UTF8.self)

@@ -2,6 +2,7 @@ import Logging
 import PrometheusMetrics
 import Synchronization
 import SystemSupport
+import TestSupport
 import Testing
 
 @testable import RequestTracing
@@ -63,14 +64,6 @@ private final class Harness: Sendable {
         self.state.withLock { $0.bodies.map { String(decoding: $0, as: UTF8.self).occurrences(of: "\"spanId\"") } }
     }
 
-    func eventually(_ condition: () -> Bool) async throws {
-        for _ in 0..<5_000 {
-            if condition() { return }
-            try await Task.sleep(for: .milliseconds(1))
-        }
-        throw TestTimeout(what: "a condition that never held")
-    }
-
     private final class Box: @unchecked Sendable {
         // Set once, before the exporter's thread is started.
         weak var harness: Harness?
@@ -92,7 +85,8 @@ private struct Recorder: LogHandler {
     func log(event: LogEvent) { self.note(event.message.description) }
 }
 
-@Suite struct SpanExporterTests {
+@Suite(.timeLimit(.minutes(1)))
+struct SpanExporterTests {
     private static let stage = ChildSpan("stage", beganAt: 1, endedAt: 2)
 
     @Test func `spans go in batches that tear no request`() async throws {
@@ -102,12 +96,12 @@ private struct Recorder: LogHandler {
         }) { _, _ in .taken(rejected: 0, reason: "") }
         // Two requests of three spans are more than a batch: they do not wait any longer, and go apart.
         for _ in 0..<2 { harness.exporter.submit(.sample(children: [Self.stage, Self.stage])) }
-        try await harness.eventually { harness.metrics.exported.value == 6 }
+        try await Poll.eventually { harness.metrics.exported.value == 6 }
         #expect(harness.spans == [3, 3])
         #expect(harness.exporter.queue.count == 0)
         // A request with more spans than a batch holds goes alone.
         harness.exporter.submit(.sample(children: Array(repeating: Self.stage, count: 9)))
-        try await harness.eventually { harness.metrics.exported.value == 16 }
+        try await Poll.eventually { harness.metrics.exported.value == 16 }
         #expect(harness.spans.last == 10)
     }
 
@@ -117,7 +111,7 @@ private struct Recorder: LogHandler {
             number <= 4 ? .tryAgain(reason: "connect", afterSeconds: nil) : .taken(rejected: 0, reason: "")
         }
         harness.exporter.submit(.sample())
-        try await harness.eventually { harness.metrics.exported.value == 1 }
+        try await Poll.eventually { harness.metrics.exported.value == 1 }
         #expect(harness.tries == 5)
         let pauses = zip(harness.times, harness.times.dropFirst()).map { $1 - $0 }
         // 2, 4, 8, 16 ms, at least half of it.
@@ -132,9 +126,9 @@ private struct Recorder: LogHandler {
             number == 1 ? .refused(reason: "status 400") : .taken(rejected: 1, reason: "too old")
         }
         harness.exporter.submit(.sample())
-        try await harness.eventually { harness.metrics.droppedSpans(.rejected) == 1 }
+        try await Poll.eventually { harness.metrics.droppedSpans(.rejected) == 1 }
         harness.exporter.submit(.sample(children: [Self.stage]))
-        try await harness.eventually { harness.metrics.droppedSpans(.rejected) == 2 }
+        try await Poll.eventually { harness.metrics.droppedSpans(.rejected) == 2 }
         #expect(harness.metrics.exported.value == 1 && harness.tries == 2 && harness.messages.count == 1)
     }
 
@@ -143,11 +137,11 @@ private struct Recorder: LogHandler {
             number < 100 ? .tryAgain(reason: "connect", afterSeconds: nil) : .taken(rejected: 0, reason: "")
         }
         harness.exporter.submit(.sample())
-        try await harness.eventually { harness.metrics.droppedSpans(.exportFailed) == 1 }
+        try await Poll.eventually { harness.metrics.droppedSpans(.exportFailed) == 1 }
         let tries = harness.tries
         #expect(tries > 1)
         harness.exporter.submit(.sample())
-        try await harness.eventually { harness.tries > tries }
+        try await Poll.eventually { harness.tries > tries }
     }
 
     @Test func `the collector's wish for a pause is kept to, within reason`() async throws {
@@ -155,13 +149,13 @@ private struct Recorder: LogHandler {
             number == 1 ? .tryAgain(reason: "status 429", afterSeconds: 1) : .taken(rejected: 0, reason: "")
         }
         harness.exporter.submit(.sample())
-        try await harness.eventually { harness.metrics.exported.value == 1 }
+        try await Poll.eventually { harness.metrics.exported.value == 1 }
         #expect(harness.times[1] - harness.times[0] >= 1_000_000_000)
         let short = Harness({ $0.longestPauseNanoseconds = 3_000_000 }) { number, _ in
             number == 1 ? .tryAgain(reason: "status 429", afterSeconds: .max) : .taken(rejected: 0, reason: "")
         }
         short.exporter.submit(.sample())
-        try await short.eventually { short.metrics.exported.value == 1 }
+        try await Poll.eventually { short.metrics.exported.value == 1 }
     }
 
     @Test func `a full queue drops whole requests and counts their spans`() async throws {
@@ -171,14 +165,14 @@ private struct Recorder: LogHandler {
             return .taken(rejected: 0, reason: "")
         }
         harness.exporter.submit(.sample(children: [Self.stage, Self.stage]))
-        try await harness.eventually { harness.tries == 1 }
+        try await Poll.eventually { harness.tries == 1 }
         // Three are being sent and count still.
         for _ in 0..<4 { harness.exporter.submit(.sample(children: [Self.stage, Self.stage])) }
         #expect(harness.exporter.queue.count == 9 && harness.metrics.droppedSpans(.queueFull) == 6)
         harness.exporter.submit(.sample())
         #expect(harness.exporter.queue.count == 10)
         gate.open()
-        try await harness.eventually { harness.metrics.exported.value == 10 }
+        try await Poll.eventually { harness.metrics.exported.value == 10 }
     }
 
     @Test func `the stop sends what waits, at once`() {
@@ -210,7 +204,7 @@ private struct Recorder: LogHandler {
     @Test func `the stop does not press a collector that wants to be left alone`() async throws {
         let harness = Harness { _, _ in .tryAgain(reason: "status 503", afterSeconds: 86_400) }
         harness.exporter.submit(.sample())
-        try await harness.eventually { harness.tries == 1 }
+        try await Poll.eventually { harness.tries == 1 }
         harness.exporter.stop(timeoutNanoseconds: 10_000_000_000)
         #expect(harness.tries == 1 && harness.metrics.droppedSpans(.stopping) == 1)
     }

@@ -3,7 +3,8 @@ import Testing
 @testable import RequestTracing
 @testable import TraceExport
 
-@Suite struct TraceSettingsTests {
+@Suite(.timeLimit(.minutes(1)))
+struct TraceSettingsTests {
     @Test(arguments: [
         ("http://127.0.0.1:4318", "http://127.0.0.1:4318/v1/traces"), ("http://jaeger", "http://jaeger:4318/v1/traces"),
         ("http://[::1]/", "http://[::1]:4318/v1/traces"), ("http://a:1/otlp/", "http://a:1/otlp/v1/traces"),

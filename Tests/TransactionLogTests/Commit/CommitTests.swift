@@ -1,10 +1,11 @@
 import SimulatedStorage
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
-@Suite("Commit")
+@Suite("Commit", .timeLimit(.minutes(1)))
 struct CommitTests {
     @Test func `what was committed is there after a restart, byte for byte`() throws {
         let seed = UInt64.random(in: .min ... .max)

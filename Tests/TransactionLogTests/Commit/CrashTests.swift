@@ -3,7 +3,7 @@ import Testing
 
 @testable import TransactionLog
 
-@Suite("Crash at every system call")
+@Suite("Crash at every system call", .timeLimit(.minutes(5)))
 struct CrashTests {
     @Test func `a workload makes the same calls each time`() {
         let workload = CrashWorkload(seed: 1)

@@ -1,11 +1,12 @@
 import SimulatedStorage
 import Synchronization
 import SystemSupport
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
-@Suite("Commit: nothing before its sync")
+@Suite("Commit: nothing before its sync", .timeLimit(.minutes(1)))
 struct DurabilityOrderTests {
     /// An open log whose first heartbeat is on the disk.
     private static func settled(

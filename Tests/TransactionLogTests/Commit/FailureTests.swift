@@ -5,7 +5,7 @@ import Testing
 
 @testable import TransactionLog
 
-@Suite("Commit: failures that end writing")
+@Suite("Commit: failures that end writing", .timeLimit(.minutes(1)))
 struct FailureTests {
     struct Case: Sendable, CustomStringConvertible {
         var kind: SimulatedCall.Kind

@@ -2,6 +2,7 @@ import Glibc
 import SimulatedStorage
 import Synchronization
 import SystemSupport
+import TestSupport
 import Testing
 
 @testable import TransactionLog
@@ -30,7 +31,7 @@ private enum Fate: String, CaseIterable, CustomTestStringConvertible {
     }
 }
 
-@Suite("Folder taken away")
+@Suite("Folder taken away", .timeLimit(.minutes(1)))
 struct FolderWatchTests {
     private let temporary = TemporaryFolder()
     private let fileSystem = PosixFileSystem()
@@ -190,12 +191,7 @@ struct FolderWatchTests {
 
     /// Waits until no thread of the log has anything left to report.
     private func isAlone(_ observer: inout RecordingObserver) -> Bool {
-        let end = monotonicNanoseconds() + 30_000_000_000
-        while !isKnownUniquelyReferenced(&observer) {
-            if monotonicNanoseconds() > end { return false }
-            usleep(200)
-        }
-        return true
+        Poll.holds { isKnownUniquelyReferenced(&observer) }
     }
 
     @Test func `ends with the log, and what becomes of the folder afterwards is told to nobody`() throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import TransactionLog
 
-@Suite("Commit: a full disk")
+@Suite("Commit: a full disk", .timeLimit(.minutes(1)))
 struct OutOfSpaceTests {
     private static let configuration = testConfiguration(segmentBytes: 8192)
     private static let value = 1000

@@ -5,7 +5,7 @@ import Testing
 @testable import TransactionLog
 
 /// Overwrites of prepared space that need free space, as on a file system that copies on write.
-@Suite("Commit: overwrites that need space")
+@Suite("Commit: overwrites that need space", .timeLimit(.minutes(1)))
 struct OverwriteSpaceTests {
     private static let configuration = testConfiguration(segmentBytes: 8192)
 

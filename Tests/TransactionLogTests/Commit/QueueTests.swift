@@ -1,10 +1,11 @@
 import SimulatedStorage
 import SystemSupport
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
-@Suite("Commit queue")
+@Suite("Commit queue", .timeLimit(.minutes(1)))
 struct QueueTests {
     @Test func `more commands than the limit are refused, all or none`() throws {
         let fileSystem = SimulatedFileSystem()

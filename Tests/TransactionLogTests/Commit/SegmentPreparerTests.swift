@@ -1,11 +1,12 @@
 import Glibc
 import SimulatedStorage
 import SystemSupport
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
-@Suite("Commit: files for the next segments")
+@Suite("Commit: files for the next segments", .timeLimit(.minutes(1)))
 struct SegmentPreparerTests {
     private let fileSystem = SimulatedFileSystem()
 
@@ -23,21 +24,12 @@ struct SegmentPreparerTests {
         return preparer
     }
 
-    private static func wait(until condition: () -> Bool) -> Bool {
-        let end = monotonicNanoseconds() + 30_000_000_000
-        while !condition() {
-            if monotonicNanoseconds() > end { return false }
-            usleep(200)
-        }
-        return true
-    }
-
     private var names: [String] { self.fileSystem.files.map { String($0.split(separator: "/").last!) } }
 
     @Test func `what is given up is gone but for one file, until files are made again`() throws {
         let preparer = try self.preparer()
         defer { preparer.stop() }
-        #expect(Self.wait { preparer.readyCount == 2 })
+        #expect(Poll.holds { preparer.readyCount == 2 })
         try preparer.giveUp()
         #expect(preparer.readyCount == 1)
         #expect(self.names == ["0000000000000002.log"])
@@ -50,7 +42,7 @@ struct SegmentPreparerTests {
         #expect(error?.code == ENOSPC)
         #expect(preparer.readyCount == 0)
         preparer.resume()
-        #expect(Self.wait { preparer.readyCount == 2 })
+        #expect(Poll.holds { preparer.readyCount == 2 })
         for sequence in [3, 4] as [UInt64] {
             let next = try preparer.take(leaving: 0)
             #expect(next.name.sequence == sequence)
@@ -69,7 +61,7 @@ struct SegmentPreparerTests {
             do { try preparer.giveUp() } catch { Issue.record("\(error)") }
             fileSystem.mark("given up")
         }
-        #expect(Self.wait { preparer.exhaustion != nil })
+        #expect(Poll.holds { preparer.exhaustion != nil })
         #expect(!fileSystem.calls.contains { $0.kind == .mark })
         gate.open()
         giver.join()
@@ -86,7 +78,7 @@ struct SegmentPreparerTests {
         self.fileSystem.inject(.error(EIO), on: kind, path: kind == .directorySync ? "kv" : "2.log")
         let preparer = try self.preparer(retryMilliseconds: 1_000_000)
         defer { preparer.stop() }
-        #expect(Self.wait { preparer.exhaustion != nil })
+        #expect(Poll.holds { preparer.exhaustion != nil })
         #expect(self.names == [])
     }
 
@@ -96,7 +88,7 @@ struct SegmentPreparerTests {
         self.fileSystem.inject(.error(EIO), on: .remove, path: "2.log.prepared", skipping: 1)
         let preparer = try self.preparer()
         defer { preparer.stop() }
-        #expect(Self.wait { preparer.readyCount == 2 })
+        #expect(Poll.holds { preparer.readyCount == 2 })
         #expect(self.names == ["0000000000000002.log", "0000000000000003.log"])
     }
 }

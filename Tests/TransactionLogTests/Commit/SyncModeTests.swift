@@ -5,7 +5,7 @@ import Testing
 
 @testable import TransactionLog
 
-@Suite("Commit: other sync modes")
+@Suite("Commit: other sync modes", .timeLimit(.minutes(1)))
 struct SyncModeTests {
     @Test(arguments: [SyncMode.never, .interval(milliseconds: 60_000)])
     func `a write is answered without waiting for a sync`(mode: SyncMode) throws {

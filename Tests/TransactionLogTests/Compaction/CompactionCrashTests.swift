@@ -1,4 +1,5 @@
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
@@ -7,7 +8,7 @@ import Testing
 ///
 /// Four threads make calls, so that two runs differ in the order of theirs; what must hold after a crash does not
 /// depend on it: the records are those after some prefix of the transactions, at or past the last acknowledged one.
-@Suite("Compaction: crash at every system call")
+@Suite("Compaction: crash at every system call", .timeLimit(.minutes(5)))
 struct CompactionCrashTests {
     struct Workload {
         let transactions: [Transaction]

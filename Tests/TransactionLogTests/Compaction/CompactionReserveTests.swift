@@ -5,7 +5,7 @@ import Testing
 
 @testable import TransactionLog
 
-@Suite("Compaction: the reserve")
+@Suite("Compaction: the reserve", .timeLimit(.minutes(1)))
 struct CompactionReserveTests {
     private static let path = "\(storeDirectory)/reserve"
     private let fileSystem = SimulatedFileSystem()

@@ -5,7 +5,7 @@ import Testing
 @testable import TransactionLog
 
 /// What a compaction does for its space, one aspect at a time.
-@Suite("Compaction: its space")
+@Suite("Compaction: its space", .timeLimit(.minutes(1)))
 struct CompactionSpaceTests {
     private static func configuration(segmentBytes: Int, keepsReserve: Bool = true) -> LogConfiguration {
         var configuration = CompactionTests.configuration(segmentBytes: segmentBytes)

@@ -1,11 +1,12 @@
 import Glibc
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
 /// What compactions wait for, and how long.
-@Suite("Compaction: pauses and further tries")
+@Suite("Compaction: pauses and further tries", .timeLimit(.minutes(1)))
 struct CompactionWaitTests {
     private static let garbage = 20
 

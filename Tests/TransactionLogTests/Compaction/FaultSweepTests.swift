@@ -6,7 +6,7 @@ import Testing
 
 /// Commits with moves to further segments and compactions, while the n-th call of a kind fails: only that call, or it
 /// and all later ones of the kind.
-@Suite("Compaction: every call fails in turn")
+@Suite("Compaction: every call fails in turn", .timeLimit(.minutes(5)))
 struct FaultSweepTests {
     struct Fault: Sendable, CustomStringConvertible {
         let kind: SimulatedCall.Kind
@@ -109,13 +109,13 @@ struct FaultSweepTests {
                 if revision > 0 {
                     #expect(revision == lastRevision + 1, place)
                     lastRevision = revision
-                    Self.apply(transaction, revision, &certain)
+                    DictionaryClient.apply(transaction, revision, &certain)
                 }
             case .refused(.failed(_, let written))?:
                 if written {
                     #expect(possible == nil, place)
                     possible = certain
-                    Self.apply(transaction, lastRevision + 1, &possible!)
+                    DictionaryClient.apply(transaction, lastRevision + 1, &possible!)
                 }
             case .refused(.outOfSpace)?: break
             case let other: Issue.record("\(place): \(other.map { "\($0)" } ?? "a commit hangs")")
@@ -128,7 +128,7 @@ struct FaultSweepTests {
             #expect(open.waitForSpace(), place)
             #expect(try CompactionTests.compact(open, observer).error == nil, place)
             #expect(open.commit([.set("one more", "a")]) == .committed(lastRevision + 1), place)
-            Self.apply([.set("one more", "a")], lastRevision + 1, &certain)
+            DictionaryClient.apply([.set("one more", "a")], lastRevision + 1, &certain)
             #expect(try CompactionTests.compact(open, observer).error == nil, place)
             CompactionTests.checkLive(open)
         } else {
@@ -194,17 +194,6 @@ struct FaultSweepTests {
         #expect(again.client.records == open.client.records)
         again.log.close()
         open.log.close()
-    }
-
-    private static func apply(
-        _ transaction: Transaction, _ revision: UInt64, _ records: inout [[UInt8]: DictionaryClient.Record]
-    ) {
-        for change in transaction {
-            switch change {
-            case .set(let key, let value): records[key] = .init(value: value, revision: revision)
-            case .delete(let key): records[key] = nil
-            }
-        }
     }
 
     /// A start finds what is certain, accepts commits and compacts.

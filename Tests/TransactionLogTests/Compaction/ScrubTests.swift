@@ -1,9 +1,10 @@
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
-@Suite("Scrub")
+@Suite("Scrub", .timeLimit(.minutes(1)))
 struct ScrubTests {
     /// Parts, two sealed segments and an active one.
     private static func store(_ fileSystem: SimulatedFileSystem, _ observer: RecordingObserver) throws -> OpenLog {

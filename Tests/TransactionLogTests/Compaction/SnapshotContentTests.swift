@@ -1,9 +1,10 @@
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
-@Suite("Compaction: what a snapshot holds")
+@Suite("Compaction: what a snapshot holds", .timeLimit(.minutes(1)))
 struct SnapshotContentTests {
     private static func parts(_ fileSystem: SimulatedFileSystem) throws -> (Manifest, [(PartName, UInt64, Change)]) {
         let manifest = try Manifest(decoding: fileSystem.contents("\(storeDirectory)/MANIFEST")!)

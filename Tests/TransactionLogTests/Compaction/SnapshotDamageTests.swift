@@ -1,10 +1,11 @@
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
 /// A log with a snapshot in several parts, a manifest and several segments after it, damaged in every way.
-@Suite("Compaction: damage of what it leaves")
+@Suite("Compaction: damage of what it leaves", .timeLimit(.minutes(1)))
 struct SnapshotDamageTests {
     private static let manifestPath = "\(storeDirectory)/MANIFEST"
 

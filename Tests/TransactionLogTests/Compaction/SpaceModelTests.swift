@@ -1,12 +1,13 @@
 import Glibc
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
 /// For all sizes and orders of operations: if the live data fits by the rule in the README, sets resume by themselves,
 /// and deletes always continue. `TXLOG_KV_SPACE_MODELS` is the number of runs.
-@Suite("Full disk: a model of any sizes and orders")
+@Suite("Full disk: a model of any sizes and orders", .timeLimit(.minutes(1)))
 struct SpaceModelTests {
     private static let runs = unsafe getenv("TXLOG_KV_SPACE_MODELS").flatMap { unsafe Int(String(cString: $0)) } ?? 24
 

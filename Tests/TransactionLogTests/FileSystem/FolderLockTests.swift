@@ -1,10 +1,11 @@
 import Glibc
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
-@Suite("Folder's lock")
+@Suite("Folder's lock", .timeLimit(.minutes(1)))
 struct FolderLockTests {
     private let temporary = TemporaryFolder()
     private let fileSystem = PosixFileSystem()

@@ -1,11 +1,12 @@
 import Dispatch
 import Glibc
 import SystemSupport
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
-@Suite("File system of the machine")
+@Suite("File system of the machine", .timeLimit(.minutes(1)))
 struct PosixFileSystemTests {
     private let folder = TemporaryFolder()
     private let fileSystem = PosixFileSystem()

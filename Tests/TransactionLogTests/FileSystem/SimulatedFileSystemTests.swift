@@ -4,7 +4,7 @@ import Testing
 
 @testable import TransactionLog
 
-@Suite("Simulated file system")
+@Suite("Simulated file system", .timeLimit(.minutes(1)))
 struct SimulatedFileSystemTests {
     private static let old = [UInt8](repeating: 1, count: 4096)
     private static let new = [UInt8](repeating: 2, count: 4096)

@@ -1,10 +1,11 @@
 import CChecksum
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
-@Suite("CRC-32C")
+@Suite("CRC-32C", .timeLimit(.minutes(1)))
 struct ChecksumTests {
     /// RFC 3720, appendix B.4, and the check value in catalogues of checksums.
     @Test(

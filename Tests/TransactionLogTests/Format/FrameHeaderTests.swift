@@ -2,7 +2,7 @@ import Testing
 
 @testable import TransactionLog
 
-@Suite("Frame header")
+@Suite("Frame header", .timeLimit(.minutes(1)))
 struct FrameHeaderTests {
     private static let header = FrameHeader(
         kind: .data, payloadLength: 1000, firstRevision: 77, durableLength: 8192, committedNanoseconds: 123_456_789,

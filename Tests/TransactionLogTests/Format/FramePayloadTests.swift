@@ -1,9 +1,10 @@
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
-@Suite("Frame payload")
+@Suite("Frame payload", .timeLimit(.minutes(1)))
 struct FramePayloadTests {
     private static func header(_ transactions: Int, kind: FrameHeader.Kind = .data) -> FrameHeader {
         FrameHeader(

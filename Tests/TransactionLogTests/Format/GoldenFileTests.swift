@@ -1,5 +1,6 @@
 import Glibc
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
@@ -8,11 +9,10 @@ import Testing
 /// version gets another folder, and these stay readable. The second one has other names, and a manifest with those.
 ///
 /// `TXLOG_WRITE_GOLDEN=1 swift test --filter GoldenFileTests` writes missing files.
-@Suite("Golden files")
+@Suite("Golden files", .timeLimit(.minutes(1)))
 struct GoldenFileTests {
     private static func folder(_ version: Int) -> String {
-        #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(2).joined(separator: "/")
-            + "/Golden/version-\(version)"
+        Repository.path("Tests/TransactionLogTests/Golden/version-\(version)")
     }
 
     private static func name(_ sequence: UInt64, _ firstRevision: UInt64, _ version: Int) -> SegmentName {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import TransactionLog
 
-@Suite("Manifest")
+@Suite("Manifest", .timeLimit(.minutes(1)))
 struct ManifestTests {
     private static let manifest = Manifest(
         storeID: StoreID(high: 1, low: 2), generation: 7,

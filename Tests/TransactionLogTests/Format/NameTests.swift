@@ -2,7 +2,7 @@ import Testing
 
 @testable import TransactionLog
 
-@Suite("Names and ids")
+@Suite("Names and ids", .timeLimit(.minutes(1)))
 struct NameTests {
     @Test(arguments: [(1, 1), (0xA1, 0xF4241), (UInt64.max, 0)] as [(UInt64, UInt64)])
     func `segment names are read back and sort as the log runs`(sequence: UInt64, revision: UInt64) {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import TransactionLog
 
-@Suite("Segment header")
+@Suite("Segment header", .timeLimit(.minutes(1)))
 struct SegmentHeaderTests {
     private static let header = SegmentHeader(
         storeID: StoreID(high: 0x0102_0304_0506_0708, low: 0x090A_0B0C_0D0E_0F10), sequence: 3, firstRevision: 1001,

@@ -1,9 +1,10 @@
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
-@Suite("Import of the Go system's log")
+@Suite("Import of the Go system's log", .timeLimit(.minutes(1)))
 struct GoImportTests {
     static let source = "\(storeDirectory)/kv.log"
     static let kept = "\(storeDirectory)/kv.log.imported"

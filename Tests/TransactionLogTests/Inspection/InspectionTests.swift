@@ -1,9 +1,10 @@
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
-@Suite("The inspection of a folder")
+@Suite("The inspection of a folder", .timeLimit(.minutes(1)))
 struct InspectionTests {
     /// Four segments, the last one not closed.
     private static func log() throws -> LogMaker {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import TransactionLog
 
-@Suite("Recovery: damage that refuses the start")
+@Suite("Recovery: damage that refuses the start", .timeLimit(.minutes(1)))
 struct DamageTests {
     /// Heartbeat, five commits, heartbeat: all of the commits were durable.
     private static func quietLog(_ configuration: LogConfiguration = testConfiguration()) throws -> LogMaker {

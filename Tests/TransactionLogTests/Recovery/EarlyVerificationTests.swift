@@ -1,10 +1,11 @@
 import Glibc
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
-@Suite("Recovery: files are verified ahead of the replay")
+@Suite("Recovery: files are verified ahead of the replay", .timeLimit(.minutes(1)))
 struct EarlyVerificationTests {
     /// A snapshot of several parts, six sealed segments after it and an active one.
     private static func log() throws -> (fileSystem: SimulatedFileSystem, manifest: Manifest) {
@@ -32,12 +33,12 @@ struct EarlyVerificationTests {
         do { try verification.enter(0) } catch { return error }
         // A thread has taken the second file; the replay continues to it and no further.
         if !fileSystem.wait(for: .read, path: manifest.partsInOrder[1].name.description, count: 1) { return nil }
-        let end = monotonicNanoseconds() + 30_000_000_000
-        while monotonicNanoseconds() < end {
-            do { try verification.enter(1) } catch { return error }
-            usleep(200)
+        var found: LogError?
+        _ = Poll.holds {
+            do throws(LogError) { try verification.enter(1) } catch { found = error }
+            return found != nil
         }
-        return nil
+        return found
     }
 
     private static func flip(_ fileSystem: SimulatedFileSystem, _ name: String, at part: Double) {
@@ -127,13 +128,10 @@ struct EarlyVerificationTests {
 
     /// Waits until the verifying threads have ended because there is nothing left to read.
     private static func waitForThreads() -> Bool {
-        let end = monotonicNanoseconds() + 30_000_000_000
-        while monotonicNanoseconds() < end {
+        Poll.holds {
             let tasks = (try? PosixFileSystem().list("/proc/self/task")) ?? []
-            if !tasks.contains(where: { Self.name(ofTask: $0) == "kv-verify\n" }) { return true }
-            usleep(1_000)
+            return !tasks.contains { Self.name(ofTask: $0) == "kv-verify\n" }
         }
-        return false
     }
 
     private static func name(ofTask task: String) -> String {

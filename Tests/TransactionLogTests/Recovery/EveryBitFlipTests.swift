@@ -3,7 +3,7 @@ import Testing
 
 @testable import TransactionLog
 
-@Suite("Recovery: every flipped bit")
+@Suite("Recovery: every flipped bit", .timeLimit(.minutes(5)))
 struct EveryBitFlipTests {
     /// How the process that wrote the log ended.
     enum End: CaseIterable {

@@ -1,9 +1,10 @@
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
-@Suite("Recovery: a log cut at every byte")
+@Suite("Recovery: a log cut at every byte", .timeLimit(.minutes(1)))
 struct EveryByteCutTests {
     /// The bytes after the cut.
     enum Rest: CaseIterable {

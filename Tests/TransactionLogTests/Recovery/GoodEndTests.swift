@@ -1,9 +1,10 @@
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
-@Suite("Recovery: ends that are in order")
+@Suite("Recovery: ends that are in order", .timeLimit(.minutes(1)))
 struct GoodEndTests {
     @Test func `a new folder becomes an empty store with a manifest`() throws {
         let fileSystem = SimulatedFileSystem()

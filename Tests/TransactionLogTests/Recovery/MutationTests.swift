@@ -1,11 +1,12 @@
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
 /// Folders with one random change to the last segment each: a start never drops acknowledged writes without reporting
 /// it.
-@Suite("Recovery: mutated folders")
+@Suite("Recovery: mutated folders", .timeLimit(.minutes(1)))
 struct MutationTests {
     private enum Mutation: CaseIterable {
         case flip, zero, zeroToEnd, zeroFrames, garble, cut, move

@@ -4,7 +4,7 @@ import Testing
 
 @testable import TransactionLog
 
-@Suite("Recovery: the set of segments")
+@Suite("Recovery: the set of segments", .timeLimit(.minutes(1)))
 struct SegmentSetTests {
     private static let manifestPath = "\(storeDirectory)/MANIFEST"
 

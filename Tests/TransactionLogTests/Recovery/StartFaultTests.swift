@@ -6,7 +6,7 @@ import Testing
 
 /// A start in which one call fails, or all of its kind from then on: whatever its result, the next start on an intact
 /// disk recovers everything that was acknowledged.
-@Suite("Start: every call fails in turn")
+@Suite("Start: every call fails in turn", .timeLimit(.minutes(1)))
 struct StartFaultTests {
     private static let effects: [FaultEffect] = [EIO, ENOSPC, EDQUOT, EMFILE, ENOMEM].map { .error($0) }
     private static let writeEffects: [FaultEffect] = Self.effects + [.shortWrite(0), .shortWrite(20), .shortWrite(100)]

@@ -2,7 +2,7 @@ import Testing
 
 @testable import TransactionLog
 
-@Suite("Verdict about the tail")
+@Suite("Verdict about the tail", .timeLimit(.minutes(1)))
 struct TailVerdictTests {
     /// The table of `Docs/LogFormat.md`, row by row; nil means "any".
     private static let table: [(pattern: [Bool?], verdict: TailVerdict)] = [

@@ -1,9 +1,10 @@
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
 
-@Suite("Recovery: torn tails")
+@Suite("Recovery: torn tails", .timeLimit(.minutes(1)))
 struct TornTailTests {
     /// The possible content of the last write's place after a power cut.
     enum Remains: CaseIterable {

@@ -1,4 +1,5 @@
 import SimulatedStorage
+import TestSupport
 
 @testable import TransactionLog
 

@@ -156,3 +156,15 @@ final class DictionaryClient: CommitClient {
             }, uniquingKeysWith: +)
     }
 }
+
+extension DictionaryClient {
+    /// What a committed transaction makes of the records.
+    static func apply(_ transaction: Transaction, _ revision: UInt64, _ records: inout [[UInt8]: Record]) {
+        for change in transaction {
+            switch change {
+            case .set(let key, let value): records[key] = .init(value: value, revision: revision)
+            case .delete(let key): records[key] = nil
+            }
+        }
+    }
+}

@@ -1,5 +1,6 @@
 import Glibc
 import SimulatedStorage
+import TestSupport
 import Testing
 
 @testable import TransactionLog
@@ -53,11 +54,6 @@ struct OpenLog {
 
     /// - Returns: false when it was not so within 30 seconds.
     func wait(until condition: (LogStatistics) -> Bool) -> Bool {
-        let end = monotonicNanoseconds() + 30_000_000_000
-        while !condition(self.log.statistics) {
-            if monotonicNanoseconds() > end { return false }
-            usleep(200)
-        }
-        return true
+        Poll.holds { condition(self.log.statistics) }
     }
 }

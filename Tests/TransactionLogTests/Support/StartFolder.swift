@@ -1,5 +1,6 @@
 import Glibc
 import SimulatedStorage
+import TestSupport
 
 @testable import TransactionLog
 

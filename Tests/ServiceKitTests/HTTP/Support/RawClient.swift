@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import Synchronization
+import TestSupport
 
 /// A connection that sends exactly the bytes it is told to, and keeps what comes back.
 final class RawClient: Sendable {
@@ -96,7 +97,7 @@ final class RawClient: Sendable {
             let promise = self.eventLoop!.makePromise(of: String.self)
             let seen = NIOLoopBound(self, eventLoop: self.eventLoop!)
             let timeout = self.eventLoop!.scheduleTask(in: limit) {
-                promise.fail(TestTimeout(what: "answer; so far: \(seen.value.text.prefix(400))"))
+                promise.fail(TimeoutError(description: "answer; so far: \(seen.value.text.prefix(400))"))
             }
             self.waiter = Waiter(condition: condition, promise: promise, timeout: timeout)
             self.check()

@@ -8,6 +8,7 @@ import NIOPosix
 import PrometheusMetrics
 import Synchronization
 import SystemSupport
+import TestSupport
 
 @testable import HTTP1
 @testable import HTTPServing
@@ -113,18 +114,10 @@ final class TestServer: Sendable {
     }
 
     /// Stops the server and returns its access lines.
-    func stopAndReadLog() async -> [String] {
+    func stopAndReadLog() async throws -> [String] {
         await self.stop()
         self.log.flushAndStop()
-        let file = fopen(self.logPath, "r")!
-        defer { fclose(file) }
-        var text: [UInt8] = []
-        while true {
-            let byte = getc(file)
-            if byte == EOF { break }
-            text.append(UInt8(byte))
-        }
-        return String(decoding: text, as: UTF8.self).split(separator: "\n").map(String.init)
+        return try FileText.text(self.logPath).split(separator: "\n").map(String.init)
     }
 
     /// The value of one series in `/metrics`; nil when it isn't there.
@@ -132,19 +125,6 @@ final class TestServer: Sendable {
         let lines = String(decoding: self.registry.render(), as: UTF8.self).split(separator: "\n")
         return lines.first { $0.hasPrefix(series + " ") }.flatMap { Double($0.dropFirst(series.count + 1)) }
     }
-
-    /// Waits until a condition holds, for what happens on an event loop after the client has its answer.
-    func eventually(_ condition: () -> Bool) async throws {
-        for _ in 0..<2_000 {
-            if condition() { return }
-            try await Task.sleep(for: .milliseconds(2))
-        }
-        throw TestTimeout(what: "a condition that never held")
-    }
-}
-
-struct TestTimeout: Error {
-    let what: String
 }
 
 /// Requests of the route `/held`, waiting for the test to answer them.

@@ -1,0 +1,101 @@
+import TestSupport
+import Testing
+
+extension InProcess {
+    @Suite("The routes of the data API", .timeLimit(.minutes(1)))
+    struct RouteTests {
+        private let connection: HTTPConnection
+        private let client: KeyValueClient
+
+        init() throws {
+            self.connection = try HTTPConnection(port: ServiceInProcess.port)
+            self.client = try KeyValueClient(port: ServiceInProcess.port, through: .kvService)
+        }
+
+        /// The revision that an answer has in its `ETag`.
+        private func revision(_ answer: HTTPAnswer) throws -> Int {
+            let tag = try #require(answer["ETag"], "\(answer.text)")
+            return try #require(Int(tag.filter { $0 != "\"" }))
+        }
+
+        @Test func `a set is answered with its revision, and a get gives the bytes and the revision back`() throws {
+            let value: [UInt8] = [0, 255, 10, 13, 0x7F]
+            let first = try self.client.set([0, 0xFF], value)
+            #expect(try first.status == 200 && first.json.string("status") == "ok")
+            let second = try self.client.set([0, 0xFF], value + [1])
+            #expect(try self.revision(second) > self.revision(first))
+            let answer = try self.client.getRaw([0, 0xFF])
+            #expect(answer.status == 200 && answer.body == value + [1])
+            #expect(try self.revision(answer) == self.revision(second))
+        }
+
+        @Test func `a set and a get as JSON are the same key`() throws {
+            #expect(try self.client.setJSON(#"{"key":"as JSON","value":"é"}"#).status == 200)
+            #expect(try self.client.getRaw(Array("as JSON".utf8)).body == Array("é".utf8))
+            let answer = try self.client.get(Array("as JSON".utf8), headers: [("Accept", "application/json")])
+            #expect(answer["Content-Type"] == "application/json" && answer.text.contains("é"))
+        }
+
+        @Test func `an empty value is a value, and a missing key is 404 with the code for it`() throws {
+            #expect(try self.client.set(Array("empty".utf8), []).status == 200)
+            let empty = try self.client.getRaw(Array("empty".utf8))
+            #expect(empty.status == 200 && empty.body.isEmpty)
+            let missing = try self.client.get(Array("never set".utf8))
+            #expect(try missing.status == 404 && missing.json.string("code") == "key_not_found")
+            #expect(missing["Content-Type"] == "application/problem+json")
+        }
+
+        @Test func `a delete tells whether there was something, and the key is gone`() throws {
+            let key = Array("deleted".utf8)
+            #expect(try self.client.set(key, [1]).status == 200)
+            let first = try self.client.delete(key)
+            #expect(try first.status == 200 && first.json.bool("deleted") == true)
+            let second = try self.client.delete(key)
+            #expect(try second.status == 200 && second.json.bool("deleted") == false)
+            #expect(try self.client.get(key).status == 404)
+        }
+
+        @Test func `a HEAD has the head of the GET and no body`() throws {
+            let key = Array("head".utf8)
+            let set = try self.client.set(key, [1, 2, 3])
+            let answer = try self.connection.request("HEAD", "/kv/get?key=head")
+            #expect(answer.status == 200 && answer.body.isEmpty)
+            #expect(try self.revision(answer) == self.revision(set))
+        }
+
+        @Test func `a key or a value that is too large, empty or missing is refused with nothing applied`() throws {
+            let long = [UInt8](repeating: 0x6B, count: ServiceInProcess.maxKeyBytes + 1)
+            let large = [UInt8](repeating: 0x76, count: ServiceInProcess.maxValueBytes + 1)
+            let refusals = [
+                (try self.client.set(long, [1]), 400, "key_too_large"),
+                (try self.client.set([], [1]), 400, "key_empty"),
+                (try self.connection.request("PUT", "/kv/set", body: [1]), 400, "key_missing"),
+                (try self.client.setJSON(#"{"key":"no value"}"#), 400, "value_missing"),
+            ]
+            for (answer, status, code) in refusals {
+                #expect(try answer.status == status && answer.json.string("code") == code, "\(answer.text)")
+                #expect(try answer.json.string("applied") == "no", "\(answer.text)")
+            }
+            // The rest of the body is not read, so the connection ends with the answer.
+            let refused = try KeyValueClient(port: ServiceInProcess.port, through: .kvService)
+                .set(Array("large".utf8), large)
+            #expect(try refused.status == 413 && refused.json.string("applied") == "no", "\(refused.text)")
+            #expect(try self.client.get(Array("large".utf8)).status == 404)
+            #expect(try self.client.get(Array("no value".utf8)).status == 404)
+        }
+
+        @Test func `a method that a route does not have is 405 with the ones that it has, another path is 404`() throws
+        {
+            let method = try self.connection.request("DELETE", "/kv/get?key=a")
+            #expect(method.status == 405 && method["Allow"]?.contains("GET") == true, "\(method.text)")
+            #expect(try self.connection.request("GET", "/kv/nothing").status == 404)
+        }
+
+        @Test func `a write that is late is 504 and not applied`() throws {
+            let answer = try self.client.set(Array("late".utf8), [1], headers: [("X-Request-Timeout-Ms", "0")])
+            #expect(answer.status == 400 || answer.status == 504, "\(answer.text)")
+            #expect(try answer.json.string("applied") == "no")
+            #expect(try self.client.get(Array("late".utf8)).status == 404)
+        }
+    }
+}
