@@ -4,7 +4,7 @@ import TransactionLog
 
 @testable import KVService
 
-@Suite("The progress of a replay in readyz")
+@Suite("The progress of a replay in readyz", .timeLimit(.minutes(1)))
 struct ReplayReadinessTests {
     @Test func `has figures, rate and remaining time`() throws {
         let state = ReplayState()

@@ -1,16 +1,11 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import KVService
 
 /// Holds the documents to the one table of the store's figures.
-@Suite struct StoreFigureTests {
-    private static func text(_ path: String) throws -> String {
-        let root = URL(filePath: #filePath)
-            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        return try String(contentsOf: root.appending(path: path), encoding: .utf8)
-    }
-
+@Suite(.timeLimit(.minutes(1))) struct StoreFigureTests {
     private static let metrics = StoreFigure.all.compactMap(\.metric)
 
     /// Cells of the first table row that begins with a name.
@@ -20,7 +15,7 @@ import Testing
     }
 
     @Test func `every metric has its row in Docs Metrics, with its type, unit and labels`() throws {
-        let page = try Self.text("Docs/Metrics.md")
+        let page = try Repository.text("Docs/Metrics.md")
         for metric in Self.metrics {
             let row = try #require(Self.row(metric.name, of: page), "\(metric.name) has no row")
             #expect(row[1] == "\(metric.kind)", "\(metric.name)")
@@ -33,8 +28,8 @@ import Testing
     }
 
     @Test func `every member has its row in Docs Admin, and is a required property of the schema`() throws {
-        let page = try Self.text("Docs/Admin.md")
-        let schema = try JSONSerialization.jsonObject(with: Data(Self.text("Docs/Schemas/kv-service-admin.json").utf8))
+        let page = try Repository.text("Docs/Admin.md")
+        let schema = try JSONSerialization.jsonObject(with: Data(Repository.text("Docs/Schemas/kv-service-admin.json").utf8))
         for member in StoreFigure.all.compactMap(\.member) {
             #expect(page.contains("`\(member)`"), "\(member) has no row")
             var object = try #require(schema as? [String: Any])

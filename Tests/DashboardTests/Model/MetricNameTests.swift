@@ -1,24 +1,22 @@
 import DashboardModel
 import Foundation
+import TestSupport
 import Testing
 
 /// kvtop names metrics where it shows them; a name that no service has would show as `--`, and nobody would notice.
-@Suite struct MetricNameTests {
-    private static let root = URL(filePath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-
+@Suite(.timeLimit(.minutes(1))) struct MetricNameTests {
     private static func sources() throws -> [String] {
         let modules = ["DashboardModel", "DashboardRender", "KVTopMain"]
         return try modules.flatMap { module in
-            let folder = self.root.appending(path: "Sources/\(module)")
-            let files = try #require(FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil))
-            return try files.compactMap { $0 as? URL }.filter { $0.pathExtension == "swift" }
-                .map { try String(contentsOf: $0, encoding: .utf8) }
+            let folder = Repository.path("Sources/\(module)")
+            let files = try #require(FileManager.default.enumerator(atPath: folder))
+            return try files.compactMap { $0 as? String }.filter { $0.hasSuffix(".swift") }
+                .map { try FileText.text("\(folder)/\($0)") }
         }
     }
 
     @Test func `every metric that kvtop names is in Docs Metrics`() throws {
-        let page = try String(contentsOf: Self.root.appending(path: "Docs/Metrics.md"), encoding: .utf8)
+        let page = try Repository.text("Docs/Metrics.md")
         let documented = Set(page.matches(of: /\| `(?<name>[a-z_]+)` \|/).map { String($0.name) })
         let named = Set(
             try Self.sources().flatMap { source in
