@@ -29,7 +29,8 @@ import Testing
 
     @Test func `every member has its row in Docs Admin, and is a required property of the schema`() throws {
         let page = try Repository.text("Docs/Admin.md")
-        let schema = try JSONSerialization.jsonObject(with: Data(Repository.text("Docs/Schemas/kv-service-admin.json").utf8))
+        let schema = try JSONSerialization.jsonObject(
+            with: Data(Repository.text("Docs/Schemas/kv-service-admin.json").utf8))
         for member in StoreFigure.all.compactMap(\.member) {
             #expect(page.contains("`\(member)`"), "\(member) has no row")
             var object = try #require(schema as? [String: Any])
