@@ -77,11 +77,23 @@ let package = Package(
             swiftSettings: memorySafe
         ),
         .target(
+            name: "HTTPClient",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: memorySafe
+        ),
+        .target(
             name: "TraceExport",
             dependencies: [
-                "HTTP1", "JSON", "JSONLogging", "PrometheusMetrics", "RequestTracing", "ServiceSettings",
+                "HTTP1", "HTTPClient", "JSON", "JSONLogging", "PrometheusMetrics", "RequestTracing", "ServiceSettings",
                 "SystemSupport",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: memorySafe
         ),
@@ -111,8 +123,8 @@ let package = Package(
         .target(
             name: "ServiceKit",
             dependencies: [
-                "CAllocator", "HTTP1", "HTTPServing", "JSON", "JSONLogging", "PrometheusMetrics", "RequestTracing",
-                "ServiceSettings", "SystemSupport", "TraceExport",
+                "CAllocator", "HTTP1", "HTTPClient", "HTTPServing", "JSON", "JSONLogging", "PrometheusMetrics",
+                "RequestTracing", "ServiceSettings", "SystemSupport", "TraceExport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -198,7 +210,7 @@ let package = Package(
         .target(
             name: "DashboardPolling",
             dependencies: [
-                "DashboardModel", "JSON",
+                "DashboardModel", "JSON", "SystemSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -247,9 +259,10 @@ let package = Package(
         .testTarget(
             name: "ServiceKitTests",
             dependencies: [
-                "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "PrometheusMetrics", "RequestTracing",
-                "ServiceKit", "ServiceSettings", "SystemSupport", "TraceExport",
+                "HTTP1", "HTTPClient", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "PrometheusMetrics",
+                "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "TraceExport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "InMemoryLogging", package: "swift-log"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -264,6 +277,7 @@ let package = Package(
                 "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "KeyValueStore", "KVService",
                 "PrometheusMetrics", "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport",
                 "TraceExport", "TransactionLog",
+                .product(name: "InMemoryLogging", package: "swift-log"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -274,6 +288,7 @@ let package = Package(
             dependencies: [
                 "APIGateway", "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "PrometheusMetrics",
                 "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "TraceExport",
+                .product(name: "InMemoryLogging", package: "swift-log"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

@@ -1,5 +1,6 @@
 package import DashboardModel
 import Glibc
+import SystemSupport
 
 /// A recording on disk: its header, and where each poll is. The polls themselves are read when they are asked for, so
 /// a long recording takes little memory. Any thread.
@@ -28,7 +29,7 @@ package final class RecordingFile: Sendable {
     /// through a pipe is kept in a file without a name.
     package init(path: String) throws(RecordingError) {
         let source = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard source >= 0 else { throw RecordingError("\(path) cannot be read: \(SystemText.text(errno))") }
+        guard source >= 0 else { throw RecordingError("\(path) cannot be read: \(ErrorNumber.text(errno))") }
         self.descriptor = try SeekableFile.descriptor(source, path)
         var header: RecordingHeader?
         var entries: [Entry] = []
@@ -41,7 +42,7 @@ package final class RecordingFile: Sendable {
         while true {
             let count = unsafe Glibc.read(self.descriptor, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw RecordingError("\(path) cannot be read: \(SystemText.text(errno))") }
+            guard count >= 0 else { throw RecordingError("\(path) cannot be read: \(ErrorNumber.text(errno))") }
             guard count > 0 else { break }
             rest.append(contentsOf: chunk[..<count])
             var begin = rest.startIndex

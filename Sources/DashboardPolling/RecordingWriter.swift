@@ -1,6 +1,7 @@
 package import DashboardModel
 import Glibc
 import Synchronization
+import SystemSupport
 
 /// Writes polls to a file as they come in. Any thread.
 package final class RecordingWriter: Sendable {
@@ -20,7 +21,7 @@ package final class RecordingWriter: Sendable {
             throw RecordingError(
                 errno == EEXIST
                     ? "\(path) is there already: a recording is not written over another file"
-                    : "\(path) cannot be written: \(SystemText.text(errno))")
+                    : "\(path) cannot be written: \(ErrorNumber.text(errno))")
         }
         self.state = Mutex(State(descriptor: descriptor))
         self.state.withLock { Self.write(header.line, &$0) }
@@ -49,7 +50,7 @@ package final class RecordingWriter: Sendable {
     }
 
     /// Why writing ended before its time, nil while all is well.
-    package var failure: String? { self.state.withLock { $0.error }.map(SystemText.text) }
+    package var failure: String? { self.state.withLock { $0.error }.map(ErrorNumber.text) }
 
     /// Any number of times. A file system may tell only here that it has no room for what was written.
     package func close() {

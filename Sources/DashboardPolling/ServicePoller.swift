@@ -12,7 +12,7 @@ import Synchronization
 package final class ServicePoller: Sendable {
     /// A poll is given up after this long, or after one interval if that is longer: a short interval says how often to
     /// poll, not how far away the service is.
-    package static let leastTimeoutSeconds = 2.0
+    static let leastTimeoutSeconds = 2.0
     /// Of one document.
     private static let bodyLimitBytes = 16 << 20
     /// `/admin/events` is asked again after so many polls when it was not there.

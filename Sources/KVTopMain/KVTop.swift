@@ -15,9 +15,8 @@ struct KVTop: ParsableCommand {
             Polls /metrics and /admin of the services and shows request rates, errors, latency quantiles, the log, \
             compaction, the way from the gateway to kv-service, and events. ? lists the keys, q quits.
 
-            A flag counts before its environment variable (KVTOP_KV with commas between several, KVTOP_GATEWAY, \
-            KVTOP_INTERVAL, KVTOP_THEME, KVTOP_ADMIN_TOKEN_FILE), and that before the configuration file. NO_COLOR, \
-            if it is not empty, turns colours off.
+            A setting with an environment variable (in brackets behind it) is taken from its flag, else the variable, \
+            else the JSON file given by --config, else its default. NO_COLOR, if it is not empty, turns colours off.
 
             Exit codes:
             \(KVTopExit.list)
@@ -28,6 +27,9 @@ struct KVTop: ParsableCommand {
 
     @OptionGroup(title: "What to watch")
     var sources: SourceOptions
+
+    @OptionGroup(title: "Marks")
+    var thresholds: ThresholdOptions
 
     @OptionGroup(title: "Without a screen")
     var reports: ReportOptions
@@ -59,11 +61,11 @@ struct KVTop: ParsableCommand {
     mutating func run() throws {
         let settings = try Settings(self)
         if self.screen.defaultConfig {
-            try StandardStream.writeOutput(ConfigurationFile.example)
+            try StandardStream.writeOutput(KVTopSettings.defaultFile)
             return
         }
         if let obstacle = ProcessSetup.obstacle {
-            StandardStream.writeError("kvtop: \(obstacle)\n")
+            StandardStream.tell("kvtop: \(obstacle)\n")
             throw KVTopExit.file
         }
         if self.recordings.replay != nil {
@@ -76,26 +78,66 @@ struct KVTop: ParsableCommand {
     }
 }
 
+extension KVTop {
+    /// The texts of the settings that were given as flags, by name.
+    var settingTexts: [String: String] {
+        let texts: [(any SettingDefinition, String?)] = [
+            (KVTopSettings.services, self.sources.kv.isEmpty ? nil : self.sources.kv.joined(separator: ",")),
+            (KVTopSettings.gateway, self.sources.gateway), (KVTopSettings.interval, self.sources.interval),
+            (KVTopSettings.adminTokenFile, self.sources.adminTokenFile),
+            (KVTopSettings.isReadOnly, self.sources.readOnly ? "true" : nil),
+            (KVTopSettings.theme, self.screen.theme), (SettingsTable.configFile, self.sources.config),
+            (KVTopSettings.errorRatio, self.thresholds.thresholdErrorRatio),
+            (KVTopSettings.p99, self.thresholds.thresholdP99),
+            (KVTopSettings.syncP99, self.thresholds.thresholdSyncP99),
+            (KVTopSettings.garbageRatio, self.thresholds.thresholdGarbageRatio),
+            (KVTopSettings.diskUse, self.thresholds.thresholdDiskUseRatio),
+            (KVTopSettings.memoryUse, self.thresholds.thresholdMemoryUseRatio),
+        ]
+        return Dictionary(uniqueKeysWithValues: texts.compactMap { setting, text in text.map { (setting.name, $0) } })
+    }
+}
+
 struct SourceOptions: ParsableArguments {
-    @Option(
-        name: .customLong("kv"),
-        help: ArgumentHelp("A kv-service; may be given several times, none for no one.", valueName: "url"))
+    @Option(help: ArgumentHelp(KVTopSettings.services))
     var kv: [String] = []
 
-    @Option(help: ArgumentHelp("The api-gateway, or none.", valueName: "url"))
+    @Option(help: ArgumentHelp(KVTopSettings.gateway))
     var gateway: String?
 
-    @Option(help: ArgumentHelp("How often to poll: 250ms to 10s.", valueName: "duration"))
+    @Option(help: ArgumentHelp(KVTopSettings.interval))
     var interval: String?
 
-    @Option(help: ArgumentHelp("The bearer token that actions are sent with is in this file.", valueName: "file"))
+    @Option(help: ArgumentHelp(KVTopSettings.adminTokenFile), completion: .file())
     var adminTokenFile: String?
 
-    @Flag(help: "Start no compaction, whatever is pressed.")
+    @Flag(help: ArgumentHelp(KVTopSettings.isReadOnly))
     var readOnly = false
 
-    @Option(help: ArgumentHelp("JSON file with settings, see --default-config.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("JSON file with settings; see --default-config [KVTOP_CONFIG]", valueName: "file"),
+        completion: .file())
     var config: String?
+}
+
+struct ThresholdOptions: ParsableArguments {
+    @Option(help: ArgumentHelp(KVTopSettings.errorRatio))
+    var thresholdErrorRatio: String?
+
+    @Option(name: .customLong(KVTopSettings.p99.name), help: ArgumentHelp(KVTopSettings.p99))
+    var thresholdP99: String?
+
+    @Option(name: .customLong(KVTopSettings.syncP99.name), help: ArgumentHelp(KVTopSettings.syncP99))
+    var thresholdSyncP99: String?
+
+    @Option(help: ArgumentHelp(KVTopSettings.garbageRatio))
+    var thresholdGarbageRatio: String?
+
+    @Option(help: ArgumentHelp(KVTopSettings.diskUse))
+    var thresholdDiskUseRatio: String?
+
+    @Option(help: ArgumentHelp(KVTopSettings.memoryUse))
+    var thresholdMemoryUseRatio: String?
 }
 
 struct ReportOptions: ParsableArguments {
@@ -136,7 +178,7 @@ struct RecordingOptions: ParsableArguments {
 }
 
 struct ScreenOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("dark, light, mono or high-contrast.", valueName: "name"))
+    @Option(help: ArgumentHelp(KVTopSettings.theme), completion: .list(ViewState.Theme.allCases.map(\.rawValue)))
     var theme: String?
 
     @Option(help: ArgumentHelp("The view to begin with: overview, kv, gateway, log or events.", valueName: "name"))

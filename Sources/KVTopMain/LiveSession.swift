@@ -80,7 +80,7 @@ struct ScreenSession {
                 wantsUTF8: self.settings.isASCII ? false : nil, wantsColor: self.settings.wantsColor,
                 wantsMouse: self.settings.wantsMouse, theme: self.settings.view.theme)
         } catch {
-            StandardStream.writeError("kvtop: \(error)\n")
+            StandardStream.tell("kvtop: \(error)\n")
             throw KVTopExit.terminalUnusable
         }
         terminal.installCrashGuard()
@@ -115,14 +115,14 @@ enum Recorder {
                     targets: settings.targets, intervalSeconds: settings.intervalSeconds,
                     startedAt: Double(Timestamp.wallClockNanoseconds()) / 1e9))
         } catch {
-            StandardStream.writeError("kvtop: \(error)\n")
+            StandardStream.tell("kvtop: \(error)\n")
             throw KVTopExit.file
         }
     }
 
     /// Says why the recording ended before its time.
     static func tell(_ recorder: RecordingWriter) {
-        StandardStream.writeError("kvtop: the recording ended: \(recorder.failure ?? "it could not be written")\n")
+        StandardStream.tell("kvtop: the recording ended: \(recorder.failure ?? "it could not be written")\n")
     }
 
     /// - Throws: ``KVTopExit/file`` when not all was written; that it was not has been told, unless it shows only now.

@@ -9,7 +9,7 @@ package struct KeyValueLimits: Sendable, Equatable {
     package let maxValueBytes: Int
 
     /// The longest key that a store can hold, whatever its limit is now: an import or an earlier limit may have let it in.
-    package static let longestStoredKeyBytes = Int(UInt16.max)
+    static let longestStoredKeyBytes = Int(UInt16.max)
 
     /// The longest request target that names a key: each of its bytes may be percent-encoded, in three characters.
     package static let longestTargetBytes = 3 * Self.longestStoredKeyBytes + 64

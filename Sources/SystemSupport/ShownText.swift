@@ -1,6 +1,6 @@
 extension String {
     /// The most that is shown or kept of a text that somebody else chose, in bytes.
-    package static let shownBytes = 256
+    static let shownBytes = 256
 
     /// What is shown of such a text: its first ``shownBytes``, splitting no character.
     package var shownPart: String {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import JSON
+import SystemSupport
 import TransactionLog
 
 struct DumpCommand: ParsableCommand {
@@ -43,9 +44,9 @@ struct DumpCommand: ParsableCommand {
             }
         }
         Output.standard.flush()
-        for damage in inspection.damage { Output.tell("txlog: left out what is behind damage: \(damage)\n") }
+        for damage in inspection.damage { StandardStream.tell("txlog: left out what is behind damage: \(damage)\n") }
         if inspection.lostEnd != nil || inspection.cutFile != nil || inspection.tornTail != nil {
-            Output.tell("txlog: the log's end is not whole, see: \(ToolCommand.verify(directory))\n")
+            StandardStream.tell("txlog: the log's end is not whole, see: \(ToolCommand.verify(directory))\n")
         }
         throw ExitCode(ToolStatus(inspection).rawValue)
     }

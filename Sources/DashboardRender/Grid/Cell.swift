@@ -21,7 +21,7 @@ package enum Tone: UInt8, Sendable, CaseIterable {
 /// One column of a row of the screen: a character, or the right half of the one before.
 package struct Cell: Sendable, Equatable {
     /// Marks on one character; more are left out.
-    package static let markLimit = 4
+    static let markLimit = 4
 
     package var scalar: Unicode.Scalar
     package var tone: Tone
@@ -41,7 +41,7 @@ package struct Cell: Sendable, Equatable {
         return cell
     }
 
-    package static let blank = Cell(" ")
+    static let blank = Cell(" ")
 }
 
 /// What the terminal can show.

@@ -32,7 +32,7 @@ package struct KeySequences: Sendable {
     /// An ESC that nothing follows for so long is the key.
     package static let escapeSeconds = 0.03
     /// A sequence that stops in the middle, or a text without an end, holds up keys for so long.
-    package static let patienceSeconds = 1.0
+    static let patienceSeconds = 1.0
     private static let pasteEnd = Array("\u{1B}[201~".unicodeScalars)
 
     private var state = State.ground

@@ -1,3 +1,5 @@
+import InMemoryLogging
+import Logging
 import NIOCore
 import NIOPosix
 import Testing
@@ -55,10 +57,10 @@ import Testing
             for _ in 1...4 { try await gateway.probe() }
             #expect(!gateway.gate.isReady)
             #expect(
-                gateway.logRecorder.lines.map(\.text) == [
+                gateway.log.texts == [
                     "warning kv-service can be reached, and says that it is not ready"
                 ])
-            #expect(gateway.logRecorder.lines.first?.metadata["serves"] == "false")
+            #expect(gateway.log.entries.first?.metadata["serves"].map { "\($0)" } == "false")
             try await gateway.probe()
             #expect(gateway.gate.isReady && gateway.monitor.isServing)
         }
@@ -71,8 +73,8 @@ import Testing
             #expect(!gateway.monitor.isReachable)
             #expect(!gateway.monitor.isReady)
             #expect(!gateway.gate.isReady)
-            #expect(gateway.logRecorder.lines.map(\.text) == ["warning kv-service cannot be reached"])
-            #expect(gateway.logRecorder.lines.first?.metadata["detail"] == "another service: api-gateway")
+            #expect(gateway.log.texts == ["warning kv-service cannot be reached"])
+            #expect(gateway.log.entries.first?.metadata["detail"] == "another service: api-gateway")
         }
     }
 
@@ -129,13 +131,13 @@ import Testing
         let port = try #require(socket.localAddress?.port)
         try await socket.close()
         let gateway = try await ForwarderHarness(port: port)
-        func told() -> [String] { gateway.logRecorder.lines.map(\.text) }
+        func told() -> [String] { gateway.log.texts }
         for _ in 1...2 { try await gateway.probe() }
         #expect(told() == [])
         for _ in 1...4 { try await gateway.probe() }
         #expect(told() == ["warning kv-service cannot be reached"])
-        #expect(gateway.logRecorder.lines.first?.metadata["reason"] == "connect")
-        #expect(gateway.logRecorder.lines.first?.metadata["upstream"] == "http://127.0.0.1:\(port)")
+        #expect(gateway.log.entries.first?.metadata["reason"] == "connect")
+        #expect(gateway.log.entries.first?.metadata["upstream"] == "http://127.0.0.1:\(port)")
         for round in 1...2 {
             let upstream = FakeUpstream { _ in FakeAnswer.ready }
             _ = try await upstream.start(port: port)
@@ -254,4 +256,8 @@ import Testing
             #expect(self.failing(gateway) == ["upstream_reachable", "upstream_circuit"])
         }
     }
+}
+
+extension InMemoryLogHandler {
+    fileprivate var texts: [String] { self.entries.map { "\($0.level) \($0.message)" } }
 }
