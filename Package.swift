@@ -70,18 +70,30 @@ let package = Package(
         .target(
             name: "HTTP1",
             dependencies: [
-                "JSON", "SystemSupport",
+                "JSON",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: memorySafe
         ),
         .target(
+            name: "HTTPClient",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: memorySafe
+        ),
+        .target(
             name: "TraceExport",
             dependencies: [
-                "HTTP1", "JSON", "JSONLogging", "PrometheusMetrics", "RequestTracing", "ServiceSettings",
+                "HTTP1", "HTTPClient", "JSON", "JSONLogging", "PrometheusMetrics", "RequestTracing", "ServiceSettings",
                 "SystemSupport",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: memorySafe
         ),
@@ -141,7 +153,8 @@ let package = Package(
         .target(
             name: "ServiceKit",
             dependencies: [
-                "Admin", "CAllocator", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "PrometheusMetrics",
+                "Admin", "CAllocator", "HTTP1", "HTTPClient", "HTTPServing", "Health", "JSON", "JSONLogging",
+                "PrometheusMetrics",
                 "ServiceSettings", "SystemSupport", "Telemetry", "TraceExport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -294,10 +307,12 @@ let package = Package(
         .testTarget(
             name: "ServiceKitTests",
             dependencies: [
-                "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP", "PrometheusMetrics",
+                "Admin", "HTTP1", "HTTPClient", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP",
+                "PrometheusMetrics",
                 "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "Telemetry", "TestSupport",
                 "TraceExport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "InMemoryLogging", package: "swift-log"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -313,6 +328,7 @@ let package = Package(
                 "KVService",
                 "PrometheusMetrics", "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport",
                 "TestSupport", "TraceExport", "TransactionLog",
+                .product(name: "InMemoryLogging", package: "swift-log"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -324,6 +340,7 @@ let package = Package(
                 "APIGateway", "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP",
                 "PrometheusMetrics",
                 "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "TestSupport", "TraceExport",
+                .product(name: "InMemoryLogging", package: "swift-log"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

@@ -1,5 +1,6 @@
 package import DashboardModel
 import Glibc
+import SystemSupport
 
 /// A recording on disk: its header, and the offset of each poll. Polls are read when they are needed, so a long
 /// recording uses little memory. Any thread.
@@ -28,7 +29,7 @@ package final class RecordingFile: Sendable {
     /// an unnamed file.
     package init(path: String) throws(RecordingError) {
         let source = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard source >= 0 else { throw RecordingError("\(path) cannot be read: \(SystemText.text(errno))") }
+        guard source >= 0 else { throw RecordingError("\(path) cannot be read: \(ErrorNumber.text(errno))") }
         self.descriptor = try SeekableFile.descriptor(source, path)
         var header: RecordingHeader?
         var entries: [Entry] = []
@@ -41,7 +42,7 @@ package final class RecordingFile: Sendable {
         while true {
             let count = unsafe Glibc.read(self.descriptor, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw RecordingError("\(path) cannot be read: \(SystemText.text(errno))") }
+            guard count >= 0 else { throw RecordingError("\(path) cannot be read: \(ErrorNumber.text(errno))") }
             guard count > 0 else { break }
             rest.append(contentsOf: chunk[..<count])
             var begin = rest.startIndex

@@ -1,6 +1,7 @@
 package import DashboardModel
 import Glibc
 import Synchronization
+import SystemSupport
 
 /// Writes polls to a file as they arrive. Any thread.
 package final class RecordingWriter: Sendable {
@@ -20,7 +21,7 @@ package final class RecordingWriter: Sendable {
             throw RecordingError(
                 errno == EEXIST
                     ? "\(path) already exists: a recording does not overwrite a file"
-                    : "\(path) cannot be written: \(SystemText.text(errno))")
+                    : "\(path) cannot be written: \(ErrorNumber.text(errno))")
         }
         self.state = Mutex(State(descriptor: descriptor))
         self.state.withLock { Self.write(header.line, &$0) }
@@ -49,7 +50,7 @@ package final class RecordingWriter: Sendable {
     }
 
     /// Why the recording ended early; nil without an error.
-    package var failure: String? { self.state.withLock { $0.error }.map(SystemText.text) }
+    package var failure: String? { self.state.withLock { $0.error }.map(ErrorNumber.text) }
 
     /// May be called repeatedly. A file system may report only here that it has no space for the written data.
     package func close() {

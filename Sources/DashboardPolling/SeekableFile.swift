@@ -1,5 +1,6 @@
 import DashboardModel
 import Glibc
+import SystemSupport
 
 /// Input that can be read at any offset, more than once.
 enum SeekableFile {
@@ -21,11 +22,11 @@ enum SeekableFile {
             guard count > 0 else {
                 let error = errno
                 close(copy)
-                throw RecordingError("\(path) cannot be read: \(SystemText.text(error))")
+                throw RecordingError("\(path) cannot be read: \(ErrorNumber.text(error))")
             }
             if let error = DescriptorWriter.write(Array(chunk.prefix(count)), to: copy) {
                 close(copy)
-                throw RecordingError("the data of \(path) cannot be stored in \(folder): \(SystemText.text(error))")
+                throw RecordingError("the data of \(path) cannot be stored in \(folder): \(ErrorNumber.text(error))")
             }
         }
         lseek(copy, 0, SEEK_SET)
@@ -36,7 +37,7 @@ enum SeekableFile {
         var name = Array("\(folder)/kvtop-XXXXXX".utf8CString)
         let descriptor = unsafe mkstemp(&name)
         guard descriptor >= 0 else {
-            throw RecordingError("cannot create a temporary file in \(folder): \(SystemText.text(errno))")
+            throw RecordingError("cannot create a temporary file in \(folder): \(ErrorNumber.text(errno))")
         }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         unsafe unlink(name)

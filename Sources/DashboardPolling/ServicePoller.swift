@@ -12,7 +12,7 @@ import SystemSupport
 package final class ServicePoller: Sendable {
     /// A poll is cancelled after this time, or after one interval if that is longer: a short interval sets how often
     /// kvtop polls, not how long an answer may take.
-    package static let leastTimeoutSeconds = 2.0
+    static let leastTimeoutSeconds = 2.0
     /// Maximum size of one document.
     private static let bodyLimitBytes = 16 << 20
     /// If `/admin/events` did not exist, it is requested again after this many polls.

@@ -17,7 +17,7 @@ package final class Mailbox: Sendable {
         case replayEnded
     }
 
-    package static let limit = 65_536
+    static let limit = 65_536
 
     private let messages = Mutex<[Message]>([])
     /// Readable while messages wait.
@@ -44,7 +44,7 @@ package final class Mailbox: Sendable {
     }
 
     /// All waiting messages.
-    package func take() -> [Message] {
+    func take() -> [Message] {
         var count: UInt64 = 0
         _ = unsafe read(self.descriptor, &count, 8)
         return self.messages.withLock { messages in

@@ -6,13 +6,13 @@ import Glibc
 ///
 /// Belongs to the thread that creates it: ncurses is not thread-safe. Not Sendable.
 package final class Terminal {
-    package let capabilities: Capabilities
+    let capabilities: Capabilities
     private var shown: Screen?
     private var theme: ViewState.Theme = .dark
     private var palette: Palette
     private var sequences = KeySequences()
     /// The terminal's file descriptor for keys.
-    package let input: Int32
+    let input: Int32
 
     /// Initialises the terminal.
     ///
@@ -80,20 +80,20 @@ package final class Terminal {
     }
 
     /// Draws the next screen completely, whatever the terminal shows.
-    package func repaint() {
+    func repaint() {
         self.shown = nil
         ct_repaint()
     }
 
     /// Whether this process owns keys and output: not while it runs in the background of a shell.
-    package var isForeground: Bool {
+    var isForeground: Bool {
         let group = tcgetpgrp(self.input)
         // A terminal that is not the controlling terminal has no foreground.
         return group < 0 || group == getpgrp()
     }
 
     /// Restores the terminal for the shell and stops the process. Call ``retake()`` after it continues.
-    package func suspend() {
+    func suspend() {
         ct_suspend()
         // Not SIGTSTP, which is blocked and read from a descriptor.
         kill(getpid(), SIGSTOP)
@@ -101,7 +101,7 @@ package final class Terminal {
 
     /// Initialises the terminal again after the process was stopped by itself or by a signal: meanwhile a shell has set
     /// its own modes and written to the screen. In the foreground only.
-    package func retake() {
+    func retake() {
         ct_retake()
         self.shown = nil
     }
@@ -114,10 +114,10 @@ package final class Terminal {
     }
 
     /// When ``nextInput(now:)`` has input although no key was pressed, in monotonic seconds.
-    package var inputDeadline: Double? { self.sequences.deadline }
+    var inputDeadline: Double? { self.sequences.deadline }
 
     /// - Parameter now: monotonic seconds.
-    package func nextInput(now: Double) -> Input? {
+    func nextInput(now: Double) -> Input? {
         if let key = self.sequences.expire(now: now) { return .key(key) }
         var event = ct_event()
         while true {

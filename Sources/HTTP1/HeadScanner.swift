@@ -78,7 +78,7 @@ package struct HeadScanner {
     /// Continues with the head.
     ///
     /// - Parameter head: all bytes of the head so far and any bytes after it; those scanned before are not read again.
-    package mutating func scan(_ head: Span<UInt8>) -> Verdict {
+    mutating func scan(_ head: Span<UInt8>) -> Verdict {
         var index = self.scanned
         defer { self.scanned = index }
         while index < head.count {

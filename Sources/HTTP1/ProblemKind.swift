@@ -27,7 +27,7 @@ extension ProblemKind {
     package static let ofOtherMethod = Self(405, "method_not_allowed")
 
     /// Sent to a connection before it has sent a request; counted in `http_connections_rejected_total`.
-    package static let ofConnection = [Self(503, Problem.tooManyConnectionsCode)]
+    static let ofConnection = [Self(503, Problem.tooManyConnectionsCode)]
 
     /// While data routes accept no requests: the service starts or stops.
     package static let ofGate = [Self(503, "starting"), Self(503, "stopping")]

@@ -1,38 +1,40 @@
 /// A JSON object whose members are strings, numbers, Booleans or null, parsed strictly (RFC 8259).
 ///
-/// Input that parsers treat differently is refused: a repeated name, text after the object, half a surrogate pair, a
-/// control character in a string, a byte order mark, invalid UTF-8. Arrays and objects as values are refused too, so
-/// there is no depth to limit.
+/// What other readers let pass, each in its own way, is refused: what ``JSONTokenizer`` refuses, and a name that occurs
+/// twice. Arrays and objects as values are refused too, unless they are to be skipped.
 package struct FlatJSONObject: Sendable {
     private var members: [(name: [UInt8], value: JSONScalar)] = []
 
     /// Parses a whole document.
     ///
     /// - Parameters:
-    ///   - maxMembers: more members are refused. Names are compared one by one, so keep this small.
+    ///   - maxMembers: more are refused. Names are compared one by one, so keep this small.
     ///   - skipsNestedValues: members whose values are arrays or objects are skipped instead of refused.
-    /// - Throws: the error and its position.
+    /// - Throws: what is wrong, and where.
     package init(
         parsing bytes: [UInt8],
         maxMembers: Int = 32,
         skipsNestedValues: Bool = false
     ) throws(JSONSyntaxError) {
-        var reader = JSONTextReader(bytes)
-        try reader.beginObject()
-        var isFirst = true
-        while let name = try reader.nextMemberName(isFirst: isFirst) {
-            let offset = reader.lastNameOffset
+        var tokenizer = JSONTokenizer(bytes)
+        try tokenizer.beginObject()
+        while let name = try tokenizer.nextMemberName() {
+            let offset = tokenizer.lastNameOffset
             guard !self.members.contains(where: { $0.name == name }) else {
                 throw JSONSyntaxError(.duplicateName(String(decoding: name, as: UTF8.self)), offset: offset)
             }
             guard self.members.count < maxMembers else {
                 throw JSONSyntaxError(.tooManyMembers(limit: maxMembers), offset: offset)
             }
-            isFirst = false
-            if skipsNestedValues, try reader.skipNestedValue() { continue }
-            self.members.append((name, try reader.scalar()))
+            guard skipsNestedValues else {
+                self.members.append((name, try tokenizer.scalar()))
+                continue
+            }
+            let value = try tokenizer.value()
+            if case .scalar(let scalar) = value { self.members.append((name, scalar)) }
+            try tokenizer.skip(value)
         }
-        try reader.end()
+        try tokenizer.end()
     }
 
     /// The names, in order.

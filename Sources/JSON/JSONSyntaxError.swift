@@ -8,6 +8,7 @@ package struct JSONSyntaxError: Error, Equatable, Sendable, CustomStringConverti
         case nameExpected
         case colonExpected
         case commaOrEndExpected
+        case commaOrArrayEndExpected
         case valueExpected
         case badNumber
         case badEscape
@@ -16,6 +17,7 @@ package struct JSONSyntaxError: Error, Equatable, Sendable, CustomStringConverti
         case invalidUTF8
         case duplicateName(String)
         case tooManyMembers(limit: Int)
+        case tooDeep(limit: Int)
         case trailingData
     }
 
@@ -41,6 +43,7 @@ extension JSONSyntaxError.Reason: CustomStringConvertible {
         case .nameExpected: "a member name in quotes is expected"
         case .colonExpected: "':' is expected after a member name"
         case .commaOrEndExpected: "',' or '}' is expected after a value"
+        case .commaOrArrayEndExpected: "',' or ']' is expected after a value"
         case .valueExpected: "a value is expected"
         case .badNumber: "not a JSON number"
         case .badEscape: "an unknown escape in a string"
@@ -49,7 +52,8 @@ extension JSONSyntaxError.Reason: CustomStringConvertible {
         case .invalidUTF8: "a string is not UTF-8"
         case .duplicateName(let name): "the member name \"\(name)\" occurs twice"
         case .tooManyMembers(let limit): "more than \(limit) members"
-        case .trailingData: "text after the end of the object"
+        case .tooDeep(let limit): "more than \(limit) arrays and objects within each other"
+        case .trailingData: "text after the end of the document"
         }
     }
 }

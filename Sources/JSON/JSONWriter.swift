@@ -72,7 +72,7 @@ package struct JSONWriter {
     }
 
     /// A duration as a number of milliseconds with three decimals: `0.137`, `1250.000`.
-    package mutating func memberMilliseconds(_ name: StaticString, nanoseconds: UInt64) {
+    mutating func memberMilliseconds(_ name: StaticString, nanoseconds: UInt64) {
         self.beginMember(name)
         self.appendThousandths((nanoseconds &+ 500) / 1_000)
     }
@@ -115,7 +115,7 @@ package struct JSONWriter {
     }
 
     /// A string whose bytes must be valid UTF-8; otherwise the document would be invalid.
-    package mutating func elementUTF8(_ text: [UInt8]) {
+    mutating func elementUTF8(_ text: [UInt8]) {
         self.beginElement()
         self.appendText(text.span)
     }
@@ -130,7 +130,7 @@ package struct JSONWriter {
         self.appendArray(body)
     }
 
-    package mutating func elementNull() {
+    mutating func elementNull() {
         self.beginElement()
         self.append("null")
     }

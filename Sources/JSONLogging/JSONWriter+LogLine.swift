@@ -1,11 +1,11 @@
 import JSON
-package import Logging
+import Logging
 import SystemSupport
 
 extension JSONWriter {
     /// The members that begin every line of the log: `level`, `time`, `service`, `message`.
     /// - Parameter time: nanoseconds since 1970.
-    package mutating func logMembers(
+    mutating func logMembers(
         level: Logger.Level,
         time: UInt64 = WallClock.nanoseconds(),
         service: String,

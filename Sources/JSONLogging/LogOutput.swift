@@ -36,7 +36,7 @@ package final class LogOutput: Sendable {
     }
 
     /// Lines that were written completely.
-    package var linesWritten: UInt64 {
+    var linesWritten: UInt64 {
         self.thread.linesWritten.load(ordering: .relaxed)
     }
 

@@ -15,9 +15,8 @@ struct KVTop: ParsableCommand {
             Polls /metrics and /admin of the services and shows request rates, errors, latency quantiles, the log, \
             compaction, the gateway's connections to kv-service, and events. Press ? for the keys, q to quit.
 
-            A flag overrides its environment variable (KVTOP_KV, separated by commas, KVTOP_GATEWAY, KVTOP_INTERVAL, \
-            KVTOP_THEME, KVTOP_ADMIN_TOKEN_FILE), and the variable overrides the configuration file. If NO_COLOR is \
-            not empty, kvtop uses no colours.
+            A setting with an environment variable in brackets uses its flag, else the variable, else the JSON file given \
+            by --config, else its default. If NO_COLOR is not empty, kvtop uses no colours.
 
             Exit codes:
             \(KVTopExit.list)
@@ -28,6 +27,9 @@ struct KVTop: ParsableCommand {
 
     @OptionGroup(title: "What to watch")
     var sources: SourceOptions
+
+    @OptionGroup(title: "Marks")
+    var thresholds: ThresholdOptions
 
     @OptionGroup(title: "Without a screen")
     var reports: ReportOptions
@@ -59,11 +61,11 @@ struct KVTop: ParsableCommand {
     mutating func run() throws {
         let settings = try Settings(self)
         if self.screen.defaultConfig {
-            try StandardStream.writeOutput(ConfigurationFile.example)
+            try StandardStream.writeOutput(KVTopSettings.defaultFile)
             return
         }
         if let obstacle = ProcessSetup.obstacle {
-            StandardStream.writeError("kvtop: \(obstacle)\n")
+            StandardStream.tell("kvtop: \(obstacle)\n")
             throw KVTopExit.file
         }
         if self.recordings.replay != nil {
@@ -76,26 +78,66 @@ struct KVTop: ParsableCommand {
     }
 }
 
+extension KVTop {
+    /// The texts of the settings that were given as flags, by name.
+    var settingTexts: [String: String] {
+        let texts: [(any SettingDefinition, String?)] = [
+            (KVTopSettings.services, self.sources.kv.isEmpty ? nil : self.sources.kv.joined(separator: ",")),
+            (KVTopSettings.gateway, self.sources.gateway), (KVTopSettings.interval, self.sources.interval),
+            (KVTopSettings.adminTokenFile, self.sources.adminTokenFile),
+            (KVTopSettings.isReadOnly, self.sources.readOnly ? "true" : nil),
+            (KVTopSettings.theme, self.screen.theme), (SettingsTable.configFile, self.sources.config),
+            (KVTopSettings.errorRatio, self.thresholds.thresholdErrorRatio),
+            (KVTopSettings.p99, self.thresholds.thresholdP99),
+            (KVTopSettings.syncP99, self.thresholds.thresholdSyncP99),
+            (KVTopSettings.garbageRatio, self.thresholds.thresholdGarbageRatio),
+            (KVTopSettings.diskUse, self.thresholds.thresholdDiskUseRatio),
+            (KVTopSettings.memoryUse, self.thresholds.thresholdMemoryUseRatio),
+        ]
+        return Dictionary(uniqueKeysWithValues: texts.compactMap { setting, text in text.map { (setting.name, $0) } })
+    }
+}
+
 struct SourceOptions: ParsableArguments {
-    @Option(
-        name: .customLong("kv"),
-        help: ArgumentHelp("URL of a kv-service; repeat it for several, or none.", valueName: "url"))
+    @Option(help: ArgumentHelp(KVTopSettings.services))
     var kv: [String] = []
 
-    @Option(help: ArgumentHelp("URL of the api-gateway, or none.", valueName: "url"))
+    @Option(help: ArgumentHelp(KVTopSettings.gateway))
     var gateway: String?
 
-    @Option(help: ArgumentHelp("Time between two polls: 250ms to 10s.", valueName: "duration"))
+    @Option(help: ArgumentHelp(KVTopSettings.interval))
     var interval: String?
 
-    @Option(help: ArgumentHelp("File with the bearer token for actions.", valueName: "file"))
+    @Option(help: ArgumentHelp(KVTopSettings.adminTokenFile), completion: .file())
     var adminTokenFile: String?
 
-    @Flag(help: "Never start a compaction; the key c is disabled.")
+    @Flag(help: ArgumentHelp(KVTopSettings.isReadOnly))
     var readOnly = false
 
-    @Option(help: ArgumentHelp("JSON file with settings; see --default-config.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("JSON file with settings; see --default-config [KVTOP_CONFIG]", valueName: "file"),
+        completion: .file())
     var config: String?
+}
+
+struct ThresholdOptions: ParsableArguments {
+    @Option(help: ArgumentHelp(KVTopSettings.errorRatio))
+    var thresholdErrorRatio: String?
+
+    @Option(name: .customLong(KVTopSettings.p99.name), help: ArgumentHelp(KVTopSettings.p99))
+    var thresholdP99: String?
+
+    @Option(name: .customLong(KVTopSettings.syncP99.name), help: ArgumentHelp(KVTopSettings.syncP99))
+    var thresholdSyncP99: String?
+
+    @Option(help: ArgumentHelp(KVTopSettings.garbageRatio))
+    var thresholdGarbageRatio: String?
+
+    @Option(help: ArgumentHelp(KVTopSettings.diskUse))
+    var thresholdDiskUseRatio: String?
+
+    @Option(help: ArgumentHelp(KVTopSettings.memoryUse))
+    var thresholdMemoryUseRatio: String?
 }
 
 struct ReportOptions: ParsableArguments {
@@ -138,7 +180,7 @@ struct RecordingOptions: ParsableArguments {
 }
 
 struct ScreenOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Colours: dark, light, mono or high-contrast.", valueName: "name"))
+    @Option(help: ArgumentHelp(KVTopSettings.theme), completion: .list(ViewState.Theme.allCases.map(\.rawValue)))
     var theme: String?
 
     @Option(help: ArgumentHelp("First view: overview, kv, gateway, log or events.", valueName: "name"))

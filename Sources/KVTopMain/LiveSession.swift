@@ -79,7 +79,7 @@ struct ScreenSession {
                 wantsUTF8: self.settings.isASCII ? false : nil, wantsColor: self.settings.wantsColor,
                 wantsMouse: self.settings.wantsMouse, theme: self.settings.view.theme)
         } catch {
-            StandardStream.writeError("kvtop: \(error)\n")
+            StandardStream.tell("kvtop: \(error)\n")
             throw KVTopExit.terminalUnusable
         }
         terminal.installCrashGuard()
@@ -114,14 +114,14 @@ enum Recorder {
                     targets: settings.targets, intervalSeconds: settings.intervalSeconds,
                     startedAt: Double(WallClock.nanoseconds()) / 1e9))
         } catch {
-            StandardStream.writeError("kvtop: \(error)\n")
+            StandardStream.tell("kvtop: \(error)\n")
             throw KVTopExit.file
         }
     }
 
     /// Prints why the recording ended early.
     static func tell(_ recorder: RecordingWriter) {
-        StandardStream.writeError("kvtop: the recording ended: \(recorder.failure ?? "it could not be written")\n")
+        StandardStream.tell("kvtop: the recording ended: \(recorder.failure ?? "it could not be written")\n")
     }
 
     /// - Throws: ``KVTopExit/file`` if not everything was written; an error that appears only now is printed.

@@ -26,7 +26,7 @@ import SystemSupport
     private static func explain(_ error: any Error) throws(KVTopExit) {
         let text = KVTop.fullMessage(for: error)
         guard KVTop.exitCode(for: error) == .success else {
-            if !text.isEmpty { StandardStream.writeError("\(text)\n") }
+            if !text.isEmpty { StandardStream.tell("\(text)\n") }
             throw .usage
         }
         try StandardStream.writeOutput("\(text)\n")

@@ -3,6 +3,7 @@ import DashboardPolling
 import DashboardRender
 import DashboardTerminal
 import Glibc
+import SystemSupport
 
 /// `--replay`: the screens of a recording, live or printed.
 struct ReplaySession {
@@ -18,7 +19,7 @@ struct ReplaySession {
             let file = try RecordingFile(path: path)
             if self.settings.isReport { try self.printReports(file) } else { try self.show(file) }
         } catch let error as RecordingError {
-            StandardStream.writeError("kvtop: \(error)\n")
+            StandardStream.tell("kvtop: \(error)\n")
             throw KVTopExit.file
         }
     }

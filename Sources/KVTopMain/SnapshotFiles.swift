@@ -3,6 +3,7 @@ import DashboardPolling
 import DashboardRender
 import Glibc
 import JSON
+import SystemSupport
 
 /// The files of the key `w`.
 enum SnapshotFiles {
@@ -18,7 +19,7 @@ enum SnapshotFiles {
         let text = screen.lines.joined(separator: "\n") + "\n"
         for (path, bytes) in [("\(name).txt", Array(text.utf8)), ("\(name).json", writer.bytes)] {
             if let error = self.write(bytes, path) {
-                return "\(path) cannot be written: \(SystemText.text(error))"
+                return "\(path) cannot be written: \(ErrorNumber.text(error))"
             }
         }
         return "written: \(name).txt and \(name).json"

@@ -10,7 +10,7 @@ package struct KeyValueLimits: Sendable, Equatable {
 
     /// Maximum length of a key in a store, independent of its current limit: an import or an earlier limit may have
     /// allowed it.
-    package static let longestStoredKeyBytes = Int(UInt16.max)
+    static let longestStoredKeyBytes = Int(UInt16.max)
 
     /// The longest request target that contains a key: each byte may be percent-encoded with three characters.
     package static let longestTargetBytes = 3 * Self.longestStoredKeyBytes + 64

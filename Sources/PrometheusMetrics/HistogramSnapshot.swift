@@ -30,7 +30,7 @@ package struct HistogramSnapshot: Sendable, Equatable {
     ///
     /// - Parameter quantile: 0 to 1; values outside count as the nearer end.
     /// - Returns: nil if there are no observations.
-    package func quantile(_ quantile: Double) -> Double? {
+    func quantile(_ quantile: Double) -> Double? {
         let count = self.count
         guard count > 0, !quantile.isNaN else { return nil }
         let rank = min(max(quantile, 0), 1) * Double(count)
@@ -49,7 +49,7 @@ package struct HistogramSnapshot: Sendable, Equatable {
     }
 
     /// The observations after `earlier` up to this snapshot, both of the same histogram.
-    package func minus(_ earlier: HistogramSnapshot) -> HistogramSnapshot {
+    func minus(_ earlier: HistogramSnapshot) -> HistogramSnapshot {
         precondition(self.bounds == earlier.bounds, "two snapshots of different histograms")
         return HistogramSnapshot(
             bounds: self.bounds,

@@ -23,7 +23,7 @@ package final class MetricsRegistry: Sendable {
     package typealias Labels = [(name: String, value: String)]
 
     /// Maximum number of series of one family. Label values are few and known; an unbounded one is a bug.
-    package static let seriesLimit = 1_000
+    static let seriesLimit = 1_000
 
     private struct State {
         var families = FamilyTable()
@@ -120,7 +120,7 @@ package final class MetricsRegistry: Sendable {
 
     /// Calls `hook` at the beginning of each rendering, in the order of registration: for values that should be read
     /// together. It must be fast and must not block.
-    package func beforeRender(_ hook: @escaping @Sendable () -> Void) {
+    func beforeRender(_ hook: @escaping @Sendable () -> Void) {
         self.state.withLock { $0.hooks.append(hook) }
     }
 

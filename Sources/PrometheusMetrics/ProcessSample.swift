@@ -4,19 +4,19 @@ package struct ProcessSample: Sendable, Equatable {
     /// User and system time of all threads since the start.
     package var cpuSeconds = 0.0
     package var residentMemoryBytes: UInt64 = 0
-    package var virtualMemoryBytes: UInt64 = 0
+    var virtualMemoryBytes: UInt64 = 0
     /// The limit of the address space; 2^64 - 1 if there is none.
-    package var virtualMemoryMaxBytes: UInt64 = 0
+    var virtualMemoryMaxBytes: UInt64 = 0
     package var openFDs = 0
     /// The soft limit of file descriptors.
     package var maxFDs = 0
     package var threads = 0
     /// Seconds since 1970.
-    package var startTimeSeconds = 0.0
+    var startTimeSeconds = 0.0
 
     /// Bytes of IP packets of all processes in this process's network namespace.
-    package var networkReceivedBytes: UInt64 = 0
-    package var networkSentBytes: UInt64 = 0
+    var networkReceivedBytes: UInt64 = 0
+    var networkSentBytes: UInt64 = 0
 
     package init() {}
 }

@@ -11,7 +11,7 @@ package import CoreMetrics
 /// connections continues the same series.
 package struct PrometheusMetricsFactory: MetricsFactory {
     /// Bounds of recorders, whose unit is unknown: powers of four from 1 to 16,777,216.
-    package static let recorderBounds: [Double] = (0...12).map { Double(1 << (2 * $0)) }
+    static let recorderBounds: [Double] = (0...12).map { Double(1 << (2 * $0)) }
     private static let help = "Reported by a library through swift-metrics."
 
     private let registry: MetricsRegistry

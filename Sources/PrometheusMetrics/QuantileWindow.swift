@@ -31,7 +31,7 @@ package final class QuantileWindow: Sendable {
         var maximum: Double
     }
 
-    package static let windowNanoseconds: UInt64 = 60_000_000_000
+    static let windowNanoseconds: UInt64 = 60_000_000_000
     private static let slotNanoseconds: UInt64 = 10_000_000_000
 
     private let histogram: Histogram

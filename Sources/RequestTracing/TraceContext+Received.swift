@@ -3,8 +3,8 @@ import JSON
 extension TraceContext {
     /// The content of a `traceparent` header, before this service adds its own span.
     package struct Received: Equatable {
-        package let traceHigh: UInt64
-        package let traceLow: UInt64
+        let traceHigh: UInt64
+        let traceLow: UInt64
         package let parentSpan: UInt64
         package let flags: UInt8
 

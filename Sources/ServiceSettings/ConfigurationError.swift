@@ -9,7 +9,7 @@ package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
         case unknownKey(String, nearest: String?, path: String)
     }
 
-    package let fact: Fact
+    let fact: Fact
 
     package init(_ fact: Fact) {
         self.fact = fact

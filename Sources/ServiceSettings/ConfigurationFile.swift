@@ -53,12 +53,16 @@ package struct ConfigurationFile {
 
     /// The equivalent text of a flag.
     private static func text(of scalar: JSONScalar, for setting: any SettingDefinition) -> Result<String, TypeError> {
-        let wanted = setting.jsonForms.contains(.string) ? "a JSON string" : "a JSON number"
+        let forms = setting.jsonForms
+        let wanted =
+            forms.contains(.string) ? "a JSON string" : forms.contains(.number) ? "a JSON number" : "true or false"
         switch scalar {
-        case .string(let bytes) where setting.jsonForms.contains(.string):
+        case .string(let bytes) where forms.contains(.string):
             return .success(String(decoding: bytes, as: UTF8.self))
-        case .number(let text) where setting.jsonForms.contains(.number):
+        case .number(let text) where forms.contains(.number):
             return .success(text)
+        case .bool(let value) where forms.contains(.boolean):
+            return .success("\(value)")
         case .null where setting.defaultText == nil:
             return .success("")
         case .string: return .failure(TypeError(reason: "is a JSON string instead of \(wanted)"))

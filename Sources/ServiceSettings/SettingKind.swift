@@ -4,7 +4,7 @@ package struct SettingKind<Value: Sendable>: Sendable {
     package let placeholder: String
     /// Completes "'x' is not …" in errors: `a duration such as 250ms, 10s or 1m`.
     package let expectation: String
-    /// The JSON types that the config file accepts for the value: a JSON string, unless only a number is allowed.
+    /// The JSON types by which a config file may give the value.
     package let jsonForms: JSONForms
     /// What a shell completes the value with.
     package let completion: Completion
@@ -36,6 +36,7 @@ package struct JSONForms: OptionSet, Sendable {
 
     package static let string = JSONForms(rawValue: 1)
     package static let number = JSONForms(rawValue: 2)
+    package static let boolean = JSONForms(rawValue: 4)
 }
 
 /// What a shell completes a value with.
@@ -93,6 +94,19 @@ extension SettingKind where Value == Int {
                 "a size in bytes such as 67108864 or 64MiB, from \(bounds.lowerBound) to \(bounds.upperBound)",
             jsonForms: [.number, .string],
             parse: { text in ScaledNumber.bytes(text).flatMap { bounds.contains($0) ? $0 : nil } }
+        )
+    }
+}
+
+extension SettingKind where Value == Bool {
+    /// `true` or `false`.
+    package static var boolean: SettingKind {
+        SettingKind(
+            placeholder: "true|false",
+            expectation: "true or false",
+            jsonForms: .boolean,
+            completion: .words(["true", "false"]),
+            parse: { Bool($0) }
         )
     }
 }

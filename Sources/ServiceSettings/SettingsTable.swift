@@ -1,5 +1,5 @@
-/// All settings of a service, and the order in which their values are looked up: flag, environment variable, config
-/// file, default. A text that a setting does not accept is an error in each of them, even if another text overrides it.
+/// All settings of a program, and how their values are found: flag, else environment variable, else config file, else
+/// default. A text that a setting does not take is an error wherever it was given, also where another text overrides it.
 package struct SettingsTable: Sendable {
     /// The config file itself: `--config` or `PREFIX_CONFIG`. It cannot be named inside a config file.
     package static let configFile = Setting<String?>(
@@ -36,6 +36,12 @@ package struct SettingsTable: Sendable {
     /// `--max-key-bytes` is `KV_MAX_KEY_BYTES`.
     package func environmentVariable(_ setting: any SettingDefinition) -> String {
         self.environmentPrefix + setting.name.uppercased().replacing("-", with: "_")
+    }
+
+    /// For help: the environment variable of a setting, and its default if it has one.
+    package func origin(of setting: any SettingDefinition) -> String {
+        let variable = self.environmentVariable(setting)
+        return setting.defaultText.map { "\(variable), default \($0)" } ?? variable
     }
 
     /// Resolves every value. Reads the config file, if there is one.

@@ -91,7 +91,7 @@ package struct ThreadError: Error, Equatable, CustomStringConvertible {
     }
 
     package var description: String {
-        let reason = unsafe strerror(self.code).map { unsafe String(cString: $0) } ?? "unknown error"
+        let reason = ErrorNumber.text(self.code)
         return
             "the thread \(self.name) could not be started: \(reason) (errno \(self.code)); the limit of processes and "
             + "threads (ulimit -u, pids.max, TasksMax) or of memory is reached"

@@ -1,6 +1,6 @@
 extension String {
     /// Maximum bytes that are shown or kept of a text from outside.
-    package static let shownBytes = 256
+    static let shownBytes = 256
 
     /// The shown part of such a text: its first ``shownBytes``, cut at a character boundary.
     package var shownPart: String {

@@ -8,28 +8,29 @@ package enum StandardStream: Sendable {
     /// Writes all of the text.
     ///
     /// - Throws: the error of the failed call if not everything was written: an incomplete text is not a success.
-    package func write(_ text: String) throws(StreamError) {
-        let descriptor = self == .output ? STDOUT_FILENO : STDERR_FILENO
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress!, $0.count) }
-            if count > 0 {
-                bytes = bytes.dropFirst(count)
-            } else if errno != EINTR {
-                throw StreamError(stream: self, code: errno)
-            }
-        }
+    package func write(_ bytes: [UInt8]) throws(StreamError) {
+        guard let code = DescriptorWriter.write(bytes, to: self.descriptor) else { return }
+        throw StreamError(stream: self, code: code)
     }
 
+    package func write(_ text: String) throws(StreamError) { try self.write(Array(text.utf8)) }
+
     /// Writes to standard error; a failure cannot be reported anywhere. Control characters are escaped.
-    package static func tell(_ text: String) {
-        do { try Self.error.write(text.withoutControlCharacters) } catch {}
+    package static func tell(_ text: String) { self.show(text.withoutControlCharacters) }
+
+    /// As ``tell(_:)``, with control characters as they are: for texts of the program's own.
+    package static func show(_ text: String) {
+        do { try Self.error.write(text) } catch {}
     }
+
+    package var isTerminal: Bool { isatty(self.descriptor) == 1 }
+
+    private var descriptor: Int32 { self == .output ? STDOUT_FILENO : STDERR_FILENO }
 }
 
 /// Why a text could not be written to a standard stream.
 package struct StreamError: Error, CustomStringConvertible {
-    package let stream: StandardStream
+    let stream: StandardStream
     package let code: Int32
 
     package var description: String {

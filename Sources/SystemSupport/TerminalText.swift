@@ -9,10 +9,15 @@ extension String {
                 text.unicodeScalars.append(scalar)
                 continue
             }
-            let digits = String(scalar.value, radix: 16, uppercase: true)
-            text += digits.utf8.count == 1 ? "\\x0\(digits)" : "\\x\(digits)"
+            text += Self.hexadecimalEscape(scalar.value)
         }
         return text
+    }
+
+    /// `\x1B`: how a byte or a character that a terminal would not show is written.
+    package static func hexadecimalEscape(_ value: UInt32) -> String {
+        let digits = String(value, radix: 16, uppercase: true)
+        return digits.utf8.count == 1 ? "\\x0\(digits)" : "\\x\(digits)"
     }
 
     private static func isControl(_ scalar: Unicode.Scalar) -> Bool {

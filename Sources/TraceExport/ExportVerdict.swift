@@ -1,4 +1,4 @@
-import HTTP1
+import HTTPClient
 import JSON
 import SystemSupport
 
@@ -25,23 +25,21 @@ enum ExportVerdict: Equatable {
         }
     }
 
-    init(_ failure: BlockingExchange.Failure) {
+    init(_ failure: HTTPExchange.Failure) {
         self = .tryAgain(reason: "\(failure.step): \(ErrorNumber.text(failure.code))", afterSeconds: nil)
     }
 
     /// `{"partialSuccess":{"rejectedSpans":"3","errorMessage":"…"}}`, or `{}`, or nothing; any other body is ignored.
     private static func taken(_ body: [UInt8]) -> ExportVerdict {
-        var reader = JSONTextReader(body)
+        var tokenizer = JSONTokenizer(body)
         var partial: [(name: [UInt8], value: JSONScalar)] = []
         do throws(JSONSyntaxError) {
-            try reader.beginObject()
-            var isFirst = true
-            while let name = try reader.nextMemberName(isFirst: isFirst) {
-                isFirst = false
+            try tokenizer.beginObject()
+            while let name = try tokenizer.nextMemberName() {
                 if name.elementsEqual("partialSuccess".utf8) {
-                    partial = try self.members(&reader)
-                } else if try !reader.skipNestedValue() {
-                    _ = try reader.scalar()
+                    partial = try self.members(&tokenizer)
+                } else {
+                    try tokenizer.skip(try tokenizer.value())
                 }
             }
         } catch {
@@ -64,13 +62,11 @@ enum ExportVerdict: Equatable {
     }
 
     private static func members(
-        _ reader: inout JSONTextReader
+        _ tokenizer: inout JSONTokenizer
     ) throws(JSONSyntaxError) -> [(name: [UInt8], value: JSONScalar)] {
         var members: [(name: [UInt8], value: JSONScalar)] = []
-        try reader.beginObject()
-        while let name = try reader.nextMemberName(isFirst: members.isEmpty) {
-            members.append((name, try reader.scalar()))
-        }
+        try tokenizer.beginObject()
+        while let name = try tokenizer.nextMemberName() { members.append((name, try tokenizer.scalar())) }
         return members
     }
 }

@@ -8,7 +8,7 @@ extension JSONWriter {
         self.member(name, array: { $0.element(object: body) })
     }
 
-    package mutating func attributes(_ body: (inout JSONWriter) -> Void) {
+    mutating func attributes(_ body: (inout JSONWriter) -> Void) {
         self.member("attributes", array: body)
     }
 
@@ -57,7 +57,7 @@ extension JSONWriter {
     }
 
     /// - Parameter offset: wall clock minus the clock of the two times.
-    package mutating func times(_ beganAt: UInt64, _ endedAt: UInt64, offset: UInt64) {
+    mutating func times(_ beganAt: UInt64, _ endedAt: UInt64, offset: UInt64) {
         self.member("startTimeUnixNano", String(beganAt &+ offset))
         self.member("endTimeUnixNano", String(max(beganAt, endedAt) &+ offset))
     }

@@ -1,5 +1,8 @@
-import HTTP1
+import HTTPClient
 package import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
 package import PrometheusMetrics
 package import RequestTracing
 import ServiceSettings
@@ -7,14 +10,17 @@ import SystemSupport
 
 /// The tracing of a service: which traces it begins, and where it sends their spans. Any thread.
 ///
-/// Spans are sent over plain HTTP by a small client of the project (``BlockingExchange``), not by a library: the
-/// services need no TLS for anything else, and a local collector can forward spans. `Docs/Tracing.md` lists the
-/// exported data.
+/// Spans are sent over plain HTTP: the services need no TLS for anything else, and a collector is a neighbour that passes
+/// spans on. What is exported is in `Docs/Tracing.md`.
 package final class Tracer: Sendable {
+    /// Of the event loop that talks to the collector; the connection is not counted.
+    package static let ownFiles = 3
+
     package let sampler: TraceSampler
     private let exporter: SpanExporter
 
-    /// Starts the exporter's thread.
+    /// Starts the exporter's thread, and for its connections an event loop of its own, which serves no request. Both
+    /// live as long as the process.
     package convenience init(
         endpoint: OTLPEndpoint,
         sampleRatio: Double,
@@ -24,6 +30,7 @@ package final class Tracer: Sendable {
         registry: MetricsRegistry,
         logger: Logger
     ) {
+        let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1).next()
         self.init(
             sampler: TraceSampler(ratio: sampleRatio),
             exporter: SpanExporter(
@@ -31,7 +38,7 @@ package final class Tracer: Sendable {
                 metrics: metrics,
                 endpoint: endpoint.description,
                 logger: logger
-            ) { body, deadline in Self.post(body, to: endpoint, deadline: deadline) },
+            ) { body, deadline in Self.post(body, to: endpoint, deadline: deadline, on: loop) },
             encoder: OTLPEncoder(service: service, instanceID: instanceID)
         )
         let queue = self.exporter.queue
@@ -56,17 +63,24 @@ package final class Tracer: Sendable {
         self.exporter.stop(timeoutNanoseconds: nanoseconds > 0 ? UInt64(min(nanoseconds, 1e18)) : 0)
     }
 
-    private static func post(_ body: [UInt8], to endpoint: OTLPEndpoint, deadline: UInt64) -> ExportVerdict {
-        let head =
-            "POST \(endpoint.path) HTTP/1.1\r\nHost: \(endpoint.address)\r\nConnection: close\r\n"
-            + "User-Agent: txlog-kv/\(BuildInfo.version)\r\nContent-Type: application/json\r\n"
-            + "Content-Length: \(body.count)\r\n\r\n"
-        let exchange = BlockingExchange(
+    /// Blocks.
+    private static func post(
+        _ body: [UInt8], to endpoint: OTLPEndpoint, deadline: UInt64, on loop: any EventLoop
+    ) -> ExportVerdict {
+        let fields: HTTPHeaders = [
+            "Host": "\(endpoint.address)", "Connection": "close", "User-Agent": "txlog-kv/\(BuildInfo.version)",
+            "Content-Type": "application/json", "Content-Length": "\(body.count)",
+        ]
+        let exchange = HTTPExchange(
             host: endpoint.address.host,
             port: endpoint.address.port,
             deadlineNanoseconds: deadline,
             answerLimitBytes: 65_536
         )
-        do { return ExportVerdict(try exchange.run(Array(head.utf8) + body)) } catch { return ExportVerdict(error) }
+        let head = HTTPRequestHead(version: .http1_1, method: .POST, uri: endpoint.path, headers: fields)
+        switch exchange.result(head, body: ByteBuffer(bytes: body), on: loop) {
+        case .success(let answer): return ExportVerdict(answer)
+        case .failure(let failure): return ExportVerdict(failure)
+        }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import JSON
+import SystemSupport
 import TransactionLog
 
 struct DumpCommand: ParsableCommand {
@@ -45,10 +46,10 @@ struct DumpCommand: ParsableCommand {
         }
         Output.standard.flush()
         for damage in inspection.damage {
-            Output.tell("txlog: left out the rest of the file behind damage: \(damage)\n")
+            StandardStream.tell("txlog: left out the rest of the file behind damage: \(damage)\n")
         }
         if inspection.lostEnd != nil || inspection.cutFile != nil || inspection.tornTail != nil {
-            Output.tell("txlog: the end of the log is not intact, see: \(ToolCommand.verify(directory))\n")
+            StandardStream.tell("txlog: the end of the log is not intact, see: \(ToolCommand.verify(directory))\n")
         }
         throw ExitCode(ToolStatus(inspection).rawValue)
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import JSON
 import KeyValueStore
+import SystemSupport
 import TransactionLog
 
 struct ExportCommand: ParsableCommand {
@@ -42,19 +43,19 @@ struct ExportCommand: ParsableCommand {
             Output.standard.flush()
             if image.inspection.isDamaged {
                 let report = SalvageReport(inspection: image.inspection)
-                Output.tell(report.files.map { "txlog: \($0)\n" }.joined())
-                Output.tell("txlog: \(report.revisions)\n")
+                StandardStream.tell(report.files.map { "txlog: \($0)\n" }.joined())
+                StandardStream.tell("txlog: \(report.revisions)\n")
             }
             if self.output != nil || image.inspection.isDamaged {
                 let place = self.output ?? "standard output"
                 let doubt = unproven == 0 ? "" : "; \(unproven) of them may have been changed or deleted since"
-                Output.tell("txlog: \(image.figures.keys) records written to \(place)\(doubt)\n")
+                StandardStream.tell("txlog: \(image.figures.keys) records written to \(place)\(doubt)\n")
             }
             return image.inspection
         }
         if inspection.isDamaged { throw ExitCode(ToolStatus.incomplete.rawValue) }
         if let tail = inspection.tornTail {
-            Output.tell(
+            StandardStream.tell(
                 "txlog: the log ends with an unfinished write, \(tail.bytes) bytes in \(tail.file): everything "
                     + "acknowledged is exported\n")
         }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Glibc
 import KeyValueStore
 import ServiceSettings
 import TransactionLog
@@ -97,7 +97,7 @@ struct ImportCommand: ParsableCommand {
 
     /// Checks a folder before anything in it is changed.
     private static func requireEmpty(_ directory: String) throws {
-        if !FileManager.default.fileExists(atPath: directory) { return }
+        if unsafe access(directory, F_OK) != 0 { return }
         let image = try LockedFolder.read(directory) { try StoreImage(reading: directory) }
         switch image.inspection.state {
         case .empty: return
@@ -115,8 +115,8 @@ struct ImportCommand: ParsableCommand {
 
     private static func isImportOf(_ directory: String, _ source: String) -> Bool {
         guard source != "-" else { return false }
-        let own = URL(fileURLWithPath: "\(directory)/kv.log").resolvingSymlinksInPath().path
-        return URL(fileURLWithPath: source).resolvingSymlinksInPath().path == own
+        guard let own = ImportSource.resolved("\(directory)/kv.log") else { return false }
+        return ImportSource.resolved(source) == own
     }
 
     /// Like the first start of the service: the file is kept as `kv.log.imported`.

@@ -68,17 +68,21 @@ struct ImportSource {
     /// Symbolic links are followed here: the file does not belong to a log folder.
     private static func open(_ path: String) throws -> (any File, UInt64, UInt8?) {
         do throws(SystemError) {
-            guard let target = unsafe realpath(path, nil) else {
-                throw SystemError(call: "open", path: path, code: errno)
-            }
-            defer { unsafe free(target) }
-            let file = try PosixFileSystem().open(unsafe String(cString: target), .read)
+            guard let target = Self.resolved(path) else { throw SystemError(call: "open", path: path, code: errno) }
+            let file = try PosixFileSystem().open(target, .read)
             var first: [UInt8] = []
             _ = try file.read(1, at: 0, into: &first)
             return (file, try file.size(), first.first)
         } catch {
             throw ToolFailure(.inputOutput, "\(error)")
         }
+    }
+
+    /// The path without links; nil, and why in `errno`, if there is no such file.
+    static func resolved(_ path: String) -> String? {
+        guard let target = unsafe realpath(path, nil) else { return nil }
+        defer { unsafe free(target) }
+        return unsafe String(cString: target)
     }
 
     /// Bytes that have been read.

@@ -18,7 +18,9 @@ import TransactionLog
             // Errors of the argument parser: help and version are results, all others are mistakes in the command line.
             let code = Txlog.exitCode(for: error)
             let message = Txlog.fullMessage(for: error)
-            if !message.isEmpty { code.isSuccess ? Output.standard.write("\(message)\n") : Output.tell("\(message)\n") }
+            if !message.isEmpty {
+                code.isSuccess ? Output.standard.write("\(message)\n") : StandardStream.tell("\(message)\n")
+            }
             Output.standard.flush()
             exit(code == .validationFailure ? ToolStatus.usage.rawValue : code.rawValue)
         }
@@ -28,7 +30,7 @@ import TransactionLog
     private static func end(_ failure: ToolFailure) -> Never {
         // Output from before the failure comes first.
         Output.standard.flush()
-        Output.tell("txlog: \(failure.message)\n")
+        StandardStream.tell("txlog: \(failure.message)\n")
         exit(failure.status.rawValue)
     }
 }

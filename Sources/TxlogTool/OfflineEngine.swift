@@ -1,4 +1,5 @@
 import KeyValueStore
+import SystemSupport
 import TransactionLog
 
 /// A store that a command opens itself, like a service.
@@ -19,7 +20,7 @@ enum OfflineEngine {
             engine = try EmbeddedEngine(opening: configuration, progress: { read, _ in line.update(read) })
         }
         if let tail = engine.report.tornTail {
-            Output.tell(
+            StandardStream.tell(
                 "txlog: the log ended with an unfinished write: cut off, its \(tail.bytes) bytes are kept as "
                     + "\(directory)/\(tail.quarantined)\n")
         }

@@ -6,7 +6,6 @@ import TransactionLog
 /// A stream of the process, or a file, written in blocks.
 final class Output: Sendable {
     static let standard = Output(STDOUT_FILENO, blockBytes: 64 << 10)
-    static let error = Output(STDERR_FILENO, blockBytes: 0)
 
     private let descriptor: Int32
     private let name: String
@@ -49,11 +48,6 @@ final class Output: Sendable {
         } catch { throw ToolFailure(.inputOutput, "\(error)") }
     }
 
-    /// Writes a message to standard error. Control characters, which a path may contain, are escaped.
-    static func tell(_ message: String) { self.error.write(message.withoutControlCharacters) }
-
-    var isTerminal: Bool { isatty(self.descriptor) == 1 }
-
     func write(_ text: String) { self.write(Array(text.utf8)) }
 
     func write(_ bytes: [UInt8]) {
@@ -69,29 +63,16 @@ final class Output: Sendable {
     func flush() {
         let failure = self.buffer.withLock { buffer in
             defer { buffer.removeAll(keepingCapacity: true) }
-            return self.writeAll(buffer[...])
+            return DescriptorWriter.write(buffer, to: self.descriptor)
         }
-        guard let failure, self.descriptor != STDERR_FILENO else { return }
+        guard let failure else { return }
         self.removeHalf()
-        Output.tell("txlog: \(failure)\n")
+        StandardStream.tell("txlog: \(SystemError(call: "write", path: self.name, code: failure))\n")
         exit(ToolStatus.inputOutput.rawValue)
     }
 
     /// An incomplete file must not be taken for a complete one.
     private func removeHalf() {
         if self.isNewFile { unsafe unlink(self.name) }
-    }
-
-    private func writeAll(_ bytes: ArraySlice<UInt8>) -> SystemError? {
-        var rest = bytes
-        while !rest.isEmpty {
-            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(self.descriptor, $0.baseAddress!, $0.count) }
-            if count > 0 {
-                rest = rest.dropFirst(count)
-            } else if errno != EINTR {
-                return SystemError(call: "write", path: self.name, code: errno)
-            }
-        }
-        return nil
     }
 }

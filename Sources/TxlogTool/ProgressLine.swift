@@ -1,3 +1,4 @@
+import SystemSupport
 import TransactionLog
 
 /// One line on the terminal that is overwritten as the work progresses; nothing if standard error is not a terminal.
@@ -6,7 +7,7 @@ final class ProgressLine {
     private static let intervalNanoseconds: UInt64 = 100_000_000
 
     private let what: String
-    private let isShown = Output.error.isTerminal
+    private let isShown = StandardStream.error.isTerminal
     private let began = monotonicNanoseconds()
     private var last: UInt64 = 0
     private var hasText = false
@@ -28,7 +29,7 @@ final class ProgressLine {
 
     /// Removes the line.
     func end() {
-        if self.hasText { Output.error.write("\r\u{1B}[K") }
+        if self.hasText { StandardStream.show("\r\u{1B}[K") }
         self.hasText = false
     }
 
@@ -43,6 +44,6 @@ final class ProgressLine {
 
     private func show(_ text: String) {
         self.hasText = true
-        Output.error.write("\r\u{1B}[K\(self.what): \(text)")
+        StandardStream.show("\r\u{1B}[K\(self.what): \(text)")
     }
 }

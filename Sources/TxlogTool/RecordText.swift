@@ -1,4 +1,5 @@
 import JSON
+import SystemSupport
 
 /// Keys and values as JSON members and as text for people.
 extension JSONWriter {
@@ -27,7 +28,7 @@ enum RecordText {
                     if Self.isShown(scalar) {
                         text.unicodeScalars.append(scalar)
                     } else {
-                        for byte in String(scalar).utf8 { text += Self.escape(byte) }
+                        for byte in String(scalar).utf8 { text += String.hexadecimalEscape(UInt32(byte)) }
                     }
                 }
             }
@@ -36,7 +37,7 @@ enum RecordText {
                 switch byte {
                 case UInt8(ascii: "\""), UInt8(ascii: "\\"): text += "\\\(Unicode.Scalar(byte))"
                 case 0x20..<0x7F: text.unicodeScalars.append(Unicode.Scalar(byte))
-                default: text += Self.escape(byte)
+                default: text += String.hexadecimalEscape(UInt32(byte))
                 }
             }
         }
@@ -48,10 +49,5 @@ enum RecordText {
         case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false
         default: true
         }
-    }
-
-    private static func escape(_ byte: UInt8) -> String {
-        let digits = String(byte, radix: 16)
-        return digits.utf8.count == 1 ? "\\x0\(digits)" : "\\x\(digits)"
     }
 }

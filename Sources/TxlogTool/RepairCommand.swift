@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import JSON
+import SystemSupport
 import TransactionLog
 
 struct RepairCommand: ParsableCommand {
@@ -88,7 +89,7 @@ struct RepairCommand: ParsableCommand {
     }
 
     private static func askWhetherToGoOn() -> Bool {
-        guard isatty(STDIN_FILENO) == 1, Output.standard.isTerminal else { return false }
+        guard isatty(STDIN_FILENO) == 1, StandardStream.output.isTerminal else { return false }
         Output.standard.write("Continue? [y/N] ")
         Output.standard.flush()
         return ["y", "yes"].contains(readLine()?.lowercased() ?? "")

@@ -1,10 +1,10 @@
 import Admin
 import Glibc
 import Health
+import InMemoryLogging
 import Logging
 import PrometheusMetrics
 import ServiceKit
-import Synchronization
 import Testing
 import TransactionLog
 
@@ -60,32 +60,17 @@ struct LogFailureTests {
         #expect(gate.isReady)
     }
 
-    private static func make() -> (lines: Lines, reporter: LogFailureReporter, gate: ServiceGate) {
-        let lines = Lines()
+    private static func make() -> (lines: InMemoryLogHandler, reporter: LogFailureReporter, gate: ServiceGate) {
+        let lines = InMemoryLogHandler()
         let gate = ServiceGate(service: "kv-service")
         gate.set(.ready)
-        let logger = Logger(label: "test") { _ in Recorder(lines: lines) }
+        let logger = Logger(label: "test") { _ in lines }
         let events = EventJournal(
             registry: MetricsRegistry(), metricPrefix: "kv", kinds: EventKind.ofKVService, logger: logger)
         return (lines, LogFailureReporter(gate: gate, logger: logger, events: events), gate)
     }
+}
 
-    private final class Lines: Sendable {
-        private let recorded = Mutex<[String]>([])
-        var texts: [String] { self.recorded.withLock { $0 } }
-        func add(_ text: String) { self.recorded.withLock { $0.append(text) } }
-    }
-
-    private struct Recorder: LogHandler {
-        let lines: Lines
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.trace
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { self.metadata[key] }
-            set { self.metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) { self.lines.add("\(event.level) \(event.message)") }
-    }
+extension InMemoryLogHandler {
+    fileprivate var texts: [String] { self.entries.map { "\($0.level) \($0.message)" } }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import InMemoryLogging
 import NIOHTTP1
 import ServiceKit
 import Testing

@@ -1,6 +1,6 @@
+import InMemoryLogging
 import Logging
 import ServiceKit
-import Synchronization
 import Testing
 import TransactionLog
 
@@ -30,42 +30,19 @@ struct ReplayStateTests {
 
     @Test("is told in the log once in a while, not at each frame")
     func lines() throws {
-        let lines = Lines()
+        let lines = InMemoryLogHandler()
         let state = ReplayState()
         state.begin()
         let often = ReplayLogLines(state, Logger(label: "test") { _ in lines }, intervalNanoseconds: 0)
         often.update(ReplayProgress(bytesRead: 25, bytesTotal: 100, transactions: 3))
         often.update(ReplayProgress(bytesRead: 50, bytesTotal: 100, transactions: 6))
-        let told = lines.told
+        let told = lines.entries
         #expect(told.count == 2 && told.allSatisfy { $0.message == "replaying the log" })
-        let last = try #require(told.last?.metadata)
+        let last = try #require(told.last?.metadata.mapValues { "\($0)" })
         #expect(last["bytes_read"] == "50" && last["bytes_total"] == "100" && last["transactions"] == "6")
         #expect(last["progress_ratio"] == "0.5" && last["bytes_per_second"] != nil && last["eta_seconds"] != nil)
         let rarely = ReplayLogLines(state, Logger(label: "test") { _ in lines })
         rarely.update(ReplayProgress(bytesRead: 75, bytesTotal: 100, transactions: 9))
-        #expect(lines.told.count == 2 && state.progress.transactions == 9)
-    }
-
-    /// Keeps what is logged; metadata as text.
-    private final class Lines: LogHandler, Sendable {
-        private let kept = Mutex<[(message: String, metadata: [String: String])]>([])
-        var told: [(message: String, metadata: [String: String])] { self.kept.withLock { $0 } }
-        var metadata: Logger.Metadata {
-            get { [:] }
-            set {}
-        }
-        var logLevel: Logger.Level {
-            get { .trace }
-            set {}
-        }
-        subscript(metadataKey key: String) -> Logger.MetadataValue? {
-            get { nil }
-            set {}
-        }
-
-        func log(event: LogEvent) {
-            let metadata = (event.metadata ?? [:]).mapValues { "\($0)" }
-            self.kept.withLock { $0.append(("\(event.message)", metadata)) }
-        }
+        #expect(lines.entries.count == 2 && state.progress.transactions == 9)
     }
 }

@@ -63,6 +63,10 @@ struct TxlogWritingTests {
         #expect(own.status == 0, "\(own.error)")
         #expect(FileManager.default.fileExists(atPath: folder.file("own/kv.log.imported")))
 
+        let missing = try Tool("import", folder.file("none"), folder.file("none/kv.log"))
+        #expect(missing.status == 4 && missing.error.contains("No such file or directory"), "\(missing.error)")
+        #expect(!FileManager.default.fileExists(atPath: folder.file("none")), "nothing is made")
+
         try log.write(to: URL(fileURLWithPath: folder.file("bad.log")))
         #expect(try Tool("import", folder.file("bad"), folder.file("bad.log")).status == 3)
     }

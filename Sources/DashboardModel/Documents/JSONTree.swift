@@ -1,3 +1,5 @@
+package import JSON
+
 /// A JSON document as a tree, for reading the services' `/admin` documents.
 ///
 /// A member that is missing, null or of another type is nil: a dashboard shows what a service reports, and "not
@@ -17,10 +19,34 @@ package enum JSONTree: Sendable, Equatable {
 
     /// Parses a whole document.
     ///
-    /// - Throws: the error and its position; documents nested deeper than ``JSONTreeReader/depthLimit`` are refused.
-    package init(parsing bytes: [UInt8]) throws(JSONTreeError) {
-        var reader = JSONTreeReader(bytes)
-        self = try reader.document()
+    /// - Throws: what is wrong, and where: what ``JSONTokenizer`` refuses, and numbers beyond those of a double.
+    package init(parsing bytes: [UInt8]) throws(JSONSyntaxError) {
+        var tokenizer = JSONTokenizer(bytes)
+        try self.init(&tokenizer)
+        try tokenizer.end()
+    }
+
+    private init(_ tokenizer: inout JSONTokenizer) throws(JSONSyntaxError) {
+        switch try tokenizer.value() {
+        case .beginObject:
+            var members: [Member] = []
+            while let name = try tokenizer.nextMemberName() {
+                members.append(Member(name: String(decoding: name, as: UTF8.self), value: try JSONTree(&tokenizer)))
+            }
+            self = .object(members)
+        case .beginArray:
+            var elements: [JSONTree] = []
+            while try tokenizer.nextElement() { elements.append(try JSONTree(&tokenizer)) }
+            self = .array(elements)
+        case .scalar(.string(let text)): self = .string(String(decoding: text, as: UTF8.self))
+        case .scalar(.number(let text)):
+            guard let number = Double(text), number.isFinite else {
+                throw JSONSyntaxError(.badNumber, offset: tokenizer.offset - text.utf8.count)
+            }
+            self = .number(number)
+        case .scalar(.bool(let value)): self = .bool(value)
+        case .scalar(.null): self = .null
+        }
     }
 
     /// The value of a member; nil if this is not an object or has no such member. The first of two members counts.
@@ -29,7 +55,7 @@ package enum JSONTree: Sendable, Equatable {
         return members.first { $0.name == name }?.value
     }
 
-    package var double: Double? {
+    var double: Double? {
         if case .number(let number) = self { number } else { nil }
     }
 
@@ -42,7 +68,7 @@ package enum JSONTree: Sendable, Equatable {
         if case .string(let text) = self { text } else { nil }
     }
 
-    package var bool: Bool? {
+    var bool: Bool? {
         if case .bool(let value) = self { value } else { nil }
     }
 
@@ -55,13 +81,4 @@ package enum JSONTree: Sendable, Equatable {
     package var members: [Member] {
         if case .object(let members) = self { members } else { [] }
     }
-}
-
-/// Why a text is not a JSON document.
-package struct JSONTreeError: Error, Equatable, CustomStringConvertible {
-    /// In bytes from the start.
-    package let offset: Int
-    package let reason: String
-
-    package var description: String { "\(self.reason) at byte \(self.offset)" }
 }

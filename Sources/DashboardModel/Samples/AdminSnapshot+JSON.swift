@@ -1,10 +1,12 @@
+package import JSON
+
 extension AdminSnapshot {
     /// Reads a document of `GET /admin`.
     ///
     /// - Throws: why it is not a JSON document. Members that are missing or of another type are nil.
-    package init(parsing text: [UInt8]) throws(JSONTreeError) {
+    package init(parsing text: [UInt8]) throws(JSONSyntaxError) {
         let tree = try JSONTree(parsing: text)
-        guard case .object = tree else { throw JSONTreeError(offset: 0, reason: "the document is not an object") }
+        guard case .object = tree else { throw JSONSyntaxError(.notAnObject, offset: 0) }
         self.service = tree["service"]?.string
         self.now = tree["now"]?.string.flatMap(InstantText.seconds)
         self.instance = tree["instance_id"]?.string

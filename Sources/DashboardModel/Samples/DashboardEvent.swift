@@ -1,3 +1,5 @@
+package import JSON
+
 /// One line of the event list: an event that a service reports at `/admin/events`, or one that kvtop detected.
 package struct DashboardEvent: Sendable, Equatable {
     package enum Level: Int, Sendable, Comparable {
@@ -51,7 +53,7 @@ package struct ServiceEvent: Sendable, Equatable {
     /// Reads a document of `GET /admin/events`.
     ///
     /// - Returns: oldest first, at most 256; entries without a number, a time or a message are skipped.
-    package static func list(parsing text: [UInt8]) throws(JSONTreeError) -> [ServiceEvent] {
+    package static func list(parsing text: [UInt8]) throws(JSONSyntaxError) -> [ServiceEvent] {
         let tree = try JSONTree(parsing: text)
         let instance = tree["instance_id"]?.string ?? ""
         let entries = (tree["events"]?.elements ?? []).compactMap { entry -> ServiceEvent? in

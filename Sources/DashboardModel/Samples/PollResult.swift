@@ -1,3 +1,5 @@
+import JSON
+
 /// One service that is polled.
 package struct Target: Sendable, Equatable {
     package enum Role: String, Sendable {
@@ -106,7 +108,7 @@ package struct PollResult: Sendable, Equatable {
             metrics: Self.read(raw.metrics, "/metrics") { bytes throws(ExpositionError) in
                 try MetricsSnapshot(parsing: bytes)
             },
-            admin: Self.read(raw.admin, "/admin") { bytes throws(JSONTreeError) in
+            admin: Self.read(raw.admin, "/admin") { bytes throws(JSONSyntaxError) in
                 try AdminSnapshot(parsing: bytes)
             },
             events: raw.events.flatMap { try? ServiceEvent.list(parsing: $0) }

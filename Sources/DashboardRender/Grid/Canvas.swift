@@ -5,7 +5,7 @@ package struct Area: Sendable, Equatable {
     package var row: Int
     package var column: Int
     package var width: Int
-    package var height: Int
+    var height: Int
 
     package init(row: Int, column: Int, width: Int, height: Int) {
         self.row = row

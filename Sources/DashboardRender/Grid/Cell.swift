@@ -21,7 +21,7 @@ package enum Tone: UInt8, Sendable, CaseIterable {
 /// One column of a row of the screen: a character, or the right half of the previous one.
 package struct Cell: Sendable, Equatable {
     /// Maximum marks on one character; further ones are dropped.
-    package static let markLimit = 4
+    static let markLimit = 4
 
     package var scalar: Unicode.Scalar
     package var tone: Tone
@@ -41,7 +41,7 @@ package struct Cell: Sendable, Equatable {
         return cell
     }
 
-    package static let blank = Cell(" ")
+    static let blank = Cell(" ")
 }
 
 /// The capabilities of the terminal.

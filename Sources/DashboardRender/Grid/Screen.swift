@@ -100,7 +100,7 @@ package struct Screen: Sendable, Equatable {
     }
 
     /// Puts the same character into a range of a row.
-    package mutating func fill(_ scalar: Unicode.Scalar, _ tone: Tone, row: Int, from: Int, to: Int) {
+    mutating func fill(_ scalar: Unicode.Scalar, _ tone: Tone, row: Int, from: Int, to: Int) {
         guard row >= 0, row < self.rows else { return }
         for column in max(0, from)..<max(max(0, from), min(to, self.columns)) {
             self[row, column] = Cell(scalar, tone)
@@ -108,7 +108,7 @@ package struct Screen: Sendable, Equatable {
     }
 
     /// Sets another tone for all cells of a rectangle.
-    package mutating func tint(_ tone: Tone, row: Int, from: Int, to: Int) {
+    mutating func tint(_ tone: Tone, row: Int, from: Int, to: Int) {
         guard row >= 0, row < self.rows else { return }
         for column in max(0, from)..<max(max(0, from), min(to, self.columns)) { self[row, column].tone = tone }
     }

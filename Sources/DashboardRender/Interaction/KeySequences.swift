@@ -32,7 +32,7 @@ package struct KeySequences: Sendable {
     /// An ESC without a following byte for this time is the key.
     package static let escapeSeconds = 0.03
     /// An incomplete sequence, or a text without an end, delays keys for at most this time.
-    package static let patienceSeconds = 1.0
+    static let patienceSeconds = 1.0
     private static let pasteEnd = Array("\u{1B}[201~".unicodeScalars)
 
     private var state = State.ground

@@ -17,7 +17,7 @@ enum CommandHelp<Program: ServiceProgram> {
     static var discussion: String {
         let settings = Program.settings.settings.map { setting in
             "  --\(setting.name) <\(setting.placeholder)>\n      \(setting.help)\n      "
-                + "[\(Program.settings.environmentVariable(setting))\(setting.defaultText.map { ", default \($0)" } ?? "")]"
+                + "[\(Program.settings.origin(of: setting))]"
         }
         let statuses = ServiceExit.allCases.map { "  \(self.column("\($0.rawValue)"))\($0.meaning)" }
         let examples = Program.examples.map { "  \($0.command)\n      \($0.does)" }

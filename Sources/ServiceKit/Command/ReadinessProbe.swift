@@ -1,8 +1,11 @@
-import HTTP1
+import HTTPClient
+import NIOCore
+import NIOHTTP1
+import NIOPosix
 import ServiceSettings
 import SystemSupport
 
-/// One `GET /readyz` over a blocking socket, for the `healthcheck` command.
+/// One `GET /readyz`, for the `healthcheck` command.
 struct ReadinessProbe {
     /// For the whole request.
     static let timeoutSeconds = 3
@@ -16,30 +19,44 @@ struct ReadinessProbe {
 
     let address: ListenAddress
 
-    func run() -> Verdict {
-        let url = "http://\(self.address)/readyz"
+    /// Requests it on this thread, and hands over what came of it, after which the process must end: to stop the event
+    /// loop, NIO needs a second thread, and a process that may have none can still be asked for its readiness.
+    func run(_ end: @escaping (Verdict) -> Never) -> Never {
         if self.address.port == 0 {
-            return Verdict(
-                isReady: false, line: "the listen address has port 0; give the port that the service listens on")
+            end(
+                Verdict(
+                    isReady: false, line: "the listen address has port 0; give the port that the service listens on")
+            )
         }
-        let exchange = BlockingExchange(
+        let exchange = HTTPExchange(
             host: self.address.host,
             port: self.address.port,
             deadlineNanoseconds: MonotonicClock.nanoseconds() + UInt64(Self.timeoutSeconds) * 1_000_000_000,
             answerLimitBytes: Self.answerLimitBytes
         )
-        do {
-            let answer = try exchange.run(
-                Array("GET /readyz HTTP/1.1\r\nHost: \(self.address)\r\nConnection: close\r\n\r\n".utf8)
-            )
-            guard answer.status == 200 else {
-                let status = answer.status.map { "\($0)" } ?? "no HTTP answer"
-                let reasons = String(decoding: answer.body, as: UTF8.self).replacing("\n", with: " ")
-                return Verdict(isReady: false, line: "not ready: \(url) answered \(status): \(reasons)")
-            }
+        let head = HTTPRequestHead(
+            version: .http1_1, method: .GET, uri: "/readyz",
+            headers: ["Host": "\(self.address)", "Connection": "close"])
+        MultiThreadedEventLoopGroup.withCurrentThreadAsEventLoop { loop in
+            exchange.run(head, on: loop).assumeIsolated().whenComplete { end(self.verdict($0)) }
+        }
+        preconditionFailure("the event loop ended before its process")
+    }
+
+    private func verdict(_ result: Result<ReceivedAnswer, any Error>) -> Verdict {
+        let url = "http://\(self.address)/readyz"
+        switch result {
+        case .success(let answer) where answer.status == 200:
             return Verdict(isReady: true, line: "ready: \(url) answered 200")
-        } catch {
-            return Verdict(isReady: false, line: "not ready: \(url): \(error.step): \(ErrorNumber.text(error.code))")
+        case .success(let answer):
+            let status = answer.status.map { "\($0)" } ?? "no HTTP answer"
+            let reasons = String(decoding: answer.body, as: UTF8.self).replacing("\n", with: " ")
+            return Verdict(isReady: false, line: "not ready: \(url) answered \(status): \(reasons)")
+        case .failure(let error as HTTPExchange.Failure):
+            let reason = "\(error.step): \(ErrorNumber.text(error.code))"
+            return Verdict(isReady: false, line: "not ready: \(url): \(reason)")
+        case .failure(let error):
+            return Verdict(isReady: false, line: "not ready: \(url): \(error)")
         }
     }
 }

@@ -127,11 +127,16 @@ struct HealthcheckCommand<Program: ServiceProgram>: ParsableCommand {
 
     mutating func run() throws {
         let settings = try self.running ? Self.settingsOfRunningService() : self.options.resolve()
-        let verdict = ReadinessProbe(address: settings[Program.listen].reachableFromThisHost).run()
-        let line = "\(Program.name): \(verdict.line)\n"
-        if !verdict.isReady { throw Self.notReady(line) }
-        // The exit code is the result: if standard output cannot be written, the service is still ready.
-        do { try StandardStream.output.write(line) } catch { StandardStream.tell("\(Program.name): \(error)\n") }
+        ReadinessProbe(address: settings[Program.listen].reachableFromThisHost).run { verdict in
+            let line = "\(Program.name): \(verdict.line)\n"
+            if !verdict.isReady {
+                StandardStream.tell(line)
+                Glibc.exit(ServiceExit.failure.rawValue)
+            }
+            // The exit code is the result: if standard output cannot be written, the service is still ready.
+            do { try StandardStream.output.write(line) } catch { StandardStream.tell("\(Program.name): \(error)\n") }
+            Glibc.exit(ServiceExit.success.rawValue)
+        }
     }
 
     private static func settingsOfRunningService() throws -> ResolvedSettings {

@@ -34,11 +34,10 @@ struct SettingsOptions<Program: ServiceProgram>: ParsableArguments, CustomReflec
     }
 
     private static func option(_ setting: any SettingDefinition) -> Option<String?> {
-        let variable = Program.settings.environmentVariable(setting)
-        let origin = setting.defaultText.map { "\(variable), default \($0)" } ?? variable
-        return Option(
+        Option(
             name: .customLong(setting.name),
-            help: ArgumentHelp("\(setting.help) [\(origin)]", valueName: setting.placeholder),
+            help: ArgumentHelp(
+                "\(setting.help) [\(Program.settings.origin(of: setting))]", valueName: setting.placeholder),
             completion: Self.completion(setting.completion)
         )
     }

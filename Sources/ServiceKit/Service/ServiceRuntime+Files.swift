@@ -2,6 +2,7 @@ import JSONLogging
 import Logging
 package import ServiceSettings
 package import SystemSupport
+import TraceExport
 
 extension ServiceRuntime {
     /// Computes how many connections the service can accept within the limit of open files.
@@ -12,9 +13,14 @@ extension ServiceRuntime {
         name: String, settings: ResolvedSettings, common: CommonSettings, _ openFiles: ProcessSetup.OpenFiles,
         own: (_ eventLoops: Int) -> ConnectionLimit.OwnFiles
     ) -> ConnectionLimit? {
+        var own = own(common.eventLoopCount(settings))
+        if settings[common.otlpEndpoint] != nil {
+            own.least += Tracer.ownFiles
+            own.most += Tracer.ownFiles
+        }
         let limit = ConnectionLimit(
             wanted: settings[common.maxConnections], openFiles: openFiles.limit,
-            strangers: openFiles.inherited, own: own(common.eventLoopCount(settings)),
+            strangers: openFiles.inherited, own: own,
             listeners: settings[common.adminListen] == nil ? 1 : 2)
         guard limit.isTooLow else { return limit }
         let output = LogOutput(descriptor: 1)

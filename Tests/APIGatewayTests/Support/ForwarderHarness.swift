@@ -1,5 +1,6 @@
 import Admin
 import Health
+import InMemoryLogging
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -53,7 +54,7 @@ final class ForwarderHarness: Sendable {
     /// With the checks that the gateway has.
     let gate = ServiceGate(service: "api-gateway")
     /// What the probe writes to the log.
-    let logRecorder = LogRecorder()
+    let log = InMemoryLogHandler()
     let events: EventJournal
     let monitor: UpstreamMonitor
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -67,12 +68,12 @@ final class ForwarderHarness: Sendable {
         breakerFailures: Int = 1000,
         breakerOpenNanoseconds: UInt64 = 1_000_000_000
     ) async throws {
-        let logRecorder = self.logRecorder
+        let log = self.log
         let events = EventJournal(
             registry: self.registry,
             metricPrefix: "gateway",
             kinds: EventKind.ofGateway,
-            logger: Logger(label: "test") { _ in logRecorder.handler() }
+            logger: Logger(label: "test") { _ in log }
         )
         self.events = events
         let address = try #require(UpstreamAddress("http://127.0.0.1:\(port)"))

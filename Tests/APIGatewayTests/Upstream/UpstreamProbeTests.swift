@@ -1,4 +1,6 @@
 import Health
+import InMemoryLogging
+import Logging
 import NIOCore
 import NIOPosix
 import TestSupport
@@ -58,10 +60,10 @@ struct UpstreamProbeTests {
             for _ in 1...4 { try await gateway.probe() }
             #expect(!gateway.gate.isReady)
             #expect(
-                gateway.logRecorder.lines.map(\.text) == [
+                gateway.log.texts == [
                     "warning kv-service is reachable but not ready"
                 ])
-            #expect(gateway.logRecorder.lines.first?.metadata["serves"] == "false")
+            #expect(gateway.log.entries.first?.metadata["serves"].map { "\($0)" } == "false")
             try await gateway.probe()
             #expect(gateway.gate.isReady && gateway.monitor.isServing)
         }
@@ -74,8 +76,8 @@ struct UpstreamProbeTests {
             #expect(!gateway.monitor.isReachable)
             #expect(!gateway.monitor.isReady)
             #expect(!gateway.gate.isReady)
-            #expect(gateway.logRecorder.lines.map(\.text) == ["warning kv-service is unreachable"])
-            #expect(gateway.logRecorder.lines.first?.metadata["detail"] == "another service: api-gateway")
+            #expect(gateway.log.texts == ["warning kv-service is unreachable"])
+            #expect(gateway.log.entries.first?.metadata["detail"] == "another service: api-gateway")
         }
     }
 
@@ -132,13 +134,13 @@ struct UpstreamProbeTests {
         let port = try #require(socket.localAddress?.port)
         try await socket.close()
         let gateway = try await ForwarderHarness(port: port)
-        func told() -> [String] { gateway.logRecorder.lines.map(\.text) }
+        func told() -> [String] { gateway.log.texts }
         for _ in 1...2 { try await gateway.probe() }
         #expect(told() == [])
         for _ in 1...4 { try await gateway.probe() }
         #expect(told() == ["warning kv-service is unreachable"])
-        #expect(gateway.logRecorder.lines.first?.metadata["reason"] == "connect")
-        #expect(gateway.logRecorder.lines.first?.metadata["upstream"] == "http://127.0.0.1:\(port)")
+        #expect(gateway.log.entries.first?.metadata["reason"] == "connect")
+        #expect(gateway.log.entries.first?.metadata["upstream"] == "http://127.0.0.1:\(port)")
         for round in 1...2 {
             let upstream = FakeHTTPServer { _ in FakeAnswer.ready }
             _ = try await upstream.start(port: port)
@@ -153,4 +155,8 @@ struct UpstreamProbeTests {
         }
         try await gateway.shutDown()
     }
+}
+
+extension InMemoryLogHandler {
+    fileprivate var texts: [String] { self.entries.map { "\($0.level) \($0.message)" } }
 }

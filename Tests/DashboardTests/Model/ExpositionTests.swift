@@ -1,4 +1,5 @@
 import DashboardModel
+import JSON
 import TestSupport
 import Testing
 

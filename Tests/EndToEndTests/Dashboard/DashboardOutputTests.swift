@@ -62,7 +62,7 @@ extension EndToEnd {
             let service = try FakeKVService()
             let folder = TemporaryFolder()
             let pieces =
-                #"printf '{"kv":'; sleep 0.1; printf '["http://127.0.0.1:\#(service.port)"],'; sleep 0.1; "#
+                #"printf '{"kv":'; sleep 0.1; printf '"http://127.0.0.1:\#(service.port)",'; sleep 0.1; "#
                 + #"echo '"gateway":"none","interval":"250ms"}'"#
             let token = "printf 012345; sleep 0.1; printf 6789abcdef"
             let record = try self.shell(
@@ -78,10 +78,10 @@ extension EndToEnd {
             // A replay also prints the first poll, of which a live report has no figures yet.
             #expect(rows[0].count == 1 + 3 * 2 && rows[0].dropFirst() == rows[1].dropFirst(2), "\(rows)")
             for (text, reason) in [
-                ("{\"kv\":", "unexpected end"), (String(repeating: " ", count: 70_000), "larger than 65536"),
+                (#"printf '{"kv":'"#, "is not one JSON object: the text ends early at byte 6"),
+                ("head -c 1048577 /dev/zero", "is larger than 1048576 bytes"),
             ] {
-                let wrong = try self.shell(
-                    "\(Dashboard.program) --config <(printf '%s' '\(text)') --once", folder)
+                let wrong = try self.shell("\(Dashboard.program) --config <(\(text)) --once", folder)
                 #expect(wrong.ending == .exited(1) && wrong.output.contains(reason), "\(wrong.output)")
             }
             let unread = try Dashboard.run(["--config", folder.path, "--once"], folder: folder)

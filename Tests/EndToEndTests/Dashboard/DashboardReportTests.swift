@@ -97,12 +97,51 @@ extension EndToEnd {
             #expect(output.contains("Error: "))
         }
 
+        @Test
+        func `a flag overrides the environment, and that the configuration file; errors say where a value is from`()
+            throws
+        {
+            let service = try FakeKVService()
+            let folder = try TemporaryFolder()
+            try FileText.write(
+                #"{"kv": "http://127.0.0.1:1", "gateway": "none", "interval": "300ms", "threshold-p99-seconds": "1,2"}"#,
+                to: folder.file("kvtop.json"))
+            let environment = ["KVTOP_KV": "http://127.0.0.1:1", "KVTOP_CONFIG": folder.file("kvtop.json")]
+            func run(
+                _ arguments: [String], _ more: [String: String] = [:]
+            ) throws -> (ending: Ending, output: String) {
+                try Dashboard.run(
+                    arguments + ["--once", "--json"], environment: environment.merging(more) { $1 }, folder: folder)
+            }
+            let kv = ["--kv", "http://127.0.0.1:\(service.port)"]
+            #expect(try run(kv).ending == .exited(0), "the flag has the address that answers")
+            #expect(try run([]).ending == .exited(2), "the environment's address does not")
+            #expect(try run([], ["KVTOP_KV": "http://127.0.0.1:\(service.port)"]).ending == .exited(0))
+            let (ending, output) = try run(
+                kv + ["--interval", "soon", "--theme", "pink"],
+                ["KVTOP_READ_ONLY": "yes", "KVTOP_INTERVALL": "1s", "KVTOP_THRESHOLD_P99_SECONDS": "2,1"])
+            #expect(ending == .exited(1))
+            for part in [
+                "--interval: 'soon' is not a duration such as 250ms, 10s or 1m, from 250ms to 10s (from flag --interval)",
+                "--theme: 'pink' is not one of dark, light, mono, high-contrast (from flag --theme)",
+                "--read-only: 'yes' is not true or false (from environment variable KVTOP_READ_ONLY)",
+                "--threshold-p99-seconds: '2,1' is not two numbers",
+            ] {
+                #expect(output.contains(part), "'\(part)' is missing in:\n\(output)")
+            }
+            let warned = try run(kv, ["KVTOP_INTERVALL": "1s"])
+            #expect(
+                warned.ending == .exited(0)
+                    && warned.output.contains("warning: environment variable KVTOP_INTERVALL is not"))
+        }
+
         @Test func `--version, --help and the defaults of the configuration are printed`() throws {
             let folder = TemporaryFolder()
             #expect(try Dashboard.run(["--version"], folder: folder).output.hasPrefix("kvtop 0."))
             let help = try Dashboard.run(["--help"], folder: folder)
             #expect(help.ending == .exited(0))
             #expect(help.output.contains("--replay") && help.output.contains("Exit codes:"))
+            #expect(help.output.contains("[KVTOP_INTERVAL, default 1s]"))
             let defaults = try Dashboard.run(["--default-config"], folder: folder)
             try FileText.write(defaults.output, to: folder.file("kvtop.json"))
             let service = try FakeKVService()

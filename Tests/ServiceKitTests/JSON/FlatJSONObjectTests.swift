@@ -39,6 +39,24 @@ struct FlatJSONObjectTests {
         #expect(try Self.string(text) == Array(value.utf8))
     }
 
+    @Test func `a string ends where it ends, whatever its length and its bytes are`() throws {
+        for length in 0..<40 {
+            for scalar in (0..<0x180).compactMap(Unicode.Scalar.init(_:)) {
+                let plain =
+                    String(repeating: "x", count: length) + String(scalar) + String(repeating: "y", count: 40 - length)
+                let bytes = Array(#"{"k":"\#(plain)"}"#.utf8)
+                switch scalar {
+                case "\"", "\\": #expect(throws: JSONSyntaxError.self) { try FlatJSONObject(parsing: bytes) }
+                case "\u{0}"..."\u{1F}":
+                    #expect(throws: JSONSyntaxError(.controlCharacter, offset: 6 + length)) {
+                        try FlatJSONObject(parsing: bytes)
+                    }
+                default: #expect(try Self.string(#"{"k":"\#(plain)"}"#) == Array(plain.utf8))
+                }
+            }
+        }
+    }
+
     @Test func `names are compared as bytes, so two spellings of one character are two names`() throws {
         let object = try FlatJSONObject(parsing: Array("{\"\u{E9}\":1,\"e\u{301}\":2}".utf8))
         #expect(object["\u{E9}"] == .number("1"))
@@ -99,10 +117,22 @@ struct FlatJSONObjectTests {
         let object = try FlatJSONObject(parsing: text, skipsNestedValues: true)
         #expect(object.names == ["e"])
         #expect(object["e"] == .string(Array("f".utf8)))
-        for broken in [#"{"a":["#, #"{"a":[{]"#, #"{"a":["x]}"#, #"{"a":[]"#, #"{"a":[]]}"#] {
+        for broken in [
+            #"{"a":["#, #"{"a":[{]"#, #"{"a":["x]}"#, #"{"a":[]"#, #"{"a":[]]}"#, #"{"a":[1 2]}"#, #"{"a":{"b"}}"#,
+        ] {
             #expect(throws: JSONSyntaxError.self) {
                 try FlatJSONObject(parsing: Array(broken.utf8), skipsNestedValues: true)
             }
+        }
+    }
+
+    @Test func `nesting is bounded`() {
+        func text(_ depth: Int) -> [UInt8] {
+            Array((#"{"a":"# + String(repeating: "[", count: depth) + String(repeating: "]", count: depth) + "}").utf8)
+        }
+        #expect(throws: Never.self) { try FlatJSONObject(parsing: text(63), skipsNestedValues: true) }
+        #expect(throws: JSONSyntaxError(.tooDeep(limit: 64), offset: 68)) {
+            try FlatJSONObject(parsing: text(100_000), skipsNestedValues: true)
         }
     }
 

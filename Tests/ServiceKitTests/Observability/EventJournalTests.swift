@@ -1,6 +1,6 @@
+import InMemoryLogging
 import Logging
 import PrometheusMetrics
-import Synchronization
 import Testing
 
 @testable import Admin
@@ -9,9 +9,9 @@ import Testing
 struct EventJournalTests {
     private static let oneKind = EventKind("one")
 
-    private static func journal(_ lines: Lines = Lines()) -> (EventJournal, MetricsRegistry) {
+    private static func journal(_ lines: InMemoryLogHandler = InMemoryLogHandler()) -> (EventJournal, MetricsRegistry) {
         let registry = MetricsRegistry()
-        let logger = Logger(label: "test") { _ in Recorder(lines: lines) }
+        let logger = Logger(label: "test") { _ in lines }
         return (EventJournal(registry: registry, metricPrefix: "kv", kinds: [Self.oneKind], logger: logger), registry)
     }
 
@@ -53,11 +53,14 @@ struct EventJournalTests {
     }
 
     @Test func `each is logged once, with its kind, unless another line says it`() {
-        let lines = Lines()
+        let lines = InMemoryLogHandler()
         let (journal, _) = Self.journal(lines)
         journal.tell(Self.oneKind, .warning, "first", ["a": "b"])
         journal.tell(Self.oneKind, .warning, "second", isLogged: false)
-        #expect(lines.texts == ["warning first a=b event=one"])
+        #expect(
+            lines.entries == [
+                InMemoryLogHandler.Entry(level: .warning, message: "first", metadata: ["a": "b", "event": "one"])
+            ])
     }
 
     @Test func `severities are those of programs`() {
@@ -66,27 +69,5 @@ struct EventJournalTests {
             journal.tell(Self.oneKind, level, "x")
         }
         #expect(journal.events(after: 0).events.map(\.severity) == ["info", "info", "warning", "error", "critical"])
-    }
-
-    private final class Lines: Sendable {
-        private let recorded = Mutex<[String]>([])
-        var texts: [String] { self.recorded.withLock { $0 } }
-        func add(_ text: String) { self.recorded.withLock { $0.append(text) } }
-    }
-
-    private struct Recorder: LogHandler {
-        let lines: Lines
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.trace
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { self.metadata[key] }
-            set { self.metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            let metadata = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }
-            self.lines.add("\(event.level) \(event.message)\(metadata.joined())")
-        }
     }
 }

@@ -1,3 +1,4 @@
+import InMemoryLogging
 import Logging
 import PrometheusMetrics
 import Synchronization
@@ -13,12 +14,12 @@ private final class Harness: Sendable {
     private struct State {
         var bodies: [[UInt8]] = []
         var times: [UInt64] = []
-        var messages: [String] = []
     }
 
     let exporter: SpanExporter
     let metrics: TraceMetrics
     private let state: Mutex<State>
+    private let log = InMemoryLogHandler()
 
     /// - Parameter answer: gets the number of the try, from 1.
     init(
@@ -37,7 +38,7 @@ private final class Harness: Sendable {
             limits: limits,
             metrics: self.metrics,
             endpoint: "http://collector",
-            logger: Logger(label: "test") { _ in Recorder { message in box.harness?.note(message) } }
+            logger: Logger(label: "test") { [log = self.log] _ in log }
         ) { body, deadline in
             let number = box.harness?.received(body) ?? 1
             return answer(number, deadline)
@@ -54,11 +55,9 @@ private final class Harness: Sendable {
         }
     }
 
-    private func note(_ message: String) { self.state.withLock { $0.messages.append(message) } }
-
     var tries: Int { self.state.withLock { $0.bodies.count } }
     var times: [UInt64] { self.state.withLock { $0.times } }
-    var messages: [String] { self.state.withLock { $0.messages } }
+    var messages: [String] { self.log.entries.map(\.message.description) }
     /// Spans in each try.
     var spans: [Int] {
         self.state.withLock { $0.bodies.map { String(decoding: $0, as: UTF8.self).occurrences(of: "\"spanId\"") } }
@@ -68,21 +67,6 @@ private final class Harness: Sendable {
         // Set once, before the exporter's thread is started.
         weak var harness: Harness?
     }
-}
-
-private struct Recorder: LogHandler {
-    let note: @Sendable (String) -> Void
-    var metadata: Logger.Metadata = [:]
-    var logLevel = Logger.Level.trace
-
-    init(_ note: @escaping @Sendable (String) -> Void) { self.note = note }
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { self.metadata[key] }
-        set { self.metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) { self.note(event.message.description) }
 }
 
 @Suite(.timeLimit(.minutes(1)))

@@ -25,12 +25,3 @@ package enum DescriptorWriter {
         return nil
     }
 }
-
-/// The text of an `errno`.
-package enum SystemText {
-    package static func text(_ code: Int32) -> String {
-        var buffer = [CChar](repeating: 0, count: 256)
-        guard unsafe strerror_r(code, &buffer, buffer.count) == 0 else { return "error \(code)" }
-        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-}

@@ -1,104 +1,12 @@
-/// Reads the tokens of a flat JSON object in one pass.
-package struct JSONTextReader {
-    private let bytes: [UInt8]
-    private var offset = 0
-    /// Offset of the last name that was read.
-    private(set) var lastNameOffset = 0
-
-    package init(_ bytes: [UInt8]) {
-        self.bytes = bytes
-    }
-
-    // MARK: Structure
-
-    package mutating func beginObject() throws(JSONSyntaxError) {
-        if self.bytes.count >= 3, self.bytes[0] == 0xEF, self.bytes[1] == 0xBB, self.bytes[2] == 0xBF {
-            throw JSONSyntaxError(.byteOrderMark, offset: 0)
-        }
-        self.skipBlanks()
-        guard self.offset < self.bytes.count else { throw self.error(.unexpectedEnd) }
-        guard self.bytes[self.offset] == UInt8(ascii: "{") else { throw self.error(.notAnObject) }
-        self.offset += 1
-    }
-
-    /// The name of the next member, including its colon; nil at the end of the object.
-    package mutating func nextMemberName(isFirst: Bool) throws(JSONSyntaxError) -> [UInt8]? {
-        self.skipBlanks()
-        switch self.peek {
-        case nil: throw self.error(.unexpectedEnd)
-        case UInt8(ascii: "}"):
-            self.offset += 1
-            return nil
-        case UInt8(ascii: ",") where !isFirst:
-            self.offset += 1
-            self.skipBlanks()
-        case _ where !isFirst: throw self.error(.commaOrEndExpected)
-        default: break
-        }
-        guard let quote = self.peek else { throw self.error(.unexpectedEnd) }
-        guard quote == UInt8(ascii: "\"") else { throw self.error(.nameExpected) }
-        self.lastNameOffset = self.offset
-        let name = try self.string()
-        self.skipBlanks()
-        guard let colon = self.peek else { throw self.error(.unexpectedEnd) }
-        guard colon == UInt8(ascii: ":") else { throw self.error(.colonExpected) }
-        self.offset += 1
-        return name
-    }
-
-    package mutating func scalar() throws(JSONSyntaxError) -> JSONScalar {
-        self.skipBlanks()
-        guard let first = self.peek else { throw self.error(.unexpectedEnd) }
-        switch first {
-        case UInt8(ascii: "\""): return .string(try self.string())
-        case UInt8(ascii: "t"): return try self.literal("true", .bool(true))
-        case UInt8(ascii: "f"): return try self.literal("false", .bool(false))
-        case UInt8(ascii: "n"): return try self.literal("null", .null)
-        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number(try self.number())
-        case UInt8(ascii: "{"), UInt8(ascii: "["): throw self.error(.nestedValue)
-        default: throw self.error(.valueExpected)
-        }
-    }
-
-    /// Skips an array or an object, if one is next. Only its strings are parsed, so that brackets in strings do not
-    /// count as structure.
-    ///
-    /// - Returns: false if the next value is neither; nothing has been read then.
-    package mutating func skipNestedValue() throws(JSONSyntaxError) -> Bool {
-        self.skipBlanks()
-        guard self.peek == UInt8(ascii: "{") || self.peek == UInt8(ascii: "[") else { return false }
-        var depth = 0
-        while let byte = self.peek {
-            if byte == UInt8(ascii: "\"") {
-                _ = try self.string()
-                continue
-            }
-            self.offset += 1
-            switch byte {
-            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
-            case UInt8(ascii: "}"), UInt8(ascii: "]"):
-                depth -= 1
-                if depth == 0 { return true }
-            default: break
-            }
-        }
-        throw self.error(.unexpectedEnd)
-    }
-
-    /// Only white space may follow.
-    package mutating func end() throws(JSONSyntaxError) {
-        self.skipBlanks()
-        guard self.offset == self.bytes.count else { throw self.error(.trailingData) }
-    }
-
-    // MARK: Tokens
-
+/// Strings, numbers and words.
+extension JSONTokenizer {
     /// The decoded bytes of a string, starting at its opening quote.
-    private mutating func string() throws(JSONSyntaxError) -> [UInt8] {
+    mutating func string() throws(JSONSyntaxError) -> [UInt8] {
         let begin = self.offset
         self.offset += 1
         // Most strings contain no escape: they are found completely and copied once.
         let end = self.endOfPlainRun()
+        self.offset = end
         guard let stop = self.peek else { throw self.error(.unexpectedEnd) }
         var text: [UInt8] = []
         if stop == UInt8(ascii: "\"") {
@@ -127,19 +35,40 @@ package struct JSONTextReader {
             default: throw self.error(.controlCharacter)
             }
             let begin = self.offset
-            _ = self.endOfPlainRun()
+            self.offset = self.endOfPlainRun()
             self.append(from: begin, to: &text)
         }
     }
 
-    /// Skips bytes that need no decoding.
-    private mutating func endOfPlainRun() -> Int {
-        while self.offset < self.bytes.count {
-            let byte = self.bytes[self.offset]
-            if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { break }
-            self.offset &+= 1
+    /// Where the bytes end that stand for themselves: looks at eight at once, then at the last ones one by one.
+    private func endOfPlainRun() -> Int {
+        let span = self.bytes.span
+        var end = self.offset
+        while end &+ 8 <= span.count {
+            // In bounds, by the condition above.
+            let word = unsafe span.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: end, as: UInt64.self)
+            let marks = Self.endsOfPlainRun(UInt64(littleEndian: word))
+            if marks != 0 { return end &+ marks.trailingZeroBitCount / 8 }
+            end &+= 8
         }
-        return self.offset
+        while end < span.count, !Self.endsPlainRun(span[end]) { end &+= 1 }
+        return end
+    }
+
+    private static func endsPlainRun(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    /// The highest bit of each byte that is a control character, a quotation mark or a backslash. A byte is less than
+    /// `n` where taking `n` away borrows into its highest bit, and equal to another where their difference is less than
+    /// 1. The borrow may mark bytes above the lowest marked one, too.
+    private static func endsOfPlainRun(_ word: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let quotes = word ^ (ones &* UInt64(UInt8(ascii: "\"")))
+        let backslashes = word ^ (ones &* UInt64(UInt8(ascii: "\\")))
+        let marks =
+            ((word &- ones &* 0x20) & ~word) | ((quotes &- ones) & ~quotes) | ((backslashes &- ones) & ~backslashes)
+        return marks & (ones &* 0x80)
     }
 
     private func append(from begin: Int, to text: inout [UInt8]) {
@@ -162,7 +91,7 @@ package struct JSONTextReader {
         case UInt8(ascii: "n"): text.append(0x0A)
         case UInt8(ascii: "r"): text.append(0x0D)
         case UInt8(ascii: "t"): text.append(0x09)
-        case UInt8(ascii: "u"): text.append(contentsOf: String(try self.escapedScalar(begin)).utf8)
+        case UInt8(ascii: "u"): text.append(contentsOf: try self.escapedScalar(begin).utf8)
         default: throw JSONSyntaxError(.badEscape, offset: begin)
         }
     }
@@ -202,7 +131,7 @@ package struct JSONTextReader {
     }
 
     /// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
-    private mutating func number() throws(JSONSyntaxError) -> String {
+    mutating func number() throws(JSONSyntaxError) -> String {
         let begin = self.offset
         if self.peek == UInt8(ascii: "-") { self.offset += 1 }
         let leading = self.offset
@@ -229,7 +158,7 @@ package struct JSONTextReader {
         return self.offset - begin
     }
 
-    private mutating func literal(_ text: StaticString, _ value: JSONScalar) throws(JSONSyntaxError) -> JSONScalar {
+    mutating func literal(_ text: StaticString, _ value: JSONScalar) throws(JSONSyntaxError) -> JSONScalar {
         let begin = self.offset
         let end = begin + text.utf8CodeUnitCount
         guard end <= self.bytes.count, self.has(text, at: begin) else {
@@ -237,23 +166,6 @@ package struct JSONTextReader {
         }
         self.offset = end
         return value
-    }
-
-    // MARK: Bytes
-
-    private var peek: UInt8? { self.offset < self.bytes.count ? self.bytes[self.offset] : nil }
-
-    private mutating func skipBlanks() {
-        while let byte = self.peek {
-            switch byte {
-            case 0x20, 0x09, 0x0A, 0x0D: self.offset += 1
-            default: return
-            }
-        }
-    }
-
-    private func error(_ reason: JSONSyntaxError.Reason) -> JSONSyntaxError {
-        JSONSyntaxError(reason, offset: self.offset)
     }
 
     /// Whether the bytes from this offset on equal a constant of the program.

@@ -1,0 +1,160 @@
+/// Reads the tokens of one JSON text (RFC 8259) from the front, without looking back.
+///
+/// It is strict: control characters in strings, half a surrogate pair, bytes that are not UTF-8, a byte order mark and
+/// text after the document are errors, and so is deeper nesting than ``depthLimit``. Whether a name may occur twice is
+/// for the caller to decide.
+package struct JSONTokenizer {
+    /// Arrays and objects within each other; the services' own documents use six.
+    static let depthLimit = 64
+
+    /// How a value begins.
+    package enum Token {
+        /// The members follow: ``nextMemberName()``.
+        case beginObject
+        /// The elements follow: ``nextElement()``.
+        case beginArray
+        /// The whole value.
+        case scalar(JSONScalar)
+    }
+
+    let bytes: [UInt8]
+    /// How many bytes have been read.
+    package internal(set) var offset = 0
+    /// Where the name that was read last begins.
+    private(set) var lastNameOffset = 0
+    /// Arrays and objects that are open.
+    private var depth = 0
+    /// Whether nothing has been read of the innermost of them.
+    private var isFirst = false
+
+    package init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    // MARK: Structure
+
+    /// The beginning of a value that must be an object.
+    package mutating func beginObject() throws(JSONSyntaxError) {
+        guard try self.firstByte() == UInt8(ascii: "{") else { throw self.error(.notAnObject) }
+        try self.open()
+    }
+
+    /// The name of the next member, with its colon; nil at the end of the object.
+    package mutating func nextMemberName() throws(JSONSyntaxError) -> [UInt8]? {
+        guard try self.hasNext(before: UInt8(ascii: "}"), orElse: .commaOrEndExpected) else { return nil }
+        guard let quote = self.peek else { throw self.error(.unexpectedEnd) }
+        guard quote == UInt8(ascii: "\"") else { throw self.error(.nameExpected) }
+        self.lastNameOffset = self.offset
+        let name = try self.string()
+        self.skipBlanks()
+        guard let colon = self.peek else { throw self.error(.unexpectedEnd) }
+        guard colon == UInt8(ascii: ":") else { throw self.error(.colonExpected) }
+        self.offset += 1
+        return name
+    }
+
+    /// Whether the array has one more element, which is next then.
+    package mutating func nextElement() throws(JSONSyntaxError) -> Bool {
+        try self.hasNext(before: UInt8(ascii: "]"), orElse: .commaOrArrayEndExpected)
+    }
+
+    /// The next value, or its beginning.
+    package mutating func value() throws(JSONSyntaxError) -> Token {
+        switch try self.firstByte() {
+        case UInt8(ascii: "{"):
+            try self.open()
+            return .beginObject
+        case UInt8(ascii: "["):
+            try self.open()
+            return .beginArray
+        default: return .scalar(try self.scalar())
+        }
+    }
+
+    /// The next value, which must not be an array or an object.
+    package mutating func scalar() throws(JSONSyntaxError) -> JSONScalar {
+        switch try self.firstByte() {
+        case UInt8(ascii: "\""): return .string(try self.string())
+        case UInt8(ascii: "t"): return try self.literal("true", .bool(true))
+        case UInt8(ascii: "f"): return try self.literal("false", .bool(false))
+        case UInt8(ascii: "n"): return try self.literal("null", .null)
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number(try self.number())
+        case UInt8(ascii: "{"), UInt8(ascii: "["): throw self.error(.nestedValue)
+        default: throw self.error(.valueExpected)
+        }
+    }
+
+    /// Reads the rest of a value that has begun, and drops it.
+    package mutating func skip(_ begun: Token) throws(JSONSyntaxError) {
+        switch begun {
+        case .scalar: break
+        case .beginObject: while try self.nextMemberName() != nil { try self.skip(try self.value()) }
+        case .beginArray: while try self.nextElement() { try self.skip(try self.value()) }
+        }
+    }
+
+    /// Nothing but blanks may follow.
+    package mutating func end() throws(JSONSyntaxError) {
+        self.skipBlanks()
+        guard self.offset == self.bytes.count else { throw self.error(.trailingData) }
+    }
+
+    /// Steps into the array or object whose bracket is next.
+    private mutating func open() throws(JSONSyntaxError) {
+        guard self.depth < Self.depthLimit else { throw self.error(.tooDeep(limit: Self.depthLimit)) }
+        self.depth += 1
+        self.isFirst = true
+        self.offset += 1
+    }
+
+    /// Takes the comma before the next member or element, or the bracket that ends the array or object.
+    private mutating func hasNext(
+        before end: UInt8, orElse reason: JSONSyntaxError.Reason
+    ) throws(JSONSyntaxError) -> Bool {
+        self.skipBlanks()
+        let wasFirst = self.isFirst
+        self.isFirst = false
+        switch self.peek {
+        case nil: throw self.error(.unexpectedEnd)
+        case end:
+            self.offset += 1
+            self.depth -= 1
+            return false
+        case UInt8(ascii: ",") where !wasFirst:
+            self.offset += 1
+            self.skipBlanks()
+        case _ where !wasFirst: throw self.error(reason)
+        default: break
+        }
+        return true
+    }
+
+    /// The byte that tells what kind of value is next.
+    private mutating func firstByte() throws(JSONSyntaxError) -> UInt8 {
+        if self.offset == 0, self.beginsWithByteOrderMark { throw self.error(.byteOrderMark) }
+        self.skipBlanks()
+        guard let first = self.peek else { throw self.error(.unexpectedEnd) }
+        return first
+    }
+
+    private var beginsWithByteOrderMark: Bool {
+        self.bytes.count >= 3 && self.bytes[0] == 0xEF && self.bytes[1] == 0xBB && self.bytes[2] == 0xBF
+    }
+
+    // MARK: Bytes
+
+    var peek: UInt8? { self.offset < self.bytes.count ? self.bytes[self.offset] : nil }
+
+    mutating func skipBlanks() {
+        while let byte = self.peek {
+            switch byte {
+            case 0x20, 0x09, 0x0A, 0x0D: self.offset += 1
+            default: return
+            }
+        }
+    }
+
+    func error(_ reason: JSONSyntaxError.Reason) -> JSONSyntaxError {
+        JSONSyntaxError(reason, offset: self.offset)
+    }
+}
