@@ -1,3 +1,4 @@
+import CSystemSupport
 import Glibc
 
 /// The clock that shows the time of day. It jumps when it is set; for durations there is ``MonotonicClock``.
