@@ -38,12 +38,22 @@ let package = Package(
         .target(name: "JSON", swiftSettings: memorySafe),
 
         // The log and the store behind it: no HTTP, no metrics library, no event loop.
-        .target(name: "CChecksum"),
         .target(name: "CFileSystem"),
+        .target(name: "DurableFiles", dependencies: ["CFileSystem"], swiftSettings: memorySafe),
+        .target(name: "CChecksum"),
         .target(
-            name: "TransactionLog", dependencies: ["CChecksum", "CFileSystem", "SystemSupport"],
+            name: "LogFormat", dependencies: ["CChecksum", "DurableFiles", "SystemSupport"], swiftSettings: memorySafe),
+        .target(
+            name: "TransactionLog", dependencies: ["DurableFiles", "LogFormat", "SystemSupport"],
             swiftSettings: memorySafe),
-        .target(name: "KeyValueStore", dependencies: ["TransactionLog"], swiftSettings: memorySafe),
+        .target(
+            name: "KeyValueStore", dependencies: ["DurableFiles", "LogFormat", "SystemSupport", "TransactionLog"],
+            swiftSettings: memorySafe),
+        // What only the offline tool does with a folder.
+        .target(
+            name: "OfflineStore",
+            dependencies: ["DurableFiles", "KeyValueStore", "LogFormat", "SystemSupport", "TransactionLog"],
+            swiftSettings: memorySafe),
 
         // Observability.
         .target(
@@ -127,8 +137,9 @@ let package = Package(
         .target(
             name: "KVService",
             dependencies: [
-                "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "KeyValueStore", "PrometheusMetrics",
-                "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "TransactionLog",
+                "DurableFiles", "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "KeyValueStore",
+                "LogFormat", "PrometheusMetrics", "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport",
+                "TransactionLog",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -167,7 +178,8 @@ let package = Package(
         .executableTarget(
             name: "TxlogTool",
             dependencies: [
-                "JSON", "KeyValueStore", "ServiceSettings", "SystemSupport", "TransactionLog",
+                "DurableFiles", "JSON", "KeyValueStore", "LogFormat", "OfflineStore", "ServiceSettings",
+                "SystemSupport", "TransactionLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: memorySafe
@@ -218,20 +230,25 @@ let package = Package(
         // A file system in memory that loses and breaks what a real one may, for the tests of the log and the store.
         .target(
             name: "SimulatedStorage",
-            dependencies: ["TransactionLog"],
+            dependencies: ["DurableFiles"],
             path: "Tests/SimulatedStorage",
             swiftSettings: strict
         ),
         .testTarget(name: "SystemSupportTests", dependencies: ["SystemSupport"], swiftSettings: strict),
         .testTarget(
             name: "TransactionLogTests",
-            dependencies: ["CChecksum", "SimulatedStorage", "SystemSupport", "TransactionLog"],
+            dependencies: [
+                "CChecksum", "DurableFiles", "LogFormat", "OfflineStore", "SimulatedStorage", "SystemSupport",
+                "TransactionLog",
+            ],
             exclude: ["Golden"],
             swiftSettings: strict
         ),
         .testTarget(
             name: "KeyValueStoreTests",
-            dependencies: ["KeyValueStore", "SimulatedStorage", "TransactionLog"],
+            dependencies: [
+                "DurableFiles", "KeyValueStore", "LogFormat", "SimulatedStorage", "SystemSupport", "TransactionLog",
+            ],
             swiftSettings: strict
         ),
         .testTarget(
@@ -261,9 +278,9 @@ let package = Package(
         .testTarget(
             name: "KVServiceTests",
             dependencies: [
-                "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "KeyValueStore", "KVService",
-                "PrometheusMetrics", "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport",
-                "TraceExport", "TransactionLog",
+                "DurableFiles", "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP", "KeyValueStore",
+                "KVService", "LogFormat", "PrometheusMetrics", "RequestTracing", "ServiceKit", "ServiceSettings",
+                "SystemSupport", "TraceExport", "TransactionLog",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -284,7 +301,10 @@ let package = Package(
         ),
         .testTarget(
             name: "TxlogToolTests",
-            dependencies: ["KeyValueStore", "SimulatedStorage", "TransactionLog", "TxlogTool"],
+            dependencies: [
+                "DurableFiles", "KeyValueStore", "LogFormat", "OfflineStore", "SimulatedStorage", "SystemSupport",
+                "TransactionLog", "TxlogTool",
+            ],
             swiftSettings: strict
         ),
         .testTarget(

@@ -1,5 +1,7 @@
+import DurableFiles
 import JSON
 import KeyValueStore
+import LogFormat
 import PrometheusMetrics
 import ServiceKit
 import ServiceSettings
@@ -105,7 +107,7 @@ final class KVAdmin: Sendable {
         let statistics = engine?.statistics
         let lastSync = statistics?.lastSyncNanoseconds.load(ordering: .relaxed) ?? 0
         log.member("records", statistics?.space.records)
-        log.member("last_revision", statistics?.lastRevision.load(ordering: .relaxed))
+        log.member("last_revision", statistics?.lastRevision)
         log.member("durable_revision", statistics?.durableRevision.load(ordering: .relaxed))
         log.member("pending_appends", engine?.pendingWrites)
         log.member("appended_bytes_total", statistics?.appendedBytes.load(ordering: .relaxed))

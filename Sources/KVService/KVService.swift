@@ -1,8 +1,10 @@
+import DurableFiles
 import Glibc
 import HTTPServing
 import JSONLogging
 import KeyValueHTTP
 import KeyValueStore
+import LogFormat
 import Logging
 import NIOCore
 import ServiceKit
@@ -33,7 +35,7 @@ final class KVService: Sendable {
         let reporter = LogFailureReporter(gate: gate, logger: runtime.logger, events: events)
         self.metrics = StoreMetrics(
             registry: runtime.registry, holder: self.holder,
-            onFailure: { stage, error in reporter.report(stage, error, now: monotonicNanoseconds()) },
+            onFailure: { stage, error in reporter.report(stage, error, now: MonotonicClock.nanoseconds()) },
             onSpaceChange: reporter.spaceChanged, onPlacement: reporter.overwritesFound,
             onCompaction: { events.tell($0) }, onScrub: { events.tell($0) })
         self.gauges.register(in: runtime.registry)
@@ -170,7 +172,7 @@ final class KVService: Sendable {
         self.runtime.logger.notice(
             "log closed",
             metadata: [
-                "revision": .number(engine.statistics.lastRevision.load(ordering: .acquiring)),
+                "revision": .number(engine.statistics.lastRevision),
                 "durable_revision": .number(engine.statistics.durableRevision.load(ordering: .acquiring)),
                 "result": "\(engine.statistics.failure.map { "failed: \($0)" } ?? "clean")",
             ])

@@ -1,3 +1,4 @@
+import DurableFiles
 import HTTPServing
 import Logging
 import ServiceKit

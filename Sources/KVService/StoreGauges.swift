@@ -1,3 +1,4 @@
+import DurableFiles
 import JSON
 import KeyValueStore
 import PrometheusMetrics
@@ -136,7 +137,7 @@ final class StoreGauges: Sendable {
             help: "Records in the log's files: transactions in its segments, and entries of its snapshot."
         ) { Double($0.statistics.space.records) }
         self.gauge(registry, "kv_log_last_revision", help: "Revision of the newest change that is visible.") {
-            Double($0.statistics.lastRevision.load(ordering: .relaxed))
+            Double($0.statistics.lastRevision)
         }
         self.gauge(registry, "kv_log_durable_revision", help: "Revision of the newest change that a sync has covered.")
         {

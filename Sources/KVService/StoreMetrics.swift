@@ -1,3 +1,4 @@
+import DurableFiles
 import JSON
 import KeyValueStore
 import PrometheusMetrics

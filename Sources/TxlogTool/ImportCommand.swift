@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
 import KeyValueStore
+import LogFormat
+import OfflineStore
 import ServiceSettings
 import TransactionLog
 

@@ -1,5 +1,6 @@
+import DurableFiles
 import Glibc
-import TransactionLog
+import LogFormat
 
 /// What an import reads: NDJSON as `export` writes it, or the log of the Go system.
 struct ImportSource {

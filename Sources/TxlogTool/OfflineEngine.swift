@@ -1,4 +1,5 @@
 import KeyValueStore
+import LogFormat
 import TransactionLog
 
 /// A store that a command opens for itself, as a service would.

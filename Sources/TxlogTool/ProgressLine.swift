@@ -1,3 +1,4 @@
+import SystemSupport
 import TransactionLog
 
 /// One line on the terminal that is overwritten as work goes on; nothing when standard error is no terminal. Confined
@@ -7,7 +8,7 @@ final class ProgressLine {
 
     private let what: String
     private let isShown = Output.error.isTerminal
-    private let began = monotonicNanoseconds()
+    private let began = MonotonicClock.nanoseconds()
     private var last: UInt64 = 0
     private var hasText = false
 
@@ -17,7 +18,7 @@ final class ProgressLine {
     func update(_ progress: ReplayProgress) {
         if !self.isDue { return }
         let total = max(progress.bytesTotal, 1)
-        let seconds = Double(monotonicNanoseconds() - self.began) / 1e9
+        let seconds = Double(MonotonicClock.nanoseconds() - self.began) / 1e9
         let rate = Int(Double(progress.bytesRead) / max(seconds, 0.001) / 1e6)
         self.show("\(progress.bytesRead * 100 / total) %, \(progress.bytesRead) of \(total) bytes, \(rate) MB/s")
     }
@@ -34,7 +35,7 @@ final class ProgressLine {
 
     private var isDue: Bool {
         if !self.isShown { return false }
-        let now = monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         // The first moment is not worth a line.
         if now - max(self.last, self.began) < Self.intervalNanoseconds { return false }
         self.last = now

@@ -1,6 +1,10 @@
 import ArgumentParser
+import DurableFiles
 import Glibc
 import JSON
+import LogFormat
+import OfflineStore
+import SystemSupport
 import TransactionLog
 
 struct RepairCommand: ParsableCommand {
@@ -44,7 +48,7 @@ struct RepairCommand: ParsableCommand {
                 """
                 Instead of a repair, bring out what the log still holds (\(SalvageReport(inspection: inspection).revisions)):
                   \(ToolCommand.salvage(directory, to: "kv.ndjson"))
-                  txlog import \(ToolCommand.word("\(directory).new")) kv.ndjson
+                  txlog import \(ShellWord.quoted("\(directory).new")) kv.ndjson
                 Nothing was changed. Restore a backup, or bring that out, or give up what is listed as lost with:
                   \(ToolCommand.repair(directory)) --accept-data-loss
 
@@ -97,7 +101,7 @@ struct RepairCommand: ParsableCommand {
     /// `2026-11-22T21:58:14.123Z`: no two repairs of a folder have the same.
     private static func timestamp() -> String {
         var writer = JSONWriter()
-        writer.object { $0.memberTimestamp("t", nanosecondsSince1970: wallClockNanoseconds()) }
+        writer.object { $0.memberTimestamp("t", nanosecondsSince1970: WallClock.nanoseconds()) }
         return String(decoding: writer.bytes.dropFirst(6).dropLast(2), as: UTF8.self)
     }
 }

@@ -1,3 +1,5 @@
+import LogFormat
+import OfflineStore
 import TransactionLog
 
 /// What `export --skip-damage` leaves out of a damaged log.

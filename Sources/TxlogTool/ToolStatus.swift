@@ -1,4 +1,6 @@
-import TransactionLog
+import DurableFiles
+import LogFormat
+import OfflineStore
 
 /// What an exit code says.
 enum ToolStatus: Int32, CaseIterable {

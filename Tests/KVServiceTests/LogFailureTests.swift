@@ -1,4 +1,6 @@
+import DurableFiles
 import Glibc
+import LogFormat
 import Logging
 import PrometheusMetrics
 import ServiceKit

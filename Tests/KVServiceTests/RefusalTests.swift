@@ -1,4 +1,6 @@
+import DurableFiles
 import Glibc
+import LogFormat
 import Logging
 import NIOHTTP1
 import ServiceKit

@@ -1,9 +1,11 @@
 import Glibc
 import Synchronization
+import SystemSupport
 import Testing
 import TransactionLog
 
 @testable import KeyValueStore
+@testable import LogFormat
 
 @Suite("The embedded engine")
 struct EmbeddedEngineTests {
@@ -59,7 +61,7 @@ struct EmbeddedEngineTests {
             session.set("a", "1")
             session.set("b", "1")
             try session.finish()
-            let past = monotonicNanoseconds()
+            let past = MonotonicClock.nanoseconds()
             let future = past + 60_000_000_000
             session.set("a", "late", deadline: past, as: "late set")
             session.set("c", "in time", deadline: future, as: "set")

@@ -1,8 +1,8 @@
 import Dispatch
 import Glibc
 import Testing
-import TransactionLog
 
+@testable import DurableFiles
 @testable import KeyValueStore
 
 /// A folder that goes away with the test.

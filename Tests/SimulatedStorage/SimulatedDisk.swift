@@ -1,5 +1,5 @@
+import DurableFiles
 import Glibc
-import TransactionLog
 
 /// Files and folders, as processes see them and as the device holds them. Paths are normalised: no leading, doubled
 /// or trailing slash, no `.`; the root is the empty path.

@@ -1,7 +1,7 @@
 import Dispatch
+package import DurableFiles
 import Glibc
 import Synchronization
-package import TransactionLog
 
 /// A file system in memory that loses what was not synced, fails the calls it is told to fail, holds calls back,
 /// and keeps a list of all of them.

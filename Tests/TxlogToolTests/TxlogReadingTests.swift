@@ -1,8 +1,8 @@
+import DurableFiles
 import Foundation
 import Glibc
 import KeyValueStore
 import Testing
-import TransactionLog
 
 @Suite("txlog reads a folder")
 struct TxlogReadingTests {

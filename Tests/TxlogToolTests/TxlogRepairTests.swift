@@ -1,7 +1,8 @@
+import DurableFiles
 import Foundation
 import KeyValueStore
+import LogFormat
 import Testing
-import TransactionLog
 
 @Suite("txlog repairs a folder")
 struct TxlogRepairTests {

@@ -1,7 +1,8 @@
 import Foundation
 import KeyValueStore
+import LogFormat
+import OfflineStore
 import Testing
-import TransactionLog
 
 @Suite("txlog fills and compacts a folder")
 struct TxlogWritingTests {

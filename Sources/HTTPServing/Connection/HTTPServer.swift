@@ -11,8 +11,8 @@ package import TraceExport
 /// An HTTP/1.1 server on one address.
 ///
 /// ```
-/// accept ─▶ event loop ─▶ bytes ─▶ ConnectionGuard ─▶ decoder ─▶ HTTPConnectionHandler ─▶ action
-///                                   limits, shape                 order, deadlines, answers
+/// accept ─▶ AcceptGate ─▶ event loop ─▶ bytes ─▶ HTTPConnectionHandler ─▶ action
+///           connections                           shape, limits, order, deadlines, answers
 /// ```
 ///
 /// A connection stays on the event loop that it was given to, and everything about it happens there: reading, the

@@ -3,6 +3,7 @@ import HTTP1
 import HTTPServing
 import JSONLogging
 import KeyValueStore
+import LogFormat
 import Logging
 import NIOHTTP1
 import ServiceKit
@@ -115,7 +116,7 @@ final class MemoryGuard: Sendable {
     /// Has the allocator return what it has no use for, when much of it keeps the index from growing.
     private func giveBack(_ look: MemoryModel.Look) {
         guard look.isAtSystemLimit, UInt64(look.reusableBytes) > look.nearest.limitBytes / 20 else { return }
-        let now = monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         let isDue = self.guarded.withLock { guarded in
             guard guarded.trimmedAt == 0 || now - guarded.trimmedAt >= Self.trimNanoseconds else { return false }
             guarded.trimmedAt = now

@@ -1,7 +1,10 @@
+package import DurableFiles
+package import LogFormat
+
 /// What gives the log its writes and learns what became of them: the store.
 ///
 /// All calls come from the log's writer thread, one after the other. For each batch: ``stage(_:into:)`` once per
-/// command in the order of submission, then either ``commit(_:)`` or ``rollBack(_:)``.
+/// command in the order of submission, then either ``commit(_:lastRevision:)`` or ``rollBack(_:)``.
 package protocol CommitClient: AnyObject, Sendable {
     associatedtype Command: Sendable
 
@@ -13,7 +16,8 @@ package protocol CommitClient: AnyObject, Sendable {
     /// are refused and others, which make garbage, still find room.
     func takesSpace(_ command: Command) -> Bool
     /// What was staged is durable, as far as the sync mode promises: make it visible and answer its commands.
-    func commit(_ batch: CommitTimings)
+    /// - Parameter lastRevision: the newest revision now.
+    func commit(_ batch: CommitTimings, lastRevision: UInt64)
     /// Nothing of what was staged will be in the log, or it cannot be said whether it is: forget it and answer.
     func rollBack(_ reason: CommitRefusal)
     /// These commands were taken from the queue but not staged.
@@ -51,32 +55,4 @@ package struct CommitTimings: Sendable, Equatable {
     package var transactions = 0
     package var operations = 0
     package var frameBytes = 0
-}
-
-/// Learns what the log does, for metrics and its user's log. Called on the writer thread but where said otherwise; must
-/// not block.
-package protocol LogObserver: AnyObject, Sendable {
-    func committed(_ timings: CommitTimings)
-    func synced(nanoseconds: UInt64)
-    func rotated(nanoseconds: UInt64)
-    /// A step of a compaction that only the writer may do took so long, and writes waited for it.
-    func compactionPaused(nanoseconds: UInt64)
-    /// Of the stage `folder` on a thread of its own.
-    func failed(stage: LogFailureStage, _ error: SystemError)
-    /// From the thread that prepares segments, or the writer's: none can be made or written any more, and why; or, with
-    /// nil, they can again.
-    func spaceChanged(_ error: SystemError?)
-    /// From the thread that prepares segments, when it has found out, and should that change.
-    func overwritesFound(_ placement: OverwritePlacement)
-    /// These two come from the compactor's thread.
-    func compactionStarted(number: UInt64, trigger: CompactionTrigger, space: LogSpace)
-    func compactionEnded(_ outcome: CompactionStatus.Outcome)
-    /// From the scrubber's thread, after each pass.
-    func scrubbed(_ pass: ScrubStatus.Pass)
-}
-
-package enum LogFailureStage: String, Sendable, CaseIterable {
-    case write, fsync, rotate, prepare, close
-    /// The folder, its lock file or the active segment is gone, or another one is in its place.
-    case folder
 }

@@ -1,3 +1,4 @@
+import DurableFiles
 import Synchronization
 
 /// The end of writing because the folder is no longer the one that was opened, as ``FolderWatch`` has seen.

@@ -1,3 +1,6 @@
+package import DurableFiles
+package import LogFormat
+
 /// Why a compaction did not come to its end. Nothing is lost by it.
 package enum CompactionFailure: Error, CustomStringConvertible {
     /// The log is closing or takes no writes any more.

@@ -1,5 +1,8 @@
+import DurableFiles
 import Glibc
+import LogFormat
 import Synchronization
+import SystemSupport
 
 /// Files of compactions that a failed call has left: what could not be removed, and parts of which it can't be said
 /// whether the manifest on the disk lists them. Used on the compactor's thread.
@@ -26,7 +29,7 @@ final class CompactionLeftovers: Sendable {
     func add(doubtful part: PartName) {
         self.state.withLock { state in
             state.doubtful.insert(part)
-            state.retryAt = monotonicNanoseconds() + Self.retryNanoseconds
+            state.retryAt = MonotonicClock.nanoseconds() + Self.retryNanoseconds
         }
     }
 
@@ -40,7 +43,7 @@ final class CompactionLeftovers: Sendable {
                 failure = failure ?? error
                 self.state.withLock { state in
                     state.files.insert(file)
-                    state.retryAt = monotonicNanoseconds() + Self.retryNanoseconds
+                    state.retryAt = MonotonicClock.nanoseconds() + Self.retryNanoseconds
                 }
             }
         }
@@ -49,7 +52,7 @@ final class CompactionLeftovers: Sendable {
 
     /// Tries again what is due.
     /// - Parameter unlist: writes a manifest that lists none of these parts, and says whether that was done.
-    func clear(now: UInt64 = monotonicNanoseconds(), unlist: (Set<PartName>) -> Bool) {
+    func clear(now: UInt64 = MonotonicClock.nanoseconds(), unlist: (Set<PartName>) -> Bool) {
         let (files, doubtful) = self.state.withLock { state -> ([String], Set<PartName>) in
             if now < state.retryAt { return ([], []) }
             defer { state = State() }

@@ -1,3 +1,5 @@
+import LogFormat
+
 /// How much of the log a compaction takes on: the snapshot, and as many of the segments after it as there is space for.
 ///
 /// Until a run ends, what it wrote of the segments is there beside them; of the snapshot only one part is there twice.

@@ -1,3 +1,5 @@
+package import LogFormat
+
 /// What the start found, for the log line, `/admin` and the metrics.
 package struct RecoveryReport: Sendable, Equatable {
     package struct TornTail: Sendable, Equatable {
@@ -20,7 +22,7 @@ package struct RecoveryReport: Sendable, Equatable {
 
         /// - Returns: nil unless the segment that was active at the clean stop ends before the place noted then, and
         ///   changes are missing: its last frame says only that the stop was clean.
-        init?(_ segment: LogReader.Segment, _ name: SegmentName, _ closed: Manifest.Closed?) {
+        package init?(_ segment: LogReader.Segment, _ name: SegmentName, _ closed: Manifest.Closed?) {
             guard let closed, segment.end < closed.lengthBytes, segment.nextRevision - 1 < closed.lastRevision else {
                 return nil
             }
@@ -44,7 +46,7 @@ package struct RecoveryReport: Sendable, Equatable {
         package var lastRevision: UInt64
 
         /// - Returns: nil unless the file is shorter than its header says.
-        init?(_ segment: LogReader.Segment, _ name: SegmentName) {
+        package init?(_ segment: LogReader.Segment, _ name: SegmentName) {
             if segment.fileBytes >= segment.header.preparedBytes { return nil }
             self.file = name.description
             self.fileBytes = segment.fileBytes
@@ -64,7 +66,7 @@ package struct RecoveryReport: Sendable, Equatable {
         package var lastFrameNanoseconds: UInt64
 
         /// - Returns: nil after a clean stop.
-        init?(_ segment: LogReader.Segment, _ name: SegmentName) {
+        package init?(_ segment: LogReader.Segment, _ name: SegmentName) {
             if segment.lastKind == .cleanShutdown { return nil }
             self.file = name.description
             self.offset = segment.end
@@ -74,11 +76,9 @@ package struct RecoveryReport: Sendable, Equatable {
     }
 
     package var storeID: StoreID
-    package var lastRevision: UInt64 = 0
     package var space = LogSpace()
+    package var lastRevision: UInt64 { self.space.lastRevision }
     package var segments: [SegmentSummary] { self.space.segments }
-    /// Entries that were read from the snapshot.
-    package var snapshotEntries: UInt64 = 0
     package var bytesRead: UInt64 = 0
     package var transactions: UInt64 = 0
     package var operations: UInt64 = 0
@@ -98,17 +98,6 @@ package struct RecoveryReport: Sendable, Equatable {
     package var imported: ImportReport?
     /// Names in the folder that are not the log's; they are left alone.
     package var unknownFiles: [String] = []
-}
-
-/// The record that an operation has replaced or removed: its revision, and the lengths of its key and value.
-package struct ReplacedRecord: Sendable, Equatable {
-    package let revision: UInt64
-    package let bytes: Int
-
-    package init(revision: UInt64, keyCount: Int, valueCount: Int) {
-        self.revision = revision
-        self.bytes = LiveRecord.bytes(key: keyCount, value: valueCount)
-    }
 }
 
 package struct ImportReport: Sendable, Equatable {

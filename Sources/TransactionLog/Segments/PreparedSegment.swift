@@ -1,4 +1,6 @@
+import DurableFiles
 import Glibc
+import LogFormat
 
 /// A file of zeros that waits to become a segment. It has the segment's name and all of its space, durably, so that to
 /// begin the segment is to write its header, and appends to it change no metadata: neither needs space, a name or an

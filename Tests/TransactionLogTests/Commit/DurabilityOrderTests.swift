@@ -3,6 +3,7 @@ import Synchronization
 import SystemSupport
 import Testing
 
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Commit: nothing before its sync")

@@ -4,6 +4,8 @@ import Synchronization
 import SystemSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 /// What can become of a folder while a log in it is open.
@@ -190,9 +192,9 @@ struct FolderWatchTests {
 
     /// Waits until no thread of the log has anything left to tell.
     private func isAlone(_ observer: inout RecordingObserver) -> Bool {
-        let end = monotonicNanoseconds() + 30_000_000_000
+        let end = MonotonicClock.nanoseconds() + 30_000_000_000
         while !isKnownUniquelyReferenced(&observer) {
-            if monotonicNanoseconds() > end { return false }
+            if MonotonicClock.nanoseconds() > end { return false }
             usleep(200)
         }
         return true

@@ -2,6 +2,8 @@ import Glibc
 import SimulatedStorage
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 /// Overwrites of what is prepared that need space, as where a file system copies on write.

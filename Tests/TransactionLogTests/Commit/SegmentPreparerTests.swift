@@ -3,6 +3,8 @@ import SimulatedStorage
 import SystemSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Commit: files for the next segments")
@@ -24,9 +26,9 @@ struct SegmentPreparerTests {
     }
 
     private static func wait(until condition: () -> Bool) -> Bool {
-        let end = monotonicNanoseconds() + 30_000_000_000
+        let end = MonotonicClock.nanoseconds() + 30_000_000_000
         while !condition() {
-            if monotonicNanoseconds() > end { return false }
+            if MonotonicClock.nanoseconds() > end { return false }
             usleep(200)
         }
         return true

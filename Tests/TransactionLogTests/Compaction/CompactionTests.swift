@@ -1,6 +1,7 @@
 import SimulatedStorage
 import Testing
 
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Compaction")
@@ -237,7 +238,7 @@ struct CompactionPolicyTests {
         policy.minBytes = .max
         #expect(triggerWhenFull() == nil)
         #expect(triggerWhenFull(canSeal: true) == .diskFull)
-        full.updateActive(sizeBytes: 10_000, lastRevision: 9, sealed: true)
+        full.update(at: full.segments.count - 1, sizeBytes: 10_000, lastRevision: 9, sealed: true)
         #expect(triggerWhenFull() == .diskFull)
         full.apply(LiveChange(revision: 1, bytes: 1))
         #expect(triggerWhenFull() == nil)

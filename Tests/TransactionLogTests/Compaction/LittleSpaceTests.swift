@@ -2,6 +2,7 @@ import Glibc
 import SimulatedStorage
 import Testing
 
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Compaction: what is taken on where there is little space")

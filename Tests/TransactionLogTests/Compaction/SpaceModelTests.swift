@@ -2,6 +2,8 @@ import Glibc
 import SimulatedStorage
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 /// Whatever the sizes and the order of operations: if what is live fits by the rule that the README states, sets go on by

@@ -3,6 +3,8 @@ import Glibc
 import SystemSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("File system of the machine")

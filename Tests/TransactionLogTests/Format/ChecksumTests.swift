@@ -2,7 +2,7 @@ import CChecksum
 import SimulatedStorage
 import Testing
 
-@testable import TransactionLog
+@testable import LogFormat
 
 @Suite("CRC-32C")
 struct ChecksumTests {

@@ -1,7 +1,7 @@
 import SimulatedStorage
 import Testing
 
-@testable import TransactionLog
+@testable import LogFormat
 
 @Suite("Frame payload")
 struct FramePayloadTests {

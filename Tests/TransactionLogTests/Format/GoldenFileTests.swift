@@ -2,6 +2,8 @@ import Glibc
 import SimulatedStorage
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 /// The files in `Golden/version-1` and `version-2` are what those versions of the format are: they never change. Another

@@ -1,6 +1,8 @@
 import SimulatedStorage
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Import of the Go system's log")

@@ -1,6 +1,9 @@
 import SimulatedStorage
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
+@testable import OfflineStore
 @testable import TransactionLog
 
 @Suite("The inspection of a folder")

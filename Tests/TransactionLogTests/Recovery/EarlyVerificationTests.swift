@@ -1,7 +1,10 @@
 import Glibc
 import SimulatedStorage
+import SystemSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Recovery: files are verified ahead of the replay")
@@ -32,8 +35,8 @@ struct EarlyVerificationTests {
         do { try verification.enter(0) } catch { return error }
         // A thread has taken the second file; the replay goes on to it and no further.
         if !fileSystem.wait(for: .read, path: manifest.partsInOrder[1].name.description, count: 1) { return nil }
-        let end = monotonicNanoseconds() + 30_000_000_000
-        while monotonicNanoseconds() < end {
+        let end = MonotonicClock.nanoseconds() + 30_000_000_000
+        while MonotonicClock.nanoseconds() < end {
             do { try verification.enter(1) } catch { return error }
             usleep(200)
         }
@@ -93,8 +96,8 @@ struct EarlyVerificationTests {
         try verification.enter(1)
         gate.open()
         var told: LogError?
-        let end = monotonicNanoseconds() + 30_000_000_000
-        while told == nil, monotonicNanoseconds() < end {
+        let end = MonotonicClock.nanoseconds() + 30_000_000_000
+        while told == nil, MonotonicClock.nanoseconds() < end {
             do { try verification.enter(1) } catch { told = error }
         }
         guard case .corrupt(let corruption)? = told else {
@@ -127,8 +130,8 @@ struct EarlyVerificationTests {
 
     /// Waits until the threads that verify have ended, as there is nothing left to read.
     private static func waitForThreads() -> Bool {
-        let end = monotonicNanoseconds() + 30_000_000_000
-        while monotonicNanoseconds() < end {
+        let end = MonotonicClock.nanoseconds() + 30_000_000_000
+        while MonotonicClock.nanoseconds() < end {
             let tasks = (try? PosixFileSystem().list("/proc/self/task")) ?? []
             if !tasks.contains(where: { Self.name(ofTask: $0) == "kv-verify\n" }) { return true }
             usleep(1_000)

@@ -1,6 +1,7 @@
 import SimulatedStorage
 import Testing
 
+@testable import LogFormat
 @testable import TransactionLog
 
 /// Folders each with one random change to the last segment: a start never takes away anything that was acknowledged

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import TransactionLog
+@testable import LogFormat
 
 @Suite("Verdict about the tail")
 struct TailVerdictTests {

@@ -1,6 +1,6 @@
 import SimulatedStorage
 
-@testable import TransactionLog
+@testable import LogFormat
 
 /// One operation as a test writes it and reads it back.
 enum Change: Equatable, Sendable, CustomStringConvertible {

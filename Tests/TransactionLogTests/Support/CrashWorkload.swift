@@ -1,5 +1,6 @@
 import SimulatedStorage
 
+@testable import LogFormat
 @testable import TransactionLog
 
 /// A run of commits over several segments whose system calls come in the same order each time, so that the process

@@ -1,7 +1,10 @@
 import Glibc
 import SimulatedStorage
+import SystemSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 /// A log with its writer at work and a dictionary behind it.
@@ -53,9 +56,9 @@ struct OpenLog {
 
     /// - Returns: false when it was not so within 30 seconds.
     func wait(until condition: (LogStatistics) -> Bool) -> Bool {
-        let end = monotonicNanoseconds() + 30_000_000_000
+        let end = MonotonicClock.nanoseconds() + 30_000_000_000
         while !condition(self.log.statistics) {
-            if monotonicNanoseconds() > end { return false }
+            if MonotonicClock.nanoseconds() > end { return false }
             usleep(200)
         }
         return true

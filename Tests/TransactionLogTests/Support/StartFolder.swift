@@ -1,6 +1,8 @@
 import Glibc
 import SimulatedStorage
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 /// Folders that a start can find, with what it must bring back.

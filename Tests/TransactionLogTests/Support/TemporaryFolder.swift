@@ -1,6 +1,6 @@
 import Glibc
 
-@testable import TransactionLog
+@testable import DurableFiles
 
 /// A folder that is removed when the test is over.
 final class TemporaryFolder {
