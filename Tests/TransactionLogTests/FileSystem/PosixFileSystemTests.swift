@@ -4,6 +4,8 @@ import SystemSupport
 import TestSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("File system of the machine", .timeLimit(.minutes(1)))

@@ -2,7 +2,7 @@ import Glibc
 import SimulatedStorage
 import Testing
 
-@testable import TransactionLog
+@testable import DurableFiles
 
 @Suite("Simulated file system", .timeLimit(.minutes(1)))
 struct SimulatedFileSystemTests {
