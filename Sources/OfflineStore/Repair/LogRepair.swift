@@ -6,7 +6,7 @@ package import TransactionLog
 
 /// Removes the damaged part of a log, so that a start accepts the rest. The caller holds the folder's lock. Blocks.
 ///
-/// The steps, with the state after a crash behind each:
+/// The steps, each with the state after a crash:
 ///
 /// 1. The files that will change are copied and synced: copies, and the folder as it was.
 /// 2. The intact entries of a damaged part of the snapshot are written into a new part: a part that no manifest lists.

@@ -13,7 +13,7 @@ import SystemSupport
 /// different moments, and parts of two runs may overlap: the last change of every key wins. With little space a run
 /// includes only the oldest segments, see ``CompactionPlan``.
 ///
-/// The steps, with the state after a crash behind each, and what the start does:
+/// The steps, each with the state after a crash and what the start then does:
 ///
 /// 1. Move to the next segment, unless the active one is not included. One more sealed segment: nothing to do.
 /// 2. Write a part to a temporary file. A `.tmp` file: removed.

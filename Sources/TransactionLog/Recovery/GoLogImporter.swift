@@ -7,7 +7,7 @@ import LogFormat
 /// and never by line, because keys and values may contain newlines. A record that ends with the file is a torn last
 /// write and is omitted; anything else that does not parse ends the start, because guessing would forge data.
 ///
-/// Steps, with the state after a crash behind each: (1) the records become segments: segments without a manifest beside
+/// Steps, each with the state after a crash: (1) the records become segments: segments without a manifest beside
 /// `kv.log`, removed by the next start, which imports again; (2) the manifest, with length and checksum of `kv.log`:
 /// the next start does step 3; (3) `kv.log` is renamed to `kv.log.imported`.
 struct GoLogImporter {

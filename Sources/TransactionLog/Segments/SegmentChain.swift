@@ -5,7 +5,7 @@ import SystemSupport
 
 /// The segments of a store, including the active one. Confined to one thread at a time: the start's, then the writer's.
 ///
-/// Moving to the next segment, with the state after a crash behind each step:
+/// Moving to the next segment; for each step the state after a crash:
 ///
 /// 1. The seal is written to the old segment, which is synced: a sealed last segment; the start continues with 2.
 /// 2. The header is written to a prepared file, which is synced. From here on it is a segment, whether the
