@@ -38,12 +38,22 @@ let package = Package(
         .target(name: "JSON", dependencies: ["SystemSupport"], swiftSettings: memorySafe),
 
         // The log and the store behind it: no HTTP, no metrics library, no event loop.
-        .target(name: "CChecksum"),
         .target(name: "CFileSystem"),
+        .target(name: "DurableFiles", dependencies: ["CFileSystem"], swiftSettings: memorySafe),
+        .target(name: "CChecksum"),
         .target(
-            name: "TransactionLog", dependencies: ["CChecksum", "CFileSystem", "SystemSupport"],
+            name: "LogFormat", dependencies: ["CChecksum", "DurableFiles", "SystemSupport"], swiftSettings: memorySafe),
+        .target(
+            name: "TransactionLog", dependencies: ["DurableFiles", "LogFormat", "SystemSupport"],
             swiftSettings: memorySafe),
-        .target(name: "KeyValueStore", dependencies: ["TransactionLog"], swiftSettings: memorySafe),
+        .target(
+            name: "KeyValueStore", dependencies: ["DurableFiles", "LogFormat", "SystemSupport", "TransactionLog"],
+            swiftSettings: memorySafe),
+        // What only the offline tool does with a folder.
+        .target(
+            name: "OfflineStore",
+            dependencies: ["DurableFiles", "KeyValueStore", "LogFormat", "SystemSupport", "TransactionLog"],
+            swiftSettings: memorySafe),
 
         // Observability.
         .target(
@@ -169,9 +179,9 @@ let package = Package(
         .target(
             name: "KVService",
             dependencies: [
-                "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP", "KeyValueStore",
-                "PrometheusMetrics", "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport",
-                "TransactionLog",
+                "Admin", "DurableFiles", "Health", "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP",
+                "KeyValueStore", "LogFormat", "PrometheusMetrics", "RequestTracing", "ServiceKit", "ServiceSettings",
+                "SystemSupport", "TransactionLog",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -210,7 +220,8 @@ let package = Package(
         .executableTarget(
             name: "TxlogTool",
             dependencies: [
-                "JSON", "KeyValueStore", "ServiceSettings", "SystemSupport", "TransactionLog",
+                "DurableFiles", "JSON", "KeyValueStore", "LogFormat", "OfflineStore", "ServiceSettings",
+                "SystemSupport", "TransactionLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: memorySafe
@@ -272,20 +283,26 @@ let package = Package(
         // A file system in memory that loses and breaks what a real one may, for the tests of the log and the store.
         .target(
             name: "SimulatedStorage",
-            dependencies: ["TestSupport", "TransactionLog"],
+            dependencies: ["DurableFiles", "TestSupport"],
             path: "Tests/SimulatedStorage",
             swiftSettings: strict
         ),
         .testTarget(name: "SystemSupportTests", dependencies: ["SystemSupport", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "TransactionLogTests",
-            dependencies: ["CChecksum", "SimulatedStorage", "SystemSupport", "TestSupport", "TransactionLog"],
+            dependencies: [
+                "CChecksum", "DurableFiles", "LogFormat", "OfflineStore", "SimulatedStorage", "SystemSupport",
+                "TestSupport", "TransactionLog",
+            ],
             exclude: ["Golden"],
             swiftSettings: strict
         ),
         .testTarget(
             name: "KeyValueStoreTests",
-            dependencies: ["KeyValueStore", "SimulatedStorage", "TestSupport", "TransactionLog"],
+            dependencies: [
+                "DurableFiles", "KeyValueStore", "LogFormat", "SimulatedStorage", "SystemSupport", "TestSupport",
+                "TransactionLog",
+            ],
             swiftSettings: strict
         ),
         .testTarget(
@@ -324,10 +341,9 @@ let package = Package(
         .testTarget(
             name: "KVServiceTests",
             dependencies: [
-                "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP", "KeyValueStore",
-                "KVService",
-                "PrometheusMetrics", "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport",
-                "TestSupport", "TraceExport", "TransactionLog",
+                "Admin", "DurableFiles", "Health", "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP",
+                "KeyValueStore", "KVService", "LogFormat", "PrometheusMetrics", "RequestTracing", "ServiceKit",
+                "ServiceSettings", "SystemSupport", "TestSupport", "TraceExport", "TransactionLog",
                 .product(name: "InMemoryLogging", package: "swift-log"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -351,7 +367,10 @@ let package = Package(
         ),
         .testTarget(
             name: "TxlogToolTests",
-            dependencies: ["KeyValueStore", "SimulatedStorage", "TestSupport", "TransactionLog", "TxlogTool"],
+            dependencies: [
+                "DurableFiles", "KeyValueStore", "LogFormat", "OfflineStore", "SimulatedStorage", "SystemSupport",
+                "TestSupport", "TransactionLog", "TxlogTool",
+            ],
             swiftSettings: strict
         ),
         .testTarget(

@@ -1,10 +1,12 @@
 import Admin
+import DurableFiles
 import Glibc
 import HTTPServing
 import Health
 import JSONLogging
 import KeyValueHTTP
 import KeyValueStore
+import LogFormat
 import Logging
 import NIOCore
 import ServiceKit
@@ -167,7 +169,7 @@ final class KVService: Sendable {
         self.runtime.logger.notice(
             "log closed",
             metadata: [
-                "revision": .number(engine.statistics.lastRevision.load(ordering: .acquiring)),
+                "revision": .number(engine.statistics.lastRevision),
                 "durable_revision": .number(engine.statistics.durableRevision.load(ordering: .acquiring)),
                 "result": "\(engine.statistics.failure.map { "failed: \($0)" } ?? "clean")",
             ])

@@ -1,3 +1,4 @@
+import LogFormat
 package import ServiceKit
 package import ServiceSettings
 import TransactionLog

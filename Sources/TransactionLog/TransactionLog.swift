@@ -1,4 +1,6 @@
+package import DurableFiles
 import Glibc
+package import LogFormat
 import SystemSupport
 
 /// The transaction log of one data folder: opened once, then written through a ``CommitClient``.
@@ -49,13 +51,11 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
                 chain: chain, prepared: recovery.prepared, report: recovery.report, configuration: configuration,
                 reserve: reserve, watch: FolderWatch(self.lock, intervalMilliseconds: configuration.watchMilliseconds),
                 client: client, observer: observer)
-            self.compactor = Compactor(
-                writer: self.writer, client: client, fileSystem: fileSystem, configuration: configuration,
-                report: recovery.report, lastKeys: recovery.lastKeys, reserve: reserve, observer: observer)
+            self.compactor = Compactor(writer: self.writer, fileSystem: fileSystem, report: recovery.report)
             self.scrubber = Scrubber(
                 statistics: self.writer.statistics, fileSystem: fileSystem, configuration: configuration,
                 storeID: recovery.report.storeID, observer: observer)
-            try self.start(chain)
+            try self.start(chain, recovery.parts)
             self.lock.confirm()
         } catch {
             self.lock.unlock()
@@ -66,10 +66,10 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
     }
 
     /// Starts all threads or none.
-    private func start(_ chain: SegmentChain) throws(LogError) {
+    private func start(_ chain: SegmentChain, _ parts: SnapshotParts) throws(LogError) {
         try self.writer.start(chain)
         do throws(ThreadError) {
-            try self.compactor.start()
+            try self.compactor.start(parts)
             try self.scrubber.start()
         } catch {
             self.compactor.stop()
@@ -100,7 +100,7 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
 
     /// Requests a compaction.
     /// - Returns: its number; nil if one is running already or the log is closed.
-    package func compact(_ trigger: CompactionTrigger = .admin) -> UInt64? { self.compactor.ask(trigger) }
+    package func compact(_ trigger: CompactionTrigger = .admin) -> UInt64? { self.compactor.request(trigger) }
 
     /// Size and free bytes of the file system that holds the log.
     package func capacity() throws(SystemError) -> FileSystemCapacity {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import KeyValueStore
+import OfflineStore
 import TransactionLog
 
 struct CompactCommand: ParsableCommand {

@@ -1,5 +1,7 @@
 import ArgumentParser
 import JSON
+import LogFormat
+import OfflineStore
 import SystemSupport
 import TransactionLog
 

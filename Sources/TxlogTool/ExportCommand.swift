@@ -1,6 +1,8 @@
 import ArgumentParser
 import JSON
 import KeyValueStore
+import LogFormat
+import OfflineStore
 import SystemSupport
 import TransactionLog
 

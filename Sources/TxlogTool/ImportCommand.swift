@@ -1,6 +1,8 @@
 import ArgumentParser
 import Glibc
 import KeyValueStore
+import LogFormat
+import OfflineStore
 import ServiceSettings
 import TransactionLog
 

@@ -1,5 +1,6 @@
+import DurableFiles
 import Glibc
-import TransactionLog
+import LogFormat
 
 /// The input of an import: NDJSON as written by `export`, or the log of the Go system.
 struct ImportSource {

@@ -1,6 +1,8 @@
+import DurableFiles
 import Glibc
-import KeyValueStore
-import TransactionLog
+import LogFormat
+import OfflineStore
+import SystemSupport
 
 /// A data folder that a command keeps locked while it works on it.
 enum LockedFolder {
@@ -61,8 +63,8 @@ enum LockedFolder {
             throw ToolFailure(
                 .inputOutput,
                 "there is only a kv.log of the Go system in \(directory): the next start of kv-service imports it. To "
-                    + "import it now: txlog import \(ToolCommand.word(directory)) "
-                    + ToolCommand.word("\(directory)/kv.log"))
+                    + "import it now: txlog import \(ShellWord.quoted(directory)) "
+                    + ShellWord.quoted("\(directory)/kv.log"))
         }
     }
 }

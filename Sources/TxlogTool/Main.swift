@@ -1,7 +1,7 @@
 import ArgumentParser
 import Glibc
+import LogFormat
 import SystemSupport
-import TransactionLog
 
 @main enum Main {
     static func main() {

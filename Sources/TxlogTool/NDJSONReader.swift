@@ -1,6 +1,7 @@
+import DurableFiles
 import Glibc
 import JSON
-import TransactionLog
+import LogFormat
 
 /// One record of an import.
 enum ImportedRecord {

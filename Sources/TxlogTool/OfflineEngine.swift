@@ -1,4 +1,5 @@
 import KeyValueStore
+import LogFormat
 import SystemSupport
 import TransactionLog
 

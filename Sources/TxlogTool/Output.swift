@@ -1,7 +1,7 @@
+import DurableFiles
 import Glibc
 import Synchronization
 import SystemSupport
-import TransactionLog
 
 /// A stream of the process, or a file, written in blocks.
 final class Output: Sendable {

@@ -8,7 +8,7 @@ final class ProgressLine {
 
     private let what: String
     private let isShown = StandardStream.error.isTerminal
-    private let began = monotonicNanoseconds()
+    private let began = MonotonicClock.nanoseconds()
     private var last: UInt64 = 0
     private var hasText = false
 
@@ -18,7 +18,7 @@ final class ProgressLine {
     func update(_ progress: ReplayProgress) {
         if !self.isDue { return }
         let total = max(progress.bytesTotal, 1)
-        let seconds = Double(monotonicNanoseconds() - self.began) / 1e9
+        let seconds = Double(MonotonicClock.nanoseconds() - self.began) / 1e9
         let rate = Int(Double(progress.bytesRead) / max(seconds, 0.001) / 1e6)
         self.show("\(progress.bytesRead * 100 / total) %, \(progress.bytesRead) of \(total) bytes, \(rate) MB/s")
     }
@@ -35,7 +35,7 @@ final class ProgressLine {
 
     private var isDue: Bool {
         if !self.isShown { return false }
-        let now = monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         // Work that ends immediately needs no line.
         if now - max(self.last, self.began) < Self.intervalNanoseconds { return false }
         self.last = now

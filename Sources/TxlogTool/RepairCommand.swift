@@ -1,6 +1,9 @@
 import ArgumentParser
+import DurableFiles
 import Glibc
 import JSON
+import LogFormat
+import OfflineStore
 import SystemSupport
 import TransactionLog
 
@@ -45,7 +48,7 @@ struct RepairCommand: ParsableCommand {
                 """
                 Instead of a repair, export what is left (\(SalvageReport(inspection: inspection).revisions)):
                   \(ToolCommand.salvage(directory, to: "kv.ndjson"))
-                  txlog import \(ToolCommand.word("\(directory).new")) kv.ndjson
+                  txlog import \(ShellWord.quoted("\(directory).new")) kv.ndjson
                 Nothing was changed. Restore a backup, or export the rest, or accept the loss with:
                   \(ToolCommand.repair(directory)) --accept-data-loss
 
@@ -98,7 +101,7 @@ struct RepairCommand: ParsableCommand {
     /// `2026-11-22T21:58:14.123Z`: unique for each repair of a folder.
     private static func timestamp() -> String {
         var writer = JSONWriter()
-        writer.object { $0.memberTimestamp("t", nanosecondsSince1970: wallClockNanoseconds()) }
+        writer.object { $0.memberTimestamp("t", nanosecondsSince1970: WallClock.nanoseconds()) }
         return String(decoding: writer.bytes.dropFirst(6).dropLast(2), as: UTF8.self)
     }
 }

@@ -1,3 +1,5 @@
+import LogFormat
+import OfflineStore
 import TransactionLog
 
 /// What `export --skip-damage` skips in a damaged log.

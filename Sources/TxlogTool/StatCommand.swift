@@ -1,6 +1,5 @@
 import ArgumentParser
-import KeyValueStore
-import TransactionLog
+import OfflineStore
 
 struct StatCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,7 @@
 import JSON
 import KeyValueStore
+import LogFormat
+import OfflineStore
 import TransactionLog
 
 /// The output of `stat`.

@@ -1,4 +1,6 @@
-import TransactionLog
+import DurableFiles
+import LogFormat
+import OfflineStore
 
 /// The meaning of an exit code.
 enum ToolStatus: Int32, CaseIterable {

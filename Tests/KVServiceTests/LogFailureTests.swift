@@ -1,7 +1,9 @@
 import Admin
+import DurableFiles
 import Glibc
 import Health
 import InMemoryLogging
+import LogFormat
 import Logging
 import PrometheusMetrics
 import ServiceKit

@@ -1,5 +1,7 @@
+import DurableFiles
 import Glibc
 import InMemoryLogging
+import LogFormat
 import NIOHTTP1
 import ServiceKit
 import Testing

@@ -1,10 +1,12 @@
 import Glibc
 import Synchronization
+import SystemSupport
 import TestSupport
 import Testing
 import TransactionLog
 
 @testable import KeyValueStore
+@testable import LogFormat
 
 @Suite("The embedded engine", .timeLimit(.minutes(1)))
 struct EmbeddedEngineTests {
@@ -60,7 +62,7 @@ struct EmbeddedEngineTests {
             session.set("a", "1")
             session.set("b", "1")
             try session.finish()
-            let past = monotonicNanoseconds()
+            let past = MonotonicClock.nanoseconds()
             let future = past + 60_000_000_000
             session.set("a", "late", deadline: past, as: "late set")
             session.set("c", "in time", deadline: future, as: "set")

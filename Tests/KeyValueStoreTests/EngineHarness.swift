@@ -1,8 +1,8 @@
 import Dispatch
 import Glibc
 import Testing
-import TransactionLog
 
+@testable import DurableFiles
 @testable import KeyValueStore
 
 /// Uses an engine's session from a test's thread, which stands for an event loop.

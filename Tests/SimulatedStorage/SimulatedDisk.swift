@@ -1,6 +1,6 @@
+import DurableFiles
 import Glibc
 import TestSupport
-import TransactionLog
 
 /// Files and folders, as processes see them and as the device holds them. Paths are normalised: no leading, doubled
 /// or trailing slash, no `.`; the root is the empty path.

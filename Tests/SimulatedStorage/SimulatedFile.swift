@@ -1,6 +1,6 @@
+import DurableFiles
 import Glibc
 import Synchronization
-import TransactionLog
 
 /// An open file of the simulated file system. It outlives its name, as on Linux.
 final class SimulatedFile: File {

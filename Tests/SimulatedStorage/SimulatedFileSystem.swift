@@ -1,8 +1,8 @@
 import Dispatch
+package import DurableFiles
 import Glibc
 import Synchronization
 import TestSupport
-package import TransactionLog
 
 /// A file system in memory that loses what was not synced, fails the calls it is told to fail, holds calls back,
 /// and keeps a list of all of them.

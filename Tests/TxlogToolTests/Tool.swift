@@ -1,6 +1,8 @@
 import Foundation
 import Glibc
 import KeyValueStore
+import LogFormat
+import OfflineStore
 import TestSupport
 import TransactionLog
 
@@ -15,6 +17,10 @@ struct Tool {
     /// - Parameter setting: a command of the shell that comes first, such as one that sets a limit.
     @discardableResult
     init(under setting: String = ":", _ arguments: String..., input: String? = nil) throws {
+        try self.init(under: setting, arguments: arguments, input: input)
+    }
+
+    init(under setting: String, arguments: [String], input: String? = nil) throws {
         let folder = TemporaryFolder()
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")

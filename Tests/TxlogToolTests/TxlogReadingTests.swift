@@ -1,9 +1,9 @@
+import DurableFiles
 import Foundation
 import Glibc
 import KeyValueStore
 import TestSupport
 import Testing
-import TransactionLog
 
 @Suite("txlog reads a folder", .timeLimit(.minutes(1)))
 struct TxlogReadingTests {

@@ -1,8 +1,9 @@
+import DurableFiles
 import Foundation
 import KeyValueStore
+import LogFormat
 import TestSupport
 import Testing
-import TransactionLog
 
 @Suite("txlog repairs a folder", .timeLimit(.minutes(1)))
 struct TxlogRepairTests {

@@ -1,5 +1,7 @@
 import Foundation
 import KeyValueStore
+import LogFormat
+import OfflineStore
 import SimulatedStorage
 import TestSupport
 import Testing

@@ -1,8 +1,9 @@
 import Foundation
 import KeyValueStore
+import LogFormat
+import OfflineStore
 import TestSupport
 import Testing
-import TransactionLog
 
 @Suite("txlog fills and compacts a folder", .timeLimit(.minutes(1)))
 struct TxlogWritingTests {

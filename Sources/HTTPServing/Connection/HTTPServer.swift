@@ -9,8 +9,8 @@ import SystemSupport
 /// An HTTP/1.1 server on one address.
 ///
 /// ```
-/// accept ─▶ event loop ─▶ bytes ─▶ HTTPConnectionHandler ─▶ action
-///                                  limits, order, deadlines, answers
+/// accept ─▶ AcceptGate ─▶ event loop ─▶ bytes ─▶ HTTPConnectionHandler ─▶ action
+///           connections                           shape, limits, order, deadlines, answers
 /// ```
 ///
 /// A connection stays on the event loop to which it was assigned, and everything about it happens there: reading, the

@@ -1,6 +1,8 @@
 import Admin
+import DurableFiles
 import JSON
 import KeyValueStore
+import LogFormat
 import PrometheusMetrics
 import ServiceSettings
 import Synchronization

@@ -1,4 +1,5 @@
 import Admin
+import DurableFiles
 import Health
 import Logging
 import Synchronization

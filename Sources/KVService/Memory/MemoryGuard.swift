@@ -4,6 +4,7 @@ import HTTP1
 import Health
 import JSONLogging
 import KeyValueStore
+import LogFormat
 import Logging
 import NIOHTTP1
 import ServiceKit

@@ -1,3 +1,4 @@
+import DurableFiles
 import JSON
 import KeyValueStore
 import SystemSupport
@@ -81,7 +82,7 @@ extension StoreFigure {
     private static let positions = [
         StoreFigure(
             "log.last_revision", gauge: "kv_log_last_revision", help: "Revision of the newest visible change."
-        ) { $0.engine.map { Value($0.statistics.lastRevision.load(ordering: .relaxed)) } },
+        ) { $0.engine.map { Value($0.statistics.lastRevision) } },
         StoreFigure(
             "log.durable_revision", gauge: "kv_log_durable_revision",
             help: "Revision of the newest durable change."

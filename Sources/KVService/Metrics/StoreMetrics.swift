@@ -1,3 +1,4 @@
+import DurableFiles
 import KeyValueStore
 import PrometheusMetrics
 import Synchronization

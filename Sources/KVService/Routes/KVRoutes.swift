@@ -1,3 +1,4 @@
+import DurableFiles
 import HTTP1
 import HTTPServing
 import KeyValueHTTP

@@ -1,4 +1,6 @@
+import LogFormat
 import Synchronization
+import SystemSupport
 import TransactionLog
 
 /// The store's side of the commit path: decides what each command writes, in order, against the staged index, and makes
@@ -17,27 +19,6 @@ final class Committer: CommitClient, @unchecked Sendable {
     private var outgoing: [(mailbox: CompletionMailbox, completions: [CompletionMailbox.Completion])] = []
 
     init(index: Index) { self.index = index }
-
-    // MARK: - Replay
-
-    func replay(_ revision: UInt64, _ operation: LoggedOperation) -> ReplacedRecord? {
-        switch operation.kind {
-        case .set:
-            let entry = unsafe Entry.make(key: operation.key, value: operation.value)
-            entry.revision = revision
-            return self.index.set(entry)
-        case .delete: return unsafe self.index.remove(operation.key)
-        }
-    }
-
-    func finishReplay(lastRevision: UInt64) {
-        self.lastRevision = lastRevision
-        self.index.publish()
-        self.index.publishedRevision = lastRevision
-    }
-
-    /// The newest visible or staged change.
-    private var lastRevision: UInt64 = 0
 
     // MARK: - CommitClient
 
@@ -58,26 +39,27 @@ final class Committer: CommitClient, @unchecked Sendable {
         case .set(let entry):
             frame.beginTransaction()
             unsafe frame.set(key: entry.key, value: entry.value)
-            self.lastRevision = frame.endTransaction()
-            entry.revision = self.lastRevision
+            let revision = frame.endTransaction()
+            entry.revision = revision
             let replaced = self.index.set(entry)
             if let replaced { frame.replaces(revision: replaced.revision, bytes: replaced.bytes) }
-            outcome = .set(revision: self.lastRevision, created: replaced == nil)
+            outcome = .set(revision: revision, created: replaced == nil)
         case .delete(let key):
             let removed = unsafe key.withUnsafeBytes { unsafe self.index.remove($0) }
             if let removed {
                 frame.beginTransaction()
                 frame.replaces(revision: removed.revision, bytes: removed.bytes)
                 unsafe key.withUnsafeBytes { unsafe frame.delete(key: $0) }
-                self.lastRevision = frame.endTransaction()
+                frame.endTransaction()
             }
-            outcome = .deleted(revision: self.lastRevision, existed: removed != nil)
+            // The newest change, staged or visible, if this is none.
+            outcome = .deleted(revision: frame.nextRevision - 1, existed: removed != nil)
         }
         self.staged.append(Staged(command: command, outcome: outcome))
     }
 
     private func refusal(of command: WriteCommand) -> WriteOutcome? {
-        if let deadline = command.deadline, monotonicNanoseconds() > deadline { return .late }
+        if let deadline = command.deadline, MonotonicClock.nanoseconds() > deadline { return .late }
         guard case .set(let entry) = command.action else { return nil }
         let memory = self.index.memory
         // The usual case, without a search for the replaced record.
@@ -98,25 +80,18 @@ final class Committer: CommitClient, @unchecked Sendable {
     private lazy var liveReader = self.index.makeReader()
 
     func forEachLive(after key: [UInt8]?, _ body: (LiveRecord) -> Bool) -> Bool {
-        // The first key that is not before this one is the next one: there is no key between them.
-        let start = key.map { $0 + [0] } ?? []
-        var wantsMore = true
-        unsafe start.withUnsafeBytes { start in
-            unsafe self.liveReader.walk(from: start) { entry in
-                wantsMore = unsafe body(LiveRecord(revision: entry.revision, key: entry.key, value: entry.value))
-                return wantsMore
-            }
-        }
-        return wantsMore
+        self.liveReader.forEachRecord(after: key, body)
     }
 
-    func commit(_ batch: CommitTimings) {
-        let began = monotonicNanoseconds()
+    // MARK: - The end of a batch
+
+    func commit(_ batch: CommitTimings, lastRevision: UInt64) {
+        let began = MonotonicClock.nanoseconds()
         if batch.transactions > 0 {
             self.index.publish()
-            self.index.publishedRevision = self.lastRevision
+            self.index.publishedRevision = lastRevision
         }
-        let applied = monotonicNanoseconds() - began
+        let applied = MonotonicClock.nanoseconds() - began
         for staged in self.staged {
             let timings = WriteTimings(
                 queue: batch.takenAt - min(staged.command.submittedAt, batch.takenAt),
@@ -130,7 +105,6 @@ final class Committer: CommitClient, @unchecked Sendable {
 
     func rollBack(_ reason: CommitRefusal) {
         self.index.rollBack()
-        self.lastRevision = self.index.publishedRevision
         for staged in self.staged {
             let outcome: WriteOutcome =
                 switch staged.outcome {

@@ -1,8 +1,10 @@
+package import DurableFiles
+package import LogFormat
 import Synchronization
 package import TransactionLog
 
 /// The store in this process: the index in memory, every change in the transaction log.
-package final class EmbeddedEngine: StorageEngine {
+package final class EmbeddedEngine: Sendable {
     private let log: TransactionLog<Committer>
     private let index: Index
     private let sessions = Atomic<Int>(0)
@@ -21,8 +23,8 @@ package final class EmbeddedEngine: StorageEngine {
         self.index = index
         self.log = try TransactionLog(
             opening: configuration, fileSystem: fileSystem, client: committer, observer: observer,
-            progress: { read throws(LogError) in try progress(read, index.allocatedBytes) }, apply: committer.replay)
-        committer.finishReplay(lastRevision: self.log.report.lastRevision)
+            progress: { read throws(LogError) in try progress(read, index.allocatedBytes) }, apply: index.replay)
+        index.finishReplay(lastRevision: self.log.report.lastRevision)
     }
 
     /// The findings of the start.
@@ -48,6 +50,13 @@ package final class EmbeddedEngine: StorageEngine {
     /// Keys and bytes of the visible state.
     package var figures: Index.Figures { self.index.figures }
 
+    /// Makes one event loop's access to the store.
+    ///
+    /// - Parameters:
+    ///   - wake: called on the writer thread when completions wait; the owner then calls
+    ///     ``StorageSession/deliverCompletions()`` on its loop.
+    ///   - endOfTurn: called on the loop with the first write of a turn; the owner then calls
+    ///     ``StorageSession/flush()`` after all available requests have been read, so that their writes share a batch.
     package func makeSession(
         wake: @escaping @Sendable () -> Void, endOfTurn: @escaping () -> Void
     ) -> any StorageSession {
@@ -59,5 +68,6 @@ package final class EmbeddedEngine: StorageEngine {
         ) { commands, bytes in log.submit(commands, bytes: bytes) }
     }
 
+    /// Completes what was flushed, makes it durable and releases the folder. Blocks; not for event loops.
     package func close() { self.log.close() }
 }

@@ -1,3 +1,4 @@
+import SystemSupport
 import TransactionLog
 
 /// One event loop's access to the store in this process. Reads complete immediately, from the index; writes are
@@ -61,7 +62,7 @@ final class EmbeddedSession: StorageSession {
             self.pending.append(completion)
         }
         let command = WriteCommand(
-            action: action, ticket: ticket, mailbox: self.mailbox, submittedAt: monotonicNanoseconds(),
+            action: action, ticket: ticket, mailbox: self.mailbox, submittedAt: MonotonicClock.nanoseconds(),
             deadline: deadline)
         self.outbox.append(command)
         self.outboxBytes += command.keyCount + command.valueCount

@@ -1,5 +1,5 @@
 import Glibc
-import TransactionLog
+import LogFormat
 
 /// A key with its value and revision in one allocation: 16 bytes of header, the key, the value.
 ///

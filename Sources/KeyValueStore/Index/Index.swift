@@ -1,6 +1,6 @@
 import Glibc
+package import LogFormat
 import Synchronization
-package import TransactionLog
 
 /// The index: all keys with their values, ordered, in memory. A copy-on-write B+tree with one writer and any number of
 /// readers.

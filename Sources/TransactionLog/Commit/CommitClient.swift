@@ -1,7 +1,10 @@
+package import DurableFiles
+package import LogFormat
+
 /// The source of the log's writes, which also receives their results: the store.
 ///
-/// All calls come from the log's writer thread, one after another. For each batch: ``stage(_:into:)`` once per command
-/// in the order of submission, then either ``commit(_:)`` or ``rollBack(_:)``.
+/// All calls come from the log's writer thread, one after the other. For each batch: ``stage(_:into:)`` once per
+/// command in the order of submission, then either ``commit(_:lastRevision:)`` or ``rollBack(_:)``.
 package protocol CommitClient: AnyObject, Sendable {
     associatedtype Command: Sendable
 
@@ -13,7 +16,8 @@ package protocol CommitClient: AnyObject, Sendable {
     /// refused; others, which create garbage, still have space.
     func takesSpace(_ command: Command) -> Bool
     /// The staged commands are durable, as far as the sync mode guarantees it: make them visible and answer them.
-    func commit(_ batch: CommitTimings)
+    /// - Parameter lastRevision: the newest revision now.
+    func commit(_ batch: CommitTimings, lastRevision: UInt64)
     /// The staged commands will not be in the log, or it is unknown whether they are: discard and answer them.
     func rollBack(_ reason: CommitRefusal)
     /// These commands were taken from the queue but not staged.
@@ -51,31 +55,4 @@ package struct CommitTimings: Sendable, Equatable {
     package var transactions = 0
     package var operations = 0
     package var frameBytes = 0
-}
-
-/// Observes the log, for metrics and log lines. Called on the writer thread unless stated otherwise; must not block.
-package protocol LogObserver: AnyObject, Sendable {
-    func committed(_ timings: CommitTimings)
-    func synced(nanoseconds: UInt64)
-    func rotated(nanoseconds: UInt64)
-    /// Duration of a step of a compaction that only the writer can do, and for which writes waited.
-    func compactionPaused(nanoseconds: UInt64)
-    /// For the stage `folder`, on the watch's thread.
-    func failed(stage: LogFailureStage, _ error: SystemError)
-    /// From the thread that prepares segments, or the writer's: no segment can be created or written any more, with the
-    /// reason; nil when it works again.
-    func spaceChanged(_ error: SystemError?)
-    /// From the thread that prepares segments, when the placement is known, and after each change.
-    func overwritesFound(_ placement: OverwritePlacement)
-    /// The next two are called on the compactor's thread.
-    func compactionStarted(number: UInt64, trigger: CompactionTrigger, space: LogSpace)
-    func compactionEnded(_ outcome: CompactionStatus.Outcome)
-    /// From the scrubber's thread, after each pass.
-    func scrubbed(_ pass: ScrubStatus.Pass)
-}
-
-package enum LogFailureStage: String, Sendable, CaseIterable {
-    case write, fsync, rotate, prepare, close
-    /// The folder, its lock file or the active segment is missing or was replaced.
-    case folder
 }

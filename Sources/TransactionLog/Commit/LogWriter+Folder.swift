@@ -1,3 +1,4 @@
+import DurableFiles
 import Synchronization
 
 /// Ends writing because the folder is no longer the one that was opened, as detected by ``FolderWatch``.

@@ -1,4 +1,7 @@
+import DurableFiles
+import LogFormat
 import Synchronization
+import SystemSupport
 
 extension LogWriter {
     /// The state of the writer thread.
@@ -52,10 +55,12 @@ extension LogWriter {
                 return since + UInt64(milliseconds) * 1_000_000
             }
             if self.missesSpace {
-                return monotonicNanoseconds() + UInt64(self.writer.configuration.prepareRetryMilliseconds) * 1_000_000
+                return MonotonicClock.nanoseconds() + UInt64(self.writer.configuration.prepareRetryMilliseconds)
+                    * 1_000_000
             }
             if self.owesHeartbeat {
-                return monotonicNanoseconds() + UInt64(self.writer.configuration.heartbeatMilliseconds) * 1_000_000
+                return MonotonicClock.nanoseconds() + UInt64(self.writer.configuration.heartbeatMilliseconds)
+                    * 1_000_000
             }
             return .max
         }
@@ -76,7 +81,7 @@ extension LogWriter {
 
         /// Commits as many commands as fit into one frame, and returns the start of the next frame.
         private mutating func commitFrame(from start: Int) -> Int {
-            var timings = CommitTimings(takenAt: monotonicNanoseconds())
+            var timings = CommitTimings(takenAt: MonotonicClock.nanoseconds())
             let (whole, bytes) = self.frameEnd(from: start)
             let (commands, end) = self.admit(self.batch[start..<whole], payloadBytes: bytes)
             if commands.isEmpty { return end }
@@ -90,7 +95,7 @@ extension LogWriter {
                 return end
             }
             if timings.transactions > 0 { self.publish(timings) }
-            self.writer.client.commit(timings)
+            self.writer.client.commit(timings, lastRevision: self.nextRevision - 1)
             return end
         }
 
@@ -158,12 +163,12 @@ extension LogWriter {
         /// Writes the staged frame to the disk, as the sync mode requires; nil on success.
         private mutating func write(_ timings: inout CommitTimings) -> CommitRefusal? {
             let offset = self.chain.offset
-            let began = monotonicNanoseconds()
+            let began = MonotonicClock.nanoseconds()
             let checksum: UInt32
             do { checksum = try self.chain.append(&self.frame, kind: .data) } catch {
                 return self.endOrTakeBack(.write, error, from: offset)
             }
-            let wrote = monotonicNanoseconds()
+            let wrote = MonotonicClock.nanoseconds()
             timings.writeBeganAt = began
             timings.writeNanoseconds = wrote - began
             timings.frameBytes = Int(self.chain.offset - offset)
@@ -171,7 +176,7 @@ extension LogWriter {
                 do { try self.chain.sync() } catch {
                     return self.endOrTakeBack(.fsync, error, from: offset)
                 }
-                timings.syncNanoseconds = monotonicNanoseconds() - wrote
+                timings.syncNanoseconds = MonotonicClock.nanoseconds() - wrote
                 self.noteSync(timings.syncNanoseconds)
             } else if self.unsyncedSince == nil {
                 self.unsyncedSince = wrote
@@ -202,17 +207,13 @@ extension LogWriter {
             self.nextRevision = self.frame.nextRevision
             let statistics = self.writer.statistics
             let last = self.nextRevision - 1
-            statistics.lastRevision.store(last, ordering: .releasing)
-            if self.chain.syncMode == .always { statistics.durableRevision.store(last, ordering: .releasing) }
-            statistics.appendedTransactions.add(UInt64(timings.transactions), ordering: .relaxed)
-            statistics.appendedOperations.add(UInt64(timings.operations), ordering: .relaxed)
-            statistics.appendedBytes.add(UInt64(timings.frameBytes), ordering: .relaxed)
-            statistics.batches.add(1, ordering: .relaxed)
-            statistics.noteCommit(nanoseconds: timings.writeNanoseconds + timings.syncNanoseconds)
             statistics.changeSpace { space in
-                space.updateActive(sizeBytes: self.chain.offset, lastRevision: last)
+                space.grow(toBytes: self.chain.offset, lastRevision: last)
                 for change in self.frame.liveChanges { space.apply(change) }
             }
+            if self.chain.syncMode == .always { statistics.durableRevision.store(last, ordering: .releasing) }
+            statistics.appendedBytes.add(UInt64(timings.frameBytes), ordering: .relaxed)
+            statistics.noteCommit(nanoseconds: timings.writeNanoseconds + timings.syncNanoseconds)
             self.owesHeartbeat = self.chain.syncMode == .always
             self.writer.observer?.committed(timings)
         }
@@ -233,27 +234,28 @@ extension LogWriter {
                 self.writer.observer?.failed(stage: .prepare, error)
                 return .outOfSpace(error)
             }
-            let began = monotonicNanoseconds()
+            let began = MonotonicClock.nanoseconds()
             do {
-                let sealed = try self.chain.rotate(to: prepared, nextRevision: self.nextRevision)
+                try self.chain.rotate(to: prepared, nextRevision: self.nextRevision)
                 try self.writer.watch.follow(self.chain.file)
                 self.unsyncedSince = nil
                 self.noteSpace(nil)
-                self.writer.statistics.changeSpace { space in
-                    space.updateActive(sizeBytes: sealed.sizeBytes, lastRevision: sealed.lastRevision, sealed: true)
-                    space.begin(
-                        segment: SegmentSummary(
-                            name: self.chain.name, sizeBytes: self.chain.offset, lastRevision: sealed.lastRevision,
-                            sealed: false))
-                }
+                self.listFiles()
                 self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
-                self.writer.observer?.rotated(nanoseconds: monotonicNanoseconds() - began)
+                self.writer.observer?.rotated(nanoseconds: MonotonicClock.nanoseconds() - began)
                 return nil
             } catch {
                 if !error.isOutOfSpace || self.chain.isInDoubt { return self.poison(.rotate, error, written: false) }
                 self.writer.preparer.giveBack(prepared)
                 self.noteSpace(error)
                 return .outOfSpace(error)
+            }
+        }
+
+        /// Has the figures follow the manifest, after a change of that.
+        func listFiles() {
+            self.writer.statistics.changeSpace {
+                $0.list(self.chain.manifest, activeBytes: self.chain.offset, lastRevision: self.nextRevision - 1)
             }
         }
 
@@ -280,15 +282,15 @@ extension LogWriter {
         private mutating func syncIfDue() {
             guard !self.isPoisoned, case .interval(let milliseconds) = self.chain.syncMode,
                 let since = self.unsyncedSince,
-                monotonicNanoseconds() >= since + UInt64(milliseconds) * 1_000_000
+                MonotonicClock.nanoseconds() >= since + UInt64(milliseconds) * 1_000_000
             else { return }
-            let began = monotonicNanoseconds()
+            let began = MonotonicClock.nanoseconds()
             do { try self.chain.sync() } catch {
                 _ = self.poison(.fsync, error)
                 return
             }
             self.unsyncedSince = nil
-            self.noteSync(monotonicNanoseconds() - began)
+            self.noteSync(MonotonicClock.nanoseconds() - began)
             self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
         }
 
@@ -307,17 +309,17 @@ extension LogWriter {
             } else if self.unsyncedSince == nil {
                 return
             }
-            let began = monotonicNanoseconds()
+            let began = MonotonicClock.nanoseconds()
             do { try self.chain.sync() } catch {
                 _ = self.endOrTakeBack(.fsync, error, from: offset)
                 return
             }
             self.unsyncedSince = nil
             self.noteSpace(nil)
-            self.noteSync(monotonicNanoseconds() - began)
+            self.noteSync(MonotonicClock.nanoseconds() - began)
             self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
             self.writer.statistics.changeSpace {
-                $0.updateActive(sizeBytes: self.chain.offset, lastRevision: self.nextRevision - 1)
+                $0.grow(toBytes: self.chain.offset, lastRevision: self.nextRevision - 1)
             }
         }
 
@@ -330,7 +332,7 @@ extension LogWriter {
         }
 
         private func noteSync(_ nanoseconds: UInt64) {
-            self.writer.statistics.lastSyncNanoseconds.store(monotonicNanoseconds(), ordering: .relaxed)
+            self.writer.statistics.lastSyncNanoseconds.store(MonotonicClock.nanoseconds(), ordering: .relaxed)
             self.writer.observer?.synced(nanoseconds: nanoseconds)
         }
 

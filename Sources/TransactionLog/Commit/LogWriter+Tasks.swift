@@ -1,4 +1,5 @@
 import Synchronization
+import SystemSupport
 
 /// Work that other threads request from the writer between two batches, because only the writer may change the
 /// segments.
@@ -13,9 +14,9 @@ extension LogWriter.Loop {
                 task.fail(.notWriting)
                 continue
             }
-            let began = monotonicNanoseconds()
+            let began = MonotonicClock.nanoseconds()
             self.run(task)
-            self.writer.observer?.compactionPaused(nanoseconds: monotonicNanoseconds() - began)
+            self.writer.observer?.compactionPaused(nanoseconds: MonotonicClock.nanoseconds() - began)
         }
     }
 
@@ -39,8 +40,7 @@ extension LogWriter.Loop {
         case .install(let part, let replaced, let reply):
             do {
                 try self.chain.install(part, replacing: replaced)
-                let parts = self.chain.manifest.parts
-                self.writer.statistics.changeSpace { $0.set(parts: parts) }
+                self.listFiles()
                 reply.answer(.success(()))
             } catch {
                 reply.answer(.failure(.system(error)))
@@ -48,11 +48,7 @@ extension LogWriter.Loop {
         case .dropSegments(let revision, let replaced, let reply):
             do {
                 let dropped = try self.chain.dropSegments(upTo: revision, replacing: replaced)
-                let parts = self.chain.manifest.parts
-                self.writer.statistics.changeSpace { space in
-                    space.drop(upTo: revision)
-                    space.set(parts: parts)
-                }
+                self.listFiles()
                 reply.answer(.success(dropped))
             } catch {
                 reply.answer(.failure(.system(error)))

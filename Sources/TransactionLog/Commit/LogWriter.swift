@@ -1,3 +1,5 @@
+import DurableFiles
+import LogFormat
 import Synchronization
 import SystemSupport
 
@@ -43,7 +45,6 @@ final class LogWriter<Client: CommitClient>: Sendable {
                 if statistics.note(placement) { observer?.overwritesFound(placement) }
             },
             onChange: { Self.changeSpace(of: .preparer, $0, statistics, observer) })
-        self.statistics.lastRevision.store(report.lastRevision, ordering: .relaxed)
         self.statistics.durableRevision.store(report.lastRevision, ordering: .relaxed)
         self.statistics.changeSpace { $0 = report.space }
     }
@@ -54,7 +55,7 @@ final class LogWriter<Client: CommitClient>: Sendable {
         do throws(ThreadError) {
             try self.watch.start { [self] in self.lose($0) }
             try self.preparer.start()
-            let nextRevision = self.statistics.lastRevision.load(ordering: .relaxed) + 1
+            let nextRevision = self.statistics.lastRevision + 1
             let thread = try DedicatedThread.start(name: "kv-writer") { [self] in
                 var loop = Loop(writer: self, chain: chain, nextRevision: nextRevision)
                 loop.run()

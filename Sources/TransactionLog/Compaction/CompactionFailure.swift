@@ -1,3 +1,6 @@
+package import DurableFiles
+package import LogFormat
+
 /// Why a compaction did not complete. No data is lost.
 package enum CompactionFailure: Error, CustomStringConvertible {
     /// The log is closing or accepts no writes any more.

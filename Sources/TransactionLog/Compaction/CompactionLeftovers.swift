@@ -1,5 +1,8 @@
+import DurableFiles
 import Glibc
+import LogFormat
 import Synchronization
+import SystemSupport
 
 /// Files that remain after failed calls of compactions: files that could not be removed, and parts of which it is
 /// unknown whether the manifest on the disk lists them. Used on the compactor's thread.
@@ -26,7 +29,7 @@ final class CompactionLeftovers: Sendable {
     func add(doubtful part: PartName) {
         self.state.withLock { state in
             state.doubtful.insert(part)
-            state.retryAt = monotonicNanoseconds() + Self.retryNanoseconds
+            state.retryAt = MonotonicClock.nanoseconds() + Self.retryNanoseconds
         }
     }
 
@@ -40,7 +43,7 @@ final class CompactionLeftovers: Sendable {
                 failure = failure ?? error
                 self.state.withLock { state in
                     state.files.insert(file)
-                    state.retryAt = monotonicNanoseconds() + Self.retryNanoseconds
+                    state.retryAt = MonotonicClock.nanoseconds() + Self.retryNanoseconds
                 }
             }
         }
@@ -49,7 +52,7 @@ final class CompactionLeftovers: Sendable {
 
     /// Retries what is due.
     /// - Parameter unlist: writes a manifest without these parts, and returns whether that succeeded.
-    func clear(now: UInt64 = monotonicNanoseconds(), unlist: (Set<PartName>) -> Bool) {
+    func clear(now: UInt64 = MonotonicClock.nanoseconds(), unlist: (Set<PartName>) -> Bool) {
         let (files, doubtful) = self.state.withLock { state -> ([String], Set<PartName>) in
             if now < state.retryAt { return ([], []) }
             defer { state = State() }

@@ -1,3 +1,5 @@
+import LogFormat
+
 /// How much of the log a compaction includes: the snapshot, and as many of the following segments as there is space
 /// for.
 ///

@@ -1,3 +1,5 @@
+import LogFormat
+
 /// When the log is compacted, and how fast.
 package struct CompactionPolicy: Sendable, Equatable {
     /// A compaction starts when this share of the log is garbage and the log has at least ``minBytes``.

@@ -1,5 +1,8 @@
+import DurableFiles
 import Glibc
+import LogFormat
 import Synchronization
+import SystemSupport
 
 /// A file of zeros that reserves the space for moving one segment into the snapshot, so that a compaction can start on
 /// a full disk and free more than it uses.
@@ -43,7 +46,7 @@ final class CompactionReserve: Sendable {
             if state == .lent { state = .missing }
             return state == .missing
         }
-        let now = monotonicNanoseconds()
+        let now = MonotonicClock.nanoseconds()
         if !self.isWanted || !isMissing || now < self.retryAt.withLock({ $0 }) { return }
         do throws(SystemError) {
             try self.make(isCancelled)

@@ -1,3 +1,6 @@
+import DurableFiles
+import LogFormat
+
 /// How much a run includes, and whether there is enough space for it.
 extension CompactionRun {
     /// Decides how much of the log this run includes. Everything, if there is enough space: then all changes so far go
@@ -9,7 +12,7 @@ extension CompactionRun {
         let plan = try self.plan(countsActive: !isDiskFull || self.needsActive)
         self.expectedBytes = plan.liveBytes
         if !plan.takesActive { return plan.upTo }
-        self.configuration.failPoint?("compaction:1")
+        self.writer.configuration.failPoint?("compaction:1")
         // Without space the last prepared segment is used: the space that this run frees is for another one.
         do { return try self.ask { .rotate(leaving: isDiskFull ? 0 : 1, $0) } } catch {
             // Without space for a further segment, only the sealed segments are included.
@@ -24,7 +27,7 @@ extension CompactionRun {
     private var needsActive: Bool {
         self.writer.preparer.readyCount > 0
             && self.writer.statistics.space.reclaimableBytes(countsActive: false)
-                < CompactionPolicy.worthwhileBytes(self.configuration.segmentBytes)
+                < CompactionPolicy.worthwhileBytes(self.writer.configuration.segmentBytes)
     }
 
     /// A compaction never fills the disk: space for a segment stays free. Only if that is not possible, the run uses
@@ -39,32 +42,32 @@ extension CompactionRun {
                 return try .largest(
                     for: space, availableBytes: try self.availableBytes(), countsActive: countsActive, self.costs)
             } catch {
-                guard case .insufficientSpace = error, self.reserve.keptBytes > 0 else { throw error }
+                guard case .insufficientSpace = error, self.writer.reserve.keptBytes > 0 else { throw error }
                 refusal = error
             }
         }
         var costs = self.costs
         costs.spareBytes = 0
-        let available = try self.availableBytes() + self.reserve.keptBytes
+        let available = try self.availableBytes() + self.writer.reserve.keptBytes
         let countsActive = countsActive && refusal == nil
         let plan: CompactionPlan
         do throws(CompactionFailure) {
             plan = try .largest(for: space, availableBytes: available, countsActive: countsActive, costs)
         } catch {
             guard case .insufficientSpace = error else { throw refusal ?? error }
-            let held = UInt64(max(0, self.writer.preparer.readyCount - 1) * self.configuration.segmentBytes)
+            let held = UInt64(max(0, self.writer.preparer.readyCount - 1) * self.writer.configuration.segmentBytes)
             do throws(CompactionFailure) {
                 plan = try .largest(for: space, availableBytes: available + held, countsActive: false, costs)
             } catch let other {
                 throw refusal ?? other
             }
             try self.attempt { () throws(SystemError) in
-                try self.reserve.lend()
+                try self.writer.reserve.lend()
                 try self.writer.preparer.giveUp()
             }
             return plan
         }
-        try self.attempt { () throws(SystemError) in try self.reserve.lend() }
+        try self.attempt { () throws(SystemError) in try self.writer.reserve.lend() }
         return plan
     }
 
@@ -72,16 +75,16 @@ extension CompactionRun {
     /// because a part exists twice while it is replaced.
     private mutating func fitParts() throws(CompactionFailure) {
         guard var inodes = try self.capacity().availableInodes else { return }
-        if self.reserve.keptBytes > 0 { inodes += 1 }
-        if inodes == 0 { throw .diskFull(SystemError(.inodes, path: self.paths.directory)) }
+        if self.writer.reserve.keptBytes > 0 { inodes += 1 }
+        if inodes == 0 { throw .diskFull(SystemError(.inodes, path: self.folder.paths.directory)) }
         let wanted = self.writer.statistics.space.liveBytes / inodes + 1
-        self.partBytes = max(self.partBytes, min(wanted, UInt64(self.configuration.segmentBytes)))
+        self.partBytes = max(self.partBytes, min(wanted, UInt64(self.writer.configuration.segmentBytes)))
     }
 
     private var costs: CompactionPlan.Costs {
         .init(
-            partBytes: self.partBytes, frameBytes: UInt64(Self.frameBytes(self.configuration)),
-            spareBytes: self.reserve.isLent ? 0 : UInt64(self.configuration.segmentBytes),
+            partBytes: self.partBytes, frameBytes: UInt64(Self.frameBytes(self.writer.configuration)),
+            spareBytes: self.writer.reserve.isLent ? 0 : UInt64(self.writer.configuration.segmentBytes),
             largestPartBytes: self.writer.statistics.space.parts.map(\.sizeBytes).max() ?? 0,
             // The next segment may need only little more space.
             worthwhileSnapshotBytes: self.writer.statistics.diskFull == nil ? nil : CompactionPolicy.leastBytes)
@@ -119,6 +122,6 @@ extension CompactionRun {
     private func availableBytes() throws(CompactionFailure) -> UInt64 { try self.capacity().availableBytes }
 
     private func capacity() throws(CompactionFailure) -> FileSystemCapacity {
-        try self.attempt { () throws(SystemError) in try self.fileSystem.capacity(self.paths.directory) }
+        try self.attempt { () throws(SystemError) in try self.folder.fileSystem.capacity(self.folder.paths.directory) }
     }
 }

@@ -1,5 +1,8 @@
+import DurableFiles
 import Glibc
+import LogFormat
 import Synchronization
+import SystemSupport
 
 /// One compaction: writes the live records into a snapshot and removes the segments that it replaces, while writes
 /// continue.
@@ -10,7 +13,7 @@ import Synchronization
 /// different moments, and parts of two runs may overlap: the last change of every key wins. With little space a run
 /// includes only the oldest segments, see ``CompactionPlan``.
 ///
-/// The steps, with the state after a crash behind each, and what the start does:
+/// The steps, each with the state after a crash and what the start then does:
 ///
 /// 1. Move to the next segment, unless the active one is not included. One more sealed segment: nothing to do.
 /// 2. Write a part to a temporary file. A `.tmp` file: removed.
@@ -22,22 +25,11 @@ import Synchronization
 ///    the manifest's base: removed.
 /// 7. Remove them. Nothing to do.
 struct CompactionRun<Client: CommitClient> {
-    let number: UInt64
     let writer: LogWriter<Client>
-    let client: Client
-    let fileSystem: any FileSystem
-    let paths: LogPaths
-    let storeID: StoreID
-    let configuration: LogConfiguration
-    /// Returns the number of the next part.
-    let nextPartNumber: () -> UInt32
-    let report: (CompactionStatus.Phase, (inout CompactionStatus.Run) -> Void) -> Void
-    /// Waits for this many nanoseconds. Returns false if the run must end.
-    let pause: (UInt64) -> Bool
-    /// The last key of each part that the manifest lists.
-    var lastKeys: [PartName: [UInt8]]
-    let reserve: CompactionReserve
-    let leftovers: CompactionLeftovers
+    let folder: CompactionFolder
+    let control: CompactionControl
+    /// Those of earlier runs, and what this one has added.
+    private(set) var parts: SnapshotParts
 
     /// Bytes of frames after which the next part begins.
     var partBytes: UInt64
@@ -57,32 +49,17 @@ struct CompactionRun<Client: CommitClient> {
     /// Records examined in one pass: readers' garbage is kept for that time.
     private static var pageRecords: Int { 2_048 }
 
-    init(
-        number: UInt64, writer: LogWriter<Client>, client: Client, fileSystem: any FileSystem, paths: LogPaths,
-        storeID: StoreID, configuration: LogConfiguration, lastKeys: [PartName: [UInt8]], reserve: CompactionReserve,
-        leftovers: CompactionLeftovers,
-        nextPartNumber: @escaping () -> UInt32,
-        report: @escaping (CompactionStatus.Phase, (inout CompactionStatus.Run) -> Void) -> Void,
-        pause: @escaping (UInt64) -> Bool
-    ) {
-        self.number = number
+    init(writer: LogWriter<Client>, folder: CompactionFolder, control: CompactionControl, parts: SnapshotParts) {
+        let configuration = writer.configuration
         self.writer = writer
-        self.client = client
-        self.fileSystem = fileSystem
-        self.paths = paths
-        self.storeID = storeID
-        self.configuration = configuration
-        self.lastKeys = lastKeys
-        self.reserve = reserve
-        self.leftovers = leftovers
-        self.nextPartNumber = nextPartNumber
-        self.report = report
-        self.pause = pause
+        self.folder = folder
+        self.control = control
+        self.parts = parts
         self.partBytes = UInt64(Self.partBytes(configuration))
         self.throttle = CompactionThrottle(
             bytesPerSecond: configuration.compaction.bytesPerSecond,
             commitNanoseconds: writer.statistics.commitNanoseconds.load(ordering: .relaxed),
-            now: monotonicNanoseconds())
+            now: MonotonicClock.nanoseconds())
     }
 
     /// Runs the whole compaction.
@@ -98,20 +75,20 @@ struct CompactionRun<Client: CommitClient> {
 
     private mutating func steps() throws(CompactionFailure) -> UInt64 {
         let before = self.writer.statistics.space
-        self.report(.rotate) { $0.bytesBefore = before.sizeBytes }
+        self.control.report(.rotate) { $0.bytesBefore = before.sizeBytes }
         let upTo = try self.takeOn()
         self.keysBefore = before.parts.reduce(0) { $0 + $1.entries }
         if let first = before.segments.first { self.keysBefore += upTo + 1 - first.name.firstRevision }
         while !self.reachedEnd { try self.writePart(upTo: upTo) }
-        self.configuration.failPoint?("compaction:6")
-        self.report(.commit) { _ in }
-        let older = Set(self.lastKeys.keys).subtracting(self.installed)
+        self.writer.configuration.failPoint?("compaction:6")
+        self.control.report(.commit)
+        let older = self.parts.names.subtracting(self.installed)
         let segments = try self.ask { .dropSegments(upTo: upTo, replacing: older, $0) }
         self.isNeeded = true
-        self.configuration.failPoint?("compaction:7")
-        self.report(.delete) { _ in }
+        self.writer.configuration.failPoint?("compaction:7")
+        self.control.report(.delete)
         try self.remove(older, segments)
-        self.report(.delete) { $0.progress = 1 }
+        self.control.report(.delete) { $0.progress = 1 }
         return self.keysBefore - min(self.keysKept, self.keysBefore)
     }
 
@@ -119,12 +96,12 @@ struct CompactionRun<Client: CommitClient> {
 
     private mutating func writePart(upTo: UInt64) throws(CompactionFailure) {
         try self.requireSpace()
-        self.configuration.failPoint?("compaction:2")
-        let name = PartName(upTo: upTo, number: self.nextPartNumber())
+        self.writer.configuration.failPoint?("compaction:2")
+        let name = self.parts.makeName(upTo: upTo)
         var part = try self.attempt { () throws(SystemError) in
             try PartWriter(
-                name, frameBytes: Self.frameBytes(self.configuration), storeID: self.storeID,
-                paths: self.paths, fileSystem: self.fileSystem)
+                name, frameBytes: Self.frameBytes(self.writer.configuration), storeID: self.folder.storeID,
+                paths: self.folder.paths, fileSystem: self.folder.fileSystem)
         }
         do {
             try self.fill(&part)
@@ -142,7 +119,7 @@ struct CompactionRun<Client: CommitClient> {
             var looked = 0
             var covered = self.covered
             var kept: UInt64 = 0
-            self.reachedEnd = self.client.forEachLive(after: self.covered) { record in
+            self.reachedEnd = self.writer.client.forEachLive(after: self.covered) { record in
                 looked += 1
                 if record.revision <= part.name.upTo {
                     part.add(record)
@@ -167,10 +144,10 @@ struct CompactionRun<Client: CommitClient> {
         let statistics = self.writer.statistics
         let wait = self.throttle.wrote(
             bytes, commitNanoseconds: statistics.commitNanoseconds.load(ordering: .relaxed),
-            now: monotonicNanoseconds())
+            now: MonotonicClock.nanoseconds())
         let live = self.expectedBytes
         let (kept, rate) = (self.keysKept, self.throttle.rate)
-        self.report(.snapshot) { run in
+        self.control.report(.snapshot) { run in
             run.bytesWritten += UInt64(bytes)
             run.keysKept = kept
             run.throttledNanoseconds += wait
@@ -179,38 +156,35 @@ struct CompactionRun<Client: CommitClient> {
             let left = live - min(run.bytesWritten, live)
             run.remainingNanoseconds = UInt64(Double(left) / Double(rate) * 1e9)
         }
-        if !self.pause(wait) { throw .stopped }
+        if !self.control.pause(forNanoseconds: wait) { throw .stopped }
     }
 
     private mutating func complete(_ part: inout PartWriter) throws(CompactionFailure) {
-        self.configuration.failPoint?("compaction:3")
-        self.report(.verify) { $0.bytesRead += part.offset }
+        self.writer.configuration.failPoint?("compaction:3")
+        self.control.report(.verify) { $0.bytesRead += part.offset }
         let lastKey = part.lastKey
         let done: Manifest.Part
         do { done = try part.finish() } catch {
             self.abandon(part)
             throw CompactionFailure(error)
         }
-        self.configuration.failPoint?("compaction:4")
-        self.report(.commit) { _ in }
+        self.writer.configuration.failPoint?("compaction:4")
+        self.control.report(.commit)
         let older = self.coveredParts()
         do { try self.ask { .install(done, replacing: older, $0) } } catch {
-            self.leftovers.add(doubtful: done.name)
+            self.folder.leftovers.add(doubtful: done.name)
             throw error
         }
         self.installed.insert(done.name)
-        self.lastKeys[done.name] = lastKey
-        self.configuration.failPoint?("compaction:5")
+        self.parts.add(done.name, lastKey: lastKey)
+        self.writer.configuration.failPoint?("compaction:5")
         try self.remove(older, [])
     }
 
     /// Older parts whose keys have all been examined.
     private func coveredParts() -> Set<PartName> {
-        Set(
-            self.lastKeys.filter { name, last in
-                if self.installed.contains(name) { return false }
-                return self.reachedEnd || self.covered.map { !$0.lexicographicallyPrecedes(last) } == true
-            }.keys)
+        let parts = self.reachedEnd ? self.parts.names : self.covered.map(self.parts.upTo) ?? []
+        return parts.subtracting(self.installed)
     }
 
     // MARK: - Files
@@ -220,17 +194,17 @@ struct CompactionRun<Client: CommitClient> {
     ) throws(CompactionFailure) {
         if parts.isEmpty && segments.isEmpty { return }
         self.isNeeded = true
-        for name in parts { self.lastKeys[name] = nil }
-        let files = parts.map(self.paths.part) + segments.map(self.paths.segment)
+        self.parts.remove(parts)
+        let files = parts.map(self.folder.paths.part) + segments.map(self.folder.paths.segment)
         try self.attempt { () throws(SystemError) in
-            try self.leftovers.remove(files)
-            try self.fileSystem.syncDirectory(self.paths.directory)
+            try self.folder.leftovers.remove(files)
+            try self.folder.fileSystem.syncDirectory(self.folder.paths.directory)
         }
     }
 
     /// Abandons a part.
     private func abandon(_ part: PartWriter) {
-        do { try self.leftovers.remove([part.close()]) } catch {
+        do { try self.folder.leftovers.remove([part.close()]) } catch {
             // Retried later; the reason for abandoning the part is more important.
         }
     }

@@ -1,3 +1,5 @@
+import DurableFiles
+import LogFormat
 import Synchronization
 import SystemSupport
 

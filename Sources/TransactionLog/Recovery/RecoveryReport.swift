@@ -1,3 +1,5 @@
+package import LogFormat
+
 /// The findings of the start, for the log line, `/admin` and the metrics.
 package struct RecoveryReport: Sendable, Equatable {
     package struct TornTail: Sendable, Equatable {
@@ -20,7 +22,7 @@ package struct RecoveryReport: Sendable, Equatable {
 
         /// - Returns: nil unless the segment that was active at the clean stop ends before the recorded offset, and
         ///   changes are missing: its last frame only records the clean stop.
-        init?(_ segment: LogReader.Segment, _ name: SegmentName, _ closed: Manifest.Closed?) {
+        package init?(_ segment: LogReader.Segment, _ name: SegmentName, _ closed: Manifest.Closed?) {
             guard let closed, segment.end < closed.lengthBytes, segment.nextRevision - 1 < closed.lastRevision else {
                 return nil
             }
@@ -45,7 +47,7 @@ package struct RecoveryReport: Sendable, Equatable {
         package var lastRevision: UInt64
 
         /// - Returns: nil unless the file is shorter than its header states.
-        init?(_ segment: LogReader.Segment, _ name: SegmentName) {
+        package init?(_ segment: LogReader.Segment, _ name: SegmentName) {
             if segment.fileBytes >= segment.header.preparedBytes { return nil }
             self.file = name.description
             self.fileBytes = segment.fileBytes
@@ -65,7 +67,7 @@ package struct RecoveryReport: Sendable, Equatable {
         package var lastFrameNanoseconds: UInt64
 
         /// - Returns: nil after a clean stop.
-        init?(_ segment: LogReader.Segment, _ name: SegmentName) {
+        package init?(_ segment: LogReader.Segment, _ name: SegmentName) {
             if segment.lastKind == .cleanShutdown { return nil }
             self.file = name.description
             self.offset = segment.end
@@ -75,11 +77,9 @@ package struct RecoveryReport: Sendable, Equatable {
     }
 
     package var storeID: StoreID
-    package var lastRevision: UInt64 = 0
     package var space = LogSpace()
+    package var lastRevision: UInt64 { self.space.lastRevision }
     package var segments: [SegmentSummary] { self.space.segments }
-    /// Number of entries read from the snapshot.
-    package var snapshotEntries: UInt64 = 0
     package var bytesRead: UInt64 = 0
     package var transactions: UInt64 = 0
     package var operations: UInt64 = 0
@@ -99,17 +99,6 @@ package struct RecoveryReport: Sendable, Equatable {
     package var imported: ImportReport?
     /// Names in the folder that do not belong to the log; they are ignored.
     package var unknownFiles: [String] = []
-}
-
-/// The record that an operation replaced or removed: its revision, and the lengths of its key and value.
-package struct ReplacedRecord: Sendable, Equatable {
-    package let revision: UInt64
-    package let bytes: Int
-
-    package init(revision: UInt64, keyCount: Int, valueCount: Int) {
-        self.revision = revision
-        self.bytes = LiveRecord.bytes(key: keyCount, value: valueCount)
-    }
 }
 
 package struct ImportReport: Sendable, Equatable {

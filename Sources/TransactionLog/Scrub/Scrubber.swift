@@ -1,4 +1,6 @@
+import DurableFiles
 import Glibc
+import LogFormat
 import Synchronization
 import SystemSupport
 
@@ -79,8 +81,8 @@ final class Scrubber: Sendable {
         let space = self.statistics.space
         let segments = space.segments.filter(\.sealed)
         let total = space.snapshotBytes + segments.reduce(0) { $0 + $1.sizeBytes }
-        let began = monotonicNanoseconds()
-        self.state.withLock { $0.status.running = .init(startedAt: wallClockNanoseconds()) }
+        let began = MonotonicClock.nanoseconds()
+        self.state.withLock { $0.status.running = .init(startedAt: WallClock.nanoseconds()) }
         for part in space.parts {
             self.check(self.reader.paths.part(part.name)) { (file) throws(LogError) in
                 try self.reader.verify(part.listed, file, storeID: self.storeID) { self.pace($0, total) }
@@ -93,7 +95,7 @@ final class Scrubber: Sendable {
         }
         let pass = self.state.withLock { state -> ScrubStatus.Pass? in
             guard var pass = state.status.running, !state.isClosed else { return nil }
-            pass.durationNanoseconds = monotonicNanoseconds() - began
+            pass.durationNanoseconds = MonotonicClock.nanoseconds() - began
             state.status.running = nil
             state.status.progress = 0
             state.status.last = pass

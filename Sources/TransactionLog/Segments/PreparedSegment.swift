@@ -1,4 +1,6 @@
+import DurableFiles
 import Glibc
+import LogFormat
 
 /// A file of zeros that will become a segment. It has the segment's name and all of its space, durably, so that writing
 /// the header begins the segment, and appends change no metadata: neither needs space, a name or an inode, and

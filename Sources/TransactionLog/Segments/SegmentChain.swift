@@ -1,8 +1,11 @@
+import DurableFiles
 import Glibc
+import LogFormat
+import SystemSupport
 
 /// The segments of a store, including the active one. Confined to one thread at a time: the start's, then the writer's.
 ///
-/// Moving to the next segment, with the state after a crash behind each step:
+/// Moving to the next segment; for each step the state after a crash:
 ///
 /// 1. The seal is written to the old segment, which is synced: a sealed last segment; the start continues with 2.
 /// 2. The header is written to a prepared file, which is synced. From here on it is a segment, whether the
@@ -80,7 +83,7 @@ struct SegmentChain {
         self.header = SegmentHeader(
             storeID: storeID, sequence: prepared.name.sequence, firstRevision: firstRevision,
             salt: .random(in: .min ... .max),
-            syncModeCode: syncMode.code, createdNanoseconds: wallClockNanoseconds(), predecessor: .none,
+            syncModeCode: syncMode.code, createdNanoseconds: WallClock.nanoseconds(), predecessor: .none,
             preparedBytes: self.fileBytes)
         self.manifest = Manifest(
             storeID: storeID, generation: 0, sealed: [],
@@ -118,7 +121,7 @@ struct SegmentChain {
     mutating func append(_ frame: inout FrameBuilder, kind: FrameHeader.Kind) throws(SystemError) -> UInt32 {
         let checksum = frame.finish(
             kind: kind, salt: self.header.salt, fileOffset: self.offset, durableLength: self.durableLength,
-            committedNanoseconds: wallClockNanoseconds())
+            committedNanoseconds: WallClock.nanoseconds())
         self.isInDoubt = true
         self.writtenEnd = self.offset
         let written = unsafe try self.file.write(frame.bytes.span.bytes, at: self.offset)
@@ -164,10 +167,10 @@ struct SegmentChain {
 
     /// Moves to the next segment, which begins at `nextRevision`. May be called again after a failure for lack of
     /// space, with the same file.
-    mutating func rotate(to prepared: PreparedSegment, nextRevision: UInt64) throws(SystemError) -> SegmentSummary {
+    mutating func rotate(to prepared: PreparedSegment, nextRevision: UInt64) throws(SystemError) {
         precondition(!self.owesManifest, "the manifest may be one segment behind, not two")
         try self.seal(nextRevision)
-        return try self.advance(to: prepared, nextRevision: nextRevision)
+        try self.advance(to: prepared, nextRevision: nextRevision)
     }
 
     /// Step 1, if it has not been done yet.
@@ -188,9 +191,7 @@ struct SegmentChain {
     }
 
     /// Steps 2 and 3, for a sealed segment.
-    private mutating func advance(
-        to prepared: PreparedSegment, nextRevision: UInt64
-    ) throws(SystemError) -> SegmentSummary {
+    private mutating func advance(to prepared: PreparedSegment, nextRevision: UInt64) throws(SystemError) {
         guard let sealChecksum else { preconditionFailure("the old segment is sealed first") }
         precondition(prepared.name.sequence == self.header.sequence + 1, "segments follow each other")
         let old = Manifest.Sealed(
@@ -199,7 +200,7 @@ struct SegmentChain {
         let header = SegmentHeader(
             storeID: self.header.storeID, sequence: prepared.name.sequence, firstRevision: nextRevision,
             salt: .random(in: .min ... .max), syncModeCode: self.syncMode.code,
-            createdNanoseconds: wallClockNanoseconds(), predecessor: old.asPredecessor, preparedBytes: fileBytes)
+            createdNanoseconds: WallClock.nanoseconds(), predecessor: old.asPredecessor, preparedBytes: fileBytes)
         self.failPoint?("rotation:2")
         try prepared.file.writeAll(header.encoded(), at: 0)
         try prepared.file.syncData()
@@ -217,7 +218,6 @@ struct SegmentChain {
         self.manifest.closed = nil
         self.failPoint?("rotation:3")
         if self.writesManifest { try self.listSegments() }
-        return SegmentSummary(name: old.name, sizeBytes: old.lengthBytes, lastRevision: old.lastRevision, sealed: true)
     }
 
     /// Frees the unused prepared space of a segment that was sealed long before it was full.
@@ -288,16 +288,4 @@ struct SegmentChain {
             self.paths.manifest, in: self.directory, with: self.manifest.encoded(), keepsAside: true)
         self.owesManifest = false
     }
-}
-
-/// Nanoseconds since 1970.
-package func wallClockNanoseconds() -> UInt64 { clockNanoseconds(CLOCK_REALTIME) }
-
-/// Nanoseconds of a clock that never goes backwards.
-package func monotonicNanoseconds() -> UInt64 { clockNanoseconds(CLOCK_MONOTONIC) }
-
-private func clockNanoseconds(_ clock: clockid_t) -> UInt64 {
-    var time = timespec()
-    unsafe clock_gettime(clock, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }

@@ -77,7 +77,7 @@ extension EndToEnd {
                 try AdminDocuments.post(port, "/admin/drain", #"{"enabled":true,"reason":"upgrade"}"#).status == 200)
             let ready = try HTTPConnection(port: port).request("GET", "/readyz")
             #expect(ready.status == 503)
-            #expect(try ready.json.string("reason")?.hasPrefix("drained") == true)
+            #expect(try ready.json.string("reason")?.hasPrefix("drained by an operator") == true)
             #expect(try ready.json.string("reason")?.hasSuffix("upgrade") == true)
             #expect(try client.set([1], [1]).status == 200, "requests are served, also on old connections")
             #expect(try self.metric(port, "\(front == .kvService ? "kv" : "gateway")_draining 1"))

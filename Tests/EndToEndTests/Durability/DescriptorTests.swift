@@ -44,7 +44,7 @@ extension EndToEnd {
             #expect(try refused.child.waitForEnd() == .exited(78), "\(refused.child.output)")
             let error = try refused.waitForLog("cannot start").string("error") ?? ""
             let needed = try #require(error.firstMatch(of: /at least ([0-9]+) open files/).flatMap { Int($0.1) })
-            #expect(error.contains("the process may have 20") && (30...40).contains(needed), "\(error)")
+            #expect(error.contains("the process has a limit of 20") && (30...40).contains(needed), "\(error)")
 
             let oneTooFew = try Self.start(program, in: folder, openFiles: needed - 1)
             #expect(try oneTooFew.child.waitForEnd() == .exited(78))

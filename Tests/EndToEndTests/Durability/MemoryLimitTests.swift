@@ -95,7 +95,7 @@ extension EndToEnd {
             let line = try #require(service.log.first { $0.string("message") == "cannot start" })
             let error = try #require(line.string("error"))
             let words = try #require(
-                error.firstMatch(of: /(\d+) of 67108864 bytes are used, --max-memory, .* limit of about (\d+) bytes/))
+                error.firstMatch(of: /(\d+) of 67108864 bytes are used \(--max-memory\).* limit of about (\d+) bytes/))
             #expect(try #require(Int(words.1)) <= 67_108_864)
             let needed = try #require(Int(words.2))
             #expect((70 << 20...250 << 20).contains(needed), "\(needed)")

@@ -3,6 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Commit", .timeLimit(.minutes(1)))
@@ -33,7 +34,7 @@ struct CommitTests {
                     }
                 }
             }
-            #expect(open.log.statistics.lastRevision.load(ordering: .acquiring) == UInt64(history.count))
+            #expect(open.log.statistics.lastRevision == UInt64(history.count))
             #expect(open.log.statistics.durableRevision.load(ordering: .acquiring) == UInt64(history.count))
             open.log.close()
         }
@@ -49,8 +50,8 @@ struct CommitTests {
         let transaction = (0..<128).map { Change.set("key \($0)", "value \($0)") }
         #expect(open.commit(transaction) == .committed(1))
         #expect(open.client.values.count == 128)
-        #expect(open.log.statistics.appendedOperations.load(ordering: .relaxed) == 128)
-        #expect(open.log.statistics.appendedTransactions.load(ordering: .relaxed) == 1)
+        #expect(open.client.batches.map(\.operations) == [128])
+        #expect(open.client.batches.map(\.transactions) == [1])
         open.log.close()
         #expect(try Recovered(fileSystem.kill()).transactions == [transaction])
     }

@@ -1,6 +1,8 @@
 import SimulatedStorage
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Crash at every system call", .timeLimit(.minutes(5)))

@@ -4,6 +4,7 @@ import SystemSupport
 import TestSupport
 import Testing
 
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Commit: nothing before its sync", .timeLimit(.minutes(1)))

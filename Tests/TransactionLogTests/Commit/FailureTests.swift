@@ -3,6 +3,7 @@ import SimulatedStorage
 import Synchronization
 import Testing
 
+@testable import DurableFiles
 @testable import TransactionLog
 
 @Suite("Commit: failures that end writing", .timeLimit(.minutes(1)))

@@ -5,6 +5,8 @@ import SystemSupport
 import TestSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 /// What can happen to a folder while a log in it is open.

@@ -2,6 +2,8 @@ import Glibc
 import SimulatedStorage
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Commit: a full disk", .timeLimit(.minutes(1)))

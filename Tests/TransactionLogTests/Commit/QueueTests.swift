@@ -34,7 +34,7 @@ struct QueueTests {
         #expect(queue.submit([2], bytes: 401) == .overloaded)
         #expect(queue.submit([3], bytes: 400) == nil)
         var batch: [Int] = []
-        #expect(queue.take(into: &batch, until: monotonicNanoseconds()) == .commands)
+        #expect(queue.take(into: &batch, until: MonotonicClock.nanoseconds()) == .commands)
         #expect(batch == [1, 3])
         #expect(queue.submit([4], bytes: 1000) == nil)
     }
@@ -54,9 +54,9 @@ struct QueueTests {
     @Test func `an empty queue times out`() {
         let queue = CommitQueue<Int>(limit: 100, limitBytes: 1000)
         var batch: [Int] = []
-        #expect(queue.take(into: &batch, until: monotonicNanoseconds() + 1_000_000) == .timedOut)
+        #expect(queue.take(into: &batch, until: MonotonicClock.nanoseconds() + 1_000_000) == .timedOut)
         #expect(queue.submit([1], bytes: 1) == nil)
-        #expect(queue.take(into: &batch, until: monotonicNanoseconds()) == .commands)
+        #expect(queue.take(into: &batch, until: MonotonicClock.nanoseconds()) == .commands)
     }
 
     /// The timeout of the consumer and the signal of a producer race with each other here all the time.
@@ -75,7 +75,7 @@ struct QueueTests {
         var batch: [Int] = []
         consuming: while true {
             batch.removeAll()
-            switch queue.take(into: &batch, until: monotonicNanoseconds() + 20_000) {
+            switch queue.take(into: &batch, until: MonotonicClock.nanoseconds() + 20_000) {
             case .commands: seen += batch
             case .timedOut, .poked: continue
             case .closed: break consuming

@@ -4,6 +4,8 @@ import SystemSupport
 import TestSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Commit: files for the next segments", .timeLimit(.minutes(1)))

@@ -38,7 +38,7 @@ struct CompactionPolicyTests {
         policy.minBytes = .max
         #expect(triggerWhenFull() == nil)
         #expect(triggerWhenFull(canSeal: true) == .diskFull)
-        full.updateActive(sizeBytes: 10_000, lastRevision: 9, sealed: true)
+        full.update(at: full.segments.count - 1, sizeBytes: 10_000, lastRevision: 9, sealed: true)
         #expect(triggerWhenFull() == .diskFull)
         full.apply(LiveChange(revision: 1, bytes: 1))
         #expect(triggerWhenFull() == nil)

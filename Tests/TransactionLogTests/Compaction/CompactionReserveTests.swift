@@ -3,6 +3,8 @@ import SimulatedStorage
 import SystemSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Compaction: the reserve", .timeLimit(.minutes(1)))

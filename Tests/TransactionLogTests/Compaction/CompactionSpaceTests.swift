@@ -1,7 +1,9 @@
 import Glibc
 import SimulatedStorage
+import SystemSupport
 import Testing
 
+@testable import LogFormat
 @testable import TransactionLog
 
 /// What a compaction does for its space, one aspect at a time.
@@ -78,7 +80,7 @@ struct CompactionSpaceTests {
         fileSystem.inject(effect, on: .write, path: ".snapshot.tmp")
         #expect(try CompactionTests.compact(open, observer).error != nil)
         #expect(open.log.statistics.failure == nil)
-        #expect(open.log.compaction.retryAt! <= monotonicNanoseconds() + 10_000_000_000)
+        #expect(open.log.compaction.retryAt! <= MonotonicClock.nanoseconds() + 10_000_000_000)
         #expect(try CompactionTests.compact(open, observer).error == nil)
         open.log.close()
     }

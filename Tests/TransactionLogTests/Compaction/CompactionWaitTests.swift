@@ -1,8 +1,11 @@
 import Glibc
 import SimulatedStorage
+import SystemSupport
 import TestSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 /// What compactions wait for, and how long.
@@ -30,7 +33,7 @@ struct CompactionWaitTests {
         let open = try self.open(fileSystem, observer)
         fileSystem.inject(.error(EIO), on: .write, path: ".snapshot", times: nil)
         for minutes in [1, 2, 4, 8, 16, 32, 60, 60] as [UInt64] {
-            let began = monotonicNanoseconds()
+            let began = MonotonicClock.nanoseconds()
             #expect(try CompactionTests.compact(open, observer).error != nil)
             let status = open.log.compaction
             #expect(status.state == .backingOff)
@@ -76,11 +79,11 @@ struct CompactionWaitTests {
         fileSystem.install(path, [1])
         let leftovers = CompactionLeftovers(fileSystem: fileSystem, paths: LogPaths(directory: storeDirectory))
         fileSystem.inject(.error(EIO), on: .remove)
-        let began = monotonicNanoseconds()
+        let began = MonotonicClock.nanoseconds()
         #expect(throws: SystemError.self) { try leftovers.remove([path]) }
         leftovers.clear(now: began + 900_000_000) { _ in true }
         #expect(fileSystem.contents(path) != nil)
-        leftovers.clear(now: monotonicNanoseconds() + 1_000_000_000) { _ in true }
+        leftovers.clear(now: MonotonicClock.nanoseconds() + 1_000_000_000) { _ in true }
         #expect(fileSystem.contents(path) == nil)
     }
 

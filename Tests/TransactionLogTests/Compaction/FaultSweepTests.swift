@@ -2,6 +2,7 @@ import Glibc
 import SimulatedStorage
 import Testing
 
+@testable import LogFormat
 @testable import TransactionLog
 
 /// Commits with moves to further segments and compactions, while the n-th call of a kind fails: only that call, or it

@@ -3,6 +3,7 @@ import SimulatedStorage
 import TestSupport
 import Testing
 
+@testable import LogFormat
 @testable import TransactionLog
 
 /// Sets, deletes and automatic compactions, on a disk that is almost always nearly full.

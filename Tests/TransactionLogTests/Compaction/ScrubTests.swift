@@ -2,6 +2,7 @@ import SimulatedStorage
 import TestSupport
 import Testing
 
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Scrub", .timeLimit(.minutes(1)))

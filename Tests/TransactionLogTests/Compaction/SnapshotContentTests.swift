@@ -2,6 +2,8 @@ import SimulatedStorage
 import TestSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Compaction: what a snapshot holds", .timeLimit(.minutes(1)))

@@ -2,6 +2,8 @@ import SimulatedStorage
 import TestSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 /// A log with a snapshot in several parts, a manifest and several segments after it, damaged in every way.

@@ -3,6 +3,8 @@ import SimulatedStorage
 import TestSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 /// For all sizes and orders of operations: if the live data fits by the rule in the README, sets resume by themselves,

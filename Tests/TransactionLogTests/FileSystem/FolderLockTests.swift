@@ -3,6 +3,8 @@ import SimulatedStorage
 import TestSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Folder's lock", .timeLimit(.minutes(1)))

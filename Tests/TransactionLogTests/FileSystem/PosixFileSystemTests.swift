@@ -4,6 +4,8 @@ import SystemSupport
 import TestSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("File system of the machine", .timeLimit(.minutes(1)))
@@ -121,7 +123,7 @@ struct PosixFileSystemTests {
         try self.fileSystem.createDirectory(folder)
         for mode in [FileOpenMode.read, .readWrite] {
             let error = #expect(throws: SystemError.self) { try self.fileSystem.open(fifo, mode) }
-            #expect(error?.description == "open \(fifo): it is no regular file (errno 22)")
+            #expect(error?.description == "open \(fifo): it is not a regular file (errno 22)")
         }
         #expect(throws: SystemError(call: "open", path: folder, code: EISDIR)) {
             try self.fileSystem.open(folder, .read)

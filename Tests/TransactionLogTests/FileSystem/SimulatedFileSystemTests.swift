@@ -2,7 +2,7 @@ import Glibc
 import SimulatedStorage
 import Testing
 
-@testable import TransactionLog
+@testable import DurableFiles
 
 @Suite("Simulated file system", .timeLimit(.minutes(1)))
 struct SimulatedFileSystemTests {
@@ -151,7 +151,7 @@ struct SimulatedFileSystemTests {
         #expect(error?.isOutOfSpace == true)
         #expect(
             error?.description
-                == "pwrite f: the write stopped early, as it does where a disk, a quota or a limit of the file size "
-                + "leaves no room (errno 28)")
+                == "pwrite f: the write stopped early: a disk, a quota or a limit of the file size leaves no space "
+                + "(errno 28)")
     }
 }

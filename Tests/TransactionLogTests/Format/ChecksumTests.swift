@@ -3,7 +3,7 @@ import SimulatedStorage
 import TestSupport
 import Testing
 
-@testable import TransactionLog
+@testable import LogFormat
 
 @Suite("CRC-32C", .timeLimit(.minutes(1)))
 struct ChecksumTests {

@@ -2,7 +2,7 @@ import SimulatedStorage
 import TestSupport
 import Testing
 
-@testable import TransactionLog
+@testable import LogFormat
 
 @Suite("Frame payload", .timeLimit(.minutes(1)))
 struct FramePayloadTests {

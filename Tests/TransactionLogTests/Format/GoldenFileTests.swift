@@ -3,6 +3,8 @@ import SimulatedStorage
 import TestSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 /// The files in `Golden/version-1` and `version-2` define those versions of the format: they never change. Another

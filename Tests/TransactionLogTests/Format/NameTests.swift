@@ -1,6 +1,6 @@
 import Testing
 
-@testable import TransactionLog
+@testable import LogFormat
 
 @Suite("Names and ids", .timeLimit(.minutes(1)))
 struct NameTests {

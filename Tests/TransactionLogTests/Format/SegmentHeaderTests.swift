@@ -1,6 +1,6 @@
 import Testing
 
-@testable import TransactionLog
+@testable import LogFormat
 
 @Suite("Segment header", .timeLimit(.minutes(1)))
 struct SegmentHeaderTests {

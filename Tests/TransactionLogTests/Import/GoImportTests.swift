@@ -2,6 +2,8 @@ import SimulatedStorage
 import TestSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Import of the Go system's log", .timeLimit(.minutes(1)))

@@ -2,6 +2,9 @@ import SimulatedStorage
 import TestSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
+@testable import OfflineStore
 @testable import TransactionLog
 
 @Suite("The inspection of a folder", .timeLimit(.minutes(1)))

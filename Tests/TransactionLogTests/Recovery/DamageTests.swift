@@ -1,6 +1,8 @@
 import SimulatedStorage
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Recovery: damage that refuses the start", .timeLimit(.minutes(1)))

@@ -1,8 +1,11 @@
 import Glibc
 import SimulatedStorage
+import SystemSupport
 import TestSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Recovery: files are verified ahead of the replay", .timeLimit(.minutes(1)))
@@ -94,8 +97,8 @@ struct EarlyVerificationTests {
         try verification.enter(1)
         gate.open()
         var told: LogError?
-        let end = monotonicNanoseconds() + 30_000_000_000
-        while told == nil, monotonicNanoseconds() < end {
+        let end = MonotonicClock.nanoseconds() + 30_000_000_000
+        while told == nil, MonotonicClock.nanoseconds() < end {
             do { try verification.enter(1) } catch { told = error }
         }
         guard case .corrupt(let corruption)? = told else {

@@ -1,6 +1,7 @@
 import SimulatedStorage
 import Testing
 
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Recovery: every flipped bit", .timeLimit(.minutes(5)))

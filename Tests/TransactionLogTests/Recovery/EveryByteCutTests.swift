@@ -2,6 +2,7 @@ import SimulatedStorage
 import TestSupport
 import Testing
 
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Recovery: a log cut at every byte", .timeLimit(.minutes(1)))

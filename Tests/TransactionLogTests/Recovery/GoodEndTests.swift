@@ -1,7 +1,9 @@
 import SimulatedStorage
+import SystemSupport
 import TestSupport
 import Testing
 
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Recovery: ends that are in order", .timeLimit(.minutes(1)))
@@ -52,7 +54,7 @@ struct GoodEndTests {
         #expect(!killed.wasCleanShutdown)
         let end = try #require(killed.uncleanEnd)
         #expect(end.file == "\(maker.chain.name)" && end.offset == maker.chain.offset && end.lastRevision == 1)
-        #expect(end.lastFrameNanoseconds <= wallClockNanoseconds())
+        #expect(end.lastFrameNanoseconds <= WallClock.nanoseconds())
         try maker.write(numbered(2))
         #expect(try Recovered(maker.fileSystem.kill()).transactions == maker.transactions)
     }

@@ -2,6 +2,7 @@ import SimulatedStorage
 import TestSupport
 import Testing
 
+@testable import LogFormat
 @testable import TransactionLog
 
 /// Folders with one random change to the last segment each: a start never drops acknowledged writes without reporting

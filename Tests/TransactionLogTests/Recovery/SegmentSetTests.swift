@@ -2,6 +2,8 @@ import Glibc
 import SimulatedStorage
 import Testing
 
+@testable import LogFormat
+@testable import OfflineStore
 @testable import TransactionLog
 
 @Suite("Recovery: the set of segments", .timeLimit(.minutes(1)))

@@ -2,6 +2,8 @@ import Glibc
 import SimulatedStorage
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 /// A start in which one call fails, or all of its kind from then on: whatever its result, the next start on an intact

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import TransactionLog
+@testable import LogFormat
 
 @Suite("Verdict about the tail", .timeLimit(.minutes(1)))
 struct TailVerdictTests {

@@ -1,7 +1,7 @@
 import SimulatedStorage
 import TestSupport
 
-@testable import TransactionLog
+@testable import LogFormat
 
 /// One operation as a test writes it and reads it back.
 enum Change: Equatable, Sendable, CustomStringConvertible {

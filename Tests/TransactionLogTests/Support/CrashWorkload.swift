@@ -1,6 +1,7 @@
 import SimulatedStorage
 import TestSupport
 
+@testable import LogFormat
 @testable import TransactionLog
 
 /// A run of commits over several segments whose system calls come in the same order each time, so that the process

@@ -2,6 +2,7 @@ import Dispatch
 import SimulatedStorage
 import Synchronization
 
+@testable import LogFormat
 @testable import TransactionLog
 
 /// What became of one command.
@@ -108,7 +109,7 @@ final class DictionaryClient: CommitClient {
         }
     }
 
-    func commit(_ batch: CommitTimings) {
+    func commit(_ batch: CommitTimings, lastRevision: UInt64) {
         self.onCommit(batch)
         let staged = self.state.withLock { state in
             state.records = state.stagedRecords

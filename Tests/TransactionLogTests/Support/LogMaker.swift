@@ -1,5 +1,7 @@
 import SimulatedStorage
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 /// Writes a log frame by frame on this thread, as the writer does, so that tests know where each frame lies.

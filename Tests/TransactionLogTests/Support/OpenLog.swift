@@ -1,8 +1,11 @@
 import Glibc
 import SimulatedStorage
+import SystemSupport
 import TestSupport
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 /// A log with its writer at work and a dictionary behind it.

@@ -1,6 +1,7 @@
 import Dispatch
 import Synchronization
 
+@testable import DurableFiles
 @testable import TransactionLog
 
 /// Keeps what the writer reports, and lets a test wait for a sync.

@@ -1,6 +1,8 @@
 import SimulatedStorage
 import Testing
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 let storeDirectory = "/data/kv"

@@ -1,5 +1,7 @@
 import SimulatedStorage
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 /// What a start found, with a snapshot or without: the records, not their history.

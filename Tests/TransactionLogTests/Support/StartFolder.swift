@@ -2,6 +2,8 @@ import Glibc
 import SimulatedStorage
 import TestSupport
 
+@testable import DurableFiles
+@testable import LogFormat
 @testable import TransactionLog
 
 /// Folders that a start can find, with what it must bring back.

@@ -1,0 +1,147 @@
+/// Collects the transactions of one group commit and builds a frame from them.
+///
+/// A transaction in the payload:
+///
+///     offset  size  field
+///          0     1  operation count, 1 to 128
+///          1     1  flags: bit 0, an idempotency key follows; other bits are 0
+///          2     2  idempotency key length in bytes
+///          4     4  zero
+///          8     …  idempotency key, then the operations
+///
+/// An operation:
+///
+///     offset  size  field
+///          0     1  op: 1 set, 2 delete
+///          1     1  flags: bit 0, an expiry time follows; other bits are 0
+///          2     2  key length in bytes
+///          4     4  value length in bytes, 0 for a delete
+///          8     8  only with bit 0: expiry, milliseconds since 1970
+///          …     …  key, value, and a newline (0x0A)
+///
+/// In a part of a snapshot the payload consists of entries: the revision that set the key, 8 bytes, then a set as
+/// above.
+///
+/// The buffer is reused for each frame. Confined to the thread that writes the log.
+package struct FrameBuilder: Sendable {
+    package static let maximumOperationsPerTransaction = 128
+    package static let maximumKeyBytes = Int(UInt16.max)
+    static let transactionHeaderBytes = 8
+    static let operationHeaderBytes = 8
+    static let entryRevisionBytes = 8
+
+    /// The frame so far: space for its header, then the payload.
+    package private(set) var bytes: [UInt8] = []
+    package private(set) var transactionCount = 0
+    package private(set) var operationCount = 0
+    /// The revision of the next transaction.
+    package private(set) var nextRevision: UInt64 = 1
+    private var firstRevision: UInt64 = 1
+    /// Changes of live bytes that apply once the frame is durable.
+    package private(set) var liveChanges: [LiveChange] = []
+    private var openTransaction: (start: Int, operations: Int)?
+
+    package init() {}
+
+    package var isEmpty: Bool { self.transactionCount == 0 }
+    package var payloadBytes: Int { self.bytes.count - FrameHeader.byteCount }
+
+    package mutating func begin(firstRevision: UInt64) {
+        self.bytes.removeAll(keepingCapacity: self.bytes.capacity <= 4 << 20)
+        self.bytes.append(contentsOf: repeatElement(0, count: FrameHeader.byteCount))
+        self.liveChanges.removeAll(keepingCapacity: true)
+        self.transactionCount = 0
+        self.operationCount = 0
+        self.firstRevision = firstRevision
+        self.nextRevision = firstRevision
+        self.openTransaction = nil
+    }
+
+    /// Bytes that a transaction of one operation adds to the payload.
+    package static func singleOperationBytes(key: Int, value: Int) -> Int {
+        Self.transactionHeaderBytes + Self.operationHeaderBytes + key + value + 1
+    }
+
+    package mutating func beginTransaction() {
+        precondition(self.openTransaction == nil, "the transaction before is still open")
+        self.openTransaction = (self.bytes.count, 0)
+        self.bytes.append(contentsOf: repeatElement(0, count: Self.transactionHeaderBytes))
+    }
+
+    package mutating func set(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+        unsafe self.append(op: .set, key: key, value: value)
+        self.liveChanges.append(
+            LiveChange(revision: self.nextRevision, bytes: LiveRecord.bytes(key: key.count, value: value.count)))
+    }
+
+    package mutating func delete(key: UnsafeRawBufferPointer) {
+        unsafe self.append(op: .delete, key: key, value: UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+
+    /// Records that the open transaction replaces or removes the record of this revision, with this many bytes as
+    /// counted by ``LiveRecord/bytes(key:value:)``.
+    package mutating func replaces(revision: UInt64, bytes: Int) {
+        self.liveChanges.append(LiveChange(revision: revision, bytes: -bytes))
+    }
+
+    /// Ends the transaction and returns its revision.
+    @discardableResult
+    package mutating func endTransaction() -> UInt64 {
+        guard let transaction = self.openTransaction else { preconditionFailure("no transaction is open") }
+        precondition((1...Self.maximumOperationsPerTransaction).contains(transaction.operations))
+        self.bytes[transaction.start] = UInt8(transaction.operations)
+        self.openTransaction = nil
+        self.transactionCount += 1
+        self.operationCount += transaction.operations
+        defer { self.nextRevision += 1 }
+        return self.nextRevision
+    }
+
+    private mutating func append(op: OperationKind, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+        precondition(key.count <= Self.maximumKeyBytes && value.count <= FrameHeader.maximumPayloadBytes)
+        self.bytes.append(op.rawValue)
+        self.bytes.append(0)
+        self.bytes.appendLittleEndian(UInt16(key.count))
+        self.bytes.appendLittleEndian(UInt32(value.count))
+        unsafe self.bytes.append(contentsOf: key)
+        unsafe self.bytes.append(contentsOf: value)
+        self.bytes.append(0x0A)
+        self.openTransaction!.operations += 1
+    }
+
+    /// Adds one live entry to a frame of a snapshot.
+    package mutating func entry(revision: UInt64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+        self.bytes.appendLittleEndian(revision)
+        self.openTransaction = (self.bytes.count, 0)
+        unsafe self.append(op: .set, key: key, value: value)
+        self.openTransaction = nil
+        self.transactionCount += 1
+    }
+
+    /// Completes ``bytes`` as the frame for the file at `fileOffset`, and returns the checksum of its header.
+    package mutating func finish(
+        kind: FrameHeader.Kind, salt: UInt32, fileOffset: UInt64, durableLength: UInt64, committedNanoseconds: UInt64
+    ) -> UInt32 {
+        precondition(self.openTransaction == nil, "a transaction is still open")
+        let payload = self.payloadBytes
+        precondition(payload <= FrameHeader.maximumPayloadBytes)
+        let header = FrameHeader(
+            kind: kind,
+            payloadLength: UInt32(payload),
+            firstRevision: self.firstRevision,
+            durableLength: durableLength,
+            committedNanoseconds: committedNanoseconds,
+            transactionCount: UInt32(self.transactionCount),
+            salt: salt,
+            payloadChecksum: CRC32C.of(self.bytes, in: FrameHeader.byteCount..<self.bytes.count)
+        )
+        let padding = header.frameBytes - self.bytes.count
+        self.bytes.append(contentsOf: repeatElement(0, count: padding))
+        return header.store(into: &self.bytes, fileOffset: fileOffset)
+    }
+}
+
+package enum OperationKind: UInt8, Sendable {
+    case set = 1
+    case delete = 2
+}
