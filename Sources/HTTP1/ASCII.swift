@@ -3,11 +3,11 @@ import Glibc
 /// Small comparisons of ASCII text as HTTP requires: letters ignore case, everything else matches exactly.
 package enum ASCII {
     /// Whether `text` is `lowercase`, letters compared without case.
-    static func equal(_ text: String, _ lowercase: StaticString) -> Bool {
+    package static func equal(_ text: String, _ lowercase: StaticString) -> Bool {
         self.equal(text.utf8.span, lowercase)
     }
 
-    static func equal(_ text: Span<UInt8>, _ lowercase: StaticString) -> Bool {
+    package static func equal(_ text: Span<UInt8>, _ lowercase: StaticString) -> Bool {
         let count = lowercase.utf8CodeUnitCount
         guard text.count == count else { return false }
         // A constant of the program: its pointer is always valid, and the index is below its length.
@@ -27,7 +27,7 @@ package enum ASCII {
     }
 
     /// Whether the bytes equal those of `wanted`.
-    static func identical(_ bytes: Span<UInt8>, _ wanted: StaticString) -> Bool {
+    package static func identical(_ bytes: Span<UInt8>, _ wanted: StaticString) -> Bool {
         guard bytes.count == wanted.utf8CodeUnitCount else { return false }
         // A constant of the program: its pointer is always valid, and the index is below its length.
         for index in bytes.indices where unsafe bytes[index] != wanted.utf8Start[index] { return false }
@@ -38,12 +38,12 @@ package enum ASCII {
         byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
     }
 
-    static func isBlank(_ byte: UInt8) -> Bool {
+    package static func isBlank(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
     }
 
     /// The text without white space at its ends.
-    static func trimmed(_ text: Span<UInt8>) -> Range<Int> {
+    package static func trimmed(_ text: Span<UInt8>) -> Range<Int> {
         var begin = 0
         var end = text.count
         while begin < end, self.isBlank(text[begin]) { begin += 1 }
@@ -52,7 +52,7 @@ package enum ASCII {
     }
 
     /// The elements of a list separated by commas, without the white space around them.
-    static func forEachElement(of list: Span<UInt8>, _ body: (Span<UInt8>) -> Void) {
+    package static func forEachElement(of list: Span<UInt8>, _ body: (Span<UInt8>) -> Void) {
         var begin = 0
         while begin <= list.count {
             var end = begin
@@ -68,12 +68,12 @@ package enum ASCII {
         unsafe bytes.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
     }
 
-    static func isToken(_ text: Span<UInt8>) -> Bool {
+    package static func isToken(_ text: Span<UInt8>) -> Bool {
         for index in text.indices where !self.isTokenCharacter(text[index]) { return false }
         return !text.isEmpty
     }
 
-    static func isFieldValue(_ text: Span<UInt8>) -> Bool {
+    package static func isFieldValue(_ text: Span<UInt8>) -> Bool {
         for index in text.indices where !self.isFieldCharacter(text[index]) { return false }
         return true
     }
@@ -84,7 +84,7 @@ package enum ASCII {
     }
 
     /// Whether the byte may be in a token of RFC 9110, section 5.6.2: methods, field names.
-    static func isTokenCharacter(_ byte: UInt8) -> Bool {
+    package static func isTokenCharacter(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"):

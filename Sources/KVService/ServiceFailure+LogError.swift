@@ -1,5 +1,6 @@
 import ServiceKit
 import TransactionLog
+import LogFormat
 
 extension ServiceFailure {
     /// How the start ends after an error of the log.

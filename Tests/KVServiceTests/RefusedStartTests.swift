@@ -6,6 +6,7 @@ import TransactionLog
 @testable import HTTPServing
 @testable import KVService
 @testable import ServiceSettings
+@testable import LogFormat
 
 @Suite("A start that is refused for damage", .timeLimit(.minutes(1)))
 struct RefusedStartTests {

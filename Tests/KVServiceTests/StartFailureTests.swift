@@ -6,6 +6,8 @@ import TransactionLog
 
 @testable import HTTPServing
 @testable import KVService
+@testable import LogFormat
+@testable import DurableFiles
 
 @Suite("A start that the log refuses says what to do", .timeLimit(.minutes(1)))
 struct StartFailureTests {

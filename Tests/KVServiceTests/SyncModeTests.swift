@@ -6,6 +6,7 @@ import TransactionLog
 @testable import HTTPServing
 @testable import KVService
 @testable import ServiceSettings
+@testable import LogFormat
 
 @Suite("Sync modes", .timeLimit(.minutes(1)))
 struct SyncModeTests {

@@ -3,6 +3,7 @@ import Testing
 
 @testable import APIGateway
 @testable import HTTPServing
+@testable import Health
 
 @Suite("The readiness of the gateway", .timeLimit(.minutes(1)))
 struct GatewayReadinessTests {

@@ -4,6 +4,7 @@ import Testing
 
 @testable import HTTP1
 @testable import HTTPServing
+@testable import Health
 
 @Suite(.timeLimit(.minutes(1)))
 struct ServiceGateSwitchTests {

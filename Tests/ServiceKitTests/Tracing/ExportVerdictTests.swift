@@ -5,6 +5,7 @@ import Testing
 @testable import HTTPClient
 @testable import SystemSupport
 @testable import TraceExport
+@testable import NIOCore
 
 @Suite(.timeLimit(.minutes(1)))
 struct ExportVerdictTests {

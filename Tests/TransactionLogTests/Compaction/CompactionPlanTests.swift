@@ -1,5 +1,6 @@
 import Testing
 
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Compaction: what is taken on where there is little space", .timeLimit(.minutes(1)))

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import LogFormat
 @testable import TransactionLog
 
 @Suite("Compaction: what starts one", .timeLimit(.minutes(1)))
