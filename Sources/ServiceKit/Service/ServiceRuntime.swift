@@ -17,7 +17,7 @@ import TraceExport
 /// to exit.
 ///
 /// ```swift
-/// static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ServiceExit {
+/// static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ExitStatus {
 ///     let runtime = ServiceRuntime(name: Self.name, settings: settings, common: common, handlers: […])
 ///     return await runtime.run(routes: { eventLoop in […] }, admin: { eventLoop in […] }, start: {
 ///         // open what the service works on; then:
@@ -175,7 +175,7 @@ package final class ServiceRuntime: Sendable {
         admin: @escaping @Sendable (any EventLoop) -> [Route],
         start: @escaping @Sendable () async throws(ServiceFailure) -> Void,
         stop: @escaping @Sendable () async throws -> Void
-    ) async -> ServiceExit {
+    ) async -> ExitStatus {
         defer { _ = self.output.flushAndStop() }
         for warning in self.settings.warnings { self.logger.warning("\(warning)") }
         let lifecycle = await Lifecycle(logger: self.logger)
@@ -188,7 +188,7 @@ package final class ServiceRuntime: Sendable {
         let interval = TimeAmount.milliseconds(ServiceGate.lookIntervalMilliseconds)
         let watch = self.group.next().scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in gate.look() }
         defer { watch.cancel() }
-        let (results, continuation) = AsyncStream<ServiceExit>.makeStream()
+        let (results, continuation) = AsyncStream<ExitStatus>.makeStream()
         Task {
             do throws(ServiceFailure) { try await start() } catch {
                 self.logger.critical("cannot start", metadata: ["error": "\(error.message)"])
@@ -207,7 +207,7 @@ package final class ServiceRuntime: Sendable {
     }
 
     /// Logs why the service does not start.
-    package func refuse(_ failure: ServiceFailure) async -> ServiceExit {
+    package func refuse(_ failure: ServiceFailure) async -> ExitStatus {
         self.logger.critical("cannot start", metadata: ["error": "\(failure.message)"])
         self.output.flushAndStop()
         return failure.exit
@@ -322,11 +322,11 @@ extension HTTPServer.Cut {
 
 /// Why a service cannot start or did not stop cleanly.
 package struct ServiceFailure: Error, CustomStringConvertible {
-    package let exit: ServiceExit
+    package let exit: ExitStatus
     /// What happened, where, and what to do next.
     package let message: String
 
-    package init(_ exit: ServiceExit, _ message: String) {
+    package init(_ exit: ExitStatus, _ message: String) {
         self.exit = exit
         self.message = message
     }
