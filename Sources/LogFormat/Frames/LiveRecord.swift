@@ -5,7 +5,7 @@
     package let key: UnsafeRawBufferPointer
     package let value: UnsafeRawBufferPointer
 
-    package init(revision: UInt64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    @inlinable package init(revision: UInt64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
         self.revision = revision
         unsafe self.key = key
         unsafe self.value = value
@@ -13,7 +13,7 @@
 
     /// Bytes that a key and its value take in the log, alone in a transaction, and likewise in a snapshot: what is
     /// counted as live.
-    package static func bytes(key: Int, value: Int) -> Int {
+    @inlinable package static func bytes(key: Int, value: Int) -> Int {
         FrameBuilder.singleOperationBytes(key: key, value: value)
     }
 }
@@ -23,7 +23,7 @@ package struct LiveChange: Sendable, Equatable {
     package let revision: UInt64
     package let bytes: Int
 
-    package init(revision: UInt64, bytes: Int) {
+    @inlinable package init(revision: UInt64, bytes: Int) {
         self.revision = revision
         self.bytes = bytes
     }
@@ -34,7 +34,7 @@ package struct ReplacedRecord: Sendable, Equatable {
     package let revision: UInt64
     package let bytes: Int
 
-    package init(revision: UInt64, keyCount: Int, valueCount: Int) {
+    @inlinable package init(revision: UInt64, keyCount: Int, valueCount: Int) {
         self.revision = revision
         self.bytes = LiveRecord.bytes(key: keyCount, value: valueCount)
     }
