@@ -9,7 +9,7 @@ import Testing
 @testable import HTTPServing
 
 /// What a server tells its observer. Everything that a service keeps of its requests follows from that.
-@Suite struct RequestObserverTests {
+@Suite(.timeLimit(.minutes(1))) struct RequestObserverTests {
     private final class Observer: ServerObserver {
         let loop = Mutex<LoopObserver?>(nil)
         let sampler: TraceSampler?
