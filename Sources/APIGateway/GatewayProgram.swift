@@ -20,7 +20,7 @@ package enum GatewayProgram: ServiceProgram {
     /// Files that it needs besides its clients' connections and those to kv-service: three per event loop.
     static func baseFiles(eventLoops: Int) -> Int { 17 + 3 * eventLoops }
 
-    package static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ServiceExit {
+    package static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ExitStatus {
         let limit = ServiceRuntime.connectionLimit(
             name: Self.name,
             settings: settings,

@@ -33,14 +33,14 @@ struct ReportSession {
             shared.apply(PollResult(reading: poll))
         }
         let count = settings.isOnce ? 1 : settings.count ?? .max
-        let failure = Blocking.run { () async -> KVTopExit? in
+        let failure = Blocking.run { () async -> ExitStatus? in
             await poller.pollOnce()
             var printed = 0
             while printed < count {
                 await Pause.wait(seconds: settings.intervalSeconds)
                 await poller.pollOnce()
                 printed += 1
-                do throws(KVTopExit) {
+                do throws(ExitStatus) {
                     try Self.print(shared.value, settings, number: printed, isLast: printed == count)
                 } catch {
                     return error
@@ -51,13 +51,13 @@ struct ReportSession {
         poller.stop()
         if let failure { throw failure }
         if let recorder { try Recorder.close(recorder) }
-        if shared.value.targets.contains(where: { $0.availability != .up }) { throw KVTopExit.targetDown }
+        if shared.value.targets.contains(where: { $0.availability != .up }) { throw ExitStatus.failure }
     }
 
     /// The report with this number, from 1 on.
     static func print(
         _ dashboard: Dashboard, _ settings: Settings, number: Int, isLast: Bool
-    ) throws(KVTopExit) {
+    ) throws(ExitStatus) {
         switch settings.format {
         case .json:
             var writer = JSONWriter(reservingBytes: 16_384)
@@ -94,7 +94,7 @@ enum Blocking {
     /// at its next write.
     ///
     /// - Returns: the result of the work.
-    static func run(_ work: @escaping @Sendable () async -> KVTopExit?) -> KVTopExit? {
+    static func run(_ work: @escaping @Sendable () async -> ExitStatus?) -> ExitStatus? {
         var descriptors: [Int32] = [0, 0]
         precondition(unsafe pipe(&descriptors) == 0, "no pipe: errno \(errno)")
         let end = descriptors[1]
@@ -120,9 +120,9 @@ enum Blocking {
 
 /// The result of some work, set on another thread.
 private final class SharedResult: Sendable {
-    private let result = Mutex<KVTopExit?>(nil)
+    private let result = Mutex<ExitStatus?>(nil)
 
-    func set(_ value: KVTopExit?) { self.result.withLock { $0 = value } }
+    func set(_ value: ExitStatus?) { self.result.withLock { $0 = value } }
 
-    var value: KVTopExit? { self.result.withLock { $0 } }
+    var value: ExitStatus? { self.result.withLock { $0 } }
 }

@@ -26,13 +26,17 @@ struct Settings {
     var isASCII: Bool
     var wantsMouse: Bool
 
-    /// - Throws: `ValidationError` with all that is wrong, one line for each error.
+    /// - Throws: ``ExitStatus/configuration`` after printing every wrong setting, one line each; `ValidationError` for the
+    ///   other flags.
     init(_ command: KVTop) throws {
         let environment = ProcessEnvironment.current
         let resolved: ResolvedSettings
         do {
             resolved = try KVTopSettings.table.resolve(flags: command.settingTexts, environment: environment)
-        } catch { throw ValidationError(error.description) }
+        } catch {
+            StandardStream.tell("Error: \(error.description)\n")
+            throw ExitStatus.configuration
+        }
         for warning in resolved.warnings { StandardStream.tell("kvtop: warning: \(warning)\n") }
         self.targets = Self.targets(resolved)
         self.intervalSeconds = resolved[KVTopSettings.interval] / .seconds(1)

@@ -2,15 +2,15 @@ import Glibc
 import SystemSupport
 
 extension StandardStream {
-    /// - Throws: ``KVTopExit/file`` after saying why, or ``KVTopExit/noReader`` when nobody reads a pipe any more: that
+    /// - Throws: ``ExitStatus/inputOutput`` after saying why, or ``ExitStatus/readerGone`` when nobody reads a pipe any more: that
     ///   is no failure to speak of.
-    static func writeOutput(_ bytes: [UInt8]) throws(KVTopExit) {
+    static func writeOutput(_ bytes: [UInt8]) throws(ExitStatus) {
         do { try Self.output.write(bytes) } catch {
-            if error.code == EPIPE { throw .noReader }
+            if error.code == EPIPE { throw .readerGone }
             self.tell("kvtop: \(error)\n")
-            throw .file
+            throw .inputOutput
         }
     }
 
-    static func writeOutput(_ text: String) throws(KVTopExit) { try self.writeOutput(Array(text.utf8)) }
+    static func writeOutput(_ text: String) throws(ExitStatus) { try self.writeOutput(Array(text.utf8)) }
 }

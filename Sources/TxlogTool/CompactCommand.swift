@@ -21,7 +21,7 @@ struct CompactCommand: ParsableCommand {
             try LockedFolder.inspect(directory, progress: "verifying")
         }
         if !before.damage.isEmpty {
-            throw ToolFailure(.corruption, "the log is damaged, see: \(ToolCommand.verify(directory))")
+            throw ToolFailure(.dataCorrupt, "the log is damaged, see: \(ToolCommand.verify(directory))")
         }
         let (outcome, left) = try OfflineEngine.use(
             directory, command: "compact", segmentBytes: before.usualSegmentBytes

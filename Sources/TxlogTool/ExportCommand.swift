@@ -35,7 +35,7 @@ struct ExportCommand: ParsableCommand {
             let image = try LockedFolder.image(directory, skipsDamage: self.skipDamage)
             if image.inspection.isDamaged && !self.skipDamage {
                 throw ToolFailure(
-                    .corruption,
+                    .dataCorrupt,
                     "the log is damaged, see: \(ToolCommand.verify(directory)); to write all that it still contains: "
                         + ToolCommand.salvage(directory, to: self.output ?? "kv.ndjson"))
             }
@@ -55,14 +55,14 @@ struct ExportCommand: ParsableCommand {
             }
             return image.inspection
         }
-        if inspection.isDamaged { throw ExitCode(ToolStatus.incomplete.rawValue) }
+        if inspection.isDamaged { throw ExitCode(ExitStatus.incomplete.rawValue) }
         if let tail = inspection.tornTail {
             StandardStream.tell(
                 "txlog: the log ends with an unfinished write, \(tail.bytes) bytes in \(tail.file): everything "
                     + "acknowledged is exported\n")
         }
         Output.standard.flush()
-        throw ExitCode(ToolStatus(inspection).rawValue)
+        throw ExitCode(ExitStatus(inspection).rawValue)
     }
 
     /// - Returns: the number of records that may have been changed or deleted since.

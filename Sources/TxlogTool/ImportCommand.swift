@@ -107,7 +107,7 @@ struct ImportCommand: ParsableCommand {
             throw ToolFailure(.usage, "\(directory) contains its own kv.log, which would be imported first")
         case .store:
             if image.inspection.isDamaged {
-                throw ToolFailure(.corruption, "the log is damaged, see: \(ToolCommand.verify(directory))")
+                throw ToolFailure(.dataCorrupt, "the log is damaged, see: \(ToolCommand.verify(directory))")
             }
             if image.figures.keys > 0 { throw Self.notEmpty(directory) }
         }

@@ -53,7 +53,7 @@ enum LockedFolder {
         case .store:
             if let unsupported = inspection.unsupported {
                 throw ToolFailure(
-                    .corruption, "\(unsupported). Use the txlog of that revision; nothing was changed.")
+                    .dataCorrupt, "\(unsupported). Use the txlog of that version; nothing was changed.")
             }
             return inspection
         case .empty:

@@ -50,7 +50,7 @@ struct NDJSONReader {
     }
 
     private func damaged(_ detail: String) -> ToolFailure {
-        ToolFailure(.corruption, "\(self.path) line \(self.lineNumber): \(detail)")
+        ToolFailure(.dataCorrupt, "\(self.path) line \(self.lineNumber): \(detail)")
     }
 
     private func record(_ line: [UInt8]) throws(ToolFailure) -> ImportedRecord {

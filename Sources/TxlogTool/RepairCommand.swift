@@ -53,17 +53,17 @@ struct RepairCommand: ParsableCommand {
                   \(ToolCommand.repair(directory)) --accept-data-loss
 
                 """)
-            throw ExitCode(ToolStatus(inspection).rawValue)
+            throw ExitCode(ExitStatus(inspection).rawValue)
         }
         if !self.yes && !Self.askWhetherToGoOn() {
             Output.standard.write("Nothing was changed. To repair without a question, add --yes.\n")
-            throw ExitCode(ToolStatus(inspection).rawValue)
+            throw ExitCode(ExitStatus(inspection).rawValue)
         }
         try Self.carryOut(plan, directory, aside)
         let after = try LockedFolder.inspect(directory, progress: "verifying")
-        if ToolStatus(after) == .corruption {
+        if ExitStatus(after) == .dataCorrupt {
             throw ToolFailure(
-                .corruption,
+                .dataCorrupt,
                 "the folder is still damaged, see: \(ToolCommand.verify(directory)); old files are in \(aside)"
             )
         }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import OfflineStore
+import SystemSupport
 
 struct StatCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -19,6 +20,6 @@ struct StatCommand: ParsableCommand {
         let image = try LockedFolder.read(directory) { try LockedFolder.image(directory) }
         let report = StatReport(image: image, directory: directory)
         Output.standard.write(self.json ? report.json : Array(report.text.utf8))
-        throw ExitCode(ToolStatus(image.inspection).rawValue)
+        throw ExitCode(ExitStatus(image.inspection).rawValue)
     }
 }

@@ -2,6 +2,7 @@ import JSON
 import KeyValueStore
 import LogFormat
 import OfflineStore
+import SystemSupport
 import TransactionLog
 
 /// The output of `stat`.
@@ -83,7 +84,7 @@ struct StatReport {
         writer.object { object in
             object.member("folder", self.directory)
             found.storeID.map { object.member("store_id", "\($0)") }
-            object.member("verdict", "\(ToolStatus(found))")
+            object.member("verdict", found.verdict)
             object.member("clean_shutdown", found.wasCleanShutdown)
             found.syncMode.map { object.member("sync", $0) }
             object.member("first_revision", found.firstRevision)

@@ -2,6 +2,7 @@ import ArgumentParser
 import JSON
 import LogFormat
 import OfflineStore
+import SystemSupport
 import TransactionLog
 
 struct VerifyCommand: ParsableCommand {
@@ -24,7 +25,7 @@ struct VerifyCommand: ParsableCommand {
         }
         let report = VerifyReport(inspection: inspection, directory: directory)
         Output.standard.write(self.json ? report.json : Array(report.text.utf8))
-        throw ExitCode(ToolStatus(inspection).rawValue)
+        throw ExitCode(ExitStatus(inspection).rawValue)
     }
 }
 
@@ -75,14 +76,14 @@ struct VerifyReport {
     }
 
     private var conclusion: String {
-        switch ToolStatus(self.inspection) {
+        switch ExitStatus(self.inspection) {
         case .tornTail:
             "kv-service accepts the folder: it cuts the torn tail, which contains nothing acknowledged. "
                 + "To cut it now: \(ToolCommand.repair(self.directory))"
-        case .corruption where self.inspection.damage.isEmpty:
+        case .dataCorrupt where self.inspection.damage.isEmpty:
             "kv-service accepts the folder, but acknowledged writes are or may be missing. Restore a backup; "
                 + "to see what can be done without one: \(ToolCommand.repair(self.directory))"
-        case .corruption:
+        case .dataCorrupt:
             "kv-service refuses the folder. Restore a backup; to see what can be done without one: "
                 + ToolCommand.repair(self.directory)
         default: "Fine: kv-service accepts the folder as it is."
@@ -94,7 +95,7 @@ struct VerifyReport {
         var writer = JSONWriter()
         writer.object { object in
             object.member("folder", self.directory)
-            object.member("verdict", "\(ToolStatus(found))")
+            object.member("verdict", found.verdict)
             found.storeID.map { object.member("store_id", "\($0)") }
             object.member("first_revision", found.firstRevision)
             object.member("last_revision", found.lastRevision)
@@ -171,16 +172,10 @@ struct VerifyReport {
     }
 }
 
-extension ToolStatus: CustomStringConvertible {
-    /// The name in the output of `--json`.
-    var description: String {
-        switch self {
-        case .fine: "fine"
-        case .usage: "usage"
-        case .tornTail: "torn_tail"
-        case .corruption: "corruption"
-        case .inputOutput: "input_output"
-        case .incomplete: "incomplete"
-        }
+extension LogInspection {
+    /// The name of the result in the output of `--json`.
+    var verdict: String {
+        if self.isDamaged { return "corruption" }
+        return self.tornTail == nil ? "fine" : "torn_tail"
     }
 }

@@ -63,7 +63,7 @@ extension EndToEnd {
             let lines = (1...3).map { #"{"key":"k\#($0)","value":"v","revision":\#($0)}"# + "\n" }.joined()
             try FileText.write(lines, to: folder.file("in"))
             // Output that goes only to a closed stream cannot be a success.
-            let done: Ending = closed.contains(1) ? .exited(4) : .exited(0)
+            let done: Ending = closed.contains(1) ? .exited(74) : .exited(0)
             let imported = try Self.run(
                 .txlog, ["import", folder.file("kv"), folder.file("in")] + Self.smallSegments, wrapper: wrapper, folder)
             #expect(imported.ending == done, "\(imported.output)")
@@ -75,7 +75,7 @@ extension EndToEnd {
             if closed.contains(0) {
                 let input = try Self.run(
                     .txlog, ["import", folder.file("kv2"), "-"] + Self.smallSegments, wrapper: wrapper, folder)
-                #expect(input.ending == .exited(4), "\(input.output)")
+                #expect(input.ending == .exited(74), "\(input.output)")
             }
 
             let service = try FakeKVService()
@@ -159,7 +159,7 @@ extension EndToEnd {
                 #expect(ending == .exited(74) && output.contains("/proc is not mounted"), "\(output)")
             }
             let (ending, output) = try Self.run(.kvtop, ["--once"], wrapper: wrapper, folder)
-            #expect(ending == .exited(4) && output.contains("/proc is not mounted"), "\(output)")
+            #expect(ending == .exited(74) && output.contains("/proc is not mounted"), "\(output)")
         }
     }
 }

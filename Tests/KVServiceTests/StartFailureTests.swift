@@ -1,6 +1,7 @@
 import Glibc
 import PrometheusMetrics
 import ServiceKit
+import SystemSupport
 import Testing
 import TransactionLog
 
@@ -40,7 +41,7 @@ struct StartFailureTests {
     func exits() {
         let system = SystemError(call: "open", path: "data/kv", code: EACCES)
         let corruption = Corruption(file: "a", offset: 0, lastGoodRevision: 0, reason: .importedLog("x"))
-        let rows: [(LogError, ServiceExit)] = [
+        let rows: [(LogError, ExitStatus)] = [
             (.corrupt(corruption), .dataCorrupt), (.unsupported(file: "a", detail: "version 9"), .dataCorrupt),
             (.locked(directory: "data/kv", owner: "process 7"), .locked), (.system(system), .inputOutput),
         ]

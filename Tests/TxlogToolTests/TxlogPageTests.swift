@@ -28,7 +28,8 @@ struct TxlogPageTests {
         let printed = Self.lines(run.output + run.error)
         #expect(!printed.isEmpty)
         for line in printed {
-            #expect(page.contains(line), "txlog \(arguments) prints what is not on the page: \(line)")
+            let isOnPage = page.contains(line)
+            #expect(isOnPage, "txlog \(arguments) prints a line that is not on the page: \(line)")
         }
     }
 

@@ -59,19 +59,19 @@ struct TxlogReadingTests {
         defer { engine.close() }
         for command in ["stat", "dump", "verify", "repair", "compact", "export"] {
             let run = try Tool(command, folder.path)
-            #expect(run.status == 4, "\(command)")
+            #expect(run.status == 75, "\(command)")
             #expect(run.error.contains("is in use by tests, process \(getpid())"), "\(run.error)")
         }
     }
 
     @Test func `wrong use is 1, a folder without a log is 4, help and version are 0`() throws {
-        #expect(try Tool("verify").status == 1)
-        #expect(try Tool("dump", "/tmp", "--from", "9", "--to", "3").status == 1)
-        #expect(try Tool("nonsense").status == 1)
-        #expect(try Tool("verify", "/nowhere/at/all").status == 4)
+        #expect(try Tool("verify").status == 64)
+        #expect(try Tool("dump", "/tmp", "--from", "9", "--to", "3").status == 64)
+        #expect(try Tool("nonsense").status == 64)
+        #expect(try Tool("verify", "/nowhere/at/all").status == 74)
         let folder = TemporaryFolder()
         let empty = try Tool("verify", folder.path)
-        #expect(empty.status == 4 && empty.error.contains("no log"))
+        #expect(empty.status == 74 && empty.error.contains("no log"))
         #expect(folder.state.isEmpty)
         let help = try Tool("--help")
         #expect(help.status == 0 && help.output.contains("EXIT CODES"))
@@ -84,11 +84,11 @@ struct TxlogReadingTests {
         let store = try MadeStore()
         let file = store.folder.file("out.ndjson")
         let run = try Tool(under: "ulimit -f 16", "export", store.path, "--output", file)
-        #expect(run.status == 4 && run.error == "txlog: write \(file): File too large (errno 27)\n", "\(run.error)")
+        #expect(run.status == 74 && run.error == "txlog: write \(file): File too large (errno 27)\n", "\(run.error)")
         #expect(!FileManager.default.fileExists(atPath: file))
         // An existing file must not be removed.
         try Data("mine".utf8).write(to: URL(fileURLWithPath: file))
-        #expect(try Tool(under: "ulimit -f 16", "export", store.path, "--output", file).status == 4)
+        #expect(try Tool(under: "ulimit -f 16", "export", store.path, "--output", file).status == 74)
         #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine")
     }
 
@@ -98,7 +98,7 @@ struct TxlogReadingTests {
         let file = store.folder.file("out.ndjson")
         let failing = #"set -- /usr/bin/strace -o /dev/null -e inject=fsync:error=EIO "$@""#
         let run = try Tool(under: failing, "export", store.path, "--output", file)
-        #expect(run.status == 4 && run.error.contains("fsync \(file): Input/output error (errno 5)"), "\(run.error)")
+        #expect(run.status == 74 && run.error.contains("fsync \(file): Input/output error (errno 5)"), "\(run.error)")
         #expect(!FileManager.default.fileExists(atPath: file))
     }
 }

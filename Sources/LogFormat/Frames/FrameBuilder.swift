@@ -26,9 +26,9 @@
 package struct FrameBuilder: Sendable {
     package static let maximumOperationsPerTransaction = 128
     package static let maximumKeyBytes = Int(UInt16.max)
-    static let transactionHeaderBytes = 8
-    static let operationHeaderBytes = 8
-    static let entryRevisionBytes = 8
+    @inlinable package static var transactionHeaderBytes: Int { 8 }
+    @inlinable package static var operationHeaderBytes: Int { 8 }
+    @inlinable package static var entryRevisionBytes: Int { 8 }
 
     /// The frame so far: space for its header, then the payload.
     package private(set) var bytes: [UInt8] = []
@@ -58,7 +58,7 @@ package struct FrameBuilder: Sendable {
     }
 
     /// Bytes that a transaction of one operation adds to the payload.
-    package static func singleOperationBytes(key: Int, value: Int) -> Int {
+    @inlinable package static func singleOperationBytes(key: Int, value: Int) -> Int {
         Self.transactionHeaderBytes + Self.operationHeaderBytes + key + value + 1
     }
 

@@ -5,14 +5,14 @@
     package let key: UnsafeRawBufferPointer
     package let value: UnsafeRawBufferPointer
 
-    package init(revision: UInt64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    @inlinable package init(revision: UInt64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
         self.revision = revision
         unsafe self.key = key
         unsafe self.value = value
     }
 
     /// Bytes of a key and its value in the log, alone in a transaction, and the same in a snapshot: they count as live.
-    package static func bytes(key: Int, value: Int) -> Int {
+    @inlinable package static func bytes(key: Int, value: Int) -> Int {
         FrameBuilder.singleOperationBytes(key: key, value: value)
     }
 }
@@ -22,7 +22,7 @@ package struct LiveChange: Sendable, Equatable {
     package let revision: UInt64
     package let bytes: Int
 
-    package init(revision: UInt64, bytes: Int) {
+    @inlinable package init(revision: UInt64, bytes: Int) {
         self.revision = revision
         self.bytes = bytes
     }
@@ -33,7 +33,7 @@ package struct ReplacedRecord: Sendable, Equatable {
     package let revision: UInt64
     package let bytes: Int
 
-    package init(revision: UInt64, keyCount: Int, valueCount: Int) {
+    @inlinable package init(revision: UInt64, keyCount: Int, valueCount: Int) {
         self.revision = revision
         self.bytes = LiveRecord.bytes(key: keyCount, value: valueCount)
     }

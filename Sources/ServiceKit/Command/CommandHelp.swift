@@ -1,4 +1,5 @@
 import ServiceSettings
+import SystemSupport
 
 /// The parts of `--help` that come from a program's tables.
 enum CommandHelp<Program: ServiceProgram> {
@@ -19,7 +20,6 @@ enum CommandHelp<Program: ServiceProgram> {
             "  --\(setting.name) <\(setting.placeholder)>\n      \(setting.help)\n      "
                 + "[\(Program.settings.origin(of: setting))]"
         }
-        let statuses = ServiceExit.allCases.map { "  \(self.column("\($0.rawValue)"))\($0.meaning)" }
         let examples = Program.examples.map { "  \($0.command)\n      \($0.does)" }
         return """
             \(self.precedence.replacing("below", with: "after each"))
@@ -28,15 +28,10 @@ enum CommandHelp<Program: ServiceProgram> {
             \(settings.joined(separator: "\n"))
 
             EXIT CODES:
-            \(statuses.joined(separator: "\n"))
-              \(self.column("128+n"))a second signal, number n, ended the process immediately
+            \(ExitStatus.table)
 
             EXAMPLES:
             \(examples.joined(separator: "\n"))
             """
-    }
-
-    private static func column(_ code: String) -> String {
-        code + String(repeating: " ", count: max(0, 7 - code.count))
     }
 }

@@ -2,7 +2,6 @@ package import Admin
 package import HTTP1
 package import HTTPServing
 package import Health
-package import JSON
 package import JSONLogging
 package import Logging
 package import NIOCore
@@ -17,7 +16,7 @@ import TraceExport
 /// to exit.
 ///
 /// ```swift
-/// static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ServiceExit {
+/// static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ExitStatus {
 ///     let runtime = ServiceRuntime(name: Self.name, settings: settings, common: common, handlers: […])
 ///     return await runtime.run(routes: { eventLoop in […] }, admin: { eventLoop in […] }, start: {
 ///         // open what the service works on; then:
@@ -36,8 +35,8 @@ package final class ServiceRuntime: Sendable {
     package let registry: MetricsRegistry
     package let gate: ServiceGate
     package let events: EventJournal
-    private let logLevelControl: LogLevelControl
-    private let telemetry: RequestTelemetry
+    let logLevelControl: LogLevelControl
+    let telemetry: RequestTelemetry
     package let group: MultiThreadedEventLoopGroup
     /// The prefix of this service's own metrics.
     let metricPrefix: String
@@ -175,7 +174,7 @@ package final class ServiceRuntime: Sendable {
         admin: @escaping @Sendable (any EventLoop) -> [Route],
         start: @escaping @Sendable () async throws(ServiceFailure) -> Void,
         stop: @escaping @Sendable () async throws -> Void
-    ) async -> ServiceExit {
+    ) async -> ExitStatus {
         defer { _ = self.output.flushAndStop() }
         for warning in self.settings.warnings { self.logger.warning("\(warning)") }
         let lifecycle = await Lifecycle(logger: self.logger)
@@ -188,7 +187,7 @@ package final class ServiceRuntime: Sendable {
         let interval = TimeAmount.milliseconds(ServiceGate.lookIntervalMilliseconds)
         let watch = self.group.next().scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in gate.look() }
         defer { watch.cancel() }
-        let (results, continuation) = AsyncStream<ServiceExit>.makeStream()
+        let (results, continuation) = AsyncStream<ExitStatus>.makeStream()
         Task {
             do throws(ServiceFailure) { try await start() } catch {
                 self.logger.critical("cannot start", metadata: ["error": "\(error.message)"])
@@ -207,7 +206,7 @@ package final class ServiceRuntime: Sendable {
     }
 
     /// Logs why the service does not start.
-    package func refuse(_ failure: ServiceFailure) async -> ServiceExit {
+    package func refuse(_ failure: ServiceFailure) async -> ExitStatus {
         self.logger.critical("cannot start", metadata: ["error": "\(failure.message)"])
         self.output.flushAndStop()
         return failure.exit
@@ -262,32 +261,6 @@ package final class ServiceRuntime: Sendable {
             admission: { [gate] isWrite in gate.refusal(isWrite: isWrite) }, routes: routes)
     }
 
-    /// The documents and actions below `/admin` that both services have.
-    ///
-    /// - Parameter members: writes the members of `GET /admin` that only this service has.
-    package func adminRoutes(
-        authorization: AdminAuthorization, members: @escaping @Sendable (inout JSONWriter) -> Void
-    ) -> [Route] {
-        let overview = OverviewDocument(
-            identity: self.identity, gate: self.gate, logLevel: self.logLevelControl, metrics: self.telemetry.metrics,
-            connectionsMax: self.connectionLimit.connections, members: members)
-        let configuration = ConfigurationDocument(
-            settings: self.settings, levelSetting: self.common.logLevel, level: self.logLevel)
-        let slow = SlowDocument(identity: self.identity, slowRequests: self.telemetry.slowRequests)
-        return [
-            overview.route, configuration.route,
-            EventsDocument(identity: self.identity, journal: self.events).route, slow.route,
-            LogLevelActions(self.logLevelControl).route(authorization),
-        ] + SwitchActions(gate: self.gate, events: self.events).routes(authorization)
-    }
-
-    /// Who may use the actions below `/admin`.
-    package func adminAuthorization() throws(ServiceFailure) -> AdminAuthorization {
-        do { return try AdminAuthorization(tokenFile: self.settings[self.common.adminTokenFile]) } catch {
-            throw ServiceFailure(.configuration, "\(error)")
-        }
-    }
-
     private func drain(
         _ servers: [HTTPServer], deadline: ContinuousClock.Instant, stop: @Sendable () async throws -> Void
     ) async throws {
@@ -318,18 +291,4 @@ extension HTTPServer.Cut {
         let parts = [requests, responses].compactMap { $0 }
         return parts.isEmpty ? nil : "the shutdown timeout passed: " + parts.joined(separator: ", ")
     }
-}
-
-/// Why a service cannot start or did not stop cleanly.
-package struct ServiceFailure: Error, CustomStringConvertible {
-    package let exit: ServiceExit
-    /// What happened, where, and what to do next.
-    package let message: String
-
-    package init(_ exit: ServiceExit, _ message: String) {
-        self.exit = exit
-        self.message = message
-    }
-
-    package var description: String { self.message }
 }

@@ -37,7 +37,7 @@ extension EndToEnd {
                 "\(Dashboard.program) --generate-completion-script bash",
             ] {
                 let (ending, output) = try self.shell("\(command) >/dev/full", folder)
-                #expect(ending == .exited(4), "\(command)")
+                #expect(ending == .exited(74), "\(command)")
                 #expect(output == "kvtop: standard output cannot be written: No space left on device\n", "\(command)")
             }
         }
@@ -49,7 +49,7 @@ extension EndToEnd {
             let command = Dashboard.command(kv: service.port, "--interval 250ms --batch -n 4 --csv")
             let (ending, output) = try self.shell(
                 "ulimit -f 1; \(command) --record \(folder.file("recording"))", folder)
-            #expect(ending == .exited(4))
+            #expect(ending == .exited(74))
             #expect(output.split(separator: "\n").count { $0.contains(",kv_get,") } == 4, "reports go on: \(output)")
             #expect(output.contains("kvtop: the recording ended: File too large"), "\(output)")
             let none = try self.shell(
@@ -82,12 +82,12 @@ extension EndToEnd {
                 ("head -c 1048577 /dev/zero", "is larger than 1048576 bytes"),
             ] {
                 let wrong = try self.shell("\(Dashboard.program) --config <(\(text)) --once", folder)
-                #expect(wrong.ending == .exited(1) && wrong.output.contains(reason), "\(wrong.output)")
+                #expect(wrong.ending == .exited(78) && wrong.output.contains(reason), "\(wrong.output)")
             }
             let unread = try Dashboard.run(["--config", folder.path, "--once"], folder: folder)
-            #expect(unread.ending == .exited(1) && unread.output.contains("cannot be read: Is a directory"))
+            #expect(unread.ending == .exited(78) && unread.output.contains("cannot be read: Is a directory"))
             let folderReplay = try Dashboard.run(["--replay", folder.path, "--once"], folder: folder)
-            #expect(folderReplay.ending == .exited(4) && folderReplay.output.contains("Is a directory"))
+            #expect(folderReplay.ending == .exited(74) && folderReplay.output.contains("Is a directory"))
         }
 
         /// Sets the clock of kvtop only, back and forward by hours.
@@ -124,7 +124,7 @@ extension EndToEnd {
             let folder = TemporaryFolder()
             let (ending, output) = try self.shell(
                 Dashboard.command(kv: service.port, "--interval 250ms --once"), folder)
-            #expect(ending == .exited(2) && output.contains("timed out"), "\(ending): \(output)")
+            #expect(ending == .exited(1) && output.contains("timed out"), "\(ending): \(output)")
         }
 
         @Test func `a service that takes longer to answer than the interval is up`() throws {

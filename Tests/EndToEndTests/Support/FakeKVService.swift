@@ -86,14 +86,15 @@ final class FakeKVService: Sendable {
             {"trigger":"admin","result":"ok","started_at":"2026-11-22T13:21:07.000Z","duration_seconds":22.1,
              "bytes_before":4320000000,"bytes_after":3420000000,"error":null}
             """ : "null"
+        let run = #"{"id":7,"trigger":"admin","bytes_read":412000000,"bytes_written":118000000,"eta_seconds":8}"#
+        let isRunning = state.progress != nil
         return """
             {"service":"kv-service","version":"0.1.0","state":"ready","uptime_seconds":5,
              "log":{"size_bytes":3420000000,"live_bytes":2430000000,"garbage_ratio":0.2895,"fsync_policy":"always",
               "last_error":\(state.logError.map { "\"\($0)\"" } ?? "null")},
-             "compaction":{"running":\(state.progress != nil),"phase":"snapshot",
-              "progress_ratio":\(state.progress.map { "\($0)" } ?? "null"),"bytes_read":412000000,
-              "bytes_written":118000000,"eta_seconds":8,"last":\(last),"runs_total":\(state.hasRun ? 1 : 0),
-              "threshold_ratio":0.5}}
+             "compaction":{"running":\(isRunning),"phase":\(isRunning ? "\"snapshot\"" : "null"),
+              "progress_ratio":\(state.progress.map { "\($0)" } ?? "null"),"run":\(isRunning ? run : "null"),
+              "last":\(last),"runs_total":\(state.hasRun ? 1 : 0),"threshold_ratio":0.5}}
             """
     }
 }

@@ -35,9 +35,13 @@ struct ServiceInProcess: SuiteTrait, TestScoping {
             guard let connection = try? HTTPConnection(port: port) else { return false }
             return try connection.request("GET", "/readyz").status == 200
         }
-        try await Self.$port.withValue(port) { try await function() }
+        var failure: (any Error)?
+        do { try await Self.$port.withValue(port) { try await function() } } catch { failure = error }
         kill(getpid(), SIGTERM)
         #expect(await service.value == .success)
+        // It has taken them; the rest of the run ends by them as before.
+        for number in [SIGTERM, SIGINT] { signal(number, SIG_DFL) }
+        if let failure { throw failure }
     }
 }
 

@@ -1,0 +1,33 @@
+package import Admin
+package import HTTPServing
+package import JSON
+import ServiceSettings
+import Telemetry
+
+extension ServiceRuntime {
+    /// The documents and actions below `/admin` that both services have.
+    ///
+    /// - Parameter members: writes the members of `GET /admin` that only this service has.
+    package func adminRoutes(
+        authorization: AdminAuthorization, members: @escaping @Sendable (inout JSONWriter) -> Void
+    ) -> [Route] {
+        let overview = OverviewDocument(
+            identity: self.identity, gate: self.gate, logLevel: self.logLevelControl, metrics: self.telemetry.metrics,
+            connectionsMax: self.connectionLimit.connections, members: members)
+        let configuration = ConfigurationDocument(
+            settings: self.settings, levelSetting: self.common.logLevel, level: self.logLevel)
+        let slow = SlowDocument(identity: self.identity, slowRequests: self.telemetry.slowRequests)
+        return [
+            overview.route, configuration.route,
+            EventsDocument(identity: self.identity, journal: self.events).route, slow.route,
+            LogLevelActions(self.logLevelControl).route(authorization),
+        ] + SwitchActions(gate: self.gate, events: self.events).routes(authorization)
+    }
+
+    /// Who may use the actions below `/admin`.
+    package func adminAuthorization() throws(ServiceFailure) -> AdminAuthorization {
+        do { return try AdminAuthorization(tokenFile: self.settings[self.common.adminTokenFile]) } catch {
+            throw ServiceFailure(.configuration, "\(error)")
+        }
+    }
+}

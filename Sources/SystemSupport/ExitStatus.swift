@@ -1,0 +1,47 @@
+/// The meaning of an exit code: one table for all programs. Codes from 64 on are those of `sysexits.h`; lower ones are
+/// results of a program that did its work.
+package enum ExitStatus: Int32, Error, Sendable, CaseIterable {
+    case success = 0
+    case failure = 1
+    case tornTail = 2
+    case incomplete = 3
+    case usage = 64
+    case dataCorrupt = 65
+    case unavailable = 69
+    case internalError = 70
+    case outOfMemory = 71
+    case inputOutput = 74
+    case locked = 75
+    case configuration = 78
+    /// The exit code of a program that SIGPIPE ends.
+    case readerGone = 141
+
+    package var meaning: String {
+        switch self {
+        case .success: "success: stopped cleanly, the check passed, or the work is done"
+        case .failure: "a check failed: a service is not ready or did not answer; the shutdown was not clean in time"
+        case .tornTail: "txlog: a torn tail, which the next start cuts: nothing acknowledged is lost"
+        case .incomplete:
+            "txlog export --skip-damage: the intact part of a damaged log was written, the rest is missing"
+        case .usage: "wrong use of the command line"
+        case .dataCorrupt: "the log, or the data to import, is damaged"
+        case .unavailable: "the listen address cannot be bound, or the terminal cannot be used"
+        case .internalError: "internal error"
+        case .outOfMemory: "the store does not fit into the memory limit"
+        case .inputOutput: "a file, a folder or standard output cannot be read or written, or there is no log"
+        case .locked: "the data folder is in use by another process"
+        case .configuration: "the configuration is wrong, or the process may open too few files"
+        case .readerGone: "the reader of standard output closed the pipe"
+        }
+    }
+
+    /// The lines for `--help`, without a newline at the end.
+    package static var table: String {
+        let lines = self.allCases.map { "\($0.rawValue)".padded + $0.meaning } + ["128+n".padded + "ended by signal n"]
+        return lines.map { "  \($0)" }.joined(separator: "\n")
+    }
+}
+
+extension String {
+    fileprivate var padded: String { self + String(repeating: " ", count: max(0, 7 - self.count)) }
+}
