@@ -1,6 +1,6 @@
 import Admin
 import KeyValueHTTP
-package import ServiceKit
+import ServiceKit
 package import ServiceSettings
 package import SystemSupport
 
@@ -20,7 +20,7 @@ package enum GatewayProgram: ServiceProgram {
     /// Files that it needs besides its clients' connections and those to kv-service: three per event loop.
     static func baseFiles(eventLoops: Int) -> Int { 17 + 3 * eventLoops }
 
-    package static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ExitStatus {
+    package static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ProgramExit {
         let limit = ServiceRuntime.connectionLimit(
             name: Self.name,
             settings: settings,

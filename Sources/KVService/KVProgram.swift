@@ -1,6 +1,6 @@
 import Admin
 import KeyValueHTTP
-package import ServiceKit
+import ServiceKit
 package import ServiceSettings
 package import SystemSupport
 
@@ -16,7 +16,7 @@ package enum KVProgram: ServiceProgram {
     package static let settings = KVSettings.table
     package static let listen = KVSettings.common.listen
 
-    package static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ExitStatus {
+    package static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ProgramExit {
         // The files of the log, of a compaction and a scrub, and those that every process has: three per event loop.
         let limit = ServiceRuntime.connectionLimit(
             name: Self.name, settings: settings, common: KVSettings.common, openFiles,

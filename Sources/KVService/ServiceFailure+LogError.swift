@@ -1,6 +1,7 @@
-import ServiceKit
-import TransactionLog
 import LogFormat
+import ServiceKit
+import SystemSupport
+import TransactionLog
 
 extension ServiceFailure {
     /// How the start ends after an error of the log.

@@ -19,7 +19,7 @@ struct KVTop: ParsableCommand {
             by --config, else its default. If NO_COLOR is not empty, kvtop uses no colours.
 
             Exit codes:
-            \(ExitStatus.table)
+            \(ProgramExit.table)
 
             If kvtop was killed with SIGKILL, type reset to restore the terminal.
             """,
@@ -66,7 +66,7 @@ struct KVTop: ParsableCommand {
         }
         if let obstacle = ProcessSetup.obstacle {
             StandardStream.tell("kvtop: \(obstacle)\n")
-            throw ExitStatus.inputOutput
+            throw ProgramExit.inputOutput
         }
         if self.recordings.replay != nil {
             try ReplaySession(settings).run()

@@ -42,7 +42,7 @@ struct LiveSession {
             if recorder.failure != nil { Recorder.tell(recorder) }
         }
         ScreenSession.exit(ending)
-        if recorder?.failure != nil { throw ExitStatus.inputOutput }
+        if recorder?.failure != nil { throw ProgramExit.inputOutput }
     }
 
     private static func perform(
@@ -80,7 +80,7 @@ struct ScreenSession {
                 wantsMouse: self.settings.wantsMouse, theme: self.settings.view.theme)
         } catch {
             StandardStream.tell("kvtop: \(error)\n")
-            throw ExitStatus.unavailable
+            throw ProgramExit.unavailable
         }
         terminal.installCrashGuard()
         let errors = ErrorCapture()
@@ -105,7 +105,7 @@ struct ScreenSession {
 }
 
 enum Recorder {
-    /// - Throws: ``ExitStatus/inputOutput`` after printing the reason.
+    /// - Throws: ``ProgramExit/inputOutput`` after printing the reason.
     static func open(_ path: String, _ settings: Settings) throws -> RecordingWriter {
         do {
             return try RecordingWriter(
@@ -115,7 +115,7 @@ enum Recorder {
                     startedAt: Double(WallClock.nanoseconds()) / 1e9))
         } catch {
             StandardStream.tell("kvtop: \(error)\n")
-            throw ExitStatus.inputOutput
+            throw ProgramExit.inputOutput
         }
     }
 
@@ -124,8 +124,8 @@ enum Recorder {
         StandardStream.tell("kvtop: the recording ended: \(recorder.failure ?? "it could not be written")\n")
     }
 
-    /// - Throws: ``ExitStatus/inputOutput`` if not everything was written; an error that appears only now is printed.
-    static func close(_ recorder: RecordingWriter) throws(ExitStatus) {
+    /// - Throws: ``ProgramExit/inputOutput`` if not everything was written; an error that appears only now is printed.
+    static func close(_ recorder: RecordingWriter) throws(ProgramExit) {
         let wasTold = recorder.failure != nil
         recorder.close()
         guard recorder.failure != nil else { return }

@@ -20,7 +20,7 @@ struct ReplaySession {
             if self.settings.isReport { try self.printReports(file) } else { try self.show(file) }
         } catch let error as RecordingError {
             StandardStream.tell("kvtop: \(error)\n")
-            throw ExitStatus.inputOutput
+            throw ProgramExit.inputOutput
         }
     }
 

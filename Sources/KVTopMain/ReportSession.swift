@@ -33,14 +33,14 @@ struct ReportSession {
             shared.apply(PollResult(reading: poll))
         }
         let count = settings.isOnce ? 1 : settings.count ?? .max
-        let failure = Blocking.run { () async -> ExitStatus? in
+        let failure = Blocking.run { () async -> ProgramExit? in
             await poller.pollOnce()
             var printed = 0
             while printed < count {
                 await Pause.wait(seconds: settings.intervalSeconds)
                 await poller.pollOnce()
                 printed += 1
-                do throws(ExitStatus) {
+                do throws(ProgramExit) {
                     try Self.print(shared.value, settings, number: printed, isLast: printed == count)
                 } catch {
                     return error
@@ -51,13 +51,13 @@ struct ReportSession {
         poller.stop()
         if let failure { throw failure }
         if let recorder { try Recorder.close(recorder) }
-        if shared.value.targets.contains(where: { $0.availability != .up }) { throw ExitStatus.failure }
+        if shared.value.targets.contains(where: { $0.availability != .up }) { throw ProgramExit.failure }
     }
 
     /// The report with this number, from 1 on.
     static func print(
         _ dashboard: Dashboard, _ settings: Settings, number: Int, isLast: Bool
-    ) throws(ExitStatus) {
+    ) throws(ProgramExit) {
         switch settings.format {
         case .json:
             var writer = JSONWriter(reservingBytes: 16_384)
@@ -94,7 +94,7 @@ enum Blocking {
     /// at its next write.
     ///
     /// - Returns: the result of the work.
-    static func run(_ work: @escaping @Sendable () async -> ExitStatus?) -> ExitStatus? {
+    static func run(_ work: @escaping @Sendable () async -> ProgramExit?) -> ProgramExit? {
         var descriptors: [Int32] = [0, 0]
         precondition(unsafe pipe(&descriptors) == 0, "no pipe: errno \(errno)")
         let end = descriptors[1]
@@ -111,7 +111,7 @@ enum Blocking {
         while true {
             guard unsafe poll(&waiting, 2, -1) > 0 else { continue }
             if waiting[0].revents != 0 { return shared.value }
-            if Int32(waiting[1].revents) & POLLERR != 0 { return .noReader }
+            if Int32(waiting[1].revents) & POLLERR != 0 { return .readerGone }
             // A closed terminal, or an invalid descriptor: the next write reports it.
             waiting[1].fd = -1
         }
@@ -120,9 +120,9 @@ enum Blocking {
 
 /// The result of some work, set on another thread.
 private final class SharedResult: Sendable {
-    private let result = Mutex<ExitStatus?>(nil)
+    private let result = Mutex<ProgramExit?>(nil)
 
-    func set(_ value: ExitStatus?) { self.result.withLock { $0 = value } }
+    func set(_ value: ProgramExit?) { self.result.withLock { $0 = value } }
 
-    var value: ExitStatus? { self.result.withLock { $0 } }
+    var value: ProgramExit? { self.result.withLock { $0 } }
 }

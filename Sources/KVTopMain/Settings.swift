@@ -26,7 +26,7 @@ struct Settings {
     var isASCII: Bool
     var wantsMouse: Bool
 
-    /// - Throws: ``ExitStatus/configuration`` after printing every wrong setting, one line each; `ValidationError` for the
+    /// - Throws: ``ProgramExit/configuration`` after printing every wrong setting, one line each; `ValidationError` for the
     ///   other flags.
     init(_ command: KVTop) throws {
         let environment = ProcessEnvironment.current
@@ -35,7 +35,7 @@ struct Settings {
             resolved = try KVTopSettings.table.resolve(flags: command.settingTexts, environment: environment)
         } catch {
             StandardStream.tell("Error: \(error.description)\n")
-            throw ExitStatus.configuration
+            throw ProgramExit.configuration
         }
         for warning in resolved.warnings { StandardStream.tell("kvtop: warning: \(warning)\n") }
         self.targets = Self.targets(resolved)

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import KeyValueStore
 import OfflineStore
+import SystemSupport
 import TransactionLog
 
 struct CompactCommand: ParsableCommand {

@@ -53,7 +53,7 @@ struct DumpCommand: ParsableCommand {
         if inspection.lostEnd != nil || inspection.cutFile != nil || inspection.tornTail != nil {
             StandardStream.tell("txlog: the end of the log is not intact, see: \(ToolCommand.verify(directory))\n")
         }
-        throw ExitCode(ExitStatus(inspection).rawValue)
+        throw ExitCode(ProgramExit(inspection).rawValue)
     }
 }
 

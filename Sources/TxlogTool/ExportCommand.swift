@@ -55,14 +55,14 @@ struct ExportCommand: ParsableCommand {
             }
             return image.inspection
         }
-        if inspection.isDamaged { throw ExitCode(ExitStatus.incomplete.rawValue) }
+        if inspection.isDamaged { throw ExitCode(ProgramExit.incomplete.rawValue) }
         if let tail = inspection.tornTail {
             StandardStream.tell(
                 "txlog: the log ends with an unfinished write, \(tail.bytes) bytes in \(tail.file): everything "
                     + "acknowledged is exported\n")
         }
         Output.standard.flush()
-        throw ExitCode(ExitStatus(inspection).rawValue)
+        throw ExitCode(ProgramExit(inspection).rawValue)
     }
 
     /// - Returns: the number of records that may have been changed or deleted since.

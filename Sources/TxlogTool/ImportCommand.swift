@@ -4,6 +4,7 @@ import KeyValueStore
 import LogFormat
 import OfflineStore
 import ServiceSettings
+import SystemSupport
 import TransactionLog
 
 extension ImportSource.Format: ExpressibleByArgument {}

@@ -1,6 +1,7 @@
 import DurableFiles
 import Glibc
 import LogFormat
+import SystemSupport
 
 /// The input of an import: NDJSON as written by `export`, or the log of the Go system.
 struct ImportSource {

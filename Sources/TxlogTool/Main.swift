@@ -22,7 +22,7 @@ import SystemSupport
                 code.isSuccess ? Output.standard.write("\(message)\n") : StandardStream.tell("\(message)\n")
             }
             Output.standard.flush()
-            exit(code == .validationFailure ? ExitStatus.usage.rawValue : code.rawValue)
+            exit(code == .validationFailure ? ProgramExit.usage.rawValue : code.rawValue)
         }
         Output.standard.flush()
     }

@@ -2,6 +2,7 @@ import DurableFiles
 import Glibc
 import JSON
 import LogFormat
+import SystemSupport
 
 /// One record of an import.
 enum ImportedRecord {

@@ -68,7 +68,7 @@ final class Output: Sendable {
         guard let failure else { return }
         self.removeHalf()
         StandardStream.tell("txlog: \(SystemError(call: "write", path: self.name, code: failure))\n")
-        exit(ExitStatus.inputOutput.rawValue)
+        exit(ProgramExit.inputOutput.rawValue)
     }
 
     /// An incomplete file must not be taken for a complete one.

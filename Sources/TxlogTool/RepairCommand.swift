@@ -53,15 +53,15 @@ struct RepairCommand: ParsableCommand {
                   \(ToolCommand.repair(directory)) --accept-data-loss
 
                 """)
-            throw ExitCode(ExitStatus(inspection).rawValue)
+            throw ExitCode(ProgramExit(inspection).rawValue)
         }
         if !self.yes && !Self.askWhetherToGoOn() {
             Output.standard.write("Nothing was changed. To repair without a question, add --yes.\n")
-            throw ExitCode(ExitStatus(inspection).rawValue)
+            throw ExitCode(ProgramExit(inspection).rawValue)
         }
         try Self.carryOut(plan, directory, aside)
         let after = try LockedFolder.inspect(directory, progress: "verifying")
-        if ExitStatus(after) == .dataCorrupt {
+        if ProgramExit(after) == .dataCorrupt {
             throw ToolFailure(
                 .dataCorrupt,
                 "the folder is still damaged, see: \(ToolCommand.verify(directory)); old files are in \(aside)"

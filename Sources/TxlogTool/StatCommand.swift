@@ -20,6 +20,6 @@ struct StatCommand: ParsableCommand {
         let image = try LockedFolder.read(directory) { try LockedFolder.image(directory) }
         let report = StatReport(image: image, directory: directory)
         Output.standard.write(self.json ? report.json : Array(report.text.utf8))
-        throw ExitCode(ExitStatus(image.inspection).rawValue)
+        throw ExitCode(ProgramExit(image.inspection).rawValue)
     }
 }

@@ -3,7 +3,7 @@ import LogFormat
 import OfflineStore
 import SystemSupport
 
-extension ExitStatus {
+extension ProgramExit {
     /// The status of a folder after it has been read completely.
     init(_ inspection: LogInspection) {
         if inspection.isDamaged {
@@ -16,10 +16,10 @@ extension ExitStatus {
 
 /// Why a command ends early, as text for the operator.
 struct ToolFailure: Error {
-    let status: ExitStatus
+    let status: ProgramExit
     let message: String
 
-    init(_ status: ExitStatus, _ message: String) {
+    init(_ status: ProgramExit, _ message: String) {
         self.status = status
         self.message = message
     }

@@ -11,7 +11,7 @@ struct Txlog: ParsableCommand {
             nothing in the folder; a service cannot start with the folder until they are finished.
 
             EXIT CODES:
-            \(ExitStatus.table)
+            \(ProgramExit.table)
 
             EXAMPLES:
               txlog verify /var/lib/kv

@@ -25,7 +25,7 @@ struct VerifyCommand: ParsableCommand {
         }
         let report = VerifyReport(inspection: inspection, directory: directory)
         Output.standard.write(self.json ? report.json : Array(report.text.utf8))
-        throw ExitCode(ExitStatus(inspection).rawValue)
+        throw ExitCode(ProgramExit(inspection).rawValue)
     }
 }
 
@@ -76,7 +76,7 @@ struct VerifyReport {
     }
 
     private var conclusion: String {
-        switch ExitStatus(self.inspection) {
+        switch ProgramExit(self.inspection) {
         case .tornTail:
             "kv-service accepts the folder: it cuts the torn tail, which contains nothing acknowledged. "
                 + "To cut it now: \(ToolCommand.repair(self.directory))"

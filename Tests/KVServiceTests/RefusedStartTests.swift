@@ -5,8 +5,8 @@ import TransactionLog
 @testable import HTTP1
 @testable import HTTPServing
 @testable import KVService
-@testable import ServiceSettings
 @testable import LogFormat
+@testable import ServiceSettings
 
 @Suite("A start that is refused for damage", .timeLimit(.minutes(1)))
 struct RefusedStartTests {

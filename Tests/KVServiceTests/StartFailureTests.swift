@@ -5,10 +5,10 @@ import SystemSupport
 import Testing
 import TransactionLog
 
+@testable import DurableFiles
 @testable import HTTPServing
 @testable import KVService
 @testable import LogFormat
-@testable import DurableFiles
 
 @Suite("A start that the log refuses says what to do", .timeLimit(.minutes(1)))
 struct StartFailureTests {
@@ -41,7 +41,7 @@ struct StartFailureTests {
     func exits() {
         let system = SystemError(call: "open", path: "data/kv", code: EACCES)
         let corruption = Corruption(file: "a", offset: 0, lastGoodRevision: 0, reason: .importedLog("x"))
-        let rows: [(LogError, ExitStatus)] = [
+        let rows: [(LogError, ProgramExit)] = [
             (.corrupt(corruption), .dataCorrupt), (.unsupported(file: "a", detail: "version 9"), .dataCorrupt),
             (.locked(directory: "data/kv", owner: "process 7"), .locked), (.system(system), .inputOutput),
         ]

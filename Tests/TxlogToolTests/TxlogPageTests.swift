@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What Docs/Txlog.md shows is what the commands print, but for ids, times and durations.

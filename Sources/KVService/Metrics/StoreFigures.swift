@@ -1,9 +1,9 @@
 import DurableFiles
 import JSON
 import KeyValueStore
+import Synchronization
 import SystemSupport
 import TransactionLog
-import Synchronization
 
 /// All figures of the store that are one number. A new one is a row here and a row in Docs/Metrics.md; if `/admin` has
 /// it, a row in Docs/Admin.md and a property in Docs/Schemas/kv-service-admin.json as well.

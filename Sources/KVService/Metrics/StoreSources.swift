@@ -1,7 +1,7 @@
+import DurableFiles
 import KeyValueStore
 import Synchronization
 import TransactionLog
-import DurableFiles
 
 /// What the figures of the store are read from when someone looks at `/metrics` or `/admin`. Any thread; only
 /// ``refreshCapacity()`` asks the disk.

@@ -28,7 +28,7 @@ enum CommandHelp<Program: ServiceProgram> {
             \(settings.joined(separator: "\n"))
 
             EXIT CODES:
-            \(ExitStatus.table)
+            \(ProgramExit.table)
 
             EXAMPLES:
             \(examples.joined(separator: "\n"))

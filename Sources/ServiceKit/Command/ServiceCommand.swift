@@ -27,7 +27,7 @@ package struct ServiceCommand<Program: ServiceProgram>: ParsableCommand {
         do {
             var command = try Self.parseAsRoot(ProcessArguments.current)
             try command.run()
-            Glibc.exit(ExitStatus.success.rawValue)
+            Glibc.exit(ProgramExit.success.rawValue)
         } catch {
             Glibc.exit(Self.tell(error))
         }
@@ -37,7 +37,7 @@ package struct ServiceCommand<Program: ServiceProgram>: ParsableCommand {
     private static func tell(_ error: any Error) -> Int32 {
         if let error = error as? StreamError {
             StandardStream.tell("\(Program.name): \(error)\n")
-            return ExitStatus.inputOutput.rawValue
+            return ProgramExit.inputOutput.rawValue
         }
         let code = Self.exitCode(for: error)
         let text = Self.fullMessage(for: error)
@@ -68,7 +68,7 @@ struct ServeCommand<Program: ServiceProgram>: ParsableCommand {
         let settings = try self.options.resolve()
         if let obstacle = ProcessSetup.obstacle {
             StandardStream.tell("\(Program.name): \(obstacle)\n")
-            throw ExitCode(ExitStatus.inputOutput.rawValue)
+            throw ExitCode(ProgramExit.inputOutput.rawValue)
         }
         let openFiles = ProcessSetup.prepare()
         // Nothing before this is asynchronous, so that the other subcommands create no threads.
@@ -131,11 +131,11 @@ struct HealthcheckCommand<Program: ServiceProgram>: ParsableCommand {
             let line = "\(Program.name): \(verdict.line)\n"
             if !verdict.isReady {
                 StandardStream.tell(line)
-                Glibc.exit(ExitStatus.failure.rawValue)
+                Glibc.exit(ProgramExit.failure.rawValue)
             }
             // The exit code is the result: if standard output cannot be written, the service is still ready.
             do { try StandardStream.output.write(line) } catch { StandardStream.tell("\(Program.name): \(error)\n") }
-            Glibc.exit(ExitStatus.success.rawValue)
+            Glibc.exit(ProgramExit.success.rawValue)
         }
     }
 
@@ -158,6 +158,6 @@ struct HealthcheckCommand<Program: ServiceProgram>: ParsableCommand {
 
     private static func notReady(_ line: String) -> ExitCode {
         StandardStream.tell(line)
-        return ExitCode(ExitStatus.failure.rawValue)
+        return ExitCode(ProgramExit.failure.rawValue)
     }
 }

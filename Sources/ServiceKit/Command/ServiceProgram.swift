@@ -20,7 +20,7 @@ package import SystemSupport
 ///     static let examples = [(command: "api-gateway --listen 0.0.0.0:8080", does: "serve on all interfaces")]
 ///     static let settings = GatewaySettings.table
 ///     static let listen = GatewaySettings.listen
-///     static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ExitStatus {
+///     static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ProgramExit {
 ///         let timeout: Duration = settings[GatewaySettings.upstreamTimeout]
 ///         …
 ///     }
@@ -41,5 +41,5 @@ package protocol ServiceProgram: Sendable {
     static var listen: Setting<ListenAddress> { get }
     /// Runs the service until it has stopped. The service logs failures and returns them as the exit code.
     /// - Parameter openFiles: the open files of the process and their limit, from ``ProcessSetup/prepare()``.
-    static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ExitStatus
+    static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ProgramExit
 }

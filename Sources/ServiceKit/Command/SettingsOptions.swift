@@ -76,7 +76,7 @@ extension SettingsOptions {
             for line in error.errors {
                 StandardStream.tell("\(Program.name): \(line)\n")
             }
-            throw ExitCode(ExitStatus.configuration.rawValue)
+            throw ExitCode(ProgramExit.configuration.rawValue)
         }
     }
 }

@@ -2,7 +2,7 @@ import Glibc
 import JSONLogging
 package import Logging
 import Synchronization
-import SystemSupport
+package import SystemSupport
 import UnixSignals
 
 /// From the start of a service to its exit code.
@@ -74,7 +74,7 @@ package final class Lifecycle: Sendable {
     package func run(
         timeout: Duration,
         drain: @escaping @Sendable (_ deadline: ContinuousClock.Instant) async throws -> Void
-    ) async -> ExitStatus {
+    ) async -> ProgramExit {
         var signal = ShutdownSignal.terminate
         for await first in self.firstSignal {
             signal = first

@@ -2,11 +2,11 @@ package import SystemSupport
 
 /// Why a service cannot start or did not stop cleanly.
 package struct ServiceFailure: Error, CustomStringConvertible {
-    package let exit: ExitStatus
+    package let exit: ProgramExit
     /// What happened, where, and what to do next.
     package let message: String
 
-    package init(_ exit: ExitStatus, _ message: String) {
+    package init(_ exit: ProgramExit, _ message: String) {
         self.exit = exit
         self.message = message
     }

@@ -2,6 +2,7 @@ package import Admin
 package import HTTPServing
 package import JSON
 import ServiceSettings
+import SystemSupport
 import Telemetry
 
 extension ServiceRuntime {

@@ -8,7 +8,7 @@ package import NIOCore
 package import NIOPosix
 package import PrometheusMetrics
 package import ServiceSettings
-import SystemSupport
+package import SystemSupport
 import Telemetry
 import TraceExport
 
@@ -16,7 +16,7 @@ import TraceExport
 /// to exit.
 ///
 /// ```swift
-/// static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ExitStatus {
+/// static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ProgramExit {
 ///     let runtime = ServiceRuntime(name: Self.name, settings: settings, common: common, handlers: […])
 ///     return await runtime.run(routes: { eventLoop in […] }, admin: { eventLoop in […] }, start: {
 ///         // open what the service works on; then:
@@ -174,7 +174,7 @@ package final class ServiceRuntime: Sendable {
         admin: @escaping @Sendable (any EventLoop) -> [Route],
         start: @escaping @Sendable () async throws(ServiceFailure) -> Void,
         stop: @escaping @Sendable () async throws -> Void
-    ) async -> ExitStatus {
+    ) async -> ProgramExit {
         defer { _ = self.output.flushAndStop() }
         for warning in self.settings.warnings { self.logger.warning("\(warning)") }
         let lifecycle = await Lifecycle(logger: self.logger)
@@ -187,7 +187,7 @@ package final class ServiceRuntime: Sendable {
         let interval = TimeAmount.milliseconds(ServiceGate.lookIntervalMilliseconds)
         let watch = self.group.next().scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in gate.look() }
         defer { watch.cancel() }
-        let (results, continuation) = AsyncStream<ExitStatus>.makeStream()
+        let (results, continuation) = AsyncStream<ProgramExit>.makeStream()
         Task {
             do throws(ServiceFailure) { try await start() } catch {
                 self.logger.critical("cannot start", metadata: ["error": "\(error.message)"])
@@ -206,7 +206,7 @@ package final class ServiceRuntime: Sendable {
     }
 
     /// Logs why the service does not start.
-    package func refuse(_ failure: ServiceFailure) async -> ExitStatus {
+    package func refuse(_ failure: ServiceFailure) async -> ProgramExit {
         self.logger.critical("cannot start", metadata: ["error": "\(failure.message)"])
         self.output.flushAndStop()
         return failure.exit

@@ -85,12 +85,14 @@ extension EndToEnd {
             #expect(screens[0] == screens[1] && screens[0].contains("REPLAY"))
         }
 
-        @Test(arguments: [
+        private static let wrongArguments: [(Int32, [String])] = [
             (64, ["--size", "big"]), (64, ["--json"]), (64, ["--csv"]), (64, ["--speed", "nan"]), (64, ["--seek=-1"]),
             (64, ["--batch", "-n", "0"]), (64, ["--nonsense"]), (78, ["--interval", "soon"]),
             (78, ["--kv", "ftp://x"]),
             (78, ["--theme", "pink"]), (78, ["--kv", "none", "--gateway", "none"]), (78, ["--config", "/nowhere"]),
-        ])
+        ]
+
+        @Test(arguments: wrongArguments)
         func `wrong arguments are an error that names them, with an exit code of their kind`(
             code: Int32, arguments: [String]
         ) throws {
@@ -105,7 +107,7 @@ extension EndToEnd {
             throws
         {
             let service = try FakeKVService()
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             try FileText.write(
                 #"{"kv": "http://127.0.0.1:1", "gateway": "none", "interval": "300ms", "threshold-p99-seconds": "1,2"}"#,
                 to: folder.file("kvtop.json"))

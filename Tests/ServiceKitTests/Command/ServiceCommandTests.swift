@@ -13,7 +13,7 @@ struct ServiceCommandTests {
         static let examples = [(command: "example --sync never", does: "serve fast")]
         static let settings = ExampleSettings.table
         static let listen = ExampleSettings.listen
-        static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ExitStatus {
+        static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ProgramExit {
             .success
         }
     }
@@ -39,7 +39,7 @@ struct ServiceCommandTests {
         let error = #expect(throws: (any Error).self) {
             _ = try ServiceCommand<Example>.parseAsRoot(["--lissen", "127.0.0.1:1"])
         }
-        #expect(error.map { ServiceCommand<Example>.exitCode(for: $0).rawValue } == ExitStatus.usage.rawValue)
+        #expect(error.map { ServiceCommand<Example>.exitCode(for: $0).rawValue } == ProgramExit.usage.rawValue)
     }
 
     @Test func `the help of the program holds settings, variables, defaults, exit codes and examples`() {

@@ -3,9 +3,9 @@ import NIOHTTP1
 import Testing
 
 @testable import HTTPClient
+@testable import NIOCore
 @testable import SystemSupport
 @testable import TraceExport
-@testable import NIOCore
 
 @Suite(.timeLimit(.minutes(1)))
 struct ExportVerdictTests {

@@ -1,6 +1,6 @@
 /// The meaning of an exit code: one table for all programs. Codes from 64 on are those of `sysexits.h`; lower ones are
 /// results of a program that did its work.
-package enum ExitStatus: Int32, Error, Sendable, CaseIterable {
+package enum ProgramExit: Int32, Error, Sendable, CaseIterable {
     case success = 0
     case failure = 1
     case tornTail = 2
