@@ -55,6 +55,8 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
             self.scrubber = Scrubber(
                 statistics: self.writer.statistics, fileSystem: fileSystem, configuration: configuration,
                 storeID: recovery.report.storeID, observer: observer)
+            // A compaction may be due at once: it must find all records.
+            client.finishReplay(lastRevision: recovery.report.lastRevision)
             try self.start(chain, recovery.parts)
             self.lock.confirm()
         } catch {

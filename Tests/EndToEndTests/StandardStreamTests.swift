@@ -102,7 +102,7 @@ extension EndToEnd {
                 (.kvService, 74, answers + [["check-config"], ["help", "serve"]]),
                 (.apiGateway, 74, answers + [["check-config"]]),
                 (
-                    .txlog, 4,
+                    .txlog, 74,
                     answers
                         + [
                             ["stat", store], ["stat", store, "--json"], ["dump", store], ["verify", store],

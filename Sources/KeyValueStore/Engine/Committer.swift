@@ -22,6 +22,8 @@ final class Committer: CommitClient, @unchecked Sendable {
 
     // MARK: - CommitClient
 
+    func finishReplay(lastRevision: UInt64) { self.index.finishReplay(lastRevision: lastRevision) }
+
     func payloadBytes(of command: WriteCommand) -> Int {
         FrameBuilder.singleOperationBytes(key: command.keyCount, value: command.valueCount)
     }

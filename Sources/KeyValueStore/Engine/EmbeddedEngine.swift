@@ -24,7 +24,6 @@ package final class EmbeddedEngine: Sendable {
         self.log = try TransactionLog(
             opening: configuration, fileSystem: fileSystem, client: committer, observer: observer,
             progress: { read throws(LogError) in try progress(read, index.allocatedBytes) }, apply: index.replay)
-        index.finishReplay(lastRevision: self.log.report.lastRevision)
     }
 
     /// The findings of the start.

@@ -3,11 +3,16 @@ package import LogFormat
 
 /// The source of the log's writes, which also receives their results: the store.
 ///
-/// All calls come from the log's writer thread, one after the other. For each batch: ``stage(_:into:)`` once per
+/// ``finishReplay(lastRevision:)`` comes first, from the thread that opens the log. All other calls come from the log's
+/// writer thread, one after the other, if nothing else is said. For each batch: ``stage(_:into:)`` once per
 /// command in the order of submission, then either ``commit(_:lastRevision:)`` or ``rollBack(_:)``.
 package protocol CommitClient: AnyObject, Sendable {
     associatedtype Command: Sendable
 
+    /// Everything in the log has been replayed: make it visible. Called once, before any thread of the log starts: a
+    /// compaction that found less than everything would remove the rest from the disk.
+    /// - Parameter lastRevision: the newest revision of the log.
+    func finishReplay(lastRevision: UInt64)
     /// Maximum number of bytes that the command can add to a frame's payload.
     func payloadBytes(of command: Command) -> Int
     /// Decides what the command writes, based on all commands staged before it, and adds at most one transaction.

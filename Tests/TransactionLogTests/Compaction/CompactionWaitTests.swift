@@ -28,6 +28,25 @@ struct CompactionWaitTests {
         return open
     }
 
+    /// A compaction that ran before the replayed records were visible would write an empty snapshot in their place.
+    @Test func `one that is due at the start begins after everything is replayed`() throws {
+        let (fileSystem, observer) = (SimulatedFileSystem(), RecordingObserver())
+        let first = try self.open(fileSystem, observer)
+        let records = first.client.records
+        first.log.close()
+        var configuration = CompactionTests.configuration()
+        configuration.compaction.startsByItself = true
+        configuration.compaction.minBytes = 8_192
+        // Time enough for a compaction, if a thread for one were there.
+        let open = try OpenLog(fileSystem, configuration, observer: observer, onReplayed: { usleep(500_000) })
+        #expect(Poll.holds { open.log.compaction.last?.error == nil && open.log.compaction.last != nil })
+        #expect(open.log.compaction.last?.keysKept == UInt64(records.count))
+        open.log.close()
+        let again = try OpenLog(fileSystem, CompactionTests.configuration(), keepsHistory: false)
+        #expect(again.client.values == records.mapValues(\.value) && !records.isEmpty)
+        again.log.close()
+    }
+
     @Test func `after each failure the next try is further away`() throws {
         let (fileSystem, observer) = (SimulatedFileSystem(), RecordingObserver())
         let open = try self.open(fileSystem, observer)

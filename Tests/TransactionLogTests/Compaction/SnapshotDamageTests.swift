@@ -232,6 +232,7 @@ struct SnapshotDamageTests {
             var reader = try PartReader(
                 part, storeID: log.manifest.storeID, file: try log.fileSystem.open(log.path(part.name), .read))
             try reader.readAll { revision, operation in _ = client.replay(revision, Change(operation)) }
+            client.finishReplay(lastRevision: part.name.upTo)
             // Rewritten without its last entry: the same name, and intact in itself.
             let aside = SimulatedFileSystem()
             try aside.createDirectories(storeDirectory)

@@ -60,7 +60,16 @@ final class DictionaryClient: CommitClient {
     /// Called on the writer thread before a batch is answered.
     private let onCommit: @Sendable (CommitTimings) -> Void
 
-    init(onCommit: @escaping @Sendable (CommitTimings) -> Void = { _ in }) { self.onCommit = onCommit }
+    /// Called when everything has been replayed, and before any of it is visible.
+    private let onReplayed: @Sendable () -> Void
+
+    init(
+        onCommit: @escaping @Sendable (CommitTimings) -> Void = { _ in },
+        onReplayed: @escaping @Sendable () -> Void = {}
+    ) {
+        self.onCommit = onCommit
+        self.onReplayed = onReplayed
+    }
 
     var records: [[UInt8]: Record] { self.state.withLock { $0.records } }
     var values: [[UInt8]: [UInt8]] { self.records.mapValues(\.value) }
@@ -69,10 +78,12 @@ final class DictionaryClient: CommitClient {
     var batches: [CommitTimings] { self.state.withLock { $0.batches } }
 
     func replay(_ revision: UInt64, _ change: Change) -> ReplacedRecord? {
-        self.state.withLock { state in
-            defer { state.records = state.stagedRecords }
-            return Self.apply(change, revision, &state.stagedRecords)
-        }
+        self.state.withLock { Self.apply(change, revision, &$0.stagedRecords) }
+    }
+
+    func finishReplay(lastRevision: UInt64) {
+        self.onReplayed()
+        self.state.withLock { $0.records = $0.stagedRecords }
     }
 
     private static func apply(

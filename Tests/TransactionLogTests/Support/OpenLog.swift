@@ -18,9 +18,10 @@ struct OpenLog {
     init(
         _ fileSystem: any FileSystem, _ configuration: LogConfiguration = testConfiguration(),
         observer: (any LogObserver)? = nil, keepsHistory: Bool = true,
-        onCommit: @escaping @Sendable (CommitTimings) -> Void = { _ in }
+        onCommit: @escaping @Sendable (CommitTimings) -> Void = { _ in },
+        onReplayed: @escaping @Sendable () -> Void = {}
     ) throws(LogError) {
-        let client = DictionaryClient(onCommit: onCommit)
+        let client = DictionaryClient(onCommit: onCommit, onReplayed: onReplayed)
         var history = ReplayedHistory()
         self.client = client
         self.log = try TransactionLog(

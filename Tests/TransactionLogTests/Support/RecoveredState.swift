@@ -17,6 +17,7 @@ struct RecoveredState {
             apply: { revision, operation in client.replay(revision, Change(operation)) })
         _ = try recovery.run()
         self.report = recovery.report
+        client.finishReplay(lastRevision: recovery.report.lastRevision)
         self.records = client.records
     }
 }
