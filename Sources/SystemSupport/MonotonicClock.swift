@@ -1,3 +1,4 @@
+import CSystemSupport
 import Glibc
 
 /// The clock for durations, deadlines and ages: it never goes back, even if the wall clock is set.
