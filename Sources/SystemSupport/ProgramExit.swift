@@ -19,23 +19,23 @@ package enum ProgramExit: Int32, Error, Sendable, CaseIterable {
     package var meaning: String {
         switch self {
         case .success: "success: stopped cleanly, the check passed, or the work is done"
-        case .failure: "a check failed: a service is not ready or did not answer; the shutdown was not clean in time"
-        case .tornTail: "txlog: a torn tail, which the next start cuts: nothing acknowledged is lost"
+        case .failure: "a service is not ready or did not answer; the stop was not clean"
+        case .tornTail: "txlog: torn tail, cut by the next start; nothing acknowledged is lost"
         case .incomplete:
-            "txlog export --skip-damage: the intact part of a damaged log was written, the rest is missing"
+            "txlog export --skip-damage: written, but damaged parts are missing"
         case .usage: "wrong use of the command line"
         case .dataCorrupt: "the log, or the data to import, is damaged"
         case .unavailable: "the listen address cannot be bound, or the terminal cannot be used"
         case .internalError: "internal error"
         case .outOfMemory: "the store does not fit into the memory limit"
-        case .inputOutput: "a file, a folder or standard output cannot be read or written, or there is no log"
+        case .inputOutput: "a file, folder or standard output cannot be used, or there is no log"
         case .locked: "the data folder is in use by another process"
         case .configuration: "the configuration is wrong, or the process may open too few files"
         case .readerGone: "the reader of standard output closed the pipe"
         }
     }
 
-    /// The lines for `--help`, without a newline at the end.
+    /// The lines for `--help`, each at most 80 columns, without a newline at the end.
     package static var table: String {
         let lines = self.allCases.map { "\($0.rawValue)".padded + $0.meaning } + ["128+n".padded + "ended by signal n"]
         return lines.map { "  \($0)" }.joined(separator: "\n")
