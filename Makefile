@@ -65,11 +65,12 @@ fmt: toolchain ## Format all Swift sources in place
 	swift format format --in-place --recursive --parallel $(SWIFT_SOURCES)
 
 .PHONY: lint
-lint: toolchain ## Check the format, the imports of the modules, the suites of the tests, and retired words
+lint: toolchain ## Check the format, the imports of the modules, the suites of the tests, and words and names in documents
 	swift format lint --strict --recursive --parallel $(SWIFT_SOURCES)
 	@$(TOOLS)/install-missing python3
 	$(TOOLS)/module-map check
 	$(TOOLS)/retired-words
+	$(TOOLS)/check-page-names CONTRIBUTING.md Docs/Architecture.md Docs/Durability.md Docs/LogFormat.md
 	$(TOOLS)/check-suites
 
 .PHONY: bench
