@@ -88,7 +88,7 @@ struct PreparedSegment: Sendable {
         do throws(SystemError) {
             var header: [UInt8] = []
             _ = try file.read(SegmentHeader.byteCount, at: 0, into: &header)
-            if try file.size() == UInt64(sizeBytes), header.allSatisfy({ $0 == 0 }) {
+            if try file.size() == UInt64(sizeBytes), Self.isZero(header) {
                 return PreparedSegment(file: file, name: name)
             }
         } catch {
@@ -97,5 +97,15 @@ struct PreparedSegment: Sendable {
         }
         file.close()
         return nil
+    }
+
+    /// - Precondition: at most 1 MiB.
+    private static func isZero(_ bytes: [UInt8]) -> Bool {
+        precondition(bytes.count <= self.chunk.count)
+        // Both pointers are used only for this comparison, within their bounds.
+        return unsafe bytes.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return true }
+            return unsafe memcmp(base, self.chunk, bytes.count) == 0
+        }
     }
 }

@@ -5,7 +5,8 @@ import Testing
 
 /// Screens as text files: `Golden/NAME.txt`.
 ///
-/// After a change that is meant, `KVTOP_WRITE_GOLDEN=1 swift test --filter Golden` writes them anew; look at each.
+/// After a change that is meant, `KVTOP_WRITE_GOLDEN=1 swift test --filter Golden` writes them anew, also where a page
+/// shows them; look at each.
 enum Golden {
     private static func path(_ name: String) -> String { Repository.path("Tests/DashboardTests/Golden/\(name).txt") }
 
@@ -16,7 +17,7 @@ enum Golden {
         if withTones { lines += ["", "tones:"] + self.tones(screen) }
         let text = lines.joined(separator: "\n") + "\n"
         if ProcessInfo.processInfo.environment["KVTOP_WRITE_GOLDEN"] != nil {
-            try FileText.write(text, to: self.path(name))
+            try self.write(text, name)
             return
         }
         let known = try self.text(name)
@@ -24,6 +25,20 @@ enum Golden {
             .first { $0.element.0 != $0.element.1 }
         let place = difference.map { "row \($0.offset + 1):\n  known \($0.element.0)\n  now   \($0.element.1)" }
         #expect(known == text, "\(name), \(place ?? "another number of rows")")
+    }
+
+    /// The pages that show screens.
+    private static let pages = ["README.md", "Docs/Dashboard.md"]
+
+    private static func write(_ text: String, _ name: String) throws {
+        if let known = try? self.text(name), known != text {
+            for page in self.pages.map(Repository.path) {
+                let before = try FileText.text(page)
+                let after = before.replacingOccurrences(of: known, with: text)
+                if after != before { try FileText.write(after, to: page) }
+            }
+        }
+        try FileText.write(text, to: self.path(name))
     }
 
     /// One letter for each cell whose tone is not plain text.
