@@ -111,7 +111,7 @@ let package = Package(
         .target(
             name: "HTTPServing",
             dependencies: [
-                "HTTP1", "RequestTracing", "ServiceSettings", "SystemSupport",
+                "HTTP1", "JSON", "PrometheusMetrics", "RequestTracing", "ServiceSettings", "SystemSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -84,17 +84,48 @@ package enum ASCII {
     }
 
     /// Whether the byte may be in a token of RFC 9110, section 5.6.2: methods, field names.
-    package static func isTokenCharacter(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
-            true
-        case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"), UInt8(ascii: "&"),
-            UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."),
-            UInt8(ascii: "^"), UInt8(ascii: "_"), UInt8(ascii: "`"), UInt8(ascii: "|"), UInt8(ascii: "~"):
-            true
-        default: false
+    @inline(__always) package static func isTokenCharacter(_ byte: UInt8) -> Bool {
+        // One bit for each character: those below 64, and those from 64 on.
+        let bits: UInt64 = byte < 64 ? 0x03FF_6CFA_0000_0000 : 0x57FF_FFFF_C7FF_FFFE
+        return byte < 128 && bits &>> UInt64(byte & 63) & 1 == 1
+    }
+
+    /// The index of the first byte of this value; nil if there is none in the range.
+    package static func first(_ character: Unicode.Scalar, in text: Span<UInt8>, from begin: Int, before end: Int)
+        -> Int?
+    {
+        let part = text.extracting(begin..<end)
+        // The pointer is used only for this search, within the part's bounds.
+        return unsafe part.withUnsafeBytes { part in
+            guard let base = part.baseAddress,
+                let found = unsafe memchr(base, Int32(bitPattern: character.value), part.count)
+            else { return nil }
+            return unsafe begin + (UnsafeRawPointer(found) - base)
         }
+    }
+
+    /// The index of the first byte from `index` on that is a control character, a tab included; the number of bytes if
+    /// there is none.
+    package static func firstControl(in text: Span<UInt8>, from index: Int) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var index = index
+        let bytes = unsafe text.bytes
+        while index &+ 8 <= text.count {
+            // Within the span, by the condition of the loop.
+            let word = unsafe UInt64(
+                littleEndian: bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self))
+            // The highest bit of each byte below 0x20 or equal to 0x7F; a borrow may mark bytes above the first one too.
+            let delete = word ^ (ones &* 0x7F)
+            let marks = (((word &- ones &* 0x20) & ~word) | ((delete &- ones) & ~delete)) & (ones &* 0x80)
+            if marks != 0 { return index &+ marks.trailingZeroBitCount / 8 }
+            index &+= 8
+        }
+        while index < text.count {
+            let byte = text[index]
+            if byte < 0x20 || byte == 0x7F { return index }
+            index &+= 1
+        }
+        return index
     }
 
     /// `[A-Za-z0-9._-]`: the characters of a request id.

@@ -82,12 +82,24 @@ package struct HeadScanner {
         var index = self.scanned
         defer { self.scanned = index }
         while index < head.count {
+            if !self.previousIsCarriageReturn { index = self.skip(head, from: index) }
+            guard index < head.count else { break }
             let byte = head[index]
             index &+= 1
-            if byte > 0x20, !self.previousIsCarriageReturn, self.position == .field { continue }
             if let verdict = self.take(byte, at: index) { return verdict }
         }
         return self.withinLimits(length: index) ?? .incomplete
+    }
+
+    /// Passes over bytes that change nothing but the length of what they belong to.
+    ///
+    /// - Returns: the offset of the next byte that ``take(_:at:)`` must process.
+    private mutating func skip(_ head: Span<UInt8>, from index: Int) -> Int {
+        switch self.position {
+        case .field: ASCII.firstControl(in: head, from: index)
+        case .requestLine: self.line.skip(head, from: index, targetLimit: self.limits.targetBytes)
+        case .start, .lineStart: index
+        }
     }
 
     /// Processes one byte that may change the position. `index` is the offset after it.

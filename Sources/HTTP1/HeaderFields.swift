@@ -1,5 +1,5 @@
 import Glibc
-package import NIOCore
+import NIOCore
 
 /// The header fields of one request, as received bytes.
 ///
@@ -13,7 +13,12 @@ package struct HeaderFields {
         self.lines = ByteBuffer()
     }
 
-    package init(lines: ByteBuffer) {
+    /// - Precondition: the head's bytes are there.
+    package init(of head: RequestHead) {
+        let lines = head.fieldLines
+        guard let lines = head.bytes.getSlice(at: head.bytes.readerIndex + lines.lowerBound, length: lines.count) else {
+            preconditionFailure("a head is longer than its bytes")
+        }
         self.lines = lines
     }
 
@@ -30,12 +35,15 @@ package struct HeaderFields {
     }
 
     /// The value of the first field of this name.
-    package func first(_ name: StaticString) -> String? {
-        var found: String?
+    package func first(_ name: StaticString) -> String? { self.values(of: name).first }
+
+    /// The values of all fields of this name, in order.
+    package func values(of name: StaticString) -> [String] {
+        var values: [String] = []
         self.forEach { field, value in
-            if found == nil, ASCII.equal(field, name) { found = ASCII.string(value) }
+            if ASCII.equal(field, name) { values.append(ASCII.string(value)) }
         }
-        return found
+        return values
     }
 
     /// Whether there is exactly one field with this name and it has this value, ignoring case.

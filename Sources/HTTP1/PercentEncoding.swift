@@ -2,12 +2,12 @@ import JSON
 
 /// Percent-encoding of the parts of a query (RFC 3986, section 2.1). A `+` is a plus; a space is `%20`. HTML forms
 /// write spaces as `+`, but no rule of URIs does, and most programs that build a URL leave a plus in a key unchanged.
-enum PercentEncoding {
+package enum PercentEncoding {
     /// Decodes one name or value, once, to bytes.
     ///
     /// - Parameter text: the text between the separators, as received.
     /// - Returns: nil if a `%` is not followed by two hexadecimal digits.
-    static func decodeQueryComponent(_ text: Span<UInt8>) -> [UInt8]? {
+    package static func decodeQueryComponent(_ text: Span<UInt8>) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count)
         var index = 0
@@ -25,6 +25,21 @@ enum PercentEncoding {
             }
         }
         return bytes
+    }
+
+    /// Whether every `%` is followed by two hexadecimal digits.
+    static func isValid(_ text: Span<UInt8>) -> Bool {
+        var index = 0
+        while index < text.count {
+            if text[index] == UInt8(ascii: "%") {
+                guard index + 2 < text.count, HexDigits.value(ofDigit: text[index + 1]) != nil,
+                    HexDigits.value(ofDigit: text[index + 2]) != nil
+                else { return false }
+                index += 2
+            }
+            index += 1
+        }
+        return true
     }
 
     /// Encodes bytes so that every parser decodes them to the same bytes: all except `A-Z a-z 0-9 - . _ ~` as `%XX`.

@@ -3,6 +3,9 @@ import NIOHTTP1
 /// The parameters of a query, parsed strictly: each at most once, none that the route does not know, every byte encoded
 /// correctly. Ignoring a misspelt or repeated parameter could lose an update.
 package struct QueryParameters {
+    /// Where the values of the allowed parameters are, by their index.
+    package typealias Places = InlineArray<4, Range<Int>?>
+
     private let names: [StaticString]
     /// By index in `names`.
     private var values: [[UInt8]?]
@@ -11,19 +14,16 @@ package struct QueryParameters {
     ///
     /// - Parameters:
     ///   - query: the text after the `?`; nil and the empty text have no parameter.
-    ///   - allowed: the names that the route knows. Names are decoded before they are compared.
+    ///   - allowed: the names that the route knows, at most four. Names are decoded before they are compared.
     /// - Throws: 400 with code `bad_query`, `unknown_parameter` or `duplicate_parameter`.
     package init(_ query: String?, allowed: [StaticString]) throws(Problem) {
         self.names = allowed
-        self.values = Array(repeating: nil, count: allowed.count)
-        guard let query, !query.isEmpty else { return }
+        let query = query ?? ""
         let text = query.utf8.span
-        var begin = 0
-        while begin <= text.count {
-            var end = begin
-            while end < text.count, text[end] != UInt8(ascii: "&") { end += 1 }
-            try self.take(text.extracting(begin..<end))
-            begin = end + 1
+        let places = try Self.places(of: allowed, in: text)
+        self.values = allowed.indices.map { index in
+            guard let place = places[index] else { return nil }
+            return PercentEncoding.decodeQueryComponent(text.extracting(place))
         }
     }
 
@@ -37,36 +37,46 @@ package struct QueryParameters {
         return self.values[index]
     }
 
-    private mutating func take(_ pair: Span<UInt8>) throws(Problem) {
-        var equals = 0
-        while equals < pair.count, pair[equals] != UInt8(ascii: "=") { equals += 1 }
-        guard equals < pair.count else {
-            throw Self.problem("bad_query", "Each query parameter must be written name=value.")
+    /// Checks a whole query, and finds the values in it, which are encoded correctly.
+    ///
+    /// - Precondition: at most four names.
+    /// - Throws: as ``init(_:allowed:)``.
+    package static func places(of allowed: [StaticString], in query: Span<UInt8>) throws(Problem) -> Places {
+        var places = Places(repeating: nil)
+        var begin = 0
+        while begin <= query.count, !query.isEmpty {
+            var end = begin
+            while end < query.count, query[end] != UInt8(ascii: "&") { end &+= 1 }
+            let equals = try self.equals(in: query, begin..<end)
+            guard let index = try self.index(of: query.extracting(begin..<equals), allowed),
+                PercentEncoding.isValid(query.extracting(equals + 1..<end))
+            else {
+                throw self.problem("bad_query", "In a query, '%' must be followed by two hexadecimal digits.")
+            }
+            guard places[index] == nil else {
+                throw self.problem("duplicate_parameter", "The query parameter '\(allowed[index])' occurs twice.")
+            }
+            places[index] = equals + 1..<end
+            begin = end &+ 1
         }
-        let encodedName = pair.extracting(0..<equals)
-        guard let index = try self.index(of: encodedName),
-            let value = PercentEncoding.decodeQueryComponent(pair.extracting(equals + 1..<pair.count))
-        else {
-            throw Self.problem("bad_query", "In a query, '%' must be followed by two hexadecimal digits.")
-        }
-        guard self.values[index] == nil else {
-            throw Self.problem("duplicate_parameter", "The query parameter '\(self.names[index])' occurs twice.")
-        }
-        self.values[index] = value
+        return places
+    }
+
+    private static func equals(in query: Span<UInt8>, _ pair: Range<Int>) throws(Problem) -> Int {
+        for index in pair where query[index] == UInt8(ascii: "=") { return index }
+        throw self.problem("bad_query", "Each query parameter must be written name=value.")
     }
 
     /// - Returns: nil if the name is not encoded correctly.
-    private func index(of encodedName: Span<UInt8>) throws(Problem) -> Int? {
+    private static func index(of encodedName: Span<UInt8>, _ names: [StaticString]) throws(Problem) -> Int? {
         // Names are almost never encoded.
-        for index in self.names.indices where ASCII.identical(encodedName, self.names[index]) { return index }
+        for index in names.indices where ASCII.identical(encodedName, names[index]) { return index }
         guard let name = PercentEncoding.decodeQueryComponent(encodedName) else { return nil }
-        for index in self.names.indices where ASCII.identical(name.span, self.names[index]) { return index }
-        throw Self.problem("unknown_parameter", "The query has an unknown parameter. \(self.known)")
-    }
-
-    private var known: String {
-        guard !self.names.isEmpty else { return "This request allows none." }
-        return "Allowed: " + self.names.map(\.description).joined(separator: ", ") + "."
+        for index in names.indices where ASCII.identical(name.span, names[index]) { return index }
+        let known =
+            names.isEmpty
+            ? "This request allows none." : "Allowed: " + names.map(\.description).joined(separator: ", ") + "."
+        throw self.problem("unknown_parameter", "The query has an unknown parameter. \(known)")
     }
 
     private static func problem(_ code: String, _ detail: String) -> Problem {

@@ -1,12 +1,18 @@
 package import NIOCore
 
-/// A request's head, parsed from bytes that ``HeadScanner`` has accepted.
+/// A request's head: its bytes, which ``HeadScanner`` has accepted, and where its parts are.
 package struct RequestHead {
+    /// In place of a head that was never complete.
+    package static let none = RequestHead()
+
     package let method: RequestMethod
     package let isHTTP11: Bool
-    package let headers: HeaderFields
-    /// As received.
-    private let targetBytes: ByteBuffer
+    /// All bytes of the head.
+    package private(set) var bytes: ByteBuffer
+    /// The target, as offsets in the bytes.
+    package let target: Range<Int>
+    /// Complete lines, each `name ":" value CR LF`, as offsets in the bytes.
+    package let fieldLines: Range<Int>
 
     /// - Parameters:
     ///   - scanner: has just found the end of the head.
@@ -14,19 +20,21 @@ package struct RequestHead {
     package init(_ scanner: HeadScanner, in bytes: ByteBuffer) {
         self.method = scanner.line.method
         self.isHTTP11 = scanner.line.isHTTP11
-        self.targetBytes = Self.slice(bytes, scanner.target)
-        self.headers = HeaderFields(lines: Self.slice(bytes, scanner.fieldLines))
+        self.bytes = bytes
+        self.target = scanner.target
+        self.fieldLines = scanner.fieldLines
     }
 
-    package func target() throws(Problem) -> RequestTarget {
-        let bytes = self.targetBytes
-        return try RequestTarget(parsing: bytes.readableBytesUInt8Span)
+    private init() {
+        self.method = .other
+        self.isHTTP11 = true
+        self.bytes = ByteBuffer()
+        self.target = 0..<0
+        self.fieldLines = 0..<0
     }
 
-    private static func slice(_ bytes: ByteBuffer, _ range: Range<Int>) -> ByteBuffer {
-        guard let slice = bytes.getSlice(at: bytes.readerIndex + range.lowerBound, length: range.count) else {
-            preconditionFailure("a head is longer than its bytes")
-        }
-        return slice
+    /// Lets go of the bytes; all else stays.
+    package mutating func releaseBytes() {
+        self.bytes = ByteBuffer()
     }
 }

@@ -18,6 +18,35 @@ struct RequestLineScanner {
     private(set) var methodLength = 0
     private(set) var targetLength = 0
 
+    /// Takes valid bytes of the method, the target or the version, as many as there are.
+    ///
+    /// - Returns: the offset of the first byte that ends the part or is not valid.
+    mutating func skip(_ line: Span<UInt8>, from begin: Int, targetLimit: Int) -> Int {
+        var index = begin
+        switch self.part {
+        case .method:
+            let end = min(line.count, begin &+ (Self.methodLimit - self.length))
+            while index < end, ASCII.isTokenCharacter(line[index]) {
+                if self.length < 8 { self.methodText = self.methodText << 8 | UInt64(line[index]) }
+                self.length &+= 1
+                index &+= 1
+            }
+        case .target:
+            let end = min(line.count, begin &+ (targetLimit - self.length))
+            while index < end, Self.isOfTarget(line[index]) { index &+= 1 }
+            self.length &+= index &- begin
+        case .version:
+            while index < line.count, self.takeVersion(line[index]) {
+                self.length &+= 1
+                index &+= 1
+            }
+        }
+        return index
+    }
+
+    /// Visible ASCII only: other bytes could reach the handlers changed, or be ambiguous.
+    private static func isOfTarget(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7F }
+
     /// - Returns: why the line is refused; nil while it is valid.
     mutating func take(_ byte: UInt8, targetLimit: Int) -> HeadScanner.Refusal? {
         switch self.part {
@@ -33,8 +62,7 @@ struct RequestLineScanner {
                 self.begin(.version)
                 return nil
             }
-            // Visible ASCII only: other bytes could reach the handlers changed, or be ambiguous.
-            guard byte > 0x20, byte < 0x7F else { return .requestLine }
+            guard Self.isOfTarget(byte) else { return .requestLine }
             guard self.length < targetLimit else { return .targetTooLong }
         case .version:
             guard self.takeVersion(byte) else { return .requestLine }

@@ -4,7 +4,9 @@ package import NIOCore
 ///
 /// A burst of pipelined requests is read one request at a time: the bytes after it wait here until it is answered. At
 /// most one receive buffer waits; then reading stops.
-package struct RequestReader {
+///
+/// Confined to the connection's event loop.
+package final class RequestReader {
     /// Maximum bytes that wait. Only a peer that pipelines and then closes its sending half can come near it, because
     /// the channel then reads everything at once.
     private static let heldLimitBytes = 262_144
@@ -44,7 +46,7 @@ package struct RequestReader {
     }
 
     /// - Returns: false if the limit would be exceeded; then nothing of `received` is kept.
-    package mutating func append(_ received: ByteBuffer) -> Bool {
+    package func append(_ received: ByteBuffer) -> Bool {
         self.needsMore = false
         if self.held.readableBytes == 0 {
             self.held = received
@@ -56,18 +58,18 @@ package struct RequestReader {
     }
 
     /// Frees a receive buffer of which only a part is needed. Call it when the rest may wait for a long time.
-    package mutating func compact() {
+    package func compact() {
         guard self.held.storageCapacity > 4_096 + 2 * self.held.readableBytes else { return }
         self.held = ByteBuffer(bytes: self.held.readableBytesView)
     }
 
-    package mutating func dropAll() {
+    package func dropAll() {
         self.held = ByteBuffer()
         self.needsMore = false
     }
 
     /// Returns the next request's head, if it is complete.
-    package mutating func nextHead() -> Head {
+    package func nextHead() -> Head {
         // A span of a property would outlive its access if exclusivity is not enforced at run time.
         let held = self.held
         switch self.scanner.scan(held.readableBytesUInt8Span) {
@@ -76,23 +78,22 @@ package struct RequestReader {
             return .incomplete
         case .refused(let refusal): return .refused(refusal)
         case .complete(let length):
-            let head = RequestHead(self.scanner, in: held)
+            let head = RequestHead(self.scanner, in: self.take(length))
             self.scanner.reset()
             self.chunks = ChunkedBodyDecoder()
-            _ = self.take(length)
             return .complete(head)
         }
     }
 
     /// Returns the available part of a body, at most `limit` bytes.
-    package mutating func nextPiece(limit: Int) -> ByteBuffer {
+    package func nextPiece(limit: Int) -> ByteBuffer {
         self.take(min(limit, self.held.readableBytes))
     }
 
     /// Returns the next piece of a chunked body.
     ///
     /// - Returns: how many bytes were read, including data, and what they were.
-    package mutating func nextChunk() -> (taken: Int, chunk: Chunk) {
+    package func nextChunk() -> (taken: Int, chunk: Chunk) {
         let held = self.held
         let (taken, step) = self.chunks.take(held.readableBytesUInt8Span)
         _ = self.take(taken)
@@ -106,7 +107,7 @@ package struct RequestReader {
         }
     }
 
-    private mutating func take(_ count: Int) -> ByteBuffer {
+    private func take(_ count: Int) -> ByteBuffer {
         guard let piece = self.held.readSlice(length: count) else {
             preconditionFailure("more bytes were taken than there are")
         }
@@ -115,3 +116,6 @@ package struct RequestReader {
         return piece
     }
 }
+
+@available(*, unavailable)
+extension RequestReader: Sendable {}

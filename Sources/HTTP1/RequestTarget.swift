@@ -1,45 +1,40 @@
-/// A parsed request target: path and query as received, not decoded.
+/// A parsed request target: where path and query are, as received, not decoded.
 package struct RequestTarget: Equatable {
-    /// For a request whose target could not be parsed.
-    package static let unknown = RequestTarget(path: "-", query: nil)
-
-    package let path: String
-    package let query: String?
-
-    private init(path: String, query: String?) {
-        self.path = path
-        self.query = query
-    }
+    /// Nil for an absolute form without one, which means `/`.
+    package let path: Range<Int>?
+    /// The part after the first `?`; nil if there is none.
+    package let query: Range<Int>?
 
     /// Accepts the origin form `/path?query`, the absolute form `http://authority/path?query`, and `*`.
     ///
+    /// - Parameters:
+    ///   - bytes: the bytes that contain the target.
+    ///   - target: where it is. Path and query are given as offsets in the same bytes.
     /// - Throws: a 400 for a fragment and for any other form.
-    package init(parsing bytes: Span<UInt8>) throws(Problem) {
-        let begin = try Self.beginOfPath(bytes)
-        var mark = bytes.count
-        for index in begin..<bytes.count {
-            if bytes[index] == UInt8(ascii: "#") {
-                throw .badRequest("The request target must not contain a fragment; write '#' in a key as %23.")
-            }
-            if bytes[index] == UInt8(ascii: "?"), mark == bytes.count { mark = index }
+    package init(parsing bytes: Span<UInt8>, _ target: Range<Int>) throws(Problem) {
+        let begin = try Self.beginOfPath(bytes, target)
+        let end = target.upperBound
+        if ASCII.first("#", in: bytes, from: begin, before: end) != nil {
+            throw .badRequest("The request target must not contain a fragment; write '#' in a key as %23.")
         }
-        // An absolute form may omit its path.
-        self.path = begin == mark && begin > 0 ? "/" : ASCII.string(bytes.extracting(begin..<mark))
-        self.query = mark == bytes.count ? nil : ASCII.string(bytes.extracting(mark + 1..<bytes.count))
+        let mark = ASCII.first("?", in: bytes, from: begin, before: end) ?? end
+        self.path = begin == mark && begin > target.lowerBound ? nil : begin..<mark
+        self.query = mark == end ? nil : mark + 1..<end
     }
 
     /// Start of the path: after the authority of an absolute form.
-    private static func beginOfPath(_ bytes: Span<UInt8>) throws(Problem) -> Int {
-        if bytes.isEmpty || bytes[0] == UInt8(ascii: "/") { return 0 }
-        if bytes.count == 1, bytes[0] == UInt8(ascii: "*") { return 0 }
+    private static func beginOfPath(_ bytes: Span<UInt8>, _ target: Range<Int>) throws(Problem) -> Int {
+        let begin = target.lowerBound
+        if target.isEmpty || bytes[begin] == UInt8(ascii: "/") { return begin }
+        if target.count == 1, bytes[begin] == UInt8(ascii: "*") { return begin }
         let scheme: StaticString = "http://"
         let length = scheme.utf8CodeUnitCount
-        guard bytes.count > length, ASCII.equal(bytes.extracting(0..<length), scheme) else {
+        guard target.count > length, ASCII.equal(bytes.extracting(begin..<begin + length), scheme) else {
             throw .badRequest("The request target must begin with '/'.")
         }
-        var index = length
-        while index < bytes.count, !Self.endsAuthority(bytes[index]) { index += 1 }
-        guard index > length else { throw .badRequest("The request target has no host.") }
+        var index = begin + length
+        while index < target.upperBound, !Self.endsAuthority(bytes[index]) { index += 1 }
+        guard index > begin + length else { throw .badRequest("The request target has no host.") }
         return index
     }
 

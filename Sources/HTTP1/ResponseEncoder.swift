@@ -1,17 +1,12 @@
+import JSON
 package import NIOCore
 import NIOHTTP1
 
 /// Writes answers as HTTP/1.1 bytes, directly into the buffer for the socket.
 ///
-/// One per event loop. It caches what many answers have in common: the beginning of a JSON answer, and the constant
-/// fields with the date, which ``refresh(wallClockNanoseconds:)`` updates a few times per second.
+/// One per event loop. It keeps what all answers have in common: the constant fields with the date, which
+/// ``refresh(wallClockNanoseconds:)`` updates a few times per second.
 package struct ResponseEncoder {
-    private static let jsonType: StaticString = "application/json"
-    private static let okJSON = Array(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ".utf8
-    )
-
-    private let okJSON = Self.okJSON
     private var second = UInt64.max
     /// `Date` and the constant fields, each with its line end.
     private var commonFields: [UInt8] = []
@@ -34,74 +29,83 @@ package struct ResponseEncoder {
     /// Appends one answer.
     ///
     /// - Parameters:
+    ///   - body: not sent with a status that has none, such as 204.
     ///   - withoutBody: the request was `HEAD`: the fields are those of the complete answer.
     ///   - closes: whether the connection ends with this answer.
     ///   - keepAliveNamed: the client uses HTTP/1.0 and requested to keep the connection, which must be confirmed.
     package func write(
-        _ response: HTTPResponse,
+        _ head: ResponseHead,
+        body: UnsafeRawBufferPointer,
         requestID: String,
         withoutBody: Bool,
         closes: Bool,
         keepAliveNamed: Bool,
         to buffer: inout ByteBuffer
     ) {
-        let mayHaveBody = self.writeBegin(response, to: &buffer)
-        buffer.writeString(requestID)
-        let setsCacheControl = response.headers.contains { name, _ in
+        let mayHaveBody = head.status != .noContent && head.status != .notModified
+        let extra = head.headers.reduce(0) { $0 + $1.name.utf8CodeUnitCount + $1.value.utf8.count + 4 }
+        let sent = unsafe mayHaveBody && !withoutBody ? body : UnsafeRawBufferPointer(start: nil, count: 0)
+        let most = Self.mostOwnBytes + head.contentType.utf8CodeUnitCount + requestID.utf8.count + extra + sent.count
+        // In one step: growing in several steps leaves free pieces of every size behind.
+        unsafe buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: most) { memory in
+            var output = unsafe ByteCursor(memory)
+            self.writeBegin(head, length: mayHaveBody ? body.count : nil, to: &output)
+            output.append(text: requestID)
+            output.append(Self.setsCacheControl(head) ? self.commonFields : self.uncachedFields)
+            if let revision = head.entityTag {
+                output.append("ETag: \"")
+                output.append(decimal: revision)
+                output.append("\"\r\n")
+            }
+            for (name, value) in head.headers {
+                output.append(name)
+                output.append(": ")
+                output.append(text: value)
+                output.append("\r\n")
+            }
+            if closes {
+                output.append("Connection: close\r\n\r\n")
+            } else if keepAliveNamed {
+                output.append("Connection: keep-alive\r\n\r\n")
+            } else {
+                output.append("\r\n")
+            }
+            unsafe output.append(sent)
+            return output.count
+        }
+    }
+
+    /// At most so many bytes of a head are neither from a field of the answer, nor its type, nor the request's id.
+    private static let mostOwnBytes = 512
+
+    private static func setsCacheControl(_ head: ResponseHead) -> Bool {
+        head.headers.contains { name, _ in
             name.utf8CodeUnitCount == 13 && ASCII.equal(name.description, "cache-control")
         }
-        buffer.writeBytes(setsCacheControl ? self.commonFields : self.uncachedFields)
-        for (name, value) in response.headers {
-            buffer.writeStaticString(name)
-            buffer.writeStaticString(": ")
-            buffer.writeString(value)
-            buffer.writeStaticString("\r\n")
-        }
-        if closes {
-            buffer.writeStaticString("Connection: close\r\n\r\n")
-        } else if keepAliveNamed {
-            buffer.writeStaticString("Connection: keep-alive\r\n\r\n")
-        } else {
-            buffer.writeStaticString("\r\n")
-        }
-        guard mayHaveBody, !withoutBody else { return }
-        // In one step: growing in several steps leaves free pieces of every size behind.
-        buffer.reserveCapacity(minimumWritableBytes: response.body.count)
-        switch response.body {
-        case .bytes(let bytes): buffer.writeBytes(bytes)
-        case .buffer(let bytes): buffer.writeImmutableBuffer(bytes)
-        }
     }
 
-    /// Appends everything up to the request id.
+    /// Writes everything up to the request id.
     ///
-    /// - Returns: whether the status permits a body.
-    private func writeBegin(_ response: HTTPResponse, to buffer: inout ByteBuffer) -> Bool {
-        switch response.status {
-        case .ok where ASCII.same(response.contentType, Self.jsonType):
-            buffer.writeBytes(self.okJSON)
-        case .noContent, .notModified:
-            Self.writeStatusLine(response.status, to: &buffer)
-            buffer.writeStaticString("X-Request-Id: ")
-            return false
-        default:
-            Self.writeStatusLine(response.status, to: &buffer)
-            buffer.writeStaticString("Content-Type: ")
-            buffer.writeStaticString(response.contentType)
-            buffer.writeStaticString("\r\nContent-Length: ")
+    /// - Parameter length: of the body; nil if the status permits none.
+    private func writeBegin(_ head: ResponseHead, length: Int?, to output: inout ByteCursor) {
+        Self.writeStatusLine(head.status, to: &output)
+        if let length {
+            output.append("Content-Type: ")
+            output.append(head.contentType)
+            output.append("\r\nContent-Length: ")
+            output.append(decimal: UInt64(length))
+            output.append("\r\n")
         }
-        buffer.writeString(String(response.body.count))
-        buffer.writeStaticString("\r\nX-Request-Id: ")
-        return true
+        output.append("X-Request-Id: ")
     }
 
-    private static func writeStatusLine(_ status: HTTPResponseStatus, to buffer: inout ByteBuffer) {
+    private static func writeStatusLine(_ status: HTTPResponseStatus, to output: inout ByteCursor) {
         switch status {
-        case .ok: buffer.writeStaticString("HTTP/1.1 200 OK\r\n")
-        case .noContent: buffer.writeStaticString("HTTP/1.1 204 No Content\r\n")
-        case .notFound: buffer.writeStaticString("HTTP/1.1 404 Not Found\r\n")
-        case .serviceUnavailable: buffer.writeStaticString("HTTP/1.1 503 Service Unavailable\r\n")
-        default: buffer.writeString("HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n")
+        case .ok: output.append("HTTP/1.1 200 OK\r\n")
+        case .noContent: output.append("HTTP/1.1 204 No Content\r\n")
+        case .notFound: output.append("HTTP/1.1 404 Not Found\r\n")
+        case .serviceUnavailable: output.append("HTTP/1.1 503 Service Unavailable\r\n")
+        default: output.append(text: "HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n")
         }
     }
 }

@@ -16,25 +16,35 @@ package struct FlatJSONObject: Sendable {
         maxMembers: Int = 32,
         skipsNestedValues: Bool = false
     ) throws(JSONSyntaxError) {
-        var tokenizer = JSONTokenizer(bytes)
+        self.members = try JSONTokenizer.read(bytes) { (tokenizer) throws(JSONSyntaxError) in
+            try Self.members(&tokenizer, maxMembers: maxMembers, skipsNestedValues: skipsNestedValues)
+        }
+    }
+
+    private static func members(
+        _ tokenizer: inout JSONTokenizer, maxMembers: Int, skipsNestedValues: Bool
+    ) throws(JSONSyntaxError) -> [(name: [UInt8], value: JSONScalar)] {
+        var members: [(name: [UInt8], value: JSONScalar)] = []
         try tokenizer.beginObject()
-        while let name = try tokenizer.nextMemberName() {
+        while let text = try tokenizer.nextMemberName() {
+            let name = tokenizer.bytes(of: text)
             let offset = tokenizer.lastNameOffset
-            guard !self.members.contains(where: { $0.name == name }) else {
+            guard !members.contains(where: { $0.name == name }) else {
                 throw JSONSyntaxError(.duplicateName(String(decoding: name, as: UTF8.self)), offset: offset)
             }
-            guard self.members.count < maxMembers else {
+            guard members.count < maxMembers else {
                 throw JSONSyntaxError(.tooManyMembers(limit: maxMembers), offset: offset)
             }
             guard skipsNestedValues else {
-                self.members.append((name, try tokenizer.scalar()))
+                members.append((name, try tokenizer.scalar()))
                 continue
             }
             let value = try tokenizer.value()
-            if case .scalar(let scalar) = value { self.members.append((name, scalar)) }
+            if case .scalar(let scalar) = value { members.append((name, scalar)) }
             try tokenizer.skip(value)
         }
         try tokenizer.end()
+        return members
     }
 
     /// The names, in order.

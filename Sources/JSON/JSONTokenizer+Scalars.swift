@@ -1,28 +1,35 @@
 /// Strings, numbers and words.
 extension JSONTokenizer {
-    /// The decoded bytes of a string, starting at its opening quote.
-    mutating func string() throws(JSONSyntaxError) -> [UInt8] {
+    /// A string, starting at its opening quote.
+    package mutating func text() throws(JSONSyntaxError) -> JSONText {
         let begin = self.offset
         self.offset += 1
-        // Most strings contain no escape: they are found completely and copied once.
+        // Most strings contain no escape: they stay where they are.
         let end = self.endOfPlainRun()
         self.offset = end
         guard let stop = self.peek else { throw self.error(.unexpectedEnd) }
-        var text: [UInt8] = []
         if stop == UInt8(ascii: "\"") {
-            text = Array(self.bytes[(begin + 1)..<end])
-        } else {
-            text.reserveCapacity(2 * (end - begin) + 64)
-            self.append(from: begin + 1, to: &text)
-            try self.restOfString(&text)
+            self.offset += 1
+            unsafe try Self.checkUTF8(UnsafeBufferPointer(rebasing: self.bytes[(begin + 1)..<end]), at: begin)
+            return .plain(begin + 1..<end)
         }
+        var text: [UInt8] = []
+        text.reserveCapacity(2 * (end - begin) + 64)
+        self.append(from: begin + 1, to: &text)
+        try self.restOfString(&text)
         self.offset += 1
+        try unsafe text.withUnsafeBufferPointer { (text) throws(JSONSyntaxError) in
+            try unsafe Self.checkUTF8(text, at: begin)
+        }
+        return .decoded(text)
+    }
+
+    private static func checkUTF8(_ text: UnsafeBufferPointer<UInt8>, at begin: Int) throws(JSONSyntaxError) {
         do throws(UTF8.ValidationError) {
-            _ = try UTF8Span(validating: text.span)
+            _ = try unsafe UTF8Span(validating: text.span)
         } catch {
             throw JSONSyntaxError(.invalidUTF8, offset: begin)
         }
-        return text
     }
 
     /// Continues from the first escape to the closing quote.
@@ -42,7 +49,7 @@ extension JSONTokenizer {
 
     /// Where the bytes end that stand for themselves: looks at eight at once, then at the last ones one by one.
     private func endOfPlainRun() -> Int {
-        let span = self.bytes.span
+        let span = unsafe self.bytes.span
         var end = self.offset
         while end &+ 8 <= span.count {
             // In bounds, by the condition above.
@@ -72,17 +79,17 @@ extension JSONTokenizer {
     }
 
     private func append(from begin: Int, to text: inout [UInt8]) {
-        text.append(contentsOf: self.bytes[begin..<self.offset])
+        unsafe text.append(contentsOf: self.bytes[begin..<self.offset])
     }
 
     private mutating func escape(_ text: inout [UInt8]) throws(JSONSyntaxError) {
         let begin = self.offset
-        guard begin + 1 < self.bytes.count else {
-            self.offset = self.bytes.count
+        guard begin + 1 < self.count else {
+            self.offset = self.count
             throw self.error(.unexpectedEnd)
         }
         self.offset += 2
-        switch self.bytes[begin + 1] {
+        switch unsafe self.bytes[begin + 1] {
         case UInt8(ascii: "\""): text.append(UInt8(ascii: "\""))
         case UInt8(ascii: "\\"): text.append(UInt8(ascii: "\\"))
         case UInt8(ascii: "/"): text.append(UInt8(ascii: "/"))
@@ -100,8 +107,8 @@ extension JSONTokenizer {
     private mutating func escapedScalar(_ begin: Int) throws(JSONSyntaxError) -> Unicode.Scalar {
         let first = try self.fourDigits(begin)
         if let scalar = Unicode.Scalar(first) { return scalar }
-        guard first < 0xDC00, self.offset + 1 < self.bytes.count, self.bytes[self.offset] == UInt8(ascii: "\\"),
-            self.bytes[self.offset + 1] == UInt8(ascii: "u")
+        guard first < 0xDC00, self.offset + 1 < self.count,
+            unsafe self.bytes[self.offset] == UInt8(ascii: "\\") && self.bytes[self.offset + 1] == UInt8(ascii: "u")
         else { throw JSONSyntaxError(.loneSurrogate, offset: begin) }
         self.offset += 2
         let second = try self.fourDigits(begin)
@@ -112,13 +119,13 @@ extension JSONTokenizer {
     }
 
     private mutating func fourDigits(_ begin: Int) throws(JSONSyntaxError) -> UInt32 {
-        guard self.offset + 4 <= self.bytes.count else {
-            self.offset = self.bytes.count
+        guard self.offset + 4 <= self.count else {
+            self.offset = self.count
             throw self.error(.unexpectedEnd)
         }
         var value: UInt32 = 0
         for index in self.offset..<(self.offset + 4) {
-            switch self.bytes[index] {
+            switch unsafe self.bytes[index] {
             case let digit where digit >= UInt8(ascii: "0") && digit <= UInt8(ascii: "9"):
                 value = value << 4 | UInt32(digit - UInt8(ascii: "0"))
             case let digit where digit | 0x20 >= UInt8(ascii: "a") && digit | 0x20 <= UInt8(ascii: "f"):
@@ -136,7 +143,7 @@ extension JSONTokenizer {
         if self.peek == UInt8(ascii: "-") { self.offset += 1 }
         let leading = self.offset
         var isNumber = self.digits() > 0
-        isNumber = isNumber && (self.bytes[leading] != UInt8(ascii: "0") || self.offset == leading + 1)
+        isNumber = unsafe isNumber && (self.bytes[leading] != UInt8(ascii: "0") || self.offset == leading + 1)
         if isNumber, self.peek == UInt8(ascii: ".") {
             self.offset += 1
             isNumber = self.digits() > 0
@@ -161,7 +168,7 @@ extension JSONTokenizer {
     mutating func literal(_ text: StaticString, _ value: JSONScalar) throws(JSONSyntaxError) -> JSONScalar {
         let begin = self.offset
         let end = begin + text.utf8CodeUnitCount
-        guard end <= self.bytes.count, self.has(text, at: begin) else {
+        guard end <= self.count, self.has(text, at: begin) else {
             throw self.error(.valueExpected)
         }
         self.offset = end
@@ -169,7 +176,7 @@ extension JSONTokenizer {
     }
 
     /// Whether the bytes from this offset on equal a constant of the program.
-    private func has(_ text: StaticString, at begin: Int) -> Bool {
+    func has(_ text: StaticString, at begin: Int) -> Bool {
         // A constant: its pointer is always valid, and the index is below its length.
         for index in 0..<text.utf8CodeUnitCount where unsafe self.bytes[begin + index] != text.utf8Start[index] {
             return false

@@ -3,7 +3,9 @@
 /// It is strict: control characters in strings, half a surrogate pair, bytes that are not UTF-8, a byte order mark and
 /// text after the document are errors, and so is deeper nesting than ``depthLimit``. Whether a name may occur twice is
 /// for the caller to decide.
-package struct JSONTokenizer {
+///
+/// Valid only as long as the bytes that it was made for.
+@safe package struct JSONTokenizer {
     /// Arrays and objects within each other; the services' own documents use six.
     static let depthLimit = 64
 
@@ -17,18 +19,28 @@ package struct JSONTokenizer {
         case scalar(JSONScalar)
     }
 
-    let bytes: [UInt8]
+    let bytes: UnsafeBufferPointer<UInt8>
     /// How many bytes have been read.
     package internal(set) var offset = 0
     /// Where the name that was read last begins.
-    private(set) var lastNameOffset = 0
+    package private(set) var lastNameOffset = 0
     /// Arrays and objects that are open.
     private var depth = 0
     /// Whether nothing has been read of the innermost of them.
     private var isFirst = false
 
-    package init(_ bytes: [UInt8]) {
-        self.bytes = bytes
+    package init(_ bytes: UnsafeBufferPointer<UInt8>) {
+        unsafe self.bytes = bytes
+    }
+
+    /// Calls `body` with a tokenizer for these bytes.
+    package static func read<Result, Failure>(
+        _ bytes: [UInt8], _ body: (inout JSONTokenizer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try unsafe bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
+            var tokenizer = unsafe JSONTokenizer(bytes)
+            return try body(&tokenizer)
+        }
     }
 
     // MARK: Structure
@@ -40,12 +52,12 @@ package struct JSONTokenizer {
     }
 
     /// The name of the next member, with its colon; nil at the end of the object.
-    package mutating func nextMemberName() throws(JSONSyntaxError) -> [UInt8]? {
+    package mutating func nextMemberName() throws(JSONSyntaxError) -> JSONText? {
         guard try self.hasNext(before: UInt8(ascii: "}"), orElse: .commaOrEndExpected) else { return nil }
         guard let quote = self.peek else { throw self.error(.unexpectedEnd) }
         guard quote == UInt8(ascii: "\"") else { throw self.error(.nameExpected) }
         self.lastNameOffset = self.offset
-        let name = try self.string()
+        let name = try self.text()
         self.skipBlanks()
         guard let colon = self.peek else { throw self.error(.unexpectedEnd) }
         guard colon == UInt8(ascii: ":") else { throw self.error(.colonExpected) }
@@ -74,7 +86,7 @@ package struct JSONTokenizer {
     /// The next value, which must not be an array or an object.
     package mutating func scalar() throws(JSONSyntaxError) -> JSONScalar {
         switch try self.firstByte() {
-        case UInt8(ascii: "\""): return .string(try self.string())
+        case UInt8(ascii: "\""): return .string(self.bytes(of: try self.text()))
         case UInt8(ascii: "t"): return try self.literal("true", .bool(true))
         case UInt8(ascii: "f"): return try self.literal("false", .bool(false))
         case UInt8(ascii: "n"): return try self.literal("null", .null)
@@ -82,6 +94,13 @@ package struct JSONTokenizer {
         case UInt8(ascii: "{"), UInt8(ascii: "["): throw self.error(.nestedValue)
         default: throw self.error(.valueExpected)
         }
+    }
+
+    /// The next value, which must not be an array or an object: its text if it is a string, nil if it is not.
+    package mutating func textOrScalar() throws(JSONSyntaxError) -> JSONText? {
+        if try self.firstByte() == UInt8(ascii: "\"") { return try self.text() }
+        _ = try self.scalar()
+        return nil
     }
 
     /// Reads the rest of a value that has begun, and drops it.
@@ -96,7 +115,7 @@ package struct JSONTokenizer {
     /// Nothing but blanks may follow.
     package mutating func end() throws(JSONSyntaxError) {
         self.skipBlanks()
-        guard self.offset == self.bytes.count else { throw self.error(.trailingData) }
+        guard self.offset == self.count else { throw self.error(.trailingData) }
     }
 
     /// Steps into the array or object whose bracket is next.
@@ -138,12 +157,42 @@ package struct JSONTokenizer {
     }
 
     private var beginsWithByteOrderMark: Bool {
-        self.bytes.count >= 3 && self.bytes[0] == 0xEF && self.bytes[1] == 0xBB && self.bytes[2] == 0xBF
+        // Within the bytes, by the first condition.
+        unsafe self.count >= 3 && self.bytes[0] == 0xEF && self.bytes[1] == 0xBB && self.bytes[2] == 0xBF
     }
 
     // MARK: Bytes
 
-    var peek: UInt8? { self.offset < self.bytes.count ? self.bytes[self.offset] : nil }
+    var count: Int { unsafe self.bytes.count }
+
+    var peek: UInt8? { self.offset < self.count ? unsafe self.bytes[self.offset] : nil }
+
+    /// The decoded bytes of a text that this tokenizer has read.
+    package func bytes(of text: JSONText) -> [UInt8] {
+        switch text {
+        case .plain(let range): unsafe Array(self.bytes[range])
+        case .decoded(let bytes): bytes
+        }
+    }
+
+    /// Whether two texts that this tokenizer has read have the same decoded bytes.
+    package func areEqual(_ one: JSONText, _ other: JSONText) -> Bool {
+        if case .plain(let one) = one, case .plain(let other) = other {
+            return unsafe self.bytes[one].elementsEqual(self.bytes[other])
+        }
+        return self.bytes(of: one) == self.bytes(of: other)
+    }
+
+    /// Whether the decoded bytes of a text are those of a constant.
+    package func isEqual(_ text: JSONText, _ constant: StaticString) -> Bool {
+        switch text {
+        case .plain(let range): range.count == constant.utf8CodeUnitCount && self.has(constant, at: range.lowerBound)
+        case .decoded(let bytes):
+            // A constant of the program: its pointer is always valid.
+            unsafe bytes.elementsEqual(
+                UnsafeBufferPointer(start: constant.utf8Start, count: constant.utf8CodeUnitCount))
+        }
+    }
 
     mutating func skipBlanks() {
         while let byte = self.peek {

@@ -7,7 +7,7 @@ extension JSONWriter {
     /// unchanged, including non-ASCII characters.
     ///
     /// - Parameter text: valid UTF-8.
-    mutating func appendText(_ text: Span<UInt8>) {
+    package mutating func appendText(_ text: Span<UInt8>) {
         self.bytes.append(UInt8(ascii: "\""))
         let count = text.count
         var runStart = 0
@@ -46,6 +46,11 @@ extension JSONWriter {
                 self.bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
             }
         }
+    }
+
+    /// A text that needs no escapes, without quotes.
+    package mutating func append(text: String) {
+        self.bytes.append(contentsOf: text.utf8)
     }
 
     /// A constant of the source, which needs no escapes.

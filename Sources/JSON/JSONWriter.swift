@@ -17,6 +17,12 @@ package struct JSONWriter {
         self.bytes.reserveCapacity(reservingBytes)
     }
 
+    /// Begins anew, with the same memory unless it has become larger than this.
+    package mutating func removeAll(keepingAtMost capacity: Int) {
+        self.bytes.removeAll(keepingCapacity: self.bytes.capacity <= capacity)
+        self.needsComma = false
+    }
+
     // MARK: Top-level values
 
     /// A whole object as document or line.

@@ -6,43 +6,43 @@ import NIOHTTP1
 package enum KeyParameter {
     private static let parameters: [StaticString] = ["key"]
 
-    /// The key of `request`, within `limits`.
+    /// Which keys a request may name.
+    package enum Acceptance {
+        /// Those that may be stored.
+        case withinLimits
+        /// Also keys above the limit that a store can contain: for a request for a key that may already be stored. Such
+        /// a key is too large only if there is none.
+        case stored
+    }
+
+    /// Calls `body` with the key of `request`, which is valid only during the call.
     ///
     /// `key` is the only query parameter allowed.
-    /// - Parameter applied: The member `applied` of the problem: `.no` for requests that write, nil for reads.
-    /// - Throws: 400 `key_missing`, `key_empty`, `key_too_large`, or an error of ``QueryParameters``.
-    package static func key(
-        of request: HTTPRequest,
-        limits: KeyValueLimits,
-        applied: Problem.Applied?
-    ) throws(Problem) -> [UInt8] {
-        let key = try Self.decoded(request, applied: applied)
-        try limits.check(key: key, applied: applied)
-        return key
-    }
-
-    /// The key of a request for a key that may already be stored: as ``key(of:limits:applied:)``, but a key above
-    /// `limits` is accepted if a store can contain it. It is too large only if there is no such key.
-    package static func storedKey(
-        of request: HTTPRequest,
-        limits: KeyValueLimits,
-        applied: Problem.Applied?
-    ) throws(Problem) -> [UInt8] {
-        let key = try Self.decoded(request, applied: applied)
-        if key.isEmpty || key.count > KeyValueLimits.longestStoredKeyBytes {
-            try limits.check(key: key, applied: applied)
+    /// - Parameter applied: the member `applied` of the problem: `.no` for requests that write, nil for reads.
+    /// - Throws: 400 `key_missing`, `key_empty`, `key_too_large`, an error of ``QueryParameters``, or what `body` throws.
+    package static func withKey<Result>(
+        of request: HTTPRequest, _ acceptance: Acceptance, limits: KeyValueLimits, applied: Problem.Applied?,
+        _ body: (UnsafeRawBufferPointer) throws(Problem) -> Result
+    ) throws(Problem) -> Result {
+        try request.withQuery { (query) throws(Problem) in
+            let encoded = query.extracting(try Self.place(in: query, applied: applied))
+            if Self.isEncoded(encoded), let decoded = PercentEncoding.decodeQueryComponent(encoded) {
+                try Self.check(decoded.count, acceptance, limits, applied: applied)
+                return try unsafe decoded.span.withUnsafeBytes { (key) throws(Problem) in try unsafe body(key) }
+            }
+            try Self.check(encoded.count, acceptance, limits, applied: applied)
+            return try unsafe encoded.withUnsafeBytes { (key) throws(Problem) in try unsafe body(key) }
         }
-        return key
     }
 
-    private static func decoded(_ request: HTTPRequest, applied: Problem.Applied?) throws(Problem) -> [UInt8] {
-        let parameters: QueryParameters
+    private static func place(in query: Span<UInt8>, applied: Problem.Applied?) throws(Problem) -> Range<Int> {
+        let places: QueryParameters.Places
         do throws(Problem) {
-            parameters = try QueryParameters(request.query, allowed: Self.parameters)
+            places = try QueryParameters.places(of: Self.parameters, in: query)
         } catch {
             throw error.stating(applied: applied)
         }
-        guard let key = parameters.bytes("key") else {
+        guard let place = places[0] else {
             throw Problem(
                 .badRequest,
                 code: "key_missing",
@@ -50,7 +50,19 @@ package enum KeyParameter {
                 applied: applied
             )
         }
-        return key
+        return place
+    }
+
+    private static func isEncoded(_ text: Span<UInt8>) -> Bool {
+        for index in text.indices where text[index] == UInt8(ascii: "%") { return true }
+        return false
+    }
+
+    private static func check(
+        _ count: Int, _ acceptance: Acceptance, _ limits: KeyValueLimits, applied: Problem.Applied?
+    ) throws(Problem) {
+        if acceptance == .stored, (1...KeyValueLimits.longestStoredKeyBytes).contains(count) { return }
+        try limits.check(keyBytes: count, applied: applied)
     }
 }
 

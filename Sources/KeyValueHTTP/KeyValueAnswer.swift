@@ -1,66 +1,85 @@
 package import HTTP1
+package import HTTPServing
 import JSON
-package import NIOCore
 import NIOHTTP1
 
 /// The answers of the key-value operations, the same from every service that has them.
 package enum KeyValueAnswer {
+    private static let json: StaticString = "application/json"
+    private static let bytes: StaticString = "application/octet-stream"
+
     /// `{"status":"ok","message":…,"revision":N}` with `ETag: "N"`.
-    package static func set(revision: UInt64, message: String) -> HTTPResponse {
-        var document = JSONWriter(reservingBytes: 96)
-        document.object { object in
-            object.member("status", "ok")
-            object.member("message", message)
-            object.member("revision", revision)
+    /// - Parameters:
+    ///   - message: needs no escapes.
+    ///   - headers: further ones.
+    package static func set(
+        _ responder: Responder, revision: UInt64, message: StaticString,
+        headers: [(name: StaticString, value: String)] = []
+    ) {
+        let head = ResponseHead(status: .ok, contentType: Self.json, entityTag: revision, headers: headers)
+        responder.respond(head) { document in
+            document.append("{\"status\":\"ok\",\"message\":\"")
+            document.append(message)
+            document.append("\",\"revision\":")
+            document.append(integer: revision)
+            document.append("}\n")
         }
-        document.newline()
-        return .json(.ok, document.bytes, headers: self.entityTag(revision))
     }
 
     /// `{"status":"ok","message":…,"deleted":…,"revision":N}`; without a revision if nothing was written.
-    /// - Parameter message: for a key that existed; for a missing key the message is that nothing was deleted.
-    package static func deleted(_ deleted: Bool, revision: UInt64?, message: String) -> HTTPResponse {
-        var document = JSONWriter(reservingBytes: 112)
-        document.object { object in
-            object.member("status", "ok")
-            object.member("message", deleted ? message : "key not found, nothing deleted")
-            object.member("deleted", deleted)
-            if let revision { object.member("revision", revision) }
+    /// - Parameters:
+    ///   - message: for a key that existed; for a missing key the message is that nothing was deleted.
+    ///   - headers: further ones.
+    package static func deleted(
+        _ responder: Responder, _ deleted: Bool, revision: UInt64?, message: String,
+        headers: [(name: StaticString, value: String)] = []
+    ) {
+        responder.respond(ResponseHead(status: .ok, contentType: Self.json, headers: headers)) { document in
+            document.object { object in
+                object.member("status", "ok")
+                object.member("message", deleted ? message : "key not found, nothing deleted")
+                object.member("deleted", deleted)
+                if let revision { object.member("revision", revision) }
+            }
+            document.newline()
         }
-        document.newline()
-        return .json(.ok, document.bytes)
     }
 
     /// A value with `ETag: "N"`: its bytes, or `{"status":"ok","value":…,"revision":N}`, where a value that is not UTF-8
     /// is `"value_b64"` in Base64 with `"encoding":"base64"`.
+    /// - Parameter headers: further ones.
     package static func value(
-        _ value: ByteBuffer,
-        revision: UInt64,
-        as representation: ValueRepresentation
-    ) -> HTTPResponse {
-        let headers = self.entityTag(revision)
-        switch representation {
-        case .raw:
-            return HTTPResponse(
-                status: .ok,
-                contentType: "application/octet-stream",
-                headers: headers,
-                body: .buffer(value)
-            )
-        case .json:
-            var document = JSONWriter(reservingBytes: value.readableBytes + 64)
-            document.object { object in
-                object.member("status", "ok")
-                if value.isUTF8 {
-                    object.memberUTF8("value", value.readableBytesUInt8Span)
-                } else {
-                    object.member("value_b64", Base64.encode(Array(value.readableBytesView)))
-                    object.member("encoding", "base64")
-                }
-                object.member("revision", revision)
+        _ responder: Responder, _ value: UnsafeRawBufferPointer, revision: UInt64,
+        as representation: ValueRepresentation, headers: [(name: StaticString, value: String)] = []
+    ) {
+        var head = ResponseHead(status: .ok, contentType: Self.json, entityTag: revision, headers: headers)
+        guard representation == .json else {
+            head.contentType = Self.bytes
+            return unsafe responder.respond(head, body: value)
+        }
+        // The pointer is used only during this call.
+        let bytes = unsafe value.bindMemory(to: UInt8.self).span
+        responder.respond(head) { document in
+            if Self.isUTF8(bytes) {
+                document.append("{\"status\":\"ok\",\"value\":")
+                document.appendText(bytes)
+            } else {
+                document.append("{\"status\":\"ok\",\"value_b64\":\"")
+                document.append(text: Base64.encode(unsafe Array(value)))
+                document.append("\",\"encoding\":\"base64\"")
             }
-            document.newline()
-            return .json(.ok, document.bytes, headers: headers)
+            document.append(",\"revision\":")
+            document.append(integer: revision)
+            document.append("}\n")
+        }
+    }
+
+    private static func isUTF8(_ bytes: Span<UInt8>) -> Bool {
+        do throws(UTF8.ValidationError) {
+            _ = try UTF8Span(validating: bytes)
+            return true
+        } catch {
+            return false
         }
     }
 
@@ -79,20 +98,4 @@ package enum KeyValueAnswer {
         detail: "The store has no such key.",
         headers: [(name: "X-KV-Result", value: "miss")]
     )
-
-    private static func entityTag(_ revision: UInt64) -> [(name: StaticString, value: String)] {
-        [(name: "ETag", value: "\"\(revision)\"")]
-    }
-}
-
-extension ByteBuffer {
-    /// Whether the readable bytes are well-formed UTF-8.
-    fileprivate var isUTF8: Bool {
-        do throws(UTF8.ValidationError) {
-            _ = try UTF8Span(validating: self.readableBytesUInt8Span)
-            return true
-        } catch {
-            return false
-        }
-    }
 }

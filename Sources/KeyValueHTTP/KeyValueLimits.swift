@@ -29,8 +29,8 @@ package struct KeyValueLimits: Sendable, Equatable {
 }
 
 extension KeyValueLimits {
-    package func check(key: some Collection<UInt8>, applied: Problem.Applied?) throws(Problem) {
-        if key.isEmpty {
+    package func check(keyBytes count: Int, applied: Problem.Applied?) throws(Problem) {
+        if count == 0 {
             throw Problem(
                 .badRequest,
                 code: "key_empty",
@@ -38,7 +38,7 @@ extension KeyValueLimits {
                 applied: applied
             )
         }
-        if let problem = self.keyTooLarge(bytes: key.count, applied: applied) { throw problem }
+        if let problem = self.keyTooLarge(bytes: count, applied: applied) { throw problem }
     }
 
     /// 400 `key_too_large`, nil for a key within the limit.

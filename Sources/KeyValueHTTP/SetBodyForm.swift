@@ -15,20 +15,27 @@ enum SetBodyForm {
     /// a type: form types in particular are refused, so that no web page can write through a visitor's browser.
     /// - Throws: 415 `unsupported_media_type`.
     init(of request: HTTPRequest) throws(Problem) {
-        guard !request.headers.contains("content-encoding") else {
+        guard !request.fields.hasContentEncoding else {
             throw Self.unsupported(
                 "The request has a Content-Encoding, which is not supported.", request,
                 headers: [("Accept-Encoding", "identity")])
         }
-        // The spelling of almost every program: no parsing is needed.
-        if request.headers.isOnly("content-type", "application/octet-stream") {
-            self = .raw
-            return
+        // The spellings of almost every program: no parsing is needed.
+        if request.fields.contentType.count == 1 {
+            let type = request.fields.contentType.value
+            if request.equals(type, "application/octet-stream") {
+                self = .raw
+                return
+            }
+            if request.method == .post, request.equals(type, "application/json") {
+                self = .json
+                return
+            }
         }
         let types = request.headers.elements(of: "content-type")
         guard types.count <= 1 else { throw Self.unsupported("The request has more than one Content-Type.", request) }
         guard let type = types.first.map({ MediaType($0[...]) }) else {
-            guard request.method == .post, request.query == nil else {
+            guard request.method == .post, !request.hasQuery else {
                 throw Self.unsupported("The request has no Content-Type.", request)
             }
             self = .json

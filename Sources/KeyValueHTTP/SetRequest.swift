@@ -1,59 +1,53 @@
 package import HTTP1
 package import HTTPServing
 import JSON
-package import NIOCore
+import NIOCore
 import NIOHTTP1
 
 /// A request to set a key: `{"key":…,"value":…}` (or `key_b64`, `value_b64`), or `?key=…` with the value as the body.
-package struct SetRequest {
+@safe package struct SetRequest {
     /// 1 to `maxKeyBytes` bytes.
-    package let key: [UInt8]
-    /// 0 to `maxValueBytes` bytes. For a raw request it is the body itself, not a copy.
-    package let value: ByteBuffer
+    package let key: UnsafeRawBufferPointer
+    /// 0 to `maxValueBytes` bytes.
+    package let value: UnsafeRawBufferPointer
+    /// Whether the value is the body itself.
+    package let isRaw: Bool
 
-    /// Reads the request.
+    /// Calls `body` with what the request sets; key and value are valid only during the call.
     /// - Throws: 400 `not_json` (the body is not one flat JSON object), `bad_json` (it is, but with wrong members),
     ///   `key_missing`, `key_empty`, `key_too_large`, `value_missing`, errors of ``QueryParameters``; 413
     ///   `value_too_large`; 415 `unsupported_media_type`. Each has `applied` no.
-    package init(_ request: HTTPRequest, limits: KeyValueLimits) throws(Problem) {
+    package static func read(
+        _ request: HTTPRequest, limits: KeyValueLimits, _ body: (SetRequest) throws(Problem) -> Void
+    ) throws(Problem) {
+        let received = request.body
+        let bytes = received.readableBytesUInt8Span
         switch try SetBodyForm(of: request) {
         case .raw:
-            self.key = try KeyParameter.key(of: request, limits: limits, applied: .no)
-            self.value = request.body
+            try unsafe KeyParameter.withKey(
+                of: request, .withinLimits, limits: limits, applied: .no
+            ) { (key) throws(Problem) in
+                try limits.check(valueBytes: bytes.count)
+                try unsafe bytes.withUnsafeBytes { (value) throws(Problem) in
+                    try unsafe body(SetRequest(key: key, value: value, isRaw: true))
+                }
+            }
         case .json:
-            guard request.query == nil else {
+            guard !request.hasQuery else {
                 throw Self.badRequest(
                     "unknown_parameter",
                     "A JSON request has its key in the body and must have no query; remove it, or send the value as "
                         + "application/octet-stream."
                 )
             }
-            let object: FlatJSONObject
-            do throws(JSONSyntaxError) {
-                object = try FlatJSONObject(parsing: Array(request.body.readableBytesView), maxMembers: 4)
-            } catch {
-                throw Self.badRequest(
-                    "not_json",
-                    "The body is not the expected JSON: \(error.reason) at byte \(error.offset)."
-                )
+            try unsafe bytes.withUnsafeBufferPointer { (bytes) throws(Problem) in
+                try unsafe SetDocument.read(bytes) { (key, value) throws(Problem) in
+                    try limits.check(keyBytes: key.count, applied: .no)
+                    try limits.check(valueBytes: value.count)
+                    try unsafe body(SetRequest(key: key, value: value, isRaw: false))
+                }
             }
-            for name in object.names where !["key", "key_b64", "value", "value_b64"].contains(name) {
-                throw Self.badRequest(
-                    "bad_json",
-                    "The JSON has an unknown member; allowed are key or key_b64, and value or value_b64."
-                )
-            }
-            guard let key = try Self.bytes("key", of: object) else {
-                throw Self.badRequest("key_missing", "The JSON has neither key nor key_b64.")
-            }
-            guard let value = try Self.bytes("value", of: object) else {
-                throw Self.badRequest("value_missing", "The JSON has neither value nor value_b64.")
-            }
-            try limits.check(key: key, applied: .no)
-            self.key = key
-            self.value = ByteBuffer(bytes: value)
         }
-        try limits.check(valueBytes: self.value.readableBytes)
     }
 
     /// 413 `value_too_large` if the unread body of the request is a value above the limit; nil for any other request,
@@ -69,29 +63,7 @@ package struct SetRequest {
         }
     }
 
-    /// The bytes of one field, given as text or, as `<name>_b64`, in Base64; nil if it is missing.
-    private static func bytes(_ name: String, of object: FlatJSONObject) throws(Problem) -> [UInt8]? {
-        let encodedName = name + "_b64"
-        switch (object[name], object[encodedName]) {
-        case (nil, nil):
-            return nil
-        case (.some, .some):
-            throw self.badRequest("bad_json", "The JSON has both \(name) and \(encodedName); send one.")
-        case (.string(let text)?, nil):
-            return text
-        case (nil, .string(let text)?):
-            guard let bytes = Base64.decode(text) else {
-                throw self.badRequest("bad_json", "\(encodedName) is not Base64 (standard alphabet, with padding).")
-            }
-            return bytes
-        case (.some, nil):
-            throw self.badRequest("bad_json", "\(name) is not a string.")
-        case (nil, .some):
-            throw self.badRequest("bad_json", "\(encodedName) is not a string.")
-        }
-    }
-
-    private static func badRequest(_ code: String, _ detail: String) -> Problem {
+    static func badRequest(_ code: String, _ detail: String) -> Problem {
         Problem(.badRequest, code: code, detail: detail, applied: .no)
     }
 }

@@ -1,4 +1,5 @@
-package import HTTP1
+import HTTP1
+package import HTTPServing
 
 /// The format in which a client wants a value, by its `Accept`.
 package enum ValueRepresentation: Sendable {
@@ -9,7 +10,19 @@ package enum ValueRepresentation: Sendable {
 
     /// Raw if `Accept` contains `application/octet-stream` itself, with a weight above 0 and not below the weight of
     /// `application/json`. Wildcards mean JSON.
-    package init(accept headers: HeaderFields) {
+    package init(of request: HTTPRequest) {
+        let accept = request.fields.accept
+        // What almost every program sends: no parsing is needed.
+        if accept.count == 0 || accept.count == 1 && request.equals(accept.value, "*/*") {
+            self = .json
+        } else if accept.count == 1, request.equals(accept.value, "application/octet-stream") {
+            self = .raw
+        } else {
+            self.init(accept: request.headers)
+        }
+    }
+
+    init(accept headers: HeaderFields) {
         var rawWeight = 0
         var jsonWeight = 0
         for element in headers.elements(of: "accept") {

@@ -1,4 +1,4 @@
-import JSON
+package import JSON
 package import NIOCore
 package import PrometheusMetrics
 
@@ -91,13 +91,13 @@ package struct TraceContext: Sendable, Equatable {
         buffer.writeInteger(HexDigits.digit(self.flags & 15))
     }
 
-    package func appendTraceID(to bytes: inout [UInt8]) {
-        HexDigits.append(self.traceHigh, to: &bytes)
-        HexDigits.append(self.traceLow, to: &bytes)
+    package func appendTraceID(to line: inout ByteCursor) {
+        line.append(hexadecimal: self.traceHigh)
+        line.append(hexadecimal: self.traceLow)
     }
 
-    package func appendSpanID(to bytes: inout [UInt8]) {
-        HexDigits.append(self.span, to: &bytes)
+    package func appendSpanID(to line: inout ByteCursor) {
+        line.append(hexadecimal: self.span)
     }
 }
 

@@ -6,21 +6,18 @@ import Logging
 import RequestTracing
 import SystemSupport
 
-/// Builds access lines in one buffer that is reused.
+/// Builds access lines in one buffer, which is reused: those of one turn of the loop go on together.
 ///
 /// An access line is written for nearly every request, so it is assembled from a few long parts that are the same for
 /// many requests: the second, the service, the route with method and status, the client. Confined to its event loop.
 struct AccessLineEncoder {
-    /// The members of a line besides those of the request itself.
-    struct Answer {
-        var wallClockNanoseconds: UInt64
-        var isProbe: Bool
-        var status: UInt
-        var durationNanoseconds: UInt64
-        var responseBytes: Int
-    }
+    /// At most so many bytes of a line are neither a cached part nor the request's id, measures or code.
+    private static let mostOwnBytes = 512
+    /// The same for a measure without its name.
+    private static let mostMeasureBytes = 32
 
-    private(set) var line: [UInt8] = []
+    /// The lines, each with its newline.
+    private(set) var bytes: [UInt8] = []
     /// From after the milliseconds to the request id.
     private let service: [UInt8]
     private var second = UInt64.max
@@ -32,40 +29,52 @@ struct AccessLineEncoder {
         Self.append(text: service, to: &text)
         text.append(contentsOf: ",\"message\":\"request\",\"request_id\":\"".utf8)
         self.service = text
-        self.line.reserveCapacity(1_024)
     }
 
-    /// Sets ``line`` to the line of this request, with its newline.
+    var count: Int { self.bytes.count }
+
+    mutating func removeAll() { self.bytes.removeAll(keepingCapacity: true) }
+
+    /// Appends the line of this request.
     ///
-    /// - Parameters:
-    ///   - route: the piece made by ``route(handler:method:path:status:)``.
-    ///   - client: the piece made by ``client(address:userAgent:isHTTP11:)``.
-    mutating func encode(
-        _ request: RequestUnderWay, _ answer: Answer, _ outcome: RequestOutcome, route: [UInt8], client: [UInt8]
+    /// - Parameter route: the piece made by ``route(handler:method:path:status:)``.
+    mutating func append(
+        _ request: HTTPRequest, _ answer: AnswerFigures, isProbe: Bool, durationNanoseconds: UInt64, route: [UInt8]
     ) {
-        self.line.removeAll(keepingCapacity: true)
-        self.appendBegin(answer)
-        self.append(threeDigits: answer.wallClockNanoseconds / 1_000_000 % 1_000)
-        self.line.append(contentsOf: self.service)
-        // Generated here, or validated as [A-Za-z0-9._-]: nothing to escape.
-        self.line.append(contentsOf: request.identity.id.utf8)
-        self.append("\",\"trace_id\":\"")
-        request.identity.trace.appendTraceID(to: &self.line)
-        self.append("\",\"span_id\":\"")
-        request.identity.trace.appendSpanID(to: &self.line)
-        self.line.append(contentsOf: route)
-        self.append(microseconds: (answer.durationNanoseconds &+ 500) / 1_000)
-        outcome.measures.forEach { self.append($0) }
-        self.append(",\"request_bytes\":")
-        Self.append(number: UInt64(request.bodyBytes), to: &self.line)
-        self.append(",\"response_bytes\":")
-        Self.append(number: UInt64(answer.responseBytes), to: &self.line)
-        self.line.append(contentsOf: client)
-        if let failure = outcome.failure {
-            self.append(",\"code\":")
-            Self.append(text: failure, to: &self.line)
+        let time = answer.answeredAtNanoseconds &+ answer.wallClockOffset
+        self.keepSecond(time / 1_000_000_000)
+        let code = request.failure.map(Self.code) ?? []
+        let most =
+            Self.mostOwnBytes + self.infoBegin.count + self.service.count + request.id.utf8.count + route.count
+            + request.client.note.count + code.count + Self.measureBytes(request.measures)
+        let (begin, service, trace) = (self.infoBegin, self.service, request.identity.trace)
+        self.bytes.append(atMost: most) { line in
+            Self.begin(AccessLog.level(status: answer.status, isProbe: isProbe), begin, to: &line)
+            line.append(time / 1_000_000 % 1_000, digits: 3)
+            line.append(service)
+            // Generated here, or validated as [A-Za-z0-9._-]: nothing to escape.
+            line.append(text: request.id)
+            line.append("\",\"trace_id\":\"")
+            trace.appendTraceID(to: &line)
+            line.append("\",\"span_id\":\"")
+            trace.appendSpanID(to: &line)
+            line.append(route)
+            Self.append(nanoseconds: durationNanoseconds, to: &line)
+            request.measures.forEach { Self.append($0, to: &line) }
+            line.append(",\"request_bytes\":")
+            line.append(decimal: UInt64(request.bodyBytes))
+            line.append(",\"response_bytes\":")
+            line.append(decimal: UInt64(answer.bodyBytes))
+            line.append(request.client.note)
+            line.append(code)
+            line.append("}\n")
         }
-        self.append("}\n")
+    }
+
+    private static func measureBytes(_ measures: RequestMeasures) -> Int {
+        var bytes = 0
+        measures.forEach { bytes += $0.name.utf8CodeUnitCount + Self.mostMeasureBytes }
+        return bytes
     }
 
     // MARK: Cached parts
@@ -79,46 +88,48 @@ struct AccessLineEncoder {
         bytes.append(contentsOf: ",\"path\":".utf8)
         self.append(text: path, to: &bytes)
         bytes.append(contentsOf: ",\"status\":".utf8)
-        self.append(number: UInt64(status), to: &bytes)
+        Decimal.append(UInt64(status), to: &bytes)
         bytes.append(contentsOf: ",\"duration_ms\":".utf8)
         return bytes
     }
 
     /// The members about the client.
-    static func client(address: String, userAgent: String, isHTTP11: Bool) -> [UInt8] {
+    static func client(_ client: ConnectionClient) -> [UInt8] {
         var bytes = Array(",\"remote_addr\":".utf8)
-        self.append(text: address, to: &bytes)
+        self.append(text: client.address, to: &bytes)
         bytes.append(contentsOf: ",\"user_agent\":".utf8)
-        self.append(text: userAgent, to: &bytes)
-        bytes.append(contentsOf: (isHTTP11 ? ",\"protocol\":\"HTTP/1.1\"" : ",\"protocol\":\"HTTP/1.0\"").utf8)
+        self.append(text: client.userAgent, to: &bytes)
+        bytes.append(
+            contentsOf: (client.isHTTP11 ? ",\"protocol\":\"HTTP/1.1\"" : ",\"protocol\":\"HTTP/1.0\"").utf8)
         return bytes
     }
 
-    private mutating func appendBegin(_ answer: Answer) {
-        let second = answer.wallClockNanoseconds / 1_000_000_000
-        if second != self.second {
-            self.second = second
-            self.infoBegin = Array("{\"level\":\"info\",\"time\":\"".utf8)
-            Timestamp.append(nanosecondsSince1970: second * 1_000_000_000, to: &self.infoBegin)
-            self.infoBegin.removeLast("000Z".utf8.count)
-        }
-        let level = AccessLog.level(status: answer.status, isProbe: answer.isProbe)
+    private static func code(_ failure: String) -> [UInt8] {
+        var bytes = Array(",\"code\":".utf8)
+        self.append(text: failure, to: &bytes)
+        return bytes
+    }
+
+    private mutating func keepSecond(_ second: UInt64) {
+        guard second != self.second else { return }
+        self.second = second
+        self.infoBegin = Array("{\"level\":\"info\",\"time\":\"".utf8)
+        Timestamp.append(nanosecondsSince1970: second * 1_000_000_000, to: &self.infoBegin)
+        self.infoBegin.removeLast("000Z".utf8.count)
+    }
+
+    private static func begin(_ level: Logger.Level, _ infoBegin: [UInt8], to line: inout ByteCursor) {
         if level == .info {
-            self.line.append(contentsOf: self.infoBegin)
+            line.append(infoBegin)
         } else {
-            self.append("{\"level\":\"")
-            self.append(level.zerologName)
-            self.append("\",\"time\":\"")
-            self.line.append(contentsOf: self.infoBegin.suffix("2026-11-22T21:58:14.".utf8.count))
+            line.append("{\"level\":\"")
+            line.append(level.zerologName)
+            line.append("\",\"time\":\"")
+            line.append(infoBegin.span.extracting(last: "2026-11-22T21:58:14.".utf8.count))
         }
     }
 
     // MARK: Values
-
-    private mutating func append(_ text: StaticString) {
-        // The pointer is used for this one copy only.
-        text.withUTF8Buffer { unsafe self.line.append(contentsOf: $0) }
-    }
 
     /// A text as a JSON string, cut to a length in bytes at a character boundary.
     private static func append(text: String, to bytes: inout [UInt8]) {
@@ -128,31 +139,21 @@ struct AccessLineEncoder {
         bytes.append(contentsOf: writer.bytes.dropFirst().dropLast())
     }
 
-    private mutating func append(_ measure: RequestMeasures.Measure) {
-        self.append(",\"")
-        self.append(measure.name)
-        self.append("\":")
+    private static func append(_ measure: RequestMeasures.Measure, to line: inout ByteCursor) {
+        line.append(",\"")
+        line.append(measure.name)
+        line.append("\":")
         switch measure.value {
-        case .nanoseconds(let nanoseconds): self.append(microseconds: (nanoseconds &+ 500) / 1_000)
-        case .count(let count): Self.append(number: UInt64(clamping: count), to: &self.line)
+        case .nanoseconds(let nanoseconds): self.append(nanoseconds: nanoseconds, to: &line)
+        case .count(let count): line.append(decimal: UInt64(clamping: count))
         }
     }
 
-    private static func append(number: UInt64, to bytes: inout [UInt8]) {
-        if number >= 10 { self.append(number: number / 10, to: &bytes) }
-        bytes.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number % 10))
-    }
-
     /// Milliseconds with three decimals.
-    private mutating func append(microseconds: UInt64) {
-        Self.append(number: microseconds / 1_000, to: &self.line)
-        self.line.append(UInt8(ascii: "."))
-        self.append(threeDigits: microseconds % 1_000)
-    }
-
-    private mutating func append(threeDigits number: UInt64) {
-        self.line.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number / 100))
-        self.line.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number / 10 % 10))
-        self.line.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number % 10))
+    private static func append(nanoseconds: UInt64, to line: inout ByteCursor) {
+        let microseconds = (nanoseconds &+ 500) / 1_000
+        line.append(decimal: microseconds / 1_000)
+        line.append(UInt8(ascii: "."))
+        line.append(microseconds % 1_000, digits: 3)
     }
 }

@@ -22,9 +22,9 @@ package final class AccessLog: Sendable {
         Self.level(status: status, isProbe: isProbe) >= self.level.value
     }
 
-    /// Passes one complete line on.
-    package func submit(_ line: [UInt8]) {
-        self.output.submit(line)
+    /// Passes complete lines on.
+    func submit(_ lines: [UInt8]) {
+        self.output.submit(lines)
     }
 
     package static func level(status: UInt, isProbe: Bool) -> Logger.Level {

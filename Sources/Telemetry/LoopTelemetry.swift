@@ -5,11 +5,14 @@ import TraceExport
 
 /// One event loop's part of ``RequestTelemetry``. Confined to its loop.
 final class LoopTelemetry: RequestObserver {
+    /// Lines of one turn that are passed on before its end.
+    private static let waitingBytes = 65_536
+
     private let metrics: HTTPLoopMetrics
     private let slowRequests: SlowRequestsView
     private let accessLog: AccessLog
     private let tracer: Tracer?
-    private var accessLine: AccessLineEncoder
+    private var accessLines: AccessLineEncoder
     /// By route and method: the piece of an access line that was needed last.
     private var routeTexts: [(status: UInt, text: [UInt8])] = []
 
@@ -21,7 +24,7 @@ final class LoopTelemetry: RequestObserver {
         self.slowRequests = telemetry.slowRequests.makeView()
         self.accessLog = telemetry.accessLog
         self.tracer = telemetry.tracer
-        self.accessLine = AccessLineEncoder(service: telemetry.accessLog.service)
+        self.accessLines = AccessLineEncoder(service: telemetry.accessLog.service)
     }
 
     func index(ofHandler handler: String) -> Int { self.metrics.metrics.handlerIndex(handler) }
@@ -33,10 +36,7 @@ final class LoopTelemetry: RequestObserver {
         self.slowRequests.rotate(nowNanoseconds: now)
     }
 
-    func answered(
-        _ request: RequestUnderWay, _ answer: AnswerFigures, _ outcome: RequestOutcome,
-        client: inout ConnectionClient
-    ) {
+    func answered(_ request: HTTPRequest, _ answer: AnswerFigures) {
         let handler = request.route?.handlerIndex ?? self.metrics.otherHandler
         let duration = answer.answeredAtNanoseconds &- request.receivedAtNanoseconds
         self.metrics.record(
@@ -48,35 +48,35 @@ final class LoopTelemetry: RequestObserver {
                 atNanoseconds: answer.answeredAtNanoseconds &+ answer.wallClockOffset),
             requestBytes: request.bodyBytes,
             responseBytes: answer.bodyBytes,
-            failure: outcome.failure
+            failure: request.failure
         )
         if request.identity.isRecorded, let tracer = self.tracer {
-            tracer.record(RequestSpans(request, answer, outcome, peer: client.address))
+            tracer.record(RequestSpans(request, answer))
         }
         if self.slowRequests.isSlow(handler: handler, durationNanoseconds: duration) {
             self.slowRequests.note(
                 SlowRequest(
-                    request, status: answer.status, outcome, handler: handler,
+                    request, status: answer.status, handler: handler,
                     startedAtNanoseconds: request.receivedAtNanoseconds &+ answer.wallClockOffset,
                     durationNanoseconds: duration, responseBytes: answer.bodyBytes))
         }
         let isProbe = request.route?.isProbe == true
         guard self.accessLog.wants(status: answer.status, isProbe: isProbe) else { return }
-        let line = AccessLineEncoder.Answer(
-            wallClockNanoseconds: answer.answeredAtNanoseconds &+ answer.wallClockOffset,
-            isProbe: isProbe,
-            status: answer.status,
-            durationNanoseconds: duration,
-            responseBytes: answer.bodyBytes
-        )
-        self.accessLine.encode(
-            request, line, outcome, route: self.routeText(of: request, status: answer.status),
-            client: Self.clientText(of: request, &client))
-        self.accessLog.submit(self.accessLine.line)
+        if request.client.note.isEmpty { request.client.note = AccessLineEncoder.client(request.client) }
+        self.accessLines.append(
+            request, answer, isProbe: isProbe, durationNanoseconds: duration,
+            route: self.routeText(of: request, status: answer.status))
+        if self.accessLines.count >= Self.waitingBytes { self.turnEnded() }
+    }
+
+    func turnEnded() {
+        if self.accessLines.count == 0 { return }
+        self.accessLog.submit(self.accessLines.bytes)
+        self.accessLines.removeAll()
     }
 
     /// The piece of an access line that names handler, method, path and status.
-    private func routeText(of request: RequestUnderWay, status: UInt) -> [UInt8] {
+    private func routeText(of request: HTTPRequest, status: UInt) -> [UInt8] {
         guard let route = request.route else {
             return AccessLineEncoder.route(
                 handler: self.metrics.handlerName(self.metrics.otherHandler),
@@ -93,19 +93,6 @@ final class LoopTelemetry: RequestObserver {
             self.routeTexts[index] = (status, text)
         }
         return self.routeTexts[index].text
-    }
-
-    /// The piece of an access line about the client, which is the same for nearly all requests of a connection.
-    private static func clientText(of request: RequestUnderWay, _ client: inout ConnectionClient) -> [UInt8] {
-        if client.note.text.isEmpty || client.note.isHTTP11 != request.isHTTP11
-            || client.note.userAgent != request.userAgent
-        {
-            client.note.userAgent = request.userAgent
-            client.note.isHTTP11 = request.isHTTP11
-            client.note.text = AccessLineEncoder.client(
-                address: client.address, userAgent: request.userAgent, isHTTP11: request.isHTTP11)
-        }
-        return client.note.text
     }
 }
 

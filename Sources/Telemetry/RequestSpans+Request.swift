@@ -3,21 +3,21 @@ import SystemSupport
 import TraceExport
 
 extension RequestSpans {
-    init(_ request: RequestUnderWay, _ answer: AnswerFigures, _ outcome: RequestOutcome, peer: String) {
+    init(_ request: HTTPRequest, _ answer: AnswerFigures) {
         self.init(
             trace: request.identity.trace,
             requestID: request.identity.id,
             method: request.method,
             route: request.route?.path,
             status: answer.status,
-            failure: outcome.failure,
+            failure: request.failure,
             isHTTP11: request.isHTTP11,
-            userAgent: request.userAgent.shownPart,
-            peer: peer,
+            userAgent: request.client.userAgent.shownPart,
+            peer: request.client.address,
             beganAt: request.receivedAtNanoseconds,
             endedAt: answer.answeredAtNanoseconds,
             wallClockOffset: answer.wallClockOffset,
-            children: outcome.spans
+            children: request.spans
         )
     }
 }

@@ -20,18 +20,18 @@ package struct SlowRequest: Sendable {
     package let responseBytes: Int
 
     package init(
-        _ request: RequestUnderWay, status: UInt, _ outcome: RequestOutcome, handler: Int,
+        _ request: HTTPRequest, status: UInt, handler: Int,
         startedAtNanoseconds: UInt64, durationNanoseconds: UInt64, responseBytes: Int
     ) {
         self.identity = request.identity
         self.handler = handler
         self.method = request.method
         self.status = status
-        self.failure = outcome.failure
+        self.failure = request.failure
         self.startedAtNanoseconds = startedAtNanoseconds
         self.durationNanoseconds = durationNanoseconds
         self.receiveNanoseconds = request.completedAtNanoseconds &- request.receivedAtNanoseconds
-        self.measures = outcome.measures
+        self.measures = request.measures
         self.requestBytes = request.bodyBytes
         self.responseBytes = responseBytes
     }

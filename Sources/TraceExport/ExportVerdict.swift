@@ -31,16 +31,19 @@ enum ExportVerdict: Equatable {
 
     /// `{"partialSuccess":{"rejectedSpans":"3","errorMessage":"…"}}`, or `{}`, or nothing; any other body is ignored.
     private static func taken(_ body: [UInt8]) -> ExportVerdict {
-        var tokenizer = JSONTokenizer(body)
-        var partial: [(name: [UInt8], value: JSONScalar)] = []
+        let partial: [(name: [UInt8], value: JSONScalar)]
         do throws(JSONSyntaxError) {
-            try tokenizer.beginObject()
-            while let name = try tokenizer.nextMemberName() {
-                if name.elementsEqual("partialSuccess".utf8) {
-                    partial = try self.members(&tokenizer)
-                } else {
-                    try tokenizer.skip(try tokenizer.value())
+            partial = try JSONTokenizer.read(body) { (tokenizer) throws(JSONSyntaxError) in
+                var partial: [(name: [UInt8], value: JSONScalar)] = []
+                try tokenizer.beginObject()
+                while let name = try tokenizer.nextMemberName() {
+                    if tokenizer.isEqual(name, "partialSuccess") {
+                        partial = try self.members(&tokenizer)
+                    } else {
+                        try tokenizer.skip(try tokenizer.value())
+                    }
                 }
+                return partial
             }
         } catch {
             return .taken(rejected: 0, reason: "")
@@ -66,7 +69,10 @@ enum ExportVerdict: Equatable {
     ) throws(JSONSyntaxError) -> [(name: [UInt8], value: JSONScalar)] {
         var members: [(name: [UInt8], value: JSONScalar)] = []
         try tokenizer.beginObject()
-        while let name = try tokenizer.nextMemberName() { members.append((name, try tokenizer.scalar())) }
+        while let name = try tokenizer.nextMemberName() {
+            let text = tokenizer.bytes(of: name)
+            members.append((text, try tokenizer.scalar()))
+        }
         return members
     }
 }

@@ -23,8 +23,10 @@ final class KeyValueForwarder {
 
     func set(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
-            let set = try SetRequest(request, limits: self.limits)
-            self.forward(.set, key: set.key, value: set.value, request, responder, representation: .json)
+            try SetRequest.read(request, limits: self.limits) { (set) throws(Problem) in
+                let value = unsafe set.isRaw ? request.body : ByteBuffer(bytes: set.value)
+                unsafe self.forward(.set, key: set.key, value: value, responder, representation: .json)
+            }
         } catch {
             responder.fail(error)
         }
@@ -32,9 +34,10 @@ final class KeyValueForwarder {
 
     func get(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
-            let key = try KeyParameter.key(of: request, limits: self.limits, applied: nil)
-            let representation = ValueRepresentation(accept: request.headers)
-            self.forward(.get, key: key, value: ByteBuffer(), request, responder, representation: representation)
+            try unsafe KeyParameter.withKey(of: request, .withinLimits, limits: self.limits, applied: nil) { key in
+                unsafe self.forward(
+                    .get, key: key, value: ByteBuffer(), responder, representation: ValueRepresentation(of: request))
+            }
         } catch {
             responder.fail(error)
         }
@@ -42,8 +45,9 @@ final class KeyValueForwarder {
 
     func delete(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
-            let key = try KeyParameter.key(of: request, limits: self.limits, applied: .no)
-            self.forward(.delete, key: key, value: ByteBuffer(), request, responder, representation: .json)
+            try unsafe KeyParameter.withKey(of: request, .withinLimits, limits: self.limits, applied: .no) { key in
+                unsafe self.forward(.delete, key: key, value: ByteBuffer(), responder, representation: .json)
+            }
         } catch {
             responder.fail(error)
         }
@@ -51,22 +55,22 @@ final class KeyValueForwarder {
 
     private func forward(
         _ operation: UpstreamOperation,
-        key: [UInt8],
+        key: UnsafeRawBufferPointer,
         value: ByteBuffer,
-        _ request: HTTPRequest,
         _ responder: Responder,
         representation: ValueRepresentation
     ) {
+        let request = responder.request
         let started = MonotonicClock.nanoseconds()
         let own = started + self.timeoutNanoseconds
         let clients = request.deadlineNanoseconds ?? .max
         if operation.isWrite && clients <= started { return responder.fail(KeyValueAnswer.deadlineExceeded) }
         let exchange = UpstreamExchange(
             operation: operation,
-            key: key,
+            key: unsafe Array(key),
             value: value,
-            identity: responder.request,
-            wantsTiming: request.headers.first("x-request-timing") == "1",
+            identity: request.identity,
+            wantsTiming: request.fields.wantsTiming,
             deadlineNanoseconds: min(own, clients),
             isClientsDeadline: clients < own
         ) { exchange, result in
@@ -82,66 +86,60 @@ final class KeyValueForwarder {
         _ responder: Responder,
         representation: ValueRepresentation
     ) {
-        let answered = self.response(exchange, result, representation: representation)
+        let answer = self.answer(exchange, result)
         let totalNanoseconds = MonotonicClock.nanoseconds() - started
         let overheadNanoseconds = totalNanoseconds - min(totalNanoseconds, exchange.upstreamNanoseconds)
         self.monitor.metrics.overhead.observe(nanoseconds: overheadNanoseconds)
-        var outcome = RequestOutcome()
-        outcome.measures.add("wait_ms", .nanoseconds(exchange.waitNanoseconds))
-        outcome.measures.add("upstream_ms", .nanoseconds(exchange.upstreamNanoseconds))
-        outcome.measures.add("overhead_ms", .nanoseconds(overheadNanoseconds))
-        outcome.measures.add("attempts", .count(exchange.attempts))
-        if let status = exchange.upstreamStatus { outcome.measures.add("upstream_status", .count(status)) }
-        outcome.spans = exchange.spans
-        switch answered {
-        case .success(var response):
-            if exchange.wantsTiming {
-                let timing = ServerTiming.text(
-                    upstreamEntries: (try? result.get())?.head.serverTiming,
-                    upstreamNanoseconds: exchange.upstreamNanoseconds,
-                    overheadNanoseconds: overheadNanoseconds
-                )
-                response.headers.append(("Server-Timing", timing))
+        let request = responder.request
+        request.measures.add("wait_ms", .nanoseconds(exchange.waitNanoseconds))
+        request.measures.add("upstream_ms", .nanoseconds(exchange.upstreamNanoseconds))
+        request.measures.add("overhead_ms", .nanoseconds(overheadNanoseconds))
+        request.measures.add("attempts", .count(exchange.attempts))
+        if let status = exchange.upstreamStatus { request.measures.add("upstream_status", .count(status)) }
+        request.spans = exchange.spans
+        var headers: [(name: StaticString, value: String)] = []
+        if exchange.wantsTiming {
+            let timing = ServerTiming.text(
+                upstreamEntries: (try? result.get())?.head.serverTiming,
+                upstreamNanoseconds: exchange.upstreamNanoseconds,
+                overheadNanoseconds: overheadNanoseconds
+            )
+            headers.append(("Server-Timing", timing))
+        }
+        switch answer {
+        case .value(let value, let revision):
+            unsafe value.withUnsafeReadableBytes { value in
+                unsafe KeyValueAnswer.value(responder, value, revision: revision, as: representation, headers: headers)
             }
-            responder.respond(response, outcome: outcome)
-        case .failure(let problem):
-            responder.fail(problem, outcome: outcome)
+        case .stored(let revision):
+            KeyValueAnswer.set(
+                responder, revision: revision, message: "value set via api-gateway", headers: headers)
+        case .deleted(let wasThere, let revision):
+            KeyValueAnswer.deleted(
+                responder, wasThere, revision: revision, message: "key deleted via api-gateway", headers: headers)
+        case .keyNotFound: responder.fail(KeyValueAnswer.keyNotFound)
+        case .refused(let problem): responder.fail(problem)
+        case .readiness: preconditionFailure("a client's request is not a probe")
         }
     }
 
-    private func response(
-        _ exchange: UpstreamExchange,
-        _ result: Result<UpstreamResponse, UpstreamFailure>,
-        representation: ValueRepresentation
-    ) -> Result<HTTPResponse, Problem> {
+    /// The answer of kv-service, or the problem instead.
+    private func answer(
+        _ exchange: UpstreamExchange, _ result: Result<UpstreamResponse, UpstreamFailure>
+    ) -> UpstreamAnswer {
         let response: UpstreamResponse
         switch result {
         case .success(let success): response = success
         case .failure(let failure):
-            return .failure(failure.problem(for: exchange.operation, upstream: self.monitor.address))
+            return .refused(failure.problem(for: exchange.operation, upstream: self.monitor.address))
         }
         do throws(UpstreamFailure) {
             let answer = try UpstreamAnswer(response, to: exchange.operation)
             self.monitor.answeredAsItShould(exchange.operation)
-            switch answer {
-            case .value(let value, let revision):
-                return .success(KeyValueAnswer.value(value, revision: revision, as: representation))
-            case .stored(let revision):
-                return .success(KeyValueAnswer.set(revision: revision, message: "value set via api-gateway"))
-            case .deleted(let wasThere, let revision):
-                return .success(
-                    KeyValueAnswer.deleted(wasThere, revision: revision, message: "key deleted via api-gateway")
-                )
-            case .keyNotFound:
-                return .failure(KeyValueAnswer.keyNotFound)
-            case .refused(let problem):
-                return .failure(problem)
-            case .readiness:
-                preconditionFailure("a client's request is not a probe")
-            }
+            return answer
         } catch {
             self.monitor.answeredWithNonsense(exchange, error)
-            return .failure(error.problem(for: exchange.operation, upstream: self.monitor.address))
+            return .refused(error.problem(for: exchange.operation, upstream: self.monitor.address))
         }
     }
 }

@@ -21,9 +21,11 @@ package enum JSONTree: Sendable, Equatable {
     ///
     /// - Throws: what is wrong, and where: what ``JSONTokenizer`` refuses, and numbers beyond those of a double.
     package init(parsing bytes: [UInt8]) throws(JSONSyntaxError) {
-        var tokenizer = JSONTokenizer(bytes)
-        try self.init(&tokenizer)
-        try tokenizer.end()
+        self = try JSONTokenizer.read(bytes) { (tokenizer) throws(JSONSyntaxError) in
+            let tree = try JSONTree(&tokenizer)
+            try tokenizer.end()
+            return tree
+        }
     }
 
     private init(_ tokenizer: inout JSONTokenizer) throws(JSONSyntaxError) {
@@ -31,7 +33,8 @@ package enum JSONTree: Sendable, Equatable {
         case .beginObject:
             var members: [Member] = []
             while let name = try tokenizer.nextMemberName() {
-                members.append(Member(name: String(decoding: name, as: UTF8.self), value: try JSONTree(&tokenizer)))
+                let name = String(decoding: tokenizer.bytes(of: name), as: UTF8.self)
+                members.append(Member(name: name, value: try JSONTree(&tokenizer)))
             }
             self = .object(members)
         case .beginArray:

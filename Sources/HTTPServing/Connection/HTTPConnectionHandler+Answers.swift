@@ -1,21 +1,42 @@
-package import HTTP1
+import HTTP1
+import JSON
 import NIOCore
+import NIOHTTP1
 import Synchronization
 import SystemSupport
 
 /// Answers.
 extension HTTPConnectionHandler {
     /// Accepts the answer to the current request, from its action or from the server itself.
-    package func answer(_ response: HTTPResponse, _ outcome: RequestOutcome) {
-        guard let request = self.request else { return }
-        self.request = nil
-        let now = MonotonicClock.nanoseconds()
+    ///
+    /// - Parameter body: copied.
+    func answer(_ head: ResponseHead, body: UnsafeRawBufferPointer) {
+        guard self.request.isCurrent else { return }
+        let closes = unsafe self.encode(head, body)
+        self.answered(status: head.status.code, bodyBytes: body.count, closes: closes)
+    }
+
+    /// The same, with the JSON document that `write` makes as body.
+    func answer(_ head: ResponseHead, write: (inout JSONWriter) -> Void) {
+        guard self.request.isCurrent else { return }
+        let (closes, count) = unsafe self.loop.withDocument(write) { body in
+            (unsafe self.encode(head, body), body.count)
+        }
+        self.answered(status: head.status.code, bodyBytes: count, closes: closes)
+    }
+
+    /// Appends the answer to what will be sent.
+    ///
+    /// - Returns: whether the connection closes after it.
+    private func encode(_ head: ResponseHead, _ body: UnsafeRawBufferPointer) -> Bool {
+        let request = self.request
         let closes =
-            outcome.closesConnection || self.machine.nextAnswerCloses(anotherWaits: self.reader.holdsHead)
+            request.closesConnection || self.machine.nextAnswerCloses(anotherWaits: self.reader.holdsHead)
         if self.machine.phase != .closed {
             self.withOutput { output in
-                self.loop.encoder.write(
-                    response,
+                unsafe self.loop.encoder.write(
+                    head,
+                    body: body,
                     requestID: request.identity.id,
                     withoutBody: request.method == .head,
                     closes: closes,
@@ -24,7 +45,14 @@ extension HTTPConnectionHandler {
                 )
             }
         }
-        self.loop.answered(request, response, outcome, client: &self.client, now: now)
+        return closes
+    }
+
+    private func answered(status: UInt, bodyBytes: Int, closes: Bool) {
+        let now = MonotonicClock.nanoseconds()
+        self.loop.answered(self.request, status: status, bodyBytes: bodyBytes, now: now)
+        self.request.isCurrent = false
+        self.request.destination = .none
         self.endInFlight()
         switch self.machine.answered(closes: closes, now: now) {
         case .nextRequest: break
@@ -87,6 +115,7 @@ extension HTTPConnectionHandler {
 extension HTTPConnectionHandler {
     /// Checks whether a deadline has passed.
     package func sweep(now: UInt64) {
+        self.failIfLost()
         guard let context = self.context else { return }
         let unsent = self.unsentBytes
         if self.writeProgress.isStalled(written: self.writtenBytes, unsent: unsent, now: now) {
@@ -129,7 +158,7 @@ extension HTTPConnectionHandler {
 
     /// Reads no more from the connection, which ends after the earlier answers have been sent.
     func lingerUntilSent(_ context: ChannelHandlerContext, now: UInt64) {
-        self.request = nil
+        self.request.isCurrent = false
         self.endInFlight()
         self.machine.lingerBegan(now: now)
         if !self.machine.inputEnded { context.close(mode: .output, promise: nil) }
@@ -147,7 +176,8 @@ extension HTTPConnectionHandler {
         }
         self.beginBurst(now: now)
         if self.machine.phase == .answering {
-            self.fail(.cutOffUnanswered(isWrite: self.request?.admission.entry?.isWrite == true))
+            self.request.isCut = true
+            self.fail(.cutOffUnanswered(isWrite: self.request.route?.isWrite == true))
         } else {
             self.refuse(.cutOffUnread())
         }

@@ -16,27 +16,21 @@ extension HTTPConnectionHandler {
         }
     }
 
-    package func take(_ head: RequestHead) {
-        let result = Result { () throws(Problem) in try HeadFields(head.headers) }
-        let admission = RequestAdmission(head, fields: result, routes: self.loop.routes, admission: self.loop.admission)
-        let fields = (try? result.get()) ?? HeadFields()
-        let request = RequestUnderWay(
-            head,
-            userAgent: fields.userAgent,
-            identity: self.loop.identity(fields, isProbe: admission.entry?.isProbe == true),
-            receivedAtNanoseconds: self.now,
-            admission: admission
-        )
-        if admission.entry?.isWrite == true, case .milliseconds(let timeout)? = fields.timeout {
+    package func take(_ head: consuming RequestHead) {
+        let request = self.request
+        request.begin(now: self.now)
+        request.take(head)
+        request.admit(routes: self.loop.routes, self.loop.admission)
+        self.loop.identify(request)
+        if request.route?.isWrite == true, case .milliseconds(let timeout)? = request.fields.timeout {
             request.deadlineNanoseconds = self.deadline(afterMilliseconds: timeout)
         }
-        self.request = request
-        self.machine.headCompleted(keepsAlive: admission.keepsAlive, now: self.now)
-        if case .refuse(let problem) = admission.verdict, problem.closesConnection {
+        self.machine.headCompleted(keepsAlive: request.keepsAlive, now: self.now)
+        if case .refuse(let problem) = request.verdict, problem.closesConnection {
             self.fail(problem)
-        } else if admission.framing == .none {
+        } else if request.framing == .none {
             self.requestDidEnd()
-        } else if admission.expectsContinue, !self.reader.holdsBytes {
+        } else if request.expectsContinue, !self.reader.holdsBytes {
             self.withOutput { $0.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n") }
         }
     }
@@ -55,57 +49,70 @@ extension HTTPConnectionHandler {
     }
 
     package func take(_ piece: ByteBuffer) {
-        guard let request = self.request else { return }
-        request.count(piece)
-        switch request.admission.verdict {
-        case .act(_, let limit):
+        let request = self.request
+        guard request.isCurrent else { return }
+        request.bodyBytes += piece.readableBytes
+        switch request.verdict {
+        case .act(let limit):
             guard request.bodyBytes <= limit else { return self.refuse(.bodyTooLarge(limit: limit)) }
             request.append(piece)
         case .refuse, .describe:
-            let limit = RequestAdmission.droppedBodyLimit
+            let limit = Verdict.droppedBodyLimit
             guard request.bodyBytes <= limit else { return self.refuse(.bodyTooLarge(limit: limit)) }
         }
-        if case .fixed = request.admission.framing, request.remainingBytes == 0 { self.requestDidEnd() }
+        if case .fixed = request.framing, request.remainingBytes == 0 { self.requestDidEnd() }
     }
 
     /// Counts received bytes of a chunked body, including everything around its data.
     func countChunked(_ length: Int) {
-        guard let request = self.request else { return }
-        request.chunkedBytes += length
-        if request.isPaddedBeyondReason { self.refuse(.bodyPadded()) }
+        self.request.chunkedBytes += length
+        if self.request.isPaddedBeyondReason { self.refuse(.bodyPadded()) }
     }
 
     func requestDidEnd() {
         self.machine.requestCompleted()
-        guard let request = self.request, let context = self.context else { return }
-        request.completed(atNanoseconds: self.now)
-        switch request.admission.verdict {
-        case .act(let action, _):
-            let responder = Responder(request: request.identity, connection: self, eventLoop: context.eventLoop)
-            action(request.complete(peerIsLoopback: self.client.isLoopback), responder)
+        self.request.completedAtNanoseconds = self.now
+        switch self.request.verdict {
+        case .act: self.act()
         case .refuse(let problem): self.fail(problem)
         case .describe(let allow):
-            self.answer(
-                HTTPResponse(status: .noContent, contentType: "", headers: [("Allow", allow)], body: .bytes([])),
-                RequestOutcome()
-            )
+            unsafe self.answer(
+                ResponseHead(status: .noContent, contentType: "", headers: [("Allow", allow)]),
+                body: UnsafeRawBufferPointer(start: nil, count: 0))
         }
+    }
+
+    private func act() {
+        let request = self.request
+        request.destination = .connection(self)
+        let number = request.number
+        request.route?.act(request, Responder(request))
+        // It may be another one by now, with other bytes.
+        if request.number == number { request.releaseBytes() }
     }
 
     /// Answers an incomplete request, and ends the connection.
     package func refuse(_ problem: Problem) {
-        let request =
-            self.request
-            ?? RequestUnderWay(refusing: problem, identity: self.loop.newIdentity(), receivedAtNanoseconds: self.now)
-        self.request = request
+        if !self.request.isCurrent {
+            self.request.beginWithoutHead(now: self.now, identity: self.loop.newIdentity())
+        }
         var problem = problem
-        problem.applied = request.appliedByRefusal
+        problem.applied = self.request.appliedByRefusal
         self.fail(problem)
     }
 
     /// Answers the current request with a problem.
     package func fail(_ problem: Problem) {
-        guard let id = self.request?.identity.id else { return }
-        self.answer(problem.response(requestID: id), RequestOutcome().failing(problem))
+        guard self.request.isCurrent else { return }
+        self.request.fail(with: problem)
+        let response = problem.response(requestID: self.request.id)
+        unsafe response.body.withBytes { unsafe self.answer(response.head, body: $0) }
+    }
+
+    /// Ends a request that its action has let go of without an answer.
+    func failIfLost() {
+        if self.machine.phase == .answering, self.request.isCurrent, isKnownUniquelyReferenced(&self.request) {
+            self.fail(.unanswered())
+        }
     }
 }

@@ -39,11 +39,12 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
     var position = -1
 
     var machine: ConnectionMachine
-    var reader: RequestReader
+    let reader: RequestReader
     /// Whether the peer has closed its sending half; bytes from before may still wait in the reader.
     var endOfInputSeen = false
     var context: ChannelHandlerContext?
-    var request: RequestUnderWay?
+    /// The current request, or the one before; used again for each.
+    var request: HTTPRequest
     var output: ByteBuffer?
     var inBurst = false
     var now: UInt64
@@ -55,7 +56,6 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
     var writeProgress: WriteProgress
     var writtenBytes: UInt64 = 0
     var mayHaveUnsentBytes = false
-    var client = ConnectionClient()
 
     init(loop: HTTPServerLoop, now: UInt64) {
         self.loop = loop
@@ -63,14 +63,15 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
         self.reader = RequestReader(limits: loop.limits.head)
         self.machine = ConnectionMachine(timeouts: loop.timeouts, now: now)
         self.writeProgress = WriteProgress(timeout: loop.writeTimeoutNanoseconds)
+        self.request = HTTPRequest(eventLoop: loop.eventLoop)
     }
 
     var demand: Demand {
         switch self.machine.phase {
         case .idle, .head: return self.outputIsFull ? .nothing : .head
         case .body:
-            if self.request?.admission.framing == .chunked { return .chunkedBody }
-            return .body(remaining: self.request?.remainingBytes ?? 0)
+            if self.request.framing == .chunked { return .chunkedBody }
+            return .body(remaining: self.request.remainingBytes)
         case .answering: return .nothing
         case .lingering, .closed: return .discard
         }
@@ -88,7 +89,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         let address = context.remoteAddress
-        self.client = ConnectionClient(
+        self.request.client = ConnectionClient(
             address: address.flatMap { $0.ipAddress }.map { "\($0):\(address?.port ?? 0)" } ?? "",
             isLoopback: address.map(Self.isLoopback) ?? false
         )
@@ -110,6 +111,8 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
         self.context = nil
         self.reader.dropAll()
         self.output = nil
+        // Nobody is left to answer it. If the last responder goes later, this connection is never freed.
+        if isKnownUniquelyReferenced(&self.request) { self.request.destination = .none }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

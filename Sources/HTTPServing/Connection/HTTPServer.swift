@@ -232,14 +232,12 @@ extension HTTPServer {
         let problem = Problem.tooManyConnections(limit: self.limits.connections)
         let id = loop.newIdentity().id
         var answer = ByteBuffer()
-        loop.encoder.write(
-            problem.response(requestID: id),
-            requestID: id,
-            withoutBody: false,
-            closes: true,
-            keepAliveNamed: false,
-            to: &answer
-        )
+        let response = problem.response(requestID: id)
+        unsafe response.body.withBytes { body in
+            unsafe loop.encoder.write(
+                response.head, body: body, requestID: id, withoutBody: false, closes: true, keepAliveNamed: false,
+                to: &answer)
+        }
         let linger = TimeAmount.nanoseconds(Int64(Limits.nanoseconds(self.limits.lingerTimeout)))
         try channel.pipeline.syncOperations.addHandler(
             OverflowHandler(answer: answer, lingerTime: linger)

@@ -1,4 +1,5 @@
 import HTTP1
+import JSON
 import NIOCore
 import NIOHTTP1
 import RequestTracing
@@ -23,11 +24,15 @@ final class HTTPServerLoop {
     private(set) var encoder = ResponseEncoder()
     private(set) var isDraining = false
 
-    private let eventLoop: any EventLoop
+    let eventLoop: any EventLoop
     private let sampler: TraceSampler?
     private var identities = RequestIdentityGenerator()
     private var connections: [HTTPConnectionHandler] = []
     private var buffers: [ByteBuffer] = []
+    /// The document of one answer at a time.
+    private var document = JSONWriter(reservingBytes: 1_024)
+    /// Whether the observer will be told of the end of this turn.
+    private var endsTurn = false
     private var sweepTask: RepeatedTask?
     /// Wall clock minus monotonic clock, renewed by the sweep: saves a look at the clock for every request.
     private var wallClockOffset: UInt64 = 0
@@ -144,28 +149,44 @@ final class HTTPServerLoop {
         self.buffers.append(buffer)
     }
 
+    /// Makes a document, and passes its bytes on, which are valid only during the call.
+    func withDocument<Result>(
+        _ write: (inout JSONWriter) -> Void, _ body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result {
+        self.document.removeAll(keepingAtMost: Self.keptBufferBytes)
+        write(&self.document)
+        return unsafe self.document.bytes.withUnsafeBytes(body)
+    }
+
     // MARK: Requests
 
-    /// The ids of a request: those of the client if they are valid.
-    ///
-    /// - Parameter isProbe: a probe or a scrape; no trace begins with these.
-    func identity(_ fields: HeadFields, isProbe: Bool) -> RequestIdentity {
-        let id: String
-        if let sent = fields.requestID, (1...128).contains(sent.utf8.count),
-            sent.utf8.allSatisfy(ASCII.isIdentifierCharacter)
-        {
-            id = sent
-        } else {
-            id = self.identities.requestID()
-        }
+    /// Gives a request its ids: those of the client if they are valid. No trace begins with a probe or a scrape.
+    func identify(_ request: HTTPRequest) {
+        let id = Self.sentID(request) ?? self.identities.requestID()
         let trace: TraceContext
-        if let received = fields.trace {
-            let state = fields.tracestate.flatMap(TraceContext.acceptedState)
+        if let received = request.fields.trace {
+            let state = request.fields.tracestateCount == 0 ? nil : Self.traceState(request)
             trace = self.identities.continueTrace(received, state: state)
         } else {
-            trace = self.identities.beginTrace(sampler: isProbe ? nil : self.sampler)
+            trace = self.identities.beginTrace(sampler: request.route?.isProbe == true ? nil : self.sampler)
         }
-        return RequestIdentity(id: id, trace: trace, isRecorded: self.sampler != nil && trace.isSampled)
+        request.identity = RequestIdentity(
+            id: id, trace: trace, isRecorded: self.sampler != nil && trace.isSampled)
+        request.wallClockOffset = self.wallClockOffset
+    }
+
+    /// Nil unless the client has sent one id, and it is valid.
+    private static func sentID(_ request: HTTPRequest) -> String? {
+        let sent = request.fields.requestID
+        guard sent.count == 1, (1...128).contains(sent.value.count) else { return nil }
+        let bytes = request.head.bytes
+        let id = bytes.readableBytesUInt8Span.extracting(sent.value)
+        for index in id.indices where !ASCII.isIdentifierCharacter(id[index]) { return nil }
+        return ASCII.string(id)
+    }
+
+    private static func traceState(_ request: HTTPRequest) -> String? {
+        TraceContext.acceptedState(request.headers.values(of: "tracestate").joined(separator: ","))
     }
 
     func newIdentity() -> RequestIdentity {
@@ -174,17 +195,21 @@ final class HTTPServerLoop {
     }
 
     /// Has the observer count and log an answered request.
-    func answered(
-        _ request: RequestUnderWay, _ response: HTTPResponse, _ outcome: RequestOutcome,
-        client: inout ConnectionClient, now: UInt64
-    ) {
+    func answered(_ request: HTTPRequest, status: UInt, bodyBytes: Int, now: UInt64) {
         let figures = AnswerFigures(
-            status: response.status.code,
-            bodyBytes: request.method == .head ? 0 : response.body.count,
+            status: status,
+            bodyBytes: request.method == .head ? 0 : bodyBytes,
             answeredAtNanoseconds: now,
             wallClockOffset: self.wallClockOffset
         )
-        self.observer.answered(request, figures, outcome, client: &client)
+        self.observer.answered(request, figures)
+        if self.endsTurn { return }
+        self.endsTurn = true
+        // Queued work of the loop runs after the connections that are ready now.
+        self.eventLoop.assumeIsolated().execute {
+            self.endsTurn = false
+            self.observer.turnEnded()
+        }
     }
 }
 

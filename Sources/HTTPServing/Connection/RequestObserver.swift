@@ -1,3 +1,4 @@
+import Glibc
 package import RequestTracing
 
 /// What watches the servers of a service: it counts, logs and traces what they do. One for all listeners; any thread.
@@ -22,7 +23,7 @@ package protocol ServerObserver: Sendable {
 
 /// What watches the requests of one event loop. Called on that loop only.
 ///
-/// A request costs one call, ``answered(_:_:_:client:)``; the loop itself counts what is under way. So the connection,
+/// A request costs one call, ``answered(_:_:)``; the loop itself counts what is under way. So the connection,
 /// the routes and their actions need not be generic over it.
 package protocol RequestObserver: AnyObject {
     /// What the loop counts, for everyone to read.
@@ -32,11 +33,10 @@ package protocol RequestObserver: AnyObject {
     func index(ofHandler handler: String) -> Int
 
     /// A request was answered.
-    ///
-    /// - Parameter client: of its connection, with what was kept there at the last request.
-    func answered(
-        _ request: RequestUnderWay, _ answer: AnswerFigures, _ outcome: RequestOutcome,
-        client: inout ConnectionClient)
+    func answered(_ request: HTTPRequest, _ answer: AnswerFigures)
+
+    /// The loop has handled what was ready. Called after each turn in which requests were answered.
+    func turnEnded()
 
     /// A connection was closed while bytes of its answers waited for room in the socket.
     func responseCut(_ reason: ResponseCut)
@@ -71,20 +71,36 @@ package struct ConnectionClient {
     package let address: String
     /// Whether it is on this host's loopback interface.
     let isLoopback: Bool
-    /// What the observer keeps from one request of the connection to the next.
-    package var note = Note()
+    /// `User-Agent` of the current request.
+    private var userAgentBytes: [UInt8] = []
+    package private(set) var isHTTP11 = true
+    /// What the observer has made of the client, for all requests until one has another `User-Agent` or version of HTTP;
+    /// empty until it is made.
+    package var note: [UInt8] = []
 
-    init(address: String = "", isLoopback: Bool = false) {
+    package init(address: String = "", isLoopback: Bool = false) {
         self.address = address
         self.isLoopback = isLoopback
     }
 
-    /// A text that is the same for nearly all requests of a connection, and what it was made from.
-    package struct Note {
-        package var userAgent = ""
-        package var isHTTP11 = true
-        /// Empty until it is made.
-        package var text: [UInt8] = []
+    package var userAgent: String { String(decoding: self.userAgentBytes, as: UTF8.self) }
+
+    /// The next request has come.
+    mutating func take(userAgent: Span<UInt8>, isHTTP11: Bool) {
+        if isHTTP11 == self.isHTTP11, self.hasUserAgent(userAgent) { return }
+        self.isHTTP11 = isHTTP11
+        // The pointer is used only for this copy.
+        self.userAgentBytes = unsafe userAgent.withUnsafeBufferPointer { unsafe Array($0) }
+        self.note = []
+    }
+
+    private func hasUserAgent(_ userAgent: Span<UInt8>) -> Bool {
+        guard userAgent.count == self.userAgentBytes.count else { return false }
+        // Both are compared within their common length.
+        return unsafe userAgent.withUnsafeBytes { bytes in
+            guard let bytes = bytes.baseAddress else { return true }
+            return unsafe memcmp(bytes, self.userAgentBytes, self.userAgentBytes.count) == 0
+        }
     }
 }
 

@@ -1,50 +1,202 @@
 package import HTTP1
 package import NIOCore
+package import PrometheusMetrics
 package import RequestTracing
 
-/// One complete request: its head, and its body within the route's limit.
+/// The request of a connection that is being read or answered, from its head to its answer.
 ///
-/// A request lives on the event loop of its connection and is handed to exactly one ``Route/Action``.
-package struct HTTPRequest {
-    package let method: RequestMethod
-    /// The part of the target before `?`, as received: nothing in it is decoded.
-    package let path: String
-    /// The part of the target after `?`, as received, or nil when there is no `?`.
-    package let query: String?
-    package let headers: HeaderFields
-    package var body: ByteBuffer
-    /// `X-Request-Id` from the client, or a new one: 1 to 128 of `[A-Za-z0-9._-]`.
-    package let id: String
-    package let trace: TraceContext
+/// A connection has one, and uses it again for each of its requests. Confined to the connection's event loop. Bytes of
+/// the request, ``headers``, ``query`` and ``body``, are there until the action has returned; after that the connection
+/// reads into the same memory again. All else stays until the answer.
+package final class HTTPRequest {
+    // MARK: The head
+
+    package var method: RequestMethod { self.head.method }
+    package var isHTTP11: Bool { self.head.isHTTP11 }
+    /// The route that has its path; nil if none has.
+    package internal(set) var route: RouteEntry?
+    package internal(set) var fields = HeadFields()
+    package internal(set) var identity = RequestIdentity.none
     /// Monotonic nanoseconds at which the first byte of the request arrived.
-    package let receivedAtNanoseconds: UInt64
-    /// Whether the peer is on this host's loopback interface.
-    package let peerIsLoopback: Bool
+    package internal(set) var receivedAtNanoseconds: UInt64 = 0
+    /// Monotonic nanoseconds when its last byte was read; until then the same as for the first.
+    package internal(set) var completedAtNanoseconds: UInt64 = 0
     /// For a write with `X-Request-Timeout-Ms`: monotonic nanoseconds after which it must not be carried out. Counted
     /// from when the request reached this machine, not from when it was read.
-    package let deadlineNanoseconds: UInt64?
+    package internal(set) var deadlineNanoseconds: UInt64?
+    var head = RequestHead.none
+    /// Nil if the head contains none that is valid.
+    var target: RequestTarget?
+    var keepsAlive = false
+    /// Whether the client waits for `100 Continue` before it sends the body.
+    var expectsContinue = false
 
-    package init(
-        method: RequestMethod,
-        path: String,
-        query: String?,
-        headers: HeaderFields,
-        body: ByteBuffer,
-        id: String,
-        trace: TraceContext,
-        receivedAtNanoseconds: UInt64,
-        peerIsLoopback: Bool,
-        deadlineNanoseconds: UInt64? = nil
-    ) {
-        self.method = method
-        self.path = path
-        self.query = query
-        self.headers = headers
-        self.body = body
-        self.id = id
-        self.trace = trace
-        self.receivedAtNanoseconds = receivedAtNanoseconds
-        self.peerIsLoopback = peerIsLoopback
-        self.deadlineNanoseconds = deadlineNanoseconds
+    // MARK: The body
+
+    /// Within the route's limit.
+    package internal(set) var body = ByteBuffer()
+    package internal(set) var bodyBytes = 0
+    /// Received bytes of a chunked body, including sizes and extensions of the chunks.
+    var chunkedBytes = 0
+    var framing = RequestFraming.none
+    var verdict = Verdict.act(limit: 0)
+
+    // MARK: The answer
+
+    /// Further members of the access line, in order, such as `queue_ms`, `upstream_ms`, `attempts`. Its action adds them
+    /// before it answers.
+    package var measures = RequestMeasures()
+    /// The steps of the request, for its trace; empty if the request is not recorded.
+    package var spans: [ChildSpan] = []
+    /// Reason for `http_request_failures_total`: the problem's code; nil for a success.
+    package internal(set) var failure: String?
+    var closesConnection = false
+
+    enum Destination {
+        case none
+        /// While its action has not answered: the connection must stay to have the answer counted and logged.
+        case connection(HTTPConnectionHandler)
+        case closure((HTTPResponse, HTTPRequest) -> Void)
+    }
+
+    var destination = Destination.none
+    /// Whether it has no answer yet.
+    var isCurrent = false
+    /// Whether the server has answered in place of the action, whose answer is then dropped.
+    var isCut = false
+    /// Counts the requests of the connection, so that no answer reaches another request than its own.
+    var number: UInt64 = 0
+
+    /// Wall clock minus monotonic clock.
+    var wallClockOffset: UInt64 = 0
+
+    package let eventLoop: any EventLoop
+    package var client: ConnectionClient
+
+    init(eventLoop: any EventLoop, client: ConnectionClient = ConnectionClient()) {
+        self.eventLoop = eventLoop
+        self.client = client
+    }
+
+    /// Prepares for the next request.
+    func begin(now: UInt64) {
+        self.number &+= 1
+        self.isCurrent = true
+        self.receivedAtNanoseconds = now
+        self.completedAtNanoseconds = now
+        self.deadlineNanoseconds = nil
+        self.bodyBytes = 0
+        self.chunkedBytes = 0
+        self.measures.removeAll()
+        if !self.spans.isEmpty { self.spans = [] }
+        self.failure = nil
+        self.closesConnection = false
+    }
+
+    /// Releases the bytes of head and body, so that the connection can read into their memory again.
+    func releaseBytes() {
+        self.head.releaseBytes()
+        self.body = ByteBuffer()
+    }
+
+    /// A request whose head was never complete, or not valid.
+    func beginWithoutHead(now: UInt64, identity: RequestIdentity) {
+        self.begin(now: now)
+        self.head = .none
+        self.route = nil
+        self.fields = HeadFields()
+        self.identity = identity
+        self.body = ByteBuffer()
+        self.target = nil
+        self.framing = .none
+        self.client.take(userAgent: Span(), isHTTP11: true)
+    }
+}
+
+@available(*, unavailable)
+extension HTTPRequest: Sendable {}
+
+// MARK: - What was received
+
+extension HTTPRequest {
+    /// `X-Request-Id` from the client, or a new one: 1 to 128 of `[A-Za-z0-9._-]`.
+    package var id: String { self.identity.id }
+
+    /// The data of an exemplar of this request.
+    ///
+    /// - Parameter now: monotonic nanoseconds.
+    package func mark(at now: UInt64) -> TraceMark {
+        self.identity.trace.mark(atNanoseconds: now &+ self.wallClockOffset)
+    }
+
+    /// Whether the peer is on this host's loopback interface.
+    package var peerIsLoopback: Bool { self.client.isLoopback }
+
+    /// The part of the target before `?`, as received: nothing in it is decoded. `-` without a valid target.
+    package var path: String {
+        guard let target = self.target else { return "-" }
+        guard let path = target.path else { return "/" }
+        let head = self.head.bytes
+        guard path.upperBound <= head.readableBytes else { return self.route?.path ?? "-" }
+        return ASCII.string(head.readableBytesUInt8Span.extracting(path))
+    }
+
+    /// Whether the target has a `?`.
+    package var hasQuery: Bool { self.target?.query != nil }
+
+    /// The part of the target after `?`, as received, or nil when there is no `?`.
+    package var query: String? { self.hasQuery ? self.withQuery { ASCII.string($0) } : nil }
+
+    /// Calls `body` with ``query``, which is empty when there is none.
+    package func withQuery<Result, Failure>(
+        _ body: (Span<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let head = self.head.bytes
+        return try body(head.readableBytesUInt8Span.extracting(self.target?.query ?? 0..<0))
+    }
+
+    package var headers: HeaderFields { HeaderFields(of: self.head) }
+
+    /// Whether the value of a field equals a constant in lower case, ignoring the case of letters.
+    package func equals(_ value: Range<Int>, _ constant: StaticString) -> Bool {
+        let head = self.head.bytes
+        return ASCII.equal(head.readableBytesUInt8Span.extracting(value), constant)
+    }
+}
+
+// MARK: - Reading
+
+extension HTTPRequest {
+    /// Takes the head that has just arrived.
+    func take(_ head: consuming RequestHead) {
+        self.head = head
+        let bytes = self.head.bytes
+        let span = bytes.readableBytesUInt8Span
+        self.fields = HeadFields(span, lines: self.head.fieldLines)
+        self.client.take(userAgent: span.extracting(self.fields.userAgent.value), isHTTP11: self.isHTTP11)
+    }
+
+    /// Bytes of a body of known length that have not arrived yet.
+    var remainingBytes: Int {
+        guard case .fixed(let length) = self.framing else { return 0 }
+        return length - self.bodyBytes
+    }
+
+    /// Whether most of a chunked body is not data but chunk extensions, or digits of chunk sizes. A body of one-byte
+    /// chunks, six bytes each, is within the limit.
+    var isPaddedBeyondReason: Bool { self.chunkedBytes > 16_384 + 8 * self.bodyBytes }
+
+    /// Every refusal of a write happens before anything is written.
+    var appliedByRefusal: Problem.Applied? { self.route?.isWrite == true ? .no : nil }
+
+    /// Keeps a piece of the body that was counted. A piece that is the whole body, or the first of unknown length, is
+    /// kept without a copy.
+    func append(_ piece: ByteBuffer) {
+        if self.body.readableBytes == 0, self.remainingBytes <= 0 {
+            self.body = piece
+        } else {
+            if self.body.readableBytes == 0 { self.body.reserveCapacity(self.bodyBytes + self.remainingBytes) }
+            self.body.writeImmutableBuffer(piece)
+        }
     }
 }

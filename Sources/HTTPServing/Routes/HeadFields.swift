@@ -1,8 +1,9 @@
 import HTTP1
 import RequestTracing
 
-/// The header fields that the server itself uses, collected in one pass over a request's head.
-struct HeadFields {
+/// The header fields that the server itself and most actions use, found in one pass over a request's head. Values are
+/// given as offsets in the bytes of the head.
+package struct HeadFields {
     /// How the fields give the length of the body. A repeated field is refused, even with the same value.
     struct BodyLength {
         var lengths = 0
@@ -12,6 +13,19 @@ struct HeadFields {
         var isChunked = false
     }
 
+    /// A field that may occur several times: how often, and where its last value is in the head.
+    package struct Occurrence {
+        package private(set) var count = 0
+        package private(set) var value = 0..<0
+
+        fileprivate mutating func add(_ value: Range<Int>) {
+            self.count += 1
+            self.value = value
+        }
+    }
+
+    /// Whether a line has no colon or no name, or invalid characters in its name or value. Then nothing else is known.
+    private(set) var isMalformed = false
     private(set) var hostCount = 0
     private(set) var isHostValid = false
     private(set) var bodyLength = BodyLength()
@@ -20,67 +34,106 @@ struct HeadFields {
     private(set) var connectionHasKeepAlive = false
     private(set) var expectCount = 0
     private(set) var expectsContinue = false
-    /// Empty if there are several, because the right one is unknown.
-    private(set) var requestID: String?
-    private(set) var userAgent = ""
+    /// Of no use if there are several, because the right one is unknown.
+    private(set) var requestID = Occurrence()
+    private(set) var userAgent = Occurrence()
     private(set) var trace: TraceContext.Received?
-    private(set) var tracestate: String?
+    private(set) var tracestateCount = 0
     private var traceparentCount = 0
     /// The first field that makes the request conditional or partial.
     private(set) var condition: StaticString?
     /// `X-Request-Timeout-Ms`, if there is one.
     private(set) var timeout: RequestTimeout?
+    package private(set) var contentType = Occurrence()
+    package private(set) var accept = Occurrence()
+    package private(set) var hasContentEncoding = false
+    private var timingCount = 0
+    /// Whether the first `X-Request-Timing` is `1`.
+    package private(set) var wantsTiming = false
 
     init() {}
 
-    /// - Throws: a 400 for a malformed line: no colon, no name, or invalid characters in the name or value.
-    init(_ headers: HeaderFields) throws(Problem) {
-        try headers.forEach { (name: Span<UInt8>, value: Span<UInt8>) throws(Problem) in
-            guard ASCII.isToken(name), ASCII.isFieldValue(value) else {
-                throw .badRequest("Each header field must be: name, colon, value, without control characters.")
+    /// - Parameters:
+    ///   - head: the bytes of the head.
+    ///   - lines: where its field lines are.
+    init(_ head: Span<UInt8>, lines: Range<Int>) {
+        var index = lines.lowerBound
+        while index < lines.upperBound {
+            guard let next = self.takeLine(head, from: index, before: lines.upperBound) else {
+                self = HeadFields()
+                self.isMalformed = true
+                return
             }
-            self.take(name, value)
+            index = next
         }
     }
 
-    private mutating func take(_ name: Span<UInt8>, _ value: Span<UInt8>) {
+    /// - Returns: the begin of the next line; nil if this one is malformed.
+    private mutating func takeLine(_ head: Span<UInt8>, from begin: Int, before end: Int) -> Int? {
+        var index = begin
+        while index < end, ASCII.isTokenCharacter(head[index]) { index &+= 1 }
+        guard index > begin, index < end, head[index] == UInt8(ascii: ":") else { return nil }
+        let name = begin..<index
+        index &+= 1
+        while index < end, ASCII.isBlank(head[index]) { index &+= 1 }
+        var stop = ASCII.firstControl(in: head, from: index)
+        while stop < end, head[stop] == UInt8(ascii: "\t") { stop = ASCII.firstControl(in: head, from: stop &+ 1) }
+        // The scanner has checked that a line feed follows.
+        guard stop < end, head[stop] == UInt8(ascii: "\r") else { return nil }
+        let next = stop &+ 2
+        while stop > index, ASCII.isBlank(head[stop &- 1]) { stop &-= 1 }
+        self.take(head.extracting(name), head, index..<stop)
+        return next
+    }
+
+    private mutating func take(_ name: Span<UInt8>, _ head: Span<UInt8>, _ range: Range<Int>) {
+        let value = head.extracting(range)
         // The length alone nearly identifies the relevant names: most fields cost one comparison or none.
         switch name.count {
+        case 4 where ASCII.equal(name, "host"):
+            self.hostCount += 1
+            self.isHostValid = Self.isHost(value)
         case 5 where ASCII.equal(name, "range"): self.takeCondition("Range")
+        case 6 where ASCII.equal(name, "accept"): self.accept.add(range)
+        case 6 where ASCII.equal(name, "expect"):
+            self.expectCount += 1
+            self.expectsContinue = ASCII.equal(value, "100-continue")
         case 8 where ASCII.equal(name, "if-match"): self.takeCondition("If-Match")
         case 8 where ASCII.equal(name, "if-range"): self.takeCondition("If-Range")
+        case 10 where ASCII.equal(name, "connection"):
+            ASCII.forEachElement(of: value) { self.takeConnectionOption($0) }
+        case 10 where ASCII.equal(name, "user-agent"): self.userAgent.add(range)
+        case 10 where ASCII.equal(name, "tracestate"): self.tracestateCount += 1
+        case 11 where ASCII.equal(name, "traceparent"):
+            // Several traceparent fields count as none.
+            self.traceparentCount += 1
+            self.trace = self.traceparentCount == 1 ? TraceContext.Received(parsing: value) : nil
+        case 12 where ASCII.equal(name, "x-request-id"): self.requestID.add(range)
+        case 12 where ASCII.equal(name, "content-type"): self.contentType.add(range)
         case 13 where ASCII.equal(name, "if-none-match"): self.takeCondition("If-None-Match")
         case 13 where ASCII.equal(name, "content-range"): self.takeCondition("Content-Range")
+        case 14 where ASCII.equal(name, "content-length"):
+            self.bodyLength.lengths += 1
+            self.bodyLength.length = Self.number(value)
+        default: self.takeLong(name, value)
+        }
+    }
+
+    /// The fields with names of 16 and more characters.
+    private mutating func takeLong(_ name: Span<UInt8>, _ value: Span<UInt8>) {
+        switch name.count {
+        case 16 where ASCII.equal(name, "content-encoding"): self.hasContentEncoding = true
+        case 16 where ASCII.equal(name, "x-request-timing"):
+            self.timingCount += 1
+            if self.timingCount == 1 { self.wantsTiming = ASCII.identical(value, "1") }
+        case 17 where ASCII.equal(name, "transfer-encoding"):
+            self.bodyLength.codings += 1
+            self.bodyLength.isChunked = ASCII.equal(value, "chunked")
         case 17 where ASCII.equal(name, "if-modified-since"): self.takeCondition("If-Modified-Since")
         case 19 where ASCII.equal(name, "if-unmodified-since"): self.takeCondition("If-Unmodified-Since")
         case 20 where ASCII.equal(name, "x-request-timeout-ms"):
             // The right one is unknown.
             self.timeout = self.timeout == nil ? RequestTimeout(parsing: value) : .invalid
-        case 4 where ASCII.equal(name, "host"):
-            self.hostCount += 1
-            self.isHostValid = Self.isHost(value)
-        case 6 where ASCII.equal(name, "expect"):
-            self.expectCount += 1
-            self.expectsContinue = ASCII.equal(value, "100-continue")
-        case 10 where ASCII.equal(name, "connection"):
-            ASCII.forEachElement(of: value) { self.takeConnectionOption($0) }
-        case 10 where ASCII.equal(name, "user-agent"):
-            self.userAgent = ASCII.string(value)
-        case 10 where ASCII.equal(name, "tracestate"):
-            let state = ASCII.string(value)
-            self.tracestate = self.tracestate.map { $0 + "," + state } ?? state
-        case 11 where ASCII.equal(name, "traceparent"):
-            // Several traceparent fields count as none.
-            self.traceparentCount += 1
-            self.trace = self.traceparentCount == 1 ? TraceContext.Received(parsing: value) : nil
-        case 12 where ASCII.equal(name, "x-request-id"):
-            self.requestID = self.requestID == nil ? ASCII.string(value) : ""
-        case 14 where ASCII.equal(name, "content-length"):
-            self.bodyLength.lengths += 1
-            self.bodyLength.length = Self.number(value)
-        case 17 where ASCII.equal(name, "transfer-encoding"):
-            self.bodyLength.codings += 1
-            self.bodyLength.isChunked = ASCII.equal(value, "chunked")
         default: break
         }
     }

@@ -12,23 +12,23 @@ package struct RequestMeasures: Sendable {
         package let value: Value
     }
 
-    private var measures: InlineArray<6, Measure?> = InlineArray(repeating: nil)
+    package static let capacity = 6
+
+    private var measures = InlineArray<6, Measure>(repeating: Measure(name: "", value: .count(0)))
+    private(set) var count = 0
 
     package init() {}
 
     /// - Precondition: fewer than six were added before.
     package mutating func add(_ name: StaticString, _ value: Value) {
-        for index in self.measures.indices where self.measures[index] == nil {
-            self.measures[index] = Measure(name: name, value: value)
-            return
-        }
-        preconditionFailure("a request has more than six measures")
+        precondition(self.count < Self.capacity, "a request has more than six measures")
+        self.measures[self.count] = Measure(name: name, value: value)
+        self.count += 1
     }
 
+    package mutating func removeAll() { self.count = 0 }
+
     package func forEach(_ body: (Measure) -> Void) {
-        for index in self.measures.indices {
-            guard let measure = self.measures[index] else { return }
-            body(measure)
-        }
+        for index in 0..<self.count { body(self.measures[index]) }
     }
 }

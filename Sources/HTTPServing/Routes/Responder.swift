@@ -1,74 +1,92 @@
 package import HTTP1
+package import JSON
 package import NIOCore
 package import RequestTracing
 
-/// The one way to answer a request. Confined to the event loop of the request's connection.
+/// The one way to answer a request: once, now or later. Confined to the event loop of the request's connection.
 ///
-/// An answer to a connection that has closed meanwhile is dropped; it is still counted and logged. A responder that is
-/// released without an answer sends 500, so that the bug is visible at the client and in the log.
-package final class Responder {
-    private enum Destination {
-        case connection(HTTPConnectionHandler)
-        case closure((HTTPResponse, RequestOutcome) -> Void)
-        case answered
-    }
+/// An answer to a connection that has closed meanwhile is dropped; it is still counted and logged. A request whose
+/// responders are all gone without an answer is answered with 500 by the next sweep, so that the bug is visible at the
+/// client and in the log.
+package struct Responder {
+    package let request: HTTPRequest
+    private let number: UInt64
 
-    package let request: RequestIdentity
-    package let eventLoop: any EventLoop
-    private var destination: Destination
-
-    /// A responder that passes its answer to a closure, for tests of actions.
-    package init(
-        request: RequestIdentity,
-        eventLoop: any EventLoop,
-        deliver: @escaping (HTTPResponse, RequestOutcome) -> Void
-    ) {
+    package init(_ request: HTTPRequest) {
         self.request = request
-        self.eventLoop = eventLoop
-        self.destination = .closure(deliver)
+        self.number = request.number
     }
 
-    package init(request: RequestIdentity, connection: HTTPConnectionHandler, eventLoop: any EventLoop) {
-        self.request = request
-        self.eventLoop = eventLoop
-        self.destination = .connection(connection)
-    }
+    package var eventLoop: any EventLoop { self.request.eventLoop }
 
-    deinit {
-        if case .connection(let connection) = self.destination, self.eventLoop.inEventLoop {
-            let problem = Problem.unanswered()
-            connection.answer(problem.response(requestID: self.request.id), RequestOutcome().failing(problem))
+    /// Answers with these bytes, which are copied.
+    /// - Precondition: on the connection's event loop, and at most once.
+    package func respond(_ head: ResponseHead, body: UnsafeRawBufferPointer) {
+        switch self.takeDestination() {
+        case .none: break
+        case .connection(let connection): unsafe connection.answer(head, body: body)
+        case .closure(let deliver):
+            deliver(HTTPResponse(head, .bytes(unsafe Array(body))), self.request)
         }
+    }
+
+    /// Answers with the JSON document that `write` makes.
+    /// - Precondition: on the connection's event loop, and at most once.
+    package func respond(_ head: ResponseHead, write: (inout JSONWriter) -> Void) {
+        let destination = self.takeDestination()
+        guard case .connection(let connection) = destination else {
+            var writer = JSONWriter()
+            write(&writer)
+            if case .closure(let deliver) = destination {
+                deliver(HTTPResponse(head, .bytes(writer.bytes)), self.request)
+            }
+            return
+        }
+        connection.answer(head, write: write)
     }
 
     /// Answers the request.
     /// - Precondition: on the connection's event loop, and at most once.
-    package func respond(_ response: HTTPResponse, outcome: RequestOutcome = RequestOutcome()) {
-        self.eventLoop.preconditionInEventLoop()
-        let destination = self.destination
-        self.destination = .answered
-        switch destination {
-        case .connection(let connection): connection.answer(response, outcome)
-        case .closure(let deliver): deliver(response, outcome)
-        case .answered: preconditionFailure("a request was answered twice")
+    package func respond(_ response: HTTPResponse) {
+        switch self.takeDestination() {
+        case .none: break
+        case .connection(let connection):
+            unsafe response.body.withBytes { unsafe connection.answer(response.head, body: $0) }
+        case .closure(let deliver): deliver(response, self.request)
         }
     }
 
     /// Answers the request with a problem document.
     /// - Precondition: on the connection's event loop, and at most once.
-    package func fail(_ problem: Problem, outcome: RequestOutcome = RequestOutcome()) {
-        self.respond(problem.response(requestID: self.request.id), outcome: outcome.failing(problem))
+    package func fail(_ problem: Problem) {
+        if self.request.number == self.number, !self.request.isCut { self.request.fail(with: problem) }
+        self.respond(problem.response(requestID: self.request.id))
+    }
+
+    private func takeDestination() -> HTTPRequest.Destination {
+        assert(self.eventLoop.inEventLoop)
+        if self.request.isCut { return .none }
+        precondition(self.number == self.request.number && self.request.isCurrent, "a request was answered twice")
+        return self.request.destination
     }
 }
 
 @available(*, unavailable)
 extension Responder: Sendable {}
 
+extension HTTPRequest {
+    /// Notes the problem that it will be answered with.
+    func fail(with problem: Problem) {
+        self.failure = problem.code
+        if problem.closesConnection { self.closesConnection = true }
+    }
+}
+
 /// The ids of a request in answers, logs and traces.
 package struct RequestIdentity: Sendable {
     package let id: String
     package let trace: TraceContext
-    /// Whether the request's spans are exported; then an action collects them in ``RequestOutcome/spans``.
+    /// Whether the request's spans are exported; then an action collects them in ``HTTPRequest/spans``.
     package let isRecorded: Bool
 
     package init(id: String, trace: TraceContext, isRecorded: Bool = false) {
@@ -76,25 +94,8 @@ package struct RequestIdentity: Sendable {
         self.trace = trace
         self.isRecorded = isRecorded
     }
-}
 
-/// What an action reports to the access line and the metrics besides status and size.
-package struct RequestOutcome: Sendable {
-    /// Reason for `http_request_failures_total`: the problem's code; nil for a success.
-    package var failure: String?
-    /// Whether the connection closes after this answer.
-    package var closesConnection = false
-    /// Further members of the access line, in order, such as `queue_ms`, `upstream_ms`, `attempts`.
-    package var measures = RequestMeasures()
-    /// The steps of the request, for its trace; empty if the request is not recorded.
-    package var spans: [ChildSpan] = []
-
-    package init() {}
-
-    func failing(_ problem: Problem) -> RequestOutcome {
-        var outcome = self
-        outcome.failure = problem.code
-        outcome.closesConnection = problem.closesConnection || self.closesConnection
-        return outcome
-    }
+    /// Before the first request of a connection.
+    static let none = RequestIdentity(
+        id: "", trace: TraceContext(traceHigh: 0, traceLow: 0, span: 0, parentSpan: 0, flags: 0, state: nil))
 }

@@ -1,3 +1,4 @@
+import Glibc
 import HTTP1
 
 /// One route as stored by an event loop: everything that a request needs to know about it, without a search. Confined
@@ -16,12 +17,19 @@ package final class RouteEntry {
     let allow: String
     /// The number that the observer has given its handler.
     package let handlerIndex: Int
+    private let pathBytes: [UInt8]
+    /// An action in a struct: a closure that is an array's element itself is called through conversions.
+    private struct Handler {
+        let act: Route.Action
+    }
+
     /// By method.
-    private let actions: [Route.Action?]
+    private let actions: [Handler?]
 
     /// - Precondition: no method occurs twice.
     init(_ route: Route, position: Int, handlerIndex: Int) {
         self.path = route.path
+        self.pathBytes = Array(route.path.utf8)
         self.handler = route.handler
         self.position = position
         self.bodyLimitBytes = route.bodyLimitBytes
@@ -32,10 +40,10 @@ package final class RouteEntry {
         case .probe: (self.isData, self.isWrite, self.isProbe) = (false, false, true)
         case .admin: (self.isData, self.isWrite, self.isProbe) = (false, false, false)
         }
-        var actions = [Route.Action?](repeating: nil, count: RequestMethod.allCases.count)
+        var actions = [Handler?](repeating: nil, count: RequestMethod.allCases.count)
         for (method, action) in route.actions {
             precondition(actions[method.rawValue] == nil, "a route has a method twice")
-            actions[method.rawValue] = action
+            actions[method.rawValue] = Handler(act: action)
         }
         var methods = route.actions.map(\.method.name.description)
         // HEAD is GET without its body; the server omits the body.
@@ -48,8 +56,24 @@ package final class RouteEntry {
         self.allow = methods.joined(separator: ", ")
     }
 
-    func action(for method: RequestMethod) -> Route.Action? {
-        self.actions[method.rawValue]
+    func has(path: Span<UInt8>) -> Bool {
+        guard path.count == self.pathBytes.count else { return false }
+        // Both are compared within their common length.
+        return unsafe path.withUnsafeBytes { path in
+            guard let path = path.baseAddress else { return true }
+            return unsafe memcmp(path, self.pathBytes, self.pathBytes.count) == 0
+        }
+    }
+
+    func takes(_ method: RequestMethod) -> Bool { self.actions[method.rawValue] != nil }
+
+    /// Calls the action for the request's method.
+    /// - Precondition: it takes the method.
+    func act(_ request: HTTPRequest, _ responder: Responder) {
+        guard let handler = self.actions[request.method.rawValue] else {
+            preconditionFailure("a request without an action was admitted")
+        }
+        handler.act(request, responder)
     }
 }
 

@@ -12,8 +12,8 @@ struct RouteTable {
         }
     }
 
-    func entry(for path: String) -> RouteEntry? {
-        for entry in self.entries where entry.path == path { return entry }
+    func entry(for path: Span<UInt8>) -> RouteEntry? {
+        for entry in self.entries where entry.has(path: path) { return entry }
         return nil
     }
 }

@@ -1,4 +1,5 @@
 import DurableFiles
+import HTTPServing
 import KeyValueStore
 import PrometheusMetrics
 import Synchronization
@@ -97,11 +98,12 @@ final class StoreMetrics: LogObserver {
             })
     }
 
-    /// - Parameter since: monotonic nanoseconds.
-    func record(_ operation: Operation, _ result: Result, since: UInt64, in trace: TraceMark) {
+    /// Records an operation that has just ended.
+    func record(_ operation: Operation, _ result: Result, of request: HTTPRequest) {
         self.operations[operation.rawValue][result.rawValue].increment()
         let now = MonotonicClock.nanoseconds()
-        self.durations[operation.rawValue].observe(nanoseconds: now - min(since, now), in: trace)
+        self.durations[operation.rawValue].observe(
+            nanoseconds: now - min(request.receivedAtNanoseconds, now), in: request.mark(at: now))
         if result == .ok {
             switch operation {
             case .set: self.appends[0].increment()
@@ -112,10 +114,11 @@ final class StoreMetrics: LogObserver {
     }
 
     /// Records the trace of a write that waited for a group commit; the log's writer counts its write and its sync.
-    func exemplify(_ timings: WriteTimings, in trace: TraceMark) {
-        self.writeDurations.exemplify(nanoseconds: timings.write, in: trace)
+    func exemplify(_ timings: WriteTimings, of request: HTTPRequest) {
+        let mark = request.mark(at: timings.applyBeganAt)
+        self.writeDurations.exemplify(nanoseconds: timings.write, in: mark)
         // 0 means none: no sync followed the write.
-        if timings.fsync > 0 { self.syncDurations.exemplify(nanoseconds: timings.fsync, in: trace) }
+        if timings.fsync > 0 { self.syncDurations.exemplify(nanoseconds: timings.fsync, in: mark) }
     }
 
     /// Failed steps of the log since the start, by stage.

@@ -10,17 +10,24 @@ import SystemSupport
 import TransactionLog
 
 /// `/kv/set`, `/kv/get` and `/kv/delete` of one event loop.
-struct KVRoutes {
+final class KVRoutes {
     static let handlers = [
         HandlerDeclaration("kv_set", [.post, .put], problems: ProblemKind.ofSet),
         HandlerDeclaration("kv_get", [.get, .head], problems: ProblemKind.ofGet),
         HandlerDeclaration("kv_delete", [.delete], problems: ProblemKind.ofDelete),
     ]
 
-    let store: LoopStore
-    let limits: KeyValueLimits
-    let metrics: StoreMetrics
-    let memory: MemoryGuard
+    private let store: LoopStore
+    private let limits: KeyValueLimits
+    private let metrics: StoreMetrics
+    private let memory: MemoryGuard
+
+    init(store: LoopStore, limits: KeyValueLimits, metrics: StoreMetrics, memory: MemoryGuard) {
+        self.store = store
+        self.limits = limits
+        self.metrics = metrics
+        self.memory = memory
+    }
 
     var routes: [Route] {
         [
@@ -38,111 +45,106 @@ struct KVRoutes {
     // MARK: - Actions
 
     private func set(_ request: HTTPRequest, _ responder: Responder) {
-        let write: SetRequest
-        do { write = try SetRequest(request, limits: self.limits) } catch { return responder.fail(error) }
-        guard let session = self.store.session else { return responder.fail(Self.starting) }
-        let asked = Asked(request)
-        if asked.isLate { return self.answer(asked, responder, .set, WriteResult.late) }
-        unsafe write.value.withUnsafeReadableBytes { value in
-            unsafe session.set(write.key, to: value, deadline: asked.deadlineNanoseconds) { result in
-                self.answer(asked, responder, .set, result)
+        do throws(Problem) {
+            try SetRequest.read(request, limits: self.limits) { (write) throws(Problem) in
+                guard let session = self.store.session else { throw Self.starting }
+                if Self.isLate(request) { return self.answer(responder, .set, WriteResult.late) }
+                let wantsTiming = request.fields.wantsTiming
+                unsafe session.set(write.key, to: write.value, deadline: request.deadlineNanoseconds) { result in
+                    self.answer(responder, .set, result, wantsTiming: wantsTiming)
+                }
             }
+        } catch {
+            responder.fail(error)
         }
     }
 
     private func delete(_ request: HTTPRequest, _ responder: Responder) {
-        let key: [UInt8]
-        do { key = try KeyParameter.storedKey(of: request, limits: self.limits, applied: .no) } catch {
-            return responder.fail(error)
-        }
-        guard let session = self.store.session else { return responder.fail(Self.starting) }
-        let asked = Asked(request)
-        if asked.isLate { return self.answer(asked, responder, .delete, WriteResult.late) }
-        let tooLarge = self.limits.keyTooLarge(bytes: key.count, applied: .no)
-        session.delete(key, deadline: asked.deadlineNanoseconds) { result in
-            if case .deleted(_, existed: false) = result.outcome, let tooLarge { return responder.fail(tooLarge) }
-            self.answer(asked, responder, .delete, result)
+        do throws(Problem) {
+            try unsafe KeyParameter.withKey(
+                of: request, .stored, limits: self.limits, applied: .no
+            ) { (key) throws(Problem) in
+                guard let session = self.store.session else { throw Self.starting }
+                if Self.isLate(request) { return self.answer(responder, .delete, WriteResult.late) }
+                let tooLarge = self.limits.keyTooLarge(bytes: key.count, applied: .no)
+                let wantsTiming = request.fields.wantsTiming
+                session.delete(unsafe Array(key), deadline: request.deadlineNanoseconds) { result in
+                    if case .deleted(_, existed: false) = result.outcome, let tooLarge {
+                        return responder.fail(tooLarge)
+                    }
+                    self.answer(responder, .delete, result, wantsTiming: wantsTiming)
+                }
+            }
+        } catch {
+            responder.fail(error)
         }
     }
 
     private func get(_ request: HTTPRequest, _ responder: Responder) {
-        let key: [UInt8]
-        do { key = try KeyParameter.storedKey(of: request, limits: self.limits, applied: nil) } catch {
-            return responder.fail(error)
-        }
-        guard let session = self.store.session else { return responder.fail(Self.starting) }
-        let metrics = self.metrics
-        let limits = self.limits
-        session.get(key) { outcome in
-            let trace = responder.request.trace.mark(atNanoseconds: WallClock.nanoseconds())
-            switch outcome {
-            case .value(let bytes, let revision):
-                metrics.record(.get, .ok, since: request.receivedAtNanoseconds, in: trace)
-                let value = unsafe ByteBuffer(bytes: bytes)
-                responder.respond(
-                    KeyValueAnswer.value(value, revision: revision, as: ValueRepresentation(accept: request.headers)))
-            case .missing:
-                metrics.record(.get, .missing, since: request.receivedAtNanoseconds, in: trace)
-                responder.fail(limits.keyTooLarge(bytes: key.count, applied: nil) ?? KeyValueAnswer.keyNotFound)
+        do throws(Problem) {
+            try unsafe KeyParameter.withKey(
+                of: request, .stored, limits: self.limits, applied: nil
+            ) { (key) throws(Problem) in
+                guard let session = self.store.session else { throw Self.starting }
+                unsafe session.get(key) { outcome in
+                    switch outcome {
+                    case .value(let value, let revision):
+                        self.metrics.record(.get, .ok, of: request)
+                        unsafe KeyValueAnswer.value(
+                            responder, value, revision: revision, as: ValueRepresentation(of: request))
+                    case .missing:
+                        self.metrics.record(.get, .missing, of: request)
+                        responder.fail(
+                            self.limits.keyTooLarge(bytes: key.count, applied: nil) ?? KeyValueAnswer.keyNotFound)
+                    }
+                }
             }
+        } catch {
+            responder.fail(error)
         }
+    }
+
+    /// Whether its deadline passed while it waited. The writer checks again.
+    private static func isLate(_ request: HTTPRequest) -> Bool {
+        request.deadlineNanoseconds.map { $0 < MonotonicClock.nanoseconds() } ?? false
     }
 
     // MARK: - Answers
 
-    /// The parts of a request that the answer to a write needs. The request itself is released while the write waits,
-    /// so that the connection can read into the same buffer again.
-    private struct Asked {
-        let receivedAtNanoseconds: UInt64
-        let wantsTiming: Bool
-        let deadlineNanoseconds: UInt64?
-
-        /// Whether its deadline passed while it waited. The writer checks again.
-        var isLate: Bool { self.deadlineNanoseconds.map { $0 < MonotonicClock.nanoseconds() } ?? false }
-
-        init(_ request: HTTPRequest) {
-            self.deadlineNanoseconds = request.deadlineNanoseconds
-            self.receivedAtNanoseconds = request.receivedAtNanoseconds
-            self.wantsTiming = request.headers.first("x-request-timing") == "1"
+    private func answer(
+        _ responder: Responder, _ operation: StoreMetrics.Operation, _ result: WriteResult, wantsTiming: Bool = false
+    ) {
+        let request = responder.request
+        switch result.outcome {
+        case .set: self.metrics.record(operation, .ok, of: request)
+        case .deleted(_, let existed): self.metrics.record(operation, existed ? .ok : .missing, of: request)
+        case .refused(let refusal): return self.refuse(responder, operation, Self.problem(refusal))
+        case .late: return self.refuse(responder, operation, KeyValueAnswer.deadlineExceeded)
+        case .outOfMemory: return self.refuse(responder, operation, self.memory.problem)
+        }
+        let timings = result.timings
+        self.metrics.exemplify(timings, of: request)
+        request.measures.add("queue_ms", .nanoseconds(timings.queue))
+        request.measures.add("write_ms", .nanoseconds(timings.write))
+        request.measures.add("fsync_ms", .nanoseconds(timings.fsync))
+        request.measures.add("apply_ms", .nanoseconds(timings.apply))
+        request.measures.add("batch_writes", .count(timings.batchWrites))
+        if request.identity.isRecorded { request.spans = timings.spans }
+        var headers: [(name: StaticString, value: String)] = []
+        if wantsTiming { headers.append(("Server-Timing", timings.serverTiming)) }
+        switch result.outcome {
+        case .set(let revision, _):
+            KeyValueAnswer.set(responder, revision: revision, message: "value set", headers: headers)
+        case .deleted(let revision, let existed):
+            KeyValueAnswer.deleted(
+                responder, existed, revision: revision, message: "key deleted", headers: headers)
+        case .refused, .late, .outOfMemory: break
         }
     }
 
-    private func answer(
-        _ request: Asked, _ responder: Responder, _ operation: StoreMetrics.Operation, _ result: WriteResult
-    ) {
-        var outcome = RequestOutcome()
-        var response: HTTPResponse
-        let trace = responder.request.trace.mark(atNanoseconds: WallClock.nanoseconds())
-        switch result.outcome {
-        case .set(let revision, _):
-            self.metrics.record(operation, .ok, since: request.receivedAtNanoseconds, in: trace)
-            response = KeyValueAnswer.set(revision: revision, message: "value set")
-        case .deleted(let revision, let existed):
-            self.metrics.record(
-                operation, existed ? .ok : .missing, since: request.receivedAtNanoseconds, in: trace)
-            response = KeyValueAnswer.deleted(existed, revision: revision, message: "key deleted")
-        case .refused(let refusal):
-            self.metrics.record(operation, .refused, since: request.receivedAtNanoseconds, in: trace)
-            return responder.fail(Self.problem(refusal))
-        case .late:
-            self.metrics.record(operation, .refused, since: request.receivedAtNanoseconds, in: trace)
-            return responder.fail(KeyValueAnswer.deadlineExceeded)
-        case .outOfMemory:
-            self.metrics.record(operation, .refused, since: request.receivedAtNanoseconds, in: trace)
-            return responder.fail(self.memory.problem)
-        }
-        let timings = result.timings
-        self.metrics.exemplify(timings, in: trace)
-        outcome.measures.add("queue_ms", .nanoseconds(timings.queue))
-        outcome.measures.add("write_ms", .nanoseconds(timings.write))
-        outcome.measures.add("fsync_ms", .nanoseconds(timings.fsync))
-        outcome.measures.add("apply_ms", .nanoseconds(timings.apply))
-        outcome.measures.add("batch_writes", .count(timings.batchWrites))
-        if responder.request.isRecorded { outcome.spans = timings.spans }
-        if request.wantsTiming {
-            response.headers.append(("Server-Timing", timings.serverTiming))
-        }
-        responder.respond(response, outcome: outcome)
+    private func refuse(_ responder: Responder, _ operation: StoreMetrics.Operation, _ problem: Problem) {
+        self.metrics.record(operation, .refused, of: responder.request)
+        responder.fail(problem)
     }
 
     private static let starting = Problem(
@@ -178,3 +180,6 @@ struct KVRoutes {
         }
     }
 }
+
+@available(*, unavailable)
+extension KVRoutes: Sendable {}

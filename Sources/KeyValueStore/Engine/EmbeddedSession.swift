@@ -24,23 +24,21 @@ final class EmbeddedSession: StorageSession {
         self.submit = submit
     }
 
-    func get(_ key: [UInt8], _ completion: @escaping (ReadOutcome) -> Void) {
-        unsafe key.withUnsafeBytes { key in
-            unsafe self.reader.withEntry(key) { entry in
-                if let entry {
-                    unsafe completion(.value(entry.value, revision: entry.revision))
-                } else {
-                    completion(.missing)
-                }
+    func get(_ key: UnsafeRawBufferPointer, _ completion: (ReadOutcome) -> Void) {
+        unsafe self.reader.withEntry(key) { entry in
+            if let entry {
+                unsafe completion(.value(entry.value, revision: entry.revision))
+            } else {
+                completion(.missing)
             }
         }
     }
 
     func set(
-        _ key: [UInt8], to value: UnsafeRawBufferPointer, deadline: UInt64?,
+        _ key: UnsafeRawBufferPointer, to value: UnsafeRawBufferPointer, deadline: UInt64?,
         _ completion: @escaping (WriteResult) -> Void
     ) {
-        guard let entry = unsafe key.withUnsafeBytes({ unsafe Entry.makeIfPossible(key: $0, value: value) }) else {
+        guard let entry = unsafe Entry.makeIfPossible(key: key, value: value) else {
             return completion(.outOfMemory)
         }
         self.enqueue(.set(entry), deadline, completion)

@@ -2,11 +2,11 @@
 /// the disk or a network answers later, which is why every answer comes through a completion.
 package protocol StorageSession: AnyObject {
     /// Reads `key`. A store in memory completes before it returns.
-    func get(_ key: [UInt8], _ completion: @escaping (ReadOutcome) -> Void)
+    func get(_ key: UnsafeRawBufferPointer, _ completion: (ReadOutcome) -> Void)
     /// - Parameter deadline: monotonic nanoseconds after which the write is ``WriteOutcome/late`` unless it is already
     ///   in the log; nil for none.
     func set(
-        _ key: [UInt8], to value: UnsafeRawBufferPointer, deadline: UInt64?,
+        _ key: UnsafeRawBufferPointer, to value: UnsafeRawBufferPointer, deadline: UInt64?,
         _ completion: @escaping (WriteResult) -> Void)
     /// - Parameter deadline: as for a set.
     func delete(_ key: [UInt8], deadline: UInt64?, _ completion: @escaping (WriteResult) -> Void)

@@ -203,27 +203,20 @@ final class ForwarderHarness: Sendable {
                 let pending = NIOLoopBound(PendingAnswer(continuation), eventLoop: self.eventLoop)
                 let limit = self.eventLoop.scheduleTask(in: .seconds(60)) { pending.value.giveUp() }
                 let request = HTTPRequest(
-                    method: method,
-                    path: "/api/any",
-                    query: query,
-                    headers: HeaderFields(headers),
+                    sample: method,
+                    target: "/api/any" + (query.map { "?" + $0 } ?? ""),
+                    fields: headers.map { (name: $0, value: $1) },
                     body: ByteBuffer(bytes: body),
-                    id: "request-1",
-                    trace: Self.trace,
-                    receivedAtNanoseconds: 0,
-                    peerIsLoopback: true,
+                    identity: RequestIdentity(id: "request-1", trace: Self.trace, isRecorded: true),
                     deadlineNanoseconds: timeoutMilliseconds.map {
                         MonotonicClock.nanoseconds() + $0 * 1_000_000
-                    }
-                )
-                let responder = Responder(
-                    request: RequestIdentity(id: request.id, trace: request.trace, isRecorded: true),
+                    },
                     eventLoop: self.eventLoop
-                ) { response, outcome in
+                ) { response, request in
                     limit.cancel()
-                    pending.value.resume(GatewayAnswer(response, outcome))
+                    pending.value.resume(GatewayAnswer(response, request))
                 }
-                action(self.parts.value.forwarder, request, responder)
+                action(self.parts.value.forwarder, request, Responder(request))
             }
         }
     }
@@ -247,18 +240,19 @@ private final class PendingAnswer {
 }
 
 extension GatewayAnswer {
-    fileprivate init(_ response: HTTPResponse, _ outcome: RequestOutcome) {
+    fileprivate init(_ response: HTTPResponse, _ request: HTTPRequest) {
         self.status = response.status.code
         self.contentType = response.contentType.description
-        self.headers = Dictionary(response.headers.map { ($0.name.description, $0.value) }) { "\($0), \($1)" }
+        let tag = response.head.entityTag.map { [("ETag", "\"\($0)\"")] } ?? []
+        self.headers = Dictionary(tag + response.headers.map { ($0.name.description, $0.value) }) { "\($0), \($1)" }
         switch response.body {
         case .bytes(let bytes): self.body = bytes
         case .buffer(let buffer): self.body = Array(buffer.readableBytesView)
         }
         var measures: [String: RequestMeasures.Value] = [:]
-        outcome.measures.forEach { measures[$0.name.description] = $0.value }
+        request.measures.forEach { measures[$0.name.description] = $0.value }
         self.measures = measures
-        self.spans = outcome.spans
+        self.spans = request.spans
     }
 }
 

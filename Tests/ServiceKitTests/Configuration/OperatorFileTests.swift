@@ -56,11 +56,7 @@ struct OperatorFileTests {
     }
 
     private static func request(authorization: String) -> HTTPRequest {
-        let sample = HTTPRequest.sample(.post)
-        return HTTPRequest(
-            method: sample.method, path: sample.path, query: nil,
-            headers: HeaderFields([(name: "Authorization", value: authorization)]), body: sample.body, id: sample.id,
-            trace: sample.trace, receivedAtNanoseconds: 0, peerIsLoopback: true)
+        HTTPRequest.sample(.post, fields: [(name: "Authorization", value: authorization)])
     }
 
     @Test func `what never ends is given up at the limit`() {

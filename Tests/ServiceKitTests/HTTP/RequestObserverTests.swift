@@ -40,15 +40,14 @@ import Testing
         func responseCut(_ reason: ResponseCut) { self.told.append(reason.rawValue) }
         func sweep(now: UInt64) {}
 
-        func answered(
-            _ request: RequestUnderWay, _ answer: AnswerFigures, _ outcome: RequestOutcome,
-            client: inout ConnectionClient
-        ) {
-            client.note.text.append(UInt8(ascii: "x"))
+        func turnEnded() { self.told.append("turn") }
+
+        func answered(_ request: HTTPRequest, _ answer: AnswerFigures) {
+            request.client.note.append(UInt8(ascii: "x"))
             self.recorded.append(request.identity.isRecorded)
             self.told.append(
                 "\(request.method.name) \(request.path) \(request.route?.handlerIndex ?? -1) \(answer.status) "
-                    + "\(answer.bodyBytes) \(outcome.failure ?? "-") \(client.note.text.count) "
+                    + "\(answer.bodyBytes) \(request.failure ?? "-") \(request.client.note.count) "
                     + "\(self.counters.requestsInFlight.load(ordering: .relaxed))")
         }
     }

@@ -6,7 +6,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1)))
 struct RequestReaderTests {
     @Test func `no more than a bounded number of bytes waits`() {
-        var reader = RequestReader(limits: HeadScanner.Limits())
+        let reader = RequestReader(limits: HeadScanner.Limits())
         func bytes(_ count: Int) -> ByteBuffer { ByteBuffer(repeating: 0x78, count: count) }
         let taken = [reader.append(bytes(200_000)), reader.append(bytes(62_144)), reader.append(bytes(1))]
         #expect(taken == [true, true, false])
@@ -20,7 +20,7 @@ struct RequestReaderTests {
     }
 
     @Test func `what waits for long does not hold a receive buffer of which it is a small part`() {
-        var reader = RequestReader(limits: HeadScanner.Limits())
+        let reader = RequestReader(limits: HeadScanner.Limits())
         _ = reader.append(ByteBuffer(bytes: (0..<65_536).map { UInt8(truncatingIfNeeded: $0) }))
         _ = reader.nextPiece(limit: 65_000)
         #expect(reader.held.storageCapacity >= 65_536)

@@ -8,8 +8,11 @@ import Testing
 struct ResponseEncoderTests {
     private func text(_ encoder: ResponseEncoder, _ response: HTTPResponse) -> String {
         var buffer = ByteBuffer()
-        encoder.write(
-            response, requestID: "id", withoutBody: false, closes: false, keepAliveNamed: false, to: &buffer)
+        response.body.withBytes { body in
+            encoder.write(
+                response.head, body: body, requestID: "id", withoutBody: false, closes: false, keepAliveNamed: false,
+                to: &buffer)
+        }
         return String(buffer: buffer)
     }
 

@@ -3,6 +3,7 @@ import HTTPServing
 import JSON
 import KeyValueHTTP
 import NIOCore
+import NIOEmbedded
 import NIOHTTP1
 import RequestTracing
 import Testing
@@ -14,8 +15,12 @@ struct SetRequestTests {
     private func parse(_ request: HTTPRequest, limits: KeyValueLimits? = nil) throws(Problem) -> (
         key: [UInt8], value: [UInt8]
     ) {
-        let parsed = try SetRequest(request, limits: limits ?? self.limits)
-        return (parsed.key, Array(parsed.value.readableBytesView))
+        var read: (key: [UInt8], value: [UInt8])?
+        try SetRequest.read(request, limits: limits ?? self.limits) { (set) throws(Problem) in
+            read = (Array(set.key), Array(set.value))
+        }
+        guard let read else { preconditionFailure("a request that is valid was not passed on") }
+        return read
     }
 
     private func json(_ body: String, type: String? = "application/json", query: String? = nil) -> HTTPRequest {
@@ -195,25 +200,21 @@ extension HTTPRequest {
         contentType: String? = nil,
         coding: String? = nil,
         accept: [String] = [],
+        fields: [(name: String, value: String)] = [],
         body: [UInt8] = []
     ) -> HTTPRequest {
-        var headers = accept.map { (name: "Accept", value: $0) }
+        var headers = fields + accept.map { (name: "Accept", value: $0) }
         if let coding { headers.append((name: "content-encoding", value: coding)) }
         if let contentType { headers.append((name: "Content-Type", value: contentType)) }
+        let trace = TraceContext(
+            traceID: "0af7651916cd43dd8448eb211c80319c", spanID: "b7ad6b7169203331", flags: 1)!
         return HTTPRequest(
-            method: method,
-            path: "/kv/any",
-            query: query,
-            headers: HeaderFields(headers),
+            sample: method,
+            target: "/kv/any" + (query.map { "?" + $0 } ?? ""),
+            fields: headers,
             body: ByteBuffer(bytes: body),
-            id: "request-1",
-            trace: TraceContext(
-                traceID: "0af7651916cd43dd8448eb211c80319c",
-                spanID: "b7ad6b7169203331",
-                flags: 1
-            )!,
-            receivedAtNanoseconds: 0,
-            peerIsLoopback: true
+            identity: RequestIdentity(id: "request-1", trace: trace),
+            eventLoop: EmbeddedEventLoop()
         )
     }
 }

@@ -79,12 +79,11 @@ struct AccessLogTests {
                     actions: [
                         (
                             .get,
-                            { _, responder in
-                                var outcome = RequestOutcome()
-                                outcome.measures.add("queue_ms", .nanoseconds(250_499))
-                                outcome.measures.add("fsync_ms", .nanoseconds(12_345_600))
-                                outcome.measures.add("attempts", .count(2))
-                                responder.respond(.json(.ok, []), outcome: outcome)
+                            { request, responder in
+                                request.measures.add("queue_ms", .nanoseconds(250_499))
+                                request.measures.add("fsync_ms", .nanoseconds(12_345_600))
+                                request.measures.add("attempts", .count(2))
+                                responder.respond(.json(.ok, []))
                             }
                         )
                     ]

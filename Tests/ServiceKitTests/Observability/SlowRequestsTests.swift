@@ -1,3 +1,4 @@
+import NIOEmbedded
 import NIOHTTP1
 import Testing
 
@@ -16,13 +17,15 @@ struct SlowRequestsTests {
         let trace = try #require(
             TraceContext(traceID: String(repeating: "a", count: 32), spanID: String(repeating: "b", count: 16)))
         let problem = Problem(.serviceUnavailable, code: "overloaded", detail: "")
-        let request = RequestUnderWay(
-            refusing: problem, identity: RequestIdentity(id: "r-\(duration)", trace: trace), receivedAtNanoseconds: 100)
-        request.completed(atNanoseconds: 100 + receive)
-        var outcome = RequestOutcome().failing(problem)
-        outcome.measures = measures
+        let request = HTTPRequest(
+            sample: .get, target: "/", identity: RequestIdentity(id: "r-\(duration)", trace: trace),
+            eventLoop: EmbeddedEventLoop())
+        request.begin(now: 100)
+        request.completedAtNanoseconds = 100 + receive
+        request.fail(with: problem)
+        request.measures = measures
         return SlowRequest(
-            request, status: 503, outcome, handler: handler, startedAtNanoseconds: 0, durationNanoseconds: duration,
+            request, status: 503, handler: handler, startedAtNanoseconds: 0, durationNanoseconds: duration,
             responseBytes: 7)
     }
 

@@ -1,0 +1,109 @@
+import HTTP1
+import JSON
+
+/// The JSON body of a set: one flat object with `key` or `key_b64`, and `value` or `value_b64`. Texts without escapes are
+/// used where they are in the body.
+struct SetDocument {
+    private static let names: [StaticString] = ["key", "key_b64", "value", "value_b64"]
+    private static let maxMembers = 4
+
+    private struct Member {
+        var name = JSONText.plain(0..<0)
+        /// Nil for a value that is not a string.
+        var text: JSONText?
+    }
+
+    /// Calls `body` with key and value, which are valid only during the call.
+    /// - Throws: 400 `not_json`, `bad_json`, `key_missing`, `value_missing`.
+    static func read(
+        _ bytes: UnsafeBufferPointer<UInt8>,
+        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Problem) -> Void
+    ) throws(Problem) {
+        var tokenizer = unsafe JSONTokenizer(bytes)
+        var members = InlineArray<4, Member>(repeating: Member())
+        let count: Int
+        do throws(JSONSyntaxError) {
+            count = try self.members(&tokenizer, into: &members)
+        } catch {
+            throw SetRequest.badRequest(
+                "not_json", "The body is not the expected JSON: \(error.reason) at byte \(error.offset).")
+        }
+        // By index in the names; each name occurs at most once.
+        var places = InlineArray<4, Int>(repeating: -1)
+        for place in 0..<count {
+            guard let index = self.names.firstIndex(where: { tokenizer.isEqual(members[place].name, $0) }) else {
+                throw SetRequest.badRequest(
+                    "bad_json",
+                    "The JSON has an unknown member; allowed are key or key_b64, and value or value_b64.")
+            }
+            places[index] = place
+        }
+        let key = try self.field("key", places[0], places[1], members)
+        let value = try self.field("value", places[2], places[3], members)
+        guard let key else { throw SetRequest.badRequest("key_missing", "The JSON has neither key nor key_b64.") }
+        guard let value else {
+            throw SetRequest.badRequest("value_missing", "The JSON has neither value nor value_b64.")
+        }
+        try unsafe self.withBytes(of: key, "key", tokenizer, bytes) { (key) throws(Problem) in
+            try unsafe self.withBytes(of: value, "value", tokenizer, bytes) { (value) throws(Problem) in
+                try unsafe body(key, value)
+            }
+        }
+    }
+
+    /// - Returns: the number of members.
+    private static func members(
+        _ tokenizer: inout JSONTokenizer, into members: inout InlineArray<4, Member>
+    ) throws(JSONSyntaxError) -> Int {
+        var count = 0
+        try tokenizer.beginObject()
+        while let name = try tokenizer.nextMemberName() {
+            let offset = tokenizer.lastNameOffset
+            for other in 0..<count where tokenizer.areEqual(members[other].name, name) {
+                let text = String(decoding: tokenizer.bytes(of: name), as: UTF8.self)
+                throw JSONSyntaxError(.duplicateName(text), offset: offset)
+            }
+            guard count < self.maxMembers else {
+                throw JSONSyntaxError(.tooManyMembers(limit: self.maxMembers), offset: offset)
+            }
+            members[count] = Member(name: name, text: try tokenizer.textOrScalar())
+            count += 1
+        }
+        try tokenizer.end()
+        return count
+    }
+
+    private typealias Field = (text: JSONText, isBase64: Bool)
+
+    /// One field, given as text or, as `<name>_b64`, in Base64; nil if it is missing.
+    private static func field(
+        _ name: StaticString, _ plain: Int, _ encoded: Int, _ members: InlineArray<4, Member>
+    ) throws(Problem) -> Field? {
+        if plain < 0, encoded < 0 { return nil }
+        if plain >= 0, encoded >= 0 {
+            throw SetRequest.badRequest("bad_json", "The JSON has both \(name) and \(name)_b64; send one.")
+        }
+        guard let text = members[max(plain, encoded)].text else {
+            throw SetRequest.badRequest("bad_json", "\(name)\(encoded < 0 ? "" : "_b64") is not a string.")
+        }
+        return (text, encoded >= 0)
+    }
+
+    private static func withBytes(
+        of field: Field, _ name: StaticString, _ tokenizer: JSONTokenizer, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ body: (UnsafeRawBufferPointer) throws(Problem) -> Void
+    ) throws(Problem) {
+        if !field.isBase64, case .plain(let range) = field.text {
+            return try unsafe body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[range]))
+        }
+        var decoded = tokenizer.bytes(of: field.text)
+        if field.isBase64 {
+            guard let bytes = Base64.decode(decoded) else {
+                throw SetRequest.badRequest(
+                    "bad_json", "\(name)_b64 is not Base64 (standard alphabet, with padding).")
+            }
+            decoded = bytes
+        }
+        try unsafe decoded.span.withUnsafeBytes { (bytes) throws(Problem) in try unsafe body(bytes) }
+    }
+}
