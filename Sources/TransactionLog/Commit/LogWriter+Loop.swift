@@ -82,11 +82,12 @@ extension LogWriter {
         /// Commits as many commands as fit into one frame, and returns the start of the next frame.
         private mutating func commitFrame(from start: Int) -> Int {
             var timings = CommitTimings(takenAt: MonotonicClock.nanoseconds())
-            let (whole, bytes) = self.frameEnd(from: start)
+            let (whole, bytes) = self.writer.client.frameEnd(
+                of: self.batch[start...], limitBytes: self.writer.configuration.frameTargetBytes)
             let (commands, end) = self.admit(self.batch[start..<whole], payloadBytes: bytes)
             if commands.isEmpty { return end }
-            self.frame.begin(firstRevision: self.nextRevision)
-            for command in commands { self.writer.client.stage(command, into: &self.frame) }
+            self.frame.begin(firstRevision: self.nextRevision, segmentRevision: self.chain.name.firstRevision)
+            self.writer.client.stage(commands, into: &self.frame)
             timings.commands = commands.count
             timings.transactions = self.frame.transactionCount
             timings.operations = self.frame.operationCount
@@ -97,19 +98,6 @@ extension LogWriter {
             if timings.transactions > 0 { self.publish(timings) }
             self.writer.client.commit(timings, lastRevision: self.nextRevision - 1)
             return end
-        }
-
-        /// The end of the commands that fit into one frame, and their maximum payload.
-        private func frameEnd(from start: Int) -> (end: Int, bytes: Int) {
-            var end = start
-            var total = 0
-            while end < self.batch.count {
-                let bytes = self.writer.client.payloadBytes(of: self.batch[end])
-                if total + bytes > self.writer.configuration.frameTargetBytes && end > start { break }
-                total += bytes
-                end += 1
-            }
-            return (end, total)
         }
 
         /// Makes space for commands with this payload, in the active segment or in the next one. Refuses commands
@@ -208,8 +196,8 @@ extension LogWriter {
             let statistics = self.writer.statistics
             let last = self.nextRevision - 1
             statistics.changeSpace { space in
-                space.grow(toBytes: self.chain.offset, lastRevision: last)
-                for change in self.frame.liveChanges { space.apply(change) }
+                space.grow(toBytes: self.chain.offset, lastRevision: last, liveBytes: self.frame.liveBytes)
+                for change in self.frame.earlierChanges { space.apply(change) }
             }
             if self.chain.syncMode == .always { statistics.durableRevision.store(last, ordering: .releasing) }
             statistics.appendedBytes.add(UInt64(timings.frameBytes), ordering: .relaxed)
