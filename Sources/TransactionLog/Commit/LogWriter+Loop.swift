@@ -11,6 +11,7 @@ extension LogWriter {
         var nextRevision: UInt64
         var frame = FrameBuilder()
         var batch: [Client.Command] = []
+        private var gathering = BatchGathering()
         /// Since when there are written frames that no sync has covered; nil without such frames.
         var unsyncedSince: UInt64?
         /// Whether a heartbeat must be written when there are no more writes.
@@ -31,7 +32,12 @@ extension LogWriter {
             self.writeControlFrame(.heartbeat)
             while true {
                 self.batch.removeAll(keepingCapacity: true)
-                let taken = self.writer.queue.take(into: &self.batch, until: self.deadline())
+                let (writer, gathering) = (self.writer, self.gathering)
+                let taken = writer.queue.take(into: &self.batch, until: self.deadline()) {
+                    gathering.gather(
+                        in: writer.queue,
+                        commitNanoseconds: writer.statistics.commitNanoseconds.load(ordering: .relaxed))
+                }
                 self.noticeLoss()
                 switch taken {
                 case .commands: self.commitBatch()
@@ -96,6 +102,7 @@ extension LogWriter {
                 return end
             }
             if timings.transactions > 0 { self.publish(timings) }
+            self.gathering.expect(self.batch.count + self.writer.queue.count)
             self.writer.client.commit(timings, lastRevision: self.nextRevision - 1)
             return end
         }
