@@ -40,22 +40,21 @@ struct DescriptorSink {
         self.waitUntilWritable = waitUntilWritable
     }
 
-    /// - Parameter batch: complete lines.
-    mutating func write(_ batch: [UInt8]) -> Result {
+    /// - Parameters:
+    ///   - batch: complete lines.
+    ///   - lines: the number of these lines.
+    mutating func write(_ batch: [UInt8], lines: Int) -> Result {
         if self.endsInsideLine {
-            guard self.writeBytes([UInt8(ascii: "\n")]) == 1 else {
-                return Result(linesDropped: Self.lines(in: batch[...]))
-            }
+            guard self.writeBytes([UInt8(ascii: "\n")]) == 1 else { return Result(linesDropped: lines) }
             self.endsInsideLine = false
         }
         let written = self.writeBytes(batch)
+        if written == batch.count { return Result(linesWritten: lines) }
         if written > 0 {
             self.endsInsideLine = batch[written - 1] != UInt8(ascii: "\n")
         }
-        return Result(
-            linesWritten: Self.lines(in: batch[..<written]),
-            linesDropped: Self.lines(in: batch[written...])
-        )
+        let whole = Self.lines(in: batch[..<written])
+        return Result(linesWritten: whole, linesDropped: lines - whole)
     }
 
     /// Returns the number of bytes written: all, or fewer after an error.
@@ -76,12 +75,8 @@ struct DescriptorSink {
         return written
     }
 
-    private static func lines(in bytes: ArraySlice<UInt8>) -> Int {
-        let bytes = bytes.span
-        var count = 0
-        for index in bytes.indices where bytes[index] == UInt8(ascii: "\n") { count &+= 1 }
-        return count
-    }
+    /// The number of lines that end in `bytes`: for what was not taken as a whole.
+    static func lines(in bytes: ArraySlice<UInt8>) -> Int { bytes.count { $0 == UInt8(ascii: "\n") } }
 
     // MARK: System calls
 

@@ -2,8 +2,8 @@ import Synchronization
 
 /// The output of log lines: a buffer that a separate thread writes to a file descriptor.
 ///
-/// ``submit(_:)`` copies the line under a lock that is held only for that copy, never across a system call, so it does
-/// not wait for a slow reader of the log. If more than the capacity waits, the line is dropped and counted; also if the
+/// ``submit(_:count:)`` copies lines under a lock that is held only for that copy, never across a system call, so it does
+/// not wait for a slow reader of the log. If more than the capacity waits, a line is dropped and counted; also if the
 /// descriptor cannot be written (its reader is gone, the disk is full). That is never an error of the program, and
 /// lines are accepted again as soon as the descriptor accepts them.
 ///
@@ -25,9 +25,11 @@ package final class LogOutput: Sendable {
         self.thread.requestStop()
     }
 
-    /// Passes on one complete line, including its newline. On any thread; does not block.
-    package func submit(_ line: [UInt8]) {
-        self.thread.submit(line)
+    /// Passes on complete lines, each with its newline; those that come together cost one lock. On any thread; does not
+    /// block.
+    /// - Parameter count: the number of these lines.
+    package func submit(_ lines: [UInt8], count: Int = 1) {
+        self.thread.submit(lines, count: count)
     }
 
     /// Lines that will never be written: the buffer was full, the write failed, or the output was already stopped.

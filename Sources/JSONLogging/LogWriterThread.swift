@@ -15,6 +15,12 @@ import SystemSupport
 ///
 /// `@unchecked Sendable`: everything mutable is guarded by `lock`, the counters are atomics.
 final class LogWriterThread: @unchecked Sendable {
+    private struct Batch {
+        var bytes: [UInt8] = []
+        /// The number of lines in `bytes`.
+        var lines = 0
+    }
+
     private enum Activity {
         /// Until any line arrives.
         case asleep
@@ -37,7 +43,7 @@ final class LogWriterThread: @unchecked Sendable {
     private let lock = ThreadLock()
 
     // Guarded by `lock`.
-    private var pending: [UInt8] = []
+    private var pending = Batch()
     private var writingBytes = 0
     private var activity = Activity.writing
     private var stopRequested = false
@@ -54,19 +60,24 @@ final class LogWriterThread: @unchecked Sendable {
         DedicatedThread.startOrExit(name: "log-lines") { self.run() }
     }
 
-    func submit(_ line: [UInt8]) {
+    func submit(_ lines: [UInt8], count: Int) {
         self.lock.lock()
-        let waiting = self.pending.count + self.writingBytes
-        if self.stopRequested || waiting + line.count > self.capacityBytes {
-            self.lock.unlock()
-            self.linesDropped.wrappingAdd(1, ordering: .relaxed)
-            return
+        let room = self.stopRequested ? 0 : self.capacityBytes - self.pending.bytes.count - self.writingBytes
+        if lines.count <= room {
+            self.pending.bytes.append(contentsOf: lines)
+            self.pending.lines += count
+        } else {
+            // The first lines that fit.
+            let end = lines[..<max(room, 0)].lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+            let kept = DescriptorSink.lines(in: lines[..<end])
+            self.linesDropped.wrappingAdd(UInt64(count - kept), ordering: .relaxed)
+            self.pending.bytes.append(contentsOf: lines[..<end])
+            self.pending.lines += kept
         }
-        self.pending.append(contentsOf: line)
         let wakes =
             switch self.activity {
-            case .asleep: true
-            case .gathering: self.pending.count >= Self.largeBatchBytes
+            case .asleep: !self.pending.bytes.isEmpty
+            case .gathering: self.pending.bytes.count >= Self.largeBatchBytes
             case .writing, .stopped: false
             }
         if wakes {
@@ -101,26 +112,23 @@ final class LogWriterThread: @unchecked Sendable {
     }
 
     private func run() {
-        var batch: [UInt8] = []
+        var batch = Batch()
         while self.takeBatch(&batch) {
-            let result = self.sink.write(batch)
+            let result = self.sink.write(batch.bytes, lines: batch.lines)
             self.linesWritten.wrappingAdd(UInt64(result.linesWritten), ordering: .relaxed)
             self.linesDropped.wrappingAdd(UInt64(result.linesDropped), ordering: .relaxed)
-            if batch.capacity > Self.keptCapacityBytes {
-                batch = []
-            } else {
-                batch.removeAll(keepingCapacity: true)
-            }
+            batch.lines = 0
+            batch.bytes.removeAll(keepingCapacity: batch.bytes.capacity <= Self.keptCapacityBytes)
         }
     }
 
     /// Waits for lines and swaps them with the empty `batch`. False if the thread must end.
-    private func takeBatch(_ batch: inout [UInt8]) -> Bool {
+    private func takeBatch(_ batch: inout Batch) -> Bool {
         self.lock.lock()
         defer { self.lock.unlock() }
         self.writingBytes = 0
         self.gather()
-        while self.pending.isEmpty {
+        while self.pending.bytes.isEmpty {
             if self.stopRequested {
                 self.activity = .stopped
                 self.lock.broadcast()
@@ -130,7 +138,7 @@ final class LogWriterThread: @unchecked Sendable {
             self.lock.wait()
         }
         swap(&self.pending, &batch)
-        self.writingBytes = batch.count
+        self.writingBytes = batch.bytes.count
         self.activity = .writing
         return true
     }
@@ -139,7 +147,7 @@ final class LogWriterThread: @unchecked Sendable {
     private func gather() {
         let end = MonotonicClock.nanoseconds() + Self.pauseNanoseconds
         self.activity = .gathering
-        while !self.stopRequested && self.pending.count < Self.largeBatchBytes {
+        while !self.stopRequested && self.pending.bytes.count < Self.largeBatchBytes {
             guard self.lock.wait(untilMonotonicNanoseconds: end) else { return }
         }
     }

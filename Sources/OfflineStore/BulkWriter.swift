@@ -24,10 +24,8 @@ package final class BulkWriter {
     }
 
     package func set(_ key: [UInt8], _ value: [UInt8]) throws(WriteRefused) {
-        unsafe key.withUnsafeBytes { key in
-            unsafe value.withUnsafeBytes { value in
-                unsafe self.session.set(key, to: value, deadline: nil) { self.complete($0) }
-            }
+        unsafe value.withUnsafeBytes { value in
+            unsafe self.session.set(key, to: value, deadline: nil) { self.complete($0) }
         }
         try self.added(bytes: key.count + value.count)
     }

@@ -31,9 +31,13 @@ struct AccessLineEncoder {
         self.service = text
     }
 
-    var count: Int { self.bytes.count }
+    /// The number of lines.
+    private(set) var count = 0
 
-    mutating func removeAll() { self.bytes.removeAll(keepingCapacity: true) }
+    mutating func removeAll() {
+        self.bytes.removeAll(keepingCapacity: true)
+        self.count = 0
+    }
 
     /// Appends the line of this request.
     ///
@@ -48,6 +52,7 @@ struct AccessLineEncoder {
             Self.mostOwnBytes + self.infoBegin.count + self.service.count + request.id.utf8.count + route.count
             + request.client.note.count + code.count + Self.measureBytes(request.measures)
         let (begin, service, trace) = (self.infoBegin, self.service, request.identity.trace)
+        self.count += 1
         self.bytes.append(atMost: most) { line in
             Self.begin(AccessLog.level(status: answer.status, isProbe: isProbe), begin, to: &line)
             line.append(time / 1_000_000 % 1_000, digits: 3)

@@ -23,8 +23,8 @@ package final class AccessLog: Sendable {
     }
 
     /// Passes complete lines on.
-    func submit(_ lines: [UInt8]) {
-        self.output.submit(lines)
+    func submit(_ lines: [UInt8], count: Int) {
+        self.output.submit(lines, count: count)
     }
 
     package static func level(status: UInt, isProbe: Bool) -> Logger.Level {

@@ -66,12 +66,12 @@ final class LoopTelemetry: RequestObserver {
         self.accessLines.append(
             request, answer, isProbe: isProbe, durationNanoseconds: duration,
             route: self.routeText(of: request, status: answer.status))
-        if self.accessLines.count >= Self.waitingBytes { self.turnEnded() }
+        if self.accessLines.bytes.count >= Self.waitingBytes { self.turnEnded() }
     }
 
     func turnEnded() {
         if self.accessLines.count == 0 { return }
-        self.accessLog.submit(self.accessLines.bytes)
+        self.accessLog.submit(self.accessLines.bytes, count: self.accessLines.count)
         self.accessLines.removeAll()
     }
 

@@ -37,7 +37,7 @@ struct DescriptorSinkTests {
             .took(1), .interrupted, .took(5), .interrupted, .interrupted, .took(2),
         ])
         var sink = descriptor.sink
-        #expect(sink.write(self.batch) == DescriptorSink.Result(linesWritten: 3, linesDropped: 0))
+        #expect(sink.write(self.batch, lines: 3) == DescriptorSink.Result(linesWritten: 3, linesDropped: 0))
         #expect(descriptor.text == "one\ntwo\nthree\n")
         #expect(descriptor.waits == 0)
     }
@@ -45,7 +45,7 @@ struct DescriptorSinkTests {
     @Test func `waits when the descriptor would block`() {
         let descriptor = ScriptedDescriptor([.wouldBlock, .took(4), .wouldBlock, .wouldBlock])
         var sink = descriptor.sink
-        #expect(sink.write(self.batch) == DescriptorSink.Result(linesWritten: 3, linesDropped: 0))
+        #expect(sink.write(self.batch, lines: 3) == DescriptorSink.Result(linesWritten: 3, linesDropped: 0))
         #expect(descriptor.text == "one\ntwo\nthree\n")
         #expect(descriptor.waits == 3)
     }
@@ -53,7 +53,7 @@ struct DescriptorSinkTests {
     @Test func `is given up when the descriptor can no longer be waited for`() {
         let descriptor = ScriptedDescriptor([.took(4), .wouldBlock])
         var sink = DescriptorSink(attempt: descriptor.attempt, waitUntilWritable: { false })
-        #expect(sink.write(self.batch) == DescriptorSink.Result(linesWritten: 1, linesDropped: 2))
+        #expect(sink.write(self.batch, lines: 3) == DescriptorSink.Result(linesWritten: 1, linesDropped: 2))
     }
 
     @Test(arguments: 0...13)
@@ -62,11 +62,11 @@ struct DescriptorSinkTests {
         var sink = descriptor.sink
         let whole = taken < 4 ? 0 : taken < 8 ? 1 : 2
         #expect(
-            sink.write(self.batch) == DescriptorSink.Result(linesWritten: whole, linesDropped: 3 - whole)
+            sink.write(self.batch, lines: 3) == DescriptorSink.Result(linesWritten: whole, linesDropped: 3 - whole)
         )
 
         #expect(
-            sink.write(Array("next\n".utf8)) == DescriptorSink.Result(linesWritten: 1, linesDropped: 0)
+            sink.write(Array("next\n".utf8), lines: 1) == DescriptorSink.Result(linesWritten: 1, linesDropped: 0)
         )
         let torn = taken != 0 && taken != 4 && taken != 8
         #expect(
@@ -78,16 +78,16 @@ struct DescriptorSinkTests {
     @Test func `after a torn line is dropped whole while the descriptor still fails`() {
         let descriptor = ScriptedDescriptor([.took(2), .failed, .failed])
         var sink = descriptor.sink
-        #expect(sink.write(self.batch) == DescriptorSink.Result(linesWritten: 0, linesDropped: 3))
-        #expect(sink.write(self.batch) == DescriptorSink.Result(linesWritten: 0, linesDropped: 3))
-        #expect(sink.write(self.batch) == DescriptorSink.Result(linesWritten: 3, linesDropped: 0))
+        #expect(sink.write(self.batch, lines: 3) == DescriptorSink.Result(linesWritten: 0, linesDropped: 3))
+        #expect(sink.write(self.batch, lines: 3) == DescriptorSink.Result(linesWritten: 0, linesDropped: 3))
+        #expect(sink.write(self.batch, lines: 3) == DescriptorSink.Result(linesWritten: 3, linesDropped: 0))
         #expect(descriptor.text == "on\none\ntwo\nthree\n")
     }
 
     @Test func `that ends well after a torn line does not add newlines for ever`() {
         let descriptor = ScriptedDescriptor([.took(2), .failed])
         var sink = descriptor.sink
-        for _ in 0..<3 { _ = sink.write(Array("a.\n".utf8)) }
+        for _ in 0..<3 { _ = sink.write(Array("a.\n".utf8), lines: 1) }
         #expect(descriptor.text == "a.\na.\na.\n")
     }
 }

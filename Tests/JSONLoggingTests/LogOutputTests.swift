@@ -88,17 +88,44 @@ struct LogOutputTests {
         )
         let thread = LogWriterThread(sink: sink, capacityBytes: 10)
         thread.start()
-        thread.submit(self.line("12345"))
+        thread.submit(self.line("12345"), count: 1)
         #expect(Poll.holds { isWriting.load(ordering: .relaxed) })
-        thread.submit(self.line("1234"))
+        thread.submit(self.line("1234"), count: 1)
         #expect(thread.linesDropped.load(ordering: .relaxed) == 1)
-        thread.submit(self.line("123"))
+        thread.submit(self.line("123"), count: 1)
         #expect(thread.linesDropped.load(ordering: .relaxed) == 1)
         mayEnd.store(true, ordering: .relaxed)
         thread.requestStop()
         #expect(thread.waitUntilStopped(timeoutSeconds: 10))
         #expect(thread.linesWritten.load(ordering: .relaxed) == 2)
         #expect(thread.linesDropped.load(ordering: .relaxed) == 1)
+    }
+
+    @Test(arguments: 0...12)
+    func `of lines that come together keeps the first ones that fit`(_ capacity: Int) {
+        let pipe = Pipe()
+        let output = LogOutput(descriptor: pipe.writeEnd, capacityBytes: capacity)
+        output.submit(Array("a\nbcd\nefgh\n".utf8), count: 3)
+        let kept = capacity < 2 ? 0 : capacity < 6 ? 1 : capacity < 11 ? 2 : 3
+        #expect(output.flushAndStop(timeoutSeconds: 10))
+        #expect(pipe.readLines(kept) == Array(["a", "bcd", "efgh"].prefix(kept)))
+        #expect(output.linesWritten == UInt64(kept))
+        #expect(output.linesDropped == UInt64(3 - kept))
+    }
+
+    @Test func `lines that come together are written in order and counted exactly`() async {
+        let pipe = Pipe()
+        let output = LogOutput(descriptor: pipe.writeEnd)
+        async let read = Task.detached { pipe.readLines(5_050) }.value
+        var next = 0
+        for count in 1...100 {
+            output.submit((next..<next + count).flatMap { self.line("\($0)") }, count: count)
+            next += count
+        }
+        #expect(await read == (0..<5_050).map { "\($0)" })
+        #expect(output.flushAndStop(timeoutSeconds: 10))
+        #expect(output.linesWritten == 5_050)
+        #expect(output.linesDropped == 0)
     }
 
     @Test func `takes lines again once the reader has caught up`() async {
@@ -175,7 +202,7 @@ struct LogOutputTests {
         )
         let thread = LogWriterThread(sink: sink, capacityBytes: 1_000)
         thread.start()
-        thread.submit(self.line("lost"))
+        thread.submit(self.line("lost"), count: 1)
         #expect(Poll.holds { thread.linesDropped.load(ordering: .relaxed) == 1 })
 
         let before = Self.nanoseconds(of: clock.load(ordering: .relaxed))

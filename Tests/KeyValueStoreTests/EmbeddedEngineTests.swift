@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import Synchronization
 import SystemSupport
@@ -37,6 +38,49 @@ struct EmbeddedEngineTests {
         #expect(session.results["fifth"]?.outcome == .set(revision: 4, created: true))
         #expect(session.get("a") == nil)
         #expect(session.get("b")?.value == "")
+    }
+
+    @Test("gives each result to the write that waits for it, once, and holds that write no longer")
+    func pendingWrites() throws {
+        let engine = try self.open()
+        defer { engine.close() }
+        let woken = [DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)]
+        let sessions = woken.map { woken in engine.makeSession(wake: { woken.signal() }, endOfTurn: {}) }
+        var alive = WeakWrites()
+        let results = Results()
+        for round in 0..<3 {
+            for number in 0..<10 {
+                let write = TestWrite(number, results)
+                alive.append(write)
+                Array("key \(number)".utf8).withUnsafeBytes { key in
+                    if round == 2 {
+                        sessions[number % 2].delete(key, deadline: nil, for: write)
+                    } else {
+                        sessions[number % 2].set(key, to: key, deadline: nil, for: write)
+                    }
+                }
+            }
+            #expect(alive.count == 10)
+            sessions.forEach { $0.flush() }
+            for (session, woken) in zip(sessions, woken) {
+                while results.numbers(session === sessions[0] ? 0 : 1).count < 5 {
+                    try #require(woken.wait(timeout: .now() + 20) == .success, "no completion within 20 s")
+                    session.deliverCompletions()
+                }
+            }
+            #expect(alive.count == 0)
+            #expect(results.numbers(0) == [0, 2, 4, 6, 8])
+            #expect(results.numbers(1) == [1, 3, 5, 7, 9])
+            for (number, result) in results.takeAll() {
+                switch (round, result.outcome) {
+                case (0, .set(_, created: true)), (1, .set(_, created: false)), (2, .deleted(_, existed: true)): break
+                default: Issue.record("write \(number) of round \(round): \(result)")
+                }
+                #expect(result.timings.batchWrites > 0)
+                #expect(result.timings.queuedAt > 0)
+            }
+        }
+        #expect(engine.figures.keys == 0)
     }
 
     @Test("writes nothing for the removal of a key that is not there")
@@ -195,4 +239,38 @@ struct EmbeddedEngineTests {
             #expect(owner == "test, process \(getpid())")
         }
     }
+}
+
+private final class Results {
+    private var all: [(number: Int, result: WriteResult)] = []
+
+    func append(_ number: Int, _ result: WriteResult) { self.all.append((number, result)) }
+
+    /// Of the writes with this remainder, in the order of their results.
+    func numbers(_ remainder: Int) -> [Int] { self.all.map(\.number).filter { $0 % 2 == remainder } }
+
+    func takeAll() -> [(number: Int, result: WriteResult)] {
+        defer { self.all = [] }
+        return self.all
+    }
+}
+
+private final class TestWrite: PendingWrite {
+    private let number: Int
+    private let results: Results
+
+    init(_ number: Int, _ results: Results) {
+        self.number = number
+        self.results = results
+    }
+
+    func writeCompleted(_ result: WriteResult) { self.results.append(self.number, result) }
+}
+
+private struct WeakWrites {
+    private var references: [() -> TestWrite?] = []
+
+    mutating func append(_ write: TestWrite) { self.references.append { [weak write] in write } }
+
+    var count: Int { self.references.count { $0() != nil } }
 }

@@ -20,11 +20,9 @@ final class TestSession {
 
     func get(_ key: String) -> (value: String, revision: UInt64)? {
         var found: (String, UInt64)?
-        Array(key.utf8).withUnsafeBytes { key in
-            self.session.get(key) { outcome in
-                if case .value(let bytes, let revision) = outcome {
-                    found = (String(decoding: bytes, as: UTF8.self), revision)
-                }
+        self.session.get(Array(key.utf8)) { outcome in
+            if case .value(let bytes, let revision) = outcome {
+                found = (String(decoding: bytes, as: UTF8.self), revision)
             }
         }
         return found
@@ -32,11 +30,9 @@ final class TestSession {
 
     func set(_ key: String, _ value: String, deadline: UInt64? = nil, as name: String? = nil) {
         self.outstanding += 1
-        Array(key.utf8).withUnsafeBytes { bytes in
-            Array(value.utf8).withUnsafeBytes { value in
-                self.session.set(bytes, to: value, deadline: deadline) { result in
-                    self.complete(name ?? key, result)
-                }
+        Array(value.utf8).withUnsafeBytes {
+            self.session.set(Array(key.utf8), to: $0, deadline: deadline) { result in
+                self.complete(name ?? key, result)
             }
         }
     }

@@ -46,13 +46,11 @@ final class KVRoutes {
 
     private func set(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
-            try SetRequest.read(request, limits: self.limits) { (write) throws(Problem) in
+            try SetRequest.read(request, limits: self.limits) { (set) throws(Problem) in
                 guard let session = self.store.session else { throw Self.starting }
-                if Self.isLate(request) { return self.answer(responder, .set, WriteResult.late) }
-                let wantsTiming = request.fields.wantsTiming
-                unsafe session.set(write.key, to: write.value, deadline: request.deadlineNanoseconds) { result in
-                    self.answer(responder, .set, result, wantsTiming: wantsTiming)
-                }
+                let write = KeyValueWrite(.set, responder, self)
+                if Self.isLate(request) { return write.writeCompleted(.late) }
+                unsafe session.set(set.key, to: set.value, deadline: request.deadlineNanoseconds, for: write)
             }
         } catch {
             responder.fail(error)
@@ -65,15 +63,10 @@ final class KVRoutes {
                 of: request, .stored, limits: self.limits, applied: .no
             ) { (key) throws(Problem) in
                 guard let session = self.store.session else { throw Self.starting }
-                if Self.isLate(request) { return self.answer(responder, .delete, WriteResult.late) }
-                let tooLarge = self.limits.keyTooLarge(bytes: key.count, applied: .no)
-                let wantsTiming = request.fields.wantsTiming
-                session.delete(unsafe Array(key), deadline: request.deadlineNanoseconds) { result in
-                    if case .deleted(_, existed: false) = result.outcome, let tooLarge {
-                        return responder.fail(tooLarge)
-                    }
-                    self.answer(responder, .delete, result, wantsTiming: wantsTiming)
-                }
+                let write = KeyValueWrite(.delete, responder, self)
+                write.tooLarge = self.limits.keyTooLarge(bytes: key.count, applied: .no)
+                if Self.isLate(request) { return write.writeCompleted(.late) }
+                unsafe session.delete(key, deadline: request.deadlineNanoseconds, for: write)
             }
         } catch {
             responder.fail(error)
@@ -111,16 +104,16 @@ final class KVRoutes {
 
     // MARK: - Answers
 
-    private func answer(
-        _ responder: Responder, _ operation: StoreMetrics.Operation, _ result: WriteResult, wantsTiming: Bool = false
-    ) {
-        let request = responder.request
+    fileprivate func answer(_ write: KeyValueWrite, _ result: WriteResult) {
+        let request = write.responder.request
         switch result.outcome {
-        case .set: self.metrics.record(operation, .ok, of: request)
-        case .deleted(_, let existed): self.metrics.record(operation, existed ? .ok : .missing, of: request)
-        case .refused(let refusal): return self.refuse(responder, operation, Self.problem(refusal))
-        case .late: return self.refuse(responder, operation, KeyValueAnswer.deadlineExceeded)
-        case .outOfMemory: return self.refuse(responder, operation, self.memory.problem)
+        case .set: self.metrics.record(write.operation, .ok, of: request)
+        case .deleted(_, let existed):
+            if !existed, let tooLarge = write.tooLarge { return write.responder.fail(tooLarge) }
+            self.metrics.record(write.operation, existed ? .ok : .missing, of: request)
+        case .refused(let refusal): return self.refuse(write, Self.problem(refusal))
+        case .late: return self.refuse(write, KeyValueAnswer.deadlineExceeded)
+        case .outOfMemory: return self.refuse(write, self.memory.problem)
         }
         let timings = result.timings
         self.metrics.exemplify(timings, of: request)
@@ -131,20 +124,20 @@ final class KVRoutes {
         request.measures.add("batch_writes", .count(timings.batchWrites))
         if request.identity.isRecorded { request.spans = timings.spans }
         var headers: [(name: StaticString, value: String)] = []
-        if wantsTiming { headers.append(("Server-Timing", timings.serverTiming)) }
+        if request.fields.wantsTiming { headers.append(("Server-Timing", timings.serverTiming)) }
         switch result.outcome {
         case .set(let revision, _):
-            KeyValueAnswer.set(responder, revision: revision, message: "value set", headers: headers)
+            KeyValueAnswer.set(write.responder, revision: revision, message: "value set", headers: headers)
         case .deleted(let revision, let existed):
             KeyValueAnswer.deleted(
-                responder, existed, revision: revision, message: "key deleted", headers: headers)
+                write.responder, existed, revision: revision, message: "key deleted", headers: headers)
         case .refused, .late, .outOfMemory: break
         }
     }
 
-    private func refuse(_ responder: Responder, _ operation: StoreMetrics.Operation, _ problem: Problem) {
-        self.metrics.record(operation, .refused, of: responder.request)
-        responder.fail(problem)
+    private func refuse(_ write: KeyValueWrite, _ problem: Problem) {
+        self.metrics.record(write.operation, .refused, of: write.responder.request)
+        write.responder.fail(problem)
     }
 
     private static let starting = Problem(
@@ -183,3 +176,20 @@ final class KVRoutes {
 
 @available(*, unavailable)
 extension KVRoutes: Sendable {}
+
+/// A write of a request that waits for its result.
+private final class KeyValueWrite: PendingWrite {
+    let operation: StoreMetrics.Operation
+    let responder: Responder
+    /// The problem instead of the answer that there is no such key.
+    var tooLarge: Problem?
+    private let routes: KVRoutes
+
+    init(_ operation: StoreMetrics.Operation, _ responder: Responder, _ routes: KVRoutes) {
+        self.operation = operation
+        self.responder = responder
+        self.routes = routes
+    }
+
+    func writeCompleted(_ result: WriteResult) { self.routes.answer(self, result) }
+}

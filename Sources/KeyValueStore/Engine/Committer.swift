@@ -9,60 +9,83 @@ import TransactionLog
 final class Committer: CommitClient, @unchecked Sendable {
     // `@unchecked`: one thread at a time, see above; readers access the index by its own rules.
 
-    private struct Staged {
-        var command: WriteCommand
-        var outcome: WriteOutcome
-    }
-
     let index: Index
-    private var staged: [Staged] = []
+    private let mailboxes = Mutex<[CompletionMailbox]>([])
+    /// Writer thread: by number of the mailbox, the staged writes of the batch.
     private var outgoing: [(mailbox: CompletionMailbox, completions: [CompletionMailbox.Completion])] = []
 
     init(index: Index) { self.index = index }
+
+    /// From now on commands may name the mailbox by the number that is returned. Any thread.
+    func register(_ mailbox: CompletionMailbox) -> UInt16 {
+        self.mailboxes.withLock { mailboxes in
+            mailboxes.append(mailbox)
+            return UInt16(mailboxes.count - 1)
+        }
+    }
 
     // MARK: - CommitClient
 
     func finishReplay(lastRevision: UInt64) { self.index.finishReplay(lastRevision: lastRevision) }
 
     func payloadBytes(of command: WriteCommand) -> Int {
-        FrameBuilder.singleOperationBytes(key: command.keyCount, value: command.valueCount)
+        FrameBuilder.singleOperationBytes(key: command.entry.keyCount, value: command.entry.valueCount)
+    }
+
+    func frameEnd(of commands: ArraySlice<WriteCommand>, limitBytes: Int) -> (end: Int, bytes: Int) {
+        var total = 0
+        for index in commands.indices {
+            let bytes = self.payloadBytes(of: commands[index])
+            if total + bytes > limitBytes && index > commands.startIndex { return (index, total) }
+            total += bytes
+        }
+        return (commands.endIndex, total)
     }
 
     /// The last point at which a write can be refused for its deadline: it has waited in the queue and for a segment,
     /// and the next step is the write itself.
-    func stage(_ command: WriteCommand, into frame: inout FrameBuilder) {
-        let outcome: WriteOutcome
-        if let refused = self.refusal(of: command) {
-            if case .set(let entry) = command.action { entry.free() }
-            self.staged.append(Staged(command: command, outcome: refused))
-            return
-        }
-        switch command.action {
-        case .set(let entry):
-            frame.beginTransaction()
-            unsafe frame.set(key: entry.key, value: entry.value)
-            let revision = frame.endTransaction()
-            entry.revision = revision
-            let replaced = self.index.set(entry)
-            if let replaced { frame.replaces(revision: replaced.revision, bytes: replaced.bytes) }
-            outcome = .set(revision: revision, created: replaced == nil)
-        case .delete(let key):
-            let removed = unsafe key.withUnsafeBytes { unsafe self.index.remove($0) }
-            if let removed {
-                frame.beginTransaction()
-                frame.replaces(revision: removed.revision, bytes: removed.bytes)
-                unsafe key.withUnsafeBytes { unsafe frame.delete(key: $0) }
-                frame.endTransaction()
+    func stage(_ commands: ArraySlice<WriteCommand>, into frame: inout FrameBuilder) {
+        let now = MonotonicClock.nanoseconds()
+        for command in commands {
+            if let refused = self.refusal(of: command, now: now) {
+                command.entry.free()
+                self.post(refused, revision: 0, to: command)
+            } else if command.isDelete {
+                self.stageDelete(command, into: &frame)
+            } else {
+                self.stageSet(command, into: &frame)
             }
-            // The newest change, staged or visible, if this is none.
-            outcome = .deleted(revision: frame.nextRevision - 1, existed: removed != nil)
         }
-        self.staged.append(Staged(command: command, outcome: outcome))
     }
 
-    private func refusal(of command: WriteCommand) -> WriteOutcome? {
-        if let deadline = command.deadline, MonotonicClock.nanoseconds() > deadline { return .late }
-        guard case .set(let entry) = command.action else { return nil }
+    private func stageSet(_ command: WriteCommand, into frame: inout FrameBuilder) {
+        let entry = command.entry
+        frame.beginTransaction()
+        unsafe frame.set(key: entry.key, value: entry.value)
+        let revision = frame.endTransaction()
+        entry.revision = revision
+        let replaced = self.index.set(entry)
+        if let replaced { frame.replaces(revision: replaced.revision, bytes: replaced.bytes) }
+        self.post(replaced == nil ? .created : .replaced, revision: revision, to: command)
+    }
+
+    private func stageDelete(_ command: WriteCommand, into frame: inout FrameBuilder) {
+        defer { command.entry.free() }
+        let removed = unsafe self.index.remove(command.entry.key)
+        if let removed {
+            frame.beginTransaction()
+            frame.replaces(revision: removed.revision, bytes: removed.bytes)
+            unsafe frame.delete(key: command.entry.key)
+            frame.endTransaction()
+        }
+        // The newest change, staged or visible, if this is none.
+        self.post(removed == nil ? .missing : .deleted, revision: frame.nextRevision - 1, to: command)
+    }
+
+    private func refusal(of command: WriteCommand, now: UInt64) -> CompletionMailbox.Completion.Kind? {
+        if now > command.deadline { return .late }
+        if command.isDelete { return nil }
+        let entry = command.entry
         let memory = self.index.memory
         // The usual case, without a search for the replaced record.
         if memory.admits(entry.allocatedBytes, from: self.index.allocatedBytes) { return nil }
@@ -72,9 +95,7 @@ final class Committer: CommitClient, @unchecked Sendable {
         return .outOfMemory
     }
 
-    func takesSpace(_ command: WriteCommand) -> Bool {
-        if case .set = command.action { true } else { false }
-    }
+    func takesSpace(_ command: WriteCommand) -> Bool { !command.isDelete }
 
     // MARK: - Compaction
 
@@ -94,52 +115,47 @@ final class Committer: CommitClient, @unchecked Sendable {
             self.index.publishedRevision = lastRevision
         }
         let applied = MonotonicClock.nanoseconds() - began
-        for staged in self.staged {
-            let timings = WriteTimings(
-                queue: batch.takenAt - min(staged.command.submittedAt, batch.takenAt),
-                write: batch.writeNanoseconds, fsync: batch.syncNanoseconds, apply: applied,
-                queuedAt: staged.command.submittedAt, writeBeganAt: batch.writeBeganAt, applyBeganAt: began,
-                batchWrites: self.staged.count)
-            self.post(WriteResult(outcome: staged.outcome, timings: timings), to: staged.command)
-        }
-        self.finishBatch()
+        self.deliver(.init(timings: batch, applyBeganAt: began, applyNanoseconds: applied))
     }
 
     func rollBack(_ reason: CommitRefusal) {
         self.index.rollBack()
-        for staged in self.staged {
-            let outcome: WriteOutcome =
-                switch staged.outcome {
-                // These records were not in the frame.
-                case .late, .outOfMemory: staged.outcome
-                case .set, .deleted, .refused: .refused(reason)
-                }
-            self.post(WriteResult(outcome: outcome, timings: WriteTimings()), to: staged.command)
+        for number in self.outgoing.indices {
+            // Those that were refused were not in the frame.
+            for index in self.outgoing[number].completions.indices
+            where !self.outgoing[number].completions[index].kind.isRefusal {
+                self.outgoing[number].completions[index].kind = .refused
+            }
         }
-        self.finishBatch()
+        self.deliver(.init(refusal: reason))
     }
 
     func refuse(_ commands: ArraySlice<WriteCommand>, _ reason: CommitRefusal) {
         for command in commands {
-            if case .set(let entry) = command.action { entry.free() }
-            self.post(WriteResult(outcome: .refused(reason), timings: WriteTimings()), to: command)
+            command.entry.free()
+            self.post(.refused, revision: 0, to: command)
         }
-        self.finishBatch()
+        self.deliver(.init(refusal: reason))
     }
 
-    // MARK: - Answers
+    // MARK: - Results
 
-    private func post(_ result: WriteResult, to command: WriteCommand) {
-        let number = command.mailbox.number
-        while self.outgoing.count <= number { self.outgoing.append((command.mailbox, [])) }
-        if self.outgoing[number].completions.isEmpty { self.outgoing[number].mailbox = command.mailbox }
-        self.outgoing[number].completions.append(.init(ticket: command.ticket, result: result))
+    private func post(_ kind: CompletionMailbox.Completion.Kind, revision: UInt64, to command: WriteCommand) {
+        let number = Int(command.mailbox)
+        if number >= self.outgoing.count { self.findMailboxes() }
+        self.outgoing[number].completions.append(
+            .init(ticket: command.ticket, kind: kind, submittedAt: command.submittedAt, revision: revision))
     }
 
-    private func finishBatch() {
-        self.staged.removeAll(keepingCapacity: true)
+    private func findMailboxes() {
+        let mailboxes = self.mailboxes.withLock { $0 }
+        for mailbox in mailboxes[self.outgoing.count...] { self.outgoing.append((mailbox, [])) }
+    }
+
+    private func deliver(_ batch: CompletionMailbox.Batch) {
         for number in self.outgoing.indices where !self.outgoing[number].completions.isEmpty {
-            self.outgoing[number].mailbox.deliver(&self.outgoing[number].completions)
+            self.outgoing[number].mailbox.deliver(self.outgoing[number].completions, of: batch)
+            self.outgoing[number].completions.removeAll(keepingCapacity: true)
         }
     }
 }

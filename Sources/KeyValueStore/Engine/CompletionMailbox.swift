@@ -1,36 +1,67 @@
 import Synchronization
+import TransactionLog
 
 /// Carries results from the writer thread to one event loop with one wake-up per batch.
 final class CompletionMailbox: Sendable {
-    struct Completion: Sendable {
-        var ticket: Int
-        var result: WriteResult
+    /// What became of one write of a batch.
+    struct Completion: BitwiseCopyable, Sendable {
+        enum Kind: UInt8 {
+            case created, replaced, deleted, missing
+            case late, outOfMemory
+            /// For the reason of the batch.
+            case refused
+
+            /// Whether nothing was staged for the write.
+            var isRefusal: Bool { self == .late || self == .outOfMemory || self == .refused }
+        }
+
+        let ticket: UInt32
+        var kind: Kind
+        let submittedAt: UInt64
+        /// 0 for a write that was refused.
+        let revision: UInt64
     }
 
-    /// Index among the engine's sessions.
-    let number: Int
+    /// What the writes of a group commit share; also of writes that were refused together.
+    struct Batch: Sendable {
+        var timings = CommitTimings()
+        /// Monotonic nanoseconds; 0 if the changes were not made visible.
+        var applyBeganAt: UInt64 = 0
+        var applyNanoseconds: UInt64 = 0
+        /// Why nothing of the batch counts; nil if it was committed.
+        var refusal: CommitRefusal?
+    }
+
+    struct Content: Sendable {
+        var completions: [Completion] = []
+        /// In order, each with the end of its completions.
+        var batches: [(batch: Batch, end: Int)] = []
+
+        mutating func removeAll() {
+            self.completions.removeAll(keepingCapacity: true)
+            self.batches.removeAll(keepingCapacity: true)
+        }
+    }
+
     private let wake: @Sendable () -> Void
-    private let waiting = Mutex<[Completion]>([])
+    private let waiting = Mutex(Content())
 
-    init(number: Int, wake: @escaping @Sendable () -> Void) {
-        self.number = number
-        self.wake = wake
-    }
+    init(wake: @escaping @Sendable () -> Void) { self.wake = wake }
 
-    /// Writer thread. Leaves `completions` empty.
-    func deliver(_ completions: inout [Completion]) {
+    /// Writer thread.
+    func deliver(_ completions: [Completion], of batch: Batch) {
         let wasEmpty = self.waiting.withLock { waiting in
-            let wasEmpty = waiting.isEmpty
-            waiting.append(contentsOf: completions)
+            let wasEmpty = waiting.batches.isEmpty
+            waiting.completions.append(contentsOf: completions)
+            waiting.batches.append((batch, waiting.completions.count))
             return wasEmpty
         }
-        completions.removeAll(keepingCapacity: true)
         // If it is not empty, a wake-up is already on its way.
         if wasEmpty { self.wake() }
     }
 
-    /// Event loop. `completions` must be empty.
-    func take(into completions: inout [Completion]) {
-        self.waiting.withLock { swap(&$0, &completions) }
+    /// Event loop. `content` must be empty.
+    func take(into content: inout Content) {
+        self.waiting.withLock { swap(&$0, &content) }
     }
 }

@@ -1,13 +1,12 @@
 package import DurableFiles
 package import LogFormat
-import Synchronization
 package import TransactionLog
 
 /// The store in this process: the index in memory, every change in the transaction log.
 package final class EmbeddedEngine: Sendable {
     private let log: TransactionLog<Committer>
-    private let index: Index
-    private let sessions = Atomic<Int>(0)
+    private let committer: Committer
+    private var index: Index { self.committer.index }
 
     /// Opens the folder and replays its log. Blocks until that is done.
     /// - Parameter progress: called on this thread during the replay, with the bytes that the index uses. An error that
@@ -20,7 +19,7 @@ package final class EmbeddedEngine: Sendable {
     ) throws(LogError) {
         let index = Index()
         let committer = Committer(index: index)
-        self.index = index
+        self.committer = committer
         self.log = try TransactionLog(
             opening: configuration, fileSystem: fileSystem, client: committer, observer: observer,
             progress: { read throws(LogError) in try progress(read, index.allocatedBytes) }, apply: index.replay)
@@ -59,12 +58,10 @@ package final class EmbeddedEngine: Sendable {
     package func makeSession(
         wake: @escaping @Sendable () -> Void, endOfTurn: @escaping () -> Void
     ) -> any StorageSession {
-        let number = self.sessions.add(1, ordering: .relaxed).oldValue
-        let log = self.log
+        let mailbox = CompletionMailbox(wake: wake)
         return EmbeddedSession(
-            reader: self.index.makeReader(), mailbox: CompletionMailbox(number: number, wake: wake),
-            endOfTurn: endOfTurn
-        ) { commands, bytes in log.submit(commands, bytes: bytes) }
+            log: self.log, reader: self.index.makeReader(), mailbox: mailbox,
+            mailboxNumber: self.committer.register(mailbox), endOfTurn: endOfTurn)
     }
 
     /// Completes what was flushed, makes it durable and releases the folder. Blocks; not for event loops.

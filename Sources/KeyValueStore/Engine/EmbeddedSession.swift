@@ -4,93 +4,134 @@ import TransactionLog
 /// One event loop's access to the store in this process. Reads complete immediately, from the index; writes are
 /// collected until ``flush()`` and complete when they are durable.
 final class EmbeddedSession: StorageSession {
+    private let log: TransactionLog<Committer>
     private let reader: Index.Reader
     private let mailbox: CompletionMailbox
-    private let submit: ([WriteCommand], Int) -> CommitRefusal?
+    private let mailboxNumber: UInt16
     private let endOfTurn: () -> Void
     private var outbox: [WriteCommand] = []
     private var outboxBytes = 0
-    private var pending: [((WriteResult) -> Void)?] = []
-    private var freeTickets: [Int] = []
-    private var completions: [CompletionMailbox.Completion] = []
+    /// By ticket.
+    private var pending: [(any PendingWrite)?] = []
+    private var freeTickets: [UInt32] = []
+    private var delivered = CompletionMailbox.Content()
 
     init(
-        reader: Index.Reader, mailbox: CompletionMailbox, endOfTurn: @escaping () -> Void,
-        submit: @escaping ([WriteCommand], Int) -> CommitRefusal?
+        log: TransactionLog<Committer>, reader: Index.Reader, mailbox: CompletionMailbox, mailboxNumber: UInt16,
+        endOfTurn: @escaping () -> Void
     ) {
+        self.log = log
         self.reader = reader
         self.mailbox = mailbox
+        self.mailboxNumber = mailboxNumber
         self.endOfTurn = endOfTurn
-        self.submit = submit
     }
 
-    func get(_ key: UnsafeRawBufferPointer, _ completion: (ReadOutcome) -> Void) {
+    func get(_ key: UnsafeRawBufferPointer, _ body: (ReadOutcome) -> Void) {
         unsafe self.reader.withEntry(key) { entry in
             if let entry {
-                unsafe completion(.value(entry.value, revision: entry.revision))
+                unsafe body(.value(entry.value, revision: entry.revision))
             } else {
-                completion(.missing)
+                body(.missing)
             }
         }
     }
 
     func set(
         _ key: UnsafeRawBufferPointer, to value: UnsafeRawBufferPointer, deadline: UInt64?,
-        _ completion: @escaping (WriteResult) -> Void
+        for write: any PendingWrite
     ) {
         guard let entry = unsafe Entry.makeIfPossible(key: key, value: value) else {
-            return completion(.outOfMemory)
+            return write.writeCompleted(.outOfMemory)
         }
-        self.enqueue(.set(entry), deadline, completion)
+        self.enqueue(entry, isDelete: false, deadline, write)
     }
 
-    func delete(_ key: [UInt8], deadline: UInt64?, _ completion: @escaping (WriteResult) -> Void) {
-        self.enqueue(.delete(key: key), deadline, completion)
+    func delete(_ key: UnsafeRawBufferPointer, deadline: UInt64?, for write: any PendingWrite) {
+        let entry = unsafe Entry.make(key: key, value: UnsafeRawBufferPointer(start: nil, count: 0))
+        self.enqueue(entry, isDelete: true, deadline, write)
     }
 
-    private func enqueue(
-        _ action: WriteCommand.Action, _ deadline: UInt64?, _ completion: @escaping (WriteResult) -> Void
-    ) {
-        let ticket: Int
+    private func enqueue(_ entry: Entry, isDelete: Bool, _ deadline: UInt64?, _ write: any PendingWrite) {
+        let ticket: UInt32
         if let free = self.freeTickets.popLast() {
             ticket = free
-            self.pending[ticket] = completion
+            self.pending[Int(ticket)] = write
         } else {
-            ticket = self.pending.count
-            self.pending.append(completion)
+            ticket = UInt32(self.pending.count)
+            self.pending.append(write)
         }
         let command = WriteCommand(
-            action: action, ticket: ticket, mailbox: self.mailbox, submittedAt: MonotonicClock.nanoseconds(),
-            deadline: deadline)
+            entry: entry, submittedAt: MonotonicClock.nanoseconds(), deadline: deadline ?? .max, ticket: ticket,
+            mailbox: self.mailboxNumber, isDelete: isDelete)
         self.outbox.append(command)
-        self.outboxBytes += command.keyCount + command.valueCount
+        self.outboxBytes += command.keyAndValueBytes
         if self.outbox.count == 1 { self.endOfTurn() }
     }
 
     func flush() {
         if self.outbox.isEmpty { return }
-        let commands = self.outbox
-        let bytes = self.outboxBytes
-        self.outbox.removeAll(keepingCapacity: true)
+        let refusal = self.log.submit(self.outbox, bytes: self.outboxBytes)
         self.outboxBytes = 0
-        guard let refusal = self.submit(commands, bytes) else { return }
+        if let refusal { return self.refuse(refusal) }
+        self.outbox.removeAll(keepingCapacity: true)
+    }
+
+    private func refuse(_ refusal: CommitRefusal) {
+        // A completion can begin the next write.
+        let commands = self.outbox
+        self.outbox = []
         for command in commands {
-            if case .set(let entry) = command.action { entry.free() }
+            command.entry.free()
             self.complete(command.ticket, WriteResult(outcome: .refused(refusal), timings: WriteTimings()))
         }
     }
 
     func deliverCompletions() {
-        self.mailbox.take(into: &self.completions)
-        let completions = self.completions
-        self.completions.removeAll(keepingCapacity: true)
-        for completion in completions { self.complete(completion.ticket, completion.result) }
+        self.mailbox.take(into: &self.delivered)
+        var start = 0
+        for index in self.delivered.batches.indices {
+            let (batch, end) = self.delivered.batches[index]
+            self.deliver(start..<end, of: batch)
+            start = end
+        }
+        self.delivered.removeAll()
     }
 
-    private func complete(_ ticket: Int, _ result: WriteResult) {
-        guard let completion = self.pending[ticket] else { preconditionFailure("a write was completed twice") }
-        self.pending[ticket] = nil
+    private func deliver(_ range: Range<Int>, of batch: CompletionMailbox.Batch) {
+        for index in range {
+            let completion = self.delivered.completions[index]
+            self.complete(completion.ticket, WriteResult(completion, batch))
+        }
+    }
+
+    private func complete(_ ticket: UInt32, _ result: WriteResult) {
+        guard let write = self.pending[Int(ticket)].take() else { preconditionFailure("a write was completed twice") }
         self.freeTickets.append(ticket)
-        completion(result)
+        write.writeCompleted(result)
+    }
+}
+
+extension WriteResult {
+    fileprivate init(_ completion: CompletionMailbox.Completion, _ batch: CompletionMailbox.Batch) {
+        switch completion.kind {
+        case .created: self.outcome = .set(revision: completion.revision, created: true)
+        case .replaced: self.outcome = .set(revision: completion.revision, created: false)
+        case .deleted: self.outcome = .deleted(revision: completion.revision, existed: true)
+        case .missing: self.outcome = .deleted(revision: completion.revision, existed: false)
+        case .late: self.outcome = .late
+        case .outOfMemory: self.outcome = .outOfMemory
+        case .refused:
+            guard let refusal = batch.refusal else { preconditionFailure("a write was refused without a reason") }
+            self.outcome = .refused(refusal)
+        }
+        self.timings = WriteTimings()
+        if batch.refusal != nil { return }
+        let takenAt = batch.timings.takenAt
+        self.timings = WriteTimings(
+            queue: takenAt - min(completion.submittedAt, takenAt), write: batch.timings.writeNanoseconds,
+            fsync: batch.timings.syncNanoseconds, apply: batch.applyNanoseconds, queuedAt: completion.submittedAt,
+            writeBeganAt: batch.timings.writeBeganAt, applyBeganAt: batch.applyBeganAt,
+            batchWrites: batch.timings.commands)
     }
 }

@@ -1,23 +1,60 @@
-/// One event loop's access to a store. Confined to that loop; completions are called on it. A store that has to wait for
-/// the disk or a network answers later, which is why every answer comes through a completion.
+/// One event loop's access to a store. Confined to that loop; results are passed on there. A store that has to wait for
+/// the disk or a network answers later, which is why every result of a write goes to a ``PendingWrite``.
 package protocol StorageSession: AnyObject {
-    /// Reads `key`. A store in memory completes before it returns.
-    func get(_ key: UnsafeRawBufferPointer, _ completion: (ReadOutcome) -> Void)
-    /// - Parameter deadline: monotonic nanoseconds after which the write is ``WriteOutcome/late`` unless it is already
-    ///   in the log; nil for none.
+    /// Reads `key`. A store in memory calls `body` before it returns.
+    func get(_ key: UnsafeRawBufferPointer, _ body: (ReadOutcome) -> Void)
+    /// Copies key and value.
+    /// - Parameters:
+    ///   - deadline: monotonic nanoseconds after which the write is ``WriteOutcome/late`` unless it is already in the
+    ///     log; nil for none.
+    ///   - write: gets the result, once, possibly before the call returns. Held until then.
     func set(
         _ key: UnsafeRawBufferPointer, to value: UnsafeRawBufferPointer, deadline: UInt64?,
-        _ completion: @escaping (WriteResult) -> Void)
-    /// - Parameter deadline: as for a set.
-    func delete(_ key: [UInt8], deadline: UInt64?, _ completion: @escaping (WriteResult) -> Void)
+        for write: any PendingWrite)
+    /// As ``set(_:to:deadline:for:)``.
+    func delete(_ key: UnsafeRawBufferPointer, deadline: UInt64?, for write: any PendingWrite)
     /// Passes all writes since the last call on.
     func flush()
-    /// Calls the waiting completions.
+    /// Passes the waiting results on.
     func deliverCompletions()
 }
 
+/// Waits for the result of a write: what a request needs to be answered.
+package protocol PendingWrite: AnyObject {
+    /// On the session's event loop.
+    func writeCompleted(_ result: WriteResult)
+}
+
 @safe package enum ReadOutcome {
-    /// The value's bytes are valid only during the completion.
+    /// The value's bytes are valid only during the call that receives it.
     case value(UnsafeRawBufferPointer, revision: UInt64)
     case missing
+}
+
+/// The same with closures.
+extension StorageSession {
+    package func get(_ key: [UInt8], _ body: (ReadOutcome) -> Void) {
+        unsafe key.withUnsafeBytes { unsafe self.get($0, body) }
+    }
+
+    package func set(
+        _ key: [UInt8], to value: UnsafeRawBufferPointer, deadline: UInt64?,
+        _ completion: @escaping (WriteResult) -> Void
+    ) {
+        unsafe key.withUnsafeBytes {
+            unsafe self.set($0, to: value, deadline: deadline, for: WriteClosure(completion))
+        }
+    }
+
+    package func delete(_ key: [UInt8], deadline: UInt64?, _ completion: @escaping (WriteResult) -> Void) {
+        unsafe key.withUnsafeBytes { unsafe self.delete($0, deadline: deadline, for: WriteClosure(completion)) }
+    }
+}
+
+private final class WriteClosure: PendingWrite {
+    private let completion: (WriteResult) -> Void
+
+    init(_ completion: @escaping (WriteResult) -> Void) { self.completion = completion }
+
+    func writeCompleted(_ result: WriteResult) { self.completion(result) }
 }

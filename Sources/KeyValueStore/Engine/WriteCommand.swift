@@ -1,31 +1,16 @@
-/// A write on its way to the writer thread.
+/// A write on its way to the writer thread. Copied without a reference count: whoever has the command owns its entry.
 struct WriteCommand: Sendable {
-    enum Action: Sendable {
-        /// Contains the entry for the index; the owner of the command owns the entry.
-        case set(Entry)
-        case delete(key: [UInt8])
-    }
-
-    let action: Action
-    /// Identifies its completion in the session.
-    let ticket: Int
-    let mailbox: CompletionMailbox
+    /// The entry for the index; for a delete only its key counts.
+    let entry: Entry
     /// Monotonic nanoseconds.
     let submittedAt: UInt64
-    /// Monotonic nanoseconds after which it is refused instead of staged; nil for none.
-    let deadline: UInt64?
+    /// Monotonic nanoseconds after which it is refused instead of staged; `.max` for none.
+    let deadline: UInt64
+    /// Identifies the write in its session.
+    let ticket: UInt32
+    /// The number of the session's ``CompletionMailbox``.
+    let mailbox: UInt16
+    let isDelete: Bool
 
-    var keyCount: Int {
-        switch self.action {
-        case .set(let entry): entry.keyCount
-        case .delete(let key): key.count
-        }
-    }
-
-    var valueCount: Int {
-        switch self.action {
-        case .set(let entry): entry.valueCount
-        case .delete: 0
-        }
-    }
+    var keyAndValueBytes: Int { self.entry.keyCount + self.entry.valueCount }
 }

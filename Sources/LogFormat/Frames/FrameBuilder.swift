@@ -37,8 +37,11 @@ package struct FrameBuilder: Sendable {
     /// The revision of the next transaction.
     package private(set) var nextRevision: UInt64 = 1
     private var firstRevision: UInt64 = 1
-    /// Changes of live bytes that apply once the frame is durable.
-    package private(set) var liveChanges: [LiveChange] = []
+    private var segmentRevision: UInt64 = 0
+    /// By how much the live bytes of the frame's own segment change once the frame is durable.
+    package private(set) var liveBytes = 0
+    /// The changes of live bytes of earlier revisions, likewise.
+    package private(set) var earlierChanges: [LiveChange] = []
     private var openTransaction: (start: Int, operations: Int)?
 
     package init() {}
@@ -46,10 +49,14 @@ package struct FrameBuilder: Sendable {
     package var isEmpty: Bool { self.transactionCount == 0 }
     package var payloadBytes: Int { self.bytes.count - FrameHeader.byteCount }
 
-    package mutating func begin(firstRevision: UInt64) {
+    /// - Parameter segmentRevision: the first revision of the segment that the frame is for: what replaces a record from
+    ///   there on changes ``liveBytes``.
+    package mutating func begin(firstRevision: UInt64, segmentRevision: UInt64 = 0) {
         self.bytes.removeAll(keepingCapacity: self.bytes.capacity <= 4 << 20)
         self.bytes.append(contentsOf: repeatElement(0, count: FrameHeader.byteCount))
-        self.liveChanges.removeAll(keepingCapacity: true)
+        self.liveBytes = 0
+        self.earlierChanges.removeAll(keepingCapacity: true)
+        self.segmentRevision = segmentRevision
         self.transactionCount = 0
         self.operationCount = 0
         self.firstRevision = firstRevision
@@ -65,13 +72,13 @@ package struct FrameBuilder: Sendable {
     package mutating func beginTransaction() {
         precondition(self.openTransaction == nil, "the transaction before is still open")
         self.openTransaction = (self.bytes.count, 0)
-        self.bytes.append(contentsOf: repeatElement(0, count: Self.transactionHeaderBytes))
+        // Its number of operations follows with the end.
+        unsafe self.append(count: Self.transactionHeaderBytes) { unsafe $0.storeBytes(of: 0, as: UInt64.self) }
     }
 
     package mutating func set(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
         unsafe self.append(op: .set, key: key, value: value)
-        self.liveChanges.append(
-            LiveChange(revision: self.nextRevision, bytes: LiveRecord.bytes(key: key.count, value: value.count)))
+        self.liveBytes += LiveRecord.bytes(key: key.count, value: value.count)
     }
 
     package mutating func delete(key: UnsafeRawBufferPointer) {
@@ -81,7 +88,11 @@ package struct FrameBuilder: Sendable {
     /// Records that the open transaction replaces or removes the record of this revision, with this many bytes as
     /// counted by ``LiveRecord/bytes(key:value:)``.
     package mutating func replaces(revision: UInt64, bytes: Int) {
-        self.liveChanges.append(LiveChange(revision: revision, bytes: -bytes))
+        if revision >= self.segmentRevision {
+            self.liveBytes -= bytes
+        } else {
+            self.earlierChanges.append(LiveChange(revision: revision, bytes: -bytes))
+        }
     }
 
     /// Ends the transaction and returns its revision.
@@ -99,14 +110,28 @@ package struct FrameBuilder: Sendable {
 
     private mutating func append(op: OperationKind, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
         precondition(key.count <= Self.maximumKeyBytes && value.count <= FrameHeader.maximumPayloadBytes)
-        self.bytes.append(op.rawValue)
-        self.bytes.append(0)
-        self.bytes.appendLittleEndian(UInt16(key.count))
-        self.bytes.appendLittleEndian(UInt32(value.count))
-        unsafe self.bytes.append(contentsOf: key)
-        unsafe self.bytes.append(contentsOf: value)
-        self.bytes.append(0x0A)
+        let header = UInt64(op.rawValue) | UInt64(key.count) << 16 | UInt64(value.count) << 32
+        let count = Self.operationHeaderBytes + key.count + value.count + 1
+        unsafe self.append(count: count) { target in
+            unsafe target.storeBytes(of: header.littleEndian, as: UInt64.self)
+            let keyEnd = Self.operationHeaderBytes + key.count
+            unsafe UnsafeMutableRawBufferPointer(rebasing: target[Self.operationHeaderBytes..<keyEnd])
+                .copyMemory(from: key)
+            unsafe UnsafeMutableRawBufferPointer(rebasing: target[keyEnd..<count - 1]).copyMemory(from: value)
+            unsafe target[count - 1] = 0x0A
+        }
         self.openTransaction!.operations += 1
+    }
+
+    /// Appends bytes, each of which `write` must initialize.
+    private mutating func append(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) {
+        self.bytes.append(addingCapacity: count) { space in
+            // There is space for `count` bytes, and `write` has initialized them.
+            unsafe space.withUnsafeMutableBufferPointer { buffer, initialized in
+                unsafe write(UnsafeMutableRawBufferPointer(buffer))
+                initialized = count
+            }
+        }
     }
 
     /// Adds one live entry to a frame of a snapshot.

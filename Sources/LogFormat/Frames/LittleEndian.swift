@@ -1,16 +1,15 @@
 /// Integers in the log are little-endian and unaligned.
 extension [UInt8] {
     mutating func appendLittleEndian(_ value: some FixedWidthInteger & UnsignedInteger) {
-        var rest = value
-        for _ in 0..<(type(of: value).bitWidth / 8) {
-            self.append(UInt8(truncatingIfNeeded: rest))
-            rest >>= 8
-        }
+        unsafe Swift.withUnsafeBytes(of: value.littleEndian) { unsafe self.append(contentsOf: $0) }
     }
 
     mutating func storeLittleEndian(_ value: some FixedWidthInteger & UnsignedInteger, at offset: Int) {
-        for index in 0..<(type(of: value).bitWidth / 8) {
-            self[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * index))
+        precondition(offset >= 0 && offset + type(of: value).bitWidth / 8 <= self.count)
+        unsafe Swift.withUnsafeBytes(of: value.littleEndian) { bytes in
+            unsafe self.withUnsafeMutableBytes {
+                unsafe UnsafeMutableRawBufferPointer(rebasing: $0[offset...]).copyMemory(from: bytes)
+            }
         }
     }
 

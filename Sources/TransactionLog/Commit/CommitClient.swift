@@ -4,8 +4,8 @@ package import LogFormat
 /// The source of the log's writes, which also receives their results: the store.
 ///
 /// ``finishReplay(lastRevision:)`` comes first, from the thread that opens the log. All other calls come from the log's
-/// writer thread, one after the other, if nothing else is said. For each batch: ``stage(_:into:)`` once per
-/// command in the order of submission, then either ``commit(_:lastRevision:)`` or ``rollBack(_:)``.
+/// writer thread, one after the other, if nothing else is said. For each batch: ``stage(_:into:)`` once, then either
+/// ``commit(_:lastRevision:)`` or ``rollBack(_:)``.
 package protocol CommitClient: AnyObject, Sendable {
     associatedtype Command: Sendable
 
@@ -15,8 +15,13 @@ package protocol CommitClient: AnyObject, Sendable {
     func finishReplay(lastRevision: UInt64)
     /// Maximum number of bytes that the command can add to a frame's payload.
     func payloadBytes(of command: Command) -> Int
-    /// Decides what the command writes, based on all commands staged before it, and adds at most one transaction.
-    func stage(_ command: Command, into frame: inout FrameBuilder)
+    /// How many commands share a frame: the first ones that together add at most `limitBytes` to its payload, and at
+    /// least one.
+    /// - Returns: the end of these commands, and the maximum number of bytes that they add.
+    func frameEnd(of commands: ArraySlice<Command>, limitBytes: Int) -> (end: Int, bytes: Int)
+    /// Decides what each command writes, in the order of submission and based on all commands staged before it, and adds
+    /// at most one transaction for it.
+    func stage(_ commands: ArraySlice<Command>, into frame: inout FrameBuilder)
     /// Whether the command adds data to the store. If there is no space for a further segment, such commands are
     /// refused; others, which create garbage, still have space.
     func takesSpace(_ command: Command) -> Bool
@@ -60,4 +65,6 @@ package struct CommitTimings: Sendable, Equatable {
     package var transactions = 0
     package var operations = 0
     package var frameBytes = 0
+
+    package init(takenAt: UInt64 = 0) { self.takenAt = takenAt }
 }

@@ -8,8 +8,16 @@ final class CommitQueue<Command: Sendable>: Sendable {
         var commands: [Command] = []
         var bytes = 0
         var isClosed = false
-        var writerWaits = false
+        /// The writer sleeps until so many commands wait; 0 while it does not sleep.
+        var wakeCount = 0
         var isPoked = false
+
+        /// Whether the writer must be woken, who no longer sleeps then.
+        mutating func wakes(_ isDue: Bool = true) -> Bool {
+            if self.wakeCount == 0 || !isDue { return false }
+            self.wakeCount = 0
+            return true
+        }
     }
 
     private let state = Mutex(State())
@@ -31,8 +39,7 @@ final class CommitQueue<Command: Sendable>: Sendable {
             }
             state.commands.append(contentsOf: commands)
             state.bytes += bytes
-            defer { state.writerWaits = false }
-            return (nil, state.writerWaits)
+            return (nil, state.wakes(state.commands.count >= state.wakeCount))
         }
         if wakes { self.wakeUp.signal() }
         return refusal
@@ -47,41 +54,65 @@ final class CommitQueue<Command: Sendable>: Sendable {
 
     /// Swaps all waiting commands into `batch`, which must be empty; waits for the first one until `deadline`, in
     /// monotonic nanoseconds or `.max`.
-    func take(into batch: inout [Command], until deadline: UInt64) -> Taken {
+    /// - Parameter gather: called when there are commands, before they are taken; may wait for more of them.
+    func take(into batch: inout [Command], until deadline: UInt64, gather: () -> Void = {}) -> Taken {
+        let found = self.waitForFirst(until: deadline)
+        if found == .commands {
+            gather()
+            self.state.withLock { state in
+                swap(&batch, &state.commands)
+                state.bytes = 0
+            }
+        }
+        return found
+    }
+
+    private func waitForFirst(until deadline: UInt64) -> Taken {
         while true {
-            let taken = self.state.withLock { state -> Taken? in
+            let found = self.state.withLock { state -> Taken? in
                 if state.isPoked {
                     state.isPoked = false
                     return .poked
                 }
-                if !state.commands.isEmpty {
-                    swap(&batch, &state.commands)
-                    state.bytes = 0
-                    return .commands
-                }
+                if !state.commands.isEmpty { return .commands }
                 if state.isClosed { return .closed }
-                state.writerWaits = true
+                state.wakeCount = 1
                 return nil
             }
-            if let taken { return taken }
-            if !self.wakeUp.wait(untilMonotonicNanoseconds: deadline) {
-                // A producer that has seen the flag always signals: consume its signal, so that none is left over.
-                let signalled = self.state.withLock { state -> Bool in
-                    defer { state.writerWaits = false }
-                    return !state.writerWaits
-                }
-                if !signalled { return .timedOut }
-                self.wakeUp.wait()
-            }
+            if let found { return found }
+            if !self.sleep(until: deadline) { return .timedOut }
         }
+    }
+
+    /// Writer: waits until so many commands wait, at most until the deadline, or until there is something else to do.
+    /// - Returns: how many wait.
+    func wait(for count: Int, until deadline: UInt64) -> Int {
+        let sleeps = self.state.withLock { state -> Bool in
+            if state.isPoked || state.isClosed || state.commands.count >= count { return false }
+            state.wakeCount = count
+            return true
+        }
+        if sleeps { _ = self.sleep(until: deadline) }
+        return self.count
+    }
+
+    /// Returns whether the writer was woken before the deadline.
+    private func sleep(until deadline: UInt64) -> Bool {
+        if self.wakeUp.wait(untilMonotonicNanoseconds: deadline) { return true }
+        // Who takes the count away always signals: consume its signal, so that none is left over.
+        let isSignalled = self.state.withLock { state -> Bool in
+            defer { state.wakeCount = 0 }
+            return state.wakeCount == 0
+        }
+        if isSignalled { self.wakeUp.wait() }
+        return isSignalled
     }
 
     /// Wakes the writer to check for other work before the next commands.
     func poke() {
         let wakes = self.state.withLock { state -> Bool in
             state.isPoked = true
-            defer { state.writerWaits = false }
-            return state.writerWaits
+            return state.wakes()
         }
         if wakes { self.wakeUp.signal() }
     }
@@ -90,8 +121,7 @@ final class CommitQueue<Command: Sendable>: Sendable {
     func close() {
         let wakes = self.state.withLock { state -> Bool in
             state.isClosed = true
-            defer { state.writerWaits = false }
-            return state.writerWaits
+            return state.wakes()
         }
         if wakes { self.wakeUp.signal() }
     }

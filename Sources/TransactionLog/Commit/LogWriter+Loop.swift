@@ -11,6 +11,7 @@ extension LogWriter {
         var nextRevision: UInt64
         var frame = FrameBuilder()
         var batch: [Client.Command] = []
+        private var gathering = BatchGathering()
         /// Since when there are written frames that no sync has covered; nil without such frames.
         var unsyncedSince: UInt64?
         /// Whether a heartbeat must be written when there are no more writes.
@@ -31,7 +32,12 @@ extension LogWriter {
             self.writeControlFrame(.heartbeat)
             while true {
                 self.batch.removeAll(keepingCapacity: true)
-                let taken = self.writer.queue.take(into: &self.batch, until: self.deadline())
+                let (writer, gathering) = (self.writer, self.gathering)
+                let taken = writer.queue.take(into: &self.batch, until: self.deadline()) {
+                    gathering.gather(
+                        in: writer.queue,
+                        commitNanoseconds: writer.statistics.commitNanoseconds.load(ordering: .relaxed))
+                }
                 self.noticeLoss()
                 switch taken {
                 case .commands: self.commitBatch()
@@ -82,11 +88,12 @@ extension LogWriter {
         /// Commits as many commands as fit into one frame, and returns the start of the next frame.
         private mutating func commitFrame(from start: Int) -> Int {
             var timings = CommitTimings(takenAt: MonotonicClock.nanoseconds())
-            let (whole, bytes) = self.frameEnd(from: start)
+            let (whole, bytes) = self.writer.client.frameEnd(
+                of: self.batch[start...], limitBytes: self.writer.configuration.frameTargetBytes)
             let (commands, end) = self.admit(self.batch[start..<whole], payloadBytes: bytes)
             if commands.isEmpty { return end }
-            self.frame.begin(firstRevision: self.nextRevision)
-            for command in commands { self.writer.client.stage(command, into: &self.frame) }
+            self.frame.begin(firstRevision: self.nextRevision, segmentRevision: self.chain.name.firstRevision)
+            self.writer.client.stage(commands, into: &self.frame)
             timings.commands = commands.count
             timings.transactions = self.frame.transactionCount
             timings.operations = self.frame.operationCount
@@ -95,21 +102,9 @@ extension LogWriter {
                 return end
             }
             if timings.transactions > 0 { self.publish(timings) }
+            self.gathering.expect(self.batch.count + self.writer.queue.count)
             self.writer.client.commit(timings, lastRevision: self.nextRevision - 1)
             return end
-        }
-
-        /// The end of the commands that fit into one frame, and their maximum payload.
-        private func frameEnd(from start: Int) -> (end: Int, bytes: Int) {
-            var end = start
-            var total = 0
-            while end < self.batch.count {
-                let bytes = self.writer.client.payloadBytes(of: self.batch[end])
-                if total + bytes > self.writer.configuration.frameTargetBytes && end > start { break }
-                total += bytes
-                end += 1
-            }
-            return (end, total)
         }
 
         /// Makes space for commands with this payload, in the active segment or in the next one. Refuses commands
@@ -208,8 +203,8 @@ extension LogWriter {
             let statistics = self.writer.statistics
             let last = self.nextRevision - 1
             statistics.changeSpace { space in
-                space.grow(toBytes: self.chain.offset, lastRevision: last)
-                for change in self.frame.liveChanges { space.apply(change) }
+                space.grow(toBytes: self.chain.offset, lastRevision: last, liveBytes: self.frame.liveBytes)
+                for change in self.frame.earlierChanges { space.apply(change) }
             }
             if self.chain.syncMode == .always { statistics.durableRevision.store(last, ordering: .releasing) }
             statistics.appendedBytes.add(UInt64(timings.frameBytes), ordering: .relaxed)

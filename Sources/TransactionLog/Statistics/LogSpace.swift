@@ -67,10 +67,12 @@ package struct LogSpace: Sendable, Equatable {
     }
 
     /// The active segment has grown.
-    mutating func grow(toBytes sizeBytes: UInt64, lastRevision: UInt64) {
+    /// - Parameter liveBytes: by how much its live bytes have changed.
+    mutating func grow(toBytes sizeBytes: UInt64, lastRevision: UInt64, liveBytes: Int = 0) {
         let active = self.segments.count - 1
         self.segments[active].sizeBytes = sizeBytes
         self.segments[active].lastRevision = lastRevision
+        self.segments[active].liveBytes = Self.adding(liveBytes, to: self.segments[active].liveBytes)
     }
 
     /// Adds a segment of a log that no manifest describes, behind the others.

@@ -59,6 +59,27 @@ struct QueueTests {
         #expect(queue.take(into: &batch, until: MonotonicClock.nanoseconds()) == .commands)
     }
 
+    @Test func `the writer waits for a number of commands, at most until the deadline`() throws {
+        let queue = CommitQueue<Int>(limit: 100, limitBytes: 1000)
+        let start = MonotonicClock.nanoseconds()
+        #expect(queue.wait(for: 2, until: start + 5_000_000) == 0)
+        #expect(MonotonicClock.nanoseconds() >= start + 5_000_000)
+        let producer = try DedicatedThread.start(name: "producer") {
+            for number in 1...3 { _ = queue.submit([number], bytes: 1) }
+        }
+        #expect(queue.wait(for: 3, until: .max) == 3)
+        producer.join()
+        queue.poke()
+        #expect(queue.wait(for: 4, until: .max) == 3)
+        var batch: [Int] = []
+        // It did not take the poke away.
+        #expect(queue.take(into: &batch, until: .max) == .poked)
+        #expect(queue.take(into: &batch, until: .max) { _ = queue.submit([4], bytes: 1) } == .commands)
+        #expect(batch == [1, 2, 3, 4])
+        queue.close()
+        #expect(queue.wait(for: 1, until: .max) == 0)
+    }
+
     /// The timeout of the consumer and the signal of a producer race with each other here all the time.
     @Test func `no command is lost or doubled between many producers and an impatient consumer`() throws {
         let queue = CommitQueue<Int>(limit: 1_000_000, limitBytes: .max)

@@ -55,6 +55,40 @@ struct FramePayloadTests {
         #expect(Self.parse(Self.payload(transactions), Self.header(2)).transactions == transactions)
     }
 
+    @Test func `the changes of live bytes add up, and those of earlier segments stay apart`() {
+        let seed = UInt64.random(in: .min ... .max)
+        print("seed \(seed)")
+        var generator = SeededGenerator(seed: seed)
+        var frame = FrameBuilder()
+        for _ in 0..<200 {
+            let segmentRevision = UInt64.random(in: 1...100, using: &generator)
+            frame.begin(firstRevision: 100, segmentRevision: segmentRevision)
+            var own = 0
+            var earlier: [LiveChange] = []
+            for _ in 0..<Int.random(in: 0...20, using: &generator) {
+                frame.beginTransaction()
+                let change = Change.random(using: &generator)
+                change.append(to: &frame)
+                if case .set(let key, let value) = change {
+                    own += LiveRecord.bytes(key: key.count, value: value.count)
+                }
+                if Bool.random(using: &generator) {
+                    let revision = UInt64.random(in: 1...frame.nextRevision, using: &generator)
+                    let bytes = Int.random(in: 17...200, using: &generator)
+                    frame.replaces(revision: revision, bytes: bytes)
+                    if revision >= segmentRevision {
+                        own -= bytes
+                    } else {
+                        earlier.append(LiveChange(revision: revision, bytes: -bytes))
+                    }
+                }
+                frame.endTransaction()
+            }
+            #expect(frame.liveBytes == own)
+            #expect(frame.earlierChanges == earlier)
+        }
+    }
+
     @Test func `the size of a single operation is known beforehand`() {
         let payload = Self.payload([[.set("abc", "defgh")]])
         #expect(payload.count == FrameBuilder.singleOperationBytes(key: 3, value: 5))

@@ -104,7 +104,22 @@ final class DictionaryClient: CommitClient {
         command.transaction.contains { if case .set = $0 { true } else { false } }
     }
 
-    func stage(_ command: Ticket, into frame: inout FrameBuilder) {
+    func frameEnd(of commands: ArraySlice<Ticket>, limitBytes: Int) -> (end: Int, bytes: Int) {
+        var (end, bytes) = (commands.startIndex, 0)
+        while end < commands.endIndex {
+            let more = self.payloadBytes(of: commands[end])
+            if bytes + more > limitBytes && end > commands.startIndex { break }
+            bytes += more
+            end += 1
+        }
+        return (end, bytes)
+    }
+
+    func stage(_ commands: ArraySlice<Ticket>, into frame: inout FrameBuilder) {
+        for command in commands { self.stage(command, into: &frame) }
+    }
+
+    private func stage(_ command: Ticket, into frame: inout FrameBuilder) {
         self.state.withLock { state in
             if case .delete(let key)? = command.transaction.first, command.transaction.count == 1,
                 state.stagedRecords[key] == nil
