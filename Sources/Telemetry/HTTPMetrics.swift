@@ -114,8 +114,9 @@ package final class HTTPMetrics: Sendable {
         for handler in self.handlers { handler.rotateWindow(nowNanoseconds: nowNanoseconds) }
     }
 
-    /// The view of one event loop, for use on that loop only.
+    /// The view of one event loop, for use on that loop only, where it is made.
     func makeView() -> HTTPLoopMetrics {
+        MetricsRegistry.claimRow()
         let counters = LoopCounters()
         self.views.withLock { $0.append(counters) }
         return HTTPLoopMetrics(metrics: self, counters: counters)

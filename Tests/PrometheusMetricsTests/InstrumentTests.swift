@@ -1,3 +1,5 @@
+import Synchronization
+import SystemSupport
 import Testing
 
 @testable import PrometheusMetrics
@@ -115,12 +117,41 @@ struct InstrumentTests {
         #expect(histogram.snapshot().sum == 0.1)
     }
 
-    @Test func `of each thread has its own number`() async {
-        let numbers = await withTaskGroup { group in
-            for _ in 0..<64 { group.addTask { ThreadNumber.current() } }
-            return await group.reduce(into: Set<Int>()) { $0.insert($1) }
+    /// Runs `body` on threads at the same time, and waits for their ends.
+    private func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) throws {
+        let threads = try (0..<count).map { number in
+            try DedicatedThread.start(name: "counting") { body(number) }
         }
-        #expect(!numbers.contains(0))
-        #expect(ThreadNumber.current() == ThreadNumber.current())
+        for thread in threads { thread.join() }
+    }
+
+    @Test func `loses nothing, whether a thread has a row of its own or shares one`() throws {
+        let counter = Counter()
+        let histogram = Histogram(bounds: [1, 2])
+        try self.onThreads(12) { number in
+            if number % 2 == 0 { TableRow.claim() }
+            for _ in 0..<20_000 {
+                counter.increment()
+                histogram.observe(1.5)
+                histogram.observe(nanoseconds: 1_000_000_000)
+            }
+        }
+        #expect(counter.value == 240_000)
+        #expect(histogram.snapshot().counts == [240_000, 240_000, 0])
+        #expect(histogram.snapshot().sum == 240_000 * 2.5)
+    }
+
+    @Test func `of a thread with a row of its own shares it with no other`() throws {
+        let rows = Mutex<[TableRow]>([])
+        try self.onThreads(2 * TableRow.count) { _ in
+            TableRow.claim()
+            let row = TableRow.current(TableRow.key)
+            rows.withLock { $0.append(row) }
+        }
+        let all = rows.withLock { $0 }
+        let owned = all.filter(\.isOwned)
+        #expect(Set(owned.map(\.index)).count == owned.count)
+        #expect(all.allSatisfy { (0..<TableRow.count).contains($0.index) })
+        #expect(owned.count < all.count, "there are more threads than rows")
     }
 }

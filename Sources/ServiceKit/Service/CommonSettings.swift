@@ -40,7 +40,7 @@ package struct CommonSettings: Sendable {
             help: "Address to listen on; port 0 takes a free port, which the log line \"listening\" contains")
         self.eventLoops = Setting(
             "event-loops", .eventLoops, default: "auto",
-            help: "Number of threads that serve connections; auto is one for each core that the process may use")
+            help: "Number of threads that serve connections; auto is one less than the cores that the process may use")
     }
 
     /// All settings, in the order of the help; `others` follow the addresses.
@@ -55,10 +55,14 @@ package struct CommonSettings: Sendable {
 
 extension CommonSettings {
     /// The number of threads that serve connections.
+    ///
+    /// By default, one core is left to the threads that write the log and the log lines: if they have to share theirs
+    /// with an event loop, the requests of that loop wait, and with them the 99th percentile of all.
     package func eventLoopCount(_ settings: ResolvedSettings) -> Int {
         let asked = settings[self.eventLoops]
+        if asked > 0 { return asked }
         // NIO counts the cores that a cgroup allows, which can be fewer than the affinity allows, and vice versa.
-        return asked == 0 ? min(System.coreCount, ProcessorCount.ofThisThread ?? .max) : asked
+        return max(1, min(System.coreCount, ProcessorCount.ofThisThread ?? .max) - 1)
     }
 
     /// Errors in the combination of values.
