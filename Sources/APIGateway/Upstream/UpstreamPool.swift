@@ -45,7 +45,7 @@ final class UpstreamPool {
         self.eventLoop.preconditionInEventLoop()
         self.retryPolicy.requestStarted()
         self.attempt(exchange)
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 
     /// Closes idle connections, refuses waiting and new requests, and closes the other connections after their answers.
@@ -60,7 +60,7 @@ final class UpstreamPool {
             self.waiting.remove(exchange)
             self.attemptFailed(exchange, .stopping)
         }
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 
     // MARK: Attempts
@@ -140,7 +140,7 @@ final class UpstreamPool {
         // of the loop, and this one may be the first.
         self.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(delay))) {
             self.attempt(exchange)
-            self.counts.publish(self.machine)
+            self.counts.publish(self.machine.counts)
         }
     }
 
@@ -156,14 +156,14 @@ final class UpstreamPool {
         exchange.connection = nil
         if self.machine.activeConnectionClosed(carriedWrite: exchange.operation.isWrite) { self.openConnection() }
         self.attemptFailed(exchange, .timeout(sent: true))
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 
     private func waitedTooLong(_ exchange: UpstreamExchange) {
         guard self.machine.abandon(exchange) else { preconditionFailure("an exchange waited in one list only") }
         let isLate = exchange.expiresAtNanoseconds >= exchange.deadlineNanoseconds
         self.attemptFailed(exchange, isLate ? .timeout(sent: false) : .poolExhausted)
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 
     // MARK: Connections
@@ -176,12 +176,12 @@ final class UpstreamPool {
 
     func activeConnectionClosed(_ connection: UpstreamConnection) {
         if self.machine.activeConnectionClosed(carriedWrite: connection.carriesWrite) { self.openConnection() }
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 
     func idleConnectionClosed(_ connection: UpstreamConnection) {
         self.machine.idleConnectionClosed(connection)
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 
     private func use(
@@ -198,12 +198,12 @@ final class UpstreamPool {
         case .close:
             connection.close()
         }
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 
     private func closeIdleConnections() {
         for connection in self.machine.closeIdle(now: MonotonicClock.nanoseconds()) { connection.close() }
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 
     private func openConnection() {
@@ -246,7 +246,7 @@ final class UpstreamPool {
             self.waiting.remove(exchange)
             self.attemptFailed(exchange, .connect(reason))
         }
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 }
 
