@@ -97,7 +97,7 @@ final class KeyValueForwarder {
         case .success(var response):
             if exchange.wantsTiming {
                 let timing = ServerTiming.text(
-                    upstreamEntries: (try? result.get())?.head.serverTiming,
+                    upstreamEntries: (try? result.get())?.serverTiming,
                     upstreamNanoseconds: exchange.upstreamNanoseconds,
                     overheadNanoseconds: overheadNanoseconds
                 )

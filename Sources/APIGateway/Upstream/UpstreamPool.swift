@@ -213,7 +213,8 @@ final class UpstreamPool {
             .connectTimeout(.nanoseconds(Int64(self.limits.connectNanoseconds)))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try UpstreamConnection(pool: pool.value, maxBodyBytes: maxBodyBytes).addHandlers(to: channel)
+                    let connection = UpstreamConnection(pool: pool.value, maxBodyBytes: maxBodyBytes)
+                    try channel.pipeline.syncOperations.addHandler(connection)
                 }
             }
         let connected =
