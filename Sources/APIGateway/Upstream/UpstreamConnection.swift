@@ -43,7 +43,7 @@ final class UpstreamConnection: ChannelInboundHandler {
             exchange, timeoutMilliseconds: timeoutMilliseconds,
             reservingBytes: isCopied ? exchange.value.readableBytes : 0, into: &self.requestBuffer)
         if isCopied {
-            self.requestBuffer.writeImmutableBuffer(exchange.value)
+            if exchange.value.readableBytes > 0 { self.requestBuffer.writeImmutableBuffer(exchange.value) }
             context.writeAndFlush(NIOAny(self.requestBuffer), promise: nil)
         } else {
             context.write(NIOAny(self.requestBuffer), promise: nil)

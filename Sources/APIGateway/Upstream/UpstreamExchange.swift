@@ -64,7 +64,7 @@ class UpstreamExchange {
         identity: RequestIdentity,
         wantsTiming: Bool,
         deadlineNanoseconds: UInt64,
-        isClientsDeadline: Bool
+        isClientsDeadline: Bool = false
     ) {
         precondition(!self.isUnderWay, "an exchange was begun twice")
         self.isUnderWay = true

@@ -11,17 +11,21 @@ enum UpstreamFieldName {
 
     /// - Parameter name: without control characters.
     init(_ name: Span<UInt8>) {
-        // Most names differ in their length already.
+        // Most names differ in their length already. Those that kv-service sends and that are not read need no search
+        // for other characters.
         switch name.count {
         case 4 where Self.equals(name, "etag"): self = .entityTag
+        case 4 where Self.equals(name, "date"): self = .other
         case 10 where Self.equals(name, "connection"): self = .connection
         case 11 where Self.equals(name, "retry-after"): self = .retryAfter
         case 11 where Self.equals(name, "x-kv-result"): self = .result
         case 12 where Self.equals(name, "content-type"): self = .contentType
         case 12 where Self.equals(name, "x-request-id"): self = .requestID
+        case 13 where Self.equals(name, "cache-control"): self = .other
         case 13 where Self.equals(name, "server-timing"): self = .serverTiming
         case 14 where Self.equals(name, "content-length"): self = .contentLength
         case 17 where Self.equals(name, "transfer-encoding"): self = .transferEncoding
+        case 22 where Self.equals(name, "x-content-type-options"): self = .other
         default: self = Self.isToken(name) ? .other : .malformed
         }
     }

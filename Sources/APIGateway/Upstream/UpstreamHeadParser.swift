@@ -149,8 +149,8 @@ struct UpstreamHeadParser {
         let name = UpstreamFieldName(line.extracting(0..<colon))
         guard name != .malformed else { throw .protocolError("a malformed field") }
         var (begin, end) = (colon + 1, line.count)
-        while begin < end, ASCII.isBlank(line[begin]) { begin &+= 1 }
-        while end > begin, ASCII.isBlank(line[end - 1]) { end &-= 1 }
+        while begin < end, Self.isBlank(line[begin]) { begin &+= 1 }
+        while end > begin, Self.isBlank(line[end &- 1]) { end &-= 1 }
         let size = colon + end - begin
         self.fieldCount += 1
         self.fieldBytes += size
@@ -160,6 +160,8 @@ struct UpstreamHeadParser {
         }
         return (name, begin..<end)
     }
+
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
 
     private mutating func take(field line: Span<UInt8>, requestID: Span<UInt8>) throws(UpstreamFailure) {
         let (name, range) = try self.parts(of: line)

@@ -18,10 +18,12 @@ final class UpstreamPool {
     private var machine: UpstreamPoolStateMachine<UpstreamConnection, UpstreamExchange>
     private var retryPolicy: RetryPolicy
     private var identities = RequestIdentityGenerator()
-    private lazy var inFlight = DeadlineSweeper(eventLoop: self.eventLoop) { [unowned self] in self.timedOut($0) }
-    private lazy var waiting = DeadlineSweeper(eventLoop: self.eventLoop) { [unowned self] in self.waitedTooLong($0) }
+    private let inFlight: DeadlineSweeper
+    private let waiting: DeadlineSweeper
     private var idleSweep: RepeatedTask?
     private var isShutDown = false
+    /// Monotonic nanoseconds.
+    private var lastAnswerNanoseconds: UInt64 = 0
 
     init(eventLoop: any EventLoop, address: UpstreamAddress, limits: UpstreamLimits, monitor: UpstreamMonitor) {
         eventLoop.preconditionInEventLoop()
@@ -33,6 +35,10 @@ final class UpstreamPool {
         self.encoder = UpstreamRequestEncoder(authority: address.authority)
         self.machine = UpstreamPoolStateMachine(limits: limits.pool)
         self.retryPolicy = RetryPolicy(limits: limits.retry)
+        self.inFlight = DeadlineSweeper(eventLoop: eventLoop)
+        self.waiting = DeadlineSweeper(eventLoop: eventLoop)
+        self.inFlight.expire = { [unowned self] in self.timedOut($0) }
+        self.waiting.expire = { [unowned self] in self.waitedTooLong($0) }
         let period = TimeAmount.nanoseconds(Int64(limits.idleSweepNanoseconds))
         let pool = NIOLoopBound(self, eventLoop: eventLoop)
         self.idleSweep = eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in
@@ -105,6 +111,7 @@ final class UpstreamPool {
     func completed(_ exchange: UpstreamExchange, with response: UpstreamResponse) {
         self.inFlight.remove(exchange)
         self.endAttempt(exchange, status: response.head.status)
+        self.lastAnswerNanoseconds = exchange.endedAtNanoseconds
         self.monitor.answered(exchange, response)
         exchange.complete(.success(response))
     }
@@ -169,9 +176,9 @@ final class UpstreamPool {
     // MARK: Connections
 
     func connectionReleased(_ connection: UpstreamConnection) {
-        let now = MonotonicClock.nanoseconds()
-        let action = self.machine.connectionReleased(connection, carriedWrite: connection.carriesWrite, now: now)
-        self.use(connection, action, now: now)
+        let action = self.machine.connectionReleased(
+            connection, carriedWrite: connection.carriesWrite, now: self.lastAnswerNanoseconds)
+        self.use(connection, action)
     }
 
     func activeConnectionClosed(_ connection: UpstreamConnection) {
@@ -186,13 +193,12 @@ final class UpstreamPool {
 
     private func use(
         _ connection: UpstreamConnection,
-        _ action: UpstreamPoolStateMachine<UpstreamConnection, UpstreamExchange>.ConnectionAction,
-        now: UInt64
+        _ action: UpstreamPoolStateMachine<UpstreamConnection, UpstreamExchange>.ConnectionAction
     ) {
         switch action {
         case .send(let exchange):
             self.waiting.remove(exchange)
-            self.send(exchange, on: connection, now: now)
+            self.send(exchange, on: connection, now: MonotonicClock.nanoseconds())
         case .park:
             break
         case .close:
@@ -234,9 +240,8 @@ final class UpstreamPool {
     }
 
     private func connectionOpened(_ connection: UpstreamConnection) {
-        let now = MonotonicClock.nanoseconds()
         self.monitor.connected()
-        self.use(connection, self.machine.connectionOpened(connection, now: now), now: now)
+        self.use(connection, self.machine.connectionOpened(connection, now: MonotonicClock.nanoseconds()))
     }
 
     private func connectFailed(_ error: any Error) {
