@@ -363,6 +363,7 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
+            exclude: ["Corpus"],
             swiftSettings: strict
         ),
         .testTarget(

@@ -81,14 +81,21 @@ package struct TraceContext: Sendable, Equatable {
 
     /// Appends ``traceparent`` without creating a string.
     package func writeTraceparent(to buffer: inout ByteBuffer) {
-        buffer.writeStaticString("00-")
-        buffer.writeHexDigits(self.traceHigh)
-        buffer.writeHexDigits(self.traceLow)
-        buffer.writeInteger(UInt8(ascii: "-"))
-        buffer.writeHexDigits(self.span)
-        buffer.writeInteger(UInt8(ascii: "-"))
-        buffer.writeInteger(HexDigits.digit(self.flags >> 4))
-        buffer.writeInteger(HexDigits.digit(self.flags & 15))
+        buffer.writeWithOutputRawSpan(minimumWritableBytes: 55) { self.appendTraceparent(to: &$0) }
+    }
+
+    /// Appends ``traceparent``, for which there must be room.
+    package func appendTraceparent(to output: inout OutputRawSpan) {
+        output.append(UInt8(ascii: "0"))
+        output.append(UInt8(ascii: "0"))
+        output.append(UInt8(ascii: "-"))
+        output.append(hexDigits: self.traceHigh)
+        output.append(hexDigits: self.traceLow)
+        output.append(UInt8(ascii: "-"))
+        output.append(hexDigits: self.span)
+        output.append(UInt8(ascii: "-"))
+        output.append(HexDigits.digit(self.flags >> 4))
+        output.append(HexDigits.digit(self.flags & 15))
     }
 
     package func appendTraceID(to line: inout ByteCursor) {
@@ -101,10 +108,12 @@ package struct TraceContext: Sendable, Equatable {
     }
 }
 
-extension ByteBuffer {
+extension OutputRawSpan {
     /// The 16 digits of a number.
-    fileprivate mutating func writeHexDigits(_ value: UInt64) {
-        self.writeInteger(HexDigits.eightDigits(UInt32(truncatingIfNeeded: value >> 32)))
-        self.writeInteger(HexDigits.eightDigits(UInt32(truncatingIfNeeded: value)))
+    fileprivate mutating func append(hexDigits value: UInt64) {
+        // Integers have no padding: all of their bytes are initialized.
+        let (high, low) = (UInt32(truncatingIfNeeded: value >> 32), UInt32(truncatingIfNeeded: value))
+        unsafe self.append(HexDigits.eightDigits(high).bigEndian, as: UInt64.self)
+        unsafe self.append(HexDigits.eightDigits(low).bigEndian, as: UInt64.self)
     }
 }

@@ -8,11 +8,13 @@ import SystemSupport
 final class DeadlineSweeper {
     private let eventLoop: any EventLoop
     /// Called with each exchange whose deadline has passed, after its removal.
-    private let expire: (UpstreamExchange) -> Void
+    var expire: (UpstreamExchange) -> Void
     private var list = DeadlineList()
-    private var timer: (task: Scheduled<Void>, firesAtNanoseconds: UInt64)?
+    private var timer: Scheduled<Void>?
+    /// Monotonic nanoseconds; the maximum of the clock without a timer.
+    private var firesAtNanoseconds = UInt64.max
 
-    init(eventLoop: any EventLoop, expire: @escaping (UpstreamExchange) -> Void) {
+    init(eventLoop: any EventLoop, expire: @escaping (UpstreamExchange) -> Void = { _ in }) {
         self.eventLoop = eventLoop
         self.expire = expire
     }
@@ -27,26 +29,17 @@ final class DeadlineSweeper {
         self.list.remove(exchange)
     }
 
-    func cancel() {
-        self.timer?.task.cancel()
-        self.timer = nil
-    }
-
     private func setTimer(now: UInt64) {
-        guard let first = self.list.first else { return }
-        if let timer = self.timer {
-            guard first.expiresAtNanoseconds < timer.firesAtNanoseconds else { return }
-            timer.task.cancel()
-        }
-        let firesAt = max(first.expiresAtNanoseconds, now)
-        let task = self.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(firesAt - now))) {
-            self.sweep()
-        }
-        self.timer = (task, firesAt)
+        guard let first = self.list.first, first.expiresAtNanoseconds < self.firesAtNanoseconds else { return }
+        self.timer?.cancel()
+        self.firesAtNanoseconds = max(first.expiresAtNanoseconds, now)
+        let delay = TimeAmount.nanoseconds(Int64(self.firesAtNanoseconds - now))
+        self.timer = self.eventLoop.assumeIsolated().scheduleTask(in: delay) { self.sweep() }
     }
 
     private func sweep() {
         self.timer = nil
+        self.firesAtNanoseconds = .max
         let now = MonotonicClock.nanoseconds()
         while let exchange = self.list.popExpired(now: now) {
             self.expire(exchange)

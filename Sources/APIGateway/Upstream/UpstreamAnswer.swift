@@ -27,11 +27,7 @@ enum UpstreamAnswer {
             guard let revision = response.head.revision else { throw .protocolError("a value without a revision") }
             self = .value(response.body, revision: revision)
         case (200, .set):
-            let document = try Self.document(response)
-            guard let revision = try Self.revision(document, response.head) else {
-                throw .protocolError("a write without a revision")
-            }
-            self = .stored(revision: revision)
+            self = .stored(revision: try Self.revisionOfSet(response))
         case (200, .delete):
             let document = try Self.document(response)
             guard case .bool(let wasThere)? = document["deleted"] else {
@@ -58,6 +54,19 @@ enum UpstreamAnswer {
         case (let status, _):
             throw .protocolError("status \(status)")
         }
+    }
+
+    private static func revisionOfSet(_ response: UpstreamResponse) throws(UpstreamFailure) -> UInt64 {
+        if response.head.mediaType == .json,
+            let revision = StoredDocument.revision(in: response.body.readableBytesUInt8Span),
+            response.head.revision == nil || response.head.revision == revision
+        {
+            return revision
+        }
+        guard let revision = try self.revision(try self.document(response), response.head) else {
+            throw .protocolError("a write without a revision")
+        }
+        return revision
     }
 
     /// The document of a successful write: `{"status":"ok",…}`.

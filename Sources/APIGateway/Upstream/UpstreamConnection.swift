@@ -1,40 +1,18 @@
 import HTTPServing
 import NIOCore
-import NIOHTTP1
 
-/// One connection to kv-service: the last handler of its channel, around an ``UpstreamConnectionStateMachine``.
+/// One connection to kv-service: the only handler of its channel, around an ``UpstreamConnectionStateMachine``.
 /// Confined to its event loop.
-///
-/// ```
-///   socket ─ bytes ─▶ HTTPResponseDecoder ─ parts ─▶ UpstreamConnection ─ answers ─▶ UpstreamPool
-///   socket ◀────────────── bytes ───────────────────┘
-/// ```
-///
-/// Requests are encoded to bytes here and written past the decoder. The decoder needs requests only to know whether
-/// their answers have a body, so it always gets a `GET`: the gateway sends no `HEAD`.
 final class UpstreamConnection: ChannelInboundHandler {
-    typealias InboundIn = HTTPClientResponsePart
+    typealias InboundIn = ByteBuffer
 
-    /// Answers have few and short fields; anything larger is not from kv-service.
-    private static let decoderLimits = {
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = 8192
-        limits.maxHeaderListSize = 16384
-        limits.maxHeaderFieldCount = 64
-        return limits
-    }()
     /// A value up to this size is copied after its head: one small copy is cheaper than a write of two parts.
     private static let copiedValueBytes = 4096
 
-    private let requestForDecoder = HTTPClientRequestPart.head(
-        HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
-    )
-    private let decoder = HTTPResponseDecoder(limitConfiguration: UpstreamConnection.decoderLimits)
     private var machine: UpstreamConnectionStateMachine
     /// Nil after the connection is closed.
     private var pool: UpstreamPool?
-    /// The decoder's place in the pipeline: writes there go to the socket.
-    private var decoderContext: ChannelHandlerContext?
+    private var context: ChannelHandlerContext?
     private var exchange: UpstreamExchange?
     /// Whether its current or last request is a write.
     private(set) var carriesWrite = false
@@ -45,18 +23,11 @@ final class UpstreamConnection: ChannelInboundHandler {
         self.machine = UpstreamConnectionStateMachine(maxBodyBytes: maxBodyBytes)
     }
 
-    /// Puts the decoder and this handler into a new channel's pipeline.
-    func addHandlers(to channel: any Channel) throws {
-        let decoding = ByteToMessageHandler(self.decoder, maximumBufferSize: 65536)
-        try channel.pipeline.syncOperations.addHandlers([decoding, self])
-        self.decoderContext = try channel.pipeline.syncOperations.context(handler: decoding)
-    }
-
     /// Writes a request.
     /// - Returns: False if the connection is already closed: no byte was written, and the pool is not notified.
     /// - Precondition: No other request is in flight.
     func send(_ exchange: UpstreamExchange, encoder: UpstreamRequestEncoder, now: UInt64) -> Bool {
-        guard let context = self.decoderContext, context.channel.isActive else {
+        guard let context = self.context, context.channel.isActive else {
             self.close()
             return false
         }
@@ -64,20 +35,20 @@ final class UpstreamConnection: ChannelInboundHandler {
         self.exchange = exchange
         self.carriesWrite = exchange.operation.isWrite
         exchange.connection = self
-        self.decoder.write(data: self.requestForDecoder)
         let timeoutMilliseconds = UpstreamRequestEncoder.timeoutMilliseconds(
             remainingNanoseconds: exchange.deadlineNanoseconds - min(now, exchange.deadlineNanoseconds))
+        let isCopied = exchange.value.readableBytes <= Self.copiedValueBytes
         self.requestBuffer.clear()
-        encoder.encodeHead(exchange, timeoutMilliseconds: timeoutMilliseconds, into: &self.requestBuffer)
-        let valueBytes = exchange.value.readableBytes
-        if valueBytes == 0 || valueBytes > Self.copiedValueBytes {
-            context.write(NIOAny(self.requestBuffer), promise: nil)
-            if valueBytes > 0 { context.write(NIOAny(exchange.value), promise: nil) }
+        encoder.encodeHead(
+            exchange, timeoutMilliseconds: timeoutMilliseconds,
+            reservingBytes: isCopied ? exchange.value.readableBytes : 0, into: &self.requestBuffer)
+        if isCopied {
+            if exchange.value.readableBytes > 0 { self.requestBuffer.writeImmutableBuffer(exchange.value) }
+            context.writeAndFlush(NIOAny(self.requestBuffer), promise: nil)
         } else {
-            self.requestBuffer.writeImmutableBuffer(exchange.value)
             context.write(NIOAny(self.requestBuffer), promise: nil)
+            context.writeAndFlush(NIOAny(exchange.value), promise: nil)
         }
-        context.flush()
         return true
     }
 
@@ -86,13 +57,32 @@ final class UpstreamConnection: ChannelInboundHandler {
         _ = self.machine.abandoned()
         self.exchange = nil
         self.pool = nil
-        self.decoderContext?.close(promise: nil)
+        self.context?.close(promise: nil)
     }
 
     // MARK: From the channel
 
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        self.act(self.machine.received(Self.unwrapInboundIn(data)), context: context)
+        switch self.machine.received(Self.unwrapInboundIn(data)) {
+        case .none:
+            break
+        case .complete(let response):
+            self.takeExchange { exchange, pool in pool.completed(exchange, with: response) }
+        case .fail(let failure):
+            self.fail(failure)
+            context.close(promise: nil)
+        case .close:
+            self.ended()
+            context.close(promise: nil)
+        }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -112,40 +102,12 @@ final class UpstreamConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        switch error {
-        case HTTPParserError.invalidEOFState:
-            // The connection ended in the middle of an answer.
-            self.ended()
-        case is HTTPParserError, is NIOHTTPDecoderError, is ByteToMessageDecoderError,
-            is ByteToMessageDecoderError.PayloadTooLargeError:
-            self.act(self.machine.decodingFailed("\(error)"), context: context)
-        default:
-            // The socket failed.
-            self.ended()
-        }
+        // The socket failed.
+        self.ended()
         context.close(promise: nil)
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) {
-        self.decoderContext = nil
-    }
-
     // MARK: -
-
-    private func act(_ action: UpstreamConnectionStateMachine.PartAction, context: ChannelHandlerContext) {
-        switch action {
-        case .none:
-            break
-        case .complete(let response):
-            self.takeExchange { exchange, pool in pool.completed(exchange, with: response) }
-        case .fail(let failure):
-            self.fail(failure)
-            context.close(promise: nil)
-        case .close:
-            self.ended()
-            context.close(promise: nil)
-        }
-    }
 
     /// The connection is closed.
     private func ended() {

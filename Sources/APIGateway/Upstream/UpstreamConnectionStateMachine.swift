@@ -1,13 +1,12 @@
 import NIOCore
-import NIOHTTP1
 
-/// The state of one connection to kv-service: one request at a time, its answer collected up to a limit. Any unexpected
-/// part closes the connection.
+/// The state of one connection to kv-service: one request at a time, its answer collected up to a limit. Unexpected
+/// bytes close the connection.
 ///
 /// Pure: the channel handler feeds it and acts on what it returns.
 ///
 /// ```
-///   (idle) ── requestSent ──▶ (awaitingHead) ── head ──▶ (receivingBody) ── end ──▶ (answered)
+///   (idle) ── requestSent ──▶ (awaitingHead) ── head ──▶ (receivingBody) ── body ──▶ (answered)
 ///     ▲                             │                         │                        │
 ///     └──────────── readComplete, if the connection can be kept ───────────────────────┘
 ///   any state ── failed, closed ──▶ (closed)
@@ -19,7 +18,7 @@ struct UpstreamConnectionStateMachine {
     private enum State {
         case idle
         case awaitingHead
-        case receivingBody(UpstreamResponse.Head, ByteBuffer)
+        case receivingBody(UpstreamResponse.Head)
         case answered(isReusable: Bool)
         case closed
     }
@@ -28,6 +27,7 @@ struct UpstreamConnectionStateMachine {
 
     private let maxBodyBytes: Int
     private var state = State.idle
+    private var reader = UpstreamResponseReader()
     /// The `X-Request-Id` that was sent. The answer repeats it, so an answer to another request is never mistaken for
     /// this one.
     private var requestID = ""
@@ -42,8 +42,8 @@ struct UpstreamConnectionStateMachine {
         self.requestID = id
     }
 
-    /// What to do after a part of an answer.
-    enum PartAction {
+    /// What to do after bytes of an answer.
+    enum ReadAction {
         case none
         case complete(UpstreamResponse)
         /// Close the connection and fail the request in flight.
@@ -52,59 +52,52 @@ struct UpstreamConnectionStateMachine {
         case close
     }
 
-    mutating func received(_ part: HTTPClientResponsePart) -> PartAction {
-        switch part {
-        case .head(let head): self.received(head)
-        case .body(let bytes): self.received(bytes)
-        case .end: self.receivedEnd()
+    mutating func received(_ bytes: ByteBuffer) -> ReadAction {
+        switch self.state {
+        case .awaitingHead, .receivingBody: break
+        case .idle, .answered: return .close
+        case .closed: return .none
         }
-    }
-
-    private mutating func received(_ responseHead: HTTPResponseHead) -> PartAction {
-        guard case .awaitingHead = self.state else { return self.unexpected() }
+        self.reader.append(bytes)
         do throws(UpstreamFailure) {
-            var head = try UpstreamResponse.Head(responseHead)
-            if let id = head.requestID, id != self.requestID {
-                // If kv-service could not identify the request, the answer has its own id; its body shows why.
-                guard head.mayPrecedeRequest else { throw Self.answerToAnotherRequest }
-                head.precedesRequest = true
-            }
-            guard head.isDelimited else { throw .protocolError("an answer of unknown length") }
-            if let length = head.contentLength, length > self.maxBodyBytes {
-                throw head.isValue
-                    ? .answerTooLarge(bytes: length, limit: self.maxBodyBytes)
-                    : .protocolError("an answer of \(length) bytes")
-            }
-            self.state = .receivingBody(head, ByteBuffer())
-            return .none
+            return try self.read().map { .complete($0) } ?? .none
         } catch {
-            return self.fail(error)
+            self.state = .closed
+            return .fail(error)
         }
     }
 
-    private mutating func received(_ bytes: ByteBuffer) -> PartAction {
-        guard case .receivingBody(let head, var body) = self.state else { return self.unexpected() }
-        guard body.readableBytes + bytes.readableBytes <= self.maxBodyBytes else {
-            return self.fail(.protocolError("an answer of more than \(self.maxBodyBytes) bytes"))
+    /// The answer; nil if it is not complete.
+    private mutating func read() throws(UpstreamFailure) -> UpstreamResponse? {
+        if case .awaitingHead = self.state {
+            guard let head = try self.reader.readHead(requestID: self.requestID) else { return nil }
+            self.state = .receivingBody(try self.checked(head))
         }
-        // Moved out of the state before the state changes, so that it is not copied.
-        self.state = .closed
-        if body.readableBytes == 0, bytes.readableBytes >= head.contentLength ?? 0 {
-            body = bytes
-        } else {
-            if body.readableBytes == 0 { body.reserveCapacity(head.contentLength ?? 0) }
-            body.writeImmutableBuffer(bytes)
-        }
-        self.state = .receivingBody(head, body)
-        return .none
+        guard case .receivingBody(let head) = self.state,
+            let body = try self.reader.readBody(limit: self.maxBodyBytes)
+        else { return nil }
+        let response = UpstreamResponse(head: head, body: body, serverTiming: self.reader.serverTiming)
+        guard !head.precedesRequest || response.precedesRequest else { throw Self.answerToAnotherRequest }
+        // Bytes after the answer belong to no request.
+        self.state = .answered(isReusable: head.isKeepAlive && !self.reader.hasBytes)
+        self.reader.reset()
+        return response
     }
 
-    private mutating func receivedEnd() -> PartAction {
-        guard case .receivingBody(let head, let body) = self.state else { return self.unexpected() }
-        let response = UpstreamResponse(head: head, body: body)
-        guard !head.precedesRequest || response.precedesRequest else { return self.fail(Self.answerToAnotherRequest) }
-        self.state = .answered(isReusable: head.isKeepAlive)
-        return .complete(response)
+    private func checked(_ received: UpstreamResponse.Head) throws(UpstreamFailure) -> UpstreamResponse.Head {
+        var head = received
+        if head.isOfAnotherRequest {
+            // If kv-service could not identify the request, the answer has its own id; its body shows why.
+            guard head.mayPrecedeRequest else { throw Self.answerToAnotherRequest }
+            head.precedesRequest = true
+        }
+        guard head.isDelimited else { throw .protocolError("an answer of unknown length") }
+        if let length = head.contentLength, length > self.maxBodyBytes {
+            throw head.isValue
+                ? .answerTooLarge(bytes: length, limit: self.maxBodyBytes)
+                : .protocolError("an answer of \(length) bytes")
+        }
+        return head
     }
 
     /// What to do at the end of a read.
@@ -145,34 +138,12 @@ struct UpstreamConnectionStateMachine {
         }
     }
 
-    /// The received bytes could not be decoded.
-    mutating func decodingFailed(_ reason: String) -> PartAction {
-        switch self.state {
-        case .awaitingHead, .receivingBody: self.fail(.protocolError(reason))
-        case .idle, .answered: .close
-        case .closed: .none
-        }
-    }
-
     /// The gateway closes the connection. True if a request was in flight.
     mutating func abandoned() -> Bool {
         defer { self.state = .closed }
         switch self.state {
         case .awaitingHead, .receivingBody: return true
         case .idle, .answered, .closed: return false
-        }
-    }
-
-    private mutating func fail(_ failure: UpstreamFailure) -> PartAction {
-        self.state = .closed
-        return .fail(failure)
-    }
-
-    private mutating func unexpected() -> PartAction {
-        switch self.state {
-        case .awaitingHead, .receivingBody: self.fail(.protocolError("an answer out of order"))
-        case .idle, .answered: .close
-        case .closed: .none
         }
     }
 }

@@ -3,47 +3,89 @@ import NIOCore
 import RequestTracing
 
 /// One request to kv-service over all its attempts, and its result. Confined to its event loop.
-final class UpstreamExchange {
-    let operation: UpstreamOperation
-    /// Empty for a probe.
-    let key: [UInt8]
+///
+/// A subclass takes the result in ``ended(_:)``. After that nothing refers to the exchange any more: ``begin`` makes it
+/// the next request, so that a request needs no allocation.
+class UpstreamExchange {
+    private(set) final var operation = UpstreamOperation.get
+    private(set) final var key = UpstreamKey.none
     /// Empty for everything but a set.
-    let value: ByteBuffer
-    let identity: RequestIdentity
+    private(set) final var value = ByteBuffer()
+    private(set) final var identity: RequestIdentity
     /// Whether the client asked for `Server-Timing`.
-    let wantsTiming: Bool
+    private(set) final var wantsTiming = false
     /// Monotonic nanoseconds after which the answer is useless.
-    let deadlineNanoseconds: UInt64
+    private(set) final var deadlineNanoseconds: UInt64 = 0
     /// Whether the client's deadline is earlier than the gateway's: then a missing answer says nothing about
     /// kv-service.
-    let isClientsDeadline: Bool
-    private var completion: ((UpstreamExchange, Result<UpstreamResponse, UpstreamFailure>) -> Void)?
+    private(set) final var isClientsDeadline = false
 
     /// Attempts begun: requests written, and failed waits for a connection.
-    private(set) var attempts = 0
-    /// The trace context that the current attempt sends to kv-service: each attempt has its own span.
-    private(set) var attemptTrace: TraceContext
+    private(set) final var attempts = 0
+    /// The span of the current attempt, the parent of kv-service's span: each attempt has its own.
+    private final var attemptSpan: UInt64
     /// Monotonic nanoseconds when the current attempt began.
-    private var attemptBeganAtNanoseconds: UInt64 = 0
+    private final var attemptBeganAtNanoseconds: UInt64 = 0
+    /// Monotonic nanoseconds when the last attempt ended.
+    private(set) final var endedAtNanoseconds: UInt64 = 0
     /// Monotonic nanoseconds when the current attempt was written; 0 before that.
-    var sentAtNanoseconds: UInt64 = 0
+    final var sentAtNanoseconds: UInt64 = 0
     /// Time from writing a request to its end, over all attempts.
-    private(set) var upstreamNanoseconds: UInt64 = 0
+    private(set) final var upstreamNanoseconds: UInt64 = 0
     /// Time spent waiting for connections, over all attempts.
-    private(set) var waitNanoseconds: UInt64 = 0
+    private(set) final var waitNanoseconds: UInt64 = 0
     /// The status of kv-service's answer, once there is one.
-    private(set) var upstreamStatus: Int?
+    private(set) final var upstreamStatus: Int?
     /// The attempts, if the request is recorded.
-    private(set) var spans: [ChildSpan] = []
+    private(set) final var spans: [ChildSpan] = []
+    private final var isUnderWay = false
+    private final var completion: ((UpstreamExchange, Result<UpstreamResponse, UpstreamFailure>) -> Void)?
     /// The connection that carries it.
-    unowned(safe) var connection: UpstreamConnection?
+    final unowned(safe) var connection: UpstreamConnection?
 
     // Its place in the ``DeadlineList``. The list's forward links are strong references, so backward links need not be.
-    var expiresAtNanoseconds: UInt64 = 0
-    var next: UpstreamExchange?
-    unowned(safe) var previous: UpstreamExchange?
+    final var expiresAtNanoseconds: UInt64 = 0
+    final var next: UpstreamExchange?
+    final unowned(safe) var previous: UpstreamExchange?
 
-    init(
+    /// An exchange that has not begun.
+    init(identity: RequestIdentity) {
+        self.identity = identity
+        self.attemptSpan = identity.trace.span
+    }
+
+    /// Makes it a new request, to be given to ``UpstreamPool/perform(_:)``.
+    ///
+    /// - Precondition: it has not begun, or has ended.
+    final func begin(
+        _ operation: UpstreamOperation,
+        key: UpstreamKey,
+        value: ByteBuffer,
+        identity: RequestIdentity,
+        wantsTiming: Bool,
+        deadlineNanoseconds: UInt64,
+        isClientsDeadline: Bool = false
+    ) {
+        precondition(!self.isUnderWay, "an exchange was begun twice")
+        self.isUnderWay = true
+        self.operation = operation
+        self.key = key
+        self.value = value
+        self.identity = identity
+        self.wantsTiming = wantsTiming
+        self.deadlineNanoseconds = deadlineNanoseconds
+        self.isClientsDeadline = isClientsDeadline
+        self.attempts = 0
+        self.attemptSpan = identity.trace.span
+        self.sentAtNanoseconds = 0
+        self.upstreamNanoseconds = 0
+        self.waitNanoseconds = 0
+        self.upstreamStatus = nil
+        self.spans = []
+    }
+
+    /// An exchange that has begun and passes its result to a closure.
+    convenience init(
         operation: UpstreamOperation,
         key: [UInt8],
         value: ByteBuffer,
@@ -53,28 +95,34 @@ final class UpstreamExchange {
         isClientsDeadline: Bool = false,
         completion: @escaping (UpstreamExchange, Result<UpstreamResponse, UpstreamFailure>) -> Void
     ) {
-        self.operation = operation
-        self.key = key
-        self.value = value
-        self.identity = identity
-        self.attemptTrace = identity.trace
-        self.wantsTiming = wantsTiming
-        self.deadlineNanoseconds = deadlineNanoseconds
-        self.isClientsDeadline = isClientsDeadline
+        self.init(identity: identity)
         self.completion = completion
+        self.begin(
+            operation, key: UpstreamKey(ByteBuffer(bytes: key)), value: value, identity: identity,
+            wantsTiming: wantsTiming, deadlineNanoseconds: deadlineNanoseconds, isClientsDeadline: isClientsDeadline)
     }
+
+    /// The result: an answer that has not been validated, or why there is none. Called once for each ``begin``.
+    func ended(_ result: Result<UpstreamResponse, UpstreamFailure>) {
+        let completion = self.completion
+        self.completion = nil
+        completion?(self, result)
+    }
+
+    /// The trace context that the current attempt sends to kv-service.
+    final var attemptTrace: TraceContext { self.identity.trace.child(span: self.attemptSpan) }
 
     /// Begins an attempt.
     ///
     /// - Parameter span: the id of the attempt's span.
-    func beginAttempt(span: UInt64, now: UInt64) {
+    final func beginAttempt(span: UInt64, now: UInt64) {
         self.attempts += 1
-        self.attemptTrace = self.identity.trace.child(span: span)
+        self.attemptSpan = span
         self.attemptBeganAtNanoseconds = now
     }
 
     /// Ends the current attempt with a status or a failure.
-    func endAttempt(status: Int?, failure: UpstreamFailure?, upstream: UpstreamAddress, now: UInt64) {
+    final func endAttempt(status: Int?, failure: UpstreamFailure?, upstream: UpstreamAddress, now: UInt64) {
         let wasSent = self.sentAtNanoseconds != 0
         if wasSent { self.upstreamNanoseconds += now - self.sentAtNanoseconds }
         self.waitNanoseconds += (wasSent ? self.sentAtNanoseconds : now) - self.attemptBeganAtNanoseconds
@@ -82,7 +130,7 @@ final class UpstreamExchange {
         if self.identity.isRecorded {
             let attempt = UpstreamAttempt(
                 number: self.attempts,
-                span: self.attemptTrace.span,
+                span: self.attemptSpan,
                 beganAt: self.attemptBeganAtNanoseconds,
                 sentAt: wasSent ? self.sentAtNanoseconds : nil,
                 endedAt: now,
@@ -92,13 +140,17 @@ final class UpstreamExchange {
             self.spans += attempt.spans(operation: self.operation, upstream: upstream)
         }
         self.sentAtNanoseconds = 0
+        self.endedAtNanoseconds = now
     }
 
-    /// Ends the exchange. Call it once.
-    func complete(_ result: Result<UpstreamResponse, UpstreamFailure>) {
-        guard let completion = self.completion else { preconditionFailure("an exchange was completed twice") }
-        self.completion = nil
-        completion(self, result)
+    /// Ends the exchange. Call it once, and do not use the exchange after that: it may be the next request already.
+    final func complete(_ result: Result<UpstreamResponse, UpstreamFailure>) {
+        precondition(self.isUnderWay, "an exchange was completed twice")
+        self.isUnderWay = false
+        // Parts of larger buffers, which may be in use until the next request.
+        self.key = .none
+        self.value = ByteBuffer()
+        self.ended(result)
     }
 }
 

@@ -84,8 +84,12 @@ final class UpstreamMonitor: Sendable {
     }
 
     /// The answer is a valid answer of kv-service, whatever its status.
-    func answeredAsItShould(_ operation: UpstreamOperation) {
-        self.lastSuccess.store(MonotonicClock.nanoseconds(), ordering: .relaxed)
+    ///
+    /// - Parameter atNanoseconds: when it arrived, in monotonic nanoseconds.
+    func answeredAsItShould(
+        _ operation: UpstreamOperation, atNanoseconds: UInt64 = MonotonicClock.nanoseconds()
+    ) {
+        self.lastSuccess.store(atNanoseconds, ordering: .relaxed)
         if self.failedProbes.load(ordering: .relaxed) > 0 { self.failedProbes.store(0, ordering: .relaxed) }
         for (circuit, openedAt) in self.circuits.succeeded(operation) {
             let now = MonotonicClock.nanoseconds()

@@ -18,10 +18,12 @@ final class UpstreamPool {
     private var machine: UpstreamPoolStateMachine<UpstreamConnection, UpstreamExchange>
     private var retryPolicy: RetryPolicy
     private var identities = RequestIdentityGenerator()
-    private lazy var inFlight = DeadlineSweeper(eventLoop: self.eventLoop) { [unowned self] in self.timedOut($0) }
-    private lazy var waiting = DeadlineSweeper(eventLoop: self.eventLoop) { [unowned self] in self.waitedTooLong($0) }
+    private let inFlight: DeadlineSweeper
+    private let waiting: DeadlineSweeper
     private var idleSweep: RepeatedTask?
     private var isShutDown = false
+    /// Monotonic nanoseconds.
+    private var lastAnswerNanoseconds: UInt64 = 0
 
     init(eventLoop: any EventLoop, address: UpstreamAddress, limits: UpstreamLimits, monitor: UpstreamMonitor) {
         eventLoop.preconditionInEventLoop()
@@ -33,6 +35,10 @@ final class UpstreamPool {
         self.encoder = UpstreamRequestEncoder(authority: address.authority)
         self.machine = UpstreamPoolStateMachine(limits: limits.pool)
         self.retryPolicy = RetryPolicy(limits: limits.retry)
+        self.inFlight = DeadlineSweeper(eventLoop: eventLoop)
+        self.waiting = DeadlineSweeper(eventLoop: eventLoop)
+        self.inFlight.expire = { [unowned self] in self.timedOut($0) }
+        self.waiting.expire = { [unowned self] in self.waitedTooLong($0) }
         let period = TimeAmount.nanoseconds(Int64(limits.idleSweepNanoseconds))
         let pool = NIOLoopBound(self, eventLoop: eventLoop)
         self.idleSweep = eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in
@@ -45,7 +51,7 @@ final class UpstreamPool {
         self.eventLoop.preconditionInEventLoop()
         self.retryPolicy.requestStarted()
         self.attempt(exchange)
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 
     /// Closes idle connections, refuses waiting and new requests, and closes the other connections after their answers.
@@ -60,7 +66,7 @@ final class UpstreamPool {
             self.waiting.remove(exchange)
             self.attemptFailed(exchange, .stopping)
         }
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 
     // MARK: Attempts
@@ -105,6 +111,7 @@ final class UpstreamPool {
     func completed(_ exchange: UpstreamExchange, with response: UpstreamResponse) {
         self.inFlight.remove(exchange)
         self.endAttempt(exchange, status: response.head.status)
+        self.lastAnswerNanoseconds = exchange.endedAtNanoseconds
         self.monitor.answered(exchange, response)
         exchange.complete(.success(response))
     }
@@ -140,7 +147,7 @@ final class UpstreamPool {
         // of the loop, and this one may be the first.
         self.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(delay))) {
             self.attempt(exchange)
-            self.counts.publish(self.machine)
+            self.counts.publish(self.machine.counts)
         }
     }
 
@@ -156,54 +163,53 @@ final class UpstreamPool {
         exchange.connection = nil
         if self.machine.activeConnectionClosed(carriedWrite: exchange.operation.isWrite) { self.openConnection() }
         self.attemptFailed(exchange, .timeout(sent: true))
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 
     private func waitedTooLong(_ exchange: UpstreamExchange) {
         guard self.machine.abandon(exchange) else { preconditionFailure("an exchange waited in one list only") }
         let isLate = exchange.expiresAtNanoseconds >= exchange.deadlineNanoseconds
         self.attemptFailed(exchange, isLate ? .timeout(sent: false) : .poolExhausted)
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 
     // MARK: Connections
 
     func connectionReleased(_ connection: UpstreamConnection) {
-        let now = MonotonicClock.nanoseconds()
-        let action = self.machine.connectionReleased(connection, carriedWrite: connection.carriesWrite, now: now)
-        self.use(connection, action, now: now)
+        let action = self.machine.connectionReleased(
+            connection, carriedWrite: connection.carriesWrite, now: self.lastAnswerNanoseconds)
+        self.use(connection, action)
     }
 
     func activeConnectionClosed(_ connection: UpstreamConnection) {
         if self.machine.activeConnectionClosed(carriedWrite: connection.carriesWrite) { self.openConnection() }
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 
     func idleConnectionClosed(_ connection: UpstreamConnection) {
         self.machine.idleConnectionClosed(connection)
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 
     private func use(
         _ connection: UpstreamConnection,
-        _ action: UpstreamPoolStateMachine<UpstreamConnection, UpstreamExchange>.ConnectionAction,
-        now: UInt64
+        _ action: UpstreamPoolStateMachine<UpstreamConnection, UpstreamExchange>.ConnectionAction
     ) {
         switch action {
         case .send(let exchange):
             self.waiting.remove(exchange)
-            self.send(exchange, on: connection, now: now)
+            self.send(exchange, on: connection, now: MonotonicClock.nanoseconds())
         case .park:
             break
         case .close:
             connection.close()
         }
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 
     private func closeIdleConnections() {
         for connection in self.machine.closeIdle(now: MonotonicClock.nanoseconds()) { connection.close() }
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 
     private func openConnection() {
@@ -213,7 +219,8 @@ final class UpstreamPool {
             .connectTimeout(.nanoseconds(Int64(self.limits.connectNanoseconds)))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try UpstreamConnection(pool: pool.value, maxBodyBytes: maxBodyBytes).addHandlers(to: channel)
+                    let connection = UpstreamConnection(pool: pool.value, maxBodyBytes: maxBodyBytes)
+                    try channel.pipeline.syncOperations.addHandler(connection)
                 }
             }
         let connected =
@@ -233,9 +240,8 @@ final class UpstreamPool {
     }
 
     private func connectionOpened(_ connection: UpstreamConnection) {
-        let now = MonotonicClock.nanoseconds()
         self.monitor.connected()
-        self.use(connection, self.machine.connectionOpened(connection, now: now), now: now)
+        self.use(connection, self.machine.connectionOpened(connection, now: MonotonicClock.nanoseconds()))
     }
 
     private func connectFailed(_ error: any Error) {
@@ -246,7 +252,7 @@ final class UpstreamPool {
             self.waiting.remove(exchange)
             self.attemptFailed(exchange, .connect(reason))
         }
-        self.counts.publish(self.machine)
+        self.counts.publish(self.machine.counts)
     }
 }
 

@@ -27,10 +27,10 @@ final class UpstreamPoolCounts: Sendable {
         )
     }
 
-    func publish<Connection, Request>(_ machine: UpstreamPoolStateMachine<Connection, Request>) {
-        self.idle.store(machine.idleCount, ordering: .relaxed)
-        self.active.store(machine.activeCount, ordering: .relaxed)
-        self.connecting.store(machine.connectingCount, ordering: .relaxed)
-        self.waiting.store(machine.waitingCount, ordering: .relaxed)
+    func publish(_ counts: Snapshot) {
+        self.idle.store(counts.idle, ordering: .relaxed)
+        self.active.store(counts.active, ordering: .relaxed)
+        self.connecting.store(counts.connecting, ordering: .relaxed)
+        self.waiting.store(counts.waiting, ordering: .relaxed)
     }
 }

@@ -57,6 +57,11 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
 
     var idleCount: Int { self.idle.count }
     var waitingCount: Int { self.waiting.count }
+    var counts: UpstreamPoolCounts.Snapshot {
+        .init(
+            idle: self.idle.count, active: self.activeCount, connecting: self.connectingCount,
+            waiting: self.waiting.count)
+    }
 
     // MARK: Requests
 

@@ -49,17 +49,25 @@ final class UpstreamProbe {
     /// One probe. It ends before the next one begins.
     func probe() {
         self.number += 1
-        let exchange = UpstreamExchange(
-            operation: .probe,
-            key: [],
-            value: ByteBuffer(),
-            identity: RequestIdentity(id: "gateway-probe-\(self.number)", trace: self.identities.beginTrace()),
-            wantsTiming: false,
-            deadlineNanoseconds: MonotonicClock.nanoseconds() + Self.periodNanoseconds
-        ) { exchange, result in
-            self.answered(exchange, result)
-        }
+        let identity = RequestIdentity(id: "gateway-probe-\(self.number)", trace: self.identities.beginTrace())
+        let exchange = Exchange(probe: self, identity: identity)
+        exchange.begin(
+            .probe, key: .none, value: ByteBuffer(), identity: identity, wantsTiming: false,
+            deadlineNanoseconds: MonotonicClock.nanoseconds() + Self.periodNanoseconds)
         self.pool.perform(exchange)
+    }
+
+    private final class Exchange: UpstreamExchange {
+        private let probe: UpstreamProbe
+
+        init(probe: UpstreamProbe, identity: RequestIdentity) {
+            self.probe = probe
+            super.init(identity: identity)
+        }
+
+        override func ended(_ result: Result<UpstreamResponse, UpstreamFailure>) {
+            self.probe.answered(self, result)
+        }
     }
 
     private func answered(_ exchange: UpstreamExchange, _ result: Result<UpstreamResponse, UpstreamFailure>) {

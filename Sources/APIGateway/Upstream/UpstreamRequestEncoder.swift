@@ -4,44 +4,59 @@ import NIOCore
 import RequestTracing
 
 /// Writes requests to kv-service as bytes, one buffer each.
-///
-/// A key is percent-encoded byte by byte in the query, so that every byte string is a different key: only letters,
-/// digits and `-._~` are not encoded.
 struct UpstreamRequestEncoder {
-    /// By ``UpstreamOperation``: `GET /kv/get?key=`.
-    private let beforeKey: [[UInt8]]
-    /// By ``UpstreamOperation``: ` HTTP/1.1` and the fields that never change.
-    private let afterKey: [[UInt8]]
-    private let isUnreserved: [Bool]
-    private let hexDigits = Array("0123456789ABCDEF".utf8)
+    /// By ``UpstreamOperation``: `GET /kv/get?key=`, then ` HTTP/1.1` and the fields that never change.
+    private let constants: [(beforeKey: [UInt8], afterKey: [UInt8])]
+    /// The names and line ends that ``encodeHead(_:timeoutMilliseconds:reservingBytes:into:)`` adds, and its numbers.
+    private static let otherBytes = 256
 
     init(authority: String) {
-        self.beforeKey = UpstreamOperation.allCases.map { Array($0.requestStart.utf8) }
-        self.afterKey = UpstreamOperation.allCases.map { operation in
-            Array(" HTTP/1.1\r\nHost: \(authority)\r\n\(operation.fields)".utf8)
+        self.constants = UpstreamOperation.allCases.map { operation in
+            let fields = " HTTP/1.1\r\nHost: \(authority)\r\n\(operation.fields)"
+            return (Array(operation.requestStart.utf8), Array(fields.utf8))
         }
-        let unreserved = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
-        self.isUnreserved = (0...255).map { unreserved.contains($0) }
     }
 
     /// Appends the head of the request; the value of a set follows it.
-    /// - Parameter timeoutMilliseconds: how long after its arrival kv-service may carry out a write; after that
-    ///   kv-service drops it.
-    func encodeHead(_ exchange: UpstreamExchange, timeoutMilliseconds: UInt64, into buffer: inout ByteBuffer) {
-        buffer.writeBytes(self.beforeKey[exchange.operation.rawValue])
-        self.encode(key: exchange.key, into: &buffer)
-        buffer.writeBytes(self.afterKey[exchange.operation.rawValue])
-        if exchange.operation == .set {
-            buffer.writeStaticString("Content-Length: ")
-            buffer.writeString(String(exchange.value.readableBytes))
-            buffer.writeStaticString("\r\n")
+    ///
+    /// - Parameters:
+    ///   - timeoutMilliseconds: how long after its arrival kv-service may carry out a write; after that kv-service
+    ///     drops it.
+    ///   - reservingBytes: room to leave after the head.
+    func encodeHead(
+        _ exchange: UpstreamExchange, timeoutMilliseconds: UInt64, reservingBytes: Int = 0,
+        into buffer: inout ByteBuffer
+    ) {
+        let (beforeKey, afterKey) = self.constants[exchange.operation.rawValue]
+        let trace = exchange.attemptTrace
+        let id = exchange.identity.id.utf8.span
+        let size =
+            beforeKey.count + exchange.key.maxEncodedBytes + afterKey.count + id.count
+            + (trace.state?.utf8.count ?? 0) + Self.otherBytes
+        buffer.reserveCapacity(minimumWritableBytes: size + reservingBytes)
+        buffer.writeWithOutputRawSpan(minimumWritableBytes: size) { output in
+            output.append(copying: beforeKey.span)
+            exchange.key.append(to: &output)
+            output.append(copying: afterKey.span)
+            if exchange.operation == .set {
+                output.append("Content-Length: ")
+                output.append(decimal: UInt64(exchange.value.readableBytes))
+                output.append("\r\n")
+            }
+            output.append("X-Request-Id: ")
+            output.append(copying: id)
+            output.append("\r\ntraceparent: ")
+            // The span of the attempt is the parent of kv-service's span.
+            trace.appendTraceparent(to: &output)
+            // A text from the client: the server refuses bytes that could end the field.
+            if let state = trace.state {
+                output.append("\r\ntracestate: ")
+                output.append(copying: state.utf8.span)
+            }
+            output.append("\r\nX-Request-Timeout-Ms: ")
+            output.append(decimal: max(1, timeoutMilliseconds))
+            output.append(exchange.wantsTiming ? "\r\nX-Request-Timing: 1\r\n\r\n" : "\r\n\r\n")
         }
-        buffer.writeStaticString("X-Request-Id: ")
-        buffer.writeString(exchange.identity.id)
-        self.encode(exchange.attemptTrace, into: &buffer)
-        buffer.writeStaticString("\r\nX-Request-Timeout-Ms: ")
-        buffer.writeString(String(max(1, timeoutMilliseconds)))
-        buffer.writeStaticString(exchange.wantsTiming ? "\r\nX-Request-Timing: 1\r\n\r\n" : "\r\n\r\n")
     }
 
     /// The timeout for kv-service: the time left until the deadline, minus a tenth of it and at most 50 ms for the
@@ -50,30 +65,25 @@ struct UpstreamRequestEncoder {
     static func timeoutMilliseconds(remainingNanoseconds: UInt64) -> UInt64 {
         (remainingNanoseconds - min(remainingNanoseconds / 10, 50_000_000)) / 1_000_000
     }
+}
 
-    private func encode(key: [UInt8], into buffer: inout ByteBuffer) {
-        buffer.writeWithOutputRawSpan(minimumWritableBytes: 3 * key.count) { output in
-            for byte in key {
-                if self.isUnreserved[Int(byte)] {
-                    output.append(byte)
-                } else {
-                    output.append(UInt8(ascii: "%"))
-                    output.append(self.hexDigits[Int(byte >> 4)])
-                    output.append(self.hexDigits[Int(byte & 15)])
-                }
-            }
-        }
+extension OutputRawSpan {
+    fileprivate mutating func append(_ text: StaticString) {
+        // A constant of the program: its pointer is always valid.
+        self.append(
+            copying: unsafe UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount).span)
     }
 
-    /// The span of the attempt is the parent of kv-service's span.
-    private func encode(_ trace: TraceContext, into buffer: inout ByteBuffer) {
-        buffer.writeStaticString("\r\ntraceparent: ")
-        trace.writeTraceparent(to: &buffer)
-        // A text from the client: the server refuses bytes that could end the field.
-        if let state = trace.state {
-            buffer.writeStaticString("\r\ntracestate: ")
-            buffer.writeString(state)
-        }
+    fileprivate mutating func append(decimal value: UInt64) {
+        var digits = InlineArray<20, UInt8>(repeating: 0)
+        var start = 20
+        var rest = value
+        repeat {
+            start -= 1
+            digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        } while rest > 0
+        self.append(copying: digits.span.extracting(start..<20))
     }
 }
 

@@ -1,28 +1,31 @@
 import HTTP1
 import JSON
 import NIOCore
-import NIOHTTP1
 
 /// One complete answer of kv-service, reduced to what the gateway needs.
 struct UpstreamResponse {
     let head: Head
+    /// The content, without its framing.
     let body: ByteBuffer
+    /// The value of `Server-Timing`; several such fields are joined as one list.
+    let serverTiming: String?
 
+    /// The head's fields as numbers: nothing of it is on the heap.
     struct Head {
-        let status: Int
+        var status = 0
         var mediaType: MediaType = .other
         /// The number in `ETag: "N"`.
         var revision: UInt64?
         /// Whether `X-KV-Result` is `miss`.
         var isMiss = false
+        /// At most a day.
         var retryAfterSeconds: Int?
-        var serverTiming: String?
-        var requestID: String?
-        /// Whether the end of the body is marked, so that a truncated answer cannot look complete.
-        var isDelimited = false
         var contentLength: Int?
+        var isChunked = false
         /// Whether the connection can carry another request.
-        var isKeepAlive: Bool
+        var isKeepAlive = false
+        /// Whether `X-Request-Id` differs from that of the request.
+        var isOfAnotherRequest = false
         /// Whether kv-service sent it before it had read the request's head: it refuses the connection, or it received
         /// bytes without a request.
         var precedesRequest = false
@@ -58,107 +61,12 @@ extension UpstreamResponse.Head {
         [414, 431, 503].contains(self.status) && !self.isKeepAlive && self.mediaType == .problem
     }
 
-    /// Reads the head of an answer.
-    /// - Throws: ``UpstreamFailure/protocolError(_:)`` for a field that occurs twice or cannot be read.
-    init(_ head: HTTPResponseHead) throws(UpstreamFailure) {
-        self.status = Int(head.status.code)
-        self.isKeepAlive = head.isKeepAlive
-        var hasMediaType = false
-        for (name, value) in head.headers {
-            switch HeaderName(name) {
-            case .contentType:
-                guard !hasMediaType else { throw .protocolError("two Content-Type fields") }
-                hasMediaType = true
-                self.mediaType = UpstreamResponse.MediaType(value)
-            case .entityTag:
-                guard self.revision == nil, let revision = Self.revision(ofEntityTag: value) else {
-                    throw .protocolError("an ETag that is not a revision")
-                }
-                self.revision = revision
-            case .contentLength:
-                // NIO's decoder has already refused several different lengths and texts that are not a number.
-                self.contentLength = Int(value)
-                self.isDelimited = true
-            case .transferEncoding:
-                self.isDelimited = true
-            case .result:
-                self.isMiss = value == "miss"
-            case .retryAfter:
-                guard let seconds = Int(value), (0...86_400).contains(seconds) else { continue }
-                self.retryAfterSeconds = seconds
-            case .serverTiming:
-                self.serverTiming = self.serverTiming.map { $0 + ", " + value } ?? value
-            case .requestID:
-                self.requestID = value
-            case .other:
-                continue
-            }
-        }
-    }
+    /// Whether the end of the body is marked, so that a truncated answer cannot look complete.
+    var isDelimited: Bool { self.contentLength != nil || self.isChunked }
 
-    /// `N` of `"N"`: digits without a leading zero, below 2^64.
-    private static func revision(ofEntityTag text: String) -> UInt64? {
-        let bytes = text.utf8
-        guard bytes.count >= 3, bytes.first == UInt8(ascii: "\""), bytes.last == UInt8(ascii: "\"") else { return nil }
-        var revision: UInt64 = 0
-        for byte in bytes.dropFirst().dropLast() {
-            guard UInt8(ascii: "0") <= byte, byte <= UInt8(ascii: "9") else { return nil }
-            let (product, overflowed) = revision.multipliedReportingOverflow(by: 10)
-            let (sum, carried) = product.addingReportingOverflow(UInt64(byte - UInt8(ascii: "0")))
-            guard !overflowed, !carried else { return nil }
-            revision = sum
-        }
-        guard bytes.count == 3 || bytes.dropFirst().first != UInt8(ascii: "0") else { return nil }
-        return revision
-    }
-}
+    /// Whether the answer ends with its head, whatever its fields say (RFC 9112, section 6.3).
+    var hasNoBody: Bool { self.status < 200 || self.status == 204 || self.status == 304 }
 
-extension UpstreamResponse.MediaType {
-    /// The type without its parameters.
-    init(_ contentType: String) {
-        let name = contentType.prefix { $0 != ";" && $0 != " " }
-        switch name {
-        case "application/json": self = .json
-        case "application/problem+json": self = .problem
-        case "application/octet-stream": self = .bytes
-        default: self = .other
-        }
-    }
-}
-
-/// The header fields of an answer that the gateway reads. Names are compared by length first: most fields cost one
-/// comparison of integers.
-private enum HeaderName {
-    case contentType, entityTag, contentLength, transferEncoding, result, retryAfter, serverTiming, requestID, other
-
-    init(_ name: String) {
-        let candidates: [(StaticString, HeaderName)]
-        switch name.utf8.count {
-        case 4: candidates = [("etag", .entityTag)]
-        case 11: candidates = [("retry-after", .retryAfter), ("x-kv-result", .result)]
-        case 12: candidates = [("content-type", .contentType), ("x-request-id", .requestID)]
-        case 13: candidates = [("server-timing", .serverTiming)]
-        case 14: candidates = [("content-length", .contentLength)]
-        case 17: candidates = [("transfer-encoding", .transferEncoding)]
-        default:
-            self = .other
-            return
-        }
-        for (candidate, field) in candidates where name.equalsIgnoringASCIICase(candidate) {
-            self = field
-            return
-        }
-        self = .other
-    }
-}
-
-extension String {
-    /// Whether the text equals `lowercase`, ignoring case.
-    fileprivate func equalsIgnoringASCIICase(_ lowercase: StaticString) -> Bool {
-        let expected = unsafe UnsafeBufferPointer(start: lowercase.utf8Start, count: lowercase.utf8CodeUnitCount)
-        return unsafe self.utf8.elementsEqual(expected) { byte, lowercaseByte in
-            let isUpperCase = UInt8(ascii: "A") <= byte && byte <= UInt8(ascii: "Z")
-            return (isUpperCase ? byte | 0x20 : byte) == lowercaseByte
-        }
-    }
+    /// Whether another head follows for the same request. 101 is the last one in HTTP.
+    var isInterim: Bool { self.status < 200 && self.status != 101 }
 }

@@ -15,14 +15,16 @@ extension UpstreamExchange {
         trace: TraceContext = ForwarderHarness.trace,
         deadlineNanoseconds: UInt64 = 0
     ) -> UpstreamExchange {
-        UpstreamExchange(
-            operation: operation,
-            key: key,
+        let exchange = UpstreamExchange(identity: RequestIdentity(id: "request-1", trace: trace))
+        exchange.begin(
+            operation,
+            key: UpstreamKey(ByteBuffer(bytes: key)),
             value: ByteBuffer(bytes: value),
-            identity: RequestIdentity(id: "request-1", trace: trace),
+            identity: exchange.identity,
             wantsTiming: wantsTiming,
             deadlineNanoseconds: deadlineNanoseconds
-        ) { _, _ in }
+        )
+        return exchange
     }
 }
 
