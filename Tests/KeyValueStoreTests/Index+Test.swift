@@ -1,4 +1,5 @@
 import Synchronization
+import Testing
 
 @testable import KeyValueStore
 
@@ -27,6 +28,49 @@ extension Index.Reader {
         }
         return keys
     }
+}
+
+/// Checks what look-ups rely on.
+struct IndexStructure {
+    /// Bytes of what the root reaches, as the allocator counts them.
+    private(set) var bytes = 0
+    private(set) var levels = 0
+
+    init(of index: Index) throws {
+        self.levels = index.root.level + 1
+        try self.visit(index.root, from: [], to: nil)
+    }
+
+    /// - Parameters: the keys below `node` are not before `lower`, and before `upper`.
+    private mutating func visit(_ node: Node, from lower: [UInt8], to upper: [UInt8]?) throws {
+        self.bytes += node.allocatedBytes
+        let keys =
+            node.isLeaf ? self.keys(of: node) : (0..<max(node.count - 1, 0)).map { Array(node.separator($0).key) }
+        for (left, right) in zip(keys, keys.dropFirst()) { try #require(left.lexicographicallyPrecedes(right)) }
+        if let first = keys.first { try #require(!first.lexicographicallyPrecedes(lower)) }
+        if let last = keys.last, let upper { try #require(last.lexicographicallyPrecedes(upper)) }
+        for (number, key) in keys.enumerated() {
+            if node.isLeaf {
+                self.bytes += node.entry(number).allocatedBytes
+                let mark = node.address(number, node.marks).load(as: UInt8.self)
+                try #require(mark == key.withUnsafeBytes(KeyMark.of))
+            } else {
+                self.bytes += node.separator(number).allocatedBytes
+                try #require(key.starts(with: keys[0].prefix(node.sharedBytes)))
+                try #require(key.withUnsafeBytes { KeyOrder.head($0, from: node.sharedBytes) } == node.head(number))
+            }
+        }
+        if node.isLeaf { return }
+        try #require(node.count > 0)
+        for number in 0..<node.count {
+            let child = node.child(number)
+            try #require(child.level == node.level - 1 && child.count > 0)
+            try self.visit(
+                child, from: number == 0 ? lower : keys[number - 1], to: number < keys.count ? keys[number] : upper)
+        }
+    }
+
+    private func keys(of leaf: Node) -> [[UInt8]] { (0..<leaf.count).map { Array(leaf.entry($0).key) } }
 }
 
 final class Flag: Sendable {

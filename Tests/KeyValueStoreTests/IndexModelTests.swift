@@ -4,6 +4,44 @@ import Testing
 
 @testable import KeyValueStore
 
+/// The key with a number. Numbers in the same shape that differ may give the same key.
+enum KeyShape: CaseIterable {
+    /// Shared prefixes, keys that are prefixes of others, and bytes of all values.
+    case mixed
+    /// All begin with the same 100 bytes; some are shorter than that.
+    case longPrefix
+    /// Two or more of them differ only in zero bytes at the end.
+    case zeros
+    /// Groups that share eight or more bytes behind what all share, so that heads are equal.
+    case equalHeads
+    /// One to three bytes.
+    case short
+
+    func key(_ number: Int) -> [UInt8] {
+        switch self {
+        case .mixed:
+            switch number % 3 {
+            case 0: return Array("key:\(number)".utf8)
+            case 1: return Array(repeating: UInt8(number % 7), count: 1 + number / 3 % 300)
+            default: return [UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number), 0]
+            }
+        case .longPrefix:
+            let prefix = [UInt8](repeating: 0x70, count: 100)
+            return number % 50 == 0 ? Array(prefix.prefix(1 + number / 50 % 100)) : prefix + Array("\(number)".utf8)
+        case .zeros:
+            let stem = number / 12 % 2 == 0 ? Array("\(number / 12)".utf8) : [0, 0, UInt8(number / 12 % 251)]
+            return stem + Array(repeating: 0, count: number % 12)
+        case .equalHeads:
+            let group = Array("group-\(number % 5)-of-the-same-bytes-".utf8)
+            return group + Array(repeating: UInt8(number / 5 % 3), count: 8) + Array("\(number)".utf8)
+        case .short:
+            return withUnsafeBytes(of: UInt32(truncatingIfNeeded: number).bigEndian) {
+                Array($0.suffix(1 + number % 3))
+            }
+        }
+    }
+}
+
 /// The index beside a dictionary with the same content.
 private struct ModelRun {
     let index = Index()
@@ -12,23 +50,17 @@ private struct ModelRun {
     var published: [[UInt8]: ([UInt8], UInt64)] = [:]
     var staged: [[UInt8]: ([UInt8], UInt64)] = [:]
     var revision: UInt64 = 0
+    let shape: KeyShape
     let keySpace: Int
 
-    init(seed: UInt64, keySpace: Int) {
+    init(seed: UInt64, shape: KeyShape = .mixed, keySpace: Int) {
         self.generator = SeededGenerator(seed: seed)
         self.reader = self.index.makeReader()
+        self.shape = shape
         self.keySpace = keySpace
     }
 
-    mutating func randomKey() -> [UInt8] {
-        let number = Int.random(in: 0..<self.keySpace, using: &self.generator)
-        // Shared prefixes, keys that are prefixes of others, and bytes of all values.
-        switch number % 3 {
-        case 0: return Array("key:\(number)".utf8)
-        case 1: return Array(repeating: UInt8(number % 7), count: 1 + number / 3 % 300)
-        default: return [UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number), 0]
-        }
-    }
+    mutating func randomKey() -> [UInt8] { self.shape.key(Int.random(in: 0..<self.keySpace, using: &self.generator)) }
 
     mutating func batch(size: Int, deletesPerTen: Int) throws {
         let before = self.revision
@@ -73,20 +105,45 @@ private struct ModelRun {
         let start = self.randomKey()
         try #require(self.reader.all(from: start) == sorted.filter { !$0.lexicographicallyPrecedes(start) })
     }
+
+    /// Nothing is retired after a batch, because nobody reads.
+    func checkStructure() throws {
+        try #require(try IndexStructure(of: self.index).bytes == self.index.allocatedBytes)
+        try #require(self.index.retiredCount == 0)
+    }
 }
 
 @Suite("The index agrees with a dictionary", .timeLimit(.minutes(1)))
 struct IndexModelTests {
-    @Test("after random batches of sets, deletes and roll-backs", arguments: [3, 40, 1_000, 20_000])
-    func randomBatches(keySpace: Int) throws {
+    @Test("after random batches of sets, deletes and roll-backs", arguments: KeyShape.allCases, [3, 40, 1_000, 20_000])
+    func randomBatches(shape: KeyShape, keySpace: Int) throws {
         let seed = UInt64.random(in: .min ... .max)
-        print("index model seed \(seed), \(keySpace) keys")
-        var run = ModelRun(seed: seed, keySpace: keySpace)
+        print("index model seed \(seed), \(shape), \(keySpace) keys")
+        var run = ModelRun(seed: seed, shape: shape, keySpace: keySpace)
         for round in 0..<300 {
             try run.batch(size: 1 + round % 97, deletesPerTen: round % 100 < 50 ? 2 : 8)
             try run.check()
-            if round % 10 == 0 { try run.checkOrder() }
+            if round % 10 == 0 {
+                try run.checkOrder()
+                try run.checkStructure()
+            }
         }
+    }
+
+    @Test("in large batches, over which it grows to three levels and shrinks", arguments: KeyShape.allCases)
+    func largeBatches(shape: KeyShape) throws {
+        let seed = UInt64.random(in: .min ... .max)
+        print("large batches seed \(seed), \(shape)")
+        var run = ModelRun(seed: seed, shape: shape, keySpace: 30_000)
+        var levels = 0
+        for round in 0..<6 {
+            try run.batch(size: 5_000, deletesPerTen: round < 4 ? 1 : 9)
+            try run.check()
+            try run.checkOrder()
+            try run.checkStructure()
+            levels = max(levels, try IndexStructure(of: run.index).levels)
+        }
+        #expect(levels >= 3)
     }
 
     @Test("and its own count of what it takes comes back to that of an empty one")

@@ -1,12 +1,22 @@
 import Glibc
 import LogFormat
 
-/// A key with its value and revision in one allocation: 16 bytes of header, the key, the value.
+/// A key with its value and revision in one allocation:
+///
+///     offset  size  field
+///          0     8  revision
+///          8     4  lengths: of the value in the upper 21 bits, of the key in the lower 11; all bits set if one of
+///                   the two does not fit
+///         12     8  then only: length of the value, length of the key, 4 bytes each
+///                   key
+///                   value
 ///
 /// Its creator writes an entry, the writer thread sets its revision, and it never changes after the index has published
 /// it. First the command that contains it owns it, then the index, which frees it when no reader can see it any more.
 @safe package struct Entry {
-    private static let headerBytes = 16
+    private static let lengthsOffset = 8
+    private static let headerBytes = 12
+    private static let longHeaderBytes = 20
 
     let base: UnsafeMutableRawPointer
 
@@ -24,13 +34,19 @@ import LogFormat
     /// - Precondition: the key has at most 65,535 bytes and the value at most 2³² - 1.
     static func makeIfPossible(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Entry? {
         precondition(key.count <= Int(UInt16.max) && value.count <= Int(UInt32.max))
-        guard let base = unsafe malloc(Self.headerBytes + key.count + value.count) else { return nil }
+        // All bits of both lengths set stands for a long header, so a short one has no such value.
+        let isShort = key.count < 1 << 11 && value.count < 1 << 21 - 1
+        let header = isShort ? Self.headerBytes : Self.longHeaderBytes
+        guard let base = unsafe Slabs.allocate(header + key.count + value.count) else { return nil }
         unsafe base.storeBytes(of: 0, as: UInt64.self)
-        unsafe base.storeBytes(of: UInt32(value.count), toByteOffset: 8, as: UInt32.self)
-        unsafe base.storeBytes(of: UInt16(key.count), toByteOffset: 12, as: UInt16.self)
-        unsafe base.storeBytes(of: 0, toByteOffset: 14, as: UInt16.self)
-        if let bytes = key.baseAddress { unsafe memcpy(base + Self.headerBytes, bytes, key.count) }
-        if let bytes = value.baseAddress { unsafe memcpy(base + Self.headerBytes + key.count, bytes, value.count) }
+        let lengths = isShort ? UInt32(value.count) << 11 | UInt32(key.count) : UInt32.max
+        unsafe base.storeBytes(of: lengths, toByteOffset: Self.lengthsOffset, as: UInt32.self)
+        if !isShort {
+            unsafe base.storeBytes(of: UInt32(value.count), toByteOffset: Self.headerBytes, as: UInt32.self)
+            unsafe base.storeBytes(of: UInt32(key.count), toByteOffset: Self.headerBytes + 4, as: UInt32.self)
+        }
+        if let bytes = key.baseAddress { unsafe memcpy(base + header, bytes, key.count) }
+        if let bytes = value.baseAddress { unsafe memcpy(base + header + key.count, bytes, value.count) }
         return unsafe Entry(base)
     }
 
@@ -46,21 +62,36 @@ import LogFormat
         nonmutating set { unsafe self.base.storeBytes(of: newValue, as: UInt64.self) }
     }
 
-    package var valueCount: Int { unsafe Int(self.base.load(fromByteOffset: 8, as: UInt32.self)) }
-    package var keyCount: Int { unsafe Int(self.base.load(fromByteOffset: 12, as: UInt16.self)) }
+    private var counts: (header: Int, key: Int, value: Int) {
+        let lengths = unsafe self.base.load(fromByteOffset: Self.lengthsOffset, as: UInt32.self)
+        if lengths != UInt32.max { return (Self.headerBytes, Int(lengths & (1 << 11 - 1)), Int(lengths >> 11)) }
+        let value = unsafe self.base.load(fromByteOffset: Self.headerBytes, as: UInt32.self)
+        let key = unsafe self.base.load(fromByteOffset: Self.headerBytes + 4, as: UInt32.self)
+        return (Self.longHeaderBytes, Int(key), Int(value))
+    }
+
+    package var valueCount: Int { self.counts.value }
+    package var keyCount: Int { self.counts.key }
 
     package var key: UnsafeRawBufferPointer {
-        unsafe UnsafeRawBufferPointer(start: self.base + Self.headerBytes, count: self.keyCount)
+        let counts = self.counts
+        return unsafe UnsafeRawBufferPointer(start: self.base + counts.header, count: counts.key)
     }
 
     package var value: UnsafeRawBufferPointer {
-        unsafe UnsafeRawBufferPointer(start: self.base + Self.headerBytes + self.keyCount, count: self.valueCount)
+        let counts = self.counts
+        return unsafe UnsafeRawBufferPointer(start: self.base + counts.header + counts.key, count: counts.value)
+    }
+
+    private var byteCount: Int {
+        let counts = self.counts
+        return counts.header + counts.key + counts.value
     }
 
     /// The bytes that the allocator uses for it.
-    var allocatedBytes: Int { IndexMemory.allocated(Self.headerBytes + self.keyCount + self.valueCount) }
+    var allocatedBytes: Int { Slabs.allocated(self.byteCount) }
 
-    package func free() { unsafe Glibc.free(self.base) }
+    package func free() { unsafe Slabs.free(self.base, self.byteCount) }
 }
 
 // Moves between threads as a value with one owner at a time; shared only after it has become immutable.

@@ -1,4 +1,3 @@
-import Glibc
 package import LogFormat
 import Synchronization
 
@@ -9,10 +8,19 @@ import Synchronization
 /// prefix must see one state from its first key to its last, so old roots must stay complete while they are read. A
 /// copy-on-write tree gives both with one pointer swap per commit, and the walk costs nothing until it is used. A hash
 /// table is faster for single reads, but needs a second, ordered structure and versions per key for the walk. The cost
-/// of the tree is the path that a commit copies: about four nodes of up to 1 KiB for a single write into a million
+/// of the tree is the path that a commit copies: about four nodes of up to 1.5 KiB for a single write into a million
 /// keys; nodes that the batch has already created are changed in place, so a batch copies its shared part once. Memory
 /// is managed manually, because reference counts on shared nodes would make all readers write to the same cache lines,
 /// and copying a node would access every child.
+///
+/// What makes it fast is that a look-up accesses little memory that the processor has not got in its caches. A ``Node``
+/// has in itself what decides nearly all comparisons: above leaves the first bytes in which separators differ, in
+/// leaves a byte of a hash of each key. So a look-up in millions of keys waits for a leaf and the entry it wants,
+/// whether or not the keys begin with the same bytes. Only the place of a new key is found by comparing keys.
+///
+/// What makes it small are the short header of an ``Entry``, an allocator without headers (``Slabs``), and nodes that
+/// have room for little more than they contain. An entry needs 12 bytes, 9 to 11 for its share of the nodes, and what
+/// is missing to a multiple of 8.
 ///
 /// Writing is confined to one thread at a time. A batch is staged with ``set(_:)`` and ``remove(_:)``, which see each
 /// other's effects, and becomes visible as a whole with ``publish()`` or is undone with ``rollBack()``.
@@ -36,15 +44,16 @@ package final class Index: @unchecked Sendable {
             switch self {
             case .node(let node): node.free()
             case .entry(let entry): entry.free()
-            case .separator(let separator): unsafe Glibc.free(separator.base)
+            case .separator(let separator): separator.free()
             }
         }
     }
 
     /// The memory of the whole index; other threads see it updated with each ``publish()``.
     package let memory = IndexMemory()
-    private let published: Atomic<UInt>
-    private let epochs = Epochs()
+    /// The root that readers get.
+    let published: Atomic<UInt>
+    let epochs = Epochs()
     private let keyCount = Atomic<Int>(0)
     private let keyByteCount = Atomic<Int>(0)
     private let valueByteCount = Atomic<Int>(0)
@@ -52,7 +61,8 @@ package final class Index: @unchecked Sendable {
     /// Like ``IndexMemory/bytes``, including the current batch.
     package private(set) var allocatedBytes = 0
 
-    private var root: Node
+    /// The root of the current batch. Writer only.
+    private(set) var root: Node
     private var stamp: UInt64 = 1
     /// Garbage of the current batch, and its figures so far.
     private var replaced: [Garbage] = []
@@ -76,7 +86,7 @@ package final class Index: @unchecked Sendable {
     }
 
     package init() {
-        self.root = Node.make(level: 0, stamp: 0)
+        self.root = Node.make(level: 0, stamp: 0, roomFor: 1)
         self.published = unsafe Atomic(UInt(bitPattern: self.root.base))
         self.allocatedBytes = self.root.allocatedBytes
     }
@@ -97,129 +107,39 @@ package final class Index: @unchecked Sendable {
     /// Entries, nodes and separators that readers may still see.
     package var retiredCount: Int { self.retired.count - self.retiredStart }
 
-    // MARK: - Reading
-
-    package func makeReader() -> Reader { Reader(index: self, slot: self.epochs.makeSlot()) }
-
-    /// One thread's access to the published state. Confined to its thread; created by ``makeReader()``.
-    package final class Reader {
-        private let index: Index
-        private let slot: Epochs.Slot
-        private var depth = 0
-
-        fileprivate init(index: Index, slot: Epochs.Slot) {
-            self.index = index
-            self.slot = slot
-        }
-
-        deinit { self.index.epochs.remove(self.slot) }
-
-        /// Calls `body` with the entry of `key`, or nil. The entry is valid only during the call.
-        package func withEntry<Result>(_ key: UnsafeRawBufferPointer, _ body: (Entry?) -> Result) -> Result {
-            self.withRoot { root in
-                let leaf = unsafe Index.leaf(root, key)
-                let place = unsafe leaf.find(key)
-                return body(place.found ? leaf.entry(place.index) : nil)
-            }
-        }
-
-        /// Calls `body` with the entries from the first key that is not before `start` on, in order and all from one
-        /// state, until it returns false. They are valid only during the call, and entries that are replaced meanwhile
-        /// are kept until its end: walk in pages.
-        package func walk(from start: UnsafeRawBufferPointer, _ body: (Entry) -> Bool) {
-            self.withRoot { root in _ = unsafe Index.walk(root, from: start, body) }
-        }
-
-        private func withRoot<Result>(_ body: (Node) -> Result) -> Result {
-            // The announcement of the outer read covers a nested one, because it is older.
-            self.depth += 1
-            defer { self.depth -= 1 }
-            if self.depth > 1 { return body(self.root) }
-            let epoch = self.index.epochs.current.load(ordering: .sequentiallyConsistent)
-            self.slot.epoch.store(epoch, ordering: .sequentiallyConsistent)
-            defer { self.slot.epoch.store(Epochs.Slot.none, ordering: .releasing) }
-            return body(self.root)
-        }
-
-        private var root: Node {
-            let address = self.index.published.load(ordering: .sequentiallyConsistent)
-            return unsafe Node(UnsafeMutableRawPointer(bitPattern: address)!)
-        }
-    }
-
-    private static func leaf(_ root: Node, _ key: UnsafeRawBufferPointer) -> Node {
-        var node = root
-        while !node.isLeaf { node = unsafe node.child(node.childIndex(for: key)) }
-        return node
-    }
-
-    private static func walk(_ node: Node, from start: UnsafeRawBufferPointer, _ body: (Entry) -> Bool) -> Bool {
-        if node.isLeaf {
-            for index in unsafe node.find(start).index..<node.count where !body(node.entry(index)) { return false }
-            return true
-        }
-        let first = unsafe node.childIndex(for: start)
-        if unsafe !Self.walk(node.child(first), from: start, body) { return false }
-        let everything = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
-        for index in first + 1..<node.count {
-            if unsafe !Self.walk(node.child(index), from: everything, body) { return false }
-        }
-        return true
-    }
-
     // MARK: - Writing
 
     /// The entry of `key` in the current batch. Writer only; valid until the next change.
-    package func staged(_ key: UnsafeRawBufferPointer) -> Entry? {
-        let leaf = unsafe Self.leaf(self.root, key)
-        let place = unsafe leaf.find(key)
-        return place.found ? leaf.entry(place.index) : nil
-    }
+    package func staged(_ key: UnsafeRawBufferPointer) -> Entry? { unsafe self.root.entry(of: key) }
 
     /// Stages `entry`, whose revision is set, and takes ownership of it.
     /// - Returns: the previous record of its key, if there was one.
     package func set(_ entry: Entry) -> ReplacedRecord? {
         let key = unsafe entry.key
-        self.root = self.editable(self.root)
-        if self.root.count == Node.capacity {
-            let above = self.makeNode(level: self.root.level + 1)
-            above.setChild(0, self.root)
-            above.count = 1
-            self.split(childAt: 0, of: above)
-            self.root = above
-        }
-        var node = self.root
-        while !node.isLeaf {
-            var index = unsafe node.childIndex(for: key)
-            let child = self.editable(node.child(index))
-            node.setChild(index, child)
-            if child.count == Node.capacity {
-                self.split(childAt: index, of: node)
-                index = unsafe node.childIndex(for: key)
-            }
-            node = node.child(index)
-        }
-        let place = unsafe node.find(key)
+        let mark = unsafe KeyMark.of(key)
+        let (leaf, isLast) = unsafe self.editableLeaf(for: key)
         self.staged.valueBytes += entry.valueCount
         self.allocatedBytes += entry.allocatedBytes
-        guard place.found else {
-            node.insert(entry, at: place.index)
+        // Keys that arrive in ascending order need no search.
+        let isNew = unsafe isLast && leaf.count > 0 && KeyOrder.compare(leaf.entry(leaf.count - 1).key, key) < 0
+        guard !isNew, let index = unsafe leaf.find(key, mark) else {
+            unsafe leaf.insert(entry, mark, at: isNew ? leaf.count : leaf.lowerBound(key))
             self.staged.keys += 1
             self.staged.keyBytes += entry.keyCount
             return nil
         }
-        let old = node.entry(place.index)
+        let old = leaf.entry(index)
         let replaced = ReplacedRecord(old)
         self.staged.valueBytes -= old.valueCount
         self.discard(old)
-        node.setEntry(place.index, entry)
+        leaf.setEntry(index, entry)
         return replaced
     }
 
     /// Stages the removal of `key`.
     /// - Returns: its record, if it existed.
     package func remove(_ key: UnsafeRawBufferPointer) -> ReplacedRecord? {
-        if unsafe self.staged(key) == nil { return nil }
+        guard let old = unsafe self.staged(key) else { return nil }
         self.root = self.editable(self.root)
         var path: [(node: Node, index: Int)] = []
         var node = self.root
@@ -230,20 +150,16 @@ package final class Index: @unchecked Sendable {
             path.append((node, index))
             node = child
         }
-        let place = unsafe node.find(key)
-        let old = node.entry(place.index)
         let removed = ReplacedRecord(old)
         self.staged.keys -= 1
         self.staged.keyBytes -= old.keyCount
         self.staged.valueBytes -= old.valueCount
-        node.removeEntry(at: place.index)
+        node.removeEntry(at: unsafe node.lowerBound(key))
         self.discard(old)
         for (parent, index) in path.reversed() { self.shrink(childAt: index, of: parent) }
-        while !self.root.isLeaf && self.root.count <= 1 {
-            let old = self.root
-            self.root = old.count == 1 ? old.child(0) : self.makeNode(level: 0)
-            self.discard(old)
-        }
+        while !self.root.isLeaf && self.root.count == 1 { self.replaceRoot(self.root.child(0)) }
+        // An empty index needs no more memory than a new one.
+        if self.root.count == 0 { self.replaceRoot(self.makeNode(level: 0)) }
         return removed
     }
 
@@ -288,36 +204,66 @@ package final class Index: @unchecked Sendable {
 
     // MARK: - Nodes
 
-    /// The node itself if this batch created it, else a copy that replaces it.
+    /// The leaf that contains `key`, or to which it belongs, with room for it, and whether it is the last one. This
+    /// batch created it and the nodes above it.
+    private func editableLeaf(for key: UnsafeRawBufferPointer) -> (leaf: Node, isLast: Bool) {
+        self.root = self.editable(self.root)
+        if self.root.isFull {
+            let above = self.makeNode(level: self.root.level + 1)
+            above.insertFirst(self.root)
+            self.split(childAt: 0, of: above, isLast: true)
+            self.root = above
+        }
+        var node = self.root
+        var isLast = true
+        while !node.isLeaf {
+            var index = unsafe node.childIndex(for: key)
+            let child = self.editable(node.child(index))
+            node.setChild(index, child)
+            if child.isFull {
+                self.split(childAt: index, of: node, isLast: isLast && index == node.count - 1)
+                index = unsafe node.childIndex(for: key)
+            }
+            isLast = isLast && index == node.count - 1
+            node = node.child(index)
+        }
+        return (node, isLast)
+    }
+
+    /// The node itself if this batch created it and it has room or is full, else a copy that replaces it. A copy has
+    /// hardly more room than it needs: so the memory of a large index hardly depends on the order in which it was
+    /// filled.
     private func editable(_ node: Node) -> Node {
-        if node.stamp == self.stamp { return node }
-        let copy = node.copy(stamp: self.stamp)
-        self.allocatedBytes += copy.allocatedBytes
-        self.replaced.append(.node(node))
+        if node.stamp == self.stamp && (node.hasRoom || node.isFull) { return node }
+        let copy = self.copy(node, 0..<node.count)
+        self.discard(node)
         return copy
     }
 
-    private func split(childAt index: Int, of parent: Node) {
-        let left = parent.child(index)
-        let right = self.makeNode(level: left.level)
+    private func split(childAt index: Int, of parent: Node, isLast: Bool) {
+        let child = parent.child(index)
         // Keys in ascending order leave full leaves behind instead of half-full ones.
-        let appends = index == parent.count - 1 && parent == self.lastParent(atLevel: parent.level)
-        let at = appends ? left.count - 1 : left.count / 2
+        let at = isLast ? child.count - 1 : child.count / 2
+        let left = self.copy(child, 0..<at)
+        let right = self.copy(child, at..<child.count)
         let separator: Separator
-        if let middle = left.split(at: at, into: right) {
-            separator = middle
-        } else {
+        if child.isLeaf {
             separator = unsafe Separator.make(after: left.entry(at - 1).key, upTo: right.entry(0).key)
             self.allocatedBytes += separator.allocatedBytes
             self.madeSeparators.append(separator)
+        } else {
+            separator = child.separator(at - 1)
+            left.setHeads()
+            right.setHeads()
         }
+        self.discard(child)
+        parent.setChild(index, left)
         parent.insert(right, from: separator, at: index + 1)
     }
 
-    private func lastParent(atLevel level: Int) -> Node? {
-        var node = self.root
-        while node.level > level { node = node.child(node.count - 1) }
-        return node.level == level ? node : nil
+    private func replaceRoot(_ root: Node) {
+        self.discard(self.root)
+        self.root = root
     }
 
     /// Removes an empty child, or merges a nearly empty one with a neighbour if both fit well into one node.
@@ -329,26 +275,32 @@ package final class Index: @unchecked Sendable {
             self.discard(child)
             return
         }
-        if child.count >= Node.capacity / 4 || parent.count == 1 { return }
+        if child.count >= Node.maximumCount / 4 || parent.count == 1 { return }
         let leftIndex = index == parent.count - 1 ? index - 1 : index
-        let sizes = parent.child(leftIndex).count + parent.child(leftIndex + 1).count
-        if sizes > Node.capacity * 3 / 4 { return }
-        let left = self.editable(parent.child(leftIndex))
-        parent.setChild(leftIndex, left)
-        let right = parent.child(leftIndex + 1)
+        let (left, right) = (parent.child(leftIndex), parent.child(leftIndex + 1))
+        if left.count + right.count > Node.maximumCount * 3 / 4 { return }
         let separator = parent.separator(leftIndex)
-        left.append(contentsOf: right, separator: left.isLeaf ? nil : separator)
-        if left.isLeaf { self.discard(separator) }
+        let joined = left.joined(with: right, separator, stamp: self.stamp)
+        self.allocatedBytes += joined.allocatedBytes
+        if joined.isLeaf { self.discard(separator) }
+        parent.setChild(leftIndex, joined)
         parent.removeChild(at: leftIndex + 1)
+        self.discard(left)
         self.discard(right)
     }
 
     // MARK: - Memory
 
     private func makeNode(level: Int) -> Node {
-        let node = Node.make(level: level, stamp: self.stamp)
+        let node = Node.make(level: level, stamp: self.stamp, roomFor: 2)
         self.allocatedBytes += node.allocatedBytes
         return node
+    }
+
+    private func copy(_ node: Node, _ range: Range<Int>) -> Node {
+        let copy = node.copy(range, stamp: self.stamp)
+        self.allocatedBytes += copy.allocatedBytes
+        return copy
     }
 
     private func free(_ garbage: Garbage) {
@@ -389,7 +341,7 @@ package final class Index: @unchecked Sendable {
             if node.isLeaf { node.entry(index).free() } else { self.freeAll(node.child(index)) }
         }
         if !node.isLeaf {
-            for index in 0..<max(node.count - 1, 0) { unsafe Glibc.free(node.separator(index).base) }
+            for index in 0..<max(node.count - 1, 0) { node.separator(index).free() }
         }
         node.free()
     }

@@ -18,9 +18,6 @@ package final class IndexMemory: Sendable {
     func admits(_ growth: Int, from bytes: Int) -> Bool {
         growth <= 0 || bytes + growth <= self.ceilingBytes.load(ordering: .relaxed)
     }
-
-    /// The bytes that the C library uses for an allocation of this size: with a header, in steps of 16, at least 32.
-    static func allocated(_ bytes: Int) -> Int { max(32, (bytes + 8 + 15) & ~15) }
 }
 
 /// An allocation of the index has failed, and it is too late to refuse the write: prints a message to standard error

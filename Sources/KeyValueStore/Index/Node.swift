@@ -1,21 +1,31 @@
 import Glibc
 
-/// A node of the index, at most 64 wide, in memory of its own:
+/// A node of the index, at most 64 wide, in memory of its own, which has room for `capacity` slots, a multiple of 8:
 ///
-///     offset  size  field
-///          0     8  stamp: the batch that made it. It may be changed in place only while that batch is not published
-///          8     2  count of slots
-///         10     2  level, 0 for a leaf
-///         16   512  slots: entries in a leaf, children above
-///        528   504  above leaves only: count - 1 separators; child i holds keys from separator i - 1 on
+///     offset               size          field
+///          0                  8          stamp: the batch that made it. It may be changed in place only while that
+///                                        batch is not published
+///          8                  2          count of slots
+///         10                  1          level, 0 for a leaf
+///         11                  1          capacity
+///         12                  2          above leaves: bytes that all separators begin with
 ///
-/// Only the writer thread uses it until it is published; then any thread reads it and none changes it.
+///     a leaf:
+///         16                  capacity   marks of the keys
+///         16 + capacity       8 × same   entries in the order of their keys
+///
+///     above leaves:
+///         16                  8 × same   children; child i holds keys from separator i - 1 on
+///         16 +  8 × capacity  8 × same   heads: eight bytes of each separator behind what all begin with
+///         16 + 16 × capacity  8 × same   count - 1 separators
+///
+/// An exact look-up in a leaf compares the marks, eight at a time, and accesses only entries whose mark is that of the
+/// key. Above leaves, heads decide, and a separator is accessed only if its head is that of the key.
+///
+/// Only the writer thread uses a node until it is published; then any thread reads it and none changes it.
 @safe struct Node: Equatable {
-    static let capacity = 64
-    private static let slotsOffset = 16
-    private static let separatorsOffset = 16 + Self.capacity * 8
-    private static let leafBytes = Self.separatorsOffset
-    private static let branchBytes = Self.separatorsOffset + (Self.capacity - 1) * 8
+    static let maximumCount = 64
+    private static let headerBytes = 16
 
     let base: UnsafeMutableRawPointer
 
@@ -23,176 +33,204 @@ import Glibc
 
     static func == (left: Node, right: Node) -> Bool { unsafe left.base == right.base }
 
-    static func make(level: Int, stamp: UInt64) -> Node {
-        guard let base = unsafe malloc(level == 0 ? Self.leafBytes : Self.branchBytes) else {
+    /// An empty node with room for `count` slots.
+    static func make(level: Int, stamp: UInt64, roomFor count: Int) -> Node {
+        let capacity = Self.capacity(for: count)
+        guard let base = unsafe Slabs.allocate(Self.byteCount(level: level, capacity: capacity)) else {
             failedAllocation("a node of the index")
         }
         unsafe base.storeBytes(of: stamp, as: UInt64.self)
         unsafe base.storeBytes(of: 0, toByteOffset: 8, as: UInt16.self)
-        unsafe base.storeBytes(of: UInt16(level), toByteOffset: 10, as: UInt16.self)
+        unsafe base.storeBytes(of: UInt8(level), toByteOffset: 10, as: UInt8.self)
+        unsafe base.storeBytes(of: UInt8(capacity), toByteOffset: 11, as: UInt8.self)
+        unsafe base.storeBytes(of: 0, toByteOffset: 12, as: UInt16.self)
         return unsafe Node(base)
     }
 
-    func copy(stamp: UInt64) -> Node {
-        let copy = Node.make(level: self.level, stamp: stamp)
-        copy.count = self.count
-        unsafe memcpy(copy.base + Self.slotsOffset, self.base + Self.slotsOffset, self.count * 8)
-        if !self.isLeaf && self.count > 1 {
-            unsafe memcpy(
-                copy.base + Self.separatorsOffset, self.base + Self.separatorsOffset, (self.count - 1) * 8)
-        }
-        return copy
+    private static func capacity(for count: Int) -> Int { min(max(8, (count + 7) & ~7), Self.maximumCount) }
+
+    private static func byteCount(level: Int, capacity: Int) -> Int {
+        Self.headerBytes + capacity * (level == 0 ? 9 : 24)
     }
 
-    func free() { unsafe Glibc.free(self.base) }
+    private var byteCount: Int { Self.byteCount(level: self.level, capacity: self.capacity) }
 
     /// The bytes that the allocator uses for it.
-    var allocatedBytes: Int { IndexMemory.allocated(self.isLeaf ? Self.leafBytes : Self.branchBytes) }
+    var allocatedBytes: Int { Slabs.allocated(self.byteCount) }
+
+    func free() { unsafe Slabs.free(self.base, self.byteCount) }
 
     var stamp: UInt64 { unsafe self.base.load(as: UInt64.self) }
-    var level: Int { unsafe Int(self.base.load(fromByteOffset: 10, as: UInt16.self)) }
+    var level: Int { unsafe Int(self.base.load(fromByteOffset: 10, as: UInt8.self)) }
     var isLeaf: Bool { self.level == 0 }
-    var count: Int {
+    private var capacity: Int { unsafe Int(self.base.load(fromByteOffset: 11, as: UInt8.self)) }
+    var isFull: Bool { self.count == Self.maximumCount }
+    /// Whether a slot can be inserted in place.
+    var hasRoom: Bool { self.count < self.capacity }
+
+    private(set) var count: Int {
         get { unsafe Int(self.base.load(fromByteOffset: 8, as: UInt16.self)) }
         nonmutating set { unsafe self.base.storeBytes(of: UInt16(newValue), toByteOffset: 8, as: UInt16.self) }
     }
 
-    // MARK: - Slots
-
-    private func pointer(at offset: Int) -> UnsafeMutableRawPointer {
-        unsafe self.base.load(fromByteOffset: offset, as: UnsafeMutableRawPointer.self)
+    private(set) var sharedBytes: Int {
+        get { unsafe Int(self.base.load(fromByteOffset: 12, as: UInt16.self)) }
+        nonmutating set { unsafe self.base.storeBytes(of: UInt16(newValue), toByteOffset: 12, as: UInt16.self) }
     }
 
-    func entry(_ index: Int) -> Entry { unsafe Entry(self.pointer(at: Self.slotsOffset + index * 8)) }
-    func child(_ index: Int) -> Node { unsafe Node(self.pointer(at: Self.slotsOffset + index * 8)) }
-    func separator(_ index: Int) -> Separator { unsafe Separator(self.pointer(at: Self.separatorsOffset + index * 8)) }
+    // MARK: - Slots
+
+    /// What a node has for each slot: where it begins, and the bytes of each.
+    struct Column {
+        let offset: Int
+        let width: Int
+    }
+
+    var marks: Column { Column(offset: Self.headerBytes, width: 1) }
+    private var entries: Column { Column(offset: Self.headerBytes + self.capacity, width: 8) }
+    private var children: Column { Column(offset: Self.headerBytes, width: 8) }
+    private var heads: Column { Column(offset: Self.headerBytes + self.capacity * 8, width: 8) }
+    private var separators: Column { Column(offset: Self.headerBytes + self.capacity * 16, width: 8) }
+
+    func address(_ index: Int, _ column: Column) -> UnsafeMutableRawPointer {
+        unsafe self.base + column.offset + index * column.width
+    }
+
+    func entry(_ index: Int) -> Entry {
+        unsafe Entry(self.address(index, self.entries).load(as: UnsafeMutableRawPointer.self))
+    }
+
+    func child(_ index: Int) -> Node {
+        unsafe Node(self.address(index, self.children).load(as: UnsafeMutableRawPointer.self))
+    }
+
+    func separator(_ index: Int) -> Separator {
+        unsafe Separator(self.address(index, self.separators).load(as: UnsafeMutableRawPointer.self))
+    }
+
+    func head(_ index: Int) -> UInt64 { unsafe self.address(index, self.heads).load(as: UInt64.self) }
 
     func setEntry(_ index: Int, _ entry: Entry) {
-        unsafe self.base.storeBytes(
-            of: entry.base, toByteOffset: Self.slotsOffset + index * 8, as: UnsafeMutableRawPointer.self)
+        unsafe self.address(index, self.entries).storeBytes(of: entry.base, as: UnsafeMutableRawPointer.self)
     }
 
     func setChild(_ index: Int, _ child: Node) {
-        unsafe self.base.storeBytes(
-            of: child.base, toByteOffset: Self.slotsOffset + index * 8, as: UnsafeMutableRawPointer.self)
+        unsafe self.address(index, self.children).storeBytes(of: child.base, as: UnsafeMutableRawPointer.self)
     }
 
-    func setSeparator(_ index: Int, _ separator: Separator) {
-        unsafe self.base.storeBytes(
-            of: separator.base, toByteOffset: Self.separatorsOffset + index * 8, as: UnsafeMutableRawPointer.self)
+    private func setSeparator(_ index: Int, _ separator: Separator) {
+        unsafe self.address(index, self.separators).storeBytes(of: separator.base, as: UnsafeMutableRawPointer.self)
     }
 
-    private func move(from: Int, to: Int, count: Int, origin: Int) {
-        if count > 0 { unsafe memmove(self.base + origin + to * 8, self.base + origin + from * 8, count * 8) }
+    private func move(_ column: Column, from: Int, to: Int, count: Int) {
+        if count <= 0 { return }
+        unsafe memmove(self.address(to, column), self.address(from, column), count * column.width)
+    }
+
+    private func copy(_ column: Column, at index: Int, from other: Node, _ source: Column, _ range: Range<Int>) {
+        if range.isEmpty { return }
+        unsafe memcpy(
+            self.address(index, column), other.address(range.lowerBound, source), range.count * column.width)
     }
 
     // MARK: - Changes
 
-    func insert(_ entry: Entry, at index: Int) {
-        self.move(from: index, to: index + 1, count: self.count - index, origin: Self.slotsOffset)
+    /// A copy of a part of it, with room for one more slot.
+    func copy(_ range: Range<Int>, stamp: UInt64) -> Node {
+        let copy = Node.make(level: self.level, stamp: stamp, roomFor: range.count + 1)
+        copy.append(range, of: self)
+        if !self.isLeaf { copy.sharedBytes = self.sharedBytes }
+        return copy
+    }
+
+    /// Appends slots of `other`, which follow those of this node; above leaves, without the separator between them.
+    private func append(_ range: Range<Int>, of other: Node) {
+        if self.isLeaf {
+            self.copy(self.marks, at: self.count, from: other, other.marks, range)
+            self.copy(self.entries, at: self.count, from: other, other.entries, range)
+        } else {
+            let between = range.lowerBound..<max(range.upperBound - 1, range.lowerBound)
+            self.copy(self.children, at: self.count, from: other, other.children, range)
+            self.copy(self.heads, at: self.count, from: other, other.heads, between)
+            self.copy(self.separators, at: self.count, from: other, other.separators, between)
+        }
+        self.count += range.count
+    }
+
+    /// - Precondition: it has room.
+    func insert(_ entry: Entry, _ mark: UInt8, at index: Int) {
+        self.move(self.marks, from: index, to: index + 1, count: self.count - index)
+        self.move(self.entries, from: index, to: index + 1, count: self.count - index)
+        unsafe self.address(index, self.marks).storeBytes(of: mark, as: UInt8.self)
         self.setEntry(index, entry)
         self.count += 1
     }
 
     func removeEntry(at index: Int) {
-        self.move(from: index + 1, to: index, count: self.count - index - 1, origin: Self.slotsOffset)
+        self.move(self.marks, from: index + 1, to: index, count: self.count - index - 1)
+        self.move(self.entries, from: index + 1, to: index, count: self.count - index - 1)
         self.count -= 1
     }
 
+    /// The first child of a node above it.
+    /// - Precondition: the node is empty.
+    func insertFirst(_ child: Node) {
+        self.setChild(0, child)
+        self.count = 1
+    }
+
     /// Inserts `child` after child `index - 1`; it contains the keys from `separator` on.
+    /// - Precondition: it has room.
     func insert(_ child: Node, from separator: Separator, at index: Int) {
-        self.move(from: index, to: index + 1, count: self.count - index, origin: Self.slotsOffset)
-        self.move(from: index - 1, to: index, count: self.count - index, origin: Self.separatorsOffset)
+        self.move(self.children, from: index, to: index + 1, count: self.count - index)
+        self.move(self.heads, from: index - 1, to: index, count: self.count - index)
+        self.move(self.separators, from: index - 1, to: index, count: self.count - index)
         self.setChild(index, child)
         self.setSeparator(index - 1, separator)
         self.count += 1
+        self.setHead(index - 1)
     }
 
     /// Removes child `index` and the separator before it; for the first child, the separator after it.
     func removeChild(at index: Int) {
-        self.move(from: index + 1, to: index, count: self.count - index - 1, origin: Self.slotsOffset)
         let separator = max(index - 1, 0)
-        self.move(from: separator + 1, to: separator, count: self.count - separator - 2, origin: Self.separatorsOffset)
+        self.move(self.children, from: index + 1, to: index, count: self.count - index - 1)
+        self.move(self.heads, from: separator + 1, to: separator, count: self.count - separator - 2)
+        self.move(self.separators, from: separator + 1, to: separator, count: self.count - separator - 2)
         self.count -= 1
     }
 
-    /// Moves the slots from `index` on into the empty node `right` of the same level. Above leaves, the separator
-    /// between them is then in neither node, and is returned.
-    func split(at index: Int, into right: Node) -> Separator? {
-        let moved = self.count - index
-        unsafe memcpy(right.base + Self.slotsOffset, self.base + Self.slotsOffset + index * 8, moved * 8)
-        right.count = moved
-        var middle: Separator?
+    /// A copy of it and of its right neighbour in one node; above leaves with the separator between the two.
+    func joined(with right: Node, _ separator: Separator, stamp: UInt64) -> Node {
+        let joined = Node.make(level: self.level, stamp: stamp, roomFor: self.count + right.count + 1)
+        joined.append(0..<self.count, of: self)
+        joined.append(0..<right.count, of: right)
         if !self.isLeaf {
-            middle = self.separator(index - 1)
-            unsafe memcpy(
-                right.base + Self.separatorsOffset, self.base + Self.separatorsOffset + index * 8, (moved - 1) * 8)
+            joined.setSeparator(self.count - 1, separator)
+            joined.setHeads()
         }
-        self.count = index
-        return middle
+        return joined
     }
 
-    /// Appends all slots of `right`, its neighbour; above leaves with the separator between the two.
-    func append(contentsOf right: Node, separator: Separator?) {
-        unsafe memcpy(
-            self.base + Self.slotsOffset + self.count * 8, right.base + Self.slotsOffset, right.count * 8)
-        if let separator {
-            self.setSeparator(self.count - 1, separator)
-            unsafe memcpy(
-                self.base + Self.separatorsOffset + self.count * 8, right.base + Self.separatorsOffset,
-                (right.count - 1) * 8)
+    // MARK: - Heads
+
+    /// Computes the head of a new separator, and all heads if it does not begin as the others do.
+    private func setHead(_ index: Int) {
+        let key = unsafe self.separator(index).key
+        let other = unsafe self.separator(index == 0 ? self.count - 2 : 0).key
+        if unsafe self.count == 2 || KeyOrder.commonPrefix(key, other) < self.sharedBytes { return self.setHeads() }
+        let head = unsafe KeyOrder.head(key, from: self.sharedBytes)
+        unsafe self.address(index, self.heads).storeBytes(of: head, as: UInt64.self)
+    }
+
+    /// Computes what all separators begin with, and their heads.
+    func setHeads() {
+        if self.count < 2 { return }
+        // They are in order, so what the first and the last begin with, all do.
+        self.sharedBytes = unsafe KeyOrder.commonPrefix(self.separator(0).key, self.separator(self.count - 2).key)
+        for index in 0..<self.count - 1 {
+            let head = unsafe KeyOrder.head(self.separator(index).key, from: self.sharedBytes)
+            unsafe self.address(index, self.heads).storeBytes(of: head, as: UInt64.self)
         }
-        self.count += right.count
-    }
-
-    // MARK: - Search
-
-    /// Index of the first entry whose key is not before `key`, and whether it is equal.
-    func find(_ key: UnsafeRawBufferPointer) -> (index: Int, found: Bool) {
-        var low = 0
-        var high = self.count
-        while low < high {
-            let middle = (low + high) >> 1
-            let order = unsafe KeyOrder.compare(self.entry(middle).key, key)
-            if order == 0 { return (middle, true) }
-            if order < 0 { low = middle + 1 } else { high = middle }
-        }
-        return (low, false)
-    }
-
-    /// Index of the child that contains `key`.
-    func childIndex(for key: UnsafeRawBufferPointer) -> Int {
-        var low = 0
-        var high = self.count - 1
-        while low < high {
-            let middle = (low + high) >> 1
-            if unsafe KeyOrder.compare(self.separator(middle).key, key) <= 0 { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
-}
-
-/// A key that divides two children: the shortest prefix of the right one's first key that is greater than all keys of
-/// the left one. Owned by the one node of the newest revision that contains it.
-@safe struct Separator {
-    let base: UnsafeMutableRawPointer
-
-    init(_ base: UnsafeMutableRawPointer) { unsafe self.base = base }
-
-    static func make(after left: UnsafeRawBufferPointer, upTo right: UnsafeRawBufferPointer) -> Separator {
-        var length = 0
-        while unsafe length < left.count && left[length] == right[length] { length += 1 }
-        length += 1
-        guard let base = unsafe malloc(2 + length) else { failedAllocation("a separator of the index") }
-        unsafe base.storeBytes(of: UInt16(length), as: UInt16.self)
-        unsafe memcpy(base + 2, right.baseAddress!, length)
-        return unsafe Separator(base)
-    }
-
-    /// The bytes that the allocator uses for it.
-    var allocatedBytes: Int { unsafe IndexMemory.allocated(2 + Int(self.base.load(as: UInt16.self))) }
-
-    var key: UnsafeRawBufferPointer {
-        unsafe UnsafeRawBufferPointer(start: self.base + 2, count: Int(self.base.load(as: UInt16.self)))
     }
 }

@@ -1,0 +1,77 @@
+/// Look-ups below a node, for the writer and for readers.
+extension Node {
+    /// The entry of `key` below this node.
+    func entry(of key: UnsafeRawBufferPointer) -> Entry? {
+        let mark = unsafe KeyMark.of(key)
+        var node = self
+        while !node.isLeaf { node = unsafe node.child(node.childIndex(for: key)) }
+        return unsafe node.find(key, mark).map(node.entry)
+    }
+
+    /// Calls `body` with the entries below this node from the first key that is not before `start` on, in order, until
+    /// it returns false.
+    /// - Returns: whether it never did.
+    func walk(from start: UnsafeRawBufferPointer, _ body: (Entry) -> Bool) -> Bool {
+        if self.isLeaf {
+            for index in unsafe self.lowerBound(start)..<self.count where !body(self.entry(index)) { return false }
+            return true
+        }
+        let first = unsafe self.childIndex(for: start)
+        if unsafe !self.child(first).walk(from: start, body) { return false }
+        let everything = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+        for index in first + 1..<self.count {
+            if unsafe !self.child(index).walk(from: everything, body) { return false }
+        }
+        return true
+    }
+
+    /// Index of the entry of `key`, whose mark is `mark`; nil if there is none.
+    func find(_ key: UnsafeRawBufferPointer, _ mark: UInt8) -> Int? {
+        let low: UInt64 = 0x7F7F_7F7F_7F7F_7F7F
+        let pattern = UInt64(mark) &* 0x0101_0101_0101_0101
+        let count = self.count
+        for first in stride(from: 0, to: count, by: 8) {
+            let word = unsafe self.address(first, self.marks).loadUnaligned(as: UInt64.self).littleEndian ^ pattern
+            // The highest bit of each byte that is equal.
+            var equal = ~(((word & low) &+ low) | word | low)
+            while equal != 0 {
+                let index = first + equal.trailingZeroBitCount >> 3
+                if unsafe index < count && KeyOrder.areEqual(self.entry(index).key, key) { return index }
+                equal &= equal &- 1
+            }
+        }
+        return nil
+    }
+
+    /// Index of the first entry whose key is not before `key`.
+    func lowerBound(_ key: UnsafeRawBufferPointer) -> Int {
+        var low = 0
+        var high = self.count
+        while low < high {
+            let middle = (low + high) >> 1
+            if unsafe KeyOrder.compare(self.entry(middle).key, key) < 0 { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// Index of the child that contains `key`.
+    func childIndex(for key: UnsafeRawBufferPointer) -> Int {
+        let shared = self.sharedBytes
+        if shared > 0 && self.count > 1 {
+            let start = unsafe UnsafeRawBufferPointer(rebasing: self.separator(0).key[..<shared])
+            let order = unsafe KeyOrder.compare(
+                UnsafeRawBufferPointer(rebasing: key[..<min(shared, key.count)]), start)
+            if order != 0 { return order < 0 ? 0 : self.count - 1 }
+        }
+        let head = unsafe KeyOrder.head(key, from: shared)
+        var low = 0
+        var high = self.count - 1
+        while low < high {
+            let middle = (low + high) >> 1
+            let other = self.head(middle)
+            let isBefore = unsafe other != head ? other < head : KeyOrder.compare(self.separator(middle).key, key) <= 0
+            if isBefore { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}
