@@ -22,23 +22,17 @@ package struct RequestIdentityGenerator {
         return mixed ^ (mixed >> 31)
     }
 
+    /// 32 characters, five bits each; without i, l, o and u, which are easily confused.
+    private static let alphabet: StaticString = "0123456789abcdefghjkmnpqrstvwxyz"
+
     /// A request id: 13 characters of `[0-9a-z]`, which is short enough for a string without heap storage.
     package mutating func requestID() -> String {
         var bits = self.next()
         return unsafe String(unsafeUninitializedCapacity: 13) { buffer in
             for index in 0..<13 {
-                // 32 characters, five bits each; without i, l, o and u, which are easily confused.
-                let five = UInt8(truncatingIfNeeded: bits) & 31
+                // A constant with 32 characters.
+                unsafe buffer[index] = Self.alphabet.utf8Start[Int(bits & 31)]
                 bits >>= 5
-                unsafe buffer[index] =
-                    switch five {
-                    case 0..<10: UInt8(ascii: "0") &+ five
-                    case 10..<18: UInt8(ascii: "a") &+ (five &- 10)
-                    case 18..<20: UInt8(ascii: "j") &+ (five &- 18)
-                    case 20..<22: UInt8(ascii: "m") &+ (five &- 20)
-                    case 22..<27: UInt8(ascii: "p") &+ (five &- 22)
-                    default: UInt8(ascii: "v") &+ (five &- 27)
-                    }
             }
             return 13
         }

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Health
 import JSONLogging
@@ -131,6 +132,55 @@ struct ConnectionPipelineTests {
         pipeline.held.responders.removeFirst().respond(.json(.created, []))
         let writes = try pipeline.writes()
         #expect(writes.map(\.statuses) == [[201, 200, 200]])
+    }
+
+    @Test func `an action that lets go of its responder later is found by the next sweep`() throws {
+        let pipeline = try Pipeline()
+        try pipeline.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+        pipeline.connection.sweep(now: MonotonicClock.nanoseconds())
+        #expect(try pipeline.writes().isEmpty, "it is held")
+        pipeline.held.responders.removeAll()
+        pipeline.connection.sweep(now: MonotonicClock.nanoseconds())
+        let answer = try pipeline.writes().joined()
+        #expect(answer.statuses == [500])
+        #expect(answer.contains("\"code\":\"internal_error\""))
+    }
+
+    @Test func `a responder does not answer the next request of its connection`() async {
+        await #expect(processExitsWith: .failure) {
+            let pipeline = try Pipeline()
+            try pipeline.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+            let first = pipeline.held.responders.removeFirst()
+            first.respond(.json(.ok, []))
+            try pipeline.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+            first.respond(.json(.ok, []))
+        }
+    }
+
+    @Test func `the answer of an action that comes after the server's own is dropped`() throws {
+        let pipeline = try Pipeline()
+        try pipeline.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(pipeline.connection.cut())
+        #expect(try pipeline.writes().joined().statuses == [503])
+        pipeline.held.responders.removeFirst().respond(.json(.ok, []))
+        #expect(try pipeline.writes().isEmpty)
+    }
+
+    @Test func `nothing of a request is left in the next one`() throws {
+        let pipeline = try Pipeline()
+        try pipeline.send(
+            "GET /get?first HTTP/1.1\r\nHost: a\r\nX-Request-Id: one\r\nX-Request-Timing: 1\r\n"
+                + "Accept: text/plain\r\nUser-Agent: x\r\nConnection: keep-alive\r\n\r\n"
+                + "GET /get HTTP/1.1\r\nHost: a\r\n\r\n" + "GET /none?x HTTP/1.1\r\nHost: a\r\n\r\n")
+        let request = pipeline.connection.request
+        #expect(request.route == nil && request.failure == "route_not_found" && request.path == "/none")
+        let answers = try pipeline.writes().joined().components(separatedBy: "HTTP/1.1 ").dropFirst()
+        #expect(answers.count == 3)
+        #expect(answers.first?.contains("X-Request-Id: one\r\n") == true)
+        #expect(answers.first?.hasSuffix("\r\n\r\nfirst") == true)
+        #expect(answers.dropFirst().first?.hasSuffix("\r\n\r\n") == true)
+        #expect(answers.dropFirst().allSatisfy { !$0.contains("X-Request-Id: one") })
+        #expect(!request.fields.wantsTiming && request.fields.accept.count == 0 && request.client.userAgent.isEmpty)
     }
 
     @Test func `reading stops while bytes wait behind an outstanding answer, and goes on after it`() throws {

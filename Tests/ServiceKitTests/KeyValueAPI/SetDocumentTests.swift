@@ -1,0 +1,101 @@
+import JSON
+import TestSupport
+import Testing
+
+@testable import HTTP1
+@testable import HTTPServing
+@testable import KeyValueHTTP
+
+/// A set's JSON is read where it lies; the general reader of objects says what it means.
+@Suite(.timeLimit(.minutes(1)))
+struct SetDocumentTests {
+    private enum Read: Equatable {
+        case set(key: [UInt8], value: [UInt8])
+        case refused(String, String)
+    }
+
+    private func read(_ body: [UInt8]) -> Read {
+        var read: Read?
+        do throws(Problem) {
+            try body.withUnsafeBufferPointer { (body) throws(Problem) in
+                try SetDocument.read(body) { (key, value) throws(Problem) in
+                    read = .set(key: Array(key), value: Array(value))
+                }
+            }
+        } catch {
+            return .refused(error.code, error.detail)
+        }
+        return read ?? .refused("nothing", "")
+    }
+
+    /// The same by the general reader.
+    private func expected(_ body: [UInt8]) -> Read {
+        let object: FlatJSONObject
+        do throws(JSONSyntaxError) {
+            object = try FlatJSONObject(parsing: body, maxMembers: 4)
+        } catch {
+            return .refused("not_json", "The body is not the expected JSON: \(error.reason) at byte \(error.offset).")
+        }
+        if object.names.contains(where: { !["key", "key_b64", "value", "value_b64"].contains($0) }) {
+            return .refused(
+                "bad_json", "The JSON has an unknown member; allowed are key or key_b64, and value or value_b64.")
+        }
+        var fields: [[UInt8]] = []
+        for name in ["key", "value"] {
+            switch (object[name], object[name + "_b64"]) {
+            case (nil, nil): fields.append([])
+            case (.some, .some): return .refused("bad_json", "The JSON has both \(name) and \(name)_b64; send one.")
+            case (.string(let text)?, nil): fields.append(text)
+            case (nil, .string(let text)?): fields.append(text)
+            case (.some, nil): return .refused("bad_json", "\(name) is not a string.")
+            case (nil, .some): return .refused("bad_json", "\(name)_b64 is not a string.")
+            }
+        }
+        for (index, name) in ["key", "value"].enumerated() {
+            if object[name] == nil, object[name + "_b64"] == nil {
+                return .refused("\(name)_missing", "The JSON has neither \(name) nor \(name)_b64.")
+            }
+            if object[name] == nil {
+                guard let bytes = Base64.decode(fields[index]) else {
+                    return .refused("bad_json", "\(name)_b64 is not Base64 (standard alphabet, with padding).")
+                }
+                fields[index] = bytes
+            }
+        }
+        return .set(key: fields[0], value: fields[1])
+    }
+
+    private static let names = ["key", "key", "key_b64", "value", "value", "value_b64", "ke\\u0079", "other", "Key"]
+    private static let values = [
+        #""text""#, #""""#, #""é😀""#, #""a\nb""#, #""\u00e9""#, #""\ud83d\ude00""#, #""AP8=""#, #""AP8""#, "1", "true",
+        "null", "{}", "[1]", #""\ud800""#, "\"\u{1}\"", #""AAAA""#, #""""#,
+    ]
+
+    @Test func `it is read as the general reader reads it, also when bytes are damaged`() {
+        var generator = SeededGenerator(printingFor: #function)
+        var outcomes: [String: Int] = [:]
+        for _ in 0..<30_000 {
+            let members = (0..<Int.random(in: 0...5, using: &generator)).map { _ in
+                let name = Self.names.randomElement(using: &generator) ?? ""
+                let value = Self.values.randomElement(using: &generator) ?? ""
+                return "\"\(name)\"\(generator.chance(0.1) ? " " : ""):\(generator.chance(0.1) ? "\n" : "")\(value)"
+            }
+            var body = Array("{\(members.joined(separator: generator.chance(0.1) ? " , " : ","))}".utf8)
+            if generator.chance(0.3), !body.isEmpty {
+                let index = Int.random(in: 0..<body.count, using: &generator)
+                body[index] = UInt8.random(in: 0...255, using: &generator)
+            }
+            if generator.chance(0.1) { body.removeLast(Int.random(in: 0...body.count, using: &generator)) }
+            let (read, expected) = (self.read(body), self.expected(body))
+            #expect(read == expected, "\(String(decoding: body, as: UTF8.self))")
+            if case .refused(let code, _) = read {
+                outcomes[code, default: 0] += 1
+            } else {
+                outcomes["set", default: 0] += 1
+            }
+        }
+        for outcome in ["set", "not_json", "bad_json", "key_missing", "value_missing"] {
+            #expect(outcomes[outcome, default: 0] > 100, "\(outcome) hardly occurs: \(outcomes)")
+        }
+    }
+}
