@@ -1,26 +1,22 @@
 import Synchronization
 import SystemSupport
 
+/// What the writer finds in a ``CommitQueue``.
+enum CommitQueueFind: Equatable {
+    case commands
+    case poked
+    case timedOut
+    case closed
+}
+
 /// Commands on their way to the writer thread: many producers, one consumer, bounded in number and bytes. A producer
 /// holds the lock for an append, the writer for a swap; neither waits for the other's I/O.
-final class CommitQueue<Command: Sendable>: Sendable {
-    private struct State {
-        var commands: [Command] = []
-        var bytes = 0
-        var isClosed = false
-        /// The writer sleeps until so many commands wait; 0 while it does not sleep.
-        var wakeCount = 0
-        var isPoked = false
-
-        /// Whether the writer must be woken, who no longer sleeps then.
-        mutating func wakes(_ isDue: Bool = true) -> Bool {
-            if self.wakeCount == 0 || !isDue { return false }
-            self.wakeCount = 0
-            return true
-        }
-    }
-
-    private let state = Mutex(State())
+///
+/// `@unchecked Sendable`: the commands are accessed only while `state` is locked.
+final class CommitQueue<Command: Sendable>: @unchecked Sendable {
+    private let state = Mutex(CommitQueueState())
+    // Outside of the state, which every wait reads, because their type is known only at run time.
+    private var commands: [Command] = []
     private let wakeUp = MonotonicSemaphore()
     private let limit: Int
     private let limitBytes: Int
@@ -32,49 +28,50 @@ final class CommitQueue<Command: Sendable>: Sendable {
 
     /// Accepts all of the commands, or none and returns the reason.
     func submit(_ commands: [Command], bytes: Int) -> CommitRefusal? {
-        let (refusal, wakes) = self.state.withLock { state -> (CommitRefusal?, Bool) in
-            if state.isClosed { return (.closed, false) }
-            if state.commands.count + commands.count > self.limit || state.bytes + bytes > self.limitBytes {
-                return (.overloaded, false)
+        let count = commands.count
+        var refusal: CommitRefusal?
+        let wakes = self.state.withLock { state -> Bool in
+            if state.isClosed {
+                refusal = .closed
+                return false
             }
-            state.commands.append(contentsOf: commands)
+            if state.count + count > self.limit || state.bytes + bytes > self.limitBytes {
+                refusal = .overloaded
+                return false
+            }
+            self.commands.append(contentsOf: commands)
+            state.count += count
             state.bytes += bytes
-            return (nil, state.wakes(state.commands.count >= state.wakeCount))
+            return state.wakes(state.count >= state.wakeCount)
         }
         if wakes { self.wakeUp.signal() }
         return refusal
     }
 
-    enum Taken: Equatable {
-        case commands
-        case poked
-        case timedOut
-        case closed
-    }
-
     /// Swaps all waiting commands into `batch`, which must be empty; waits for the first one until `deadline`, in
     /// monotonic nanoseconds or `.max`.
     /// - Parameter gather: called when there are commands, before they are taken; may wait for more of them.
-    func take(into batch: inout [Command], until deadline: UInt64, gather: () -> Void = {}) -> Taken {
+    func take(into batch: inout [Command], until deadline: UInt64, gather: () -> Void = {}) -> CommitQueueFind {
         let found = self.waitForFirst(until: deadline)
         if found == .commands {
             gather()
             self.state.withLock { state in
-                swap(&batch, &state.commands)
+                swap(&batch, &self.commands)
+                state.count = 0
                 state.bytes = 0
             }
         }
         return found
     }
 
-    private func waitForFirst(until deadline: UInt64) -> Taken {
+    private func waitForFirst(until deadline: UInt64) -> CommitQueueFind {
         while true {
-            let found = self.state.withLock { state -> Taken? in
+            let found = self.state.withLock { state -> CommitQueueFind? in
                 if state.isPoked {
                     state.isPoked = false
                     return .poked
                 }
-                if !state.commands.isEmpty { return .commands }
+                if state.count > 0 { return .commands }
                 if state.isClosed { return .closed }
                 state.wakeCount = 1
                 return nil
@@ -88,7 +85,7 @@ final class CommitQueue<Command: Sendable>: Sendable {
     /// - Returns: how many wait.
     func wait(for count: Int, until deadline: UInt64) -> Int {
         let sleeps = self.state.withLock { state -> Bool in
-            if state.isPoked || state.isClosed || state.commands.count >= count { return false }
+            if state.isPoked || state.isClosed || state.count >= count { return false }
             state.wakeCount = count
             return true
         }
@@ -126,5 +123,22 @@ final class CommitQueue<Command: Sendable>: Sendable {
         if wakes { self.wakeUp.signal() }
     }
 
-    var count: Int { self.state.withLock { $0.commands.count } }
+    var count: Int { self.state.withLock { $0.count } }
+}
+
+private struct CommitQueueState {
+    /// Number and bytes of the commands.
+    var count = 0
+    var bytes = 0
+    var isClosed = false
+    /// The writer sleeps until so many commands wait; 0 while it does not sleep.
+    var wakeCount = 0
+    var isPoked = false
+
+    /// Whether the writer must be woken, who no longer sleeps then.
+    mutating func wakes(_ isDue: Bool = true) -> Bool {
+        if self.wakeCount == 0 || !isDue { return false }
+        self.wakeCount = 0
+        return true
+    }
 }

@@ -89,7 +89,7 @@ extension LogWriter {
         private mutating func commitFrame(from start: Int) -> Int {
             var timings = CommitTimings(takenAt: MonotonicClock.nanoseconds())
             let (whole, bytes) = self.writer.client.frameEnd(
-                of: self.batch[start...], limitBytes: self.writer.configuration.frameTargetBytes)
+                of: self.batch[start..<self.batch.count], limitBytes: self.writer.configuration.frameTargetBytes)
             let (commands, end) = self.admit(self.batch[start..<whole], payloadBytes: bytes)
             if commands.isEmpty { return end }
             self.frame.begin(firstRevision: self.nextRevision, segmentRevision: self.chain.name.firstRevision)

@@ -9,13 +9,17 @@ struct PreparedSegment: Sendable {
     let file: any File
     let name: SegmentFileName
 
-    private static let chunk = [UInt8](repeating: 0, count: 1 << 20)
+    /// Written with one call. The page cache keeps what a larger call wrote in larger units, and each append costs time
+    /// for all blocks of its unit.
+    private static let piece = [UInt8](repeating: 0, count: 64 << 10)
+    /// Between two syncs; a concurrent sync of the log waits for these writes.
+    private static let syncedBytes = 1 << 20
 
     /// Stays free for manifests, which are required to move to the next segment.
     private static func marginBytes(_ sizeBytes: Int) -> Int { min(1 << 20, max(8_192, sizeBytes / 4)) }
 
     /// Writes `sizeBytes` zeros to a temporary file and renames it, all of it durably.
-    /// - Parameter isCancelled: checked between pieces of 1 MiB; if true, the file is removed.
+    /// - Parameter isCancelled: checked between pieces of 64 KiB; if true, the file is removed.
     /// - Throws: also if the file system reports too little space, before it is full for all other programs.
     static func make(
         _ name: SegmentFileName, sizeBytes: Int, paths: LogPaths, fileSystem: any FileSystem,
@@ -58,15 +62,11 @@ struct PreparedSegment: Sendable {
         do throws(SystemError) {
             var offset = 0
             while offset < sizeBytes {
-                let count = min(Self.chunk.count, sizeBytes - offset)
-                if count == Self.chunk.count {
-                    try file.writeAll(Self.chunk, at: UInt64(offset))
-                } else {
-                    try file.writeAll(Array(Self.chunk[..<count]), at: UInt64(offset))
-                }
+                let count = min(Self.piece.count, sizeBytes - offset)
+                try file.writeAll(
+                    count == Self.piece.count ? Self.piece : Array(Self.piece[..<count]), at: UInt64(offset))
                 offset += count
-                // In small pieces, because a concurrent sync of the log waits for these writes.
-                if offset < sizeBytes { try file.syncData() }
+                if offset % Self.syncedBytes == 0 && offset < sizeBytes { try file.syncData() }
                 if isCancelled() { throw SystemError.cancelled(path) }
             }
             try file.sync()
