@@ -81,18 +81,22 @@ package struct TraceContext: Sendable, Equatable {
 
     /// Appends ``traceparent`` without creating a string.
     package func writeTraceparent(to buffer: inout ByteBuffer) {
-        buffer.writeWithOutputRawSpan(minimumWritableBytes: 55) { self.appendTraceparent(to: &$0) }
+        buffer.writeWithOutputRawSpan(minimumWritableBytes: 55) { output in
+            self.appendTraceparent(span: self.span, to: &output)
+        }
     }
 
-    /// Appends ``traceparent``, for which there must be room.
-    package func appendTraceparent(to output: inout OutputRawSpan) {
+    /// Appends the ``traceparent`` of a span of this trace, for which there must be room.
+    ///
+    /// - Parameter span: this service's, or that of a step within it; not 0.
+    package func appendTraceparent(span: UInt64, to output: inout OutputRawSpan) {
         output.append(UInt8(ascii: "0"))
         output.append(UInt8(ascii: "0"))
         output.append(UInt8(ascii: "-"))
         output.append(hexDigits: self.traceHigh)
         output.append(hexDigits: self.traceLow)
         output.append(UInt8(ascii: "-"))
-        output.append(hexDigits: self.span)
+        output.append(hexDigits: span)
         output.append(UInt8(ascii: "-"))
         output.append(HexDigits.digit(self.flags >> 4))
         output.append(HexDigits.digit(self.flags & 15))

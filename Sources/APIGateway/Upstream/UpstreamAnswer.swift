@@ -37,7 +37,7 @@ enum UpstreamAnswer {
             guard revision != nil || !wasThere else { throw .protocolError("a write without a revision") }
             self = .deleted(wasThere, revision: revision)
         case (200, .probe), (503, .probe):
-            if response.head.precedesRequest {
+            if response.head.hasOtherRequestID {
                 self = .readiness(UpstreamReadiness(isReady: false, isServing: nil))
                 return
             }
@@ -138,14 +138,14 @@ enum UpstreamAnswer {
             if case .string(let text)? = document["applied"] {
                 applied = Problem.Applied(rawValue: String(decoding: text, as: UTF8.self))
             }
-            applied = response.head.precedesRequest ? .no : applied ?? .unknown
+            applied = response.head.hasOtherRequestID ? .no : applied ?? .unknown
         }
         let detail = String(decoding: detailBytes, as: UTF8.self)
         var refusal = Problem(
             HTTPResponseStatus(statusCode: status),
             code: String(decoding: codeBytes, as: UTF8.self),
             // The gateway has a limit of connections too, and this is not that one.
-            detail: response.head.precedesRequest ? "kv-service did not accept the request: \(detail)" : detail,
+            detail: response.head.hasOtherRequestID ? "kv-service did not accept the request: \(detail)" : detail,
             applied: applied
         )
         if let seconds = response.head.retryAfterSeconds { refusal.headers.append(("Retry-After", String(seconds))) }

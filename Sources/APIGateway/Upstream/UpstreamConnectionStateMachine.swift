@@ -18,7 +18,7 @@ struct UpstreamConnectionStateMachine {
     private enum State {
         case idle
         case awaitingHead
-        case receivingBody(UpstreamResponse.Head)
+        case receivingBody
         case answered(isReusable: Bool)
         case closed
     }
@@ -70,34 +70,29 @@ struct UpstreamConnectionStateMachine {
     /// The answer; nil if it is not complete.
     private mutating func read() throws(UpstreamFailure) -> UpstreamResponse? {
         if case .awaitingHead = self.state {
-            guard let head = try self.reader.readHead(requestID: self.requestID) else { return nil }
-            self.state = .receivingBody(try self.checked(head))
+            guard try self.reader.readHead(requestID: self.requestID) else { return nil }
+            try self.check(self.reader.head)
+            self.state = .receivingBody
         }
-        guard case .receivingBody(let head) = self.state,
-            let body = try self.reader.readBody(limit: self.maxBodyBytes)
-        else { return nil }
-        let response = UpstreamResponse(head: head, body: body, serverTiming: self.reader.serverTiming)
-        guard !head.precedesRequest || response.precedesRequest else { throw Self.answerToAnotherRequest }
+        guard let body = try self.reader.readBody(limit: self.maxBodyBytes) else { return nil }
+        let response = UpstreamResponse(
+            head: self.reader.head, body: body, serverTiming: self.reader.serverTiming)
+        guard !response.head.hasOtherRequestID || response.precedesRequest else { throw Self.answerToAnotherRequest }
         // Bytes after the answer belong to no request.
-        self.state = .answered(isReusable: head.isKeepAlive && !self.reader.hasBytes)
+        self.state = .answered(isReusable: response.head.isKeepAlive && !self.reader.hasBytes)
         self.reader.reset()
         return response
     }
 
-    private func checked(_ received: UpstreamResponse.Head) throws(UpstreamFailure) -> UpstreamResponse.Head {
-        var head = received
-        if head.isOfAnotherRequest {
-            // If kv-service could not identify the request, the answer has its own id; its body shows why.
-            guard head.mayPrecedeRequest else { throw Self.answerToAnotherRequest }
-            head.precedesRequest = true
-        }
+    private func check(_ head: UpstreamResponse.Head) throws(UpstreamFailure) {
+        // If kv-service could not identify the request, the answer has its own id; its body shows why.
+        guard !head.hasOtherRequestID || head.mayPrecedeRequest else { throw Self.answerToAnotherRequest }
         guard head.isDelimited else { throw .protocolError("an answer of unknown length") }
         if let length = head.contentLength, length > self.maxBodyBytes {
             throw head.isValue
                 ? .answerTooLarge(bytes: length, limit: self.maxBodyBytes)
                 : .protocolError("an answer of \(length) bytes")
         }
-        return head
     }
 
     /// What to do at the end of a read.

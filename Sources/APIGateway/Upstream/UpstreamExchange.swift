@@ -23,7 +23,7 @@ class UpstreamExchange {
     /// Attempts begun: requests written, and failed waits for a connection.
     private(set) final var attempts = 0
     /// The span of the current attempt, the parent of kv-service's span: each attempt has its own.
-    private final var attemptSpan: UInt64
+    private(set) final var attemptSpan: UInt64
     /// Monotonic nanoseconds when the current attempt began.
     private final var attemptBeganAtNanoseconds: UInt64 = 0
     /// Monotonic nanoseconds when the last attempt ended.
@@ -108,9 +108,6 @@ class UpstreamExchange {
         self.completion = nil
         completion?(self, result)
     }
-
-    /// The trace context that the current attempt sends to kv-service.
-    final var attemptTrace: TraceContext { self.identity.trace.child(span: self.attemptSpan) }
 
     /// Begins an attempt.
     ///

@@ -31,6 +31,7 @@ enum UpstreamFieldName {
     }
 
     /// The offset of the first colon.
+    @inline(__always)
     static func endOfName(in line: Span<UInt8>) -> Int? {
         // The pointers are used only for this search, within the span's bounds.
         unsafe line.withUnsafeBufferPointer { bytes in
@@ -43,6 +44,7 @@ enum UpstreamFieldName {
     /// Whether the bytes begin with `text`: eight are compared at once.
     ///
     /// - Parameter mask: bits that do not count, in each of eight bytes. They are set in `text`.
+    @inline(__always)
     static func begins(_ bytes: Span<UInt8>, with text: StaticString, mask: UInt64 = 0) -> Bool {
         let count = text.utf8CodeUnitCount
         guard bytes.count >= count else { return false }

@@ -92,6 +92,7 @@ struct UpstreamHeadParser {
     }
 
     /// The offset of the next control character, tabs included: looks at eight bytes at once, then at the last ones.
+    @inline(__always)
     private static func endOfText(in bytes: Span<UInt8>, from begin: Int) -> Int {
         let ones: UInt64 = 0x0101_0101_0101_0101
         var end = begin
@@ -182,7 +183,7 @@ struct UpstreamHeadParser {
             self.hasMediaType = true
             self.head.mediaType = UpstreamResponse.MediaType(value)
         case .requestID:
-            if !Self.areEqual(value, requestID) { self.head.isOfAnotherRequest = true }
+            if !Self.areEqual(value, requestID) { self.head.hasOtherRequestID = true }
         case .serverTiming:
             let entries = ASCII.string(value)
             self.serverTiming = self.serverTiming.map { $0 + ", " + entries } ?? entries

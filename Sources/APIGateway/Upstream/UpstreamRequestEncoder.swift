@@ -28,11 +28,10 @@ struct UpstreamRequestEncoder {
         into buffer: inout ByteBuffer
     ) {
         let (beforeKey, afterKey) = self.constants[exchange.operation.rawValue]
-        let trace = exchange.attemptTrace
         let id = exchange.identity.id.utf8.span
         let size =
             beforeKey.count + exchange.key.maxEncodedBytes + afterKey.count + id.count
-            + (trace.state?.utf8.count ?? 0) + Self.otherBytes
+            + (exchange.identity.trace.state?.utf8.count ?? 0) + Self.otherBytes
         buffer.reserveCapacity(minimumWritableBytes: size + reservingBytes)
         buffer.writeWithOutputRawSpan(minimumWritableBytes: size) { output in
             output.append(copying: beforeKey.span)
@@ -46,10 +45,9 @@ struct UpstreamRequestEncoder {
             output.append("X-Request-Id: ")
             output.append(copying: id)
             output.append("\r\ntraceparent: ")
-            // The span of the attempt is the parent of kv-service's span.
-            trace.appendTraceparent(to: &output)
+            exchange.identity.trace.appendTraceparent(span: exchange.attemptSpan, to: &output)
             // A text from the client: the server refuses bytes that could end the field.
-            if let state = trace.state {
+            if let state = exchange.identity.trace.state {
                 output.append("\r\ntracestate: ")
                 output.append(copying: state.utf8.span)
             }

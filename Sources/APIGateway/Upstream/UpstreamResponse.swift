@@ -24,11 +24,9 @@ struct UpstreamResponse {
         var isChunked = false
         /// Whether the connection can carry another request.
         var isKeepAlive = false
-        /// Whether `X-Request-Id` differs from that of the request.
-        var isOfAnotherRequest = false
-        /// Whether kv-service sent it before it had read the request's head: it refuses the connection, or it received
-        /// bytes without a request.
-        var precedesRequest = false
+        /// Whether `X-Request-Id` differs from that of the request. Such an answer is valid only if kv-service sent it
+        /// before it had read the request's head: it refuses the connection, or it received bytes without a request.
+        var hasOtherRequestID = false
     }
 
     enum MediaType {

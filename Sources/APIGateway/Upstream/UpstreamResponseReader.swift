@@ -28,7 +28,10 @@ struct UpstreamResponseReader {
 
     /// Prepares for the next answer.
     mutating func reset() {
-        self = UpstreamResponseReader()
+        if self.parser.head.isChunked { self.chunks = ByteBuffer() }
+        self.held = ByteBuffer()
+        self.parser = UpstreamHeadParser()
+        self.position = .head
     }
 
     mutating func append(_ bytes: ByteBuffer) {
@@ -44,26 +47,28 @@ struct UpstreamResponseReader {
 
     // MARK: The head
 
-    /// The head of the answer; nil if more bytes are needed.
+    /// Reads the head of the answer; false if more bytes are needed.
     ///
     /// - Parameter requestID: the id that was sent with the request.
     /// - Throws: ``UpstreamFailure/protocolError(_:)``.
-    mutating func readHead(requestID: String) throws(UpstreamFailure) -> UpstreamResponse.Head? {
+    mutating func readHead(requestID: String) throws(UpstreamFailure) -> Bool {
         while true {
             let held = self.held
             let (taken, isComplete) = try self.parser.parse(
                 held.readableBytesUInt8Span, requestID: requestID.utf8.span)
             self.held.moveReaderIndex(forwardBy: taken)
-            guard isComplete else { return nil }
+            guard isComplete else { return false }
             guard !self.parser.head.isInterim else {
                 self.parser = UpstreamHeadParser()
                 continue
             }
             self.position = self.parser.head.isChunked && !self.parser.head.hasNoBody ? .chunkSize : .sizedBody
-            return self.parser.head
+            return true
         }
     }
 
+    /// What was read of the head, all of it after ``readHead(requestID:)`` returned true.
+    var head: UpstreamResponse.Head { self.parser.head }
     /// The value of `Server-Timing`, after the head.
     var serverTiming: String? { self.parser.serverTiming }
 
@@ -75,8 +80,7 @@ struct UpstreamResponseReader {
     /// - Throws: ``UpstreamFailure/protocolError(_:)``.
     mutating func readBody(limit: Int) throws(UpstreamFailure) -> ByteBuffer? {
         guard case .sizedBody = self.position else { return try self.readChunks(limit: limit) }
-        let head = self.parser.head
-        return self.held.readSlice(length: head.hasNoBody ? 0 : head.contentLength ?? 0)
+        return self.held.readSlice(length: self.head.hasNoBody ? 0 : self.head.contentLength ?? 0)
     }
 
     private mutating func readChunks(limit: Int) throws(UpstreamFailure) -> ByteBuffer? {
