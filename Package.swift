@@ -47,7 +47,8 @@ let package = Package(
             name: "TransactionLog", dependencies: ["DurableFiles", "LogFormat", "SystemSupport"],
             swiftSettings: memorySafe),
         .target(
-            name: "KeyValueStore", dependencies: ["DurableFiles", "LogFormat", "SystemSupport", "TransactionLog"],
+            name: "KeyValueStore",
+            dependencies: ["CSystemSupport", "DurableFiles", "LogFormat", "SystemSupport", "TransactionLog"],
             swiftSettings: memorySafe),
         // What only the offline tool does with a folder.
         .target(

@@ -11,4 +11,7 @@ int cs_condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex, c
 /// cpuset); 0 if unknown.
 int cs_processor_count(void);
 
+/// Loads the memory at `address` into the processor's caches while the caller goes on. The address need not be valid.
+static inline void cs_prefetch(const void *address) { __builtin_prefetch(address); }
+
 #endif

@@ -64,6 +64,8 @@ package final class Index: @unchecked Sendable {
     /// The root of the current batch. Writer only.
     private(set) var root: Node
     private var stamp: UInt64 = 1
+    /// The last leaf, if it was the last that this batch wrote to: keys in ascending order need no search.
+    private var lastLeaf: Node?
     /// Garbage of the current batch, and its figures so far.
     private var replaced: [Garbage] = []
     private var madeSeparators: [Separator] = []
@@ -117,13 +119,16 @@ package final class Index: @unchecked Sendable {
     package func set(_ entry: Entry) -> ReplacedRecord? {
         let key = unsafe entry.key
         let mark = unsafe KeyMark.of(key)
-        let (leaf, isLast) = unsafe self.editableLeaf(for: key)
         self.staged.valueBytes += entry.valueCount
         self.allocatedBytes += entry.allocatedBytes
-        // Keys that arrive in ascending order need no search.
-        let isNew = unsafe isLast && leaf.count > 0 && KeyOrder.compare(leaf.entry(leaf.count - 1).key, key) < 0
-        guard !isNew, let index = unsafe leaf.find(key, mark) else {
-            unsafe leaf.insert(entry, mark, at: isNew ? leaf.count : leaf.lowerBound(key))
+        var leaf = self.lastLeaf ?? self.root
+        var appends = unsafe leaf == self.lastLeaf && leaf.hasRoom && leaf.isBefore(key)
+        if !appends {
+            leaf = unsafe self.editableLeaf(for: key)
+            appends = unsafe leaf == self.lastLeaf && leaf.isBefore(key)
+        }
+        guard !appends, let index = unsafe leaf.find(key, mark) else {
+            unsafe leaf.insert(entry, mark, at: appends ? leaf.count : leaf.lowerBound(key))
             self.staged.keys += 1
             self.staged.keyBytes += entry.keyCount
             return nil
@@ -140,6 +145,7 @@ package final class Index: @unchecked Sendable {
     /// - Returns: its record, if it existed.
     package func remove(_ key: UnsafeRawBufferPointer) -> ReplacedRecord? {
         guard let old = unsafe self.staged(key) else { return nil }
+        self.lastLeaf = nil
         self.root = self.editable(self.root)
         var path: [(node: Node, index: Int)] = []
         var node = self.root
@@ -198,15 +204,16 @@ package final class Index: @unchecked Sendable {
 
     private func endBatch() {
         self.stamp += 1
+        self.lastLeaf = nil
         self.staged = Figures()
         self.madeSeparators.removeAll(keepingCapacity: self.madeSeparators.capacity <= 65_536)
     }
 
     // MARK: - Nodes
 
-    /// The leaf that contains `key`, or to which it belongs, with room for it, and whether it is the last one. This
-    /// batch created it and the nodes above it.
-    private func editableLeaf(for key: UnsafeRawBufferPointer) -> (leaf: Node, isLast: Bool) {
+    /// The leaf that contains `key`, or to which it belongs, with room for it. This batch created it and the nodes above
+    /// it.
+    private func editableLeaf(for key: UnsafeRawBufferPointer) -> Node {
         self.root = self.editable(self.root)
         if self.root.isFull {
             let above = self.makeNode(level: self.root.level + 1)
@@ -227,7 +234,8 @@ package final class Index: @unchecked Sendable {
             isLast = isLast && index == node.count - 1
             node = node.child(index)
         }
-        return (node, isLast)
+        self.lastLeaf = isLast ? node : nil
+        return node
     }
 
     /// The node itself if this batch created it and it has room or is full, else a copy that replaces it. A copy has

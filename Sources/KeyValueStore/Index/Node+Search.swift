@@ -1,3 +1,5 @@
+import CSystemSupport
+
 /// Look-ups below a node, for the writer and for readers.
 extension Node {
     /// The entry of `key` below this node.
@@ -30,28 +32,57 @@ extension Node {
         let low: UInt64 = 0x7F7F_7F7F_7F7F_7F7F
         let pattern = UInt64(mark) &* 0x0101_0101_0101_0101
         let count = self.count
+        self.prefetch()
         for first in stride(from: 0, to: count, by: 8) {
             let word = unsafe self.address(first, self.marks).loadUnaligned(as: UInt64.self).littleEndian ^ pattern
             // The highest bit of each byte that is equal.
             var equal = ~(((word & low) &+ low) | word | low)
             while equal != 0 {
                 let index = first + equal.trailingZeroBitCount >> 3
-                if unsafe index < count && KeyOrder.areEqual(self.entry(index).key, key) { return index }
+                if index < count {
+                    let entry = self.entry(index)
+                    entry.prefetch()
+                    if unsafe KeyOrder.areEqual(entry.key, key) { return index }
+                }
                 equal &= equal &- 1
             }
         }
         return nil
     }
 
+    /// Loads a leaf while its marks are compared: which of its lines contains the wanted entry is known only then.
+    private func prefetch() {
+        for offset in stride(from: Self.cacheLineBytes, to: self.usedBytes, by: Self.cacheLineBytes) {
+            unsafe cs_prefetch(self.base + offset)
+        }
+    }
+
+    /// Whether all keys of a leaf are before `key`.
+    func isBefore(_ key: UnsafeRawBufferPointer) -> Bool {
+        unsafe self.count == 0 || KeyOrder.compare(self.entry(self.count - 1).key, key) < 0
+    }
+
     /// Index of the first entry whose key is not before `key`.
     func lowerBound(_ key: UnsafeRawBufferPointer) -> Int {
         var low = 0
         var high = self.count
+        var step = 0
         while low < high {
+            if step % 3 == 0 { self.prefetchMiddles(low..<high, steps: 3) }
+            step += 1
             let middle = (low + high) >> 1
             if unsafe KeyOrder.compare(self.entry(middle).key, key) < 0 { low = middle + 1 } else { high = middle }
         }
         return low
+    }
+
+    /// Loads at once the entries that the next steps of a binary search may access.
+    private func prefetchMiddles(_ range: Range<Int>, steps: Int) {
+        if range.isEmpty || steps == 0 { return }
+        let middle = (range.lowerBound + range.upperBound) >> 1
+        unsafe cs_prefetch(self.entry(middle).base)
+        self.prefetchMiddles(range.lowerBound..<middle, steps: steps - 1)
+        self.prefetchMiddles(middle + 1..<range.upperBound, steps: steps - 1)
     }
 
     /// Index of the child that contains `key`.

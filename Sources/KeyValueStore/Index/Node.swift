@@ -25,6 +25,7 @@ import Glibc
 /// Only the writer thread uses a node until it is published; then any thread reads it and none changes it.
 @safe struct Node: Equatable {
     static let maximumCount = 64
+    static let cacheLineBytes = 64
     private static let headerBytes = 16
 
     let base: UnsafeMutableRawPointer
@@ -57,6 +58,9 @@ import Glibc
 
     /// The bytes that the allocator uses for it.
     var allocatedBytes: Int { Slabs.allocated(self.byteCount) }
+
+    /// Of a leaf, up to its last entry.
+    var usedBytes: Int { Self.headerBytes + self.capacity + self.count * 8 }
 
     func free() { unsafe Slabs.free(self.base, self.byteCount) }
 
