@@ -99,13 +99,13 @@ struct PreparedSegment: Sendable {
         return nil
     }
 
-    /// - Precondition: at most 1 MiB.
+    /// - Precondition: at most 64 KiB.
     private static func isZero(_ bytes: [UInt8]) -> Bool {
-        precondition(bytes.count <= self.chunk.count)
+        precondition(bytes.count <= self.piece.count)
         // Both pointers are used only for this comparison, within their bounds.
         return unsafe bytes.withUnsafeBytes { bytes in
             guard let base = bytes.baseAddress else { return true }
-            return unsafe memcmp(base, self.chunk, bytes.count) == 0
+            return unsafe memcmp(base, self.piece, bytes.count) == 0
         }
     }
 }
