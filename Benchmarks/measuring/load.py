@@ -59,11 +59,13 @@ class Wrk:
                        f"function request() return {' .. '.join([one] * pipeline)} end\n{wrk_figures.DONE}")
         return path
 
+    def command(self, port, kind, connections, keys=KEYS, value_bytes=VALUE_BYTES, pipeline=1):
+        return [*self.wrapper, "wrk", "-t1", f"-c{connections}", f"-d{self.seconds}s", "--timeout", "20s", "-s",
+                self.script(kind, keys, value_bytes, pipeline), f"http://127.0.0.1:{port}"]
+
     def run(self, port, kind, connections, keys=KEYS, value_bytes=VALUE_BYTES, pipeline=1):
         """Rate in requests per second, latencies in milliseconds (of whole pipelines there are none)."""
-        command = [*self.wrapper, "wrk", "-t1", f"-c{connections}", f"-d{self.seconds}s", "--timeout", "20s", "-s",
-                   self.script(kind, keys, value_bytes, pipeline), f"http://127.0.0.1:{port}"]
-        text = run(command, self.seconds + 60)
+        text = run(self.command(port, kind, connections, keys, value_bytes, pipeline), self.seconds + 60)
         if "Non-2xx" in text:
             raise Failure(f"wrk met errors ({kind}):\n{text}")
         if pipeline > 1:

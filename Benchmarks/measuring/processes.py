@@ -46,6 +46,20 @@ def wait_until(condition, seconds, what):
     return result
 
 
+def cpu_seconds_of(pid):
+    """User and system time of a process so far, and of its children that have ended."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return sum(int(field) for field in fields[11:15]) / TICKS
+
+
+def resident_bytes_of(pid):
+    """Now, and the most so far."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        text = status.read()
+    return tuple(int(re.search(rf"{name}:\s+(\d+) kB", text)[1]) * 1024 for name in ("VmRSS", "VmHWM"))
+
+
 class Process:
     """A running program, its output in a file, with the processes that it starts."""
 
@@ -104,27 +118,23 @@ class Process:
                 for task in os.listdir(f"/proc/{pid}/task"):
                     with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as children:
                         found += [int(child) for child in children.read().split()]
-            except FileNotFoundError:  # it has ended meanwhile, and its CPU time is its parent's
+            except FileNotFoundError:  # it has ended meanwhile
                 continue
         return found
 
     def cpu_seconds(self):
         """User and system time so far, with that of all processes below it, ended ones too."""
-        ticks = 0
+        seconds = 0.0
         for pid in self.pids():
             try:
-                with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-                    fields = stat.read().rpartition(")")[2].split()
-            except FileNotFoundError:
+                seconds += cpu_seconds_of(pid)
+            except FileNotFoundError:  # it has ended meanwhile, and its CPU time is its parent's
                 continue
-            ticks += sum(int(field) for field in fields[11:15])
-        return ticks / TICKS
+        return seconds
 
     def resident_bytes(self):
         """Now, and the most so far."""
-        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
-            text = status.read()
-        return tuple(int(re.search(rf"{name}:\s+(\d+) kB", text)[1]) * 1024 for name in ("VmRSS", "VmHWM"))
+        return resident_bytes_of(self.pid)
 
 
 class Group:

@@ -67,9 +67,9 @@ def filled_kv_service(programs, folder, made, name="kv-service", **options):
     return kv_service(programs, folder, name, data=data, **options)
 
 
-def api_gateway(programs, folder, upstream, name="api-gateway", arguments=()):
+def api_gateway(programs, folder, upstream, name="api-gateway", arguments=(), wrapper=()):
     port = free_port()
-    command = [f"{programs}/api-gateway", "--listen", f"127.0.0.1:{port}", "--upstream", upstream.address, *arguments]
+    command = [*wrapper, f"{programs}/api-gateway", "--listen", f"127.0.0.1:{port}", "--upstream", upstream.address, *arguments]
     return Server(name, command, folder, port)
 
 
