@@ -30,6 +30,7 @@ test: lint ## Set up what tests need, check the format, build, and pass every te
 	@$(TOOLS)/install-missing curl python3 python3-jsonschema python3-prometheus-client python3-protobuf strace prometheus tmux \
 	    faketime mkfs.btrfs mkfs.xfs \
 	    wrk libncurses-dev zlib1g-dev
+	@Benchmarks/measuring/test_measuring.py
 	swift build --build-tests
 	@$(TOOLS)/run-tests all
 

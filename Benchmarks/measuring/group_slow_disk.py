@@ -27,7 +27,8 @@ def measure(context):
         for name, figures in (("kv-service", context.wrk.run(kv.port, "set", 1)),
                               ("Redis", context.redis_benchmark.run(redis.port, "set", 1))):
             if figures["p50"] < MILLISECONDS:
-                raise Failure(f"a single set of {name} takes {figures['p50']:.2f} ms: the delay does not reach its syncs")
+                raise Failure(
+                    f"a single set of {name} takes {figures['p50']:.2f} ms: the delay does not reach its syncs")
         cases = []
         for connections in (64, 256):
             cases += [

@@ -21,8 +21,8 @@ def request_parts(kind, value_bytes):
     """A request before and behind the twelve digits of the key."""
     def with_body(head, before, behind, kind_of_body):
         length = len(before) + 12 + len(behind)
-        return (f"{head} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind_of_body}\r\nContent-Length: {length}\r\n\r\n"
-                + before, behind)
+        fields = f"Host: 127.0.0.1\r\nContent-Type: {kind_of_body}\r\nContent-Length: {length}"
+        return f"{head} HTTP/1.1\r\n{fields}\r\n\r\n{before}", behind
 
     value = "x" * value_bytes
     end = " HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -35,7 +35,8 @@ def request_parts(kind, value_bytes):
         "webdis-set": ("PUT /SET/key:", end + binary),
         # Both are Base64: a key of 15 bytes, the value as it is.
         "etcd-put": with_body(
-            "POST /v3/kv/put", '{"key":"AAAAAAAA', f'","value":"{"eHh4" * (value_bytes // 3)}eA=="}}', "application/json"),
+            "POST /v3/kv/put", '{"key":"AAAAAAAA', f'","value":"{"eHh4" * (value_bytes // 3)}eA=="}}',
+            "application/json"),
     }
     for name in ("get", "set", "put"):
         kinds[f"gateway-{name}"] = (kinds[name][0].replace(" /kv/", " /api/"), kinds[name][1])

@@ -119,6 +119,20 @@ def markdown(groups, titles):
     return f"{len(rows)} targets, {len(rows) - missed} met, {missed} missed.\n\n" + "\n".join(parts)
 
 
+def instruction_table(folder):
+    """The stored instruction counts as Markdown, if there are some."""
+    path = os.path.join(folder, "instructions.json")
+    if not os.path.exists(path):
+        return ""
+    with open(path, encoding="utf-8") as file:
+        stored = json.load(file)
+    lines = ["\n### Instructions per request\n",
+             f"`Benchmarks/instructions FOLDER --store`, {stored['date']}, commit {stored['commit']}, "
+             f"{stored['valgrind']}.\n", "| case | instructions in user mode |", "| --- | --- |"]
+    lines += [f"| {case} | {count:,} |" for case, count in stored["instructions_per_request"].items()]
+    return "\n".join(lines) + "\n"
+
+
 def put_into(path, text):
     """Replaces what is between the two marks of a document."""
     with open(path, encoding="utf-8") as file:

@@ -81,7 +81,7 @@ def ratio(case, results, ours, peer, field, target=None):
     figure, unit, digits = FIELDS[field]
     ratios = [mine[field] / other[field] for mine, other in zip(results[ours], results[peer])]
     return row(case, figure, statistics.median(ratios), target, ratios,
-               f"{median(results[ours], field):,.{digits}f} {unit}", f"{median(results[peer], field):,.{digits}f} {unit}")
+               *(f"{median(results[name], field):,.{digits}f} {unit}" for name in (ours, peer)))
 
 
 def row(case, figure, value, target=None, values=(), ours="", peer="", unit=""):

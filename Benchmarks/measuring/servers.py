@@ -69,8 +69,8 @@ def filled_kv_service(programs, folder, made, name="kv-service", **options):
 
 def api_gateway(programs, folder, upstream, name="api-gateway", arguments=(), wrapper=()):
     port = free_port()
-    command = [*wrapper, f"{programs}/api-gateway", "--listen", f"127.0.0.1:{port}", "--upstream", upstream.address, *arguments]
-    return Server(name, command, folder, port)
+    command = [*wrapper, f"{programs}/api-gateway", "--listen", f"127.0.0.1:{port}", "--upstream", upstream.address]
+    return Server(name, [*command, *arguments], folder, port)
 
 
 class Redis(Server):
