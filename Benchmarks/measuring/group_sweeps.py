@@ -11,6 +11,8 @@ from .stores import KEYS, VALUE_BYTES, entries
 CONNECTIONS = (1, 4, 16, 64, 256, 1024)
 SIZES = (16, 64, 256, 1024, 4096, 16_384, 65_536)
 KEY_COUNTS = (10_000, 100_000, 1_000_000, 10_000_000)
+# There are many points.
+LONGEST_RUN_SECONDS = 2
 # What a store of large values may hold.
 STORE_BYTES = 128 << 20
 
