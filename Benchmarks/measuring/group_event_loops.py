@@ -70,7 +70,7 @@ def measure_limit(context, name, wrapper):
                 context.programs, folder, entries(), f"kv-service-{loops}",
                 arguments=["--event-loops", str(loops)], wrapper=wrapper))
             for operation in ("get", "set"):
-                cases.append(Contender(f"{name}: {operation}, {loops} loops", lambda kv=kv, operation=operation:
+                cases.append(Contender(f"{name}: {operation}, loops={loops}", lambda kv=kv, operation=operation:
                                        context.wrk.run(kv.port, operation, 64), [kv]))
         return interleave(sorted(cases, key=lambda case: case.name), context.rounds)
 
@@ -79,8 +79,8 @@ def rows_of(name, results):
     cases = [case for case in results if case.startswith(name)]
     rows = []
     for operation in ("get", "set"):
-        one = f"{name}: {operation}, 1 loops"
+        one = f"{name}: {operation}, loops=1"
         for case in cases:
             if operation in case and case != one:
-                rows += [ratio(f"{case} / 1 loop", results, case, one, field) for field in ("rate", "p99", "cpu")]
+                rows += [ratio(f"{case} / loops=1", results, case, one, field) for field in ("rate", "p99", "cpu")]
     return rows

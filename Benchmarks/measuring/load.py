@@ -102,7 +102,9 @@ class RedisBenchmark:
         command = ["redis-benchmark", "-p", str(port), "-c", str(connections), "-t", operation, "-r", str(keys), "-d",
                    str(value_bytes), "-P", str(pipeline), "-n", str(requests), "--csv"]
         text = run(command, 20 * self.seconds + 60)
-        row = next(csv.DictReader(io.StringIO(text[text.index('"test"'):])))
+        row = next(csv.DictReader(io.StringIO(text[text.find('"test"'):])), {})
+        if "p99_latency_ms" not in row:
+            raise Failure(f"redis-benchmark printed no figures:\n{text}")
         self.rates[case] = float(row["rps"])
         return {"requests": requests, "rate": float(row["rps"]),
                 "p50": float(row["p50_latency_ms"]), "p99": float(row["p99_latency_ms"])}

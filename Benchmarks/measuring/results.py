@@ -13,15 +13,16 @@ BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
 
 def commit_of(programs):
-    """The commit that the programs say they were built from, or the one of this folder."""
+    """The commit that the programs say they were built from, or the last one here that changed the sources."""
     version = run([f"{programs}/kv-service", "--version"], 10)
     found = re.search(r"\(commit ([0-9a-f]{7,})", version)
     if found:
         return found[1]
-    here = ["git", "-C", os.path.dirname(os.path.abspath(__file__))]
+    here = ["git", "-C", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")]
+    sources = ["--", "Sources", "Package.swift"]
     try:
-        commit = run([*here, "rev-parse", "--short", "HEAD"], 10).strip()
-        changed = run([*here, "status", "--porcelain", "--untracked-files=no", "--", "../../Sources"], 10).strip()
+        commit = run([*here, "log", "-1", "--format=%h", *sources], 10).strip()
+        changed = run([*here, "status", "--porcelain", "--untracked-files=no", *sources], 10).strip()
     except Failure:
         return "unknown"
     return commit + (" with changes" if changed else "")
@@ -89,7 +90,7 @@ class Results:
 
 def table(rows):
     """Rows as Markdown: the value with its spread, the target, met or missed."""
-    lines = ["| case | figure | ours | peer | value (least to most) | target | |",
+    lines = ["| case | figure | ours | beside | value (least to most) | target | |",
              "| --- | --- | --- | --- | --- | --- | --- |"]
     for row in rows:
         unit = f" {row['unit']}" if row["unit"] else ""
@@ -110,7 +111,7 @@ def markdown(groups, titles):
         parts.append(f"### {titles[group['group']]}\n\n"
                      f"{group['date']}, commit {group['commit']}; {group['machine']}; "
                      + ", ".join(f"{name} {version}" for name, version in group["peers"].items())
-                     + f"; {group['rounds']} rounds of {group['seconds']} s"
+                     + f"; {group['rounds']} {'round' if group['rounds'] == 1 else 'rounds'} of {group['seconds']} s"
                      + (f"; {group['remark']}" if group.get("remark") else "") + ".\n\n"
                      + (table(group["rows"]) if group["rows"] else "")
                      + "".join(f"\n![{name}](../Benchmarks/results/{name})\n" for name in group.get("plots", [])))

@@ -58,6 +58,8 @@ class Target:
     digits: int = 2
 
     def met(self, value):
+        """Whether the value, rounded as it is shown, is within the limit."""
+        value = round(value, self.digits)
         return value <= self.limit if self.sign == "≤" else value >= self.limit
 
     def __str__(self):

@@ -22,7 +22,7 @@ class Rounds(unittest.TestCase):
         self.assertEqual((row["ours"], row["peer"]), ("30 /s", "50 /s"))
 
     def test_targets_are_met_at_their_limits(self):
-        self.assertTrue(rounds.at_most(1.2).met(1.2))
+        self.assertTrue(rounds.at_most(1.2).met(1.204))
         self.assertFalse(rounds.at_most(1.2).met(1.21))
         self.assertTrue(rounds.at_least(6).met(6))
         self.assertFalse(rounds.at_least(6).met(5.99))
