@@ -7,17 +7,24 @@ from .processes import Group
 from .rounds import Contender, interleave, note, ratio
 from .stores import entries
 
-QUOTA_GROUP = "/sys/fs/cgroup/cpu/txlog-kv-bench"
+CONTROL_GROUPS = "/sys/fs/cgroup"
 
 
 class Quota:
-    """A control group of version 1 that may use one core's time on all cores, if one can be made."""
+    """A control group that may use one core's time on all cores, if one can be made."""
+
+    def __init__(self):
+        if os.path.exists(f"{CONTROL_GROUPS}/cgroup.controllers"):
+            self.group, self.limits = f"{CONTROL_GROUPS}/txlog-kv-bench", {"cpu.max": "100000 100000"}
+        else:  # version 1
+            self.group = f"{CONTROL_GROUPS}/cpu/txlog-kv-bench"
+            self.limits = {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "100000"}
 
     def __enter__(self):
         try:
-            os.makedirs(QUOTA_GROUP, exist_ok=True)
-            for name, text in (("cpu.cfs_period_us", "100000"), ("cpu.cfs_quota_us", "100000")):
-                with open(f"{QUOTA_GROUP}/{name}", "w", encoding="ascii") as file:
+            os.makedirs(self.group, exist_ok=True)
+            for name, text in self.limits.items():
+                with open(f"{self.group}/{name}", "w", encoding="ascii") as file:
                     file.write(text)
             self.usable = True
         except OSError as error:
@@ -27,11 +34,11 @@ class Quota:
 
     @property
     def wrapper(self):
-        return ["sh", "-c", f'echo $$ >{QUOTA_GROUP}/cgroup.procs && exec "$@"', "in-quota"]
+        return ["sh", "-c", f'echo $$ >{self.group}/cgroup.procs && exec "$@"', "in-quota"]
 
     def __exit__(self, *_):
         if self.usable:
-            os.rmdir(QUOTA_GROUP)
+            os.rmdir(self.group)
 
 
 def limits(quota):
