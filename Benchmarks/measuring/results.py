@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import subprocess
+import textwrap
 
 from .processes import Failure, run
 
@@ -108,11 +109,12 @@ def markdown(groups, titles):
     """All groups with what they were measured with."""
     parts = []
     for group in groups:
-        parts.append(f"### {titles[group['group']]}\n\n"
-                     f"{group['date']}, commit {group['commit']}; {group['machine']}; "
-                     + ", ".join(f"{name} {version}" for name, version in group["peers"].items())
-                     + f"; {group['rounds']} {'round' if group['rounds'] == 1 else 'rounds'} of {group['seconds']} s"
-                     + (f"; {group['remark']}" if group.get("remark") else "") + ".\n\n"
+        facts = [f"{group['date']}, commit {group['commit']}", group["machine"],
+                 ", ".join(f"{name} {version}" for name, version in group["peers"].items()),
+                 f"{group['rounds']} {'round' if group['rounds'] == 1 else 'rounds'} of {group['seconds']} s"]
+        if group.get("remark"):
+            facts.append(group["remark"])
+        parts.append(f"### {titles[group['group']]}\n\n" + textwrap.fill("; ".join(facts) + ".", 120) + "\n\n"
                      + (table(group["rows"]) if group["rows"] else "")
                      + "".join(f"\n![{name}](../Benchmarks/results/{name})\n" for name in group.get("plots", [])))
     rows = [row for group in groups for row in group["rows"] if row["met"] is not None]
