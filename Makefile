@@ -76,17 +76,17 @@ lint: toolchain ## Check the format, the imports of the modules, the suites of t
 	$(TOOLS)/check-suites
 
 .PHONY: bench
-bench: build ## Measure both services beside Redis, nginx, webdis and etcd, and show it in Docs/Performance.md: most of an hour
+bench: build ## Measure all targets beside Redis, nginx, webdis and etcd, into Docs/Performance.md: most of an hour
 	@$(TOOLS)/install-missing $(BENCH_TOOLS)
 	@Benchmarks/bench "$$(swift build $(RELEASE_FLAGS) --show-bin-path)" --document Docs/Performance.md $(BENCH_OPTIONS)
 
 .PHONY: bench-quick
-bench-quick: build ## Measure the main cases in under three minutes: BENCH_OPTIONS='--before FOLDER' compares with an older build
+bench-quick: build ## Measure the main cases in three minutes; BENCH_OPTIONS='--before FOLDER' adds an older build
 	@$(TOOLS)/install-missing $(BENCH_TOOLS)
 	@Benchmarks/bench "$$(swift build $(RELEASE_FLAGS) --show-bin-path)" --quick $(BENCH_OPTIONS)
 
 .PHONY: check-instructions
-check-instructions: toolchain ## Build both services for release, count the instructions of a request, fail if there are over 10 % more
+check-instructions: toolchain ## Count the instructions of a request in a release build, and fail if there are over 10 % more
 	@$(TOOLS)/install-missing zlib1g-dev callgrind_control objcopy python3
 	@for product in kv-service api-gateway; do swift build $(RELEASE_FLAGS) --product "$$product" || exit; done
 	@Benchmarks/instructions "$$(swift build $(RELEASE_FLAGS) --show-bin-path)" --check
