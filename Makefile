@@ -13,12 +13,13 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc 
 PRODUCTS := kv-service api-gateway kvtop txlog
 SWIFT_SOURCES := Package.swift Sources Tests
 TOOLS := Tests/Tools
+BENCH_TOOLS := wrk redis-server redis-benchmark nginx webdis etcd gcc python3
 
 .PHONY: help
 help: ## List the targets
 	@echo "txlog-kv: a durable key-value store and its API gateway"
 	@echo
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Build for release, start both services with data under ./data, watch them in kvtop; quitting stops them
@@ -29,6 +30,7 @@ test: lint ## Set up what tests need, check the format, build, and pass every te
 	@$(TOOLS)/install-missing curl python3 python3-jsonschema python3-prometheus-client python3-protobuf strace prometheus tmux \
 	    faketime mkfs.btrfs mkfs.xfs \
 	    wrk libncurses-dev zlib1g-dev
+	@Benchmarks/measuring/test_measuring.py
 	swift build --build-tests
 	@$(TOOLS)/run-tests all
 
@@ -74,9 +76,20 @@ lint: toolchain ## Check the format, the imports of the modules, the suites of t
 	$(TOOLS)/check-suites
 
 .PHONY: bench
-bench: build ## Measure both services beside Redis with fsync on every write
-	@$(TOOLS)/install-missing wrk redis-server redis-benchmark python3
-	@Benchmarks/compare-redis "$$(swift build $(RELEASE_FLAGS) --show-bin-path)"
+bench: build ## Measure all targets beside Redis, nginx, webdis and etcd, into Docs/Performance.md: most of an hour
+	@$(TOOLS)/install-missing $(BENCH_TOOLS)
+	@Benchmarks/bench "$$(swift build $(RELEASE_FLAGS) --show-bin-path)" --document Docs/Performance.md $(BENCH_OPTIONS)
+
+.PHONY: bench-quick
+bench-quick: build ## Measure the main cases in three minutes; BENCH_OPTIONS='--before FOLDER' adds an older build
+	@$(TOOLS)/install-missing $(BENCH_TOOLS)
+	@Benchmarks/bench "$$(swift build $(RELEASE_FLAGS) --show-bin-path)" --quick $(BENCH_OPTIONS)
+
+.PHONY: check-instructions
+check-instructions: toolchain ## Count the instructions of a request in a release build, and fail if there are over 10 % more
+	@$(TOOLS)/install-missing zlib1g-dev callgrind_control objcopy python3
+	@for product in kv-service api-gateway; do swift build $(RELEASE_FLAGS) --product "$$product" || exit; done
+	@Benchmarks/instructions "$$(swift build $(RELEASE_FLAGS) --show-bin-path)" --check
 
 .PHONY: load-packages
 load-packages: build ## Load every package description of apt through the gateway, with a kill -9 in the middle
