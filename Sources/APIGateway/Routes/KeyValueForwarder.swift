@@ -139,7 +139,7 @@ final class KeyValueForwarder {
         }
         do throws(UpstreamFailure) {
             let answer = try UpstreamAnswer(response, to: exchange.operation)
-            self.monitor.answeredAsItShould(exchange.operation)
+            self.monitor.answeredAsItShould(exchange.operation, atNanoseconds: exchange.endedAtNanoseconds)
             return answer
         } catch {
             self.monitor.answeredWithNonsense(exchange, error)

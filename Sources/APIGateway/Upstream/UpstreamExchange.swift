@@ -39,7 +39,6 @@ class UpstreamExchange {
     /// The attempts, if the request is recorded.
     private(set) final var spans: [ChildSpan] = []
     private final var isUnderWay = false
-    private final var completion: ((UpstreamExchange, Result<UpstreamResponse, UpstreamFailure>) -> Void)?
     /// The connection that carries it.
     final unowned(safe) var connection: UpstreamConnection?
 
@@ -84,30 +83,8 @@ class UpstreamExchange {
         self.spans = []
     }
 
-    /// An exchange that has begun and passes its result to a closure.
-    convenience init(
-        operation: UpstreamOperation,
-        key: [UInt8],
-        value: ByteBuffer,
-        identity: RequestIdentity,
-        wantsTiming: Bool,
-        deadlineNanoseconds: UInt64,
-        isClientsDeadline: Bool = false,
-        completion: @escaping (UpstreamExchange, Result<UpstreamResponse, UpstreamFailure>) -> Void
-    ) {
-        self.init(identity: identity)
-        self.completion = completion
-        self.begin(
-            operation, key: UpstreamKey(ByteBuffer(bytes: key)), value: value, identity: identity,
-            wantsTiming: wantsTiming, deadlineNanoseconds: deadlineNanoseconds, isClientsDeadline: isClientsDeadline)
-    }
-
     /// The result: an answer that has not been validated, or why there is none. Called once for each ``begin``.
-    func ended(_ result: Result<UpstreamResponse, UpstreamFailure>) {
-        let completion = self.completion
-        self.completion = nil
-        completion?(self, result)
-    }
+    func ended(_ result: Result<UpstreamResponse, UpstreamFailure>) {}
 
     /// Begins an attempt.
     ///

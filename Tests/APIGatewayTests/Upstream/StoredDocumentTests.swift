@@ -1,5 +1,8 @@
+import HTTPServing
 import JSON
 import KeyValueHTTP
+import NIOEmbedded
+import RequestTracing
 import TestSupport
 import Testing
 
@@ -18,7 +21,13 @@ struct StoredDocumentTests {
 
     @Test(arguments: [0, 1, 7, 10, 9_999_999_999_999_999_999, .max] as [UInt64])
     func `of kv-service is read in place, up to 19 digits`(revision: UInt64) {
-        guard case .bytes(let bytes) = KeyValueAnswer.set(revision: revision, message: "value set").body else {
+        var answer: HTTPResponse?
+        let request = HTTPRequest(
+            sample: .put, target: "/", identity: RequestIdentity(id: "r", trace: ForwarderHarness.trace),
+            eventLoop: EmbeddedEventLoop()
+        ) { response, _ in answer = response }
+        KeyValueAnswer.set(Responder(request), revision: revision, message: "value set")
+        guard case .bytes(let bytes)? = answer?.body else {
             Issue.record("not bytes")
             return
         }

@@ -13,25 +13,12 @@ struct UpstreamKeyTests {
         return String(buffer: buffer)
     }
 
-    @Test(arguments: ["a", "A-z_0.9~", "%00", "a%2Fb%c3%Bc", "%25%25"])
-    func `is passed on as the client encoded it`(encoded: String) throws {
-        let key = try #require(UpstreamKey(encoded: ByteBuffer(string: encoded)))
-        #expect(self.text(key) == encoded)
-    }
-
-    @Test(arguments: ["", "a+b", "a b", "a&b", "a=b", "a#b", "a/b", "a\r\n", "\0", "é", "%", "%2", "%2g", "a%", "%%41"])
-    func `is not passed on if anything in it could mean something else`(encoded: String) {
-        #expect(UpstreamKey(encoded: ByteBuffer(string: encoded)) == nil)
-    }
-
-    @Test func `is the same for kv-service in either form`() throws {
+    @Test func `is encoded so that every parser decodes it to the same bytes`() {
         var random = SeededGenerator()
         for _ in 0..<500 {
             let bytes = random.bytes(Int.random(in: 1...64, using: &random))
-            let encoded = self.text(UpstreamKey(ByteBuffer(bytes: bytes)))
-            #expect(encoded == PercentEncoding.encodeQueryComponent(bytes))
-            let passedOn = try #require(UpstreamKey(encoded: ByteBuffer(string: encoded)))
-            #expect(self.text(passedOn) == encoded)
+            #expect(self.text(UpstreamKey(ByteBuffer(bytes: bytes))) == PercentEncoding.encodeQueryComponent(bytes))
         }
+        #expect(self.text(UpstreamKey(ByteBuffer(string: "aZ09-._~ /?&=+%"))) == "aZ09-._~%20%2F%3F%26%3D%2B%25")
     }
 }
