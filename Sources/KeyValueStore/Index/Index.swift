@@ -19,7 +19,7 @@ import Synchronization
 /// whether or not the keys begin with the same bytes. Only the place of a new key is found by comparing keys.
 ///
 /// What makes it small are the short header of an ``Entry``, an allocator without headers (``Slabs``), and nodes that
-/// have room for little more than they contain. An entry needs 12 bytes, 9 to 11 for its share of the nodes, and what
+/// have room for little more than they contain. An entry needs 12 bytes, 10 to 11 for its share of the nodes, and what
 /// is missing to a multiple of 8.
 ///
 /// Writing is confined to one thread at a time. A batch is staged with ``set(_:)`` and ``remove(_:)``, which see each
