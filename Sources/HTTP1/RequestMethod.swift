@@ -3,6 +3,9 @@
 package enum RequestMethod: Int, CaseIterable, Sendable {
     case get, head, post, put, delete, options, patch, trace, connect, other
 
+    /// The number of methods.
+    package static var count: Int { Self.other.rawValue + 1 }
+
     /// As in requests, `OTHER` for `other`.
     package var name: StaticString {
         switch self {

@@ -38,13 +38,13 @@ struct SetDocument {
             }
             places[index] = place
         }
-        let key = try self.field("key", places[0], places[1], members)
-        let value = try self.field("value", places[2], places[3], members)
-        guard let key else { throw SetRequest.badRequest("key_missing", "The JSON has neither key nor key_b64.") }
-        guard let value else {
-            throw SetRequest.badRequest("value_missing", "The JSON has neither value nor value_b64.")
+        guard let key = try self.field("key", places[0], places[1], members) else {
+            throw SetRequest.badRequest("key_missing", "The JSON has neither key nor key_b64.")
         }
         try unsafe self.withBytes(of: key, "key", tokenizer, bytes) { (key) throws(Problem) in
+            guard let value = try self.field("value", places[2], places[3], members) else {
+                throw SetRequest.badRequest("value_missing", "The JSON has neither value nor value_b64.")
+            }
             try unsafe self.withBytes(of: value, "value", tokenizer, bytes) { (value) throws(Problem) in
                 try unsafe body(key, value)
             }

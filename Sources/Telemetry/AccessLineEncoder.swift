@@ -43,7 +43,9 @@ struct AccessLineEncoder {
     ///
     /// - Parameter route: the piece made by ``route(handler:method:path:status:)``.
     mutating func append(
-        _ request: HTTPRequest, _ answer: AnswerFigures, isProbe: Bool, durationNanoseconds: UInt64, route: [UInt8]
+        _ request: HTTPRequest, _ answer: AnswerFigures, _ trace: TraceContext, isProbe: Bool,
+        durationNanoseconds: UInt64,
+        route: [UInt8]
     ) {
         let time = answer.answeredAtNanoseconds &+ answer.wallClockOffset
         self.keepSecond(time / 1_000_000_000)
@@ -51,7 +53,7 @@ struct AccessLineEncoder {
         let most =
             Self.mostOwnBytes + self.infoBegin.count + self.service.count + request.id.utf8.count + route.count
             + request.client.note.count + code.count + Self.measureBytes(request.measures)
-        let (begin, service, trace) = (self.infoBegin, self.service, request.identity.trace)
+        let (begin, service) = (self.infoBegin, self.service)
         self.count += 1
         self.bytes.append(atMost: most) { line in
             Self.begin(AccessLog.level(status: answer.status, isProbe: isProbe), begin, to: &line)

@@ -35,7 +35,7 @@ final class HTTPLoopMetrics {
         self.statusSlots = slots
         let none = MethodHandles(durations: nil, requests: Array(repeating: nil, count: Self.knownStatuses.count))
         let count = metrics.handlers.count
-        self.handles = Array(repeating: none, count: count * RequestMethod.allCases.count)
+        self.handles = Array(repeating: none, count: count * RequestMethod.count)
         self.failures = Array(repeating: [:], count: count)
     }
 
@@ -63,7 +63,7 @@ final class HTTPLoopMetrics {
         common.requestBytes.observe(Double(requestBytes))
         common.responseBytes.observe(Double(responseBytes))
         if status >= 500 { common.errors.increment() }
-        let index = handler * RequestMethod.allCases.count + method.rawValue
+        let index = handler * RequestMethod.count + method.rawValue
         self.requestCounter(index, handler, method, status).increment()
         if self.handles[index].durations == nil {
             self.handles[index].durations = self.metrics.durations(handler: common.handler, method: method.name)

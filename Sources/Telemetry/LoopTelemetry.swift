@@ -39,13 +39,14 @@ final class LoopTelemetry: RequestObserver {
     func answered(_ request: HTTPRequest, _ answer: AnswerFigures) {
         let handler = request.route?.handlerIndex ?? self.metrics.otherHandler
         let duration = answer.answeredAtNanoseconds &- request.receivedAtNanoseconds
+        let time = answer.answeredAtNanoseconds &+ answer.wallClockOffset
+        let trace = request.identity.trace
         self.metrics.record(
             handler: handler,
             method: request.method,
             status: answer.status,
             durationNanoseconds: duration,
-            trace: request.identity.trace.mark(
-                atNanoseconds: answer.answeredAtNanoseconds &+ answer.wallClockOffset),
+            trace: trace.mark(atNanoseconds: time),
             requestBytes: request.bodyBytes,
             responseBytes: answer.bodyBytes,
             failure: request.failure
@@ -64,7 +65,7 @@ final class LoopTelemetry: RequestObserver {
         guard self.accessLog.wants(status: answer.status, isProbe: isProbe) else { return }
         if request.client.note.isEmpty { request.client.note = AccessLineEncoder.client(request.client) }
         self.accessLines.append(
-            request, answer, isProbe: isProbe, durationNanoseconds: duration,
+            request, answer, trace, isProbe: isProbe, durationNanoseconds: duration,
             route: self.routeText(of: request, status: answer.status))
         if self.accessLines.bytes.count >= Self.waitingBytes { self.turnEnded() }
     }
@@ -85,7 +86,7 @@ final class LoopTelemetry: RequestObserver {
                 status: status
             )
         }
-        let index = route.position * RequestMethod.allCases.count + request.method.rawValue
+        let index = route.position * RequestMethod.count + request.method.rawValue
         while index >= self.routeTexts.count { self.routeTexts.append((0, [])) }
         if self.routeTexts[index].status != status {
             let text = AccessLineEncoder.route(

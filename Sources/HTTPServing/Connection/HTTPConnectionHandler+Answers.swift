@@ -70,7 +70,8 @@ extension HTTPConnectionHandler {
         self.output = nil
         self.writtenBytes &+= UInt64(output.readableBytes)
         self.mayHaveUnsentBytes = true
-        context.writeAndFlush(Self.wrapOutboundOut(output), promise: nil)
+        // `wrapOutboundOut` finds the type at run time.
+        context.writeAndFlush(NIOAny(output), promise: nil)
         self.loop.recycle(output)
         if ending != nil { self.end(context) }
     }

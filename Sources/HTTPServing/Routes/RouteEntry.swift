@@ -40,7 +40,7 @@ package final class RouteEntry {
         case .probe: (self.isData, self.isWrite, self.isProbe) = (false, false, true)
         case .admin: (self.isData, self.isWrite, self.isProbe) = (false, false, false)
         }
-        var actions = [Handler?](repeating: nil, count: RequestMethod.allCases.count)
+        var actions = [Handler?](repeating: nil, count: RequestMethod.count)
         for (method, action) in route.actions {
             precondition(actions[method.rawValue] == nil, "a route has a method twice")
             actions[method.rawValue] = Handler(act: action)

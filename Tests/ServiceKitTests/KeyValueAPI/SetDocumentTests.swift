@@ -43,23 +43,16 @@ struct SetDocumentTests {
         var fields: [[UInt8]] = []
         for name in ["key", "value"] {
             switch (object[name], object[name + "_b64"]) {
-            case (nil, nil): fields.append([])
+            case (nil, nil): return .refused("\(name)_missing", "The JSON has neither \(name) nor \(name)_b64.")
             case (.some, .some): return .refused("bad_json", "The JSON has both \(name) and \(name)_b64; send one.")
             case (.string(let text)?, nil): fields.append(text)
-            case (nil, .string(let text)?): fields.append(text)
-            case (.some, nil): return .refused("bad_json", "\(name) is not a string.")
-            case (nil, .some): return .refused("bad_json", "\(name)_b64 is not a string.")
-            }
-        }
-        for (index, name) in ["key", "value"].enumerated() {
-            if object[name] == nil, object[name + "_b64"] == nil {
-                return .refused("\(name)_missing", "The JSON has neither \(name) nor \(name)_b64.")
-            }
-            if object[name] == nil {
-                guard let bytes = Base64.decode(fields[index]) else {
+            case (nil, .string(let text)?):
+                guard let bytes = Base64.decode(text) else {
                     return .refused("bad_json", "\(name)_b64 is not Base64 (standard alphabet, with padding).")
                 }
-                fields[index] = bytes
+                fields.append(bytes)
+            case (.some, nil): return .refused("bad_json", "\(name) is not a string.")
+            case (nil, .some): return .refused("bad_json", "\(name)_b64 is not a string.")
             }
         }
         return .set(key: fields[0], value: fields[1])
