@@ -8,9 +8,9 @@ import Synchronization
 /// 16. Larger allocations are the C library's. A slab without used pieces serves any size again; all but a few of these
 /// are returned to the system.
 ///
-/// Huge pages are not used. They make look-ups in 10,000,000 keys a fifth faster, which is a hundredth of a request;
-/// but where the memory of a virtual machine is not there before its first use, each kept all threads waiting for up to
-/// 3 ms, and a replay took twice as long. The kernel would also fill up again what was returned.
+/// Huge pages are not used. With them look-ups in 10,000,000 keys took a fifth less time, which is a hundredth of a
+/// request; but on a virtual machine loading so many entries took from half to twice the time, because the first use of
+/// a huge page can be slow, and the lock is held meanwhile.
 enum Slabs {
     private static let shared = Mutex(SlabPool())
 
