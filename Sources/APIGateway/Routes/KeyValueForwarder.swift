@@ -13,6 +13,8 @@ final class KeyValueForwarder {
     private let monitor: UpstreamMonitor
     private let limits: KeyValueLimits
     private let timeoutNanoseconds: UInt64
+    /// Those of a burst beyond this number are not kept.
+    private static let keptExchanges = 64
     /// Exchanges that have ended, for the next requests.
     private var unused: [ForwardedRequest] = []
 
@@ -102,7 +104,10 @@ final class KeyValueForwarder {
         }
         let representation = forwarded.representation
         forwarded.responder = nil
-        self.unused.append(forwarded)
+        if self.unused.count < Self.keptExchanges {
+            forwarded.releaseLargeValue()
+            self.unused.append(forwarded)
+        }
         Self.answer(responder, answer, as: representation, headers)
     }
 
@@ -186,11 +191,15 @@ private final class ForwardedRequest: UpstreamExchange {
         case .none: return ByteBuffer()
         case .body(let body): return body
         case .bytes(let bytes):
-            if self.valueBytes.capacity > Self.keptValueBytes { self.valueBytes = ByteBuffer() }
             self.valueBytes.clear()
             unsafe self.valueBytes.writeBytes(bytes)
             return self.valueBytes
         }
+    }
+
+    /// Not to be called before its request is answered.
+    func releaseLargeValue() {
+        if self.valueBytes.capacity > Self.keptValueBytes { self.valueBytes = ByteBuffer() }
     }
 
     override func ended(_ result: Result<UpstreamResponse, UpstreamFailure>) { self.forwarder.answer(self, result) }

@@ -115,10 +115,10 @@ package struct ConnectionMachine {
 
     /// The peer closed its sending half, and all its bytes have been processed.
     ///
-    /// - Returns: whether to close immediately: there is no complete request left to answer.
+    /// - Returns: whether to close immediately: there is no complete request left to answer, and it is still open.
     mutating func inputDidEnd() -> Bool {
         self.inputEnded = true
-        return self.phase != .answering
+        return self.phase != .answering && self.phase != .closed
     }
 
     /// The server stops.

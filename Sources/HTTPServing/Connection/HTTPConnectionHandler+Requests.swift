@@ -72,6 +72,9 @@ extension HTTPConnectionHandler {
     func requestDidEnd() {
         self.machine.requestCompleted()
         self.request.completedAtNanoseconds = self.now
+        let number = self.request.number
+        // It may be another request by then, with other bytes.
+        defer { if self.request.number == number { self.request.releaseBytes() } }
         switch self.request.verdict {
         case .act: self.act()
         case .refuse(let problem): self.fail(problem)
@@ -83,12 +86,8 @@ extension HTTPConnectionHandler {
     }
 
     private func act() {
-        let request = self.request
-        request.destination = .connection(self)
-        let number = request.number
-        request.route?.act(request, Responder(request))
-        // It may be another one by now, with other bytes.
-        if request.number == number { request.releaseBytes() }
+        self.request.destination = .connection(self)
+        self.request.route?.act(self.request, Responder(self.request))
     }
 
     /// Answers an incomplete request, and ends the connection.

@@ -5,8 +5,8 @@ import SystemSupport
 
 /// One connection: parses requests from its bytes, runs their actions in order, and sends the answers.
 ///
-/// ``RequestReader`` turns bytes into requests; ``ConnectionMachine`` and ``RequestAdmission`` decide; this class
-/// connects them to the channel. Answers of one burst of requests are collected in one buffer and sent with one write.
+/// ``RequestReader`` turns bytes into requests; ``ConnectionMachine`` and ``HTTPRequest`` decide; this class connects
+/// them to the channel. Answers of one burst of requests are collected in one buffer and sent with one write.
 /// Confined to its event loop.
 package final class HTTPConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer

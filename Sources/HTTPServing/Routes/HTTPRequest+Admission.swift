@@ -43,7 +43,13 @@ extension HTTPRequest {
         let bytes = head.readableBytesUInt8Span
         let target = try RequestTarget(parsing: bytes, self.head.target)
         self.target = target
-        if let path = target.path { self.route = routes.entry(for: bytes.extracting(path)) }
+        if let path = target.path {
+            self.route = routes.entry(for: bytes.extracting(path))
+        } else {
+            // An absolute form without a path means this one.
+            let root: InlineArray<1, UInt8> = [UInt8(ascii: "/")]
+            self.route = routes.entry(for: root.span)
+        }
     }
 
     private func decide(_ admission: HTTPServer.Admission) throws(Problem) {

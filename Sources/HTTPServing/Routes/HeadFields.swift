@@ -166,15 +166,10 @@ package struct HeadFields {
     /// check.
     private static func isHost(_ host: Span<UInt8>) -> Bool {
         for index in host.indices {
-            switch host[index] {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: ":"), UInt8(ascii: "."): break
-            case UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: ";"),
-                UInt8(ascii: "="):
-                break
-            case UInt8(ascii: "#"), UInt8(ascii: "^"), UInt8(ascii: "`"), UInt8(ascii: "|"): return false
-            default:
-                guard ASCII.isTokenCharacter(host[index]) else { return false }
-            }
+            let byte = host[index]
+            // One bit for each character of a token but `#`, `^`, `` ` `` and `|`, and for each of `:[]();=`.
+            let bits: UInt64 = byte < 64 ? 0x2FFF_6FF2_0000_0000 : 0x47FF_FFFE_AFFF_FFFE
+            guard byte < 128, bits &>> UInt64(byte & 63) & 1 == 1 else { return false }
         }
         return true
     }

@@ -3,7 +3,8 @@ package import JSON
 package import NIOCore
 package import RequestTracing
 
-/// The one way to answer a request: once, now or later. Confined to the event loop of the request's connection.
+/// The one way to answer a request: once, now or later. Confined to the event loop of the request's connection, which
+/// only debug builds check.
 ///
 /// An answer to a connection that has closed meanwhile is dropped; it is still counted and logged. A request whose
 /// responders are all gone without an answer is answered with 500 by the next sweep, so that the bug is visible at the

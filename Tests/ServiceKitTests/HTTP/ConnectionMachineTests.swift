@@ -32,6 +32,16 @@ struct ConnectionMachineTests {
         #expect(machine.deadline == 1_030)
     }
 
+    @Test func `the end of input asks for nothing while a request is answered, nor after the close`() {
+        var machine = Self.answering()
+        let whileAnswering = machine.inputDidEnd()
+        machine.closed()
+        let afterClose = machine.inputDidEnd()
+        var idle = ConnectionMachine(timeouts: Self.timeouts, now: 0)
+        let whileIdle = idle.inputDidEnd()
+        #expect([whileAnswering, afterClose, whileIdle] == [false, false, true])
+    }
+
     @Test func `bytes that drip don't move the deadline of a head`() {
         var machine = ConnectionMachine(timeouts: Self.timeouts, now: 0)
         machine.requestBegan(now: 10)

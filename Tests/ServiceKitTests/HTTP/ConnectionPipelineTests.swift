@@ -173,7 +173,7 @@ struct ConnectionPipelineTests {
                 + "Accept: text/plain\r\nUser-Agent: x\r\nConnection: keep-alive\r\n\r\n"
                 + "GET /get HTTP/1.1\r\nHost: a\r\n\r\n" + "GET /none?x HTTP/1.1\r\nHost: a\r\n\r\n")
         let request = pipeline.connection.request
-        #expect(request.route == nil && request.failure == "route_not_found" && request.path == "/none")
+        #expect(request.route == nil && request.failure == "route_not_found")
         let answers = try pipeline.writes().joined().components(separatedBy: "HTTP/1.1 ").dropFirst()
         #expect(answers.count == 3)
         #expect(answers.first?.contains("X-Request-Id: one\r\n") == true)

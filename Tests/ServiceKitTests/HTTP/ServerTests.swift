@@ -181,6 +181,21 @@ struct ServerTests {
         await server.stop()
     }
 
+    @Test(arguments: [("GET", "", 200, "-"), ("GET", "?x", 200, "x"), ("OPTIONS", "", 204, nil), ("PUT", "", 405, nil)])
+    func `an absolute target without a path means the root`(
+        method: String, query: String, status: Int, taken: String?
+    ) async throws {
+        let server = try await TestServer.start { _ in
+            let answer: Route.Action = { $1.respond(.json(.ok, Array("root \($0.query ?? "-") \($0.path)".utf8))) }
+            return [Route(path: "/", handler: "more", kind: .data(isWrite: false), actions: [(.get, answer)])]
+        }
+        let answer = try await server.exchange(
+            "\(method) http://other:80\(query) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        #expect(answer.statuses == [status])
+        if let taken { #expect(answer.hasSuffix("root \(taken) /")) }
+        await server.stop()
+    }
+
     @Test func `HEAD has the fields of GET and no body`() async throws {
         let server = try await TestServer.start()
         let answer = try await server.exchange(
