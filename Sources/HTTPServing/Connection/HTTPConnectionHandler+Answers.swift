@@ -116,6 +116,8 @@ extension HTTPConnectionHandler {
 extension HTTPConnectionHandler {
     /// Checks whether a deadline has passed.
     package func sweep(now: UInt64) {
+        // Nearly all connections of an idle service.
+        if self.machine.phase == .idle, !self.mayHaveUnsentBytes, now < self.machine.deadline { return }
         self.failIfLost()
         guard let context = self.context else { return }
         let unsent = self.unsentBytes

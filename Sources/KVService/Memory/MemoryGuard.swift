@@ -18,6 +18,9 @@ final class MemoryGuard: Sendable {
     /// Minimum time between two attempts to return memory to the system.
     private static let trimNanoseconds: UInt64 = 10_000_000_000
     private static let lookMicroseconds: UInt32 = 250_000
+    /// An index that does not change is looked at once in so many times: reading the limits of control groups is most of
+    /// what an idle service does.
+    private static let idleLooks = 4
 
     private struct Guarded {
         var model = MemoryModel()
@@ -61,8 +64,13 @@ final class MemoryGuard: Sendable {
         guard self.setting != .none, let memory = self.holder.engine?.memory else { return }
         self.update(memory)
         try DedicatedThread.start(name: "memory-watch") {
+            var (lastBytes, skipped) = (0, 0)
             while true {
                 usleep(Self.lookMicroseconds)
+                let bytes = memory.bytes.load(ordering: .relaxed)
+                skipped += 1
+                if bytes == lastBytes, skipped < Self.idleLooks, !self.isFull { continue }
+                (lastBytes, skipped) = (bytes, 0)
                 self.update(memory)
             }
         }
