@@ -72,7 +72,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
         case .body:
             if self.request.framing == .chunked { return .chunkedBody }
             return .body(remaining: self.request.remainingBytes)
-        case .answering: return .nothing
+        case .waiting, .answering: return .nothing
         case .lingering, .closed: return .discard
         }
     }
@@ -117,7 +117,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch self.machine.phase {
-        case .idle, .head, .body, .answering: context.close(promise: nil)
+        case .idle, .head, .waiting, .body, .answering: context.close(promise: nil)
         case .lingering, .closed: break
         }
     }
