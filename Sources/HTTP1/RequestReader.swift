@@ -2,8 +2,8 @@ package import NIOCore
 
 /// The received bytes of a connection that belong to no request yet, and the position in the current request.
 ///
-/// A burst of pipelined requests is read one request at a time: the bytes after it wait here until it is answered. At
-/// most one receive buffer waits; then reading stops.
+/// A burst of pipelined requests is read one request at a time: the bytes after it wait here until the connection may
+/// read the next one. At most one receive buffer waits; then reading stops.
 ///
 /// Confined to the connection's event loop.
 package final class RequestReader {

@@ -133,6 +133,38 @@ extension EndToEnd {
             }
         }
 
+        /// One client that pipelines pays for few syncs, although its writes are of one connection.
+        @Test func `pipelined writes of a connection share a commit and take effect in order`() throws {
+            let services = try Services(withGateway: false)
+            let client = try KeyValueClient(services, through: .kvService)
+            var requests = ""
+            for number in 0..<32 {
+                requests += "PUT /kv/set?key=k HTTP/1.1\r\nHost: t\r\nX-Request-Id: w\(number)\r\n"
+                requests += "Content-Type: application/octet-stream\r\nContent-Length: 2\r\n\r\n\(10 + number)"
+            }
+            requests +=
+                "GET /kv/get?key=k HTTP/1.1\r\nHost: t\r\n\r\nDELETE /kv/delete?key=k HTTP/1.1\r\nHost: t\r\n\r\n"
+            requests += "GET /kv/get?key=k HTTP/1.1\r\nHost: t\r\n\r\n"
+            try client.connection.send(Array(requests.utf8))
+            var revisions: [Int] = []
+            for number in 0..<32 {
+                let answer = try client.connection.receive()
+                #expect(answer.status == 200 && answer["X-Request-Id"] == "w\(number)")
+                revisions.append(try #require(try answer.json.integer("revision")))
+            }
+            #expect(revisions == revisions.sorted() && Set(revisions).count == 32)
+            #expect(try client.connection.receive().json.string("value") == "41")
+            #expect(try client.connection.receive().status == 200)
+            #expect(try client.connection.receive().status == 404)
+            _ = try services.stop()
+            let lines = services.kv.log.filter { $0.string("handler") == "kv_set" }
+            #expect(lines.map { $0.string("request_id") } == (0..<32).map { "w\($0)" })
+            let batches = try lines.map { try #require($0.integer("batch_writes")) }
+            print("batch_writes of 32 pipelined sets: \(batches)")
+            let largest = try #require(batches.max())
+            #expect(largest > 1)
+        }
+
         @Test func `a restart keeps everything, and revisions go on`() throws {
             let folder = TemporaryFolder()
             var last = 0

@@ -202,6 +202,9 @@ struct UpstreamHeadParser {
         guard !self.head.isChunked || (self.head.contentLength == nil && self.isHTTP11) else {
             throw .protocolError("a Transfer-Encoding with a Content-Length or in HTTP/1.0")
         }
+        guard !self.closes || !self.head.isInterim else {
+            throw .protocolError("an interim answer that closes the connection")
+        }
         self.head.isKeepAlive = !self.closes && (self.isHTTP11 || self.keepsAlive) && self.head.status != 101
     }
 

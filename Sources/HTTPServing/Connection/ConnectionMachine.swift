@@ -2,27 +2,39 @@
 /// may follow. Knows no channel and no clock; every time is monotonic nanoseconds.
 ///
 /// ```
-///            first byte        head complete        last byte           answered
-///   idle ───────────────▶ head ─────────────▶ body ───────────▶ answering ───────▶ idle
-///    │ idle time-out        │ header time-out   │ body time-out      │ close wanted
-///    │ drain, end of input  └────────┬──────────┘ or refused         │
-///    ▼                               ▼                               ▼
-///  closed ◀──── end of input, linger time-out ──────────────────  lingering
+///                            ┌── first byte of a request that follows a write ──┐
+///            first byte      ▼     head complete          last byte             │  answered
+///   idle ─────────────────▶ head ─────────────────▶ body ─────────────────▶ answering ─────▶ idle
+///    │                       │ │ not a write         ▲ │                       │
+///    │ idle time-out         │ ▼                     │ │ body time-out         │ close
+///    │ drain, end of input   │waiting ───────────────┘ │ or refused            │ wanted
+///    │                       │    earlier ones answered│                       │
+///    │         head time-out ▼                         ▼                       ▼
+///    │         or refused    └─────────────────────────┴──────────────▶  lingering
+///    ▼                                                                         │
+///  closed ◀──────────── end of input, linger time-out ─────────────────────────┘
 /// ```
+///
+/// The phase is that of the newest request. A write that has not been answered may be followed by further requests: it is
+/// then one of the ``earlier`` ones, and answers are given to those first, in their order. While there are any, further
+/// writes are read and carried out, any other request stays in `waiting`, and the connection is not idle.
 ///
 /// The head's deadline counts from the first byte of the request and the body's from the end of the head: further bytes
 /// do not move them.
 ///
-/// A drain ends connections in `idle` and `head` within ``Timeouts/drain``: a part of a head is not a request yet.
+/// A drain ends connections in `idle` and `head` within ``Timeouts/drain`` if they have no earlier requests: a part of a
+/// head is not a request yet.
 package struct ConnectionMachine {
     enum Phase: Equatable {
-        /// Between requests: nothing of the next one has arrived.
+        /// Nothing of the next request has arrived.
         case idle
         /// A request's head is arriving.
         case head
+        /// A request's head has been read; it must not begin before all earlier ones are answered.
+        case waiting
         /// A request's body is arriving.
         case body
-        /// The request is with its action.
+        /// The request is with its action, or its answer waits until the earlier ones are given.
         case answering
         /// The last answer is being sent; received bytes are dropped until the peer closes or the time limit.
         case lingering
@@ -53,12 +65,19 @@ package struct ConnectionMachine {
         case refuseBody
     }
 
+    /// Requests of a connection that can be without an answer at a time.
+    static let unansweredLimit = 64
+
     private let timeouts: Timeouts
     private(set) var phase = Phase.idle
+    /// Requests before the one of the phase that have no answer yet.
+    private(set) var earlier = 0
     /// End of the current phase; `.max` for none.
     private(set) var deadline: UInt64
     /// Whether the connection closes after the current request.
     private(set) var closesAfterAnswer = false
+    /// Whether no further request is read: the connection closes after the ones that have been read.
+    private(set) var isEnding = false
     private(set) var isDraining = false
     /// Whether the peer has closed its sending half.
     private(set) var inputEnded = false
@@ -67,6 +86,8 @@ package struct ConnectionMachine {
         self.timeouts = timeouts
         self.deadline = now &+ timeouts.idle
     }
+
+    // MARK: Requests
 
     /// The first bytes of the next request arrived. Further ones change nothing.
     mutating func requestBegan(now: UInt64) {
@@ -88,63 +109,135 @@ package struct ConnectionMachine {
         self.deadline = .max
     }
 
-    /// Whether an answer sent now must contain `Connection: close`.
+    // MARK: Order
+
+    /// Whether a request may follow the current one, a write, before its answer.
+    var mayBeFollowed: Bool {
+        self.phase == .answering && !self.closesAfterAnswer && !self.isEnding && !self.inputEnded
+            && self.earlier + 1 < Self.unansweredLimit
+    }
+
+    /// The next request begins before the current one is answered.
+    mutating func isFollowed() {
+        precondition(self.mayBeFollowed, "a request follows one that must be answered before it")
+        self.earlier += 1
+        self.phase = .idle
+    }
+
+    /// The current request, of which only the head has been read, must not begin before the earlier ones are answered.
+    mutating func waits() {
+        precondition(self.phase == .body && self.earlier > 0, "a request waits for nothing")
+        self.phase = .waiting
+        self.deadline = .max
+    }
+
+    /// Whether the current request has waited, and can begin.
+    var turnHasCome: Bool { self.phase == .waiting && self.earlier == 0 }
+
+    mutating func turnCame(now: UInt64) {
+        precondition(self.turnHasCome, "a request begins before those that it waits for are answered")
+        self.phase = .body
+        self.deadline = now &+ self.timeouts.body
+    }
+
+    /// The current request, which may be incomplete, is refused, but earlier ones must be answered first. Nothing more is
+    /// read.
+    mutating func refusedBeforeItsTurn() {
+        precondition(self.earlier > 0, "a refusal waits for nothing")
+        self.phase = .answering
+        self.closesAfterAnswer = true
+        self.deadline = .max
+    }
+
+    // MARK: Answers
+
+    /// Whether no request that has been read comes after the oldest one without an answer.
+    private var oldestIsLast: Bool {
+        self.earlier == 0 || self.earlier == 1 && (self.phase == .idle || self.phase == .head)
+    }
+
+    /// Whether an answer to the oldest request, sent now, must contain `Connection: close`.
     ///
     /// - Parameter anotherWaits: whether the head of a further request has been read. A drain answers that request too.
     func nextAnswerCloses(anotherWaits: @autoclosure () -> Bool) -> Bool {
-        self.closesAfterAnswer || self.inputEnded || self.isDraining && !anotherWaits()
+        guard self.oldestIsLast else { return false }
+        return self.earlier == 0 && self.closesAfterAnswer || self.isEnding || self.inputEnded
+            || self.isDraining && !anotherWaits()
     }
 
-    /// An answer was written: the request's own, or a refusal in the phases `head` and `body`.
+    /// The oldest request without an answer got one: its own, or a refusal in the phases `head` and `body`.
     ///
     /// - Parameter closes: the value of the answer's `Connection` header.
     mutating func answered(closes: Bool, now: UInt64) -> AfterAnswer {
         switch self.phase {
         case .closed, .lingering: return .close
-        case .answering where !closes:
+        case .idle, .head, .waiting, .body, .answering: break
+        }
+        if !closes, self.earlier > 0 {
+            self.earlier -= 1
+            self.idleBegan(now: now)
+            return .nextRequest
+        }
+        if !closes, self.phase == .answering {
             self.phase = .idle
             self.closesAfterAnswer = false
-            self.deadline = now &+ self.timeouts.idle
+            self.idleBegan(now: now)
             return .nextRequest
-        case .idle, .head, .body, .answering:
-            self.phase = .lingering
-            self.deadline = now &+ self.timeouts.linger
-            return self.inputEnded ? .close : .linger
         }
+        precondition(self.oldestIsLast, "an answer that closes the connection is followed by another one")
+        self.lingerBegan(now: now)
+        return self.inputEnded ? .close : .linger
     }
+
+    /// The connection closes after the requests that have been read.
+    mutating func endBegan() { self.isEnding = true }
 
     /// The peer closed its sending half, and all its bytes have been processed.
     ///
     /// - Returns: whether to close immediately: there is no complete request left to answer, and it is still open.
     mutating func inputDidEnd() -> Bool {
         self.inputEnded = true
-        return self.phase != .answering && self.phase != .closed
+        guard self.phase != .answering, self.phase != .waiting, self.phase != .closed else { return false }
+        if self.earlier == 0 { return true }
+        // What has arrived of the newest request is of no use.
+        self.phase = .idle
+        self.deadline = .max
+        return false
     }
 
     /// The server stops.
     mutating func drainBegan(now: UInt64) {
         self.isDraining = true
-        guard self.phase == .idle || self.phase == .head else { return }
+        guard self.earlier == 0, self.phase == .idle || self.phase == .head else { return }
         self.deadline = min(self.deadline, now &+ self.timeouts.drain)
     }
+
+    // MARK: Time
 
     /// What the time `now` ends, if anything.
     func expiry(now: UInt64) -> Expiry? {
         guard now >= self.deadline else { return nil }
         switch self.phase {
         case .idle, .lingering: return .close
-        case .head: return self.isDraining ? .close : .refuseHead
+        case .head where self.isDraining: return self.earlier == 0 ? .close : nil
+        case .head: return .refuseHead
         case .body: return .refuseBody
-        case .answering, .closed: return nil
+        case .waiting, .answering, .closed: return nil
         }
+    }
+
+    /// Nothing of a request is there, except of earlier ones.
+    private mutating func idleBegan(now: UInt64) {
+        guard self.phase == .idle else { return }
+        self.deadline = self.earlier == 0 ? now &+ self.timeouts.idle : .max
     }
 
     /// Answers are still being sent: the time of the phase between or after requests starts again.
     mutating func answersUnderWay(now: UInt64) {
         switch self.phase {
-        case .idle: self.deadline = now &+ self.timeouts.idle
+        case .idle: self.idleBegan(now: now)
         case .lingering: self.deadline = now &+ self.timeouts.linger
-        case .head, .body, .answering, .closed: break
+        case .head, .waiting, .body, .answering, .closed: break
         }
     }
 
@@ -152,11 +245,13 @@ package struct ConnectionMachine {
     mutating func lingerBegan(now: UInt64) {
         guard self.phase != .closed else { return }
         self.phase = .lingering
+        self.earlier = 0
         self.deadline = now &+ self.timeouts.linger
     }
 
     mutating func closed() {
         self.phase = .closed
+        self.earlier = 0
         self.deadline = .max
     }
 }

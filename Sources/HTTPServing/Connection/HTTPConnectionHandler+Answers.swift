@@ -7,31 +7,39 @@ import SystemSupport
 
 /// Answers.
 extension HTTPConnectionHandler {
-    /// Accepts the answer to the current request, from its action or from the server itself.
+    /// Accepts the answer to a request, from its action or from the server itself.
     ///
     /// - Parameter body: copied.
-    func answer(_ head: ResponseHead, body: UnsafeRawBufferPointer) {
-        guard self.request.isCurrent else { return }
-        let closes = unsafe self.encode(head, body)
-        self.answered(status: head.status.code, bodyBytes: body.count, closes: closes)
+    func answer(_ request: HTTPRequest, _ head: ResponseHead, body: UnsafeRawBufferPointer) {
+        guard request.isCurrent else { return }
+        guard self.isTurn(of: request) else {
+            return self.hold(HTTPResponse(head, .bytes(unsafe Array(body))), of: request)
+        }
+        let closes = unsafe self.encode(request, head, body)
+        let now = self.answered(request, status: head.status.code, bodyBytes: body.count, closes: closes)
+        self.continueAfterAnswers(now: now)
     }
 
     /// The same, with the JSON document that `write` makes as body.
-    func answer(_ head: ResponseHead, write: (inout JSONWriter) -> Void) {
-        guard self.request.isCurrent else { return }
-        let (closes, count) = unsafe self.loop.withDocument(write) { body in
-            (unsafe self.encode(head, body), body.count)
+    func answer(_ request: HTTPRequest, _ head: ResponseHead, write: (inout JSONWriter) -> Void) {
+        guard request.isCurrent else { return }
+        guard self.isTurn(of: request) else {
+            let body = unsafe self.loop.withDocument(write) { unsafe Array($0) }
+            return self.hold(HTTPResponse(head, .bytes(body)), of: request)
         }
-        self.answered(status: head.status.code, bodyBytes: count, closes: closes)
+        let (closes, count) = unsafe self.loop.withDocument(write) { body in
+            (unsafe self.encode(request, head, body), body.count)
+        }
+        let now = self.answered(request, status: head.status.code, bodyBytes: count, closes: closes)
+        self.continueAfterAnswers(now: now)
     }
 
     /// Appends the answer to what will be sent.
     ///
     /// - Returns: whether the connection closes after it.
-    private func encode(_ head: ResponseHead, _ body: UnsafeRawBufferPointer) -> Bool {
-        let request = self.request
-        let closes =
-            request.closesConnection || self.machine.nextAnswerCloses(anotherWaits: self.reader.holdsHead)
+    func encode(_ request: HTTPRequest, _ head: ResponseHead, _ body: UnsafeRawBufferPointer) -> Bool {
+        if request.closesConnection { self.machine.endBegan() }
+        let closes = self.machine.nextAnswerCloses(anotherWaits: self.reader.holdsHead)
         if self.machine.phase != .closed {
             self.withOutput { output in
                 unsafe self.loop.encoder.write(
@@ -48,18 +56,28 @@ extension HTTPConnectionHandler {
         return closes
     }
 
-    private func answered(status: UInt, bodyBytes: Int, closes: Bool) {
+    /// The oldest request without an answer got one.
+    ///
+    /// - Returns: when.
+    func answered(_ request: HTTPRequest, status: UInt, bodyBytes: Int, closes: Bool) -> UInt64 {
         let now = MonotonicClock.nanoseconds()
-        self.loop.answered(self.request, status: status, bodyBytes: bodyBytes, now: now)
-        self.request.isCurrent = false
-        self.request.destination = .none
-        self.endInFlight()
+        self.loop.answered(request, status: status, bodyBytes: bodyBytes, now: now)
+        request.isCurrent = false
+        request.destination = .none
+        self.countInFlight(-1)
+        if request !== self.request { self.earlierAnswered(request) }
         switch self.machine.answered(closes: closes, now: now) {
         case .nextRequest: break
-        case .linger: self.ending = .linger
-        case .close: self.ending = .close
+        case .linger: self.end(as: .linger)
+        case .close: self.end(as: .close)
         }
-        self.feed(now: now)
+        return now
+    }
+
+    private func end(as ending: ConnectionMachine.AfterAnswer) {
+        self.ending = ending
+        // What is left of a further request gets no answer.
+        self.countInFlight(-self.inFlight)
     }
 
     /// Sends the collected answers, and ends the connection after the last one.
@@ -97,10 +115,12 @@ extension HTTPConnectionHandler {
         self.output = output
     }
 
-    func endInFlight() {
-        guard self.countsInFlight else { return }
-        self.countsInFlight = false
-        self.loop.counters.requestsInFlight.wrappingSubtract(1, ordering: .relaxed)
+    /// Changes the number of requests of this connection between their first byte and their answer.
+    func countInFlight(_ change: Int) {
+        // Those of a closed connection are not counted any more.
+        guard self.inFlight + change >= 0 else { return }
+        self.inFlight += change
+        self.loop.counters.requestsInFlight.wrappingAdd(change, ordering: .relaxed)
     }
 
     /// Bytes of answers that wait for space in the socket.
@@ -117,7 +137,11 @@ extension HTTPConnectionHandler {
     /// Checks whether a deadline has passed.
     package func sweep(now: UInt64) {
         // Nearly all connections of an idle service.
-        if self.machine.phase == .idle, !self.mayHaveUnsentBytes, now < self.machine.deadline { return }
+        if self.machine.phase == .idle, self.machine.earlier == 0, !self.mayHaveUnsentBytes,
+            now < self.machine.deadline
+        {
+            return
+        }
         self.failIfLost()
         guard let context = self.context else { return }
         let unsent = self.unsentBytes
@@ -162,31 +186,9 @@ extension HTTPConnectionHandler {
     /// Reads no more from the connection, which ends after the earlier answers have been sent.
     func lingerUntilSent(_ context: ChannelHandlerContext, now: UInt64) {
         self.request.isCurrent = false
-        self.endInFlight()
+        self.countInFlight(-self.inFlight)
         self.machine.lingerBegan(now: now)
         if !self.machine.inputEnded { context.close(mode: .output, promise: nil) }
-    }
-
-    /// The time limit of the graceful stop has passed: ends the current request with a 503 that reports its outcome. A
-    /// later answer of its action is dropped.
-    ///
-    /// - Returns: whether a request was cut off; a part of a head does not count.
-    package func cut() -> Bool {
-        let now = MonotonicClock.nanoseconds()
-        guard self.machine.phase == .body || self.machine.phase == .answering else {
-            if self.machine.phase == .head { self.endBetweenRequests(now: now) }
-            return false
-        }
-        self.beginBurst(now: now)
-        if self.machine.phase == .answering {
-            self.request.isCut = true
-            self.fail(.cutOffUnanswered(isWrite: self.request.route?.isWrite == true))
-        } else {
-            self.refuse(.cutOffUnread())
-        }
-        self.flush()
-        self.endBurst()
-        return true
     }
 
     /// Closes the connection in any state.

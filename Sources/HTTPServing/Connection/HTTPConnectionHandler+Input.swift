@@ -26,12 +26,15 @@ extension HTTPConnectionHandler {
         if self.inBurst || self.context == nil { return }
         self.beginBurst(now: now)
         repeat {
-            while self.reader.holdsBytes, self.takePiece() {}
+            while self.hasInput, self.takePiece() {}
             self.flush()
-        } while self.reader.holdsBytes && self.demand != .nothing
+        } while self.hasInput && self.demand != .nothing
         if self.endOfInputSeen, !self.reader.holdsBytes { self.inputDidEnd() }
         self.endBurst()
     }
+
+    /// Whether something can be processed without further bytes.
+    private var hasInput: Bool { self.reader.holdsBytes || self.machine.turnHasCome }
 
     /// - Returns: false if no further piece can follow now.
     private func takePiece() -> Bool {
@@ -47,6 +50,7 @@ extension HTTPConnectionHandler {
             case .refused(let refusal): self.refuse(.refusedHead(refusal, limits: self.loop.limits))
             case .complete(let head): self.take(head)
             }
+        case .turn: self.takeTurn()
         case .body(let remaining): self.take(self.reader.nextPiece(limit: remaining))
         case .chunkedBody:
             let (taken, chunk) = self.reader.nextChunk()
@@ -86,7 +90,12 @@ extension HTTPConnectionHandler {
 
     /// The peer closed its half, and all its bytes have been processed.
     private func inputDidEnd() {
-        guard self.machine.inputDidEnd(), let context = self.context else { return }
+        guard self.machine.inputDidEnd() else {
+            // What has arrived of a further request gets no answer.
+            if self.machine.phase == .idle { self.countInFlight(self.machine.earlier - self.inFlight) }
+            return
+        }
+        guard let context = self.context else { return }
         if self.unsentBytes == 0 {
             context.close(promise: nil)
         } else {

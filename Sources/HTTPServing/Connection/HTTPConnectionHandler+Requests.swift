@@ -7,13 +7,15 @@ import SystemSupport
 
 /// Reading requests.
 extension HTTPConnectionHandler {
-    /// The first bytes of the next request arrived.
+    /// The first bytes of the next request arrived, or further ones of its head.
     func requestBegan() {
-        self.machine.requestBegan(now: self.now)
-        if !self.countsInFlight {
-            self.countsInFlight = true
-            self.loop.counters.requestsInFlight.wrappingAdd(1, ordering: .relaxed)
+        switch self.machine.phase {
+        case .idle: break
+        case .answering: self.requestIsFollowed()
+        case .head, .waiting, .body, .lingering, .closed: return
         }
+        self.machine.requestBegan(now: self.now)
+        self.countInFlight(1)
     }
 
     package func take(_ head: consuming RequestHead) {
@@ -26,8 +28,24 @@ extension HTTPConnectionHandler {
             request.deadlineNanoseconds = self.deadline(afterMilliseconds: timeout)
         }
         self.machine.headCompleted(keepsAlive: request.keepsAlive, now: self.now)
+        // An interim answer has its place in the order too.
+        if self.machine.earlier > 0, !request.keepsOrder || request.expectsContinue {
+            self.machine.waits()
+        } else {
+            self.begin(request)
+        }
+    }
+
+    /// All that must be answered before the current request is answered.
+    func takeTurn() {
+        self.machine.turnCame(now: self.now)
+        self.request.receivedAtNanoseconds = self.now
+        self.begin(self.request)
+    }
+
+    private func begin(_ request: HTTPRequest) {
         if case .refuse(let problem) = request.verdict, problem.closesConnection {
-            self.fail(problem)
+            self.fail(request, problem)
         } else if request.framing == .none {
             self.requestDidEnd()
         } else if request.expectsContinue, !self.reader.holdsBytes {
@@ -77,9 +95,10 @@ extension HTTPConnectionHandler {
         defer { if self.request.number == number { self.request.releaseBytes() } }
         switch self.request.verdict {
         case .act: self.act()
-        case .refuse(let problem): self.fail(problem)
+        case .refuse(let problem): self.fail(self.request, problem)
         case .describe(let allow):
             unsafe self.answer(
+                self.request,
                 ResponseHead(status: .noContent, contentType: "", headers: [("Allow", allow)]),
                 body: UnsafeRawBufferPointer(start: nil, count: 0))
         }
@@ -97,21 +116,14 @@ extension HTTPConnectionHandler {
         }
         var problem = problem
         problem.applied = self.request.appliedByRefusal
-        self.fail(problem)
+        self.fail(self.request, problem)
     }
 
-    /// Answers the current request with a problem.
-    package func fail(_ problem: Problem) {
-        guard self.request.isCurrent else { return }
-        self.request.fail(with: problem)
-        let response = problem.response(requestID: self.request.id)
-        unsafe response.body.withBytes { unsafe self.answer(response.head, body: $0) }
-    }
-
-    /// Ends a request that its action has let go of without an answer.
-    func failIfLost() {
-        if self.machine.phase == .answering, self.request.isCurrent, isKnownUniquelyReferenced(&self.request) {
-            self.fail(.unanswered())
-        }
+    /// Answers a request with a problem.
+    package func fail(_ request: HTTPRequest, _ problem: Problem) {
+        guard request.isCurrent else { return }
+        request.fail(with: problem)
+        let response = problem.response(requestID: request.id)
+        unsafe response.body.withBytes { unsafe self.answer(request, response.head, body: $0) }
     }
 }

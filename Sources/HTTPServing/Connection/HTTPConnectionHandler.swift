@@ -16,6 +16,8 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
     /// What may be read of the received bytes.
     enum Demand: Equatable {
         case head
+        /// A request that has waited for earlier answers can begin.
+        case turn
         case body(remaining: Int)
         case chunkedBody
         /// Keep everything: an answer is outstanding, or the peer reads too slowly.
@@ -24,6 +26,9 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
         case discard
     }
 
+    /// No more requests are read behind unanswered ones with more than this in their bodies, or in answers that wait for
+    /// their turn: what waits in the service for the disk is limited for each connection.
+    static let earlierLimitBytes = 65_536
     /// If the answers that wait for the end of a burst are larger than this, they are sent before more requests are
     /// read.
     private static let outputLimitBytes = 32_768
@@ -45,6 +50,14 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
     var context: ChannelHandlerContext?
     /// The current request, or the one before; used again for each.
     var request: HTTPRequest
+    /// The requests before the current one that have no answer yet, in order.
+    var earlierRequests = CircularBuffer<HTTPRequest>(initialCapacity: 0)
+    /// Answers that wait for their turn.
+    var heldAnswers = 0
+    /// Bytes of the bodies of the earlier requests, and of the answers that wait for their turn.
+    var earlierBytes = 0
+    /// Whether the loop will call ``feed(now:)`` at the end of its turn.
+    var isFedLater = false
     var output: ByteBuffer?
     var inBurst = false
     var now: UInt64
@@ -52,7 +65,8 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
     var ending: ConnectionMachine.AfterAnswer?
     private var isWritable = true
     var readIsDue = false
-    var countsInFlight = false
+    /// Requests between their first byte and their answer.
+    var inFlight = 0
     var writeProgress: WriteProgress
     var writtenBytes: UInt64 = 0
     var mayHaveUnsentBytes = false
@@ -68,11 +82,12 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     var demand: Demand {
         switch self.machine.phase {
-        case .idle, .head: return self.outputIsFull ? .nothing : .head
+        case .idle, .head: return self.outputIsFull || self.machine.isEnding ? .nothing : .head
+        case .waiting: return self.machine.turnHasCome && !self.outputIsFull ? .turn : .nothing
         case .body:
             if self.request.framing == .chunked { return .chunkedBody }
             return .body(remaining: self.request.remainingBytes)
-        case .answering: return .nothing
+        case .answering: return self.mayBeFollowed && !self.outputIsFull ? .head : .nothing
         case .lingering, .closed: return .discard
         }
     }
@@ -99,14 +114,12 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        self.machine.closed()
-        self.endInFlight()
+        self.closed()
         context.fireChannelInactive()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        self.machine.closed()
-        self.endInFlight()
+        self.closed()
         self.loop.remove(self)
         self.context = nil
         self.reader.dropAll()
@@ -117,7 +130,7 @@ package final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch self.machine.phase {
-        case .idle, .head, .body, .answering: context.close(promise: nil)
+        case .idle, .head, .waiting, .body, .answering: context.close(promise: nil)
         case .lingering, .closed: break
         }
     }

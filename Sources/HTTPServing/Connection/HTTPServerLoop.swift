@@ -12,6 +12,7 @@ final class HTTPServerLoop {
     /// A buffer larger than this is freed instead of being kept.
     private static let keptBufferBytes = 262_144
     private static let keptBuffers = 4
+    private static let keptRecords = 1_024
 
     let limits: HTTPServer.Limits
     let timeouts: ConnectionMachine.Timeouts
@@ -31,8 +32,10 @@ final class HTTPServerLoop {
     private var buffers: [ByteBuffer] = []
     /// The document of one answer at a time.
     private var document = JSONWriter(reservingBytes: 1_024)
-    /// Whether the observer will be told of the end of this turn.
+    private var records: [HTTPRequest] = []
+    /// Whether something is to be done at the end of this turn, and the observer will be told of it.
     private var endsTurn = false
+    private var fedAtEndOfTurn: [HTTPConnectionHandler] = []
     private var sweepTask: RepeatedTask?
     /// Wall clock minus monotonic clock, renewed by the sweep: saves a look at the clock for every request.
     private var wallClockOffset: UInt64 = 0
@@ -117,7 +120,7 @@ final class HTTPServerLoop {
     /// - Returns: how many were cut off.
     func cutAll() -> Int {
         let connections = self.connections
-        return connections.reduce(0) { $0 + ($1.cut() ? 1 : 0) }
+        return connections.reduce(0) { $0 + $1.cut() }
     }
 
     /// Closes all connections.
@@ -206,10 +209,39 @@ final class HTTPServerLoop {
         if self.endsTurn { return }
         self.endsTurn = true
         // Queued work of the loop runs after the connections that are ready now.
-        self.eventLoop.assumeIsolated().execute {
-            self.endsTurn = false
-            self.observer.turnEnded()
+        self.eventLoop.assumeIsolated().execute { self.turnEnded() }
+    }
+
+    /// Has a connection process its input and send its answers at the end of this turn, in which a request was answered:
+    /// the next answer of the connection may come in the same turn.
+    func feedAtEndOfTurn(_ connection: HTTPConnectionHandler) {
+        if connection.isFedLater { return }
+        connection.isFedLater = true
+        self.fedAtEndOfTurn.append(connection)
+    }
+
+    private func turnEnded() {
+        while let connection = self.fedAtEndOfTurn.popLast() {
+            connection.isFedLater = false
+            connection.feed(now: MonotonicClock.nanoseconds())
         }
+        self.endsTurn = false
+        self.observer.turnEnded()
+    }
+
+    // MARK: Records
+
+    /// A record for a request that follows one without an answer; return it with ``recycle(_:)`` once that has one.
+    func takeRecord(client: ConnectionClient) -> HTTPRequest {
+        guard let record = self.records.popLast() else { return HTTPRequest(eventLoop: self.eventLoop, client: client) }
+        record.client = client
+        return record
+    }
+
+    /// - Precondition: it is answered, by its action unless that has let go of it.
+    func recycle(_ record: HTTPRequest) {
+        guard self.records.count < Self.keptRecords else { return }
+        self.records.append(record)
     }
 }
 

@@ -5,7 +5,8 @@ package import RequestTracing
 
 /// The request of a connection that is being read or answered, from its head to its answer.
 ///
-/// A connection has one, and uses it again for each of its requests. Confined to the connection's event loop. Bytes of
+/// A connection has one, and uses it again for each of its requests; a further one while a request is read before an
+/// earlier one is answered, see ``RouteEntry/keepsOrder``. Confined to the connection's event loop. Bytes of
 /// the request, ``headers``, ``query`` and ``body``, are there until the action has returned; after that the connection
 /// reads into the same memory again. All else stays until the answer.
 package final class HTTPRequest {
@@ -51,6 +52,8 @@ package final class HTTPRequest {
     /// Reason for `http_request_failures_total`: the problem's code; nil for a success.
     package internal(set) var failure: String?
     var closesConnection = false
+    /// The answer, while those of earlier requests of the connection are missing.
+    var heldAnswer: HTTPResponse?
 
     enum Destination {
         case none
@@ -60,7 +63,7 @@ package final class HTTPRequest {
     }
 
     var destination = Destination.none
-    /// Whether it has no answer yet.
+    /// Whether nobody has answered it yet.
     var isCurrent = false
     /// Whether the server has answered in place of the action, whose answer is then dropped.
     var isCut = false
@@ -174,6 +177,13 @@ extension HTTPRequest {
         let span = bytes.readableBytesUInt8Span
         self.fields = HeadFields(span, lines: self.head.fieldLines)
         self.client.take(userAgent: span.extracting(self.fields.userAgent.value), isHTTP11: self.isHTTP11)
+    }
+
+    /// Whether its action may be called while earlier requests of the connection have no answer, and later ones may be
+    /// read while it has none.
+    var keepsOrder: Bool {
+        guard case .act = self.verdict else { return false }
+        return self.route?.keepsOrder == true
     }
 
     /// Bytes of a body of known length that have not arrived yet.

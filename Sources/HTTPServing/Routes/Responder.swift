@@ -25,7 +25,7 @@ package struct Responder {
     package func respond(_ head: ResponseHead, body: UnsafeRawBufferPointer) {
         switch self.takeDestination() {
         case .none: break
-        case .connection(let connection): unsafe connection.answer(head, body: body)
+        case .connection(let connection): unsafe connection.answer(self.request, head, body: body)
         case .closure(let deliver):
             deliver(HTTPResponse(head, .bytes(unsafe Array(body))), self.request)
         }
@@ -43,7 +43,7 @@ package struct Responder {
             }
             return
         }
-        connection.answer(head, write: write)
+        connection.answer(self.request, head, write: write)
     }
 
     /// Answers the request.
@@ -52,7 +52,7 @@ package struct Responder {
         switch self.takeDestination() {
         case .none: break
         case .connection(let connection):
-            unsafe response.body.withBytes { unsafe connection.answer(response.head, body: $0) }
+            unsafe response.body.withBytes { unsafe connection.answer(self.request, response.head, body: $0) }
         case .closure(let deliver): deliver(response, self.request)
         }
     }

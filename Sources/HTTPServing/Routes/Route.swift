@@ -27,6 +27,10 @@ package struct Route {
     /// What is wrong with a body, judged by the header fields and its length, within ``bodyLimitBytes``. Used for
     /// clients that wait before they send the body; others get the problem after the body has arrived.
     package let bodyRefusal: BodyRefusal?
+    /// Whether all that the actions of such routes do takes effect in the order in which they were called, however late
+    /// they answer. Then a connection calls them for writes that a client pipelines before the earlier ones are answered;
+    /// any other request waits for the answers before it.
+    package let keepsOrder: Bool
     package let actions: [(method: RequestMethod, action: Action)]
 
     package init(
@@ -35,6 +39,7 @@ package struct Route {
         kind: Kind,
         bodyLimitBytes: Int = 0,
         bodyRefusal: BodyRefusal? = nil,
+        keepsOrder: Bool = false,
         actions: [(method: RequestMethod, action: Action)]
     ) {
         self.path = path
@@ -42,6 +47,7 @@ package struct Route {
         self.kind = kind
         self.bodyLimitBytes = bodyLimitBytes
         self.bodyRefusal = bodyRefusal
+        self.keepsOrder = keepsOrder
         self.actions = actions
     }
 }

@@ -11,6 +11,7 @@ package final class RouteEntry {
     let isData: Bool
     let isWrite: Bool
     package let isProbe: Bool
+    let keepsOrder: Bool
     let bodyLimitBytes: Int
     let bodyRefusal: Route.BodyRefusal?
     /// The value of `Allow`.
@@ -32,6 +33,7 @@ package final class RouteEntry {
         self.pathBytes = Array(route.path.utf8)
         self.handler = route.handler
         self.position = position
+        self.keepsOrder = route.keepsOrder
         self.bodyLimitBytes = route.bodyLimitBytes
         self.bodyRefusal = route.bodyRefusal
         self.handlerIndex = handlerIndex

@@ -9,7 +9,8 @@ import RequestTracing
 import SystemSupport
 import TransactionLog
 
-/// `/kv/set`, `/kv/get` and `/kv/delete` of one event loop.
+/// `/kv/set`, `/kv/get` and `/kv/delete` of one event loop. Sets and deletes take effect in the order of their calls: the
+/// session and the log's queue keep it.
 final class KVRoutes {
     static let handlers = [
         HandlerDeclaration("kv_set", [.post, .put], problems: ProblemKind.ofSet),
@@ -35,10 +36,12 @@ final class KVRoutes {
                 path: "/kv/set", handler: "kv_set", kind: .data(isWrite: true),
                 bodyLimitBytes: self.limits.maxSetBodyBytes,
                 bodyRefusal: { [limits] in SetRequest.refusal(ofBody: $1, $0, limits: limits) },
+                keepsOrder: true,
                 actions: [(.post, self.set), (.put, self.set)]),
             Route(path: "/kv/get", handler: "kv_get", kind: .data(isWrite: false), actions: [(.get, self.get)]),
             Route(
-                path: "/kv/delete", handler: "kv_delete", kind: .data(isWrite: true), actions: [(.delete, self.delete)]),
+                path: "/kv/delete", handler: "kv_delete", kind: .data(isWrite: true), keepsOrder: true,
+                actions: [(.delete, self.delete)]),
         ]
     }
 

@@ -160,7 +160,7 @@ struct ConnectionPipelineTests {
     @Test func `the answer of an action that comes after the server's own is dropped`() throws {
         let pipeline = try Pipeline()
         try pipeline.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
-        #expect(pipeline.connection.cut())
+        #expect(pipeline.connection.cut() == 1)
         #expect(try pipeline.writes().joined().statuses == [503])
         pipeline.held.responders.removeFirst().respond(.json(.ok, []))
         #expect(try pipeline.writes().isEmpty)
