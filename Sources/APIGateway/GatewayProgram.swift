@@ -1,26 +1,26 @@
 import Admin
 import KeyValueHTTP
-import ServiceKit
-package import ServiceSettings
-package import SystemSupport
+public import ServiceKit
+public import ServiceSettings
+public import SystemSupport
 
 /// api-gateway: the public API, which forwards to kv-service.
-package enum GatewayProgram: ServiceProgram {
-    package static let name = "api-gateway"
-    package static let abstract =
+public enum GatewayProgram: ServiceProgram {
+    public static let name = "api-gateway"
+    public static let abstract =
         "The public API of the key-value store: checks requests and forwards them to kv-service."
-    package static let examples: [(command: String, does: String)] = [
+    public static let examples: [(command: String, does: String)] = [
         ("api-gateway --listen 0.0.0.0:8080", "serve on all interfaces; kv-service runs on this host"),
         ("GATEWAY_UPSTREAM=http://kv:8081 api-gateway check-config", "show the effective settings"),
         ("api-gateway healthcheck", "exit 0 if the gateway on this host is ready"),
     ]
-    package static let settings = GatewaySettings.table
-    package static let listen = GatewaySettings.common.listen
+    public static let settings = GatewaySettings.table
+    public static let listen = GatewaySettings.common.listen
 
     /// Files that it needs besides its clients' connections and those to kv-service: three per event loop.
     static func baseFiles(eventLoops: Int) -> Int { 17 + 3 * eventLoops }
 
-    package static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ProgramExit {
+    public static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ProgramExit {
         let limit = ServiceRuntime.connectionLimit(
             name: Self.name,
             settings: settings,

@@ -1,35 +1,35 @@
-package import ServiceKit
-package import ServiceSettings
+public import ServiceKit
+public import ServiceSettings
 
 /// The settings of the gateway.
-package enum GatewaySettings {
-    package static let common = CommonSettings(listen: "127.0.0.1:8080")
-    package static let upstream = Setting(
+public enum GatewaySettings {
+    public static let common = CommonSettings(listen: "127.0.0.1:8080")
+    public static let upstream = Setting(
         "upstream",
         .upstreamAddress,
         default: "http://127.0.0.1:8081",
         help: "URL of kv-service"
     )
-    package static let upstreamTimeout = Setting(
+    public static let upstreamTimeout = Setting(
         "upstream-timeout",
         .duration(in: .milliseconds(1) ... .seconds(3600)),
         default: "3s",
         help: "Time limit of a request, including the wait for a connection, and retries"
     )
-    package static let maxKeyBytes = Setting(
+    public static let maxKeyBytes = Setting(
         "max-key-bytes",
         .integer(in: 1...4096),
         default: "1024",
         help: "Maximum length of a key in bytes; the same as in kv-service"
     )
-    package static let maxValueBytes = Setting(
+    public static let maxValueBytes = Setting(
         "max-value-bytes",
         .byteSize(in: 1...4 << 20),
         default: "65536",
         help: "Maximum length of a value in bytes; the same as in kv-service"
     )
 
-    package static let table = SettingsTable(
+    public static let table = SettingsTable(
         environmentPrefix: "GATEWAY_",
         settings: Self.common.list(with: [upstream, upstreamTimeout, maxKeyBytes, maxValueBytes]),
         check: { Self.common.contradictions($0) + Self.contradictions($0) }

@@ -1,18 +1,18 @@
-package import DashboardModel
+public import DashboardModel
 
 /// A service's answer to an action, for the operator.
-package struct ActionOutcome: Sendable, Equatable {
-    package var text: String
-    package var level: DashboardEvent.Level
+public struct ActionOutcome: Sendable, Equatable {
+    public var text: String
+    public var level: DashboardEvent.Level
 
-    package init(text: String, level: DashboardEvent.Level) {
+    public init(text: String, level: DashboardEvent.Level) {
         self.text = text
         self.level = level
     }
 
     /// From an answer to `POST /admin/compact`: 202 with a run's id, 409 if one is running already, or a problem
     /// document, whose text is shown. The screen escapes unsafe characters in it.
-    package init(status: UInt, body: [UInt8]) {
+    public init(status: UInt, body: [UInt8]) {
         let tree = try? JSONTree(parsing: body)
         if (200..<300).contains(status) {
             let run = tree?["run_id"] ?? tree?["id"] ?? tree?["run"]

@@ -2,9 +2,9 @@ import NIOCore
 import NIOPosix
 
 /// Waits by the monotonic clock, on an event loop's timer. Changes of the wall clock do not affect it.
-package enum Pause {
+public enum Pause {
     /// Returns after this time, or immediately if the task is cancelled.
-    package static func wait(seconds: Double) async {
+    public static func wait(seconds: Double) async {
         let timer = MultiThreadedEventLoopGroup.singleton.next().scheduleTask(in: .nanoseconds(Int64(seconds * 1e9))) {}
         await withTaskCancellationHandler {
             _ = try? await timer.futureResult.get()

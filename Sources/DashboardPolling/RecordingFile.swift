@@ -1,10 +1,10 @@
-package import DashboardModel
+public import DashboardModel
 import Glibc
 import SystemSupport
 
 /// A recording on disk: its header, and the offset of each poll. Polls are read when they are needed, so a long
 /// recording uses little memory. Any thread.
-package final class RecordingFile: Sendable {
+public final class RecordingFile: Sendable {
     /// The offset of a line, its number from 1, and its time.
     private struct Entry {
         var offset: Int
@@ -18,16 +18,16 @@ package final class RecordingFile: Sendable {
     /// A poll of both services has some kilobytes; a line longer than this does not belong to a recording.
     private static let lineLimitBytes = 64 << 20
 
-    package let header: RecordingHeader
+    public let header: RecordingHeader
     private let path: String
     /// The lines that are not polls.
-    package let damage: RecordingDamage
+    public let damage: RecordingDamage
     private let descriptor: Int32
     private let entries: [Entry]
 
     /// Reads the whole file once, to find its lines. An incomplete last line is skipped. The data of a pipe is kept in
     /// an unnamed file.
-    package init(path: String) throws(RecordingError) {
+    public init(path: String) throws(RecordingError) {
         let source = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard source >= 0 else { throw RecordingError("\(path) cannot be read: \(ErrorNumber.text(errno))") }
         self.descriptor = try SeekableFile.descriptor(source, path)
@@ -86,18 +86,18 @@ package final class RecordingFile: Sendable {
         close(self.descriptor)
     }
 
-    package var count: Int { self.entries.count }
+    public var count: Int { self.entries.count }
 
     /// Monotonic seconds of the first poll.
-    package var begin: Double { self.entries[0].time }
+    public var begin: Double { self.entries[0].time }
 
     /// Seconds from the first poll to the last.
-    package var duration: Double { self.entries[self.entries.count - 1].time - self.begin }
+    public var duration: Double { self.entries[self.entries.count - 1].time - self.begin }
 
-    package func time(_ index: Int) -> Double { self.entries[index].time }
+    public func time(_ index: Int) -> Double { self.entries[index].time }
 
     /// The index of the first poll after a time.
-    package func index(after time: Double) -> Int {
+    public func index(after time: Double) -> Int {
         var low = 0
         var high = self.entries.count
         while low < high {
@@ -111,7 +111,7 @@ package final class RecordingFile: Sendable {
     ///
     /// - Throws: the error in the line, with its number. Its changes are unknown then, so the following polls are nil
     ///   until the next complete scrape of each target.
-    package func poll(_ index: Int, _ decoder: inout RecordingDecoder) throws(RecordingError) -> RawPoll? {
+    public func poll(_ index: Int, _ decoder: inout RecordingDecoder) throws(RecordingError) -> RawPoll? {
         let entry = self.entries[index]
         var line = [UInt8](repeating: 0, count: entry.length)
         guard unsafe pread(self.descriptor, &line, line.count, entry.offset) == line.count else {

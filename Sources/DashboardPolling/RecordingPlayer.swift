@@ -1,10 +1,10 @@
-package import DashboardModel
+public import DashboardModel
 import Synchronization
 import SystemSupport
 
 /// Plays a recording at its original speed, or at another. Any thread may call; polls are delivered in order.
-package final class RecordingPlayer: Sendable {
-    package enum Event: Sendable {
+public final class RecordingPlayer: Sendable {
+    public enum Event: Sendable {
         case poll(PollResult)
         /// Seconds from the start.
         case position(Double)
@@ -30,14 +30,14 @@ package final class RecordingPlayer: Sendable {
     private let wish: Mutex<Wish>
     private let deliver: @Sendable (Event) -> Void
 
-    package init(file: RecordingFile, speed: Double, deliver: @escaping @Sendable (Event) -> Void) {
+    public init(file: RecordingFile, speed: Double, deliver: @escaping @Sendable (Event) -> Void) {
         self.file = file
         self.wish = Mutex(Wish(speed: speed))
         self.deliver = deliver
     }
 
     /// 0 pauses at the current position.
-    package func setSpeed(_ speed: Double) {
+    public func setSpeed(_ speed: Double) {
         self.wish.withLock { wish in
             wish.speed = speed
             wish.pause?.cancel()
@@ -45,7 +45,7 @@ package final class RecordingPlayer: Sendable {
     }
 
     /// Moves by this many seconds forward or, if negative, back.
-    package func seek(seconds: Double) {
+    public func seek(seconds: Double) {
         self.wish.withLock { wish in
             wish.seek = (wish.seek ?? 0) + seconds
             wish.pause?.cancel()
@@ -53,7 +53,7 @@ package final class RecordingPlayer: Sendable {
     }
 
     /// Plays from `position`, in seconds from the start, until the task is cancelled.
-    package func play(from position: Double) async {
+    public func play(from position: Double) async {
         var decoder = RecordingDecoder()
         var position = position
         var next = self.jump(to: position, &decoder)

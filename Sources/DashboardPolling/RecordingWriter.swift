@@ -1,10 +1,10 @@
-package import DashboardModel
+public import DashboardModel
 import Glibc
 import Synchronization
 import SystemSupport
 
 /// Writes polls to a file as they arrive. Any thread.
-package final class RecordingWriter: Sendable {
+public final class RecordingWriter: Sendable {
     private struct State {
         var encoder = RecordingEncoder()
         /// Negative after a failed write: a recording with a gap would be misleading.
@@ -15,7 +15,7 @@ package final class RecordingWriter: Sendable {
     private let state: Mutex<State>
 
     /// - Throws: if the file already exists, cannot be created, or there is no space for the header.
-    package init(path: String, header: RecordingHeader) throws(RecordingError) {
+    public init(path: String, header: RecordingHeader) throws(RecordingError) {
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw RecordingError(
@@ -32,7 +32,7 @@ package final class RecordingWriter: Sendable {
     }
 
     /// Result of writing a poll.
-    package enum Outcome: Sendable {
+    public enum Outcome: Sendable {
         case written
         /// The first write that failed; nothing more is written.
         case failedNow
@@ -40,7 +40,7 @@ package final class RecordingWriter: Sendable {
         case ended
     }
 
-    package func append(_ poll: RawPoll) -> Outcome {
+    public func append(_ poll: RawPoll) -> Outcome {
         self.state.withLock { state in
             guard state.descriptor >= 0 else { return .ended }
             let line = state.encoder.line(poll)
@@ -50,10 +50,10 @@ package final class RecordingWriter: Sendable {
     }
 
     /// Why the recording ended early; nil without an error.
-    package var failure: String? { self.state.withLock { $0.error }.map(ErrorNumber.text) }
+    public var failure: String? { self.state.withLock { $0.error }.map(ErrorNumber.text) }
 
     /// May be called repeatedly. A file system may report only here that it has no space for the written data.
-    package func close() {
+    public func close() {
         self.state.withLock { state in
             if state.descriptor >= 0, Glibc.close(state.descriptor) != 0, state.error == nil { state.error = errno }
             state.descriptor = -1

@@ -1,5 +1,5 @@
 import AsyncHTTPClient
-package import DashboardModel
+public import DashboardModel
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -9,7 +9,7 @@ import SystemSupport
 /// Polls the targets independently: a target that hangs does not delay another one.
 ///
 /// Any thread may call. Nothing here uses the terminal.
-package final class ServicePoller: Sendable {
+public final class ServicePoller: Sendable {
     /// A poll is cancelled after this time, or after one interval if that is longer: a short interval sets how often
     /// kvtop polls, not how long an answer may take.
     static let leastTimeoutSeconds = 2.0
@@ -30,7 +30,7 @@ package final class ServicePoller: Sendable {
     /// - Parameters:
     ///   - token: for actions, sent as a bearer token.
     ///   - deliver: receives each poll, answered or not, on any thread.
-    package init(
+    public init(
         targets: [Target], intervalSeconds: Double, token: String?, deliver: @escaping @Sendable (RawPoll) -> Void
     ) {
         var configuration = HTTPClient.Configuration()
@@ -50,14 +50,14 @@ package final class ServicePoller: Sendable {
     }
 
     /// Polls all targets until ``stop()``.
-    package func start() {
+    public func start() {
         self.tasks.withLock { tasks in
             tasks = self.targets.indices.map { index in Task { await self.run(index) } }
         }
     }
 
     /// Polls all targets once.
-    package func pollOnce() async {
+    public func pollOnce() async {
         await withTaskGroup(of: Void.self) { group in
             for index in self.targets.indices {
                 group.addTask { self.deliver(await self.poll(index, asksForEvents: true).poll) }
@@ -66,19 +66,19 @@ package final class ServicePoller: Sendable {
     }
 
     /// Ends the polling and closes the connections. Call it before the last reference goes away; not from a task.
-    package func stop() {
+    public func stop() {
         for task in self.tasks.withLock({ $0 }) { task.cancel() }
         try? self.client.syncShutdown()
     }
 
     /// Applies from the next poll on, which starts immediately.
-    package func setInterval(seconds: Double) {
+    public func setInterval(seconds: Double) {
         self.interval.withLock { $0 = seconds }
         self.pollNow()
     }
 
     /// Ends the pauses between polls.
-    package func pollNow() {
+    public func pollNow() {
         for pause in self.pauses.withLock({ $0.values.map { $0 } }) { pause.cancel() }
     }
 
@@ -192,7 +192,7 @@ package final class ServicePoller: Sendable {
     // MARK: Actions
 
     /// Requests a compaction of a kv-service: one `POST`, which is never repeated.
-    package func compact(target: Int) async -> ActionOutcome {
+    public func compact(target: Int) async -> ActionOutcome {
         var request = HTTPClientRequest(url: "\(self.targets[target].url)/admin/compact")
         request.method = .POST
         // The connection is closed afterwards: such a request is rare.

@@ -3,7 +3,7 @@ import Glibc
 
 /// Keeps everything that the process writes to standard error while the screen is shown, and prints it afterwards: a
 /// line of a library would break the screen.
-package struct ErrorCapture {
+public struct ErrorCapture {
     /// Maximum bytes that are kept; further writes fail.
     private static let limitBytes = 65_536
 
@@ -11,7 +11,7 @@ package struct ErrorCapture {
     private let file: Int32
 
     /// Nil if the system lacks the resources; standard error then stays unchanged.
-    package init?() {
+    public init?() {
         let file = ct_memory_file(Self.limitBytes)
         guard file >= 0 else { return nil }
         let saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
@@ -22,7 +22,7 @@ package struct ErrorCapture {
     }
 
     /// Restores standard error, and writes the kept text to it.
-    package func end() {
+    public func end() {
         ct_set_captured_errors(-1, -1)
         dup2(self.saved, STDERR_FILENO)
         close(self.saved)

@@ -1,13 +1,13 @@
 import CTerminal
-package import DashboardModel
+public import DashboardModel
 import Glibc
 import Synchronization
 
 /// Carries polls and the results of actions from any thread to the one that owns the terminal.
 ///
 /// At most ``limit`` messages wait: then the oldest is dropped, because newer polls replace it.
-package final class Mailbox: Sendable {
-    package enum Message: Sendable {
+public final class Mailbox: Sendable {
+    public enum Message: Sendable {
         case poll(PollResult)
         /// The result of an action, for the event list and the last line.
         case outcome(text: String, level: DashboardEvent.Level, source: String)
@@ -23,7 +23,7 @@ package final class Mailbox: Sendable {
     /// Readable while messages wait.
     let descriptor: Int32
 
-    package init() {
+    public init() {
         self.descriptor = ct_wake_descriptor()
         precondition(
             self.descriptor >= 0, "cannot create the descriptor that wakes the terminal's thread: errno \(errno)")
@@ -34,7 +34,7 @@ package final class Mailbox: Sendable {
     }
 
     /// Any thread.
-    package func post(_ message: Message) {
+    public func post(_ message: Message) {
         self.messages.withLock { messages in
             if messages.count >= Self.limit { messages.removeFirst() }
             messages.append(message)

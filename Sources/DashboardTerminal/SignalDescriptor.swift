@@ -4,11 +4,11 @@ import Glibc
 /// The signals that a terminal program must handle, read from a descriptor: no handler interrupts ncurses.
 ///
 /// Call ``block()`` first in the program, before it creates threads: they inherit the mask.
-package struct SignalDescriptor: Sendable {
+public struct SignalDescriptor: Sendable {
     let descriptor: Int32
 
     /// Keeps the signals from ending or stopping the process, on this thread and on threads that it creates.
-    package static func block() {
+    public static func block() {
         ct_block_signals()
         // A write to a closed terminal or pipe returns an error instead of ending the process.
         signal(SIGPIPE, SIG_IGN)
@@ -17,11 +17,11 @@ package struct SignalDescriptor: Sendable {
     }
 
     /// For a program without a screen, which signals end like any other.
-    package static func unblock() {
+    public static func unblock() {
         ct_unblock_signals()
     }
 
-    package init() {
+    public init() {
         self.descriptor = ct_signal_descriptor()
         precondition(self.descriptor >= 0, "cannot create the descriptor for signals: errno \(errno)")
     }

@@ -1,11 +1,11 @@
 import CTerminal
-package import DashboardRender
+public import DashboardRender
 import Glibc
 
 /// The terminal, through ncurses.
 ///
 /// Belongs to the thread that creates it: ncurses is not thread-safe. Not Sendable.
-package final class Terminal {
+public final class Terminal {
     let capabilities: Capabilities
     private var shown: Screen?
     private var theme: ViewState.Theme = .dark
@@ -19,7 +19,7 @@ package final class Terminal {
     /// - Parameters:
     ///   - wantsUTF8: nil: decide by the locale.
     /// - Throws: why the terminal cannot be used; it is unchanged then.
-    package init(wantsUTF8: Bool?, wantsColor: Bool, wantsMouse: Bool, theme: ViewState.Theme) throws(TerminalError) {
+    public init(wantsUTF8: Bool?, wantsColor: Bool, wantsMouse: Bool, theme: ViewState.Theme) throws(TerminalError) {
         guard isatty(STDOUT_FILENO) == 1 else {
             throw TerminalError("standard output is not a terminal; use --once or --batch")
         }
@@ -43,21 +43,21 @@ package final class Terminal {
     }
 
     /// Sets the locale of the process for output without a screen; see `ct_use_locale`.
-    package static func useLocale() { _ = ct_use_locale(0) }
+    public static func useLocale() { _ = ct_use_locale(0) }
 
     /// Restores the terminal; may be called repeatedly. In the background of a shell it restores only the screen: the
     /// modes belong to the shell then.
-    package func close() {
+    public func close() {
         ct_close(self.isForeground ? 1 : 0)
     }
 
     /// From now on, a crash of the process restores the terminal first.
-    package func installCrashGuard() {
+    public func installCrashGuard() {
         ct_install_crash_guard()
     }
 
     /// Current number of columns and rows.
-    package var size: (columns: Int, rows: Int) {
+    public var size: (columns: Int, rows: Int) {
         var rows: Int32 = 0
         var columns: Int32 = 0
         unsafe ct_measure(&rows, &columns)
@@ -65,7 +65,7 @@ package final class Terminal {
     }
 
     /// Shows a screen: draws the differences from the previous one.
-    package func show(_ screen: Screen, theme: ViewState.Theme) {
+    public func show(_ screen: Screen, theme: ViewState.Theme) {
         if theme != self.theme {
             self.theme = theme
             self.palette = Palette(theme: theme, colors: Int(ct_colors()))
@@ -107,7 +107,7 @@ package final class Terminal {
     }
 
     /// Input since the last call.
-    package enum Input {
+    public enum Input: Sendable {
         case key(Key)
         /// The terminal was closed.
         case end

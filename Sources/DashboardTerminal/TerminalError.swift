@@ -1,8 +1,8 @@
 /// Why the terminal cannot be used, in a line for the operator.
-package struct TerminalError: Error, Sendable, CustomStringConvertible {
-    package let description: String
+public struct TerminalError: Error, Sendable, CustomStringConvertible {
+    public let description: String
 
-    package init(_ description: String) {
+    public init(_ description: String) {
         self.description = description
     }
 }

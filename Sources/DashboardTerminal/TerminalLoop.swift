@@ -1,14 +1,14 @@
-package import DashboardModel
-package import DashboardRender
+public import DashboardModel
+public import DashboardRender
 import Glibc
 import SystemSupport
 
 /// The thread of the screen: waits for keys, signals, messages and the clock together, and draws.
 ///
 /// Belongs to the thread that creates it. Not Sendable.
-package final class TerminalLoop {
+public final class TerminalLoop {
     /// Why the loop ended.
-    package enum Ending: Equatable {
+    public enum Ending: Equatable, Sendable {
         case quit
         case signal(Int32)
         /// The terminal was closed.
@@ -16,12 +16,12 @@ package final class TerminalLoop {
     }
 
     /// Requests to the rest of the program; called on the loop's thread, and must not block.
-    package struct Actions {
-        package var command: (Command) -> Void
+    public struct Actions {
+        public var command: (Command) -> Void
         /// Writes the screen and its numbers to files; returns the text to show.
-        package var writeSnapshot: (Screen, Dashboard) -> String
+        public var writeSnapshot: (Screen, Dashboard) -> String
 
-        package init(
+        public init(
             command: @escaping (Command) -> Void, writeSnapshot: @escaping (Screen, Dashboard) -> String
         ) {
             self.command = command
@@ -44,7 +44,7 @@ package final class TerminalLoop {
     private var needsTerminal = false
     private var size: (columns: Int, rows: Int) = (0, 0)
 
-    package init(
+    public init(
         terminal: Terminal, mailbox: Mailbox, signals: SignalDescriptor, dashboard: Dashboard, view: ViewState,
         actions: Actions
     ) {
@@ -57,7 +57,7 @@ package final class TerminalLoop {
     }
 
     /// Runs until the operator quits, a signal ends the program, or the terminal is closed.
-    package func run() -> Ending {
+    public func run() -> Ending {
         self.size = self.terminal.size
         while true {
             self.tick()

@@ -3,7 +3,7 @@ extension File {
     private static var pieceBytes: UInt64 { 1 << 20 }
 
     /// Overwrites `bytes` bytes from `offset` on with zeros and makes them durable.
-    package func zero(from offset: UInt64, bytes: UInt64) throws(SystemError) {
+    public func zero(from offset: UInt64, bytes: UInt64) throws(SystemError) {
         var done: UInt64 = 0
         while done < bytes {
             let count = min(Self.pieceBytes, bytes - done)
@@ -15,7 +15,7 @@ extension File {
 
     /// Copies `bytes` bytes from `offset` on into a new file and makes its content durable, but not its entry in the
     /// folder. Ends early at the end of this file.
-    package func copy(from offset: UInt64, bytes: UInt64, to path: String, _ fileSystem: any FileSystem)
+    public func copy(from offset: UInt64, bytes: UInt64, to path: String, _ fileSystem: any FileSystem)
         throws(SystemError)
     {
         let copy = try fileSystem.open(path, .createNew)

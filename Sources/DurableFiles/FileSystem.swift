@@ -4,7 +4,7 @@ import Glibc
 /// system that loses unsynced data, tears writes and fails the n-th call.
 ///
 /// All calls block; none is made on an event loop. Paths are absolute or relative to the working directory.
-package protocol FileSystem: Sendable {
+public protocol FileSystem: Sendable {
     /// Creates one folder with mode 0700, as durable as any entry. An existing folder is not an error.
     func createDirectory(_ path: String) throws(SystemError)
     /// The names in a folder, without `.` and `..`, in no order.
@@ -26,7 +26,7 @@ package protocol FileSystem: Sendable {
     func capacity(_ path: String) throws(SystemError) -> FileSystemCapacity
 }
 
-package enum FileOpenMode: Sendable {
+public enum FileOpenMode: Sendable {
     case read
     case readWrite
     /// Fails with `EEXIST` if the file exists. Mode 0600.
@@ -34,13 +34,13 @@ package enum FileOpenMode: Sendable {
 }
 
 /// An open folder, until the value is released. Calls may come from any thread.
-package protocol Directory: AnyObject, Sendable {
+public protocol Directory: AnyObject, Sendable {
     /// Makes the folder's entries durable.
     func sync() throws(SystemError)
 }
 
 /// An open file. Calls may come from any thread; the log uses each file on one thread at a time.
-package protocol File: AnyObject, Sendable {
+public protocol File: AnyObject, Sendable {
     var path: String { get }
     func identity() throws(SystemError) -> FileIdentity
     func size() throws(SystemError) -> UInt64
@@ -66,17 +66,17 @@ package protocol File: AnyObject, Sendable {
 }
 
 /// Identifies an open file or folder; a name identifies it only for the moment.
-package struct FileIdentity: Sendable, Equatable {
-    package let device: UInt64
-    package let inode: UInt64
+public struct FileIdentity: Sendable, Equatable {
+    public let device: UInt64
+    public let inode: UInt64
 
-    package init(device: UInt64, inode: UInt64) {
+    public init(device: UInt64, inode: UInt64) {
         self.device = device
         self.inode = inode
     }
 }
 
-package protocol DirectoryLock: AnyObject, Sendable {
+public protocol DirectoryLock: AnyObject, Sendable {
     /// Finds files in the locked folder, wherever the folder's path leads meanwhile.
     var fileSystem: any FileSystem { get }
     /// Whether the path still leads to the locked folder, and its lock file is the locked one.
@@ -91,19 +91,19 @@ package protocol DirectoryLock: AnyObject, Sendable {
     func unlock()
 }
 
-package enum DirectoryLockError: Error {
+public enum DirectoryLockError: Error {
     /// Another process holds the folder; `owner` identifies it as far as possible.
     case held(owner: String)
     case system(SystemError)
 }
 
-package struct FileSystemCapacity: Sendable, Equatable {
-    package let sizeBytes: UInt64
-    package let availableBytes: UInt64
+public struct FileSystemCapacity: Sendable, Equatable {
+    public let sizeBytes: UInt64
+    public let availableBytes: UInt64
     /// Number of files that can still be created; nil if the file system has no limit.
-    package let availableInodes: UInt64?
+    public let availableInodes: UInt64?
 
-    package init(sizeBytes: UInt64, availableBytes: UInt64, availableInodes: UInt64? = nil) {
+    public init(sizeBytes: UInt64, availableBytes: UInt64, availableInodes: UInt64? = nil) {
         self.sizeBytes = sizeBytes
         self.availableBytes = availableBytes
         self.availableInodes = availableInodes
@@ -111,7 +111,7 @@ package struct FileSystemCapacity: Sendable, Equatable {
 }
 
 /// Where an overwrite of a file goes. This determines what is possible on a full disk: in place needs no space.
-package enum OverwritePlacement: String, Sendable, CaseIterable {
+public enum OverwritePlacement: String, Sendable, CaseIterable {
     case inPlace = "in_place"
     /// The file system writes a new copy first.
     case copyOnWrite = "copy_on_write"
@@ -122,26 +122,26 @@ package enum OverwritePlacement: String, Sendable, CaseIterable {
 extension File {
     /// Writes all of `bytes` or throws; a short write becomes `ENOSPC`, because lack of space is what ends a write
     /// early.
-    package func writeAll(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
+    public func writeAll(_ bytes: [UInt8], at offset: UInt64) throws(SystemError) {
         let written = unsafe try self.write(bytes.span.bytes, at: offset)
         if written != bytes.count { throw SystemError(call: SystemError.shortWrite, path: self.path, code: ENOSPC) }
     }
 }
 
 /// How a file is replaced as a whole.
-package enum ReplacedFile {
+public enum ReplacedFile {
     /// Ends the name of the file aside that ``FileSystem/replaceFile(_:in:with:keepsAside:)`` writes first.
-    package static let asideSuffix = ".tmp"
+    public static let asideSuffix = ".tmp"
 }
 
 extension FileSystem {
     /// Makes the folder's entries durable.
-    package func syncDirectory(_ path: String) throws(SystemError) {
+    public func syncDirectory(_ path: String) throws(SystemError) {
         try self.openDirectory(path).sync()
     }
 
     /// The content of a small file, or its first `limitBytes`.
-    package func readFile(_ path: String, limitBytes: Int) throws(SystemError) -> [UInt8] {
+    public func readFile(_ path: String, limitBytes: Int) throws(SystemError) -> [UInt8] {
         let file = try self.open(path, .read)
         defer { file.close() }
         let size = try file.size()
@@ -152,7 +152,7 @@ extension FileSystem {
 
     /// Creates a folder and its missing parents, and makes the entries durable: if a folder is lost in a power cut, its
     /// synced files are lost too.
-    package func createDirectories(_ path: String) throws(SystemError) {
+    public func createDirectories(_ path: String) throws(SystemError) {
         let parent = Self.parent(of: path)
         do { try self.createDirectory(path) } catch {
             if error.code != ENOENT || parent == path { throw error }
@@ -176,7 +176,7 @@ extension FileSystem {
     ///   - directory: the folder that contains it.
     ///   - keepsAside: whether the temporary file is created again afterwards, so that the next replacement needs no
     ///     space.
-    package func replaceFile(
+    public func replaceFile(
         _ path: String, in directory: any Directory, with bytes: [UInt8], keepsAside: Bool = false
     ) throws(SystemError) {
         let aside = path + ReplacedFile.asideSuffix
@@ -206,7 +206,7 @@ extension FileSystem {
 
     /// Opens a new file.
     /// - Throws: also `EEXIST`. If there are no inodes left, the error says so.
-    package func create(_ path: String) throws(SystemError) -> any File {
+    public func create(_ path: String) throws(SystemError) -> any File {
         do { return try self.open(path, .createNew) } catch {
             let directory = Self.parent(of: path)
             if error.code != ENOSPC || !self.lacksInodes(directory) { throw error }

@@ -19,7 +19,7 @@ final class PosixDirectory: Directory {
         return FileIdentity(status)
     }
 
-    package func sync() throws(SystemError) {
+    public func sync() throws(SystemError) {
         if retryingInterrupted({ fsync(self.descriptor) }) != 0 {
             throw SystemError(call: "fsync", path: self.path, code: errno)
         }

@@ -8,11 +8,11 @@ import Glibc
 ///
 /// A file that is opened for writing is locked by `flock` against every other process that does the same, through any
 /// name of it, such as a hard link in another folder.
-package struct PosixFileSystem: FileSystem {
+public struct PosixFileSystem: FileSystem {
     /// The open folder in which names are looked up, wherever its path leads meanwhile.
     private let root: PosixDirectory?
 
-    package init() { self.root = nil }
+    public init() { self.root = nil }
 
     init(root: PosixDirectory) { self.root = root }
 
@@ -24,13 +24,13 @@ package struct PosixFileSystem: FileSystem {
         return (AT_FDCWD, path)
     }
 
-    package func createDirectory(_ path: String) throws(SystemError) {
+    public func createDirectory(_ path: String) throws(SystemError) {
         let place = self.place(path)
         if unsafe mkdirat(place.descriptor, place.path, 0o700) == 0 || errno == EEXIST { return }
         throw SystemError(call: "mkdir", path: path, code: errno)
     }
 
-    package func list(_ path: String) throws(SystemError) -> [String] {
+    public func list(_ path: String) throws(SystemError) -> [String] {
         let descriptor = self.openDirectoryDescriptor(path)
         if descriptor < 0 { throw SystemError(call: "opendir", path: path, code: errno) }
         guard let stream = unsafe fdopendir(descriptor) else {
@@ -52,7 +52,7 @@ package struct PosixFileSystem: FileSystem {
         }
     }
 
-    package func open(_ path: String, _ mode: FileOpenMode) throws(SystemError) -> any File {
+    public func open(_ path: String, _ mode: FileOpenMode) throws(SystemError) -> any File {
         let flags =
             switch mode {
             case .read: O_RDONLY
@@ -83,14 +83,14 @@ package struct PosixFileSystem: FileSystem {
         return file
     }
 
-    package func rename(_ from: String, to: String) throws(SystemError) {
+    public func rename(_ from: String, to: String) throws(SystemError) {
         let (old, new) = (self.place(from), self.place(to))
         if unsafe renameat(old.descriptor, old.path, new.descriptor, new.path) != 0 {
             throw SystemError(call: "rename", path: from, code: errno)
         }
     }
 
-    package func remove(_ path: String) throws(SystemError) {
+    public func remove(_ path: String) throws(SystemError) {
         let place = self.place(path)
         if unsafe unlinkat(place.descriptor, place.path, 0) != 0 {
             throw SystemError(call: "unlink", path: path, code: errno)
@@ -104,7 +104,7 @@ package struct PosixFileSystem: FileSystem {
         }
     }
 
-    package func openDirectory(_ path: String) throws(SystemError) -> any Directory {
+    public func openDirectory(_ path: String) throws(SystemError) -> any Directory {
         try self.openPosixDirectory(path)
     }
 
@@ -114,15 +114,15 @@ package struct PosixFileSystem: FileSystem {
         return PosixDirectory(path: path, descriptor: descriptor)
     }
 
-    package func lock(_ directory: String, owner: String) throws(DirectoryLockError) -> any DirectoryLock {
+    public func lock(_ directory: String, owner: String) throws(DirectoryLockError) -> any DirectoryLock {
         try PosixDirectoryLock.take(directory, owner: owner)
     }
 
-    package func lockForReading(_ directory: String) throws(DirectoryLockError) -> any DirectoryLock {
+    public func lockForReading(_ directory: String) throws(DirectoryLockError) -> any DirectoryLock {
         try PosixDirectoryLock.take(directory, owner: nil)
     }
 
-    package func capacity(_ path: String) throws(SystemError) -> FileSystemCapacity {
+    public func capacity(_ path: String) throws(SystemError) -> FileSystemCapacity {
         var status = statvfs()
         let place = self.place(path)
         let isRoot = place.descriptor != AT_FDCWD && place.path == "."

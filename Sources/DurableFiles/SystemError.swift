@@ -1,14 +1,14 @@
 import Glibc
 
 /// A failed system call: the call, the path, and the error number.
-package struct SystemError: Error, Equatable, CustomStringConvertible {
-    package let call: String
-    package let path: String
-    package let code: Int32
+public struct SystemError: Error, Equatable, CustomStringConvertible {
+    public let call: String
+    public let path: String
+    public let code: Int32
     /// The missing resource, if that was detected before a call.
-    package let shortage: SpaceShortage?
+    public let shortage: SpaceShortage?
 
-    package init(call: String, path: String, code: Int32) {
+    public init(call: String, path: String, code: Int32) {
         self.call = call
         self.path = path
         self.code = code
@@ -16,7 +16,7 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
     }
 
     /// `ENOSPC` before any call has failed.
-    package init(_ shortage: SpaceShortage, path: String) {
+    public init(_ shortage: SpaceShortage, path: String) {
         self.call = "statvfs"
         self.path = path
         self.code = ENOSPC
@@ -24,38 +24,38 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
     }
 
     /// Work that was cancelled because the log is closing. Its file is removed.
-    package static func cancelled(_ path: String) -> SystemError {
+    public static func cancelled(_ path: String) -> SystemError {
         SystemError(call: "close", path: path, code: ECANCELED)
     }
 
     /// Whether the device, the quota or the file size limit leaves no space.
-    package var isOutOfSpace: Bool { self.code == ENOSPC || self.code == EDQUOT || self.code == EFBIG }
+    public var isOutOfSpace: Bool { self.code == ENOSPC || self.code == EDQUOT || self.code == EFBIG }
 
     /// Whether the process or the machine has no file descriptor or memory left for the call, which has changed
     /// nothing. Others release theirs, so a retry can succeed.
-    package var isOutOfDescriptors: Bool { self.code == EMFILE || self.code == ENFILE || self.code == ENOMEM }
+    public var isOutOfDescriptors: Bool { self.code == EMFILE || self.code == ENFILE || self.code == ENOMEM }
 
-    package static let shortWrite = "pwrite (short)"
+    public static let shortWrite = "pwrite (short)"
     /// A call that wrote only a part of its bytes, like the last one before a full disk.
     var isShortWrite: Bool { self.call == Self.shortWrite }
 
-    package var isNotFound: Bool { self.code == ENOENT }
+    public var isNotFound: Bool { self.code == ENOENT }
 
     /// The path leads to another file than the opened one.
-    package static func replaced(_ path: String) -> SystemError { SystemError(call: "stat", path: path, code: ESTALE) }
+    public static func replaced(_ path: String) -> SystemError { SystemError(call: "stat", path: path, code: ESTALE) }
 
     /// Another program has written to the file.
-    package static func overwritten(_ path: String) -> SystemError {
+    public static func overwritten(_ path: String) -> SystemError {
         SystemError(call: "pread", path: path, code: ESTALE)
     }
 
     /// Whether it is certain that nothing is at the path.
-    package var isGone: Bool { self.code == ENOENT || self.code == ENOTDIR || self.code == ELOOP }
+    public var isGone: Bool { self.code == ENOENT || self.code == ENOTDIR || self.code == ELOOP }
 
     /// The error of `open` for a FIFO, a socket or a device with the name of a file.
     static func notRegular(_ path: String) -> SystemError { SystemError(call: "open", path: path, code: EINVAL) }
 
-    package var description: String {
+    public var description: String {
         if self.isShortWrite {
             return "pwrite \(self.path): the write stopped early: a disk, a quota or a limit of the "
                 + "file size leaves no space (errno \(self.code))"
@@ -73,13 +73,13 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
         return "\(self.call) \(self.path): \(message) (errno \(self.code))"
     }
 
-    package static func message(_ code: Int32) -> String {
+    public static func message(_ code: Int32) -> String {
         unsafe strerror(code).map { unsafe String(cString: $0) } ?? "unknown error"
     }
 }
 
 /// What is missing to prepare a file.
-package enum SpaceShortage: Equatable, Sendable, CustomStringConvertible {
+public enum SpaceShortage: Equatable, Sendable, CustomStringConvertible {
     /// - Parameters:
     ///   - neededBytes: for the file, including what must stay free.
     ///   - reservedBytes: the part of these that is reserved for manifests and compactions.
@@ -88,7 +88,7 @@ package enum SpaceShortage: Equatable, Sendable, CustomStringConvertible {
     /// The prepared space is lent to a compaction.
     case lent
 
-    package var description: String {
+    public var description: String {
         switch self {
         case .bytes(let needed, let available, let reserved):
             "No space left on device: \(needed) bytes are needed, including a reserve of \(reserved), "

@@ -1,13 +1,13 @@
 import Glibc
 
 /// Small comparisons of ASCII text as HTTP requires: letters ignore case, everything else matches exactly.
-package enum ASCII {
+public enum ASCII {
     /// Whether `text` is `lowercase`, letters compared without case.
-    package static func equal(_ text: String, _ lowercase: StaticString) -> Bool {
+    public static func equal(_ text: String, _ lowercase: StaticString) -> Bool {
         self.equal(text.utf8.span, lowercase)
     }
 
-    package static func equal(_ text: Span<UInt8>, _ lowercase: StaticString) -> Bool {
+    public static func equal(_ text: Span<UInt8>, _ lowercase: StaticString) -> Bool {
         let count = lowercase.utf8CodeUnitCount
         guard text.count == count else { return false }
         // A constant of the program: its pointer is always valid, and the index is below its length.
@@ -19,7 +19,7 @@ package enum ASCII {
     }
 
     /// Whether two constants of the program are equal.
-    package static func same(_ one: StaticString, _ other: StaticString) -> Bool {
+    public static func same(_ one: StaticString, _ other: StaticString) -> Bool {
         guard one.utf8CodeUnitCount == other.utf8CodeUnitCount else { return false }
         // Most often the same literal. Both pointers are to constants of the program, with the compared length.
         return unsafe one.utf8Start == other.utf8Start
@@ -27,23 +27,23 @@ package enum ASCII {
     }
 
     /// Whether the bytes equal those of `wanted`.
-    package static func identical(_ bytes: Span<UInt8>, _ wanted: StaticString) -> Bool {
+    public static func identical(_ bytes: Span<UInt8>, _ wanted: StaticString) -> Bool {
         guard bytes.count == wanted.utf8CodeUnitCount else { return false }
         // A constant of the program: its pointer is always valid, and the index is below its length.
         for index in bytes.indices where unsafe bytes[index] != wanted.utf8Start[index] { return false }
         return true
     }
 
-    package static func lowercase(_ byte: UInt8) -> UInt8 {
+    public static func lowercase(_ byte: UInt8) -> UInt8 {
         byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
     }
 
-    package static func isBlank(_ byte: UInt8) -> Bool {
+    public static func isBlank(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
     }
 
     /// The text without white space at its ends.
-    package static func trimmed(_ text: Span<UInt8>) -> Range<Int> {
+    public static func trimmed(_ text: Span<UInt8>) -> Range<Int> {
         var begin = 0
         var end = text.count
         while begin < end, self.isBlank(text[begin]) { begin += 1 }
@@ -52,7 +52,7 @@ package enum ASCII {
     }
 
     /// The elements of a list separated by commas, without the white space around them.
-    package static func forEachElement(of list: Span<UInt8>, _ body: (Span<UInt8>) -> Void) {
+    public static func forEachElement(of list: Span<UInt8>, _ body: (Span<UInt8>) -> Void) {
         var begin = 0
         while begin <= list.count {
             var end = begin
@@ -64,16 +64,16 @@ package enum ASCII {
     }
 
     /// The bytes as a string; invalid UTF-8 is replaced.
-    package static func string(_ bytes: Span<UInt8>) -> String {
+    public static func string(_ bytes: Span<UInt8>) -> String {
         unsafe bytes.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
     }
 
-    package static func isToken(_ text: Span<UInt8>) -> Bool {
+    public static func isToken(_ text: Span<UInt8>) -> Bool {
         for index in text.indices where !self.isTokenCharacter(text[index]) { return false }
         return !text.isEmpty
     }
 
-    package static func isFieldValue(_ text: Span<UInt8>) -> Bool {
+    public static func isFieldValue(_ text: Span<UInt8>) -> Bool {
         for index in text.indices where !self.isFieldCharacter(text[index]) { return false }
         return true
     }
@@ -84,14 +84,14 @@ package enum ASCII {
     }
 
     /// Whether the byte may be in a token of RFC 9110, section 5.6.2: methods, field names.
-    @inline(__always) package static func isTokenCharacter(_ byte: UInt8) -> Bool {
+    @inline(__always) public static func isTokenCharacter(_ byte: UInt8) -> Bool {
         // One bit for each character: those below 64, and those from 64 on.
         let bits: UInt64 = byte < 64 ? 0x03FF_6CFA_0000_0000 : 0x57FF_FFFF_C7FF_FFFE
         return byte < 128 && bits &>> UInt64(byte & 63) & 1 == 1
     }
 
     /// The index of the first byte of this value; nil if there is none in the range.
-    package static func first(_ character: Unicode.Scalar, in text: Span<UInt8>, from begin: Int, before end: Int)
+    public static func first(_ character: Unicode.Scalar, in text: Span<UInt8>, from begin: Int, before end: Int)
         -> Int?
     {
         let part = text.extracting(begin..<end)
@@ -106,7 +106,7 @@ package enum ASCII {
 
     /// The index of the first byte from `index` on that is a control character, a tab included; the number of bytes if
     /// there is none.
-    package static func firstControl(in text: Span<UInt8>, from index: Int) -> Int {
+    public static func firstControl(in text: Span<UInt8>, from index: Int) -> Int {
         let ones: UInt64 = 0x0101_0101_0101_0101
         var index = index
         let bytes = unsafe text.bytes
@@ -128,8 +128,37 @@ package enum ASCII {
         return index
     }
 
+    /// Whether the byte is a visible character: not a space, a control, or outside of ASCII.
+    @inline(__always) static func isVisible(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7F }
+
+    /// The index of the first byte in a range that is not visible; the end of the range if there is none.
+    static func firstInvisible(in text: Span<UInt8>, from begin: Int, before end: Int) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var index = begin
+        let bytes = unsafe text.bytes
+        while index &+ 8 <= end, end <= text.count {
+            // Within the span, by the condition of the loop.
+            let word = unsafe UInt64(
+                littleEndian: bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self))
+            // The highest bit of each byte that is not visible; a borrow or a carry may mark bytes above the first one too.
+            let marks = ((word &- ones &* 0x21) | (word &+ ones) | word) & (ones &* 0x80)
+            if marks != 0 { return index &+ marks.trailingZeroBitCount / 8 }
+            index &+= 8
+        }
+        while index < end, self.isVisible(text[index]) { index &+= 1 }
+        return index
+    }
+
+    /// Whether a constant of eight characters is at this index.
+    static func begins(_ text: Span<UInt8>, at index: Int, with constant: StaticString) -> Bool {
+        guard constant.utf8CodeUnitCount == 8, index >= 0, index &+ 8 <= text.count else { return false }
+        // Within the span; the constant has as many bytes.
+        return unsafe text.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
+            == UnsafeRawPointer(constant.utf8Start).loadUnaligned(as: UInt64.self)
+    }
+
     /// `[A-Za-z0-9._-]`: the characters of a request id.
-    package static func isIdentifierCharacter(_ byte: UInt8) -> Bool {
+    public static func isIdentifierCharacter(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):

@@ -1,18 +1,18 @@
-package import NIOCore
-package import NIOHTTP1
+public import NIOCore
+public import NIOHTTP1
 
 /// The head of an answer. The server adds `Content-Length`, `Date`, `X-Request-Id`, `Cache-Control`,
 /// `X-Content-Type-Options` and `Connection`.
-package struct ResponseHead: Sendable {
-    package var status: HTTPResponseStatus
-    package var contentType: StaticString
+public struct ResponseHead: Sendable {
+    public var status: HTTPResponseStatus
+    public var contentType: StaticString
     /// The revision in `ETag: "N"`; nil without that field.
-    package var entityTag: UInt64?
+    public var entityTag: UInt64?
     /// Further headers, in order. Values must not contain CR, LF or NUL: they come from this program, never from a
     /// client.
-    package var headers: [(name: StaticString, value: String)]
+    public var headers: [(name: StaticString, value: String)]
 
-    package init(
+    public init(
         status: HTTPResponseStatus,
         contentType: StaticString,
         entityTag: UInt64? = nil,
@@ -27,12 +27,12 @@ package struct ResponseHead: Sendable {
 
 /// An answer as a value: for everything but the answers of the data routes, which are written straight into the
 /// connection's buffer. A `HEAD` request gets the same headers without the body.
-package struct HTTPResponse: Sendable {
-    package enum Body: Sendable {
+public struct HTTPResponse: Sendable {
+    public enum Body: Sendable {
         case bytes([UInt8])
         case buffer(ByteBuffer)
 
-        package var count: Int {
+        public var count: Int {
             switch self {
             case .bytes(let bytes): bytes.count
             case .buffer(let buffer): buffer.readableBytes
@@ -40,7 +40,7 @@ package struct HTTPResponse: Sendable {
         }
 
         /// Calls `body` with the bytes, which are valid only during the call.
-        package func withBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
+        public func withBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
             switch self {
             case .bytes(let bytes): unsafe bytes.withUnsafeBytes(body)
             case .buffer(let buffer): unsafe buffer.withUnsafeReadableBytes(body)
@@ -48,19 +48,19 @@ package struct HTTPResponse: Sendable {
         }
     }
 
-    package var head: ResponseHead
-    package var body: Body
+    public var head: ResponseHead
+    public var body: Body
 
-    package var status: HTTPResponseStatus { self.head.status }
-    package var contentType: StaticString { self.head.contentType }
-    package var headers: [(name: StaticString, value: String)] { self.head.headers }
+    public var status: HTTPResponseStatus { self.head.status }
+    public var contentType: StaticString { self.head.contentType }
+    public var headers: [(name: StaticString, value: String)] { self.head.headers }
 
-    package init(_ head: ResponseHead, _ body: Body) {
+    public init(_ head: ResponseHead, _ body: Body) {
         self.head = head
         self.body = body
     }
 
-    package init(
+    public init(
         status: HTTPResponseStatus,
         contentType: StaticString,
         headers: [(name: StaticString, value: String)] = [],
@@ -71,7 +71,7 @@ package struct HTTPResponse: Sendable {
 
     /// A JSON document, which ends with a newline like all documents, so that a shell's prompt or the next answer in a
     /// file begins on a new line.
-    package static func json(
+    public static func json(
         _ status: HTTPResponseStatus = .ok,
         _ bytes: [UInt8],
         headers: [(name: StaticString, value: String)] = []

@@ -9,18 +9,18 @@
 /// start ──byte──▶ requestLine ──CRLF──▶ lineStart ──byte──▶ field ──CRLF──▶ lineStart
 ///                                       lineStart ──CRLF──▶ end of the head
 /// ```
-package struct HeadScanner {
-    package struct Limits {
+public struct HeadScanner {
+    public struct Limits {
         /// Maximum length of a request target, in bytes.
-        package var targetBytes = 8_192
+        public var targetBytes = 8_192
         /// Maximum of all field lines together, in bytes, including line ends.
-        package var fieldBytes = 16_384
-        package var fieldCount = 100
+        public var fieldBytes = 16_384
+        public var fieldCount = 100
 
-        package init() {}
+        public init() {}
     }
 
-    package enum Verdict: Equatable {
+    public enum Verdict: Equatable, Sendable {
         /// Everything so far is valid; more bytes are needed.
         case incomplete
         /// The head ends before this offset in the given bytes, counted from the first byte of the head.
@@ -28,7 +28,7 @@ package struct HeadScanner {
         case refused(Refusal)
     }
 
-    package enum Refusal: Equatable {
+    public enum Refusal: Equatable, Sendable {
         case bareLineFeed
         case bareCarriageReturn
         case nulByte
@@ -57,12 +57,12 @@ package struct HeadScanner {
     /// Start of the fields, counted from the first byte of the head.
     private var fieldsBegin = 0
 
-    package init(limits: Limits) {
+    public init(limits: Limits) {
         self.limits = limits
     }
 
     /// Range of the target in a complete head.
-    package var target: Range<Int> {
+    public var target: Range<Int> {
         let begin = self.lineBegin + self.line.methodLength + 1
         return begin..<begin + self.line.targetLength
     }
@@ -71,7 +71,7 @@ package struct HeadScanner {
     var fieldLines: Range<Int> { self.fieldsBegin..<self.scanned - 2 }
 
     /// Prepares for the next head.
-    package mutating func reset() {
+    public mutating func reset() {
         self = HeadScanner(limits: self.limits)
     }
 

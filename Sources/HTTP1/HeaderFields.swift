@@ -5,16 +5,16 @@ import NIOCore
 ///
 /// A field is parsed only when it is used: most requests have fields that are never read. A value of this type keeps
 /// the buffer alive into which the connection read the head.
-package struct HeaderFields {
+public struct HeaderFields {
     /// Complete lines, each `name ":" value CR LF`; ``HeadScanner`` has checked that no CR or LF is alone.
     private var lines: ByteBuffer
 
-    package init() {
+    public init() {
         self.lines = ByteBuffer()
     }
 
     /// - Precondition: the head's bytes are there.
-    package init(of head: RequestHead) {
+    public init(of head: RequestHead) {
         let lines = head.fieldLines
         guard let lines = head.bytes.getSlice(at: head.bytes.readerIndex + lines.lowerBound, length: lines.count) else {
             preconditionFailure("a head is longer than its bytes")
@@ -23,22 +23,22 @@ package struct HeaderFields {
     }
 
     /// Fields from literals, for tests of actions.
-    package init(_ fields: [(name: String, value: String)]) {
+    public init(_ fields: [(name: String, value: String)]) {
         self.lines = ByteBuffer(string: fields.map { "\($0.name): \($0.value)\r\n" }.joined())
     }
 
     /// Whether there is a field with this name. All names are given in lowercase, and the comparison ignores case.
-    package func contains(_ name: StaticString) -> Bool {
+    public func contains(_ name: StaticString) -> Bool {
         var found = false
         self.forEach { field, _ in found = found || ASCII.equal(field, name) }
         return found
     }
 
     /// The value of the first field of this name.
-    package func first(_ name: StaticString) -> String? { self.values(of: name).first }
+    public func first(_ name: StaticString) -> String? { self.values(of: name).first }
 
     /// The values of all fields of this name, in order.
-    package func values(of name: StaticString) -> [String] {
+    public func values(of name: StaticString) -> [String] {
         var values: [String] = []
         self.forEach { field, value in
             if ASCII.equal(field, name) { values.append(ASCII.string(value)) }
@@ -47,7 +47,7 @@ package struct HeaderFields {
     }
 
     /// Whether there is exactly one field with this name and it has this value, ignoring case.
-    package func isOnly(_ name: StaticString, _ value: StaticString) -> Bool {
+    public func isOnly(_ name: StaticString, _ value: StaticString) -> Bool {
         var count = 0
         var isEqual = false
         self.forEach { field, other in
@@ -59,7 +59,7 @@ package struct HeaderFields {
     }
 
     /// The elements of all fields with this name, split at commas, in order.
-    package func elements(of name: StaticString) -> [String] {
+    public func elements(of name: StaticString) -> [String] {
         var elements: [String] = []
         self.forEach { field, value in
             guard ASCII.equal(field, name) else { return }
@@ -70,7 +70,7 @@ package struct HeaderFields {
 
     /// Calls `body` for every field, in order, with its name and its value without surrounding white space. A line
     /// without a colon has an empty name, and the whole line as value.
-    package func forEach<Failure>(
+    public func forEach<Failure>(
         _ body: (_ name: Span<UInt8>, _ value: Span<UInt8>) throws(Failure) -> Void
     ) throws(Failure) {
         let lines = self.lines

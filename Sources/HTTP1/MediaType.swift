@@ -1,18 +1,18 @@
 /// One media type in `Content-Type` or `Accept`: a name and parameters. A view of the header's text.
-package struct MediaType {
+public struct MediaType {
     private let text: Substring.UTF8View
 
-    package init(_ text: Substring) {
+    public init(_ text: Substring) {
         self.text = text.utf8
     }
 
     /// Whether the type is `lowercaseName`, such as `application/json`, in any case.
-    package func isNamed(_ lowercaseName: StaticString) -> Bool {
+    public func isNamed(_ lowercaseName: StaticString) -> Bool {
         equalsIgnoringCase(trimmed(self.text.prefix { $0 != UInt8(ascii: ";") }), lowercaseName)
     }
 
     /// The value of the parameter `lowercaseName`, without quotes; nil if there is none.
-    package func parameter(_ lowercaseName: StaticString) -> Substring.UTF8View? {
+    public func parameter(_ lowercaseName: StaticString) -> Substring.UTF8View? {
         for part in self.text.split(separator: UInt8(ascii: ";")).dropFirst() {
             guard let equals = part.firstIndex(of: UInt8(ascii: "=")) else { continue }
             guard equalsIgnoringCase(trimmed(part[..<equals]), lowercaseName) else { continue }
@@ -26,13 +26,13 @@ package struct MediaType {
     }
 
     /// Whether text of this type is UTF-8: by its charset, or without one.
-    package var isUTF8: Bool {
+    public var isUTF8: Bool {
         guard let charset = self.parameter("charset") else { return true }
         return equalsIgnoringCase(charset, "utf-8")
     }
 
     /// The weight `q` of an `Accept` element in thousandths, 0 to 1,000; 0 if it is invalid.
-    package var weight: Int {
+    public var weight: Int {
         guard let text = self.parameter("q") else { return 1000 }
         let digits = Array(text)
         guard digits.count <= 5, digits.first == UInt8(ascii: "0") || digits.first == UInt8(ascii: "1"),

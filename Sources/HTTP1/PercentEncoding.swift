@@ -2,12 +2,12 @@ import JSON
 
 /// Percent-encoding of the parts of a query (RFC 3986, section 2.1). A `+` is a plus; a space is `%20`. HTML forms
 /// write spaces as `+`, but no rule of URIs does, and most programs that build a URL leave a plus in a key unchanged.
-package enum PercentEncoding {
+public enum PercentEncoding {
     /// Decodes one name or value, once, to bytes.
     ///
     /// - Parameter text: the text between the separators, as received.
     /// - Returns: nil if a `%` is not followed by two hexadecimal digits.
-    package static func decodeQueryComponent(_ text: Span<UInt8>) -> [UInt8]? {
+    public static func decodeQueryComponent(_ text: Span<UInt8>) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count)
         var index = 0

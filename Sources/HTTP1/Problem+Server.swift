@@ -2,15 +2,15 @@ import NIOHTTP1
 
 /// The problems that the server answers itself.
 extension Problem {
-    package static func badRequest(_ detail: String) -> Problem {
+    public static func badRequest(_ detail: String) -> Problem {
         Problem(.badRequest, code: "bad_request", detail: detail, closesConnection: true)
     }
 
-    package static func routeNotFound() -> Problem {
+    public static func routeNotFound() -> Problem {
         Problem(.notFound, code: "route_not_found", detail: "No route has this path.")
     }
 
-    package static func methodNotAllowed(allow: String) -> Problem {
+    public static func methodNotAllowed(allow: String) -> Problem {
         Problem(
             .methodNotAllowed,
             code: "method_not_allowed",
@@ -20,7 +20,7 @@ extension Problem {
     }
 
     /// For a write, which must not be carried out as if the field were missing.
-    package static func preconditionNotSupported(_ field: StaticString) -> Problem {
+    public static func preconditionNotSupported(_ field: StaticString) -> Problem {
         Problem(
             .badRequest,
             code: "precondition_not_supported",
@@ -28,7 +28,7 @@ extension Problem {
         )
     }
 
-    package static func badTimeout() -> Problem {
+    public static func badTimeout() -> Problem {
         Problem(
             .badRequest,
             code: "bad_timeout",
@@ -36,14 +36,14 @@ extension Problem {
         )
     }
 
-    package static func bodyTooLarge(limit: Int) -> Problem {
+    public static func bodyTooLarge(limit: Int) -> Problem {
         let detail =
             limit == 0
             ? "This request must have no body." : "The body may have at most \(limit) bytes; send a smaller one."
         return Problem(.payloadTooLarge, code: "body_too_large", detail: detail, closesConnection: true)
     }
 
-    package static func bodyPadded() -> Problem {
+    public static func bodyPadded() -> Problem {
         Problem(
             .payloadTooLarge,
             code: "body_too_large",
@@ -52,7 +52,7 @@ extension Problem {
         )
     }
 
-    package static func expectationFailed() -> Problem {
+    public static func expectationFailed() -> Problem {
         Problem(
             .expectationFailed,
             code: "expectation_failed",
@@ -61,7 +61,7 @@ extension Problem {
         )
     }
 
-    package static func headTimedOut(seconds: UInt64) -> Problem {
+    public static func headTimedOut(seconds: UInt64) -> Problem {
         Problem(
             .requestTimeout,
             code: "request_timeout",
@@ -70,7 +70,7 @@ extension Problem {
         )
     }
 
-    package static func bodyTimedOut(seconds: UInt64) -> Problem {
+    public static func bodyTimedOut(seconds: UInt64) -> Problem {
         Problem(
             .requestTimeout,
             code: "request_timeout",
@@ -80,9 +80,9 @@ extension Problem {
     }
 
     /// The code of ``tooManyConnections(limit:)``, the one answer that is sent before a request is read.
-    package static let tooManyConnectionsCode = "too_many_connections"
+    public static let tooManyConnectionsCode = "too_many_connections"
 
-    package static func tooManyConnections(limit: Int) -> Problem {
+    public static func tooManyConnections(limit: Int) -> Problem {
         Problem(
             .serviceUnavailable,
             code: self.tooManyConnectionsCode,
@@ -93,7 +93,7 @@ extension Problem {
     }
 
     /// The time limit of a graceful stop passed before the request had arrived completely.
-    package static func cutOffUnread() -> Problem {
+    public static func cutOffUnread() -> Problem {
         Problem(
             .serviceUnavailable,
             code: "stopping",
@@ -104,7 +104,7 @@ extension Problem {
     }
 
     /// The time limit of a graceful stop passed before the request was answered.
-    package static func cutOffUnanswered(isWrite: Bool) -> Problem {
+    public static func cutOffUnanswered(isWrite: Bool) -> Problem {
         let unknown = isWrite ? " It is unknown whether the write was applied." : ""
         return Problem(
             .serviceUnavailable,
@@ -115,7 +115,7 @@ extension Problem {
         )
     }
 
-    package static func unanswered() -> Problem {
+    public static func unanswered() -> Problem {
         Problem(
             .internalServerError,
             code: "internal_error",

@@ -1,27 +1,27 @@
 import JSON
-package import NIOHTTP1
+public import NIOHTTP1
 
 /// An error answer: `application/problem+json` (RFC 9457) with `type` (`urn:kv:error:<code>`), `title`, `status`,
 /// `detail`, `code`, `request_id`, and for writes `applied`.
-package struct Problem: Error, Sendable {
+public struct Problem: Error, Sendable {
     /// Whether a write that was answered with an error changed the store.
-    package enum Applied: String, Sendable {
+    public enum Applied: String, Sendable {
         case yes, no, unknown
     }
 
-    package var status: HTTPResponseStatus
+    public var status: HTTPResponseStatus
     /// A stable snake_case word for programs, such as `key_not_found`.
-    package var code: String
+    public var code: String
     /// What happened, where, and what to do next, for people.
-    package var detail: String
+    public var detail: String
     /// Nil for requests that do not write.
-    package var applied: Applied?
+    public var applied: Applied?
     /// `Retry-After`, `Allow` and similar fields.
-    package var headers: [(name: StaticString, value: String)]
+    public var headers: [(name: StaticString, value: String)]
     /// Whether this answer closes the connection.
-    package var closesConnection: Bool
+    public var closesConnection: Bool
 
-    package init(
+    public init(
         _ status: HTTPResponseStatus,
         code: String,
         detail: String,
@@ -40,7 +40,7 @@ package struct Problem: Error, Sendable {
 
 extension Problem {
     /// The document as an answer.
-    package func response(requestID: String) -> HTTPResponse {
+    public func response(requestID: String) -> HTTPResponse {
         var writer = JSONWriter(reservingBytes: 256)
         writer.object { document in
             document.member("type", "urn:kv:error:" + self.code)

@@ -1,10 +1,10 @@
 /// A problem that a handler can answer: its status and its code. Tables list the problems of each handler.
-package struct ProblemKind: Hashable, Sendable {
-    package let status: UInt
+public struct ProblemKind: Hashable, Sendable {
+    public let status: UInt
     /// As in ``Problem/code``.
-    package let code: String
+    public let code: String
 
-    package init(_ status: UInt, _ code: String) {
+    public init(_ status: UInt, _ code: String) {
         self.status = status
         self.code = code
     }
@@ -12,38 +12,38 @@ package struct ProblemKind: Hashable, Sendable {
 
 extension ProblemKind {
     /// Problems that the server itself can answer, with or without a route.
-    package static let ofServer = [
+    public static let ofServer = [
         Self(400, "bad_request"), Self(408, "request_timeout"), Self(413, "body_too_large"),
         Self(417, "expectation_failed"), Self(500, "internal_error"), Self(503, "stopping"),
     ]
 
     /// Further problems without a route; also for heads that did not contain one.
-    package static let ofNoRoute = [
+    public static let ofNoRoute = [
         Self(404, "route_not_found"), Self(414, "target_too_long"), Self(431, "headers_too_large"),
         Self(431, "too_many_headers"), Self(501, "method_not_implemented"), Self(505, "http_version_not_supported"),
     ]
 
     /// On a route, for a method that it does not accept.
-    package static let ofOtherMethod = Self(405, "method_not_allowed")
+    public static let ofOtherMethod = Self(405, "method_not_allowed")
 
     /// Sent to a connection before it has sent a request; counted in `http_connections_rejected_total`.
     static let ofConnection = [Self(503, Problem.tooManyConnectionsCode)]
 
     /// While data routes accept no requests: the service starts or stops.
-    package static let ofGate = [Self(503, "starting"), Self(503, "stopping")]
+    public static let ofGate = [Self(503, "starting"), Self(503, "stopping")]
 
     /// On routes that write, before the action gets the request.
-    package static let ofWriteAdmission = [
+    public static let ofWriteAdmission = [
         Self(503, "read_only"), Self(400, "precondition_not_supported"), Self(400, "bad_timeout"),
     ]
 
     /// Errors in a query.
-    package static let ofQuery = [
+    public static let ofQuery = [
         Self(400, "bad_query"), Self(400, "unknown_parameter"), Self(400, "duplicate_parameter"),
     ]
 
     /// `/admin` and the paths below it.
-    package static let ofAdmin =
+    public static let ofAdmin =
         ofQuery + [
             Self(400, "not_json"), Self(400, "bad_json"), Self(401, "unauthorized"), Self(403, "forbidden"),
             Self(415, "unsupported_media_type"),

@@ -2,9 +2,9 @@ import NIOHTTP1
 
 /// The parameters of a query, parsed strictly: each at most once, none that the route does not know, every byte encoded
 /// correctly. Ignoring a misspelt or repeated parameter could lose an update.
-package struct QueryParameters {
+public struct QueryParameters {
     /// Where the values of the allowed parameters are, by their index.
-    package typealias Places = InlineArray<4, Range<Int>?>
+    public typealias Places = InlineArray<4, Range<Int>?>
 
     private let names: [StaticString]
     /// By index in `names`.
@@ -16,7 +16,7 @@ package struct QueryParameters {
     ///   - query: the text after the `?`; nil and the empty text have no parameter.
     ///   - allowed: the names that the route knows, at most four. Names are decoded before they are compared.
     /// - Throws: 400 with code `bad_query`, `unknown_parameter` or `duplicate_parameter`.
-    package init(_ query: String?, allowed: [StaticString]) throws(Problem) {
+    public init(_ query: String?, allowed: [StaticString]) throws(Problem) {
         self.names = allowed
         let query = query ?? ""
         let text = query.utf8.span
@@ -30,7 +30,7 @@ package struct QueryParameters {
     /// The decoded value of a parameter; nil if it is missing.
     ///
     /// - Precondition: `name` is one of the allowed ones.
-    package func bytes(_ name: StaticString) -> [UInt8]? {
+    public func bytes(_ name: StaticString) -> [UInt8]? {
         guard let index = self.names.firstIndex(where: { ASCII.same($0, name) }) else {
             preconditionFailure("the parameter \(name) is not allowed")
         }
@@ -41,7 +41,7 @@ package struct QueryParameters {
     ///
     /// - Precondition: at most four names.
     /// - Throws: as ``init(_:allowed:)``.
-    package static func places(of allowed: [StaticString], in query: Span<UInt8>) throws(Problem) -> Places {
+    public static func places(of allowed: [StaticString], in query: Span<UInt8>) throws(Problem) -> Places {
         var places = Places(repeating: nil)
         var begin = 0
         while begin <= query.count, !query.isEmpty {

@@ -1,23 +1,23 @@
-package import NIOCore
+public import NIOCore
 
 /// A request's head: its bytes, which ``HeadScanner`` has accepted, and where its parts are.
-package struct RequestHead {
+public struct RequestHead: Sendable {
     /// In place of a head that was never complete.
-    package static let none = RequestHead()
+    public static let none = RequestHead()
 
-    package let method: RequestMethod
-    package let isHTTP11: Bool
+    public let method: RequestMethod
+    public let isHTTP11: Bool
     /// All bytes of the head.
-    package private(set) var bytes: ByteBuffer
+    public private(set) var bytes: ByteBuffer
     /// The target, as offsets in the bytes.
-    package let target: Range<Int>
+    public let target: Range<Int>
     /// Complete lines, each `name ":" value CR LF`, as offsets in the bytes.
-    package let fieldLines: Range<Int>
+    public let fieldLines: Range<Int>
 
     /// - Parameters:
     ///   - scanner: has just found the end of the head.
     ///   - bytes: all bytes of the head.
-    package init(_ scanner: HeadScanner, in bytes: ByteBuffer) {
+    public init(_ scanner: HeadScanner, in bytes: ByteBuffer) {
         self.method = scanner.line.method
         self.isHTTP11 = scanner.line.isHTTP11
         self.bytes = bytes
@@ -34,7 +34,7 @@ package struct RequestHead {
     }
 
     /// Lets go of the bytes; all else stays.
-    package mutating func releaseBytes() {
+    public mutating func releaseBytes() {
         self.bytes = ByteBuffer()
     }
 }

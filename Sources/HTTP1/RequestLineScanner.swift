@@ -33,9 +33,13 @@ struct RequestLineScanner {
             }
         case .target:
             let end = min(line.count, begin &+ (targetLimit - self.length))
-            while index < end, Self.isOfTarget(line[index]) { index &+= 1 }
+            index = ASCII.firstInvisible(in: line, from: begin, before: end)
             self.length &+= index &- begin
         case .version:
+            if self.length == 0, ASCII.begins(line, at: index, with: "HTTP/1.1") {
+                (self.major, self.minor, self.length) = (UInt8(ascii: "1"), UInt8(ascii: "1"), 8)
+                return index &+ 8
+            }
             while index < line.count, self.takeVersion(line[index]) {
                 self.length &+= 1
                 index &+= 1
@@ -45,7 +49,7 @@ struct RequestLineScanner {
     }
 
     /// Visible ASCII only: other bytes could reach the handlers changed, or be ambiguous.
-    private static func isOfTarget(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7F }
+    private static func isOfTarget(_ byte: UInt8) -> Bool { ASCII.isVisible(byte) }
 
     /// - Returns: why the line is refused; nil while it is valid.
     mutating func take(_ byte: UInt8, targetLimit: Int) -> HeadScanner.Refusal? {

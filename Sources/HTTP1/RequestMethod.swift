@@ -1,13 +1,13 @@
 /// A request's method: one that this server knows, or `other`. So no client chooses the value of a label, and a route
 /// finds its action by the number.
-package enum RequestMethod: Int, CaseIterable, Sendable {
+public enum RequestMethod: Int, CaseIterable, Sendable {
     case get, head, post, put, delete, options, patch, trace, connect, other
 
     /// The number of methods.
-    package static var count: Int { Self.other.rawValue + 1 }
+    public static var count: Int { Self.other.rawValue + 1 }
 
     /// As in requests, `OTHER` for `other`.
-    package var name: StaticString {
+    public var name: StaticString {
         switch self {
         case .get: "GET"
         case .head: "HEAD"

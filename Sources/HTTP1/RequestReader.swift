@@ -1,4 +1,4 @@
-package import NIOCore
+public import NIOCore
 
 /// The received bytes of a connection that belong to no request yet, and the position in the current request.
 ///
@@ -6,39 +6,39 @@ package import NIOCore
 /// read the next one. At most one receive buffer waits; then reading stops.
 ///
 /// Confined to the connection's event loop.
-package final class RequestReader {
+public final class RequestReader {
     /// Maximum bytes that wait. Only a peer that pipelines and then closes its sending half can come near it, because
     /// the channel then reads everything at once.
     private static let heldLimitBytes = 262_144
 
-    package enum Head {
+    public enum Head: Sendable {
         case incomplete
         case complete(RequestHead)
         case refused(HeadScanner.Refusal)
     }
 
-    package enum Chunk {
+    public enum Chunk: Sendable {
         case data(ByteBuffer)
         case more
         case end
         case refused
     }
 
-    package private(set) var held = ByteBuffer()
+    public private(set) var held = ByteBuffer()
     private var scanner: HeadScanner
     private var chunks = ChunkedBodyDecoder()
     /// Whether the held bytes are an incomplete head that has been scanned.
     private var needsMore = false
 
-    package init(limits: HeadScanner.Limits) {
+    public init(limits: HeadScanner.Limits) {
         self.scanner = HeadScanner(limits: limits)
     }
 
     /// Whether there are bytes that can be processed without further ones.
-    package var holdsBytes: Bool { self.held.readableBytes > 0 && !self.needsMore }
+    public var holdsBytes: Bool { self.held.readableBytes > 0 && !self.needsMore }
 
     /// Whether the head of a further request waits, complete or invalid. Call it between requests only.
-    package var holdsHead: Bool {
+    public var holdsHead: Bool {
         guard self.holdsBytes else { return false }
         var scanner = self.scanner
         let held = self.held
@@ -46,7 +46,7 @@ package final class RequestReader {
     }
 
     /// - Returns: false if the limit would be exceeded; then nothing of `received` is kept.
-    package func append(_ received: ByteBuffer) -> Bool {
+    public func append(_ received: ByteBuffer) -> Bool {
         self.needsMore = false
         if self.held.readableBytes == 0 {
             self.held = received
@@ -58,18 +58,18 @@ package final class RequestReader {
     }
 
     /// Frees a receive buffer of which only a part is needed. Call it when the rest may wait for a long time.
-    package func compact() {
+    public func compact() {
         guard self.held.storageCapacity > 4_096 + 2 * self.held.readableBytes else { return }
         self.held = ByteBuffer(bytes: self.held.readableBytesView)
     }
 
-    package func dropAll() {
+    public func dropAll() {
         self.held = ByteBuffer()
         self.needsMore = false
     }
 
     /// Returns the next request's head, if it is complete.
-    package func nextHead() -> Head {
+    public func nextHead() -> Head {
         // A span of a property would outlive its access if exclusivity is not enforced at run time.
         let held = self.held
         switch self.scanner.scan(held.readableBytesUInt8Span) {
@@ -86,14 +86,14 @@ package final class RequestReader {
     }
 
     /// Returns the available part of a body, at most `limit` bytes.
-    package func nextPiece(limit: Int) -> ByteBuffer {
+    public func nextPiece(limit: Int) -> ByteBuffer {
         self.take(min(limit, self.held.readableBytes))
     }
 
     /// Returns the next piece of a chunked body.
     ///
     /// - Returns: how many bytes were read, including data, and what they were.
-    package func nextChunk() -> (taken: Int, chunk: Chunk) {
+    public func nextChunk() -> (taken: Int, chunk: Chunk) {
         let held = self.held
         let (taken, step) = self.chunks.take(held.readableBytesUInt8Span)
         _ = self.take(taken)

@@ -1,9 +1,9 @@
 /// A parsed request target: where path and query are, as received, not decoded.
-package struct RequestTarget: Equatable {
+public struct RequestTarget: Equatable {
     /// Nil for an absolute form without one, which means `/`.
-    package let path: Range<Int>?
+    public let path: Range<Int>?
     /// The part after the first `?`; nil if there is none.
-    package let query: Range<Int>?
+    public let query: Range<Int>?
 
     /// Accepts the origin form `/path?query`, the absolute form `http://authority/path?query`, and `*`.
     ///
@@ -11,7 +11,7 @@ package struct RequestTarget: Equatable {
     ///   - bytes: the bytes that contain the target.
     ///   - target: where it is. Path and query are given as offsets in the same bytes.
     /// - Throws: a 400 for a fragment and for any other form.
-    package init(parsing bytes: Span<UInt8>, _ target: Range<Int>) throws(Problem) {
+    public init(parsing bytes: Span<UInt8>, _ target: Range<Int>) throws(Problem) {
         let begin = try Self.beginOfPath(bytes, target)
         let end = target.upperBound
         if ASCII.first("#", in: bytes, from: begin, before: end) != nil {

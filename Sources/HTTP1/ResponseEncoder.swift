@@ -1,22 +1,22 @@
 import JSON
-package import NIOCore
+public import NIOCore
 import NIOHTTP1
 
 /// Writes answers as HTTP/1.1 bytes, directly into the buffer for the socket.
 ///
-/// One per event loop. It keeps what all answers have in common: the constant fields with the date, which
+/// One per event loop, confined to it. It keeps what all answers have in common: the constant fields with the date, which
 /// ``refresh(wallClockNanoseconds:)`` updates a few times per second.
-package struct ResponseEncoder {
+public final class ResponseEncoder {
     private var second = UInt64.max
     /// `Date` and the constant fields, each with its line end.
     private var commonFields: [UInt8] = []
     /// The same with `Cache-Control: no-store`.
     private var uncachedFields: [UInt8] = []
 
-    package init() {}
+    public init() {}
 
     /// Updates the date. Call it at least once before the first answer.
-    package mutating func refresh(wallClockNanoseconds now: UInt64) {
+    public func refresh(wallClockNanoseconds now: UInt64) {
         let second = now / 1_000_000_000
         guard second != self.second else { return }
         self.second = second
@@ -33,7 +33,7 @@ package struct ResponseEncoder {
     ///   - withoutBody: the request was `HEAD`: the fields are those of the complete answer.
     ///   - closes: whether the connection ends with this answer.
     ///   - keepAliveNamed: the client uses HTTP/1.0 and requested to keep the connection, which must be confirmed.
-    package func write(
+    public func write(
         _ head: ResponseHead,
         body: UnsafeRawBufferPointer,
         requestID: String,
@@ -109,3 +109,6 @@ package struct ResponseEncoder {
         }
     }
 }
+
+@available(*, unavailable)
+extension ResponseEncoder: Sendable {}

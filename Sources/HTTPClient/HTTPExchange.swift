@@ -1,26 +1,26 @@
 import Glibc
-package import NIOCore
-package import NIOHTTP1
+public import NIOCore
+public import NIOHTTP1
 import NIOPosix
 
 /// One HTTP/1.1 request over a connection of its own: for the readiness probe of the command line, and the exporter of
 /// spans. One request each, so there is no pool, and no kept connection whose end a request could meet; clients with
 /// more to ask have the gateway's upstream pool.
-package struct HTTPExchange: Sendable {
+public struct HTTPExchange: Sendable {
     /// What failed, and the `errno` that says why.
-    package struct Failure: Error {
-        package let step: StaticString
-        package let code: Int32
+    public struct Failure: Error {
+        public let step: StaticString
+        public let code: Int32
     }
 
-    package let host: String
-    package let port: UInt16
+    public let host: String
+    public let port: UInt16
     /// Monotonic nanoseconds: the end of all waiting.
-    package let deadlineNanoseconds: UInt64
+    public let deadlineNanoseconds: UInt64
     /// Of the head, and of the body; what is beyond it is not read.
-    package let answerLimitBytes: Int
+    public let answerLimitBytes: Int
 
-    package init(host: String, port: UInt16, deadlineNanoseconds: UInt64, answerLimitBytes: Int) {
+    public init(host: String, port: UInt16, deadlineNanoseconds: UInt64, answerLimitBytes: Int) {
         self.host = host
         self.port = port
         self.deadlineNanoseconds = deadlineNanoseconds
@@ -34,7 +34,7 @@ package struct HTTPExchange: Sendable {
     ///   - head: with all fields; what says how long the body is too.
     ///   - loop: does all of it. A host name is resolved on another thread.
     /// - Returns: a future that fails with a ``Failure``, and with nothing else.
-    package func run(
+    public func run(
         _ head: HTTPRequestHead, body: ByteBuffer = ByteBuffer(), on loop: any EventLoop
     ) -> EventLoopFuture<ReceivedAnswer> {
         let deadline = NIODeadline.uptimeNanoseconds(self.deadlineNanoseconds)
@@ -58,7 +58,7 @@ package struct HTTPExchange: Sendable {
     }
 
     /// As ``run(_:body:on:)``, for threads that may block: not for event loops.
-    package func result(
+    public func result(
         _ head: HTTPRequestHead, body: ByteBuffer = ByteBuffer(), on loop: any EventLoop
     ) -> Result<ReceivedAnswer, Failure> {
         do { return .success(try self.run(head, body: body, on: loop).wait()) } catch {

@@ -1,16 +1,16 @@
 import NIOHTTP1
 
 /// The answer to an ``HTTPExchange``, as far as it was read.
-package struct ReceivedAnswer: Sendable {
+public struct ReceivedAnswer: Sendable {
     /// Nil if the peer's bytes were not an answer of HTTP/1.
-    package private(set) var status: Int?
+    public private(set) var status: Int?
     /// `Retry-After` in seconds; nil if there is none, or it is a date.
-    package private(set) var retryAfterSeconds: Int?
-    package internal(set) var body: [UInt8] = []
+    public private(set) var retryAfterSeconds: Int?
+    public internal(set) var body: [UInt8] = []
     /// Whether the answer has been read to its end.
     var isComplete = false
 
-    package init() {}
+    public init() {}
 
     mutating func take(_ head: HTTPResponseHead) {
         self.status = Int(head.status.code)

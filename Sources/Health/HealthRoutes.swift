@@ -1,11 +1,11 @@
 import HTTP1
-package import HTTPServing
+public import HTTPServing
 import JSON
 import NIOHTTP1
 
 /// `GET /health`, `/livez`, `/healthz` and `/readyz`, answered in every state of the service.
-package enum HealthRoutes {
-    package static func routes(of gate: ServiceGate) -> [Route] {
+public enum HealthRoutes {
+    public static func routes(of gate: ServiceGate) -> [Route] {
         let alive: Route.Action = { _, responder in responder.respond(Self.aliveDocument()) }
         return [
             Route(path: "/health", handler: "health", kind: .probe, actions: [(.get, alive)]),

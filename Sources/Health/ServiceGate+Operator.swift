@@ -5,20 +5,20 @@ import SystemSupport
 
 /// The switches of operators: read-only and drain. Neither outlives the process.
 extension ServiceGate {
-    package var readOnly: OperatorSwitch? { self.guarded.withLock { $0.readOnly } }
-    package var drain: OperatorSwitch? { self.guarded.withLock { $0.drain } }
+    public var readOnly: OperatorSwitch? { self.guarded.withLock { $0.readOnly } }
+    public var drain: OperatorSwitch? { self.guarded.withLock { $0.drain } }
 
     /// Refuses writes from now on, or accepts them again. Writes that were accepted before are still carried out.
     ///
     /// - Parameter reason: nil keeps the earlier reason, if the switch is on.
     /// - Returns: whether that changed anything.
-    package func setReadOnly(_ isOn: Bool, reason: String?) -> Bool { self.turn(\.readOnly, isOn, reason) }
+    public func setReadOnly(_ isOn: Bool, reason: String?) -> Bool { self.turn(\.readOnly, isOn, reason) }
 
     /// Makes `/readyz` report that the service is not ready, while every request is served; or ends that.
     ///
     /// - Parameter reason: nil keeps the earlier reason, if the switch is on.
     /// - Returns: whether that changed anything.
-    package func setDrain(_ isOn: Bool, reason: String?) -> Bool { self.turn(\.drain, isOn, reason) }
+    public func setDrain(_ isOn: Bool, reason: String?) -> Bool { self.turn(\.drain, isOn, reason) }
 
     private func turn(
         _ which: WritableKeyPath<Guarded, OperatorSwitch?>, _ isOn: Bool, _ reason: String?

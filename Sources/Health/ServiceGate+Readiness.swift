@@ -1,4 +1,4 @@
-package import JSON
+public import JSON
 import Synchronization
 import SystemSupport
 
@@ -40,7 +40,7 @@ extension ServiceGate.Guarded {
     }
 
     /// Details of the state, for people.
-    package var stateReason: String? {
+    public var stateReason: String? {
         func words(_ what: String, _ operatorSwitch: ServiceGate.OperatorSwitch?) -> String? {
             operatorSwitch.map { $0.reason.map { "\(what): \($0)" } ?? what }
         }
@@ -70,16 +70,16 @@ extension ServiceGate.Guarded {
 /// Detecting changes: checks are polled, they do not notify.
 extension ServiceGate {
     /// How often ``look()`` should be called: a check that fails for a shorter time may go unnoticed.
-    package static let lookIntervalMilliseconds: Int64 = 250
+    public static let lookIntervalMilliseconds: Int64 = 250
 
     /// Calls `listener` when ``look()`` detects a change of readiness, with nil or with the reason why the service is
     /// not ready; on the thread of that call. At first the service counts as not ready.
-    package func onReadinessChange(_ listener: @escaping @Sendable (_ notReadyReason: String?) -> Void) {
+    public func onReadinessChange(_ listener: @escaping @Sendable (_ notReadyReason: String?) -> Void) {
         self.guarded.withLock { $0.listener = listener }
     }
 
     /// Reads the state and runs the checks.
-    package func look() {
+    public func look() {
         self.watched.withLock { watched in
             let guarded = self.guarded.withLock { $0 }
             let now = WallClock.nanoseconds()
@@ -104,13 +104,13 @@ extension ServiceGate {
 /// Documents.
 extension ServiceGate {
     /// The name of the state, its details, and which requests are carried out.
-    package var described: (name: String, reason: String?, serving: String) {
+    public var described: (name: String, reason: String?, serving: String) {
         let guarded = self.guarded.withLock { $0 }
         return (guarded.stateName.description, guarded.stateReason, guarded.servingName().description)
     }
 
     /// The document of `/readyz`, and whether the service is ready.
-    package func readiness() -> (isReady: Bool, document: [UInt8]) {
+    public func readiness() -> (isReady: Bool, document: [UInt8]) {
         self.look()
         let guarded = self.guarded.withLock { $0 }
         let isReady = guarded.notReadyReason() == nil
@@ -130,7 +130,7 @@ extension ServiceGate {
     }
 
     /// Appends the member `checks`, as in `/readyz` and `/admin`.
-    package func writeChecks(to writer: inout JSONWriter) {
+    public func writeChecks(to writer: inout JSONWriter) {
         self.look()
         self.write(self.guarded.withLock { $0.checks }, to: &writer)
     }
@@ -159,13 +159,13 @@ extension ServiceGate {
     }
 
     /// Appends `read_only` and `drain`, as in `/admin`.
-    package func writeSwitches(to writer: inout JSONWriter) {
+    public func writeSwitches(to writer: inout JSONWriter) {
         let guarded = self.guarded.withLock { $0 }
         writer.member("read_only", object: { Self.write(guarded.readOnly, to: &$0) })
         writer.member("drain", object: { Self.write(guarded.drain, to: &$0) })
     }
 
-    package static func write(_ operatorSwitch: OperatorSwitch?, to object: inout JSONWriter) {
+    public static func write(_ operatorSwitch: OperatorSwitch?, to object: inout JSONWriter) {
         object.member("enabled", operatorSwitch != nil)
         object.member("reason", operatorSwitch?.reason)
         object.member("since", operatorSwitch.map { Timestamp.rfc3339(nanosecondsSince1970: $0.sinceNanoseconds) })

@@ -1,13 +1,13 @@
-package import HTTP1
-package import JSON
+public import HTTP1
+public import JSON
 import NIOHTTP1
 import Synchronization
 
 /// The state of the whole service. Decides whether data routes accept requests, and what `/readyz` answers.
 ///
 /// Any thread may read and change it.
-package final class ServiceGate: Sendable {
-    package enum State: Sendable, Equatable {
+public final class ServiceGate: Sendable {
+    public enum State: Sendable, Equatable {
         /// The service listens; nothing else is ready.
         case starting
         /// The log is being read.
@@ -22,20 +22,20 @@ package final class ServiceGate: Sendable {
     }
 
     /// What an operator has switched on, until it is switched off or the process ends.
-    package struct OperatorSwitch: Sendable, Equatable {
+    public struct OperatorSwitch: Sendable, Equatable {
         /// The operator's reason.
-        package var reason: String?
+        public var reason: String?
         /// Wall clock, nanoseconds since 1970.
-        package var sinceNanoseconds: UInt64
+        public var sinceNanoseconds: UInt64
     }
 
     /// Which data routes accept requests, in one word that an event loop can read for every request.
-    package enum Serving: UInt8 {
+    public enum Serving: UInt8, Sendable {
         case open, readsOnly, notYet, noLonger
     }
 
     /// The consequence of a failing check.
-    package enum Severity: Sendable {
+    public enum Severity: Sendable {
         /// The service is not ready.
         case failure
         /// The service is ready: most of its work continues, and taking it out would stop that too.
@@ -43,22 +43,22 @@ package final class ServiceGate: Sendable {
     }
 
     /// Which requests of clients cannot be carried out while a check fails, although they are accepted.
-    package enum Stops: Sendable {
+    public enum Stops: Sendable {
         case writes, reads, everything
     }
 
     /// One health check.
-    package struct Check: Sendable {
+    public struct Check: Sendable {
         /// snake_case, such as `log_writable`.
-        package let name: String
-        package let severity: Severity
+        public let name: String
+        public let severity: Severity
         /// Nil if requests continue.
-        package let stops: Stops?
+        public let stops: Stops?
         /// Nil while the check passes, else what is wrong. Called from event loops and under a lock of the gate: it
         /// must not block, nor call the gate.
-        package let failure: @Sendable () -> String?
+        public let failure: @Sendable () -> String?
 
-        package init(
+        public init(
             name: String, severity: Severity = .failure, stops: Stops? = nil,
             failure: @escaping @Sendable () -> String?
         ) {
@@ -69,20 +69,20 @@ package final class ServiceGate: Sendable {
         }
     }
 
-    package struct Guarded {
-        package var state = State.starting {
+    public struct Guarded {
+        public var state = State.starting {
             didSet { if self.state == .ready { self.hasServed = true } }
         }
         /// Whether the service was ever in the state `ready`: one that failed before that has no data to read.
         var hasServed = false
-        package var readOnly: OperatorSwitch?
-        package var drain: OperatorSwitch?
-        package var checks: [Check] = []
+        public var readOnly: OperatorSwitch?
+        public var drain: OperatorSwitch?
+        public var checks: [Check] = []
         var writeProgress: (@Sendable (inout JSONWriter) -> Void)?
         /// Called after each change of readiness.
         var listener: (@Sendable (_ notReadyReason: String?) -> Void)?
 
-        package var serving: Serving {
+        public var serving: Serving {
             switch self.state {
             case .ready, .failed: self.readOnly == nil ? .open : .readsOnly
             case .starting, .replaying: .notYet
@@ -99,23 +99,23 @@ package final class ServiceGate: Sendable {
         var checks: [(isFailing: Bool, sinceNanoseconds: UInt64)] = []
     }
 
-    package let service: String
+    public let service: String
     let guarded = Mutex(Guarded())
     let watched = Mutex(Watched())
     private let serving = Atomic(Serving.notYet.rawValue)
 
     /// - Parameter service: the name of the service in the document of `/readyz`.
-    package init(service: String) {
+    public init(service: String) {
         self.service = service
     }
 
-    package var state: State { self.guarded.withLock { $0.state } }
+    public var state: State { self.guarded.withLock { $0.state } }
 
     /// Changes the state. `stopped` is final, and from `stopping` only `stopped` follows.
     ///
     /// - Returns: the state before, nil if the change was not made.
     @discardableResult
-    package func set(_ state: State) -> State? {
+    public func set(_ state: State) -> State? {
         let before: State? = self.change { guarded in
             switch (guarded.state, state) {
             case (.stopped, _): return nil
@@ -132,20 +132,20 @@ package final class ServiceGate: Sendable {
     }
 
     /// Adds a health check.
-    package func add(_ check: Check) {
+    public func add(_ check: Check) {
         self.guarded.withLock { $0.checks.append(check) }
     }
 
     /// Says how the progress is written into the document of `/readyz` while the state is `replaying`.
-    package func reportProgress(_ write: @escaping @Sendable (inout JSONWriter) -> Void) {
+    public func reportProgress(_ write: @escaping @Sendable (inout JSONWriter) -> Void) {
         self.guarded.withLock { $0.writeProgress = write }
     }
 
     /// Whether the service can do all of its work, and no operator drained it.
-    package var isReady: Bool { self.guarded.withLock { $0 }.notReadyReason() == nil }
+    public var isReady: Bool { self.guarded.withLock { $0 }.notReadyReason() == nil }
 
     /// Whether reads are accepted while writes are refused, because of an operator or a failed log.
-    package var refusesWritesOnly: Bool {
+    public var refusesWritesOnly: Bool {
         self.guarded.withLock { guarded in
             if case .failed = guarded.state { return true }
             return guarded.serving == .readsOnly
@@ -153,7 +153,7 @@ package final class ServiceGate: Sendable {
     }
 
     /// The answer to a request on a data route; nil if the request is accepted. Costs one atomic load.
-    package func refusal(isWrite: Bool) -> Problem? {
+    public func refusal(isWrite: Bool) -> Problem? {
         switch Serving(rawValue: self.serving.load(ordering: .acquiring)) ?? .notYet {
         case .open: nil
         case .readsOnly: isWrite ? self.readOnlyProblem : nil
@@ -175,7 +175,7 @@ package final class ServiceGate: Sendable {
     }
 
     /// Changes state that decides whether requests are accepted; the change applies to every later request.
-    package func change<Result>(_ body: (inout Guarded) -> Result) -> Result {
+    public func change<Result>(_ body: (inout Guarded) -> Result) -> Result {
         self.guarded.withLock { guarded in
             let result = body(&guarded)
             self.serving.store(guarded.serving.rawValue, ordering: .releasing)

@@ -1,6 +1,6 @@
 /// Decimal digits of integers, built outside of the destination array, which receives them in one copy.
-package enum Decimal {
-    package static func append(_ value: UInt64, to bytes: inout [UInt8]) {
+public enum Decimal {
+    public static func append(_ value: UInt64, to bytes: inout [UInt8]) {
         var digits = InlineArray<20, UInt8>(repeating: UInt8(ascii: "0"))
         var start = 20
         var rest = value
@@ -13,7 +13,7 @@ package enum Decimal {
     }
 
     /// Writes the last `digits` digits of `value`, with leading zeros.
-    package static func write<let size: Int>(
+    public static func write<let size: Int>(
         _ value: UInt64,
         digits: Int,
         at start: Int,
@@ -31,7 +31,7 @@ package enum Decimal {
 
 extension [UInt8] {
     /// Appends the bytes in one copy, which an array supports for a buffer but not for a span.
-    package mutating func append(copying bytes: Span<UInt8>) {
+    public mutating func append(copying bytes: Span<UInt8>) {
         // The pointer is used only for this copy.
         unsafe bytes.withUnsafeBufferPointer { buffer in
             unsafe self.append(contentsOf: buffer)

@@ -2,7 +2,7 @@
 ///
 /// What other readers let pass, each in its own way, is refused: what ``JSONTokenizer`` refuses, and a name that occurs
 /// twice. Arrays and objects as values are refused too, unless they are to be skipped.
-package struct FlatJSONObject: Sendable {
+public struct FlatJSONObject: Sendable {
     private var members: [(name: [UInt8], value: JSONScalar)] = []
 
     /// Parses a whole document.
@@ -11,7 +11,7 @@ package struct FlatJSONObject: Sendable {
     ///   - maxMembers: more are refused. Names are compared one by one, so keep this small.
     ///   - skipsNestedValues: members whose values are arrays or objects are skipped instead of refused.
     /// - Throws: what is wrong, and where.
-    package init(
+    public init(
         parsing bytes: [UInt8],
         maxMembers: Int = 32,
         skipsNestedValues: Bool = false
@@ -48,10 +48,10 @@ package struct FlatJSONObject: Sendable {
     }
 
     /// The names, in order.
-    package var names: [String] { self.members.map { String(decoding: $0.name, as: UTF8.self) } }
+    public var names: [String] { self.members.map { String(decoding: $0.name, as: UTF8.self) } }
 
     /// The value of a member; nil if there is none with this name. Names are compared as bytes.
-    package subscript(name: String) -> JSONScalar? {
+    public subscript(name: String) -> JSONScalar? {
         let bytes = name.utf8
         return self.members.first { $0.name.elementsEqual(bytes) }?.value
     }

@@ -1,7 +1,7 @@
 /// Lowercase hexadecimal digits of integers, most significant first.
-package enum HexDigits {
+public enum HexDigits {
     /// Up to 16 lowercase digits as a number; nil for any other character, including upper-case digits.
-    package static func value(of digits: Span<UInt8>) -> UInt64? {
+    public static func value(of digits: Span<UInt8>) -> UInt64? {
         guard digits.count <= 16, !digits.isEmpty else { return nil }
         var value: UInt64 = 0
         for index in digits.indices {
@@ -16,21 +16,21 @@ package enum HexDigits {
     }
 
     /// The 16 digits of a number.
-    package static func append(_ value: UInt64, to bytes: inout [UInt8]) {
+    public static func append(_ value: UInt64, to bytes: inout [UInt8]) {
         for half in [UInt32(truncatingIfNeeded: value >> 32), UInt32(truncatingIfNeeded: value)] {
             // Eight bytes of a local value, copied together.
             unsafe withUnsafeBytes(of: self.eightDigits(half).bigEndian) { unsafe bytes.append(contentsOf: $0) }
         }
     }
 
-    package static func text(_ value: UInt64) -> String {
+    public static func text(_ value: UInt64) -> String {
         var bytes: [UInt8] = []
         self.append(value, to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
     }
 
     /// The value of a digit of either case.
-    package static func value(ofDigit digit: UInt8) -> UInt8? {
+    public static func value(ofDigit digit: UInt8) -> UInt8? {
         switch digit {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
         case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
@@ -39,7 +39,7 @@ package enum HexDigits {
         }
     }
 
-    package static func digit(_ value: UInt8) -> UInt8 {
+    public static func digit(_ value: UInt8) -> UInt8 {
         value < 10 ? UInt8(ascii: "0") &+ value : UInt8(ascii: "a") &- 10 &+ value
     }
 
@@ -47,7 +47,7 @@ package enum HexDigits {
     ///
     /// The half-bytes are spread to one per byte in three steps; then all eight are converted to characters together;
     /// those of ten and above by the distance from the character after `9` to `a`.
-    package static func eightDigits(_ value: UInt32) -> UInt64 {
+    public static func eightDigits(_ value: UInt32) -> UInt64 {
         var digits = UInt64(value)
         digits = (digits | digits << 16) & 0x0000_FFFF_0000_FFFF
         digits = (digits | digits << 8) & 0x00FF_00FF_00FF_00FF

@@ -1,5 +1,5 @@
 /// A JSON value that contains no other values.
-package enum JSONScalar: Equatable, Sendable {
+public enum JSONScalar: Equatable, Sendable {
     /// The decoded text as valid UTF-8 bytes, compared as bytes, never as characters.
     case string([UInt8])
     /// The number as written: the caller decides about rounding.

@@ -1,6 +1,6 @@
 /// Why bytes are not the JSON that is expected.
-package struct JSONSyntaxError: Error, Equatable, Sendable, CustomStringConvertible {
-    package enum Reason: Equatable, Sendable {
+public struct JSONSyntaxError: Error, Equatable, Sendable, CustomStringConvertible {
+    public enum Reason: Equatable, Sendable {
         case byteOrderMark
         case unexpectedEnd
         case notAnObject
@@ -21,20 +21,20 @@ package struct JSONSyntaxError: Error, Equatable, Sendable, CustomStringConverti
         case trailingData
     }
 
-    package let reason: Reason
+    public let reason: Reason
     /// Offset of the error in bytes.
-    package let offset: Int
+    public let offset: Int
 
-    package init(_ reason: Reason, offset: Int) {
+    public init(_ reason: Reason, offset: Int) {
         self.reason = reason
         self.offset = offset
     }
 
-    package var description: String { "\(self.reason.description) at byte \(self.offset)" }
+    public var description: String { "\(self.reason.description) at byte \(self.offset)" }
 }
 
 extension JSONSyntaxError.Reason: CustomStringConvertible {
-    package var description: String {
+    public var description: String {
         switch self {
         case .byteOrderMark: "a byte order mark"
         case .unexpectedEnd: "the text ends early"

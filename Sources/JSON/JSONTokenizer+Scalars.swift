@@ -1,7 +1,7 @@
 /// Strings, numbers and words.
 extension JSONTokenizer {
     /// A string, starting at its opening quote.
-    package mutating func text() throws(JSONSyntaxError) -> JSONText {
+    public mutating func text() throws(JSONSyntaxError) -> JSONText {
         let begin = self.offset
         self.offset += 1
         // Most strings contain no escape: they stay where they are.

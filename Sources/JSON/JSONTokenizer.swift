@@ -5,12 +5,12 @@
 /// for the caller to decide.
 ///
 /// Valid only as long as the bytes that it was made for.
-@safe package struct JSONTokenizer {
+@safe public struct JSONTokenizer {
     /// Arrays and objects within each other; the services' own documents use six.
     static let depthLimit = 64
 
     /// How a value begins.
-    package enum Token {
+    public enum Token: Sendable {
         /// The members follow: ``nextMemberName()``.
         case beginObject
         /// The elements follow: ``nextElement()``.
@@ -21,20 +21,20 @@
 
     let bytes: UnsafeBufferPointer<UInt8>
     /// How many bytes have been read.
-    package internal(set) var offset = 0
+    public internal(set) var offset = 0
     /// Where the name that was read last begins.
-    package private(set) var lastNameOffset = 0
+    public private(set) var lastNameOffset = 0
     /// Arrays and objects that are open.
     private var depth = 0
     /// Whether nothing has been read of the innermost of them.
     private var isFirst = false
 
-    package init(_ bytes: UnsafeBufferPointer<UInt8>) {
+    public init(_ bytes: UnsafeBufferPointer<UInt8>) {
         unsafe self.bytes = bytes
     }
 
     /// Calls `body` with a tokenizer for these bytes.
-    package static func read<Result, Failure>(
+    public static func read<Result, Failure>(
         _ bytes: [UInt8], _ body: (inout JSONTokenizer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try unsafe bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
@@ -46,13 +46,13 @@
     // MARK: Structure
 
     /// The beginning of a value that must be an object.
-    package mutating func beginObject() throws(JSONSyntaxError) {
+    public mutating func beginObject() throws(JSONSyntaxError) {
         guard try self.firstByte() == UInt8(ascii: "{") else { throw self.error(.notAnObject) }
         try self.open()
     }
 
     /// The name of the next member, with its colon; nil at the end of the object.
-    package mutating func nextMemberName() throws(JSONSyntaxError) -> JSONText? {
+    public mutating func nextMemberName() throws(JSONSyntaxError) -> JSONText? {
         guard try self.hasNext(before: UInt8(ascii: "}"), orElse: .commaOrEndExpected) else { return nil }
         guard let quote = self.peek else { throw self.error(.unexpectedEnd) }
         guard quote == UInt8(ascii: "\"") else { throw self.error(.nameExpected) }
@@ -66,12 +66,12 @@
     }
 
     /// Whether the array has one more element, which is next then.
-    package mutating func nextElement() throws(JSONSyntaxError) -> Bool {
+    public mutating func nextElement() throws(JSONSyntaxError) -> Bool {
         try self.hasNext(before: UInt8(ascii: "]"), orElse: .commaOrArrayEndExpected)
     }
 
     /// The next value, or its beginning.
-    package mutating func value() throws(JSONSyntaxError) -> Token {
+    public mutating func value() throws(JSONSyntaxError) -> Token {
         switch try self.firstByte() {
         case UInt8(ascii: "{"):
             try self.open()
@@ -84,7 +84,7 @@
     }
 
     /// The next value, which must not be an array or an object.
-    package mutating func scalar() throws(JSONSyntaxError) -> JSONScalar {
+    public mutating func scalar() throws(JSONSyntaxError) -> JSONScalar {
         switch try self.firstByte() {
         case UInt8(ascii: "\""): return .string(self.bytes(of: try self.text()))
         case UInt8(ascii: "t"): return try self.literal("true", .bool(true))
@@ -97,14 +97,14 @@
     }
 
     /// The next value, which must not be an array or an object: its text if it is a string, nil if it is not.
-    package mutating func textOrScalar() throws(JSONSyntaxError) -> JSONText? {
+    public mutating func textOrScalar() throws(JSONSyntaxError) -> JSONText? {
         if try self.firstByte() == UInt8(ascii: "\"") { return try self.text() }
         _ = try self.scalar()
         return nil
     }
 
     /// Reads the rest of a value that has begun, and drops it.
-    package mutating func skip(_ begun: Token) throws(JSONSyntaxError) {
+    public mutating func skip(_ begun: Token) throws(JSONSyntaxError) {
         switch begun {
         case .scalar: break
         case .beginObject: while try self.nextMemberName() != nil { try self.skip(try self.value()) }
@@ -113,7 +113,7 @@
     }
 
     /// Nothing but blanks may follow.
-    package mutating func end() throws(JSONSyntaxError) {
+    public mutating func end() throws(JSONSyntaxError) {
         self.skipBlanks()
         guard self.offset == self.count else { throw self.error(.trailingData) }
     }
@@ -168,7 +168,7 @@
     var peek: UInt8? { self.offset < self.count ? unsafe self.bytes[self.offset] : nil }
 
     /// The decoded bytes of a text that this tokenizer has read.
-    package func bytes(of text: JSONText) -> [UInt8] {
+    public func bytes(of text: JSONText) -> [UInt8] {
         switch text {
         case .plain(let range): unsafe Array(self.bytes[range])
         case .decoded(let bytes): bytes
@@ -176,7 +176,7 @@
     }
 
     /// Whether two texts that this tokenizer has read have the same decoded bytes.
-    package func areEqual(_ one: JSONText, _ other: JSONText) -> Bool {
+    public func areEqual(_ one: JSONText, _ other: JSONText) -> Bool {
         if case .plain(let one) = one, case .plain(let other) = other {
             return unsafe self.bytes[one].elementsEqual(self.bytes[other])
         }
@@ -184,7 +184,7 @@
     }
 
     /// Whether the decoded bytes of a text are those of a constant.
-    package func isEqual(_ text: JSONText, _ constant: StaticString) -> Bool {
+    public func isEqual(_ text: JSONText, _ constant: StaticString) -> Bool {
         switch text {
         case .plain(let range): range.count == constant.utf8CodeUnitCount && self.has(constant, at: range.lowerBound)
         case .decoded(let bytes):

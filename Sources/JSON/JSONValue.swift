@@ -1,75 +1,75 @@
 /// Types that can be the value of a member or an element: strings, numbers, Booleans, bytes as text, and optionals of
 /// these.
-package protocol JSONValue {
+public protocol JSONValue {
     /// Appends the value as JSON text, without a comma.
     func appendJSON(to writer: inout JSONWriter)
 }
 
 extension String: JSONValue {
-    package func appendJSON(to writer: inout JSONWriter) {
+    public func appendJSON(to writer: inout JSONWriter) {
         writer.appendText(self.utf8.span)
     }
 }
 
 extension Bool: JSONValue {
-    package func appendJSON(to writer: inout JSONWriter) {
+    public func appendJSON(to writer: inout JSONWriter) {
         writer.append(self ? "true" : "false")
     }
 }
 
 extension Int: JSONValue {
-    package func appendJSON(to writer: inout JSONWriter) {
+    public func appendJSON(to writer: inout JSONWriter) {
         writer.append(integer: Int64(self))
     }
 }
 
 extension Int32: JSONValue {
-    package func appendJSON(to writer: inout JSONWriter) {
+    public func appendJSON(to writer: inout JSONWriter) {
         writer.append(integer: Int64(self))
     }
 }
 
 extension Int64: JSONValue {
-    package func appendJSON(to writer: inout JSONWriter) {
+    public func appendJSON(to writer: inout JSONWriter) {
         writer.append(integer: self)
     }
 }
 
 extension UInt: JSONValue {
-    package func appendJSON(to writer: inout JSONWriter) {
+    public func appendJSON(to writer: inout JSONWriter) {
         writer.append(integer: UInt64(self))
     }
 }
 
 extension UInt32: JSONValue {
-    package func appendJSON(to writer: inout JSONWriter) {
+    public func appendJSON(to writer: inout JSONWriter) {
         writer.append(integer: UInt64(self))
     }
 }
 
 extension UInt64: JSONValue {
-    package func appendJSON(to writer: inout JSONWriter) {
+    public func appendJSON(to writer: inout JSONWriter) {
         writer.append(integer: self)
     }
 }
 
 extension Double: JSONValue {
     /// The shortest text that parses to the same number; `null` for NaN and the infinities.
-    package func appendJSON(to writer: inout JSONWriter) {
+    public func appendJSON(to writer: inout JSONWriter) {
         writer.append(number: self)
     }
 }
 
 /// Bytes as text: invalid UTF-8 becomes U+FFFD, so this is only for people, never for data that is parsed again.
 extension [UInt8]: JSONValue {
-    package func appendJSON(to writer: inout JSONWriter) {
+    public func appendJSON(to writer: inout JSONWriter) {
         writer.appendText(String(decoding: self, as: UTF8.self).utf8.span)
     }
 }
 
 /// Nil is `null`.
 extension Optional: JSONValue where Wrapped: JSONValue {
-    package func appendJSON(to writer: inout JSONWriter) {
+    public func appendJSON(to writer: inout JSONWriter) {
         switch self {
         case .some(let value): value.appendJSON(to: &writer)
         case .none: writer.append("null")

@@ -1,17 +1,17 @@
 extension JSONWriter {
-    package mutating func append(integer value: Int64) {
+    public mutating func append(integer value: Int64) {
         if value < 0 {
             self.bytes.append(UInt8(ascii: "-"))
         }
         Decimal.append(value.magnitude, to: &self.bytes)
     }
 
-    package mutating func append(integer value: UInt64) {
+    public mutating func append(integer value: UInt64) {
         Decimal.append(value, to: &self.bytes)
     }
 
     /// The shortest text that parses to the same number; `null` for NaN and the infinities, which JSON lacks.
-    package mutating func append(number value: Double) {
+    public mutating func append(number value: Double) {
         guard value.isFinite else {
             self.append("null")
             return

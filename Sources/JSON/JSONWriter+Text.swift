@@ -7,7 +7,7 @@ extension JSONWriter {
     /// unchanged, including non-ASCII characters.
     ///
     /// - Parameter text: valid UTF-8.
-    package mutating func appendText(_ text: Span<UInt8>) {
+    public mutating func appendText(_ text: Span<UInt8>) {
         self.bytes.append(UInt8(ascii: "\""))
         let count = text.count
         var runStart = 0
@@ -49,12 +49,12 @@ extension JSONWriter {
     }
 
     /// A text that needs no escapes, without quotes.
-    package mutating func append(text: String) {
+    public mutating func append(text: String) {
         self.bytes.append(contentsOf: text.utf8)
     }
 
     /// A constant of the source, which needs no escapes.
-    package mutating func append(_ text: StaticString) {
+    public mutating func append(_ text: StaticString) {
         // The pointer is used only for this copy.
         text.withUTF8Buffer { buffer in
             unsafe self.bytes.append(contentsOf: buffer)

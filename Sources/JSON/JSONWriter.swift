@@ -5,20 +5,20 @@
 /// member is written inside an object: `object` and `array` closures make that visible in the code.
 ///
 /// A value type for one thread at a time; only the growth of ``bytes`` allocates.
-package struct JSONWriter {
+public struct JSONWriter {
     /// The text so far.
-    package var bytes: [UInt8]
+    public var bytes: [UInt8]
     /// Whether the next value needs a comma before it, because another value precedes it in the same object or array.
     private var needsComma = false
 
     /// - Parameter reservingBytes: initial capacity; a good guess avoids growth of the array.
-    package init(reservingBytes: Int = 256) {
+    public init(reservingBytes: Int = 256) {
         self.bytes = []
         self.bytes.reserveCapacity(reservingBytes)
     }
 
     /// Begins anew, with the same memory unless it has become larger than this.
-    package mutating func removeAll(keepingAtMost capacity: Int) {
+    public mutating func removeAll(keepingAtMost capacity: Int) {
         self.bytes.removeAll(keepingCapacity: self.bytes.capacity <= capacity)
         self.needsComma = false
     }
@@ -26,53 +26,53 @@ package struct JSONWriter {
     // MARK: Top-level values
 
     /// A whole object as document or line.
-    package mutating func object(_ body: (inout JSONWriter) -> Void) {
+    public mutating func object(_ body: (inout JSONWriter) -> Void) {
         self.beginElement()
         self.appendObject(body)
     }
 
     /// A whole array as the document.
-    package mutating func array(_ body: (inout JSONWriter) -> Void) {
+    public mutating func array(_ body: (inout JSONWriter) -> Void) {
         self.beginElement()
         self.appendArray(body)
     }
 
     /// Ends a line. The next object is a separate document.
-    package mutating func newline() {
+    public mutating func newline() {
         self.bytes.append(UInt8(ascii: "\n"))
         self.needsComma = false
     }
 
     // MARK: Members with a name known at compile time
 
-    package mutating func member<Value: JSONValue>(_ name: StaticString, _ value: Value) {
+    public mutating func member<Value: JSONValue>(_ name: StaticString, _ value: Value) {
         self.beginMember(name)
         value.appendJSON(to: &self)
     }
 
     /// A string whose bytes must be valid UTF-8; otherwise the document would be invalid.
-    package mutating func memberUTF8(_ name: StaticString, _ text: [UInt8]) {
+    public mutating func memberUTF8(_ name: StaticString, _ text: [UInt8]) {
         self.beginMember(name)
         self.appendText(text.span)
     }
 
     /// A string whose bytes must be valid UTF-8; otherwise the document would be invalid.
-    package mutating func memberUTF8(_ name: StaticString, _ text: Span<UInt8>) {
+    public mutating func memberUTF8(_ name: StaticString, _ text: Span<UInt8>) {
         self.beginMember(name)
         self.appendText(text)
     }
 
-    package mutating func member(_ name: StaticString, object body: (inout JSONWriter) -> Void) {
+    public mutating func member(_ name: StaticString, object body: (inout JSONWriter) -> Void) {
         self.beginMember(name)
         self.appendObject(body)
     }
 
-    package mutating func member(_ name: StaticString, array body: (inout JSONWriter) -> Void) {
+    public mutating func member(_ name: StaticString, array body: (inout JSONWriter) -> Void) {
         self.beginMember(name)
         self.appendArray(body)
     }
 
-    package mutating func memberNull(_ name: StaticString) {
+    public mutating func memberNull(_ name: StaticString) {
         self.beginMember(name)
         self.append("null")
     }
@@ -84,7 +84,7 @@ package struct JSONWriter {
     }
 
     /// An instant as RFC 3339 text in UTC with milliseconds: `2026-11-22T21:58:14.123Z`.
-    package mutating func memberTimestamp(_ name: StaticString, nanosecondsSince1970: UInt64) {
+    public mutating func memberTimestamp(_ name: StaticString, nanosecondsSince1970: UInt64) {
         self.beginMember(name)
         self.bytes.append(UInt8(ascii: "\""))
         Timestamp.append(nanosecondsSince1970: nanosecondsSince1970, to: &self.bytes)
@@ -93,29 +93,29 @@ package struct JSONWriter {
 
     // MARK: Members with a name known at run time
 
-    package mutating func member<Value: JSONValue>(name: String, _ value: Value) {
+    public mutating func member<Value: JSONValue>(name: String, _ value: Value) {
         self.beginMember(name)
         value.appendJSON(to: &self)
     }
 
-    package mutating func member(name: String, object body: (inout JSONWriter) -> Void) {
+    public mutating func member(name: String, object body: (inout JSONWriter) -> Void) {
         self.beginMember(name)
         self.appendObject(body)
     }
 
-    package mutating func member(name: String, array body: (inout JSONWriter) -> Void) {
+    public mutating func member(name: String, array body: (inout JSONWriter) -> Void) {
         self.beginMember(name)
         self.appendArray(body)
     }
 
-    package mutating func memberNull(name: String) {
+    public mutating func memberNull(name: String) {
         self.beginMember(name)
         self.append("null")
     }
 
     // MARK: Elements of an array
 
-    package mutating func element<Value: JSONValue>(_ value: Value) {
+    public mutating func element<Value: JSONValue>(_ value: Value) {
         self.beginElement()
         value.appendJSON(to: &self)
     }
@@ -126,12 +126,12 @@ package struct JSONWriter {
         self.appendText(text.span)
     }
 
-    package mutating func element(object body: (inout JSONWriter) -> Void) {
+    public mutating func element(object body: (inout JSONWriter) -> Void) {
         self.beginElement()
         self.appendObject(body)
     }
 
-    package mutating func element(array body: (inout JSONWriter) -> Void) {
+    public mutating func element(array body: (inout JSONWriter) -> Void) {
         self.beginElement()
         self.appendArray(body)
     }
@@ -144,7 +144,7 @@ package struct JSONWriter {
     // MARK: Structure
 
     /// A comma if necessary, the name and the colon. Names are constants of the source and need no escapes.
-    package mutating func beginMember(_ name: StaticString) {
+    public mutating func beginMember(_ name: StaticString) {
         self.beginElement()
         self.bytes.append(UInt8(ascii: "\""))
         self.append(name)
@@ -152,20 +152,20 @@ package struct JSONWriter {
         self.bytes.append(UInt8(ascii: ":"))
     }
 
-    package mutating func beginMember(_ name: String) {
+    public mutating func beginMember(_ name: String) {
         self.beginElement()
         self.appendText(name.utf8.span)
         self.bytes.append(UInt8(ascii: ":"))
     }
 
-    package mutating func beginElement() {
+    public mutating func beginElement() {
         if self.needsComma {
             self.bytes.append(UInt8(ascii: ","))
         }
         self.needsComma = true
     }
 
-    package mutating func appendObject(_ body: (inout JSONWriter) -> Void) {
+    public mutating func appendObject(_ body: (inout JSONWriter) -> Void) {
         self.bytes.append(UInt8(ascii: "{"))
         self.needsComma = false
         body(&self)
@@ -173,7 +173,7 @@ package struct JSONWriter {
         self.needsComma = true
     }
 
-    package mutating func appendArray(_ body: (inout JSONWriter) -> Void) {
+    public mutating func appendArray(_ body: (inout JSONWriter) -> Void) {
         self.bytes.append(UInt8(ascii: "["))
         self.needsComma = false
         body(&self)

@@ -1,12 +1,12 @@
 import SystemSupport
 
 /// Instants as RFC 3339 text in UTC with milliseconds: `2026-11-22T21:58:14.123Z`.
-package enum Timestamp {
-    package static func nowRFC3339() -> String {
+public enum Timestamp {
+    public static func nowRFC3339() -> String {
         self.rfc3339(nanosecondsSince1970: WallClock.nanoseconds())
     }
 
-    package static func rfc3339(nanosecondsSince1970: UInt64) -> String {
+    public static func rfc3339(nanosecondsSince1970: UInt64) -> String {
         var text: [UInt8] = []
         text.reserveCapacity(24)
         self.append(nanosecondsSince1970: nanosecondsSince1970, to: &text)
@@ -14,12 +14,12 @@ package enum Timestamp {
     }
 
     /// As ``SystemSupport/WallClock/nanoseconds(ofMonotonic:)``.
-    package static func rfc3339(monotonicNanoseconds instant: UInt64) -> String {
+    public static func rfc3339(monotonicNanoseconds instant: UInt64) -> String {
         self.rfc3339(nanosecondsSince1970: WallClock.nanoseconds(ofMonotonic: instant))
     }
 
     /// - Parameter secondsSince1970: from 1970 to the year 2554; values outside and NaN become the nearest of these.
-    package static func rfc3339(secondsSince1970: Double) -> String {
+    public static func rfc3339(secondsSince1970: Double) -> String {
         // 2^64 nanoseconds. Rounded to the millisecond first, because the nearest Double may be just below it.
         let milliseconds = (secondsSince1970 * 1_000).rounded()
         guard milliseconds > 0 else { return self.rfc3339(nanosecondsSince1970: 0) }
@@ -29,7 +29,7 @@ package enum Timestamp {
     }
 
     /// Appends the 24 bytes of the text. Fractions of a millisecond are cut off, as on a clock.
-    package static func append(nanosecondsSince1970: UInt64, to bytes: inout [UInt8]) {
+    public static func append(nanosecondsSince1970: UInt64, to bytes: inout [UInt8]) {
         let seconds = nanosecondsSince1970 / 1_000_000_000
         let date = self.civilDate(daysSince1970: seconds / 86_400)
         let secondOfDay = seconds % 86_400

@@ -1,5 +1,5 @@
-import JSON
-package import Logging
+public import JSON
+public import Logging
 
 /// Writes each event as one line of JSON in the format of zerolog:
 ///
@@ -12,20 +12,20 @@ package import Logging
 ///
 /// A value: level and metadata set on one logger do not affect another. Without its own level, it uses the level of the
 /// process. Logging never blocks and never fails; the output counts what it cannot accept.
-package struct JSONLogHandler: LogHandler {
+public struct JSONLogHandler: LogHandler {
     private let service: String
     private let output: LogOutput
     private let sharedLevel: SharedLogLevel
     private let onMessage: @Sendable (Logger.Level) -> Void
     private var ownLevel: Logger.Level?
 
-    package var metadata: Logger.Metadata = [:]
-    package var metadataProvider: Logger.MetadataProvider?
+    public var metadata: Logger.Metadata = [:]
+    public var metadataProvider: Logger.MetadataProvider?
 
     /// - Parameters:
     ///   - service: the name of the program, `service` in each line.
     ///   - onMessage: called with the level of each event, on the thread that logs; for counting.
-    package init(
+    public init(
         service: String,
         output: LogOutput,
         level: SharedLogLevel,
@@ -39,17 +39,17 @@ package struct JSONLogHandler: LogHandler {
         self.onMessage = onMessage
     }
 
-    package var logLevel: Logger.Level {
+    public var logLevel: Logger.Level {
         get { self.ownLevel ?? self.sharedLevel.value }
         set { self.ownLevel = newValue }
     }
 
-    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { self.metadata[key] }
         set { self.metadata[key] = newValue }
     }
 
-    package func log(event: LogEvent) {
+    public func log(event: LogEvent) {
         self.onMessage(event.level)
         let metadata = self.merged(with: event.metadata)
         var line = JSONWriter(reservingBytes: 256)
@@ -99,7 +99,7 @@ package struct JSONLogHandler: LogHandler {
 
 extension JSONWriter {
     /// An object with the metadata, ordered by name, with numbers and Booleans as in log lines.
-    package mutating func member(_ name: StaticString, metadata: Logger.Metadata) {
+    public mutating func member(_ name: StaticString, metadata: Logger.Metadata) {
         self.beginMember(name)
         self.append(metadata: .dictionary(metadata))
     }

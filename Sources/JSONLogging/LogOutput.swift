@@ -9,14 +9,14 @@ import Synchronization
 ///
 /// Under load the thread collects the lines of some milliseconds into one write; the first line after a pause is
 /// written immediately.
-package final class LogOutput: Sendable {
+public final class LogOutput: Sendable {
     let thread: LogWriterThread
 
     /// Starts the thread.
     /// - Parameters:
     ///   - descriptor: written, and never closed here.
     ///   - capacityBytes: maximum bytes that may wait, including those being written.
-    package init(descriptor: Int32, capacityBytes: Int = 8 << 20) {
+    public init(descriptor: Int32, capacityBytes: Int = 8 << 20) {
         self.thread = LogWriterThread(sink: DescriptorSink(descriptor: descriptor), capacityBytes: capacityBytes)
         self.thread.start()
     }
@@ -28,12 +28,12 @@ package final class LogOutput: Sendable {
     /// Passes on complete lines, each with its newline; those that come together cost one lock. On any thread; does not
     /// block.
     /// - Parameter count: the number of these lines.
-    package func submit(_ lines: [UInt8], count: Int = 1) {
+    public func submit(_ lines: [UInt8], count: Int = 1) {
         self.thread.submit(lines, count: count)
     }
 
     /// Lines that will never be written: the buffer was full, the write failed, or the output was already stopped.
-    package var linesDropped: UInt64 {
+    public var linesDropped: UInt64 {
         self.thread.linesDropped.load(ordering: .relaxed)
     }
 
@@ -48,7 +48,7 @@ package final class LogOutput: Sendable {
     /// - Parameter timeoutSeconds: how long to wait for a descriptor that accepts nothing.
     /// - Returns: whether all waiting lines were written (or failed) in time.
     @discardableResult
-    package func flushAndStop(timeoutSeconds: Double = 2) -> Bool {
+    public func flushAndStop(timeoutSeconds: Double = 2) -> Bool {
         self.thread.requestStop()
         return self.thread.waitUntilStopped(timeoutSeconds: timeoutSeconds)
     }

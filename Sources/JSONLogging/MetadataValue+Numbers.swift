@@ -1,11 +1,11 @@
-package import Logging
+public import Logging
 
 /// Numbers in metadata. `"\(number)"` would be a string in log lines and documents.
 extension Logger.MetadataValue {
-    package static func number(_ value: some BinaryInteger & Sendable & CustomStringConvertible) -> Self {
+    public static func number(_ value: some BinaryInteger & Sendable & CustomStringConvertible) -> Self {
         .stringConvertible(value)
     }
 
     /// Nanoseconds as seconds.
-    package static func seconds(nanoseconds: UInt64) -> Self { .stringConvertible(Double(nanoseconds) / 1e9) }
+    public static func seconds(nanoseconds: UInt64) -> Self { .stringConvertible(Double(nanoseconds) / 1e9) }
 }

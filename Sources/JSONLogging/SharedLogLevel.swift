@@ -1,17 +1,17 @@
-package import Logging
+public import Logging
 import Synchronization
 
 /// The level of the whole process: every handler reads it for each message, so a change applies immediately and
 /// everywhere.
-package final class SharedLogLevel: Sendable {
+public final class SharedLogLevel: Sendable {
     private let index: Atomic<Int>
 
-    package init(_ level: Logger.Level) {
+    public init(_ level: Logger.Level) {
         self.index = Atomic(level.index)
     }
 
     /// Messages below this level are not logged. Any thread may read and change it.
-    package var value: Logger.Level {
+    public var value: Logger.Level {
         get { Logger.Level.allCases[self.index.load(ordering: .relaxed)] }
         set { self.index.store(newValue.index, ordering: .relaxed) }
     }
@@ -32,7 +32,7 @@ extension Logger.Level {
     }
 
     /// The level as written by zerolog: `notice` is `info`, `warning` is `warn`, `critical` is `fatal`.
-    package var zerologName: StaticString {
+    public var zerologName: StaticString {
         switch self {
         case .trace: "trace"
         case .debug: "debug"

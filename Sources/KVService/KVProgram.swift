@@ -1,22 +1,22 @@
 import Admin
 import KeyValueHTTP
-import ServiceKit
-package import ServiceSettings
-package import SystemSupport
+public import ServiceKit
+public import ServiceSettings
+public import SystemSupport
 
 /// kv-service: the store behind HTTP.
-package enum KVProgram: ServiceProgram {
-    package static let name = "kv-service"
-    package static let abstract = "A durable key-value store: data in memory, every change in a transaction log."
-    package static let examples: [(command: String, does: String)] = [
+public enum KVProgram: ServiceProgram {
+    public static let name = "kv-service"
+    public static let abstract = "A durable key-value store: data in memory, every change in a transaction log."
+    public static let examples: [(command: String, does: String)] = [
         ("kv-service --data-dir /var/lib/kv", "serve the store in that folder on 127.0.0.1:8081"),
         ("KV_SYNC=interval:100 kv-service check-config", "show the effective settings"),
         ("kv-service healthcheck --listen 127.0.0.1:8081", "exit 0 if the service there is ready"),
     ]
-    package static let settings = KVSettings.table
-    package static let listen = KVSettings.common.listen
+    public static let settings = KVSettings.table
+    public static let listen = KVSettings.common.listen
 
-    package static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ProgramExit {
+    public static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ProgramExit {
         // The files of the log, of a compaction and a scrub, and those that every process has: three per event loop.
         let limit = ServiceRuntime.connectionLimit(
             name: Self.name, settings: settings, common: KVSettings.common, openFiles,

@@ -1,12 +1,12 @@
 import LogFormat
-package import ServiceKit
-package import ServiceSettings
+public import ServiceKit
+public import ServiceSettings
 import TransactionLog
 
 /// The settings of kv-service.
-package enum KVSettings {
-    package static let common = CommonSettings(listen: "127.0.0.1:8081")
-    package static let dataDirectory = Setting(
+public enum KVSettings {
+    public static let common = CommonSettings(listen: "127.0.0.1:8081")
+    public static let dataDirectory = Setting(
         "data-dir", .directoryPath, default: "./data/kv",
         help: "Data folder with the log; only one process can use it at a time")
     static let sync = Setting(
@@ -43,7 +43,7 @@ package enum KVSettings {
         "max-memory", .maxMemory, default: "auto",
         help: "Memory limit near which sets are refused: auto (the system's limits), none, or bytes")
 
-    package static let table = SettingsTable(
+    public static let table = SettingsTable(
         environmentPrefix: "KV_",
         settings: Self.common.list(
             with: [

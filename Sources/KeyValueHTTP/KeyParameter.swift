@@ -1,13 +1,13 @@
-package import HTTP1
-package import HTTPServing
+public import HTTP1
+public import HTTPServing
 import NIOHTTP1
 
 /// The key in the query of a request: `?key=…`, percent-decoded once, to bytes.
-package enum KeyParameter {
+public enum KeyParameter {
     private static let parameters: [StaticString] = ["key"]
 
     /// Which keys a request may name.
-    package enum Acceptance {
+    public enum Acceptance: Sendable {
         /// Those that may be stored.
         case withinLimits
         /// Also keys above the limit that a store can contain: for a request for a key that may already be stored. Such
@@ -20,7 +20,7 @@ package enum KeyParameter {
     /// `key` is the only query parameter allowed.
     /// - Parameter applied: the member `applied` of the problem: `.no` for requests that write, nil for reads.
     /// - Throws: 400 `key_missing`, `key_empty`, `key_too_large`, an error of ``QueryParameters``, or what `body` throws.
-    package static func withKey<Result>(
+    public static func withKey<Result>(
         of request: HTTPRequest, _ acceptance: Acceptance, limits: KeyValueLimits, applied: Problem.Applied?,
         _ body: (UnsafeRawBufferPointer) throws(Problem) -> Result
     ) throws(Problem) -> Result {

@@ -1,10 +1,10 @@
-package import HTTP1
-package import HTTPServing
+public import HTTP1
+public import HTTPServing
 import JSON
 import NIOHTTP1
 
 /// The answers of the key-value operations, the same from every service that has them.
-package enum KeyValueAnswer {
+public enum KeyValueAnswer {
     private static let json: StaticString = "application/json"
     private static let bytes: StaticString = "application/octet-stream"
 
@@ -12,7 +12,7 @@ package enum KeyValueAnswer {
     /// - Parameters:
     ///   - message: needs no escapes.
     ///   - headers: further ones.
-    package static func set(
+    public static func set(
         _ responder: Responder, revision: UInt64, message: StaticString,
         headers: [(name: StaticString, value: String)] = []
     ) {
@@ -30,7 +30,7 @@ package enum KeyValueAnswer {
     /// - Parameters:
     ///   - message: for a key that existed; for a missing key the message is that nothing was deleted.
     ///   - headers: further ones.
-    package static func deleted(
+    public static func deleted(
         _ responder: Responder, _ deleted: Bool, revision: UInt64?, message: String,
         headers: [(name: StaticString, value: String)] = []
     ) {
@@ -48,7 +48,7 @@ package enum KeyValueAnswer {
     /// A value with `ETag: "N"`: its bytes, or `{"status":"ok","value":…,"revision":N}`, where a value that is not UTF-8
     /// is `"value_b64"` in Base64 with `"encoding":"base64"`.
     /// - Parameter headers: further ones.
-    package static func value(
+    public static func value(
         _ responder: Responder, _ value: UnsafeRawBufferPointer, revision: UInt64,
         as representation: ValueRepresentation, headers: [(name: StaticString, value: String)] = []
     ) {
@@ -84,7 +84,7 @@ package enum KeyValueAnswer {
     }
 
     /// 504 `deadline_exceeded`: a write whose deadline had passed.
-    package static let deadlineExceeded = Problem(
+    public static let deadlineExceeded = Problem(
         .gatewayTimeout,
         code: "deadline_exceeded",
         detail: "The deadline of X-Request-Timeout-Ms passed before the write was in the log; the write was dropped.",
@@ -92,7 +92,7 @@ package enum KeyValueAnswer {
     )
 
     /// 404 `key_not_found`; `X-KV-Result: miss` distinguishes it from a missing route.
-    package static let keyNotFound = Problem(
+    public static let keyNotFound = Problem(
         .notFound,
         code: "key_not_found",
         detail: "The store has no such key.",

@@ -1,21 +1,21 @@
-package import HTTP1
+public import HTTP1
 import NIOHTTP1
 
 /// The sizes of keys and values that a service accepts.
-package struct KeyValueLimits: Sendable, Equatable {
+public struct KeyValueLimits: Sendable, Equatable {
     /// Maximum length of a key in bytes; the minimum is 1.
-    package let maxKeyBytes: Int
+    public let maxKeyBytes: Int
     /// Maximum length of a value in bytes; an empty value is a value.
-    package let maxValueBytes: Int
+    public let maxValueBytes: Int
 
     /// Maximum length of a key in a store, independent of its current limit: an import or an earlier limit may have
     /// allowed it.
     static let longestStoredKeyBytes = Int(UInt16.max)
 
     /// The longest request target that contains a key: each byte may be percent-encoded with three characters.
-    package static let longestTargetBytes = 3 * Self.longestStoredKeyBytes + 64
+    public static let longestTargetBytes = 3 * Self.longestStoredKeyBytes + 64
 
-    package init(maxKeyBytes: Int = 1024, maxValueBytes: Int = 65536) {
+    public init(maxKeyBytes: Int = 1024, maxValueBytes: Int = 65536) {
         precondition(maxKeyBytes > 0 && maxValueBytes >= 0)
         self.maxKeyBytes = maxKeyBytes
         self.maxValueBytes = maxValueBytes
@@ -23,13 +23,13 @@ package struct KeyValueLimits: Sendable, Equatable {
 
     /// Maximum body of a set request in bytes: JSON may write each byte of a key and a value as `\u00XX`, six bytes,
     /// and every valid key and value must fit.
-    package var maxSetBodyBytes: Int {
+    public var maxSetBodyBytes: Int {
         6 * (self.maxKeyBytes + self.maxValueBytes) + 1024
     }
 }
 
 extension KeyValueLimits {
-    package func check(keyBytes count: Int, applied: Problem.Applied?) throws(Problem) {
+    public func check(keyBytes count: Int, applied: Problem.Applied?) throws(Problem) {
         if count == 0 {
             throw Problem(
                 .badRequest,
@@ -42,7 +42,7 @@ extension KeyValueLimits {
     }
 
     /// 400 `key_too_large`, nil for a key within the limit.
-    package func keyTooLarge(bytes count: Int, applied: Problem.Applied?) -> Problem? {
+    public func keyTooLarge(bytes count: Int, applied: Problem.Applied?) -> Problem? {
         guard count > self.maxKeyBytes else { return nil }
         return Problem(
             .badRequest,
@@ -52,7 +52,7 @@ extension KeyValueLimits {
         )
     }
 
-    package func check(valueBytes count: Int) throws(Problem) {
+    public func check(valueBytes count: Int) throws(Problem) {
         if count > self.maxValueBytes {
             throw Problem(
                 .payloadTooLarge,

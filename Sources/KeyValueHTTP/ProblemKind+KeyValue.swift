@@ -1,4 +1,4 @@
-package import HTTP1
+public import HTTP1
 
 /// The problems of the key-value operations, in every service that has them.
 extension ProblemKind {
@@ -12,14 +12,14 @@ extension ProblemKind {
         ProblemKind(504, "deadline_exceeded"), ProblemKind(507, "disk_full"),
     ]
 
-    package static let ofSet =
+    public static let ofSet =
         ofGate + ofWriteAdmission + ofKey + ofStore + [
             ProblemKind(400, "not_json"), ProblemKind(400, "bad_json"), ProblemKind(400, "value_missing"),
             ProblemKind(413, "value_too_large"), ProblemKind(415, "unsupported_media_type"),
             ProblemKind(507, "memory_limit"),
         ]
 
-    package static let ofGet = ofGate + ofKey + [ProblemKind(404, "key_not_found")]
+    public static let ofGet = ofGate + ofKey + [ProblemKind(404, "key_not_found")]
 
-    package static let ofDelete = ofGate + ofWriteAdmission + ofKey + ofStore
+    public static let ofDelete = ofGate + ofWriteAdmission + ofKey + ofStore
 }

@@ -1,23 +1,23 @@
-package import HTTP1
-package import HTTPServing
+public import HTTP1
+public import HTTPServing
 import JSON
 import NIOCore
 import NIOHTTP1
 
 /// A request to set a key: `{"key":…,"value":…}` (or `key_b64`, `value_b64`), or `?key=…` with the value as the body.
-@safe package struct SetRequest {
+@safe public struct SetRequest {
     /// 1 to `maxKeyBytes` bytes.
-    package let key: UnsafeRawBufferPointer
+    public let key: UnsafeRawBufferPointer
     /// 0 to `maxValueBytes` bytes.
-    package let value: UnsafeRawBufferPointer
+    public let value: UnsafeRawBufferPointer
     /// Whether the value is the body itself.
-    package let isRaw: Bool
+    public let isRaw: Bool
 
     /// Calls `body` with what the request sets; key and value are valid only during the call.
     /// - Throws: 400 `not_json` (the body is not one flat JSON object), `bad_json` (it is, but with wrong members),
     ///   `key_missing`, `key_empty`, `key_too_large`, `value_missing`, errors of ``QueryParameters``; 413
     ///   `value_too_large`; 415 `unsupported_media_type`. Each has `applied` no.
-    package static func read(
+    public static func read(
         _ request: HTTPRequest, limits: KeyValueLimits, _ body: (SetRequest) throws(Problem) -> Void
     ) throws(Problem) {
         let received = request.body
@@ -52,7 +52,7 @@ import NIOHTTP1
 
     /// 413 `value_too_large` if the unread body of the request is a value above the limit; nil for any other request,
     /// also for JSON, whose length does not determine the length of the value.
-    package static func refusal(ofBody length: Int, _ headers: HeaderFields, limits: KeyValueLimits) -> Problem? {
+    public static func refusal(ofBody length: Int, _ headers: HeaderFields, limits: KeyValueLimits) -> Problem? {
         let types = headers.elements(of: "content-type")
         guard types.count == 1, MediaType(types[0][...]).isNamed("application/octet-stream") else { return nil }
         do throws(Problem) {

@@ -1,8 +1,8 @@
 import HTTP1
-package import HTTPServing
+public import HTTPServing
 
 /// The format in which a client wants a value, by its `Accept`.
-package enum ValueRepresentation: Sendable {
+public enum ValueRepresentation: Sendable {
     /// `{"status":"ok","value":…}`
     case json
     /// The bytes of the value as `application/octet-stream`.
@@ -10,7 +10,7 @@ package enum ValueRepresentation: Sendable {
 
     /// Raw if `Accept` contains `application/octet-stream` itself, with a weight above 0 and not below the weight of
     /// `application/json`. Wildcards mean JSON.
-    package init(of request: HTTPRequest) {
+    public init(of request: HTTPRequest) {
         let accept = request.fields.accept
         // What almost every program sends: no parsing is needed.
         if accept.count == 0 || accept.count == 1 && request.equals(accept.value, "*/*") {

@@ -1,17 +1,17 @@
-package import DurableFiles
+public import DurableFiles
 
 /// The lock of a log's folder.
 extension FileSystem {
     /// Locks the folder for this process alone.
     /// - Parameter owner: program name and process id, shown to others that find the folder locked.
-    package func lockLog(_ directory: String, owner: String) throws(LogError) -> any DirectoryLock {
+    public func lockLog(_ directory: String, owner: String) throws(LogError) -> any DirectoryLock {
         do { return try self.lock(directory, owner: owner) } catch {
             throw LogError(error, directory: directory)
         }
     }
 
     /// Keeps services out while the folder is read; see ``lockForReading(_:)``.
-    package func lockLogForReading(_ directory: String) throws(LogError) -> any DirectoryLock {
+    public func lockLogForReading(_ directory: String) throws(LogError) -> any DirectoryLock {
         do { return try self.lockForReading(directory) } catch {
             throw LogError(error, directory: directory)
         }

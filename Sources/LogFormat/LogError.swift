@@ -1,8 +1,8 @@
-package import DurableFiles
-package import SystemSupport
+public import DurableFiles
+public import SystemSupport
 
 /// Why the log cannot be opened or has failed.
-package enum LogError: Error, CustomStringConvertible {
+public enum LogError: Error, CustomStringConvertible {
     /// A system call failed. On the commit path this poisons the log; during the start it ends the start.
     case system(SystemError)
     /// The process cannot create another thread.
@@ -16,7 +16,7 @@ package enum LogError: Error, CustomStringConvertible {
     /// The caller ended the replay because the log does not fit into memory. Nothing was changed.
     case outOfMemory(String)
 
-    package var description: String {
+    public var description: String {
         switch self {
         case .system(let error): "\(error)"
         case .thread(let error): "\(error)"
@@ -29,13 +29,13 @@ package enum LogError: Error, CustomStringConvertible {
 }
 
 /// Converts a failed call into the log's error.
-package func systemCall<Result>(_ body: () throws(SystemError) -> Result) throws(LogError) -> Result {
+public func systemCall<Result>(_ body: () throws(SystemError) -> Result) throws(LogError) -> Result {
     do { return try body() } catch { throw .system(error) }
 }
 
 /// The place of the damage, and its kind.
-package struct Corruption: Equatable, Sendable, CustomStringConvertible {
-    package enum Reason: Equatable, Sendable {
+public struct Corruption: Equatable, Sendable, CustomStringConvertible {
+    public enum Reason: Equatable, Sendable {
         case segmentHeader(String)
         case foreignSegment(expectedStore: StoreID, foundStore: StoreID)
         case predecessor(String)
@@ -56,40 +56,40 @@ package struct Corruption: Equatable, Sendable, CustomStringConvertible {
         case importedLog(String)
     }
 
-    package let file: String
-    package let offset: UInt64
+    public let file: String
+    public let offset: UInt64
     /// The last revision before the damage that is known to be intact.
-    package let lastGoodRevision: UInt64
-    package let reason: Reason
+    public let lastGoodRevision: UInt64
+    public let reason: Reason
     /// The owner of the folder from which the damaged one was copied, if known.
-    package var copiedFrom: String?
+    public var copiedFrom: String?
 
-    package init(file: String, offset: UInt64, lastGoodRevision: UInt64, reason: Reason) {
+    public init(file: String, offset: UInt64, lastGoodRevision: UInt64, reason: Reason) {
         self.file = file
         self.offset = offset
         self.lastGoodRevision = lastGoodRevision
         self.reason = reason
     }
 
-    package static let manifestMissing = Corruption(
+    public static let manifestMissing = Corruption(
         file: Manifest.fileName, offset: 0, lastGoodRevision: 0, reason: .manifestMissing)
 
     /// Whether the Go system's log is damaged, not the store itself.
-    package var isOfImport: Bool {
+    public var isOfImport: Bool {
         if case .importedLog = self.reason { true } else { false }
     }
 
-    package var description: String {
+    public var description: String {
         "\(self.file) at offset \(self.offset), after revision \(self.lastGoodRevision): \(self.reason.description)"
     }
 }
 
 extension Corruption.Reason {
-    package static let endsOtherwise = Self.predecessor("the MANIFEST contains a different end")
+    public static let endsOtherwise = Self.predecessor("the MANIFEST contains a different end")
 }
 
 extension Corruption.Reason: CustomStringConvertible {
-    package var description: String {
+    public var description: String {
         switch self {
         case .segmentHeader(let detail): "the segment's header is damaged: \(detail)"
         case .foreignSegment(let expected, let found): "the segment belongs to store \(found), not to \(expected)"
@@ -111,7 +111,7 @@ extension Corruption.Reason: CustomStringConvertible {
 }
 
 /// What is wrong with the bytes at the place of a frame.
-package enum FrameFault: Error, Equatable, Sendable, CustomStringConvertible {
+public enum FrameFault: Error, Equatable, Sendable, CustomStringConvertible {
     case zeros
     case incomplete
     case magic
@@ -124,7 +124,7 @@ package enum FrameFault: Error, Equatable, Sendable, CustomStringConvertible {
     case padding
     case content(String)
 
-    package var description: String {
+    public var description: String {
         switch self {
         case .zeros: "there is no frame"
         case .incomplete: "the file ends within it"

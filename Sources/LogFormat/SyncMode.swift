@@ -1,5 +1,5 @@
 /// When a write is acknowledged.
-package enum SyncMode: Equatable, Sendable, CustomStringConvertible {
+public enum SyncMode: Equatable, Sendable, CustomStringConvertible {
     /// After `fdatasync` returned for its bytes.
     case always
     /// After `write`; `fdatasync` follows at most this many milliseconds later. A crash of the machine can lose them.
@@ -8,7 +8,7 @@ package enum SyncMode: Equatable, Sendable, CustomStringConvertible {
     case never
 
     /// Reads `always`, `interval:<ms>` with 1 to 60,000 ms, or `never`.
-    package init?(_ text: String) {
+    public init?(_ text: String) {
         if text == "always" {
             self = .always
         } else if text == "never" {
@@ -22,7 +22,7 @@ package enum SyncMode: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    package var description: String {
+    public var description: String {
         switch self {
         case .always: "always"
         case .interval(let milliseconds): "interval:\(milliseconds)"
@@ -31,7 +31,7 @@ package enum SyncMode: Equatable, Sendable, CustomStringConvertible {
     }
 
     /// As stored in a segment's header.
-    package var code: UInt32 {
+    public var code: UInt32 {
         switch self {
         case .always: 0
         case .interval: 1

@@ -1,10 +1,10 @@
 import Dispatch
-package import KeyValueStore
-package import TransactionLog
+public import KeyValueStore
+public import TransactionLog
 
 /// Writes many records into an engine without other clients: submits groups and waits until each is durable. Confined
 /// to one thread, which it blocks.
-package final class BulkWriter {
+public final class BulkWriter {
     /// Writes and bytes of a group: few frames of the log, and within the limits of its queue.
     private static let groupWrites = 8_192
     private static let groupBytes = 8 << 20
@@ -15,15 +15,15 @@ package final class BulkWriter {
     private var waitingBytes = 0
     private var refusal: WriteRefused?
     /// Number of durable writes.
-    package private(set) var written: UInt64 = 0
+    public private(set) var written: UInt64 = 0
 
-    package init(_ engine: EmbeddedEngine) {
+    public init(_ engine: EmbeddedEngine) {
         let woken = DispatchSemaphore(value: 0)
         self.woken = woken
         self.session = engine.makeSession(wake: { woken.signal() }, endOfTurn: {})
     }
 
-    package func set(_ key: [UInt8], _ value: [UInt8]) throws(WriteRefused) {
+    public func set(_ key: [UInt8], _ value: [UInt8]) throws(WriteRefused) {
         unsafe value.withUnsafeBytes { value in
             unsafe self.session.set(key, to: value, deadline: nil) { self.complete($0) }
         }
@@ -31,13 +31,13 @@ package final class BulkWriter {
     }
 
     /// For a missing key, nothing is written.
-    package func delete(_ key: [UInt8]) throws(WriteRefused) {
+    public func delete(_ key: [UInt8]) throws(WriteRefused) {
         self.session.delete(key, deadline: nil) { self.complete($0) }
         try self.added(bytes: key.count)
     }
 
     /// Waits until all submitted writes are durable.
-    package func finish() throws(WriteRefused) {
+    public func finish() throws(WriteRefused) {
         self.session.flush()
         while self.waiting > 0 {
             self.woken.wait()
@@ -64,6 +64,6 @@ package final class BulkWriter {
 }
 
 /// The log refused a write.
-package struct WriteRefused: Error, Sendable {
-    package let reason: CommitRefusal
+public struct WriteRefused: Error, Sendable {
+    public let reason: CommitRefusal
 }

@@ -1,21 +1,21 @@
-package import DurableFiles
-package import KeyValueStore
-package import LogFormat
-package import TransactionLog
+public import DurableFiles
+public import KeyValueStore
+public import LogFormat
+public import TransactionLog
 
 /// The records of a log folder, read without changing it: an index like that of a start, and the findings of the
 /// inspector. Needs as much memory as the store itself. Confined to one thread; the caller holds the folder's lock.
-package final class StoreImage {
+public final class StoreImage {
     private let index = Index()
     /// With the live bytes of each segment.
-    package let inspection: LogInspection
+    public let inspection: LogInspection
 
     /// Blocks until the log has been read.
     ///
     /// - Parameter skipsDamage: use everything intact in a damaged log, also behind damage in a file. Then
     ///   ``isProven(_:)`` returns which records are known to be the newest of their keys.
     /// - Throws: only ``LogError/system(_:)``; of a damaged log, the readable records are available.
-    package init(
+    public init(
         reading directory: String, fileSystem: any FileSystem = PosixFileSystem(), skipsDamage: Bool = false,
         progress: @escaping (ReplayProgress) -> Void = { _ in }
     ) throws(LogError) {
@@ -35,12 +35,12 @@ package final class StoreImage {
     }
 
     /// Whether no unknown change can have followed the one that set the record.
-    package func isProven(_ record: LiveRecord) -> Bool { record.revision > self.inspection.lastUncertainRevision }
+    public func isProven(_ record: LiveRecord) -> Bool { record.revision > self.inspection.lastUncertainRevision }
 
-    package var figures: Index.Figures { self.index.figures }
+    public var figures: Index.Figures { self.index.figures }
 
     /// Calls `body` with the records in the order of their keys, until it returns false.
-    package func forEach(_ body: (LiveRecord) -> Bool) {
+    public func forEach(_ body: (LiveRecord) -> Bool) {
         _ = self.index.makeReader().forEachRecord(after: nil, body)
     }
 }

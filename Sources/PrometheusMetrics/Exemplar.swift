@@ -1,12 +1,12 @@
 /// The trace of an observation, and its time.
-package struct TraceMark: Sendable, Equatable {
+public struct TraceMark: Sendable, Equatable {
     /// The halves of the trace id.
-    package var traceHigh: UInt64
-    package var traceLow: UInt64
+    public var traceHigh: UInt64
+    public var traceLow: UInt64
     /// Wall clock: nanoseconds since 1970.
-    package var atNanoseconds: UInt64
+    public var atNanoseconds: UInt64
 
-    package init(traceHigh: UInt64, traceLow: UInt64, atNanoseconds: UInt64) {
+    public init(traceHigh: UInt64, traceLow: UInt64, atNanoseconds: UInt64) {
         self.traceHigh = traceHigh
         self.traceLow = traceLow
         self.atNanoseconds = atNanoseconds

@@ -1,5 +1,5 @@
 /// A format in which Prometheus reads metrics.
-package enum ExpositionFormat: Sendable, CaseIterable {
+public enum ExpositionFormat: Sendable, CaseIterable {
     /// The text format 0.0.4, which every reader supports.
     case text
     /// The OpenMetrics text format 1.0.0: with units and exemplars.

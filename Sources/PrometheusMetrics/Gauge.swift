@@ -5,16 +5,16 @@ import Synchronization
 ///
 /// All threads share one word, because a set value belongs to none of them. A number that every request changes should
 /// be kept by its event loop and registered with `read`.
-package final class Gauge: Sendable {
+public final class Gauge: Sendable {
     private let bits = Atomic<UInt64>(0)
 
     init() {}
 
-    package func set(_ value: Double) {
+    public func set(_ value: Double) {
         self.bits.store(value.bitPattern, ordering: .relaxed)
     }
 
-    package func add(_ difference: Double) {
+    public func add(_ difference: Double) {
         var current = self.bits.load(ordering: .relaxed)
         while true {
             let sum = (Double(bitPattern: current) + difference).bitPattern
@@ -28,7 +28,7 @@ package final class Gauge: Sendable {
         }
     }
 
-    package var value: Double {
+    public var value: Double {
         Double(bitPattern: self.bits.load(ordering: .relaxed))
     }
 }

@@ -3,17 +3,17 @@
 /// Any thread may observe at any time; no call blocks. An observation is one atomic addition to its bucket and one to
 /// the sum; the counts are cumulated when they are read. A histogram with a native form counts in finer bins, at the
 /// same cost, and both forms are computed from them when they are read.
-package final class Histogram: Sendable {
+public final class Histogram: Sendable {
     /// 1 µs to 10 s, in seconds: the bounds of every duration. A quantile in the first bucket is only known to be below
     /// its bound, so that bound is below the time of any part of a request.
-    package static let durationBounds: [Double] = [
+    public static let durationBounds: [Double] = [
         0.000_001, 0.000_002, 0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005,
         0.01,
         0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10,
     ]
 
     /// Upper bounds, ascending and finite, without the last bucket, which has no bound.
-    package let bounds: [Double]
+    public let bounds: [Double]
 
     /// The bounds in nanoseconds, for observations in nanoseconds.
     private let boundsNanoseconds: [UInt64]
@@ -50,7 +50,7 @@ package final class Histogram: Sendable {
     // MARK: - Observing
 
     /// - Parameter value: in the histogram's unit, seconds for durations. NaN is ignored.
-    package func observe(_ value: Double) {
+    public func observe(_ value: Double) {
         guard !value.isNaN else { return }
         let row = self.table.currentRow
         self.table.raiseDouble(to: value, row: row, column: self.maximumColumn)
@@ -59,18 +59,18 @@ package final class Histogram: Sendable {
     }
 
     /// A duration, for a histogram in seconds. The sum of such observations is exact.
-    package func observe(nanoseconds: UInt64) {
+    public func observe(nanoseconds: UInt64) {
         _ = self.count(nanoseconds: nanoseconds)
     }
 
     /// Like ``observe(nanoseconds:)``; in addition, the observation may become the exemplar of its bucket.
-    package func observe(nanoseconds: UInt64, in trace: TraceMark) {
+    public func observe(nanoseconds: UInt64, in trace: TraceMark) {
         let bucket = self.count(nanoseconds: nanoseconds)
         self.exemplars.offer(Exemplar(trace: trace, value: Double(nanoseconds) / 1e9), bucket: bucket)
     }
 
     /// Sets the trace of an observation that another part of the program counts.
-    package func exemplify(nanoseconds: UInt64, in trace: TraceMark) {
+    public func exemplify(nanoseconds: UInt64, in trace: TraceMark) {
         self.exemplars.offer(
             Exemplar(trace: trace, value: Double(nanoseconds) / 1e9),
             bucket: Self.bucket(of: nanoseconds, in: self.boundsNanoseconds)
@@ -106,7 +106,7 @@ package final class Histogram: Sendable {
     // MARK: - Reading
 
     /// The counts so far. Everything counted is also in the sum; the sum may already include the next observation.
-    package func snapshot() -> HistogramSnapshot {
+    public func snapshot() -> HistogramSnapshot {
         self.snapshot(counts: self.binCounts())
     }
 

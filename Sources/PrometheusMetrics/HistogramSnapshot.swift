@@ -1,12 +1,12 @@
 /// The content of a ``Histogram`` at one moment, or the difference between two moments.
-package struct HistogramSnapshot: Sendable, Equatable {
+public struct HistogramSnapshot: Sendable, Equatable {
     /// Upper bounds, ascending.
-    package let bounds: [Double]
+    public let bounds: [Double]
     /// Observations by bucket, not cumulative: one more than there are bounds; the last is for values above them.
-    package let counts: [UInt64]
-    package let sum: Double
+    public let counts: [UInt64]
+    public let sum: Double
 
-    package init(bounds: [Double], counts: [UInt64], sum: Double) {
+    public init(bounds: [Double], counts: [UInt64], sum: Double) {
         precondition(counts.count == bounds.count + 1, "a histogram has one bucket more than bounds")
         self.bounds = bounds
         self.counts = counts
@@ -14,12 +14,12 @@ package struct HistogramSnapshot: Sendable, Equatable {
     }
 
     /// The number of observations.
-    package var count: UInt64 {
+    public var count: UInt64 {
         self.counts.reduce(0, &+)
     }
 
     /// The mean of the observations; nil if there are none.
-    package var mean: Double? {
+    public var mean: Double? {
         let count = self.count
         return count == 0 ? nil : self.sum / Double(count)
     }
@@ -46,6 +46,13 @@ package struct HistogramSnapshot: Sendable, Equatable {
             return start + (bound - start) * max(0, rank - Double(below)) / Double(inBucket)
         }
         return self.bounds.last
+    }
+
+    /// The observations of both, which have the same bounds.
+    func plus(_ other: HistogramSnapshot) -> HistogramSnapshot {
+        precondition(self.bounds == other.bounds, "a sum of histograms with different bounds")
+        return HistogramSnapshot(
+            bounds: self.bounds, counts: zip(self.counts, other.counts).map { $0 &+ $1 }, sum: self.sum + other.sum)
     }
 
     /// The observations after `earlier` up to this snapshot, both of the same histogram.

@@ -19,8 +19,8 @@ import Synchronization
 /// `metrics_series_overflow_total`.
 ///
 /// All methods may be called on any thread.
-package final class MetricsRegistry: Sendable {
-    package typealias Labels = [(name: String, value: String)]
+public final class MetricsRegistry: Sendable {
+    public typealias Labels = [(name: String, value: String)]
 
     /// Maximum number of series of one family. Label values are few and known; an unbounded one is a bug.
     static let seriesLimit = 1_000
@@ -35,9 +35,9 @@ package final class MetricsRegistry: Sendable {
     private let overflows = Counter()
 
     /// Makes counting cheaper on the calling thread, for as long as the process runs: for event loops.
-    package static func claimRow() { TableRow.claim() }
+    public static func claimRow() { TableRow.claim() }
 
-    package init() {
+    public init() {
         let own = [
             (
                 "metrics_registration_conflicts_total", self.conflicts,
@@ -55,7 +55,7 @@ package final class MetricsRegistry: Sendable {
 
     /// The counter with this name and these labels, created at 0 if it is new.
     /// - Parameter name: with the suffix `_total`.
-    package func counter(_ name: String, help: String, labels: Labels = []) -> Counter {
+    public func counter(_ name: String, help: String, labels: Labels = []) -> Counter {
         let instrument = self.register(name, help: help, labels: labels, kind: .counter) { .counter(Counter()) }
         switch instrument {
         case .counter(let counter)?: return counter
@@ -66,7 +66,7 @@ package final class MetricsRegistry: Sendable {
     }
 
     /// The gauge with this name and these labels, created at 0 if it is new.
-    package func gauge(_ name: String, help: String, labels: Labels = []) -> Gauge {
+    public func gauge(_ name: String, help: String, labels: Labels = []) -> Gauge {
         let instrument = self.register(name, help: help, labels: labels, kind: .gauge) { .gauge(Gauge()) }
         switch instrument {
         case .gauge(let gauge)?: return gauge
@@ -80,7 +80,7 @@ package final class MetricsRegistry: Sendable {
     /// - Parameters:
     ///   - bounds: upper bounds of the buckets, ascending and finite; the last bucket, for all other values, is added.
     ///   - isNative: whether the protobuf format has a native histogram in addition to the buckets.
-    package func histogram(
+    public func histogram(
         _ name: String,
         help: String,
         labels: Labels = [],
@@ -101,7 +101,7 @@ package final class MetricsRegistry: Sendable {
 
     /// A counter kept by another part of the program. `read` is called at each scrape, on the thread that renders; it
     /// must be fast, must not block, and must never return less than before.
-    package func counter(
+    public func counter(
         _ name: String,
         help: String,
         labels: Labels = [],
@@ -112,7 +112,7 @@ package final class MetricsRegistry: Sendable {
 
     /// A gauge kept by another part of the program. `read` is called at each scrape, on the thread that renders; it
     /// must be fast and must not block.
-    package func gauge(
+    public func gauge(
         _ name: String,
         help: String,
         labels: Labels = [],
@@ -128,7 +128,7 @@ package final class MetricsRegistry: Sendable {
     }
 
     /// Appends all metrics in a format. Recording continues meanwhile; a lock is held only to read the registrations.
-    package func render(_ format: ExpositionFormat = .text, into bytes: inout [UInt8]) {
+    public func render(_ format: ExpositionFormat = .text, into bytes: inout [UInt8]) {
         for hook in self.state.withLock({ $0.hooks }) {
             hook()
         }
@@ -138,7 +138,7 @@ package final class MetricsRegistry: Sendable {
         if format == .openMetrics { bytes += "# EOF\n".utf8 }
     }
 
-    package func render(_ format: ExpositionFormat = .text) -> [UInt8] {
+    public func render(_ format: ExpositionFormat = .text) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(64 << 10)
         self.render(format, into: &bytes)

@@ -1,9 +1,9 @@
 import Synchronization
 
 /// Figures of the kernel about this process, read from `/proc/self`.
-package enum ProcessMetrics {
+public enum ProcessMetrics {
     /// Adds the `process_` metrics. All of them are read together at each scrape.
-    package static func register(in registry: MetricsRegistry) {
+    public static func register(in registry: MetricsRegistry) {
         let current = Mutex(ProcessSample())
         let box = SampleBox(current)
         registry.beforeRender { box.refresh() }
@@ -39,7 +39,7 @@ package enum ProcessMetrics {
     }
 
     /// Reads everything now. Takes some tens of microseconds, more with many open file descriptors; on any thread.
-    package static func sample() -> ProcessSample {
+    public static func sample() -> ProcessSample {
         ProcessFiles.shared.sample()
     }
 

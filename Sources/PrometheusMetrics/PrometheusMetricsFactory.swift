@@ -1,4 +1,4 @@
-package import CoreMetrics
+public import CoreMetrics
 
 /// Exposes metrics that libraries report through `swift-metrics`: bootstrap the process with it once.
 ///
@@ -9,44 +9,44 @@ package import CoreMetrics
 ///
 /// Handlers belong to the registry and live as long as it does: a library that creates and destroys one for each of its
 /// connections continues the same series.
-package struct PrometheusMetricsFactory: MetricsFactory {
+public struct PrometheusMetricsFactory: MetricsFactory {
     /// Bounds of recorders, whose unit is unknown: powers of four from 1 to 16,777,216.
     static let recorderBounds: [Double] = (0...12).map { Double(1 << (2 * $0)) }
     private static let help = "Reported by a library through swift-metrics."
 
     private let registry: MetricsRegistry
 
-    package init(registry: MetricsRegistry) {
+    public init(registry: MetricsRegistry) {
         self.registry = registry
     }
 
-    package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
+    public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         CounterOfLibrary(
             counter: self.registry.counter(
                 Self.name(label, suffix: "_total"), help: Self.help, labels: Self.labels(dimensions)))
     }
 
-    package func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
+    public func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
         GaugeOfLibrary(gauge: self.gauge(label, dimensions))
     }
 
-    package func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
+    public func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
         guard aggregate else { return GaugeOfLibrary(gauge: self.gauge(label, dimensions)) }
         return RecorderOfLibrary(
             histogram: self.registry.histogram(
                 Self.name(label), help: Self.help, labels: Self.labels(dimensions), bounds: Self.recorderBounds))
     }
 
-    package func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
+    public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
         TimerOfLibrary(
             histogram: self.registry.histogram(
                 Self.name(label, suffix: "_seconds"), help: Self.help, labels: Self.labels(dimensions)))
     }
 
-    package func destroyCounter(_ handler: any CounterHandler) {}
-    package func destroyMeter(_ handler: any MeterHandler) {}
-    package func destroyRecorder(_ handler: any RecorderHandler) {}
-    package func destroyTimer(_ handler: any TimerHandler) {}
+    public func destroyCounter(_ handler: any CounterHandler) {}
+    public func destroyMeter(_ handler: any MeterHandler) {}
+    public func destroyRecorder(_ handler: any RecorderHandler) {}
+    public func destroyTimer(_ handler: any TimerHandler) {}
 
     private func gauge(_ label: String, _ dimensions: [(String, String)]) -> Gauge {
         self.registry.gauge(Self.name(label), help: Self.help, labels: Self.labels(dimensions))

@@ -1,41 +1,41 @@
 /// A step of a request: a stage of a write, or one attempt of an upstream request.
 ///
 /// It must contain nothing from a client: no key, no value, no path.
-package struct ChildSpan: Sendable {
+public struct ChildSpan: Sendable {
     /// The kind of a span in OpenTelemetry, with the numbers of its protocol.
-    package enum Kind: Int, Sendable {
+    public enum Kind: Int, Sendable {
         case `internal` = 1
         case client = 3
     }
 
-    package enum Value: Sendable, Equatable {
+    public enum Value: Sendable, Equatable {
         case text(String)
         case integer(Int)
     }
 
-    package struct Attribute: Sendable {
-        package let name: StaticString
-        package let value: Value
+    public struct Attribute: Sendable {
+        public let name: StaticString
+        public let value: Value
 
-        package init(_ name: StaticString, _ value: Value) {
+        public init(_ name: StaticString, _ value: Value) {
             self.name = name
             self.value = value
         }
     }
 
-    package let name: StaticString
-    package let kind: Kind
+    public let name: StaticString
+    public let kind: Kind
     /// 0 for a span without references to it: the exporter creates its id.
-    package let id: UInt64
+    public let id: UInt64
     /// Monotonic nanoseconds.
-    package let beganAt: UInt64
+    public let beganAt: UInt64
     /// Monotonic nanoseconds.
-    package let endedAt: UInt64
-    package let attributes: [Attribute]
+    public let endedAt: UInt64
+    public let attributes: [Attribute]
     /// `error.type` of a failed span; nil for a success: one of a small set of words.
-    package let failure: String?
+    public let failure: String?
 
-    package init(
+    public init(
         _ name: StaticString,
         kind: Kind = .internal,
         id: UInt64 = 0,

@@ -2,19 +2,19 @@
 ///
 /// The numbers come from SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014) with a
 /// seed from the system. They are identifiers; do not use them for secrets.
-package struct RequestIdentityGenerator {
+public struct RequestIdentityGenerator: Sendable {
     private var state: UInt64
 
-    package init() {
+    public init() {
         var system = SystemRandomNumberGenerator()
         self.state = system.next()
     }
 
-    package init(seed: UInt64) {
+    public init(seed: UInt64) {
         self.state = seed
     }
 
-    package mutating func next() -> UInt64 {
+    public mutating func next() -> UInt64 {
         self.state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = self.state
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -26,7 +26,7 @@ package struct RequestIdentityGenerator {
     private static let alphabet: StaticString = "0123456789abcdefghjkmnpqrstvwxyz"
 
     /// A request id: 13 characters of `[0-9a-z]`, which is short enough for a string without heap storage.
-    package mutating func requestID() -> String {
+    public mutating func requestID() -> String {
         var bits = self.next()
         return unsafe String(unsafeUninitializedCapacity: 13) { buffer in
             for index in 0..<13 {
@@ -39,14 +39,14 @@ package struct RequestIdentityGenerator {
     }
 
     /// The id of a span: not 0.
-    package mutating func spanID() -> UInt64 {
+    public mutating func spanID() -> UInt64 {
         self.next() | 1
     }
 
     /// A new trace.
     ///
     /// - Parameter sampler: decides whether its spans are exported; without it they are not.
-    package mutating func beginTrace(sampler: TraceSampler? = nil) -> TraceContext {
+    public mutating func beginTrace(sampler: TraceSampler? = nil) -> TraceContext {
         let high = self.next() | 1
         let low = self.next()
         return TraceContext(
@@ -60,7 +60,7 @@ package struct RequestIdentityGenerator {
     }
 
     /// A span of this service in the caller's trace.
-    package mutating func continueTrace(_ received: TraceContext.Received, state: String?) -> TraceContext {
+    public mutating func continueTrace(_ received: TraceContext.Received, state: String?) -> TraceContext {
         TraceContext(
             traceHigh: received.traceHigh,
             traceLow: received.traceLow,

@@ -2,17 +2,17 @@ import JSON
 
 extension TraceContext {
     /// The content of a `traceparent` header, before this service adds its own span.
-    package struct Received: Equatable {
+    public struct Received: Equatable {
         let traceHigh: UInt64
         let traceLow: UInt64
-        package let parentSpan: UInt64
-        package let flags: UInt8
+        public let parentSpan: UInt64
+        public let flags: UInt8
 
         /// Parses a header value by the rules of the standard: `00-<32 hex>-<16 hex>-<2 hex>`, lowercase, ids not all
         /// zero. For a version above 00 the first 55 characters are parsed, which must be followed by the end or a `-`.
         ///
         /// - Returns: nil for any other text; then a new trace begins.
-        package init?(parsing text: Span<UInt8>) {
+        public init?(parsing text: Span<UInt8>) {
             guard text.count >= 55, text[2] == UInt8(ascii: "-"), text[35] == UInt8(ascii: "-"),
                 text[52] == UInt8(ascii: "-"), let version = HexDigits.value(of: text.extracting(0..<2)),
                 let high = HexDigits.value(of: text.extracting(3..<19)),
@@ -38,7 +38,7 @@ extension TraceContext {
     static let maximumStateBytes = 512
 
     /// The `tracestate` to forward: visible ASCII and spaces of limited length; nil otherwise.
-    package static func acceptedState(_ value: String) -> String? {
+    public static func acceptedState(_ value: String) -> String? {
         let text = value.utf8
         guard !text.isEmpty, text.count <= self.maximumStateBytes,
             text.allSatisfy({ ($0 >= 0x20 && $0 < 0x7F) || $0 == UInt8(ascii: "\t") })

@@ -1,40 +1,40 @@
-package import JSON
-package import NIOCore
-package import PrometheusMetrics
+public import JSON
+public import NIOCore
+public import PrometheusMetrics
 
 /// W3C Trace Context (https://www.w3.org/TR/trace-context/): the ids that connect one request across services.
 ///
 /// The ids are stored as integers, so that a request can carry them without an allocation.
-package struct TraceContext: Sendable, Equatable {
+public struct TraceContext: Sendable, Equatable {
     private let traceHigh: UInt64
     private let traceLow: UInt64
     /// This service's own span; not 0.
-    package let span: UInt64
+    public let span: UInt64
     /// 0 if the trace began here: a caller's span is never 0.
-    package let parentSpan: UInt64
+    public let parentSpan: UInt64
     /// The flags byte; bit 0 is `sampled`. Bits that version 00 does not define are 0.
-    package let flags: UInt8
+    public let flags: UInt8
     /// `tracestate` as received, forwarded unchanged; nil if the trace began here.
-    package let state: String?
+    public let state: String?
 
     /// 32 lowercase hex digits, not all zero.
-    package var traceID: String { HexDigits.text(self.traceHigh) + HexDigits.text(self.traceLow) }
+    public var traceID: String { HexDigits.text(self.traceHigh) + HexDigits.text(self.traceLow) }
     /// This service's own span: 16 lowercase hex digits, not all zero.
-    package var spanID: String { HexDigits.text(self.span) }
+    public var spanID: String { HexDigits.text(self.span) }
     /// The caller's span; nil if the trace began here.
-    package var parentSpanID: String? { self.parentSpan == 0 ? nil : HexDigits.text(self.parentSpan) }
+    public var parentSpanID: String? { self.parentSpan == 0 ? nil : HexDigits.text(self.parentSpan) }
 
     /// The data of an exemplar for this trace.
     ///
     /// - Parameter atNanoseconds: wall clock, nanoseconds since 1970.
-    package func mark(atNanoseconds: UInt64) -> TraceMark {
+    public func mark(atNanoseconds: UInt64) -> TraceMark {
         TraceMark(traceHigh: self.traceHigh, traceLow: self.traceLow, atNanoseconds: atNanoseconds)
     }
 
     /// Whether the spans of this trace are exported, as decided where it began.
-    package var isSampled: Bool { self.flags & 1 != 0 }
+    public var isSampled: Bool { self.flags & 1 != 0 }
 
-    package init(traceHigh: UInt64, traceLow: UInt64, span: UInt64, parentSpan: UInt64, flags: UInt8, state: String?) {
+    public init(traceHigh: UInt64, traceLow: UInt64, span: UInt64, parentSpan: UInt64, flags: UInt8, state: String?) {
         self.traceHigh = traceHigh
         self.traceLow = traceLow
         self.span = span
@@ -44,8 +44,7 @@ package struct TraceContext: Sendable, Equatable {
     }
 
     /// - Returns: nil unless the ids are lowercase hex digits of the right length and not all zero.
-    package init?(traceID: String, spanID: String, parentSpanID: String? = nil, flags: UInt8 = 0, state: String? = nil)
-    {
+    public init?(traceID: String, spanID: String, parentSpanID: String? = nil, flags: UInt8 = 0, state: String? = nil) {
         let trace = traceID.utf8.span
         guard trace.count == 32, let high = HexDigits.value(of: trace.extracting(0..<16)),
             let low = HexDigits.value(of: trace.extracting(16..<32)), high | low != 0,
@@ -62,7 +61,7 @@ package struct TraceContext: Sendable, Equatable {
     /// The same trace with the span of a step within this one, such as one attempt of an upstream request.
     ///
     /// - Parameter span: not 0.
-    package func child(span: UInt64) -> TraceContext {
+    public func child(span: UInt64) -> TraceContext {
         TraceContext(
             traceHigh: self.traceHigh,
             traceLow: self.traceLow,
@@ -74,13 +73,13 @@ package struct TraceContext: Sendable, Equatable {
     }
 
     /// The value of the `traceparent` header for requests to other services on behalf of this one: 55 characters.
-    package var traceparent: String {
+    public var traceparent: String {
         "00-" + HexDigits.text(self.traceHigh) + HexDigits.text(self.traceLow) + "-" + HexDigits.text(self.span) + "-"
             + String(decoding: [HexDigits.digit(self.flags >> 4), HexDigits.digit(self.flags & 15)], as: UTF8.self)
     }
 
     /// Appends ``traceparent`` without creating a string.
-    package func writeTraceparent(to buffer: inout ByteBuffer) {
+    public func writeTraceparent(to buffer: inout ByteBuffer) {
         buffer.writeWithOutputRawSpan(minimumWritableBytes: 55) { output in
             self.appendTraceparent(span: self.span, to: &output)
         }
@@ -89,7 +88,7 @@ package struct TraceContext: Sendable, Equatable {
     /// Appends the ``traceparent`` of a span of this trace, for which there must be room.
     ///
     /// - Parameter span: this service's, or that of a step within it; not 0.
-    package func appendTraceparent(span: UInt64, to output: inout OutputRawSpan) {
+    public func appendTraceparent(span: UInt64, to output: inout OutputRawSpan) {
         output.append(UInt8(ascii: "0"))
         output.append(UInt8(ascii: "0"))
         output.append(UInt8(ascii: "-"))
@@ -102,12 +101,12 @@ package struct TraceContext: Sendable, Equatable {
         output.append(HexDigits.digit(self.flags & 15))
     }
 
-    package func appendTraceID(to line: inout ByteCursor) {
+    public func appendTraceID(to line: inout ByteCursor) {
         line.append(hexadecimal: self.traceHigh)
         line.append(hexadecimal: self.traceLow)
     }
 
-    package func appendSpanID(to line: inout ByteCursor) {
+    public func appendSpanID(to line: inout ByteCursor) {
         line.append(hexadecimal: self.span)
     }
 }

@@ -1,6 +1,6 @@
 /// One error in the configuration; ``description`` is the line for the operator.
-package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
-    package enum Fact: Equatable, Sendable {
+public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
+    public enum Fact: Equatable, Sendable {
         /// The setting does not accept the value; the reason completes "--name: ".
         case value(setting: String, reason: String, source: SettingSource)
         /// The config file cannot be used as a whole.
@@ -11,11 +11,11 @@ package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
 
     let fact: Fact
 
-    package init(_ fact: Fact) {
+    public init(_ fact: Fact) {
         self.fact = fact
     }
 
-    package var description: String {
+    public var description: String {
         switch self.fact {
         case .value(let setting, let reason, let source):
             "--\(setting): \(reason) (\(Self.origin(source, setting: setting)))"
@@ -37,11 +37,11 @@ package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
 }
 
 /// All errors of a configuration; never empty.
-package struct ConfigurationErrors: Error, CustomStringConvertible {
-    package let errors: [ConfigurationError]
+public struct ConfigurationErrors: Error, CustomStringConvertible {
+    public let errors: [ConfigurationError]
 
     /// One line per error.
-    package var description: String {
+    public var description: String {
         self.errors.map(\.description).joined(separator: "\n")
     }
 }

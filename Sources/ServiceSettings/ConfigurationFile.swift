@@ -1,17 +1,17 @@
 import JSON
 
 /// A JSON file with settings by name: `{"listen": "127.0.0.1:8081", "max-key-bytes": 1024}`.
-package struct ConfigurationFile {
+public struct ConfigurationFile {
     /// No configuration is nearly as large; a larger file is not a configuration.
     static let sizeLimitBytes = 1 << 20
 
-    package let path: String
-    package let settings: ArraySlice<any SettingDefinition>
+    public let path: String
+    public let settings: ArraySlice<any SettingDefinition>
 
     /// The text of each setting in the file. Appends all problems to `errors`.
     ///
     /// - Parameter source: where the path was given.
-    package func read(source: SettingSource, errors: inout [ConfigurationError]) -> [String: String] {
+    public func read(source: SettingSource, errors: inout [ConfigurationError]) -> [String: String] {
         let object: FlatJSONObject
         do {
             let bytes = try OperatorFile.read(self.path, limitBytes: Self.sizeLimitBytes)

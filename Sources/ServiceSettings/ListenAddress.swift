@@ -3,19 +3,19 @@ import Glibc
 /// A host and a TCP port to listen on or to connect to: `127.0.0.1:8081`, `[::1]:0`, `localhost:8081`.
 ///
 /// Port 0 stands for any free port; the log line `listening` contains the actual address.
-package struct ListenAddress: Sendable, Hashable {
+public struct ListenAddress: Sendable, Hashable {
     /// An IPv4 address, an IPv6 address without brackets, or a host name.
-    package let host: String
-    package let port: UInt16
+    public let host: String
+    public let port: UInt16
 
-    package init(host: String, port: UInt16) {
+    public init(host: String, port: UInt16) {
         self.host = host
         self.port = port
     }
 
     /// Parses `host:port`; nil for any other text. An IPv6 address must be in brackets, and the host is required: all
     /// interfaces are `0.0.0.0` or `[::]`.
-    package init?(_ text: String) {
+    public init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":"), let port = Self.port(text[text.index(after: colon)...]) else {
             return nil
         }
@@ -33,7 +33,7 @@ package struct ListenAddress: Sendable, Hashable {
 
     /// The address at which a client on this host reaches a server that listens here: the loopback address instead of
     /// "all interfaces".
-    package var reachableFromThisHost: ListenAddress {
+    public var reachableFromThisHost: ListenAddress {
         switch self.host {
         case "0.0.0.0": ListenAddress(host: "127.0.0.1", port: self.port)
         case "::": ListenAddress(host: "::1", port: self.port)
@@ -73,7 +73,7 @@ package struct ListenAddress: Sendable, Hashable {
 
 extension ListenAddress: CustomStringConvertible {
     /// The form that ``init(_:)`` parses.
-    package var description: String {
+    public var description: String {
         self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
     }
 }

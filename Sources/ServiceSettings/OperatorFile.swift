@@ -2,11 +2,11 @@ import Glibc
 import SystemSupport
 
 /// A small file that an operator provides: a configuration, a token. It may be a pipe, such as the shell's `<(…)`.
-package enum OperatorFile {
+public enum OperatorFile {
     /// Reads the whole file, however many reads that takes. Blocks until the other end of a pipe is closed.
     ///
     /// - Throws: why it cannot be read, or that it is longer than `limitBytes`, as a text to append to its path.
-    package static func read(_ path: String, limitBytes: Int) throws(OperatorFileError) -> [UInt8] {
+    public static func read(_ path: String, limitBytes: Int) throws(OperatorFileError) -> [UInt8] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw OperatorFileError("cannot be opened: \(ErrorNumber.text(errno))") }
         defer { close(descriptor) }
@@ -24,9 +24,9 @@ package enum OperatorFile {
 }
 
 /// Why an operator's file could not be read.
-package struct OperatorFileError: Error, Equatable, CustomStringConvertible {
+public struct OperatorFileError: Error, Equatable, CustomStringConvertible {
     /// Such as `cannot be opened: No such file or directory`.
-    package let description: String
+    public let description: String
 
-    package init(_ description: String) { self.description = description }
+    public init(_ description: String) { self.description = description }
 }

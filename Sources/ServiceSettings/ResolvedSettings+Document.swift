@@ -5,7 +5,7 @@ extension ResolvedSettings {
     /// redacted.
     ///
     /// - Parameter changed: by name, the values that actions changed since the start; their source is `admin`.
-    package func document(changed: [String: String]) -> [UInt8] {
+    public func document(changed: [String: String]) -> [UInt8] {
         var writer = JSONWriter()
         writer.object { document in
             document.member(

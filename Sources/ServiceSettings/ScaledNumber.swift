@@ -1,17 +1,17 @@
 /// Whole numbers with a unit, as used in settings.
-package enum ScaledNumber {
+public enum ScaledNumber {
     /// Bytes from `67108864` or `64MiB`; nil for any other text, and if the product overflows.
-    package static func bytes(_ text: String) -> Int? {
+    public static func bytes(_ text: String) -> Int? {
         self.scaled(text, units: [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1)])
     }
 
     /// A duration from `250ms`, `10s`, `1m` or `2h`; nil for any other text: a number without a unit is ambiguous.
-    package static func duration(_ text: String) -> Duration? {
+    public static func duration(_ text: String) -> Duration? {
         self.scaled(text, units: [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)]).map { .milliseconds($0) }
     }
 
     /// The shortest text that ``duration(_:)`` accepts for a duration of whole milliseconds.
-    package static func text(of duration: Duration) -> String {
+    public static func text(of duration: Duration) -> String {
         let milliseconds = duration / .milliseconds(1)
         let whole = Int(milliseconds)
         for (unit, scale) in [("h", 3_600_000), ("m", 60_000), ("s", 1_000)] where whole != 0 && whole % scale == 0 {

@@ -1,13 +1,13 @@
 /// One setting of a service, defined once: flag `--name`, environment variable `PREFIX_NAME`, JSON key `"name"`.
-package struct Setting<Value: Sendable>: SettingDefinition {
-    package let name: String
-    package let defaultText: String?
-    package let help: String
-    package let isSecret: Bool
-    package let placeholder: String
-    package let expectation: String
-    package let jsonForms: JSONForms
-    package let completion: Completion
+public struct Setting<Value: Sendable>: SettingDefinition {
+    public let name: String
+    public let defaultText: String?
+    public let help: String
+    public let isSecret: Bool
+    public let placeholder: String
+    public let expectation: String
+    public let jsonForms: JSONForms
+    public let completion: Completion
     private let parseText: @Sendable (String) -> Value?
 
     /// A setting that always has a value.
@@ -17,7 +17,7 @@ package struct Setting<Value: Sendable>: SettingDefinition {
     ///   - default: a text that `kind` accepts.
     ///   - help: one sentence without a full stop, for `--help` and the documentation.
     ///   - isSecret: whether errors and documents redact the value.
-    package init(_ name: String, _ kind: SettingKind<Value>, default: String, help: String, isSecret: Bool = false) {
+    public init(_ name: String, _ kind: SettingKind<Value>, default: String, help: String, isSecret: Bool = false) {
         self.init(name, kind, defaultText: `default`, help: help, isSecret: isSecret, parseText: kind.parse)
     }
 
@@ -42,7 +42,7 @@ package struct Setting<Value: Sendable>: SettingDefinition {
 
     /// A setting that may have no value, and has none by default. An empty text means no value, so that a flag or an
     /// environment variable can override the config file.
-    package init<Wrapped>(
+    public init<Wrapped>(
         optional name: String,
         _ kind: SettingKind<Wrapped>,
         help: String,
@@ -54,17 +54,17 @@ package struct Setting<Value: Sendable>: SettingDefinition {
     }
 
     /// The value of a text; nil if the setting does not accept it.
-    package func value(of text: String) -> Value? {
+    public func value(of text: String) -> Value? {
         self.parseText(text)
     }
 
-    package func erasedValue(of text: String) -> (any Sendable)? {
+    public func erasedValue(of text: String) -> (any Sendable)? {
         self.parseText(text)
     }
 }
 
 /// A ``Setting`` of any value type, for tables.
-package protocol SettingDefinition: Sendable {
+public protocol SettingDefinition: Sendable {
     var name: String { get }
     /// Nil if the setting has no default value.
     var defaultText: String? { get }
@@ -79,14 +79,14 @@ package protocol SettingDefinition: Sendable {
 }
 
 /// Where a value was given, from the lowest precedence to the highest.
-package enum SettingSource: Sendable, Equatable {
+public enum SettingSource: Sendable, Equatable {
     case `default`
     case file(path: String)
     case environment(variable: String)
     case flag
 
     /// The word that documents use.
-    package var label: String {
+    public var label: String {
         switch self {
         case .default: "default"
         case .file: "file"

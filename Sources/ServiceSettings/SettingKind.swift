@@ -1,17 +1,17 @@
 /// The texts that a setting accepts, and their values.
-package struct SettingKind<Value: Sendable>: Sendable {
+public struct SettingKind<Value: Sendable>: Sendable {
     /// The placeholder for the value in the help, without the angle brackets: `host:port`.
-    package let placeholder: String
+    public let placeholder: String
     /// Completes "'x' is not …" in errors: `a duration such as 250ms, 10s or 1m`.
-    package let expectation: String
+    public let expectation: String
     /// The JSON types by which a config file may give the value.
-    package let jsonForms: JSONForms
+    public let jsonForms: JSONForms
     /// What a shell completes the value with.
-    package let completion: Completion
+    public let completion: Completion
     /// The value of a text; nil if the text is not valid.
-    package let parse: @Sendable (String) -> Value?
+    public let parse: @Sendable (String) -> Value?
 
-    package init(
+    public init(
         placeholder: String,
         expectation: String,
         jsonForms: JSONForms = .string,
@@ -27,20 +27,20 @@ package struct SettingKind<Value: Sendable>: Sendable {
 }
 
 /// The JSON types that a config file may use for a setting.
-package struct JSONForms: OptionSet, Sendable {
-    package let rawValue: Int
+public struct JSONForms: OptionSet, Sendable {
+    public let rawValue: Int
 
-    package init(rawValue: Int) {
+    public init(rawValue: Int) {
         self.rawValue = rawValue
     }
 
-    package static let string = JSONForms(rawValue: 1)
-    package static let number = JSONForms(rawValue: 2)
-    package static let boolean = JSONForms(rawValue: 4)
+    public static let string = JSONForms(rawValue: 1)
+    public static let number = JSONForms(rawValue: 2)
+    public static let boolean = JSONForms(rawValue: 4)
 }
 
 /// What a shell completes a value with.
-package enum Completion: Sendable {
+public enum Completion: Sendable {
     case none
     case file
     case directory
@@ -49,7 +49,7 @@ package enum Completion: Sendable {
 
 extension SettingKind where Value == ListenAddress {
     /// `host:port`.
-    package static var listenAddress: SettingKind {
+    public static var listenAddress: SettingKind {
         SettingKind(
             placeholder: "host:port",
             expectation: "an address such as 127.0.0.1:8081, [::1]:8081 or 0.0.0.0:0",
@@ -60,12 +60,12 @@ extension SettingKind where Value == ListenAddress {
 
 extension SettingKind where Value == String {
     /// The path of a file; the setting does not check that the file exists.
-    package static var filePath: SettingKind {
+    public static var filePath: SettingKind {
         SettingKind(placeholder: "file", expectation: "a path", completion: .file, parse: { $0.isEmpty ? nil : $0 })
     }
 
     /// The path of a folder; the setting does not check that the folder exists.
-    package static var directoryPath: SettingKind {
+    public static var directoryPath: SettingKind {
         SettingKind(
             placeholder: "folder",
             expectation: "a path",
@@ -77,7 +77,7 @@ extension SettingKind where Value == String {
 
 extension SettingKind where Value == Int {
     /// A whole number within bounds, in decimal digits.
-    package static func integer(in bounds: ClosedRange<Int>) -> SettingKind {
+    public static func integer(in bounds: ClosedRange<Int>) -> SettingKind {
         SettingKind(
             placeholder: "number",
             expectation: "a whole number from \(bounds.lowerBound) to \(bounds.upperBound)",
@@ -87,7 +87,7 @@ extension SettingKind where Value == Int {
     }
 
     /// A number of bytes within bounds: `67108864` or `64MiB` (KiB, MiB, GiB).
-    package static func byteSize(in bounds: ClosedRange<Int>) -> SettingKind {
+    public static func byteSize(in bounds: ClosedRange<Int>) -> SettingKind {
         SettingKind(
             placeholder: "bytes",
             expectation:
@@ -100,7 +100,7 @@ extension SettingKind where Value == Int {
 
 extension SettingKind where Value == Bool {
     /// `true` or `false`.
-    package static var boolean: SettingKind {
+    public static var boolean: SettingKind {
         SettingKind(
             placeholder: "true|false",
             expectation: "true or false",
@@ -113,7 +113,7 @@ extension SettingKind where Value == Bool {
 
 extension SettingKind where Value == Duration {
     /// A time with its unit (`ms`, `s`, `m`, `h`) within bounds, such as `250ms`.
-    package static func duration(in bounds: ClosedRange<Duration>) -> SettingKind {
+    public static func duration(in bounds: ClosedRange<Duration>) -> SettingKind {
         let least = ScaledNumber.text(of: bounds.lowerBound)
         let most = ScaledNumber.text(of: bounds.upperBound)
         return SettingKind(
@@ -126,7 +126,7 @@ extension SettingKind where Value == Duration {
 
 extension SettingKind where Value == Double {
     /// A finite decimal number within bounds, such as `0.5`.
-    package static func ratio(in bounds: ClosedRange<Double>) -> SettingKind {
+    public static func ratio(in bounds: ClosedRange<Double>) -> SettingKind {
         SettingKind(
             placeholder: "ratio",
             expectation: "a number from \(bounds.lowerBound) to \(bounds.upperBound)",
@@ -141,7 +141,7 @@ extension SettingKind where Value == Double {
 
 extension SettingKind where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
     /// One of the type's words.
-    package static func word(placeholder: String) -> SettingKind {
+    public static func word(placeholder: String) -> SettingKind {
         let words = Value.allCases.map(\.rawValue)
         return SettingKind(
             placeholder: placeholder,

@@ -1,24 +1,24 @@
 /// All settings of a program, and how their values are found: flag, else environment variable, else config file, else
 /// default. A text that a setting does not take is an error wherever it was given, also where another text overrides it.
-package struct SettingsTable: Sendable {
+public struct SettingsTable: Sendable {
     /// The config file itself: `--config` or `PREFIX_CONFIG`. It cannot be named inside a config file.
-    package static let configFile = Setting<String?>(
+    public static let configFile = Setting<String?>(
         optional: "config",
         .filePath,
         help: "JSON file with settings by name, such as {\"log-level\": \"debug\"}"
     )
 
     /// `KV_` or `GATEWAY_`.
-    package let environmentPrefix: String
+    public let environmentPrefix: String
     /// ``configFile`` and the service's settings, in the order of help and documents.
-    package let settings: [any SettingDefinition]
+    public let settings: [any SettingDefinition]
     private let check: @Sendable (ResolvedSettings) -> [ConfigurationError]
 
     /// - Parameters:
     ///   - environmentPrefix: ends in `_`.
     ///   - settings: with unique names, and defaults that their kinds accept.
     ///   - check: conditions on the combination of values; called after every value was parsed.
-    package init(
+    public init(
         environmentPrefix: String,
         settings: [any SettingDefinition],
         check: @escaping @Sendable (ResolvedSettings) -> [ConfigurationError] = { _ in [] }
@@ -34,12 +34,12 @@ package struct SettingsTable: Sendable {
     }
 
     /// `--max-key-bytes` is `KV_MAX_KEY_BYTES`.
-    package func environmentVariable(_ setting: any SettingDefinition) -> String {
+    public func environmentVariable(_ setting: any SettingDefinition) -> String {
         self.environmentPrefix + setting.name.uppercased().replacing("-", with: "_")
     }
 
     /// For help: the environment variable of a setting, and its default if it has one.
-    package func origin(of setting: any SettingDefinition) -> String {
+    public func origin(of setting: any SettingDefinition) -> String {
         let variable = self.environmentVariable(setting)
         return setting.defaultText.map { "\(variable), default \($0)" } ?? variable
     }
@@ -48,7 +48,7 @@ package struct SettingsTable: Sendable {
     ///
     /// - Parameter flags: texts by setting name.
     /// - Throws: all errors at once.
-    package func resolve(
+    public func resolve(
         flags: [String: String],
         environment: [String: String]
     ) throws(ConfigurationErrors) -> ResolvedSettings {

@@ -1,11 +1,11 @@
 /// The version of the program, for `--version`, `build_info` and `/admin`.
-package enum BuildInfo {
-    package static let version = "0.1.0"
+public enum BuildInfo {
+    public static let version = "0.1.0"
     /// The commit, if the packager set it in `TXLOG_KV_COMMIT`.
-    package static let commit = ProcessEnvironment.current["TXLOG_KV_COMMIT"] ?? "unknown"
+    public static let commit = ProcessEnvironment.current["TXLOG_KV_COMMIT"] ?? "unknown"
 
     /// The language version of the compiler.
-    package static var swiftVersion: String {
+    public static var swiftVersion: String {
         #if compiler(>=6.4)
         "6.4 or newer"
         #elseif compiler(>=6.3)
@@ -15,7 +15,7 @@ package enum BuildInfo {
         #endif
     }
 
-    package static var buildType: String {
+    public static var buildType: String {
         #if DEBUG
         "debug"
         #else

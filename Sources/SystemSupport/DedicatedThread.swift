@@ -4,7 +4,7 @@ import Glibc
 ///
 /// It handles no signals: they go to the threads that expect them, and a write to a closed pipe returns an error there
 /// instead of ending the process.
-package final class DedicatedThread: Sendable {
+public final class DedicatedThread: Sendable {
     /// The default of 8 MiB per thread would be a large part of a limited address space.
     private static let stackBytes = 1 << 20
 
@@ -21,7 +21,7 @@ package final class DedicatedThread: Sendable {
     ///   program has its own name.
     /// - Throws: if the process, its user or its control group cannot have another thread; nothing was started then.
     @discardableResult
-    package static func start(
+    public static func start(
         name: String, _ body: @escaping @Sendable () -> Void
     ) throws(ThreadError) -> DedicatedThread {
         // The new thread inherits the mask of its creator, so that no signal can arrive in between.
@@ -60,7 +60,7 @@ package final class DedicatedThread: Sendable {
 
     /// Like ``start(name:_:)``, for a thread without which the program cannot report anything: if it cannot be started,
     /// the process ends with a line on standard error and code 70.
-    package static func startOrExit(name: String, _ body: @escaping @Sendable () -> Void) {
+    public static func startOrExit(name: String, _ body: @escaping @Sendable () -> Void) {
         do { try self.start(name: name, body) } catch {
             let line = Array("error: \(error)\n".utf8)
             _ = unsafe line.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
@@ -77,20 +77,20 @@ package final class DedicatedThread: Sendable {
     }
 
     /// Waits for the thread's end. Call it once.
-    package func join() { self.finished.wait() }
+    public func join() { self.finished.wait() }
 }
 
 /// A thread that could not be started.
-package struct ThreadError: Error, Equatable, CustomStringConvertible {
-    package let name: String
-    package let code: Int32
+public struct ThreadError: Error, Equatable, CustomStringConvertible {
+    public let name: String
+    public let code: Int32
 
-    package init(name: String, code: Int32) {
+    public init(name: String, code: Int32) {
         self.name = name
         self.code = code
     }
 
-    package var description: String {
+    public var description: String {
         let reason = ErrorNumber.text(self.code)
         return
             "the thread \(self.name) could not be started: \(reason) (errno \(self.code)); the limit of processes and "

@@ -1,11 +1,11 @@
 import Glibc
 
 /// Writes all bytes to a file descriptor.
-package enum DescriptorWriter {
+public enum DescriptorWriter {
     /// Waits if the descriptor is non-blocking and its reader is slow.
     ///
     /// - Returns: the `errno` of the failed write; nil if all was written.
-    package static func write(_ bytes: [UInt8], to descriptor: Int32) -> Int32? {
+    public static func write(_ bytes: [UInt8], to descriptor: Int32) -> Int32? {
         var offset = 0
         while offset < bytes.count {
             let count = unsafe bytes.withUnsafeBytes { buffer in

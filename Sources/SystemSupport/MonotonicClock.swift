@@ -2,9 +2,9 @@ import CSystemSupport
 import Glibc
 
 /// The clock for durations, deadlines and ages: it never goes back, even if the wall clock is set.
-package enum MonotonicClock {
+public enum MonotonicClock {
     /// Nanoseconds since some instant before the process began.
-    package static func nanoseconds() -> UInt64 {
+    public static func nanoseconds() -> UInt64 {
         var time = timespec()
         // The clock exists on every Linux, so the call cannot fail; the pointer ends with the call.
         _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
@@ -12,7 +12,7 @@ package enum MonotonicClock {
     }
 
     /// This many nanoseconds from now; the maximum of the clock if that is beyond it.
-    package static func deadline(inNanoseconds nanoseconds: UInt64) -> UInt64 {
+    public static func deadline(inNanoseconds nanoseconds: UInt64) -> UInt64 {
         let (sum, overflows) = self.nanoseconds().addingReportingOverflow(nanoseconds)
         return overflows ? .max : sum
     }

@@ -2,22 +2,22 @@
 ///
 /// `DispatchSemaphore.wait(timeout:)` uses the wall clock on Linux for every kind of time: after the clock was set back
 /// by an hour, it wakes an hour late. Every timed wait of a thread uses this class, or a ``ThreadLock``.
-package final class MonotonicSemaphore: @unchecked Sendable {
+public final class MonotonicSemaphore: @unchecked Sendable {
     private let lock = ThreadLock()
     // Guarded by `lock`.
     private var value: Int
 
-    package init(value: Int = 0) { self.value = value }
+    public init(value: Int = 0) { self.value = value }
 
     /// Any thread; waits only for the lock, which is held for an addition.
-    package func signal() {
+    public func signal() {
         self.lock.lock()
         self.value += 1
         self.lock.unlock()
         self.lock.broadcast()
     }
 
-    package func wait() {
+    public func wait() {
         self.lock.lock()
         defer { self.lock.unlock() }
         while self.value == 0 { self.lock.wait() }
@@ -25,7 +25,7 @@ package final class MonotonicSemaphore: @unchecked Sendable {
     }
 
     /// - Returns: false if there was no signal before the deadline; an existing signal counts even after it.
-    package func wait(untilMonotonicNanoseconds deadline: UInt64) -> Bool {
+    public func wait(untilMonotonicNanoseconds deadline: UInt64) -> Bool {
         self.lock.lock()
         defer { self.lock.unlock() }
         while self.value == 0 {
@@ -36,7 +36,7 @@ package final class MonotonicSemaphore: @unchecked Sendable {
     }
 
     /// Like ``wait(untilMonotonicNanoseconds:)``, from now on.
-    package func wait(forNanoseconds nanoseconds: UInt64) -> Bool {
+    public func wait(forNanoseconds nanoseconds: UInt64) -> Bool {
         self.wait(untilMonotonicNanoseconds: MonotonicClock.deadline(inNanoseconds: nanoseconds))
     }
 }

@@ -1,9 +1,9 @@
 import Glibc
 
 /// The environment variables of the process.
-package enum ProcessEnvironment {
+public enum ProcessEnvironment {
     /// The values at the first access. Bytes that are not UTF-8 become U+FFFD.
-    package static let current: [String: String] = {
+    public static let current: [String: String] = {
         var entries: [String] = []
         var position = unsafe environ
         while let entry = unsafe position.pointee {
@@ -14,7 +14,7 @@ package enum ProcessEnvironment {
     }()
 
     /// Variables from texts such as `NAME=value`.
-    package static func parse(_ entries: [String]) -> [String: String] {
+    public static func parse(_ entries: [String]) -> [String: String] {
         var variables: [String: String] = [:]
         for text in entries {
             guard let separator = text.firstIndex(of: "=") else { continue }

@@ -1,22 +1,22 @@
 import Glibc
 
 /// Settings of the process that a server makes before it opens its first socket.
-package enum ProcessSetup {
+public enum ProcessSetup {
     /// Why this process cannot run Swift's concurrency; nil if it can. Read it before any task is created.
     ///
     /// libdispatch, which Swift's concurrency uses, ends the process with SIGILL if `/proc/<pid>/task/<thread>/stat` is
     /// missing while work waits.
-    package static var obstacle: String? {
+    public static var obstacle: String? {
         unsafe access("/proc/self/task", R_OK) == 0
             ? nil : "/proc is not mounted, and without it this program can end at any time: mount /proc"
     }
 
     /// The limit of open files of a process, and the files that were open at its start.
-    package struct OpenFiles: Equatable, Sendable {
+    public struct OpenFiles: Equatable, Sendable {
         /// The current limit; 0 if it is unknown.
-        package let limit: UInt64
+        public let limit: UInt64
         /// File descriptors besides the standard streams that the parent process left open.
-        package let inherited: Int
+        public let inherited: Int
     }
 
     /// Ignores `SIGPIPE`, so that a closed peer is an error of one `write`; ignores `SIGHUP`, `SIGUSR1` and `SIGUSR2`,
@@ -25,7 +25,7 @@ package enum ProcessSetup {
     ///
     /// Call it once, before the process has a second thread: threads of libdispatch open files that would look
     /// inherited, because child processes would inherit them.
-    package static func prepare() -> OpenFiles {
+    public static func prepare() -> OpenFiles {
         for number in [SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2] { signal(number, SIG_IGN) }
         return OpenFiles(limit: self.raisedLimit(), inherited: self.inheritedDescriptors())
     }
@@ -47,7 +47,7 @@ package enum ProcessSetup {
         (3..<4_096).count(where: self.isInherited)
     }
 
-    package static func isInherited(_ descriptor: Int32) -> Bool {
+    public static func isInherited(_ descriptor: Int32) -> Bool {
         let flags = fcntl(descriptor, F_GETFD)
         return flags != -1 && flags & FD_CLOEXEC == 0
     }

@@ -1,9 +1,9 @@
 import CSystemSupport
 
 /// The processors that the scheduler allows for this process.
-package enum ProcessorCount {
+public enum ProcessorCount {
     /// How many the calling thread may use, as counted by `nproc`: limited by `taskset` and a cpuset. Nil if unknown.
-    package static var ofThisThread: Int? {
+    public static var ofThisThread: Int? {
         let count = cs_processor_count()
         return count > 0 ? Int(count) : nil
     }

@@ -1,6 +1,6 @@
 /// The meaning of an exit code: one table for all programs. Codes from 64 on are those of `sysexits.h`; lower ones are
 /// results of a program that did its work.
-package enum ProgramExit: Int32, Error, Sendable, CaseIterable {
+public enum ProgramExit: Int32, Error, Sendable, CaseIterable {
     case success = 0
     case failure = 1
     case tornTail = 2
@@ -16,7 +16,7 @@ package enum ProgramExit: Int32, Error, Sendable, CaseIterable {
     /// The exit code of a program that SIGPIPE ends.
     case readerGone = 141
 
-    package var meaning: String {
+    public var meaning: String {
         switch self {
         case .success: "success: stopped cleanly, the check passed, or the work is done"
         case .failure: "a service is not ready or did not answer; the stop was not clean"
@@ -36,7 +36,7 @@ package enum ProgramExit: Int32, Error, Sendable, CaseIterable {
     }
 
     /// The lines for `--help`, each at most 80 columns, without a newline at the end.
-    package static var table: String {
+    public static var table: String {
         let lines = self.allCases.map { "\($0.rawValue)".padded + $0.meaning } + ["128+n".padded + "ended by signal n"]
         return lines.map { "  \($0)" }.joined(separator: "\n")
     }

@@ -1,7 +1,7 @@
 /// Text as one word of a POSIX shell, for command lines in messages that a person can paste.
-package enum ShellWord {
+public enum ShellWord {
     /// The text as it is if no character in it is special, otherwise in single quotes.
-    package static func quoted(_ text: String) -> String {
+    public static func quoted(_ text: String) -> String {
         let isPlain = text.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

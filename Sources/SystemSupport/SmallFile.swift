@@ -1,9 +1,9 @@
 import Glibc
 
 /// Files of `/proc` and `/sys`.
-package enum SmallFile {
+public enum SmallFile {
     /// The whole file, at most 64 KiB; nil if it cannot be read.
-    package static func text(_ path: String) -> String? {
+    public static func text(_ path: String) -> String? {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }

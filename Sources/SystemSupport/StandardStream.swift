@@ -1,39 +1,39 @@
 import Glibc
 
 /// Text for the person or script that runs a command.
-package enum StandardStream: Sendable {
+public enum StandardStream: Sendable {
     case output
     case error
 
     /// Writes all of the text.
     ///
     /// - Throws: the error of the failed call if not everything was written: an incomplete text is not a success.
-    package func write(_ bytes: [UInt8]) throws(StreamError) {
+    public func write(_ bytes: [UInt8]) throws(StreamError) {
         guard let code = DescriptorWriter.write(bytes, to: self.descriptor) else { return }
         throw StreamError(stream: self, code: code)
     }
 
-    package func write(_ text: String) throws(StreamError) { try self.write(Array(text.utf8)) }
+    public func write(_ text: String) throws(StreamError) { try self.write(Array(text.utf8)) }
 
     /// Writes to standard error; a failure cannot be reported anywhere. Control characters are escaped.
-    package static func tell(_ text: String) { self.show(text.withoutControlCharacters) }
+    public static func tell(_ text: String) { self.show(text.withoutControlCharacters) }
 
     /// As ``tell(_:)``, with control characters as they are: for texts of the program's own.
-    package static func show(_ text: String) {
+    public static func show(_ text: String) {
         do { try Self.error.write(text) } catch {}
     }
 
-    package var isTerminal: Bool { isatty(self.descriptor) == 1 }
+    public var isTerminal: Bool { isatty(self.descriptor) == 1 }
 
     private var descriptor: Int32 { self == .output ? STDOUT_FILENO : STDERR_FILENO }
 }
 
 /// Why a text could not be written to a standard stream.
-package struct StreamError: Error, CustomStringConvertible {
+public struct StreamError: Error, CustomStringConvertible {
     let stream: StandardStream
-    package let code: Int32
+    public let code: Int32
 
-    package var description: String {
+    public var description: String {
         "standard \(self.stream == .output ? "output" : "error") cannot be written: \(ErrorNumber.text(self.code))"
     }
 }

@@ -8,11 +8,11 @@ import Glibc
 ///
 /// `@unchecked Sendable`, `@safe`: the two POSIX objects are made for sharing, live as long as this one and never move.
 @safe
-package final class ThreadLock: @unchecked Sendable {
+public final class ThreadLock: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-    package init() {
+    public init() {
         unsafe self.mutex.initialize(to: pthread_mutex_t())
         unsafe self.condition.initialize(to: pthread_cond_t())
         unsafe Self.check(pthread_mutex_init(self.mutex, nil))
@@ -26,26 +26,26 @@ package final class ThreadLock: @unchecked Sendable {
         unsafe self.mutex.deallocate()
     }
 
-    package func lock() {
+    public func lock() {
         unsafe Self.check(pthread_mutex_lock(self.mutex))
     }
 
-    package func unlock() {
+    public func unlock() {
         unsafe Self.check(pthread_mutex_unlock(self.mutex))
     }
 
     /// Wakes every waiting thread.
-    package func broadcast() {
+    public func broadcast() {
         unsafe Self.check(pthread_cond_broadcast(self.condition))
     }
 
     /// Releases the lock until woken, which may happen without a reason.
-    package func wait() {
+    public func wait() {
         unsafe Self.check(pthread_cond_wait(self.condition, self.mutex))
     }
 
     /// Like ``wait()``, at most until the deadline. Returns false after the deadline.
-    package func wait(untilMonotonicNanoseconds deadline: UInt64) -> Bool {
+    public func wait(untilMonotonicNanoseconds deadline: UInt64) -> Bool {
         var time = timespec(
             tv_sec: Int(deadline / 1_000_000_000),
             tv_nsec: Int(deadline % 1_000_000_000)

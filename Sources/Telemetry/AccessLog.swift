@@ -1,17 +1,17 @@
-package import JSONLogging
-package import Logging
+public import JSONLogging
+public import Logging
 
 /// One line per request, with the same members as every other log line (level, time, service, message `request`) and
 /// those of the request.
 ///
 /// Answers of 500 and above are errors, all others are info. Health probes and scrapes are debug, or info if they fail.
 /// A line contains no query string, because keys are in it. Any thread may use it.
-package final class AccessLog: Sendable {
-    package let service: String
+public final class AccessLog: Sendable {
+    public let service: String
     private let output: LogOutput
     private let level: SharedLogLevel
 
-    package init(output: LogOutput, service: String, level: SharedLogLevel) {
+    public init(output: LogOutput, service: String, level: SharedLogLevel) {
         self.output = output
         self.service = service
         self.level = level
@@ -27,7 +27,7 @@ package final class AccessLog: Sendable {
         self.output.submit(lines, count: count)
     }
 
-    package static func level(status: UInt, isProbe: Bool) -> Logger.Level {
+    public static func level(status: UInt, isProbe: Bool) -> Logger.Level {
         if status >= 500 { return isProbe ? .info : .error }
         return isProbe ? .debug : .info
     }

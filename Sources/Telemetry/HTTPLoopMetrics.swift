@@ -59,14 +59,13 @@ final class HTTPLoopMetrics {
             self.metrics.permits(handler: handler, method: method, status: status, code: failure),
             "\(self.handlerName(handler)) has answered \(status) \(failure ?? ""), which it does not declare")
         let common = self.metrics.handlers[handler]
-        common.durations.observe(nanoseconds: durationNanoseconds)
         common.requestBytes.observe(Double(requestBytes))
         common.responseBytes.observe(Double(responseBytes))
         if status >= 500 { common.errors.increment() }
         let index = handler * RequestMethod.count + method.rawValue
         self.requestCounter(index, handler, method, status).increment()
         if self.handles[index].durations == nil {
-            self.handles[index].durations = self.metrics.durations(handler: common.handler, method: method.name)
+            self.handles[index].durations = common.durations(method: method.name, registry: self.metrics.registry)
         }
         self.handles[index].durations?.observe(nanoseconds: durationNanoseconds, in: trace)
         if let failure { self.failureCounter(handler, failure).increment() }

@@ -1,30 +1,30 @@
 import HTTP1
-package import HTTPServing
-package import PrometheusMetrics
+public import HTTPServing
+public import PrometheusMetrics
 import Synchronization
 
 /// The `http_*` metrics of a service. One instance for all of its listeners; any thread may read.
 ///
 /// Event loops record through their own views, created by ``makeView()``, which know every handle by index.
-package final class HTTPMetrics: Sendable {
+public final class HTTPMetrics: Sendable {
     /// The figures of one handler for `/admin`.
-    package struct RouteSummary: Sendable {
-        package let handler: String
-        package let requests: UInt64
+    public struct RouteSummary: Sendable {
+        public let handler: String
+        public let requests: UInt64
         /// Answers with a status of 500 and above.
-        package let errors: UInt64
+        public let errors: UInt64
         /// The last minute, in seconds.
-        package let durations: QuantileWindow.Quantiles
+        public let durations: QuantileWindow.Quantiles
     }
 
     /// Methods that a route answers with 405 if it does not accept them.
     private static let commonMethods: [RequestMethod] = [.get, .head, .post, .put, .delete, .patch]
 
-    package let registry: MetricsRegistry
+    public let registry: MetricsRegistry
     /// One for each handler; the last is `other`.
-    package let handlers: [HTTPHandlerMetrics]
+    public let handlers: [HTTPHandlerMetrics]
     let acceptedConnections: Counter
-    package let rejectedConnections: Counter
+    public let rejectedConnections: Counter
     let acceptFailures: Counter
     private let cutResponses: [Counter]
     private let nextRotation = Atomic<UInt64>(0)
@@ -40,7 +40,7 @@ package final class HTTPMetrics: Sendable {
     ///     start. `other` is added.
     ///   - isStrict: whether an answer that is not declared ends the process in a debug build.
     ///   - nowNanoseconds: monotonic time: the windows of ``summaries(nowNanoseconds:)`` begin here.
-    package init(
+    public init(
         registry: MetricsRegistry, declarations: [HandlerDeclaration], isStrict: Bool = true, nowNanoseconds: UInt64
     ) {
         let declarations = declarations + [HandlerDeclaration.other]
@@ -81,11 +81,11 @@ package final class HTTPMetrics: Sendable {
     }
 
     /// Requests between their first byte and their answer.
-    package var requestsInFlight: Int {
+    public var requestsInFlight: Int {
         self.views.withLock { $0.reduce(0) { $0 + $1.requestsInFlight.load(ordering: .relaxed) } }
     }
 
-    package var connections: Int {
+    public var connections: Int {
         self.views.withLock { $0.reduce(0) { $0 + $1.connections.load(ordering: .relaxed) } }
     }
 
@@ -96,13 +96,13 @@ package final class HTTPMetrics: Sendable {
     }
 
     /// The handlers' totals and the quantiles of the last minute, in the order of registration; the last is `other`.
-    package func summaries(nowNanoseconds: UInt64) -> [RouteSummary] {
+    public func summaries(nowNanoseconds: UInt64) -> [RouteSummary] {
         self.handlers.map { $0.summary(nowNanoseconds: nowNanoseconds) }
     }
 
     /// Advances the windows of ``summaries(nowNanoseconds:)``. Every event loop calls it a few times per second; one
     /// call in ten seconds does the work.
-    package func rotateWindows(nowNanoseconds: UInt64) {
+    public func rotateWindows(nowNanoseconds: UInt64) {
         let due = self.nextRotation.load(ordering: .relaxed)
         guard nowNanoseconds >= due,
             self.nextRotation.compareExchange(
@@ -123,7 +123,7 @@ package final class HTTPMetrics: Sendable {
     }
 
     /// In the order of ``handlerIndex(_:)``.
-    package var handlerNames: [String] { self.handlers.map(\.handler) }
+    public var handlerNames: [String] { self.handlers.map(\.handler) }
 
     func handlerIndex(_ handler: String) -> Int {
         self.handlers.firstIndex { $0.handler == handler } ?? self.handlers.count - 1
@@ -134,15 +134,6 @@ package final class HTTPMetrics: Sendable {
             "http_requests_total",
             help: "Requests answered, by route, method and status.",
             labels: [("handler", handler), ("method", method.description), ("status", String(status))]
-        )
-    }
-
-    package func durations(handler: String, method: StaticString) -> Histogram {
-        self.registry.histogram(
-            "http_request_duration_seconds",
-            help: "Time from the first byte of a request until its answer is written to the socket.",
-            labels: [("handler", handler), ("method", method.description)],
-            isNative: true
         )
     }
 
@@ -162,7 +153,7 @@ package final class HTTPMetrics: Sendable {
             for status in declaration.statuses {
                 _ = self.requestCounter(handler: handler, method: name, status: status)
             }
-            _ = self.durations(handler: handler, method: name)
+            _ = self.handlers[self.handlerIndex(handler)].durations(method: name, registry: self.registry)
         }
         for problem in declaration.problems { _ = self.failureCounter(handler: handler, reason: problem.code) }
         if handler == HandlerDeclaration.otherHandler { return }

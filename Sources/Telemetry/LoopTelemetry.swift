@@ -37,7 +37,8 @@ final class LoopTelemetry: RequestObserver {
     }
 
     func answered(_ request: HTTPRequest, _ answer: AnswerFigures) {
-        let handler = request.route?.handlerIndex ?? self.metrics.otherHandler
+        let route = request.route
+        let handler = route?.handlerIndex ?? self.metrics.otherHandler
         let duration = answer.answeredAtNanoseconds &- request.receivedAtNanoseconds
         let time = answer.answeredAtNanoseconds &+ answer.wallClockOffset
         let trace = request.identity.trace
@@ -61,12 +62,12 @@ final class LoopTelemetry: RequestObserver {
                     startedAtNanoseconds: request.receivedAtNanoseconds &+ answer.wallClockOffset,
                     durationNanoseconds: duration, responseBytes: answer.bodyBytes))
         }
-        let isProbe = request.route?.isProbe == true
+        let isProbe = route?.isProbe == true
         guard self.accessLog.wants(status: answer.status, isProbe: isProbe) else { return }
         if request.client.note.isEmpty { request.client.note = AccessLineEncoder.client(request.client) }
         self.accessLines.append(
             request, answer, trace, isProbe: isProbe, durationNanoseconds: duration,
-            route: self.routeText(of: request, status: answer.status))
+            route: self.text(of: route, request, status: answer.status))
         if self.accessLines.bytes.count >= Self.waitingBytes { self.turnEnded() }
     }
 
@@ -77,8 +78,8 @@ final class LoopTelemetry: RequestObserver {
     }
 
     /// The piece of an access line that names handler, method, path and status.
-    private func routeText(of request: HTTPRequest, status: UInt) -> [UInt8] {
-        guard let route = request.route else {
+    private func text(of route: RouteEntry?, _ request: HTTPRequest, status: UInt) -> [UInt8] {
+        guard let route else {
             return AccessLineEncoder.route(
                 handler: self.metrics.handlerName(self.metrics.otherHandler),
                 method: request.method == .other ? "-" : request.method.name.description,

@@ -1,21 +1,21 @@
 import HTTP1
-package import HTTPServing
+public import HTTPServing
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-package import PrometheusMetrics
+public import PrometheusMetrics
 import Synchronization
 import SystemSupport
 
 /// `GET /metrics`: the whole registry, in the format that the scraper requests.
 ///
 /// The text is built and compressed on a thread of NIO's pool, so that a scrape delays no request.
-package final class MetricsScrape: Sendable {
+public final class MetricsScrape: Sendable {
     private let registry: MetricsRegistry
     private let durationNanoseconds = Atomic<UInt64>(0)
 
     /// - Parameter registry: must not contain `metrics_scrape_duration_seconds` yet.
-    package init(registry: MetricsRegistry) {
+    public init(registry: MetricsRegistry) {
         self.registry = registry
         registry.gauge(
             "metrics_scrape_duration_seconds",
@@ -24,7 +24,7 @@ package final class MetricsScrape: Sendable {
     }
 
     /// `GET /metrics`.
-    package var route: Route {
+    public var route: Route {
         Route(path: "/metrics", handler: "metrics", kind: .probe, actions: [(.get, self.answer)])
     }
 

@@ -1,25 +1,25 @@
-package import HTTP1
-package import HTTPServing
+public import HTTP1
+public import HTTPServing
 
 /// One request as shown by `/admin/slow`. It contains nothing of its key or value.
-package struct SlowRequest: Sendable {
-    package let identity: RequestIdentity
+public struct SlowRequest: Sendable {
+    public let identity: RequestIdentity
     /// The service's handler, by its index in the metrics.
-    package let handler: Int
-    package let method: RequestMethod
-    package let status: UInt
+    public let handler: Int
+    public let method: RequestMethod
+    public let status: UInt
     /// The code of the problem in its answer.
-    package let failure: String?
+    public let failure: String?
     /// Wall clock, nanoseconds since 1970, of its first byte.
-    package let startedAtNanoseconds: UInt64
-    package let durationNanoseconds: UInt64
+    public let startedAtNanoseconds: UInt64
+    public let durationNanoseconds: UInt64
     /// From its first byte to its last.
     let receiveNanoseconds: UInt64
-    package let measures: RequestMeasures
-    package let requestBytes: Int
-    package let responseBytes: Int
+    public let measures: RequestMeasures
+    public let requestBytes: Int
+    public let responseBytes: Int
 
-    package init(
+    public init(
         _ request: HTTPRequest, status: UInt, handler: Int,
         startedAtNanoseconds: UInt64, durationNanoseconds: UInt64, responseBytes: Int
     ) {
@@ -44,7 +44,7 @@ package struct SlowRequest: Sendable {
     ]
 
     /// The stages of its time in nanoseconds. Their sum is exactly its duration, unless clocks were read in between.
-    package var stageNanoseconds: [(stage: StaticString, nanoseconds: UInt64)] {
+    public var stageNanoseconds: [(stage: StaticString, nanoseconds: UInt64)] {
         var stages: [(stage: StaticString, nanoseconds: UInt64)] = [("receive", self.receiveNanoseconds)]
         var rest = self.durationNanoseconds - min(self.receiveNanoseconds, self.durationNanoseconds)
         self.measures.forEach { measure in
@@ -57,7 +57,7 @@ package struct SlowRequest: Sendable {
         return stages + [("overhead", rest)]
     }
 
-    package func count(_ name: StaticString) -> Int? {
+    public func count(_ name: StaticString) -> Int? {
         var found: Int?
         self.measures.forEach { measure in
             if case .count(let count) = measure.value, ASCII.same(measure.name, name) { found = count }

@@ -5,19 +5,19 @@ import Synchronization
 /// Each event loop keeps its own, and compares one number per request; the slowest of all loops are among the slowest
 /// of each. Time is divided into slots of five minutes. The current and the previous slot are shown, so that a burst of
 /// slow requests is neither forgotten as soon as it is over nor shown for hours.
-package final class SlowRequests: Sendable {
+public final class SlowRequests: Sendable {
     /// Maximum number per handler and slot.
-    package static let perHandler = 16
-    package static let slotNanoseconds: UInt64 = 300_000_000_000
+    public static let perHandler = 16
+    public static let slotNanoseconds: UInt64 = 300_000_000_000
 
-    package let handlers: [String]
+    public let handlers: [String]
     private let beganAtNanoseconds: UInt64
     private let loops = Mutex<[SlowRequestsOfLoop]>([])
 
     /// - Parameters:
     ///   - handlers: names by index.
     ///   - nowNanoseconds: monotonic.
-    package init(handlers: [String], nowNanoseconds: UInt64) {
+    public init(handlers: [String], nowNanoseconds: UInt64) {
         self.handlers = handlers
         self.beganAtNanoseconds = nowNanoseconds
     }
@@ -38,7 +38,7 @@ package final class SlowRequests: Sendable {
     /// The slowest first; at most ``perHandler`` of each handler.
     ///
     /// - Parameter handler: only requests of this handler; nil for all.
-    package func slowest(of handler: Int? = nil, limit: Int, nowNanoseconds: UInt64) -> [SlowRequest] {
+    public func slowest(of handler: Int? = nil, limit: Int, nowNanoseconds: UInt64) -> [SlowRequest] {
         let slot = self.slot(of: nowNanoseconds)
         var requests: [SlowRequest] = []
         for loop in self.loops.withLock({ $0 }) { requests += loop.requests(of: slot) }
@@ -52,7 +52,7 @@ package final class SlowRequests: Sendable {
     }
 
     /// The time that ``slowest(of:limit:nowNanoseconds:)`` covers, in seconds.
-    package func windowSeconds(nowNanoseconds: UInt64) -> Double {
+    public func windowSeconds(nowNanoseconds: UInt64) -> Double {
         let slot = self.slot(of: nowNanoseconds)
         let first = (slot - min(1, slot)) * Self.slotNanoseconds + self.beganAtNanoseconds
         return Double(nowNanoseconds - min(first, nowNanoseconds)) / 1e9

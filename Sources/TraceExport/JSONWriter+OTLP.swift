@@ -1,4 +1,4 @@
-package import JSON
+public import JSON
 import RequestTracing
 
 /// Recurring parts of OTLP's JSON format.
@@ -62,7 +62,7 @@ extension JSONWriter {
         self.member("endTimeUnixNano", String(max(beganAt, endedAt) &+ offset))
     }
 
-    package mutating func status(isError: Bool) {
+    public mutating func status(isError: Bool) {
         self.member("status", object: { if isError { $0.member("code", 2) } })
     }
 }

@@ -8,7 +8,7 @@ import SystemSupport
 /// Names are in lowerCamelCase, trace and span ids in hexadecimal (other bytes in base64), enumerations as numbers,
 /// 64-bit integers and times as decimal strings (OTLP 1.x, JSON Protobuf encoding). Attributes have the stable names of
 /// the HTTP semantic conventions. Confined to the exporter's thread.
-package struct OTLPEncoder {
+public struct OTLPEncoder: Sendable {
     private static let serverKind = 2
     /// Bit 8 of a span's flags: bit 9 is valid, and contains whether the parent is in another process.
     private static let parentIsKnown = 0x100

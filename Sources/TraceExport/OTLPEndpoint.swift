@@ -1,18 +1,18 @@
-package import ServiceSettings
+public import ServiceSettings
 
 /// The HTTP address of an OpenTelemetry collector: `http://host:4318`, with or without a path.
-package struct OTLPEndpoint: Sendable, Equatable {
+public struct OTLPEndpoint: Sendable, Equatable {
     /// The port of OTLP/HTTP.
     static let defaultPort: UInt16 = 4318
     private static let signalPath = "/v1/traces"
 
-    package let address: ListenAddress
+    public let address: ListenAddress
     /// The path of the request: the given one, with `/v1/traces` appended unless it already ends with that.
-    package let path: String
+    public let path: String
 
     /// Parses `http://host[:port][/path]`; nil for any other text. `https` is refused, because the services do not
     /// support TLS: a collector on this host, or in the same pod, forwards spans over TLS.
-    package init?(_ text: String) {
+    public init?(_ text: String) {
         guard text.hasPrefix("http://") else { return nil }
         let rest = text.dropFirst("http://".count)
         let authority = rest.prefix { $0 != "/" }
@@ -30,12 +30,12 @@ package struct OTLPEndpoint: Sendable, Equatable {
 }
 
 extension OTLPEndpoint: CustomStringConvertible {
-    package var description: String { "http://\(self.address)\(self.path)" }
+    public var description: String { "http://\(self.address)\(self.path)" }
 }
 
 extension SettingKind where Value == OTLPEndpoint {
     /// `http://host[:port][/path]`.
-    package static var otlpEndpoint: SettingKind {
+    public static var otlpEndpoint: SettingKind {
         SettingKind(
             placeholder: "url",
             expectation: "an address such as http://127.0.0.1:4318; https is not supported",

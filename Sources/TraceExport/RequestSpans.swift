@@ -1,32 +1,32 @@
-package import HTTP1
-package import RequestTracing
+public import HTTP1
+public import RequestTracing
 
 /// One answered request for the exporter: the server's own span, and the steps of the request.
 ///
 /// It is created on the event loop, so it contains only existing data and formats nothing. Texts from a client are cut
 /// to ``Swift/String/shownBytes``, which limits the size of a full queue.
-package struct RequestSpans: Sendable {
-    package let trace: TraceContext
-    package let requestID: String
-    package let method: RequestMethod
+public struct RequestSpans: Sendable {
+    public let trace: TraceContext
+    public let requestID: String
+    public let method: RequestMethod
     /// Nil if no route has the path. The path itself is not kept: a path without a route may be a misplaced key.
-    package let route: String?
-    package let status: UInt
+    public let route: String?
+    public let status: UInt
     /// The problem's code; nil for a success.
-    package let failure: String?
-    package let isHTTP11: Bool
-    package let userAgent: String
+    public let failure: String?
+    public let isHTTP11: Bool
+    public let userAgent: String
     /// The client's address and port.
-    package let peer: String
+    public let peer: String
     /// Monotonic nanoseconds.
-    package let beganAt: UInt64
+    public let beganAt: UInt64
     /// Monotonic nanoseconds.
-    package let endedAt: UInt64
+    public let endedAt: UInt64
     /// Wall clock minus monotonic clock.
-    package let wallClockOffset: UInt64
-    package let children: [ChildSpan]
+    public let wallClockOffset: UInt64
+    public let children: [ChildSpan]
 
-    package init(
+    public init(
         trace: TraceContext,
         requestID: String,
         method: RequestMethod,
@@ -57,5 +57,5 @@ package struct RequestSpans: Sendable {
     }
 
     /// Number of spans in this request, as counted by the queue.
-    package var count: Int { 1 + self.children.count }
+    public var count: Int { 1 + self.children.count }
 }

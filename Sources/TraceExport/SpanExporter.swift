@@ -9,7 +9,7 @@ import SystemSupport
 /// that do not fit. A batch that the collector may accept later is sent again: first after a second, then after twice
 /// as long each time, or when the collector asks for it; after a minute it is dropped. The log reports when exporting
 /// begins to fail and when it works again, not each failure.
-package final class SpanExporter: Sendable {
+public final class SpanExporter: Sendable {
     struct Limits: Sendable {
         /// Maximum number of waiting spans. Texts from clients in them are cut, so that a full queue uses about 10 MB
         /// at most.

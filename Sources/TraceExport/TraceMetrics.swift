@@ -1,9 +1,9 @@
-package import PrometheusMetrics
+public import PrometheusMetrics
 
 /// The `trace_*` metrics. They exist from the start and stay 0 without an endpoint.
-package struct TraceMetrics: Sendable {
+public struct TraceMetrics: Sendable {
     /// Why spans did not reach the collector.
-    package enum Loss: String, CaseIterable {
+    public enum Loss: String, CaseIterable, Sendable {
         /// The queue was full.
         case queueFull = "queue_full"
         /// The collector was unreachable, or requested a pause, for longer than spans are kept.
@@ -14,10 +14,10 @@ package struct TraceMetrics: Sendable {
         case stopping
     }
 
-    package let exported: Counter
+    public let exported: Counter
     private let dropped: [Loss: Counter]
 
-    package init(registry: MetricsRegistry) {
+    public init(registry: MetricsRegistry) {
         self.exported = registry.counter("trace_spans_exported_total", help: "Spans accepted by the collector.")
         self.dropped = Dictionary(
             uniqueKeysWithValues: Loss.allCases.map { loss in
@@ -31,7 +31,7 @@ package struct TraceMetrics: Sendable {
         )
     }
 
-    package func dropped(_ spans: Int, _ loss: Loss) {
+    public func dropped(_ spans: Int, _ loss: Loss) {
         self.dropped[loss]?.increment(by: spans)
     }
 

@@ -1,10 +1,10 @@
 import HTTPClient
-package import Logging
+public import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-package import PrometheusMetrics
-package import RequestTracing
+public import PrometheusMetrics
+public import RequestTracing
 import ServiceSettings
 import SystemSupport
 
@@ -12,16 +12,16 @@ import SystemSupport
 ///
 /// Spans are sent over plain HTTP: the services need no TLS for anything else, and a collector is a neighbour that passes
 /// spans on. What is exported is in `Docs/Tracing.md`.
-package final class Tracer: Sendable {
+public final class Tracer: Sendable {
     /// Of the event loop that talks to the collector; the connection is not counted.
-    package static let ownFiles = 3
+    public static let ownFiles = 3
 
-    package let sampler: TraceSampler
+    public let sampler: TraceSampler
     private let exporter: SpanExporter
 
     /// Starts the exporter's thread, and for its connections an event loop of its own, which serves no request. Both
     /// live as long as the process.
-    package convenience init(
+    public convenience init(
         endpoint: OTLPEndpoint,
         sampleRatio: Double,
         service: String,
@@ -47,18 +47,18 @@ package final class Tracer: Sendable {
             .set(Double(queue.capacity))
     }
 
-    package init(sampler: TraceSampler, exporter: SpanExporter, encoder: OTLPEncoder) {
+    public init(sampler: TraceSampler, exporter: SpanExporter, encoder: OTLPEncoder) {
         self.sampler = sampler
         self.exporter = exporter
         exporter.start(encoder: encoder)
     }
 
-    package func record(_ request: RequestSpans) {
+    public func record(_ request: RequestSpans) {
         self.exporter.submit(request)
     }
 
     /// Sends the remaining spans, within two seconds and within `timeout`. Blocks; not for event loops.
-    package func stop(timeout: Duration) {
+    public func stop(timeout: Duration) {
         let nanoseconds = timeout / .nanoseconds(1)
         self.exporter.stop(timeoutNanoseconds: nanoseconds > 0 ? UInt64(min(nanoseconds, 1e18)) : 0)
     }

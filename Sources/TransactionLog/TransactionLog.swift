@@ -1,15 +1,15 @@
-package import DurableFiles
+public import DurableFiles
 import Glibc
-package import LogFormat
+public import LogFormat
 import SystemSupport
 
 /// The transaction log of one data folder: opened once, then written through a ``CommitClient``.
 ///
 /// Opening blocks: it locks the folder, replays everything and decides about the tail. Call it on a separate thread,
 /// not on an event loop. ``submit(_:bytes:)`` and the statistics may be used from any thread.
-package final class TransactionLog<Client: CommitClient>: Sendable {
-    package let report: RecoveryReport
-    package let configuration: LogConfiguration
+public final class TransactionLog<Client: CommitClient>: Sendable {
+    public let report: RecoveryReport
+    public let configuration: LogConfiguration
     private let writer: LogWriter<Client>
     private let compactor: Compactor<Client>
     private let scrubber: Scrubber
@@ -22,7 +22,7 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
     ///   - apply: called on this thread for each entry of the snapshot and then for each operation in the order of the
     ///     log; returns the record that the operation has replaced or removed.
     /// - Throws: ``LogError``. The folder is unlocked then.
-    package init(
+    public init(
         opening configuration: LogConfiguration,
         fileSystem: any FileSystem = PosixFileSystem(),
         client: Client,
@@ -80,37 +80,37 @@ package final class TransactionLog<Client: CommitClient>: Sendable {
         }
     }
 
-    package var statistics: LogStatistics { self.writer.statistics }
+    public var statistics: LogStatistics { self.writer.statistics }
     /// Commands that wait for the writer.
-    package var pendingCommands: Int { self.writer.pendingCommands }
+    public var pendingCommands: Int { self.writer.pendingCommands }
 
     /// Prepared files that can become the next segments.
-    package var preparedSegments: Int { self.writer.preparer.readyCount }
+    public var preparedSegments: Int { self.writer.preparer.readyCount }
 
     /// Passes commands to the writer thread, all or none. Never waits for the disk.
     /// - Returns: why they were refused; nil otherwise: then the client is called for each of them.
-    package func submit(_ commands: [Client.Command], bytes: Int) -> CommitRefusal? {
+    public func submit(_ commands: [Client.Command], bytes: Int) -> CommitRefusal? {
         self.writer.submit(commands, bytes: bytes)
     }
 
-    package var scrub: ScrubStatus { self.scrubber.status }
+    public var scrub: ScrubStatus { self.scrubber.status }
 
     /// Begins a scrub, unless one is running.
-    package func startScrub() { self.scrubber.ask() }
+    public func startScrub() { self.scrubber.ask() }
 
-    package var compaction: CompactionStatus { self.compactor.status }
+    public var compaction: CompactionStatus { self.compactor.status }
 
     /// Requests a compaction.
     /// - Returns: its number; nil if one is running already or the log is closed.
-    package func compact(_ trigger: CompactionTrigger = .admin) -> UInt64? { self.compactor.request(trigger) }
+    public func compact(_ trigger: CompactionTrigger = .admin) -> UInt64? { self.compactor.request(trigger) }
 
     /// Size and free bytes of the file system that holds the log.
-    package func capacity() throws(SystemError) -> FileSystemCapacity {
+    public func capacity() throws(SystemError) -> FileSystemCapacity {
         try self.fileSystem.capacity(self.configuration.directory)
     }
 
     /// Commits waiting commands, writes the clean-shutdown frame and unlocks the folder. Blocks.
-    package func close() {
+    public func close() {
         self.scrubber.stop()
         self.compactor.stop()
         self.writer.stop()

@@ -1,13 +1,13 @@
 import NIOCore
-package import ServiceSettings
+public import ServiceSettings
 
 /// The address of kv-service: `http://host:port`.
-package struct UpstreamAddress: Sendable, Equatable {
-    package let address: ListenAddress
+public struct UpstreamAddress: Sendable, Equatable {
+    public let address: ListenAddress
 
     /// Parses `http://host:port`, with or without a `/` at the end; nil for any other text. A path is refused, because
     /// requests would not contain it; so is `https`, which the gateway does not support.
-    package init?(_ text: String) {
+    public init?(_ text: String) {
         guard text.hasPrefix("http://") else { return nil }
         var rest = text.dropFirst("http://".count)
         if rest.last == "/" { rest.removeLast() }
@@ -26,12 +26,12 @@ package struct UpstreamAddress: Sendable, Equatable {
 }
 
 extension UpstreamAddress: CustomStringConvertible {
-    package var description: String { "http://\(self.address)" }
+    public var description: String { "http://\(self.address)" }
 }
 
 extension SettingKind where Value == UpstreamAddress {
     /// `http://host:port`.
-    package static var upstreamAddress: SettingKind {
+    public static var upstreamAddress: SettingKind {
         SettingKind(
             placeholder: "url",
             expectation: "an address such as http://127.0.0.1:8081, without a path",

@@ -1,18 +1,18 @@
-package import HTTP1
-package import HTTPServing
+public import HTTP1
+public import HTTPServing
 import NIOHTTP1
 import ServiceSettings
 
 /// Who may use the actions below `/admin`: clients with the bearer token of `--admin-token-file`; without such a file,
 /// clients on this host's loopback interface.
-package struct AdminAuthorization: Sendable {
+public struct AdminAuthorization: Sendable {
     /// The longest token, with some line ends after it.
     private static let tokenFileLimitBytes = 4_096
 
     private let token: [UInt8]?
 
     /// - Throws: if the file cannot be read or holds no usable token.
-    package init(tokenFile: String?) throws(AdminTokenError) {
+    public init(tokenFile: String?) throws(AdminTokenError) {
         guard let tokenFile else {
             self.token = nil
             return
@@ -30,7 +30,7 @@ package struct AdminAuthorization: Sendable {
     }
 
     /// - Throws: 401 `unauthorized` or 403 `forbidden`.
-    package func check(_ request: HTTPRequest) throws(Problem) {
+    public func check(_ request: HTTPRequest) throws(Problem) {
         // A page in a browser on this host must not be able to act on behalf of its user.
         if request.headers.contains("origin") {
             throw Problem(.forbidden, code: "forbidden", detail: "Actions are not accepted from web pages.")
@@ -59,8 +59,8 @@ package struct AdminAuthorization: Sendable {
 }
 
 /// Why the file with the token for actions cannot be used; names the setting and the file.
-package struct AdminTokenError: Error, CustomStringConvertible {
-    package let description: String
+public struct AdminTokenError: Error, CustomStringConvertible {
+    public let description: String
 
     init(_ description: String) {
         self.description = description

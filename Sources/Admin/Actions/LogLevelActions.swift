@@ -1,19 +1,19 @@
 import HTTP1
-package import HTTPServing
+public import HTTPServing
 import JSON
 import Logging
 import NIOHTTP1
 import ServiceSettings
 
 /// `/admin/log-level`: shows and sets the log level.
-package struct LogLevelActions: Sendable {
+public struct LogLevelActions: Sendable {
     private let control: LogLevelControl
 
-    package init(_ control: LogLevelControl) {
+    public init(_ control: LogLevelControl) {
         self.control = control
     }
 
-    package func route(_ authorization: AdminAuthorization) -> Route {
+    public func route(_ authorization: AdminAuthorization) -> Route {
         .admin(
             "/admin/log-level", get: { _ in self.document },
             post: { request throws(Problem) in

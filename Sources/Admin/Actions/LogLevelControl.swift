@@ -1,12 +1,12 @@
 import JSON
-package import JSONLogging
-package import Logging
-package import NIOCore
+public import JSONLogging
+public import Logging
+public import NIOCore
 import Synchronization
 import SystemSupport
 
 /// Sets the log level while the service runs, permanently or for some time. Any thread.
-package final class LogLevelControl: Sendable {
+public final class LogLevelControl: Sendable {
     /// Maximum time for which a level can be set.
     static let longest = Duration.seconds(86_400)
 
@@ -25,7 +25,7 @@ package final class LogLevelControl: Sendable {
     private let guarded = Mutex(Guarded())
 
     /// - Parameter configured: the level that is restored when the time ends.
-    package init(
+    public init(
         _ level: SharedLogLevel, configured: Logger.Level, eventLoop: any EventLoop, events: EventJournal
     ) {
         self.level = level

@@ -1,22 +1,22 @@
 import HTTP1
-package import HTTPServing
-package import Health
+public import HTTPServing
+public import Health
 import JSON
 import Logging
 import NIOHTTP1
 
 /// `/admin/read-only` and `/admin/drain`: what an operator switches of the running process. A restart begins as
 /// configured.
-package struct SwitchActions: Sendable {
+public struct SwitchActions: Sendable {
     private let gate: ServiceGate
     private let events: EventJournal
 
-    package init(gate: ServiceGate, events: EventJournal) {
+    public init(gate: ServiceGate, events: EventJournal) {
         self.gate = gate
         self.events = events
     }
 
-    package func routes(_ authorization: AdminAuthorization) -> [Route] {
+    public func routes(_ authorization: AdminAuthorization) -> [Route] {
         [
             .admin(
                 "/admin/read-only", get: { _ in self.readOnlyDocument },

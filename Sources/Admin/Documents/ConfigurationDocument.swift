@@ -1,24 +1,24 @@
 import HTTP1
-package import HTTPServing
-package import JSONLogging
-package import Logging
+public import HTTPServing
+public import JSONLogging
+public import Logging
 import NIOHTTP1
-package import ServiceSettings
+public import ServiceSettings
 
 /// `GET /admin/config`: every setting with its effective value, the log level as it was set last.
-package struct ConfigurationDocument: Sendable {
+public struct ConfigurationDocument: Sendable {
     private let settings: ResolvedSettings
     private let levelSetting: Setting<Logger.Level>
     private let level: SharedLogLevel
 
     /// - Parameter levelSetting: whose value `level` had at the start.
-    package init(settings: ResolvedSettings, levelSetting: Setting<Logger.Level>, level: SharedLogLevel) {
+    public init(settings: ResolvedSettings, levelSetting: Setting<Logger.Level>, level: SharedLogLevel) {
         self.settings = settings
         self.levelSetting = levelSetting
         self.level = level
     }
 
-    package var route: Route { .admin("/admin/config", get: { _ in .json(.ok, self.bytes) }) }
+    public var route: Route { .admin("/admin/config", get: { _ in .json(.ok, self.bytes) }) }
 
     private var bytes: [UInt8] {
         let level = self.level.value

@@ -1,20 +1,20 @@
 import HTTP1
-package import HTTPServing
+public import HTTPServing
 import JSON
 import JSONLogging
 import NIOHTTP1
 
 /// `GET /admin/events`: the last state changes, oldest first; with `?after=N` those with numbers above N.
-package struct EventsDocument: Sendable {
+public struct EventsDocument: Sendable {
     private let identity: ServiceIdentity
     private let journal: EventJournal
 
-    package init(identity: ServiceIdentity, journal: EventJournal) {
+    public init(identity: ServiceIdentity, journal: EventJournal) {
         self.identity = identity
         self.journal = journal
     }
 
-    package var route: Route {
+    public var route: Route {
         .admin(
             "/admin/events", takesQuery: true,
             get: { request throws(Problem) in .json(.ok, try self.bytes(for: request)) })

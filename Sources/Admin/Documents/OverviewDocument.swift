@@ -1,15 +1,15 @@
 import HTTP1
-package import HTTPServing
-package import Health
-package import JSON
+public import HTTPServing
+public import Health
+public import JSON
 import NIOHTTP1
-package import PrometheusMetrics
+public import PrometheusMetrics
 import SystemSupport
-package import Telemetry
+public import Telemetry
 
 /// `GET /admin`: who this is, its state and its times, what operators have switched, `process` and `http`; then the
 /// members of the service itself, and the checks.
-package struct OverviewDocument: Sendable {
+public struct OverviewDocument: Sendable {
     /// The documents below `/admin`, as `links` names them.
     private static let links: [(name: StaticString, path: String)] = [
         ("config", "/admin/config"), ("events", "/admin/events"), ("slow", "/admin/slow"),
@@ -27,7 +27,7 @@ package struct OverviewDocument: Sendable {
     /// - Parameters:
     ///   - connectionsMax: client connections that are taken at one time.
     ///   - members: writes those that only this service has.
-    package init(
+    public init(
         identity: ServiceIdentity, gate: ServiceGate, logLevel: LogLevelControl, metrics: HTTPMetrics,
         connectionsMax: Int, members: @escaping @Sendable (inout JSONWriter) -> Void
     ) {
@@ -39,7 +39,7 @@ package struct OverviewDocument: Sendable {
         self.members = members
     }
 
-    package var route: Route { .admin("/admin", get: { _ in .json(.ok, self.bytes) }) }
+    public var route: Route { .admin("/admin", get: { _ in .json(.ok, self.bytes) }) }
 
     /// Reads `/proc`, some tens of microseconds.
     private var bytes: [UInt8] {
@@ -108,7 +108,7 @@ package struct OverviewDocument: Sendable {
 
 extension JSONWriter {
     /// `p50` to `max` of the last minute; null if nothing was recorded.
-    package mutating func writeQuantiles(_ quantiles: QuantileWindow.Quantiles) {
+    public mutating func writeQuantiles(_ quantiles: QuantileWindow.Quantiles) {
         self.member("p50", quantiles.p50)
         self.member("p90", quantiles.p90)
         self.member("p99", quantiles.p99)

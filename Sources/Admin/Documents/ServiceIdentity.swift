@@ -2,16 +2,16 @@ import JSON
 import SystemSupport
 
 /// Which run of which service this is: every document below `/admin` begins with it.
-package struct ServiceIdentity: Sendable {
+public struct ServiceIdentity: Sendable {
     /// The name of the program.
-    package let name: String
+    public let name: String
     /// Identifies this run of the process: 16 hex digits.
-    package let instanceID: String
+    public let instanceID: String
     let startedAtNanoseconds = WallClock.nanoseconds()
     let startedMonotonicNanoseconds = MonotonicClock.nanoseconds()
 
     /// The service has started now.
-    package init(name: String) {
+    public init(name: String) {
         self.name = name
         self.instanceID = String(UInt64.random(in: 1 << 60 ... .max), radix: 16)
     }

@@ -1,25 +1,25 @@
 import HTTP1
-package import HTTPServing
+public import HTTPServing
 import JSON
 import NIOHTTP1
 import RequestTracing
 import SystemSupport
-package import Telemetry
+public import Telemetry
 
 /// `GET /admin/slow`: the slowest requests of the last minutes with their stages; `?limit=N` and `?handler=NAME`.
-package struct SlowDocument: Sendable {
+public struct SlowDocument: Sendable {
     private static let defaultLimit: UInt64 = 32
     private static let largestLimit: UInt64 = 512
 
     private let identity: ServiceIdentity
     private let slowRequests: SlowRequests
 
-    package init(identity: ServiceIdentity, slowRequests: SlowRequests) {
+    public init(identity: ServiceIdentity, slowRequests: SlowRequests) {
         self.identity = identity
         self.slowRequests = slowRequests
     }
 
-    package var route: Route {
+    public var route: Route {
         .admin(
             "/admin/slow", takesQuery: true,
             get: { request throws(Problem) in .json(.ok, try self.bytes(for: request)) })

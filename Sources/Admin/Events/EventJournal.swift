@@ -1,6 +1,6 @@
 import DequeModule
-package import Logging
-package import PrometheusMetrics
+public import Logging
+public import PrometheusMetrics
 import Synchronization
 import SystemSupport
 
@@ -9,28 +9,28 @@ import SystemSupport
 ///
 /// For changes that belong on an operator's timeline, not for events of each request: each one takes a lock. Any thread
 /// may report and read; nothing here blocks.
-package final class EventJournal: Sendable {
-    package struct Event: Sendable {
+public final class EventJournal: Sendable {
+    public struct Event: Sendable {
         /// Counts the events of this run of the process from 1.
-        package let number: UInt64
+        public let number: UInt64
         /// Wall clock, nanoseconds since 1970.
-        package let atNanoseconds: UInt64
-        package let kind: EventKind
-        package let level: Logger.Level
+        public let atNanoseconds: UInt64
+        public let kind: EventKind
+        public let level: Logger.Level
         /// For people.
-        package let message: String
+        public let message: String
         /// Numbers and Booleans given as `.stringConvertible` keep their type.
-        package let details: Logger.Metadata
+        public let details: Logger.Metadata
     }
 
     /// The events read at one moment.
-    package struct Extract: Sendable {
+    public struct Extract: Sendable {
         /// Oldest first.
-        package var events: [Event]
+        public var events: [Event]
         /// The number of the newest event.
-        package var lastNumber: UInt64
+        public var lastNumber: UInt64
         /// Requested events that are no longer kept.
-        package var missed: UInt64
+        public var missed: UInt64
     }
 
     private struct Kept {
@@ -39,7 +39,7 @@ package final class EventJournal: Sendable {
     }
 
     /// Number of events that are kept; each further one replaces the oldest.
-    package static let capacity = 256
+    public static let capacity = 256
 
     private let registry: MetricsRegistry
     private let metricName: String
@@ -49,7 +49,7 @@ package final class EventJournal: Sendable {
     /// - Parameters:
     ///   - kinds: the service's own kinds; their series and those of the common kinds begin at 0.
     ///   - metricPrefix: the prefix of `<prefix>_events_total`.
-    package init(registry: MetricsRegistry, metricPrefix: String, kinds: [EventKind], logger: Logger) {
+    public init(registry: MetricsRegistry, metricPrefix: String, kinds: [EventKind], logger: Logger) {
         self.registry = registry
         self.metricName = "\(metricPrefix)_events_total"
         self.logger = logger
@@ -59,7 +59,7 @@ package final class EventJournal: Sendable {
     /// Reports a change that has just happened.
     ///
     /// - Parameter isLogged: false if another log line already reports it.
-    package func tell(
+    public func tell(
         _ kind: EventKind, _ level: Logger.Level, _ message: String, _ details: Logger.Metadata = [:],
         isLogged: Bool = true
     ) {
@@ -80,7 +80,7 @@ package final class EventJournal: Sendable {
     }
 
     /// The events with numbers above `number`.
-    package func events(after number: UInt64) -> Extract {
+    public func events(after number: UInt64) -> Extract {
         self.kept.withLock { kept in
             let events = kept.events.drop { $0.number <= number }
             let wanted = kept.lastNumber - min(number, kept.lastNumber)
@@ -98,7 +98,7 @@ package final class EventJournal: Sendable {
 
 extension EventJournal.Event {
     /// For programs; `notice` becomes information.
-    package var severity: String {
+    public var severity: String {
         switch self.level {
         case .trace, .debug, .info, .notice: "info"
         case .warning: "warning"

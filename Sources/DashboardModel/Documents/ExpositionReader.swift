@@ -126,10 +126,10 @@ struct ExpositionReader {
 }
 
 /// Why a text is not a Prometheus exposition.
-package struct ExpositionError: Error, Equatable, CustomStringConvertible {
+public struct ExpositionError: Error, Equatable, CustomStringConvertible {
     /// From 1.
-    package let line: Int
-    package let reason: String
+    public let line: Int
+    public let reason: String
 
-    package var description: String { "line \(self.line) is not a metric: \(self.reason)" }
+    public var description: String { "line \(self.line) is not a metric: \(self.reason)" }
 }

@@ -1,10 +1,10 @@
-package import JSON
+public import JSON
 
 /// A JSON document as a tree, for reading the services' `/admin` documents.
 ///
 /// A member that is missing, null or of another type is nil: a dashboard shows what a service reports, and "not
 /// reported" for the rest, for any version of the service.
-package enum JSONTree: Sendable, Equatable {
+public enum JSONTree: Sendable, Equatable {
     case null
     case bool(Bool)
     case number(Double)
@@ -12,15 +12,15 @@ package enum JSONTree: Sendable, Equatable {
     case array([JSONTree])
     case object([Member])
 
-    package struct Member: Sendable, Equatable {
-        package var name: String
-        package var value: JSONTree
+    public struct Member: Sendable, Equatable {
+        public var name: String
+        public var value: JSONTree
     }
 
     /// Parses a whole document.
     ///
     /// - Throws: what is wrong, and where: what ``JSONTokenizer`` refuses, and numbers beyond those of a double.
-    package init(parsing bytes: [UInt8]) throws(JSONSyntaxError) {
+    public init(parsing bytes: [UInt8]) throws(JSONSyntaxError) {
         self = try JSONTokenizer.read(bytes) { (tokenizer) throws(JSONSyntaxError) in
             let tree = try JSONTree(&tokenizer)
             try tokenizer.end()
@@ -53,7 +53,7 @@ package enum JSONTree: Sendable, Equatable {
     }
 
     /// The value of a member; nil if this is not an object or has no such member. The first of two members counts.
-    package subscript(name: String) -> JSONTree? {
+    public subscript(name: String) -> JSONTree? {
         guard case .object(let members) = self else { return nil }
         return members.first { $0.name == name }?.value
     }
@@ -63,11 +63,11 @@ package enum JSONTree: Sendable, Equatable {
     }
 
     /// A whole number in the range of `Int`.
-    package var int: Int? {
+    public var int: Int? {
         if case .number(let number) = self { Int(exactly: number) } else { nil }
     }
 
-    package var string: String? {
+    public var string: String? {
         if case .string(let text) = self { text } else { nil }
     }
 
@@ -76,12 +76,12 @@ package enum JSONTree: Sendable, Equatable {
     }
 
     /// The elements of an array; empty if this is not an array.
-    package var elements: [JSONTree] {
+    public var elements: [JSONTree] {
         if case .array(let elements) = self { elements } else { [] }
     }
 
     /// The members of an object; empty if this is not an object.
-    package var members: [Member] {
+    public var members: [Member] {
         if case .object(let members) = self { members } else { [] }
     }
 }

@@ -1,19 +1,19 @@
 /// Decodes the lines of a recording in order; see ``RecordingEncoder``.
-package struct RecordingDecoder: Sendable {
+public struct RecordingDecoder: Sendable {
     /// The text of the newest scrape of each target, as lines.
     private var lines: [Int: [[UInt8]]] = [:]
 
-    package init() {}
+    public init() {}
 
     /// The next changes refer to texts that were not read: they are skipped until the next complete text.
-    package mutating func forget() {
+    public mutating func forget() {
         self.lines = [:]
     }
 
     /// The poll of a line; nil for a line of changes whose complete text was not read before, such as after a seek.
     ///
     /// - Throws: the error in the line.
-    package mutating func poll(parsing line: [UInt8]) throws(RecordingError) -> RawPoll? {
+    public mutating func poll(parsing line: [UInt8]) throws(RecordingError) -> RawPoll? {
         let tree: JSONTree
         do { tree = try JSONTree(parsing: line) } catch { throw RecordingError("\(error)") }
         guard let target = tree["target"]?.int, let receivedAt = tree["monotonic"]?.double,
@@ -61,7 +61,7 @@ package struct RecordingDecoder: Sendable {
     }
 
     /// The time of a line, without parsing the rest: it is the first member.
-    package static func time(of line: ArraySlice<UInt8>) -> Double? {
+    public static func time(of line: ArraySlice<UInt8>) -> Double? {
         let prefix = Array("{\"monotonic\":".utf8)
         guard line.starts(with: prefix) else { return nil }
         let digits = line.dropFirst(prefix.count).prefix { $0 != UInt8(ascii: ",") }

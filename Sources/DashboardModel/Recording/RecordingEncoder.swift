@@ -9,7 +9,7 @@ import JSON
 /// with the bodies as they arrived. Few lines of `/metrics` change from one scrape to the next, so most polls contain
 /// only those, as `"metrics_changes":[[17,"kv_keys 12"],…]` with their line numbers; each 60th poll of a target
 /// contains the complete text, for seeking. A missing body is `"metrics_error":"connection refused"`.
-package struct RecordingEncoder: Sendable {
+public struct RecordingEncoder: Sendable {
     /// Number of polls of one target between two complete scrapes.
     static let keyframeDistance = 60
 
@@ -20,10 +20,10 @@ package struct RecordingEncoder: Sendable {
 
     private var last: [Int: Last] = [:]
 
-    package init() {}
+    public init() {}
 
     /// The line of a poll, with its line feed.
-    package mutating func line(_ poll: RawPoll) -> [UInt8] {
+    public mutating func line(_ poll: RawPoll) -> [UInt8] {
         var writer = JSONWriter(reservingBytes: 16_384)
         let changes = self.changes(poll)
         writer.object { object in

@@ -1,23 +1,23 @@
 import JSON
 
 /// The first line of a recording.
-package struct RecordingHeader: Sendable, Equatable {
+public struct RecordingHeader: Sendable, Equatable {
     /// The version of the format. A reader refuses versions that it does not know.
-    package static let formatVersion = 1
+    public static let formatVersion = 1
 
-    package var targets: [Target]
-    package var intervalSeconds: Double
+    public var targets: [Target]
+    public var intervalSeconds: Double
     /// Seconds since 1970.
-    package var startedAt: Double
+    public var startedAt: Double
 
-    package init(targets: [Target], intervalSeconds: Double, startedAt: Double) {
+    public init(targets: [Target], intervalSeconds: Double, startedAt: Double) {
         self.targets = targets
         self.intervalSeconds = intervalSeconds
         self.startedAt = startedAt
     }
 
     /// A line of JSON.
-    package var line: [UInt8] {
+    public var line: [UInt8] {
         var writer = JSONWriter()
         writer.object { header in
             header.member("kvtop_recording", Self.formatVersion)
@@ -40,7 +40,7 @@ package struct RecordingHeader: Sendable, Equatable {
     }
 
     /// - Throws: the error in the line.
-    package init(parsing line: [UInt8]) throws(RecordingError) {
+    public init(parsing line: [UInt8]) throws(RecordingError) {
         let tree: JSONTree
         do { tree = try JSONTree(parsing: line) } catch {
             throw RecordingError("this is not a recording of kvtop: \(error)")
@@ -64,19 +64,19 @@ package struct RecordingHeader: Sendable, Equatable {
 }
 
 /// The unreadable lines of a recording whose other lines can be read.
-package struct RecordingDamage: Equatable, Sendable {
-    package private(set) var lines = 0
+public struct RecordingDamage: Equatable, Sendable {
+    public private(set) var lines = 0
     private var first = ""
 
-    package init() {}
+    public init() {}
 
-    package mutating func note(_ reason: String) {
+    public mutating func note(_ reason: String) {
         if self.lines == 0 { self.first = reason }
         self.lines += 1
     }
 
     /// For the operator; nil if there are none.
-    package var text: String? {
+    public var text: String? {
         switch self.lines {
         case 0: nil
         case 1: self.first
@@ -86,10 +86,10 @@ package struct RecordingDamage: Equatable, Sendable {
 }
 
 /// Why a recording cannot be read.
-package struct RecordingError: Error, Equatable, CustomStringConvertible {
-    package let description: String
+public struct RecordingError: Error, Equatable, CustomStringConvertible {
+    public let description: String
 
-    package init(_ description: String) {
+    public init(_ description: String) {
         self.description = description
     }
 }

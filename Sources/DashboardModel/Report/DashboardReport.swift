@@ -1,10 +1,10 @@
-package import JSON
+public import JSON
 
 /// The dashboard as one JSON document: raw numbers in base units, null for unknown figures, no texts to parse.
-package enum DashboardReport {
-    package static let schemaVersion = 1
+public enum DashboardReport {
+    public static let schemaVersion = 1
 
-    package static func write(_ dashboard: Dashboard, to writer: inout JSONWriter) {
+    public static func write(_ dashboard: Dashboard, to writer: inout JSONWriter) {
         writer.object { document in
             document.member("schema_version", self.schemaVersion)
             document.member("at", Timestamp.rfc3339(secondsSince1970: dashboard.wallTime))

@@ -3,14 +3,14 @@ import JSON
 /// The handlers of the dashboard as comma-separated values (RFC 4180), for a spreadsheet: raw numbers in base units, an
 /// empty field for unknown figures, `+Inf` for a quantile above the highest bound, the bound itself for one below the
 /// lowest.
-package enum DashboardTable {
-    package static let header =
+public enum DashboardTable {
+    public static let header =
         "at,target,availability,handler,window_seconds,requests,requests_per_second,error_ratio,client_error_ratio,"
         + "p50_seconds,p95_seconds,p99_seconds\n"
 
     /// One line for each handler of each target, and one for all that serve data; a target without figures has only the
     /// latter.
-    package static func lines(_ dashboard: Dashboard) -> String {
+    public static func lines(_ dashboard: Dashboard) -> String {
         let at = Timestamp.rfc3339(secondsSince1970: dashboard.wallTime)
         return dashboard.targets.map { target in
             let begin = "\(at),\(target.target.name),\(target.availability.rawValue)"

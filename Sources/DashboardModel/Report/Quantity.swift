@@ -1,7 +1,7 @@
 /// Numbers as text: at most six characters, three significant digits, the unit after the number, a decimal point in
 /// every locale.
-package enum Quantity {
-    package enum Units: String, Sendable, CaseIterable {
+public enum Quantity {
+    public enum Units: String, Sendable, CaseIterable {
         /// Powers of 1,000: `3.42G`.
         case si
         /// Powers of 1,024: `3.18Gi`.
@@ -9,7 +9,7 @@ package enum Quantity {
         /// All digits.
         case raw
 
-        package var label: String {
+        public var label: String {
             switch self {
             case .si: "SI"
             case .iec: "IEC"
@@ -19,7 +19,7 @@ package enum Quantity {
     }
 
     /// Bytes.
-    package static func bytes(_ bytes: Double, _ units: Units) -> String {
+    public static func bytes(_ bytes: Double, _ units: Units) -> String {
         switch units {
         case .si: self.scaled(bytes, base: 1_000, suffixes: ["", "k", "M", "G", "T", "P"], smallest: 0)
         case .iec: self.scaled(bytes, base: 1_024, suffixes: ["", "Ki", "Mi", "Gi", "Ti", "Pi"], smallest: 0)
@@ -28,7 +28,7 @@ package enum Quantity {
     }
 
     /// Events per second, or any other count that may have a fraction.
-    package static func rate(_ rate: Double, _ units: Units = .si) -> String {
+    public static func rate(_ rate: Double, _ units: Units = .si) -> String {
         if rate == 0 { return "0" }
         if units == .raw { return self.fixed(rate, 2) }
         if rate < 0.005 { return "<0.01" }
@@ -36,7 +36,7 @@ package enum Quantity {
     }
 
     /// A whole number with separators: `1,203,441`; from a hundred million on `1.20G`.
-    package static func count(_ count: Double, _ units: Units = .si) -> String {
+    public static func count(_ count: Double, _ units: Units = .si) -> String {
         guard count.magnitude < 1e8 || units == .raw else { return self.rate(count) }
         let digits = Array(self.fixed(count.rounded(), 0))
         var text = ""
@@ -48,7 +48,7 @@ package enum Quantity {
     }
 
     /// Seconds: `310µs`, `1.10ms`, `140ms`, `1.20s`, `75s`.
-    package static func duration(_ seconds: Double) -> String {
+    public static func duration(_ seconds: Double) -> String {
         if seconds == 0 { return "0s" }
         if seconds < 0.000_999_5 { return "\(self.digits(seconds * 1e6))µs" }
         if seconds < 0.999_5 { return "\(self.digits(seconds * 1e3))ms" }
@@ -56,7 +56,7 @@ package enum Quantity {
     }
 
     /// A long time: `42s`, `12m03s`, `3h07m`, `3d04h`.
-    package static func age(_ seconds: Double) -> String {
+    public static func age(_ seconds: Double) -> String {
         guard seconds.isFinite, seconds < 1e12 else { return "--" }
         let whole = Int(max(0, seconds))
         func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
@@ -67,7 +67,7 @@ package enum Quantity {
     }
 
     /// The length of a window: `10s`, `5m`, `2m30s`, `1h`.
-    package static func window(_ seconds: Double) -> String {
+    public static func window(_ seconds: Double) -> String {
         if seconds > 0, seconds < 0.95 { return "\(max(0.1, (seconds * 10).rounded() / 10))s" }
         let whole = Int(min(max(seconds.rounded(), 0), 1e9))
         if whole >= 3_600, whole.isMultiple(of: 3_600) { return "\(whole / 3_600)h" }
@@ -76,14 +76,14 @@ package enum Quantity {
     }
 
     /// A share in per cent without the sign: `0.02`, `12.5`, `100`.
-    package static func percent(_ ratio: Double) -> String {
+    public static func percent(_ ratio: Double) -> String {
         let percent = ratio * 100
         if percent != 0, percent < 0.005 { return "<0.01" }
         return percent < 9.995 ? self.fixed(percent, 2) : percent < 99.95 ? self.fixed(percent, 1) : "100"
     }
 
     /// A share in whole per cent with the sign: `64%`.
-    package static func wholePercent(_ ratio: Double) -> String {
+    public static func wholePercent(_ ratio: Double) -> String {
         "\(self.fixed((ratio * 100).rounded(.down), 0))%"
     }
 

@@ -1,10 +1,10 @@
-package import JSON
+public import JSON
 
 extension AdminSnapshot {
     /// Reads a document of `GET /admin`.
     ///
     /// - Throws: why it is not a JSON document. Members that are missing or of another type are nil.
-    package init(parsing text: [UInt8]) throws(JSONSyntaxError) {
+    public init(parsing text: [UInt8]) throws(JSONSyntaxError) {
         let tree = try JSONTree(parsing: text)
         guard case .object = tree else { throw JSONSyntaxError(.notAnObject, offset: 0) }
         self.service = tree["service"]?.string

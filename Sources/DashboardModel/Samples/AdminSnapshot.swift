@@ -1,74 +1,74 @@
 /// The content of one `/admin` document. Nil: the service does not report it.
-package struct AdminSnapshot: Sendable, Equatable {
-    package var service: String?
+public struct AdminSnapshot: Sendable, Equatable {
+    public var service: String?
     /// The service's clock when it wrote the document, in seconds since 1970.
-    package var now: Double?
-    package var instance: String?
-    package var version: String?
+    public var now: Double?
+    public var instance: String?
+    public var version: String?
     /// `starting`, `replaying`, `ready`, `read_only`, `failed`, `draining`, `stopping`.
-    package var state: String?
-    package var stateReason: String?
+    public var state: String?
+    public var stateReason: String?
     /// The switches of operators.
-    package var isReadOnly: Bool?
-    package var isDraining: Bool?
-    package var uptimeSeconds: Double?
-    package var processID: Int?
-    package var connections: Double?
-    package var connectionsLimit: Double?
-    package var checks: [Check] = []
-    package var store: Store?
-    package var memory: Memory?
-    package var log: Log?
-    package var replay: Replay?
-    package var compaction: Compaction?
-    package var upstreams: [Upstream] = []
+    public var isReadOnly: Bool?
+    public var isDraining: Bool?
+    public var uptimeSeconds: Double?
+    public var processID: Int?
+    public var connections: Double?
+    public var connectionsLimit: Double?
+    public var checks: [Check] = []
+    public var store: Store?
+    public var memory: Memory?
+    public var log: Log?
+    public var replay: Replay?
+    public var compaction: Compaction?
+    public var upstreams: [Upstream] = []
 
-    package struct Check: Sendable, Equatable {
-        package var name: String
-        package var isOK: Bool
+    public struct Check: Sendable, Equatable {
+        public var name: String
+        public var isOK: Bool
         /// It fails, but the service continues its work.
-        package var isWarning = false
-        package var message: String?
+        public var isWarning = false
+        public var message: String?
     }
 
-    package struct Store: Sendable, Equatable {
-        package var keys: Double?
-        package var keyBytes: Double?
-        package var valueBytes: Double?
+    public struct Store: Sendable, Equatable {
+        public var keys: Double?
+        public var keyBytes: Double?
+        public var valueBytes: Double?
     }
 
-    package struct Memory: Sendable, Equatable {
+    public struct Memory: Sendable, Equatable {
         /// `ok`, `full`.
-        package var state: String?
+        public var state: String?
         /// Used share of the nearest limit, 0 to 1; nil without a limit.
-        package var use: Double?
+        public var use: Double?
     }
 
-    package struct Log: Sendable, Equatable {
-        package var path: String?
+    public struct Log: Sendable, Equatable {
+        public var path: String?
         /// `ok`, `disk_full`, `failed`.
-        package var state: String?
-        package var sizeBytes: Double?
-        package var liveBytes: Double?
+        public var state: String?
+        public var sizeBytes: Double?
+        public var liveBytes: Double?
         /// 0 to 1.
-        package var garbageRatio: Double?
-        package var syncPolicy: String?
-        package var syncIntervalSeconds: Double?
-        package var warning: String?
-        package var lastError: String?
+        public var garbageRatio: Double?
+        public var syncPolicy: String?
+        public var syncIntervalSeconds: Double?
+        public var warning: String?
+        public var lastError: String?
         /// Acknowledged changes that were missing at the start.
-        package var lostRevisions: Double?
+        public var lostRevisions: Double?
         /// Damaged files found by scrubs.
-        package var damagedFiles: Double?
-        package var pendingAppends: Double?
-        package var snapshot: LogSnapshot?
-        package var segmentCount: Int?
-        package var segments: [Segment] = []
-        package var fileSystemBytes: Double?
-        package var fileSystemAvailableBytes: Double?
+        public var damagedFiles: Double?
+        public var pendingAppends: Double?
+        public var snapshot: LogSnapshot?
+        public var segmentCount: Int?
+        public var segments: [Segment] = []
+        public var fileSystemBytes: Double?
+        public var fileSystemAvailableBytes: Double?
 
         /// Bytes that a compaction would free; nil if the service does not report live bytes.
-        package var garbageBytes: Double? {
+        public var garbageBytes: Double? {
             if let size = self.sizeBytes, let live = self.liveBytes { return max(0, size - live) }
             if let size = self.sizeBytes, let ratio = self.garbageRatio { return size * ratio }
             return nil
@@ -76,42 +76,42 @@ package struct AdminSnapshot: Sendable, Equatable {
     }
 
     /// The snapshot of the log, as far as the service reports it. Without parts there is no snapshot yet.
-    package struct LogSnapshot: Sendable, Equatable {
-        package var sizeBytes: Double?
-        package var liveBytes: Double?
-        package var parts: Double?
+    public struct LogSnapshot: Sendable, Equatable {
+        public var sizeBytes: Double?
+        public var liveBytes: Double?
+        public var parts: Double?
         /// The newest change in it: it replaces all changes before the first segment.
-        package var revision: Double?
+        public var revision: Double?
     }
 
-    package struct Segment: Sendable, Equatable {
-        package var name: String
-        package var sizeBytes: Double?
-        package var liveBytes: Double?
-        package var isSealed: Bool?
+    public struct Segment: Sendable, Equatable {
+        public var name: String
+        public var sizeBytes: Double?
+        public var liveBytes: Double?
+        public var isSealed: Bool?
     }
 
-    package struct Replay: Sendable, Equatable {
-        package var state: String?
-        package var progress: Double?
-        package var etaSeconds: Double?
+    public struct Replay: Sendable, Equatable {
+        public var state: String?
+        public var progress: Double?
+        public var etaSeconds: Double?
     }
 
-    package struct Upstream: Sendable, Equatable {
-        package var name: String
-        package var isUp: Bool?
-        package var lastSuccessAt: String?
-        package var lastErrorAt: String?
-        package var lastErrorReason: String?
-        package var lastErrorMessage: String?
-        package var connectionsActive: Double?
-        package var connectionsIdle: Double?
-        package var connectionsLimit: Double?
-        package var requestsWaiting: Double?
-        package var requestsInFlight: Double?
+    public struct Upstream: Sendable, Equatable {
+        public var name: String
+        public var isUp: Bool?
+        public var lastSuccessAt: String?
+        public var lastErrorAt: String?
+        public var lastErrorReason: String?
+        public var lastErrorMessage: String?
+        public var connectionsActive: Double?
+        public var connectionsIdle: Double?
+        public var connectionsLimit: Double?
+        public var requestsWaiting: Double?
+        public var requestsInFlight: Double?
         /// `closed`, `open`, `half_open`, or the state of one circuit: `writes open`.
-        package var circuit: String?
+        public var circuit: String?
     }
 
-    package init() {}
+    public init() {}
 }

@@ -1,63 +1,63 @@
 /// The `compaction` member of kv-service's `/admin`. Nil: not reported.
-package struct Compaction: Sendable, Equatable {
-    package var isRunning: Bool?
+public struct Compaction: Sendable, Equatable {
+    public var isRunning: Bool?
     /// `idle`, `running`, `backing_off` after a failure, `blocked`.
-    package var state: String?
+    public var state: String?
     /// The current step of the run, in the service's words.
-    package var phase: String?
+    public var phase: String?
     /// 0 to 1.
-    package var progress: Double?
-    package var bytesRead: Double?
-    package var bytesWritten: Double?
-    package var bytesTotal: Double?
-    package var etaSeconds: Double?
-    package var elapsedSeconds: Double?
-    package var keysKept: Double?
+    public var progress: Double?
+    public var bytesRead: Double?
+    public var bytesWritten: Double?
+    public var bytesTotal: Double?
+    public var etaSeconds: Double?
+    public var elapsedSeconds: Double?
+    public var keysKept: Double?
     /// Time that the run waited, to stay within its rate and to avoid delaying commits.
-    package var throttledSeconds: Double?
+    public var throttledSeconds: Double?
     /// Why no run can start, in the service's words.
-    package var blockedBy: String?
-    package var runs: Double?
-    package var failures: Double?
+    public var blockedBy: String?
+    public var runs: Double?
+    public var failures: Double?
     /// Consecutive failed runs.
-    package var consecutiveFailures: Double?
+    public var consecutiveFailures: Double?
     /// No automatic run before this time.
-    package var retryAt: String?
-    package var lastSuccessAt: String?
+    public var retryAt: String?
+    public var lastSuccessAt: String?
     /// The garbage ratio, 0 to 1, at which the next run starts automatically.
-    package var thresholdRatio: Double?
+    public var thresholdRatio: Double?
     /// Minimum size of the log for that.
-    package var minimumBytes: Double?
+    public var minimumBytes: Double?
     /// What starts the next run, in the service's words.
-    package var nextTrigger: String?
-    package var last: Run?
+    public var nextTrigger: String?
+    public var last: Run?
 
-    package struct Run: Sendable, Equatable {
-        package var trigger: String?
-        package var result: String?
-        package var startedAt: String?
-        package var durationSeconds: Double?
-        package var bytesBefore: Double?
-        package var bytesAfter: Double?
-        package var keysKept: Double?
-        package var keysDropped: Double?
-        package var throttledSeconds: Double?
-        package var error: String?
+    public struct Run: Sendable, Equatable {
+        public var trigger: String?
+        public var result: String?
+        public var startedAt: String?
+        public var durationSeconds: Double?
+        public var bytesBefore: Double?
+        public var bytesAfter: Double?
+        public var keysKept: Double?
+        public var keysDropped: Double?
+        public var throttledSeconds: Double?
+        public var error: String?
 
-        package var isOK: Bool { self.result == "ok" }
+        public var isOK: Bool { self.result == "ok" }
 
-        package var freedBytes: Double? {
+        public var freedBytes: Double? {
             guard let before = self.bytesBefore, let after = self.bytesAfter else { return nil }
             return before - after
         }
 
         /// `990M freed`, `1.00k more`: a log that is small, or is written to meanwhile, may be larger afterwards.
-        package static func freedText(_ bytes: Double, _ units: Quantity.Units = .si) -> String {
+        public static func freedText(_ bytes: Double, _ units: Quantity.Units = .si) -> String {
             bytes >= 0 ? "\(Quantity.bytes(bytes, units)) freed" : "\(Quantity.bytes(-bytes, units)) more"
         }
     }
 
-    package init() {}
+    public init() {}
 
     init(_ tree: JSONTree) {
         self.state = tree["state"]?.string

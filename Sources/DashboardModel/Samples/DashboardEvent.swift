@@ -1,14 +1,14 @@
-package import JSON
+public import JSON
 
 /// One line of the event list: an event that a service reports at `/admin/events`, or one that kvtop detected.
-package struct DashboardEvent: Sendable, Equatable {
-    package enum Level: Int, Sendable, Comparable {
+public struct DashboardEvent: Sendable, Equatable {
+    public enum Level: Int, Sendable, Comparable {
         case info, warning, error
 
-        package static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
+        public static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
 
         /// From a service's word; an unknown word is information.
-        package init(word: String?) {
+        public init(word: String?) {
             switch word {
             case "warn", "warning": self = .warning
             case "error", "critical", "fatal": self = .error
@@ -18,13 +18,13 @@ package struct DashboardEvent: Sendable, Equatable {
     }
 
     /// Seconds since 1970.
-    package var at: Double
+    public var at: Double
     /// The name of the target, such as `kv` or `gw`.
-    package var source: String
-    package var level: Level
-    package var text: String
+    public var source: String
+    public var level: Level
+    public var text: String
 
-    package init(at: Double, source: String, level: Level, text: String) {
+    public init(at: Double, source: String, level: Level, text: String) {
         self.at = at
         self.source = source
         self.level = level
@@ -33,16 +33,16 @@ package struct DashboardEvent: Sendable, Equatable {
 }
 
 /// An entry of a service's `/admin/events`.
-package struct ServiceEvent: Sendable, Equatable {
+public struct ServiceEvent: Sendable, Equatable {
     /// Identifies the run of the service's process; numbers start again with each run.
-    package var instance: String
+    public var instance: String
     /// Counts the events of this run from 1.
-    package var number: Int
-    package var at: Double
-    package var level: DashboardEvent.Level
-    package var text: String
+    public var number: Int
+    public var at: Double
+    public var level: DashboardEvent.Level
+    public var text: String
 
-    package init(instance: String, number: Int, at: Double, level: DashboardEvent.Level, text: String) {
+    public init(instance: String, number: Int, at: Double, level: DashboardEvent.Level, text: String) {
         self.instance = instance
         self.number = number
         self.at = at
@@ -53,7 +53,7 @@ package struct ServiceEvent: Sendable, Equatable {
     /// Reads a document of `GET /admin/events`.
     ///
     /// - Returns: oldest first, at most 256; entries without a number, a time or a message are skipped.
-    package static func list(parsing text: [UInt8]) throws(JSONSyntaxError) -> [ServiceEvent] {
+    public static func list(parsing text: [UInt8]) throws(JSONSyntaxError) -> [ServiceEvent] {
         let tree = try JSONTree(parsing: text)
         let instance = tree["instance_id"]?.string ?? ""
         let entries = (tree["events"]?.elements ?? []).compactMap { entry -> ServiceEvent? in
@@ -87,9 +87,9 @@ package struct ServiceEvent: Sendable, Equatable {
 }
 
 /// RFC 3339 times.
-package enum InstantText {
+public enum InstantText {
     /// Seconds since 1970 for a time in UTC such as `2026-11-22T21:58:14.123Z`; nil for any other text.
-    package static func seconds(_ text: String) -> Double? {
+    public static func seconds(_ text: String) -> Double? {
         let bytes = Array(text.utf8)
         guard bytes.count >= 20, bytes.last == UInt8(ascii: "Z"), bytes[10] == UInt8(ascii: "T") else { return nil }
         func number(_ range: Range<Int>) -> Int? { Int(String(decoding: bytes[range], as: UTF8.self)) }

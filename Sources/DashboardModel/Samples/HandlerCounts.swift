@@ -1,29 +1,29 @@
 /// The counters of one HTTP handler at one moment, over all methods.
-package struct HandlerCounts: Sendable, Equatable {
-    package var name: String
-    package var requests: Double = 0
+public struct HandlerCounts: Sendable, Equatable {
+    public var name: String
+    public var requests: Double = 0
     /// The requests that kvtop itself sent, as far as it knows.
-    package var ownRequests: Double = 0
+    public var ownRequests: Double = 0
     /// Answers 400 to 499.
-    package var clientErrors: Double = 0
+    public var clientErrors: Double = 0
     /// Answers 500 to 599.
-    package var serverErrors: Double = 0
+    public var serverErrors: Double = 0
     /// In seconds.
-    package var durations = HistogramCounts()
+    public var durations = HistogramCounts()
 
-    package init(name: String) {
+    public init(name: String) {
         self.name = name
     }
 
     /// Whether it serves the store's data. Other handlers answer probes, scrapes and this dashboard.
-    package var servesData: Bool { Self.servesData(self.name) }
+    public var servesData: Bool { Self.servesData(self.name) }
 
-    package static func servesData(_ name: String) -> Bool {
+    public static func servesData(_ name: String) -> Bool {
         name.hasPrefix("kv_") || name.hasPrefix("api_")
     }
 
     /// Requests of other clients.
-    package var traffic: Double { max(0, self.requests - self.ownRequests) }
+    public var traffic: Double { max(0, self.requests - self.ownRequests) }
 
     /// The difference to `earlier`. Nil if a counter decreased: the two are from different runs of the service.
     func minus(_ earlier: HandlerCounts) -> HandlerCounts? {

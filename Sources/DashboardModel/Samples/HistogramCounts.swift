@@ -1,14 +1,14 @@
 /// The buckets of a histogram at one moment, or the difference between two moments.
-package struct HistogramCounts: Sendable, Equatable {
+public struct HistogramCounts: Sendable, Equatable {
     /// Upper bounds, ascending; the last one is +Inf in every complete histogram.
-    package private(set) var bounds: [Double] = []
+    public private(set) var bounds: [Double] = []
     /// Observations up to each bound, as Prometheus writes them, so ascending too.
-    package private(set) var cumulative: [Double] = []
-    package var sum: Double = 0
+    public private(set) var cumulative: [Double] = []
+    public var sum: Double = 0
 
-    package init() {}
+    public init() {}
 
-    package init(bounds: [Double], cumulative: [Double], sum: Double) {
+    public init(bounds: [Double], cumulative: [Double], sum: Double) {
         precondition(bounds.count == cumulative.count, "a count for each bound")
         self.bounds = bounds
         self.cumulative = cumulative
@@ -29,18 +29,18 @@ package struct HistogramCounts: Sendable, Equatable {
     }
 
     /// The number of observations; 0 without a +Inf bucket.
-    package var count: Double {
+    public var count: Double {
         self.bounds.last == .infinity ? self.cumulative[self.cumulative.count - 1] : 0
     }
 
     /// The mean of the observations; nil if there are none.
-    package var mean: Double? {
+    public var mean: Double? {
         self.count > 0 ? self.sum / self.count : nil
     }
 
     /// The observations after `earlier`. Nil if the two cannot belong to one run of one histogram: the bounds differ,
     /// or a bucket decreased.
-    package func minus(_ earlier: HistogramCounts) -> HistogramCounts? {
+    public func minus(_ earlier: HistogramCounts) -> HistogramCounts? {
         guard self.bounds == earlier.bounds else { return nil }
         var difference = self
         for index in difference.cumulative.indices {
@@ -53,7 +53,7 @@ package struct HistogramCounts: Sendable, Equatable {
     }
 
     /// The observations of both. If the bounds differ, the result is the larger of the two.
-    package func plus(_ other: HistogramCounts) -> HistogramCounts {
+    public func plus(_ other: HistogramCounts) -> HistogramCounts {
         if self.bounds.isEmpty { return other }
         guard self.bounds == other.bounds else { return self.count >= other.count ? self : other }
         var total = self
@@ -70,7 +70,7 @@ package struct HistogramCounts: Sendable, Equatable {
     /// bucket, which is above the highest bound.
     ///
     /// - Parameter part: 0 to 1.
-    package func quantile(_ part: Double) -> QuantileEstimate {
+    public func quantile(_ part: Double) -> QuantileEstimate {
         guard self.count > 0, part >= 0, part <= 1 else { return .none }
         let rank = part * self.count
         guard let index = self.cumulative.firstIndex(where: { $0 >= rank && $0 > 0 }) else { return .none }
@@ -86,7 +86,7 @@ package struct HistogramCounts: Sendable, Equatable {
 }
 
 /// What the buckets show about a quantile.
-package enum QuantileEstimate: Sendable, Equatable {
+public enum QuantileEstimate: Sendable, Equatable {
     /// Nothing was observed.
     case none
     case value(Double)
@@ -96,7 +96,7 @@ package enum QuantileEstimate: Sendable, Equatable {
     case above(Double)
 
     /// A number to compare and to draw: the bound if the value is not known more exactly.
-    package var number: Double? {
+    public var number: Double? {
         switch self {
         case .none: nil
         case .value(let value), .below(let value), .above(let value): value

@@ -1,26 +1,26 @@
 /// The figures of one scrape of `/metrics` that the dashboard shows. Nil: the service does not report it.
-package struct MetricsSnapshot: Sendable, Equatable {
+public struct MetricsSnapshot: Sendable, Equatable {
     /// By name, ascending.
-    package var handlers: [HandlerCounts] = []
+    public var handlers: [HandlerCounts] = []
     /// Gauges and counters by their names, all series of one name added up; without those of single handlers.
     private var numbers: [String: Double] = [:]
     /// Failures of the gateway's requests to kv-service that were timeouts.
-    package var upstreamTimeouts: Double?
+    public var upstreamTimeouts: Double?
 
     // kv-service
-    package var writeDurations = HistogramCounts()
-    package var syncDurations = HistogramCounts()
-    package var commitDurations = HistogramCounts()
-    package var commitTransactions = HistogramCounts()
+    public var writeDurations = HistogramCounts()
+    public var syncDurations = HistogramCounts()
+    public var commitDurations = HistogramCounts()
+    public var commitTransactions = HistogramCounts()
 
     // api-gateway
-    package var overheadDurations = HistogramCounts()
-    package var upstreamDurations = HistogramCounts()
+    public var overheadDurations = HistogramCounts()
+    public var upstreamDurations = HistogramCounts()
 
-    package init() {}
+    public init() {}
 
     /// A gauge or a counter. A panel that shows a metric names it here, as Docs/Metrics.md has it; nothing else is needed.
-    package subscript(_ metric: String) -> Double? {
+    public subscript(_ metric: String) -> Double? {
         get { self.numbers[metric] }
         set { self.numbers[metric] = newValue }
     }
@@ -29,7 +29,7 @@ package struct MetricsSnapshot: Sendable, Equatable {
     ///
     /// - Throws: the first malformed line, or an error if the text has no sample of a request counter: then the target
     ///   is not one of these services.
-    package init(parsing text: [UInt8]) throws(ExpositionError) {
+    public init(parsing text: [UInt8]) throws(ExpositionError) {
         var reader = ExpositionReader(text, isWanted: Self.isWanted)
         var handlers: [String: HandlerCounts] = [:]
         var samples = 0

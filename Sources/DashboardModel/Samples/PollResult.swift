@@ -1,60 +1,60 @@
 import JSON
 
 /// One service that is polled.
-package struct Target: Sendable, Equatable {
-    package enum Role: String, Sendable {
+public struct Target: Sendable, Equatable {
+    public enum Role: String, Sendable {
         case kvService = "kv"
         case gateway
     }
 
-    package var role: Role
+    public var role: Role
     /// A short name for the screen: `kv`, `kv2`, `gw`.
-    package var name: String
+    public var name: String
     /// `http://host:port`, without a slash at the end.
-    package var url: String
+    public var url: String
 
-    package init(role: Role, name: String, url: String) {
+    public init(role: Role, name: String, url: String) {
         self.role = role
         self.name = name
         self.url = url
     }
 
     /// The URL without its scheme.
-    package var address: String {
+    public var address: String {
         self.url.firstRange(of: "://").map { String(self.url[$0.upperBound...]) } ?? self.url
     }
 }
 
 /// Why a document did not arrive, as text for the operator: `connection refused`, `HTTP 503`.
-package struct PollFailure: Error, Sendable, Equatable, CustomStringConvertible {
-    package var reason: String
+public struct PollFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    public var reason: String
     /// The service answered, but without the requested document: it is alive.
-    package var isAnswer: Bool
+    public var isAnswer: Bool
 
-    package init(_ reason: String, isAnswer: Bool = false) {
+    public init(_ reason: String, isAnswer: Bool = false) {
         self.reason = reason
         self.isAnswer = isAnswer
     }
 
-    package var description: String { self.reason }
+    public var description: String { self.reason }
 }
 
 /// The unparsed bodies of one poll of one target.
-package struct RawPoll: Sendable, Equatable {
+public struct RawPoll: Sendable, Equatable {
     /// The target's index in the list of targets.
-    package var target: Int
+    public var target: Int
     /// Monotonic seconds when the scrape was complete or had failed.
-    package var receivedAt: Double
+    public var receivedAt: Double
     /// Seconds since 1970 at the same moment.
-    package var wallTime: Double
+    public var wallTime: Double
     /// Duration of the whole poll.
-    package var roundTripSeconds: Double
-    package var metrics: Result<[UInt8], PollFailure>
-    package var admin: Result<[UInt8], PollFailure>
+    public var roundTripSeconds: Double
+    public var metrics: Result<[UInt8], PollFailure>
+    public var admin: Result<[UInt8], PollFailure>
     /// Nil if `/admin/events` was not requested, or does not exist.
-    package var events: [UInt8]?
+    public var events: [UInt8]?
 
-    package init(
+    public init(
         target: Int, receivedAt: Double, wallTime: Double, roundTripSeconds: Double,
         metrics: Result<[UInt8], PollFailure>, admin: Result<[UInt8], PollFailure>, events: [UInt8]? = nil
     ) {
@@ -68,25 +68,25 @@ package struct RawPoll: Sendable, Equatable {
     }
 
     /// Whether the service sent no answer at all.
-    package var isMissed: Bool {
+    public var isMissed: Bool {
         guard case .failure(let metrics) = self.metrics, case .failure(let admin) = self.admin else { return false }
         return !metrics.isAnswer && !admin.isAnswer
     }
 }
 
 /// One poll of one target, parsed.
-package struct PollResult: Sendable, Equatable {
-    package var target: Int
+public struct PollResult: Sendable, Equatable {
+    public var target: Int
     /// Monotonic seconds; rates are differences of counters over differences of these.
-    package var receivedAt: Double
+    public var receivedAt: Double
     /// Seconds since 1970, for display.
-    package var wallTime: Double
-    package var roundTripSeconds: Double
-    package var metrics: Result<MetricsSnapshot, PollFailure>
-    package var admin: Result<AdminSnapshot, PollFailure>
-    package var events: [ServiceEvent]?
+    public var wallTime: Double
+    public var roundTripSeconds: Double
+    public var metrics: Result<MetricsSnapshot, PollFailure>
+    public var admin: Result<AdminSnapshot, PollFailure>
+    public var events: [ServiceEvent]?
 
-    package init(
+    public init(
         target: Int, receivedAt: Double, wallTime: Double, roundTripSeconds: Double = 0,
         metrics: Result<MetricsSnapshot, PollFailure>, admin: Result<AdminSnapshot, PollFailure>,
         events: [ServiceEvent]? = nil
@@ -101,7 +101,7 @@ package struct PollResult: Sendable, Equatable {
     }
 
     /// Parses the bodies. Takes about a millisecond for the documents of a service; any thread.
-    package init(reading raw: RawPoll) {
+    public init(reading raw: RawPoll) {
         self.init(
             target: raw.target, receivedAt: raw.receivedAt, wallTime: raw.wallTime,
             roundTripSeconds: raw.roundTripSeconds,
@@ -130,12 +130,12 @@ package struct PollResult: Sendable, Equatable {
     }
 
     /// Whether any document arrived.
-    package var isAnswered: Bool {
+    public var isAnswered: Bool {
         (try? self.metrics.get()) != nil || (try? self.admin.get()) != nil
     }
 
     /// Why a document is missing; if both are missing, the reason of `/metrics`.
-    package var failure: PollFailure? {
+    public var failure: PollFailure? {
         if case .failure(let failure) = self.metrics { return failure }
         if case .failure(let failure) = self.admin { return failure }
         return nil

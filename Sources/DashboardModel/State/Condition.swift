@@ -1,9 +1,9 @@
 /// A condition of a service that an operator must see immediately, independent of its figures: it refuses writes, its
 /// log has failed, it can lose acknowledged writes. The first line of the screen shows it.
-package struct Condition: Sendable, Equatable {
-    package var level: AlarmLevel
+public struct Condition: Sendable, Equatable {
+    public var level: AlarmLevel
     /// A few words, without the name of the service: `read-only`, `disk full`.
-    package var text: String
+    public var text: String
 
     init(_ level: AlarmLevel, _ text: String) {
         self.level = level
@@ -14,7 +14,7 @@ package struct Condition: Sendable, Equatable {
 extension TargetState {
     /// The conditions in the newest `/admin` document, the worst first. Empty while the service is down, because
     /// nothing is known then.
-    package var conditions: [Condition] {
+    public var conditions: [Condition] {
         guard self.availability == .up || self.availability == .stale, let admin = self.admin else { return [] }
         var found = Self.conditions(ofState: admin)
         if let memory = admin.memory { found += Self.conditions(of: memory) }

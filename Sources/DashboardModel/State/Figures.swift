@@ -1,40 +1,40 @@
 /// Figures computed from the polls of one target: differences of counters and buckets over a stated window.
-package struct Figures: Sendable, Equatable {
+public struct Figures: Sendable, Equatable {
     /// Seconds between the two polls whose difference this is.
-    package var windowSeconds: Double
+    public var windowSeconds: Double
     /// By name, ascending.
-    package var handlers: [HandlerFigures]
+    public var handlers: [HandlerFigures]
     /// All handlers that serve data, with summed buckets.
-    package var data: HandlerFigures
-    package var appendsRate: Double?
-    package var appendedBytesRate: Double?
-    package var syncRate: Double?
-    package var sync: HistogramCounts
-    package var syncLevel: AlarmLevel = .none
-    package var write: HistogramCounts
-    package var commit: HistogramCounts
+    public var data: HandlerFigures
+    public var appendsRate: Double?
+    public var appendedBytesRate: Double?
+    public var syncRate: Double?
+    public var sync: HistogramCounts
+    public var syncLevel: AlarmLevel = .none
+    public var write: HistogramCounts
+    public var commit: HistogramCounts
     /// Transactions in a group commit.
-    package var transactionsPerCommit: Double?
-    package var logFailures: Double?
-    package var upstreamRate: Double?
-    package var retryRate: Double?
-    package var failureRate: Double?
-    package var timeoutRate: Double?
-    package var overhead: HistogramCounts
+    public var transactionsPerCommit: Double?
+    public var logFailures: Double?
+    public var upstreamRate: Double?
+    public var retryRate: Double?
+    public var failureRate: Double?
+    public var timeoutRate: Double?
+    public var overhead: HistogramCounts
     /// Cores in use: 1 is one core.
-    package var cpu: Double?
+    public var cpu: Double?
 }
 
 /// One row of a table of handlers.
-package struct HandlerFigures: Sendable, Equatable {
-    package var name: String
-    package var counts: HandlerCounts
+public struct HandlerFigures: Sendable, Equatable {
+    public var name: String
+    public var counts: HandlerCounts
     /// The handlers that this row sums up; empty for a row of one handler.
-    package var members: [String] = []
+    public var members: [String] = []
     /// Requests per second, without kvtop's own.
-    package var rate: Double
-    package var errorLevel: AlarmLevel = .none
-    package var p99Level: AlarmLevel = .none
+    public var rate: Double
+    public var errorLevel: AlarmLevel = .none
+    public var p99Level: AlarmLevel = .none
 
     init(_ counts: HandlerCounts, seconds: Double) {
         self.name = counts.name
@@ -47,21 +47,21 @@ package struct HandlerFigures: Sendable, Equatable {
     }
 
     /// Server errors as a share of all requests, 0 to 1; nil without requests.
-    package var errorRatio: Double? {
+    public var errorRatio: Double? {
         self.counts.requests > 0 ? self.counts.serverErrors / self.counts.requests : nil
     }
 
     /// Answers 400 to 499 as a share of all requests, 0 to 1.
-    package var clientErrorRatio: Double? {
+    public var clientErrorRatio: Double? {
         self.counts.requests > 0 ? self.counts.clientErrors / self.counts.requests : nil
     }
 
-    package func quantile(_ part: Double) -> QuantileEstimate { self.counts.durations.quantile(part) }
+    public func quantile(_ part: Double) -> QuantileEstimate { self.counts.durations.quantile(part) }
 
-    package var level: AlarmLevel { max(self.errorLevel, self.p99Level) }
+    public var level: AlarmLevel { max(self.errorLevel, self.p99Level) }
 
     /// Several rows as one: counts and buckets are summed, so its quantiles are those of all their requests.
-    package static func folded(_ rows: [HandlerFigures], name: String, seconds: Double) -> HandlerFigures {
+    public static func folded(_ rows: [HandlerFigures], name: String, seconds: Double) -> HandlerFigures {
         var counts = HandlerCounts(name: name)
         for row in rows { counts = counts.plus(row.counts) }
         var folded = HandlerFigures(counts, seconds: max(seconds, .leastNormalMagnitude))
@@ -77,7 +77,7 @@ extension Figures {
     ///
     /// - Returns: nil if no time has passed between them, or if a counter decreased: the service was restarted, and the
     ///   two scrapes cannot be compared.
-    package init?(from earlier: MetricsSnapshot, to later: MetricsSnapshot, seconds: Double) {
+    public init?(from earlier: MetricsSnapshot, to later: MetricsSnapshot, seconds: Double) {
         guard seconds > 0 else { return nil }
         if let before = earlier["process_start_time_seconds"], let now = later["process_start_time_seconds"],
             before != now

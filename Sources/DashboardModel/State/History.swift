@@ -1,9 +1,9 @@
 /// The data of the graphs: a fixed number of polls of one target; the newest replaces the oldest.
 ///
 /// A missed poll, and the first one after a restart, have no figures: they are gaps, never zeros.
-package struct History: Sendable {
+public struct History: Sendable {
     /// The figure that a line shows.
-    package enum Series: Hashable, Sendable {
+    public enum Series: Hashable, Sendable {
         /// Requests per second of one handler, between two polls.
         case handlerRate(String)
         /// Requests per second of all handlers that serve data.
@@ -19,7 +19,7 @@ package struct History: Sendable {
     }
 
     /// One hour with one poll per second.
-    package static let capacity = 3_600
+    public static let capacity = 3_600
 
     /// Monotonic seconds of each entry.
     private var times: [Double] = []
@@ -27,12 +27,12 @@ package struct History: Sendable {
     /// Number of all polls so far; the index of the newest is one less, modulo the capacity.
     private var total = 0
 
-    package init() {}
+    public init() {}
 
     /// Number of polls that are kept.
-    package var count: Int { min(self.total, Self.capacity) }
+    public var count: Int { min(self.total, Self.capacity) }
 
-    package var isEmpty: Bool { self.total == 0 }
+    public var isEmpty: Bool { self.total == 0 }
 
     /// Records a poll. Series that are not in `values` have a gap there.
     mutating func append(time: Double, _ values: [Series: Double]) {
@@ -59,7 +59,7 @@ package struct History: Sendable {
     }
 
     /// The newest `count` polls, oldest first; nil for a gap and before the first poll.
-    package func latest(_ series: Series, count: Int) -> [Double?] {
+    public func latest(_ series: Series, count: Int) -> [Double?] {
         let line = self.lines[series]
         let known = min(count, self.count)
         let gap = [Double?](repeating: nil, count: count - known)
@@ -79,7 +79,7 @@ package struct History: Sendable {
     /// - Parameters:
     ///   - end: monotonic seconds, within the last interval.
     ///   - longest: maximum time that a poll covers; one poll interval, with some tolerance.
-    package func columns(
+    public func columns(
         _ series: Series, end: Double, windowSeconds: Double, columns: Int, longest: Double
     ) -> [Double?] {
         var values = [Double?](repeating: nil, count: columns)

@@ -1,6 +1,6 @@
 /// The state of one target: whether it answers, its newest documents, and the figures computed from them.
-package struct TargetState: Sendable {
-    package enum Availability: String, Sendable {
+public struct TargetState: Sendable {
+    public enum Availability: String, Sendable {
         /// No answer yet, and no failure.
         case connecting
         case up
@@ -11,38 +11,38 @@ package struct TargetState: Sendable {
     }
 
     /// Consecutive missed polls after which a target is down.
-    package static let missedLimit = 3
+    public static let missedLimit = 3
     /// Figures cover at least this time, and ``windowPolls`` polls.
-    package static let windowSeconds = 10.0
-    package static let windowPolls = 5
+    public static let windowSeconds = 10.0
+    public static let windowPolls = 5
 
-    package let target: Target
-    package internal(set) var availability = Availability.connecting
+    public let target: Target
+    public internal(set) var availability = Availability.connecting
     /// Why the newest poll failed completely or in part.
-    package internal(set) var failure: PollFailure?
+    public internal(set) var failure: PollFailure?
     /// Monotonic and wall-clock seconds of the newest answer.
-    package internal(set) var lastAnswerAt: Double?
-    package internal(set) var lastAnswerWallTime: Double?
+    public internal(set) var lastAnswerAt: Double?
+    public internal(set) var lastAnswerWallTime: Double?
     /// Wall-clock seconds of the last change of the availability.
-    package internal(set) var availableSince: Double?
-    package internal(set) var roundTripSeconds: Double?
-    package internal(set) var missedInARow = 0
-    package internal(set) var metricsMissedInARow = 0
-    package internal(set) var adminMissedInARow = 0
+    public internal(set) var availableSince: Double?
+    public internal(set) var roundTripSeconds: Double?
+    public internal(set) var missedInARow = 0
+    public internal(set) var metricsMissedInARow = 0
+    public internal(set) var adminMissedInARow = 0
 
     /// The newest documents; nil if there are none or if they are too old to show.
-    package internal(set) var metrics: MetricsSnapshot?
-    package internal(set) var admin: AdminSnapshot?
+    public internal(set) var metrics: MetricsSnapshot?
+    public internal(set) var admin: AdminSnapshot?
     /// The handlers of the newest scrape, even if it is too old to show.
-    package internal(set) var handlerNames: [String] = []
+    public internal(set) var handlerNames: [String] = []
     /// Nil until there are two scrapes of one run of the service.
-    package internal(set) var figures: Figures?
-    package internal(set) var history = History()
-    package internal(set) var session: SessionTotals
+    public internal(set) var figures: Figures?
+    public internal(set) var history = History()
+    public internal(set) var session: SessionTotals
     /// Whether the service has `/admin/events`: then kvtop does not report the same changes again.
-    package internal(set) var reportsEvents = false
-    package internal(set) var garbageLevel = AlarmLevel.none
-    package internal(set) var diskLevel = AlarmLevel.none
+    public internal(set) var reportsEvents = false
+    public internal(set) var garbageLevel = AlarmLevel.none
+    public internal(set) var diskLevel = AlarmLevel.none
 
     /// The scrapes within the window of ``figures``, oldest first.
     var recent: [(time: Double, snapshot: MetricsSnapshot)] = []
@@ -57,20 +57,20 @@ package struct TargetState: Sendable {
     }
 
     /// Whether the figures are older than the newest poll.
-    package var areFiguresStale: Bool { self.availability == .stale || self.metricsMissedInARow > 0 }
+    public var areFiguresStale: Bool { self.availability == .stale || self.metricsMissedInARow > 0 }
 
     /// Whether the `/admin` document is older than the newest poll.
-    package var isAdminStale: Bool { self.availability == .stale || self.adminMissedInARow > 0 }
+    public var isAdminStale: Bool { self.availability == .stale || self.adminMissedInARow > 0 }
 
     /// Keys in the store: from `/metrics`, else from `/admin`.
-    package var keys: Double? { self.metrics?["kv_keys"] ?? self.admin?.store?.keys }
+    public var keys: Double? { self.metrics?["kv_keys"] ?? self.admin?.store?.keys }
 
-    package var logSizeBytes: Double? { self.admin?.log?.sizeBytes ?? self.metrics?["kv_log_size_bytes"] }
+    public var logSizeBytes: Double? { self.admin?.log?.sizeBytes ?? self.metrics?["kv_log_size_bytes"] }
 
-    package var logLiveBytes: Double? { self.admin?.log?.liveBytes ?? self.metrics?["kv_log_live_bytes"] }
+    public var logLiveBytes: Double? { self.admin?.log?.liveBytes ?? self.metrics?["kv_log_live_bytes"] }
 
     /// 0 to 1; nil if the service does not report live bytes.
-    package var garbageRatio: Double? {
+    public var garbageRatio: Double? {
         if let ratio = self.admin?.log?.garbageRatio { return ratio }
         guard let size = self.logSizeBytes, let live = self.logLiveBytes, size > 0 else { return nil }
         return max(0, size - live) / size
@@ -84,7 +84,7 @@ package struct TargetState: Sendable {
     }
 
     /// Used share of the log's file system, 0 to 1.
-    package var diskUse: Double? {
+    public var diskUse: Double? {
         guard let size = self.admin?.log?.fileSystemBytes, let free = self.admin?.log?.fileSystemAvailableBytes,
             size > 0
         else { return nil }
@@ -92,7 +92,7 @@ package struct TargetState: Sendable {
     }
 
     /// Number of figures beyond their limits, and of conditions.
-    package var alarmCount: Int {
+    public var alarmCount: Int {
         guard self.availability == .up || self.availability == .stale else {
             return self.availability == .down ? 1 : 0
         }
@@ -103,16 +103,16 @@ package struct TargetState: Sendable {
 }
 
 /// Counts since kvtop started, or since the operator reset them.
-package struct SessionTotals: Sendable, Equatable {
+public struct SessionTotals: Sendable, Equatable {
     /// Monotonic seconds.
-    package var since: Double
-    package var requests: Double = 0
-    package var serverErrors: Double = 0
+    public var since: Double
+    public var requests: Double = 0
+    public var serverErrors: Double = 0
     /// The highest number of requests per second in a poll.
-    package var peakRate: Double = 0
-    package var polls = 0
-    package var missedPolls = 0
-    package var restarts = 0
+    public var peakRate: Double = 0
+    public var polls = 0
+    public var missedPolls = 0
+    public var restarts = 0
 
     init(since: Double) {
         self.since = since

@@ -1,13 +1,13 @@
 import DashboardModel
 
 /// A rectangle of the screen.
-package struct Area: Sendable, Equatable {
-    package var row: Int
-    package var column: Int
-    package var width: Int
+public struct Area: Sendable, Equatable {
+    public var row: Int
+    public var column: Int
+    public var width: Int
     var height: Int
 
-    package init(row: Int, column: Int, width: Int, height: Int) {
+    public init(row: Int, column: Int, width: Int, height: Int) {
         self.row = row
         self.column = column
         self.width = width

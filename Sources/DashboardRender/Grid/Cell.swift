@@ -1,5 +1,5 @@
 /// The meaning of a part of the screen; the theme defines its colour and attributes.
-package enum Tone: UInt8, Sendable, CaseIterable {
+public enum Tone: UInt8, Sendable, CaseIterable {
     case normal
     /// Labels, units, old figures.
     case dim
@@ -19,18 +19,18 @@ package enum Tone: UInt8, Sendable, CaseIterable {
 }
 
 /// One column of a row of the screen: a character, or the right half of the previous one.
-package struct Cell: Sendable, Equatable {
+public struct Cell: Sendable, Equatable {
     /// Maximum marks on one character; further ones are dropped.
     static let markLimit = 4
 
-    package var scalar: Unicode.Scalar
-    package var tone: Tone
+    public var scalar: Unicode.Scalar
+    public var tone: Tone
     /// Combining marks, such as accents, on the character: they take no column.
-    package var marks: [Unicode.Scalar] = []
+    public var marks: [Unicode.Scalar] = []
     /// The previous character takes this column too; the scalar is a space then.
-    package var isRightHalf = false
+    public var isRightHalf = false
 
-    package init(_ scalar: Unicode.Scalar, _ tone: Tone = .normal) {
+    public init(_ scalar: Unicode.Scalar, _ tone: Tone = .normal) {
         self.scalar = scalar
         self.tone = tone
     }
@@ -45,13 +45,13 @@ package struct Cell: Sendable, Equatable {
 }
 
 /// The capabilities of the terminal.
-package struct Capabilities: Sendable, Equatable {
+public struct Capabilities: Sendable, Equatable {
     /// Otherwise only ASCII.
-    package var isUTF8: Bool
+    public var isUTF8: Bool
     /// Otherwise attributes distinguish lines, and a graph shows one line.
-    package var hasColor: Bool
+    public var hasColor: Bool
 
-    package init(isUTF8: Bool = true, hasColor: Bool = true) {
+    public init(isUTF8: Bool = true, hasColor: Bool = true) {
         self.isUTF8 = isUTF8
         self.hasColor = hasColor
     }

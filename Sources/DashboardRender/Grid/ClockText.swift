@@ -1,14 +1,14 @@
 /// Times of day.
-package enum ClockText {
+public enum ClockText {
     /// `14:03:22` from seconds since 1970 that are already shifted to the displayed time zone.
-    package static func timeOfDay(_ seconds: Double) -> String {
+    public static func timeOfDay(_ seconds: Double) -> String {
         guard seconds.isFinite, seconds >= 0, seconds < 1e12 else { return "--:--:--" }
         let second = Int(seconds) % 86_400
         return "\(self.two(second / 3_600)):\(self.two(second / 60 % 60)):\(self.two(second % 60))"
     }
 
     /// `21 Nov`, of seconds as above.
-    package static func date(_ seconds: Double) -> String {
+    public static func date(_ seconds: Double) -> String {
         guard seconds.isFinite, seconds >= 0, seconds < 1e12 else { return "-- ---" }
         // Days since 1 March 0000 in the Gregorian calendar, counted within eras of 400 years.
         let dayOfEra = (Int(seconds) / 86_400 + 719_468) % 146_097

@@ -1,17 +1,17 @@
 /// A grid of cells: the content of a terminal of this size.
-package struct Screen: Sendable, Equatable {
-    package let columns: Int
-    package let rows: Int
+public struct Screen: Sendable, Equatable {
+    public let columns: Int
+    public let rows: Int
     /// Row by row.
-    package private(set) var cells: [Cell]
+    public private(set) var cells: [Cell]
 
-    package init(columns: Int, rows: Int) {
+    public init(columns: Int, rows: Int) {
         self.columns = max(columns, 0)
         self.rows = max(rows, 0)
         self.cells = Array(repeating: .blank, count: self.columns * self.rows)
     }
 
-    package subscript(row: Int, column: Int) -> Cell {
+    public subscript(row: Int, column: Int) -> Cell {
         get { self.cells[row * self.columns + column] }
         set {
             let index = row * self.columns + column
@@ -33,7 +33,7 @@ package struct Screen: Sendable, Equatable {
     ///
     /// - Returns: the column after the text.
     @discardableResult
-    package mutating func put(
+    public mutating func put(
         _ text: String, _ tone: Tone = .normal, row: Int, column: Int, end: Int? = nil
     ) -> Int {
         let end = min(end ?? self.columns, self.columns)
@@ -77,7 +77,7 @@ package struct Screen: Sendable, Equatable {
     }
 
     /// The number of columns of a text.
-    package static func width(_ text: String) -> Int {
+    public static func width(_ text: String) -> Int {
         text.unicodeScalars.reduce(0) { width, scalar in
             switch CharacterWidth.of(scalar) {
             case .invisible, .mark: width
@@ -114,7 +114,7 @@ package struct Screen: Sendable, Equatable {
     }
 
     /// The rows as text, without trailing spaces.
-    package var lines: [String] {
+    public var lines: [String] {
         (0..<self.rows).map { row in
             var line = String.UnicodeScalarView()
             for column in 0..<self.columns where !self[row, column].isRightHalf {
@@ -127,14 +127,14 @@ package struct Screen: Sendable, Equatable {
     }
 
     /// A range of a row that differs from the shown screen.
-    package struct Run: Sendable, Equatable {
-        package let row: Int
-        package let column: Int
-        package let cells: ArraySlice<Cell>
+    public struct Run: Sendable, Equatable {
+        public let row: Int
+        public let column: Int
+        public let cells: ArraySlice<Cell>
     }
 
     /// The differences between `shown` and this screen; everything if the sizes differ.
-    package func runs(over shown: Screen?) -> [Run] {
+    public func runs(over shown: Screen?) -> [Run] {
         var runs: [Run] = []
         let known = shown.flatMap { $0.columns == self.columns && $0.rows == self.rows ? $0 : nil }
         for row in 0..<self.rows {

@@ -1,5 +1,5 @@
 /// A key or a click, as the terminal reports it.
-package enum Key: Sendable, Hashable {
+public enum Key: Sendable, Hashable {
     /// Text, and control characters other than those below.
     case character(Unicode.Scalar)
     /// Pasted text, if the terminal marks it: never a command.
@@ -11,13 +11,13 @@ package enum Key: Sendable, Hashable {
     case wheelUp, wheelDown
 
     /// Ctrl and a letter.
-    package static func control(_ letter: Unicode.Scalar) -> Key {
+    public static func control(_ letter: Unicode.Scalar) -> Key {
         .character(Unicode.Scalar(UInt8(letter.value & 0x1F)))
     }
 }
 
 /// What the loop must do after a key.
-package enum Command: Sendable, Equatable {
+public enum Command: Sendable, Equatable {
     case quit
     case suspend
     case repaint

@@ -4,9 +4,9 @@
 /// ncurses returns known sequences as keys, and all others byte by byte, starting with ESC. A key with Alt arrives as
 /// ESC and the key, and does nothing. Pasted text, if the terminal marks it, is text for the edited line and never a
 /// key.
-package struct KeySequences: Sendable {
+public struct KeySequences: Sendable {
     /// What ncurses has read.
-    package enum Input: Sendable, Equatable {
+    public enum Input: Sendable, Equatable {
         case scalar(Unicode.Scalar)
         /// A known key or click, or a known one without a function here.
         case known(Key?)
@@ -30,7 +30,7 @@ package struct KeySequences: Sendable {
     }
 
     /// An ESC without a following byte for this time is the key.
-    package static let escapeSeconds = 0.03
+    public static let escapeSeconds = 0.03
     /// An incomplete sequence, or a text without an end, delays keys for at most this time.
     static let patienceSeconds = 1.0
     private static let pasteEnd = Array("\u{1B}[201~".unicodeScalars)
@@ -40,15 +40,15 @@ package struct KeySequences: Sendable {
     private var lastAt = 0.0
     private var beganAt = 0.0
 
-    package init() {}
+    public init() {}
 
     /// When ``expire(now:)`` must be called if no input arrives before; nil if nothing waits.
-    package var deadline: Double? { self.state == .escape ? self.lastAt + Self.escapeSeconds : nil }
+    public var deadline: Double? { self.state == .escape ? self.lastAt + Self.escapeSeconds : nil }
 
     /// Ends an incomplete sequence.
     ///
     /// - Returns: the key Esc, if it was only an ESC.
-    package mutating func expire(now: Double) -> Key? {
+    public mutating func expire(now: Double) -> Key? {
         switch self.state {
         case .ground: return nil
         case .escape:
@@ -67,7 +67,7 @@ package struct KeySequences: Sendable {
     /// Processes the next input. Call ``expire(now:)`` before.
     ///
     /// - Returns: the key; nil while it is part of a sequence.
-    package mutating func take(_ input: Input, now: Double) -> Key? {
+    public mutating func take(_ input: Input, now: Double) -> Key? {
         if self.state == .ground { self.beganAt = now }
         self.lastAt = now
         switch (self.state, input) {

@@ -1,5 +1,5 @@
 /// The keys: one table for looking up keys, the help and the bar.
-package struct KeyBinding: Sendable {
+public struct KeyBinding: Sendable {
     enum Action: Sendable {
         case quit, help, pause, faster, slower, widerWindow, narrowerWindow, nextPanel, previousPanel
         case lineUp, lineDown, pageUp, pageDown, first, last
@@ -35,7 +35,7 @@ package struct KeyBinding: Sendable {
     }
 }
 
-package enum KeyTable {
+public enum KeyTable {
     static let bindings: [KeyBinding] = [
         KeyBinding([.character("?"), .character("h"), .f1], "? h F1", "this help", bar: ("?", "help"), .help),
         KeyBinding([.character("q"), .control("c")], "q Ctrl-C", "quit", bar: ("q", "quit"), .quit),
@@ -100,7 +100,7 @@ package enum KeyTable {
     }
 
     /// The list of `--help` and of the help screen.
-    package static var help: [(keys: String, text: String)] {
+    public static var help: [(keys: String, text: String)] {
         self.bindings.filter { !$0.help.isEmpty }.map { ($0.label, $0.help) }
     }
 }

@@ -1,4 +1,4 @@
-package import DashboardModel
+public import DashboardModel
 
 extension ViewState {
     /// Handles a key.
@@ -6,7 +6,7 @@ extension ViewState {
     /// - Parameters:
     ///   - layout: the panels on the screen, for clicks.
     /// - Returns: what the loop must do.
-    package mutating func handle(_ key: Key, _ dashboard: Dashboard, layout: Layout) -> [Command] {
+    public mutating func handle(_ key: Key, _ dashboard: Dashboard, layout: Layout) -> [Command] {
         if self.isEditingFilter, self.editFilter(key) { return [] }
         if let dialog = self.dialog { return self.answer(dialog, key, dashboard) }
         if case .click(let row, let column) = key {

@@ -1,6 +1,6 @@
 /// The area of each panel: a pure function of the size, the view and the amount of content, so that nothing moves when
 /// only figures change.
-package struct Layout: Sendable, Equatable {
+public struct Layout: Sendable, Equatable {
     enum Kind: Sendable, Equatable {
         case kvTable, log, compaction, gatewayTable, upstream, process, events, segments
         case rateGraph(isGateway: Bool), latencyGraph(isGateway: Bool), appendGraph, syncGraph
@@ -46,7 +46,7 @@ package struct Layout: Sendable, Equatable {
     /// The column of the line between two columns of panels, and its range of rows.
     var divider: (column: Int, from: Int, to: Int)?
 
-    package static func == (left: Layout, right: Layout) -> Bool {
+    public static func == (left: Layout, right: Layout) -> Bool {
         left.panels == right.panels && left.divider?.column == right.divider?.column
             && left.divider?.to == right.divider?.to
     }

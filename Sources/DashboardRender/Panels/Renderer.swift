@@ -1,8 +1,8 @@
-package import DashboardModel
+public import DashboardModel
 
 /// Draws the dashboard: a function of its arguments only, so that a test, a replay and the terminal show the same.
-package enum Renderer {
-    package static func screen(
+public enum Renderer {
+    public static func screen(
         _ dashboard: Dashboard, _ view: ViewState, columns: Int, rows: Int, _ capabilities: Capabilities
     ) -> Screen {
         let shown = view.paused?.dashboard ?? dashboard
@@ -22,7 +22,7 @@ package enum Renderer {
     }
 
     /// The areas of the panels, for clicks.
-    package static func layout(_ dashboard: Dashboard, _ view: ViewState, columns: Int, rows: Int) -> Layout {
+    public static func layout(_ dashboard: Dashboard, _ view: ViewState, columns: Int, rows: Int) -> Layout {
         let shown = view.paused?.dashboard ?? dashboard
         var content = Layout.Content()
         content.hasKV = !shown.kvServices.isEmpty

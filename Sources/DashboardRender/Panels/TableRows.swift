@@ -1,7 +1,7 @@
-package import DashboardModel
+public import DashboardModel
 
 /// The rows of a table of handlers: sorted, filtered, and folded to as many as fit.
-package enum TableRows {
+public enum TableRows {
     /// Minimum number of rows of a table, so that nothing moves when the first answer arrives.
     private static let least = 5
 
@@ -21,7 +21,7 @@ package enum TableRows {
     /// - Parameter limit: the number of rows that fit, including the total.
     /// - Returns: handlers in the view's order, those that do not fit as one row, and last the total of all handlers
     ///   that serve data. A handler beyond a limit is folded last.
-    package static func rows(_ figures: Figures, _ view: ViewState, limit: Int) -> [HandlerFigures] {
+    public static func rows(_ figures: Figures, _ view: ViewState, limit: Int) -> [HandlerFigures] {
         var rows = figures.handlers.filter { self.isShown($0.name, view) }
         rows.sort { self.comes($0, before: $1, view) }
         if rows.count > limit - 1 {

@@ -24,7 +24,7 @@
 ///
 /// A drain ends connections in `idle` and `head` within ``Timeouts/drain`` if they have no earlier requests: a part of a
 /// head is not a request yet.
-package struct ConnectionMachine {
+public struct ConnectionMachine {
     enum Phase: Equatable {
         /// Nothing of the next request has arrived.
         case idle
@@ -42,7 +42,7 @@ package struct ConnectionMachine {
     }
 
     /// Monotonic limits in nanoseconds.
-    package struct Timeouts: Sendable {
+    public struct Timeouts: Sendable {
         var idle: UInt64
         var head: UInt64
         var body: UInt64

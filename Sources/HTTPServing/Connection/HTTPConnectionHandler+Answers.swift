@@ -81,7 +81,7 @@ extension HTTPConnectionHandler {
     }
 
     /// Sends the collected answers, and ends the connection after the last one.
-    package func flush() {
+    public func flush() {
         guard let context = self.context else { return }
         let ending = self.ending
         guard let output = self.output else { return }
@@ -135,7 +135,7 @@ extension HTTPConnectionHandler {
 /// Time limits and drain.
 extension HTTPConnectionHandler {
     /// Checks whether a deadline has passed.
-    package func sweep(now: UInt64) {
+    public func sweep(now: UInt64) {
         // Nearly all connections of an idle service.
         if self.machine.phase == .idle, self.machine.earlier == 0, !self.mayHaveUnsentBytes,
             now < self.machine.deadline
@@ -166,7 +166,7 @@ extension HTTPConnectionHandler {
 
     /// The server stops: connections without a request close shortly, others after the answers to all requests that
     /// have been read.
-    package func drain(now: UInt64) {
+    public func drain(now: UInt64) {
         self.machine.drainBegan(now: now)
     }
 
@@ -194,7 +194,7 @@ extension HTTPConnectionHandler {
     /// Closes the connection in any state.
     ///
     /// - Returns: whether bytes of its answers are lost.
-    package func close() -> Bool {
+    public func close() -> Bool {
         let losesBytes = self.unsentBytes > 0
         if losesBytes { self.loop.observer.responseCut(.stopping) }
         self.context?.close(promise: nil)

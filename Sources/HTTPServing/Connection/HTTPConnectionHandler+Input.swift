@@ -1,10 +1,10 @@
-package import HTTP1
-package import NIOCore
+public import HTTP1
+public import NIOCore
 import SystemSupport
 
 /// Received bytes.
 extension HTTPConnectionHandler {
-    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // More bytes than allowed can only arrive with the end of input: what was kept is answered.
         guard !self.endOfInputSeen else { return }
         if !self.reader.append(Self.unwrapInboundIn(data)) { self.endOfInputSeen = true }
@@ -81,7 +81,7 @@ extension HTTPConnectionHandler {
     }
 
     /// A deadline has passed.
-    package func expire(_ problem: Problem, now: UInt64) {
+    public func expire(_ problem: Problem, now: UInt64) {
         self.beginBurst(now: now)
         self.refuse(problem)
         self.flush()

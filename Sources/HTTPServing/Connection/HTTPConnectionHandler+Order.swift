@@ -80,7 +80,7 @@ extension HTTPConnectionHandler {
     /// answers of their actions are dropped.
     ///
     /// - Returns: how many requests were cut off; a part of a head does not count.
-    package func cut() -> Int {
+    public func cut() -> Int {
         let now = MonotonicClock.nanoseconds()
         self.beginBurst(now: now)
         var count = 0

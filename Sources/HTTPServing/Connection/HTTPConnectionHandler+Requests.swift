@@ -1,6 +1,6 @@
 import Glibc
-package import HTTP1
-package import NIOCore
+public import HTTP1
+public import NIOCore
 import NIOHTTP1
 import Synchronization
 import SystemSupport
@@ -18,12 +18,10 @@ extension HTTPConnectionHandler {
         self.countInFlight(1)
     }
 
-    package func take(_ head: consuming RequestHead) {
+    public func take(_ head: consuming RequestHead) {
         let request = self.request
         request.begin(now: self.now)
-        request.take(head)
-        request.admit(routes: self.loop.routes, self.loop.admission)
-        self.loop.identify(request)
+        request.take(head, self.loop)
         if request.route?.isWrite == true, case .milliseconds(let timeout)? = request.fields.timeout {
             request.deadlineNanoseconds = self.deadline(afterMilliseconds: timeout)
         }
@@ -66,7 +64,7 @@ extension HTTPConnectionHandler {
         return now - min(age, now) + timeout * 1_000_000
     }
 
-    package func take(_ piece: ByteBuffer) {
+    public func take(_ piece: ByteBuffer) {
         let request = self.request
         guard request.isCurrent else { return }
         request.bodyBytes += piece.readableBytes
@@ -110,7 +108,7 @@ extension HTTPConnectionHandler {
     }
 
     /// Answers an incomplete request, and ends the connection.
-    package func refuse(_ problem: Problem) {
+    public func refuse(_ problem: Problem) {
         if !self.request.isCurrent {
             self.request.beginWithoutHead(now: self.now, identity: self.loop.newIdentity())
         }
@@ -120,7 +118,7 @@ extension HTTPConnectionHandler {
     }
 
     /// Answers a request with a problem.
-    package func fail(_ request: HTTPRequest, _ problem: Problem) {
+    public func fail(_ request: HTTPRequest, _ problem: Problem) {
         guard request.isCurrent else { return }
         request.fail(with: problem)
         let response = problem.response(requestID: request.id)

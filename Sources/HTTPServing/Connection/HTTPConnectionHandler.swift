@@ -8,7 +8,7 @@ import SystemSupport
 /// ``RequestReader`` turns bytes into requests; ``ConnectionMachine`` and ``HTTPRequest`` decide; this class connects
 /// them to the channel. Answers of one burst of requests are collected in one buffer and sent with one write.
 /// Confined to its event loop.
-package final class HTTPConnectionHandler: ChannelDuplexHandler {
+public final class HTTPConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer

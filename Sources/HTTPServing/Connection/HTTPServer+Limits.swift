@@ -1,39 +1,39 @@
-package import HTTP1
+public import HTTP1
 
 extension HTTPServer {
     /// Limits for one client. The comments say how the server answers at a limit; it also counts it.
-    package struct Limits: Sendable {
+    public struct Limits: Sendable {
         /// Longest request target: 414.
-        package var targetBytes = 8_192
+        public var targetBytes = 8_192
         /// All header fields of a request together, line ends included: 431.
-        package var headerBytes = 16_384
+        public var headerBytes = 16_384
         /// Header fields of a request: 431.
-        package var headerCount = 100
+        public var headerCount = 100
         /// Open connections of this listener: further ones get 503 and are closed.
-        package var connections = 10_000
+        public var connections = 10_000
         /// Connections above the limit that get the 503 at the same time; further ones are closed without an answer.
-        package var rejectedConnections = 64
+        public var rejectedConnections = 64
         /// From the first byte of a request to the end of its head: 408. Arriving bytes do not extend it.
-        package var headerTimeout: Duration = .seconds(10)
+        public var headerTimeout: Duration = .seconds(10)
         /// From the end of the head to the end of the body: 408. Arriving bytes do not extend it.
-        package var bodyTimeout: Duration = .seconds(30)
+        public var bodyTimeout: Duration = .seconds(30)
         /// Between requests, and before the first: the connection is closed.
-        package var idleTimeout: Duration = .seconds(75)
+        public var idleTimeout: Duration = .seconds(75)
         /// While the client reads no byte of its answers: the connection is cut.
-        package var writeTimeout: Duration = .seconds(30)
+        public var writeTimeout: Duration = .seconds(30)
         /// How long the server reads from a connection that it has ended, so that the last answer arrives.
-        package var lingerTimeout: Duration = .seconds(2)
+        public var lingerTimeout: Duration = .seconds(2)
         /// After the beginning of a drain: connections without a complete head by then are closed.
-        package var drainGrace: Duration = .milliseconds(100)
+        public var drainGrace: Duration = .milliseconds(100)
         /// Interval at which the deadlines above are checked; they are late by at most this much.
-        package var sweepInterval: Duration = .milliseconds(200)
+        public var sweepInterval: Duration = .milliseconds(200)
 
-        package init() {}
+        public init() {}
     }
 }
 
 extension HTTPServer.Limits {
-    package var timeouts: ConnectionMachine.Timeouts {
+    public var timeouts: ConnectionMachine.Timeouts {
         ConnectionMachine.Timeouts(
             idle: Self.nanoseconds(self.idleTimeout),
             head: Self.nanoseconds(self.headerTimeout),
@@ -43,7 +43,7 @@ extension HTTPServer.Limits {
         )
     }
 
-    package var head: HeadScanner.Limits {
+    public var head: HeadScanner.Limits {
         var limits = HeadScanner.Limits()
         limits.targetBytes = self.targetBytes
         limits.fieldBytes = self.headerBytes
@@ -51,7 +51,7 @@ extension HTTPServer.Limits {
         return limits
     }
 
-    package static func nanoseconds(_ duration: Duration) -> UInt64 {
+    public static func nanoseconds(_ duration: Duration) -> UInt64 {
         let (seconds, attoseconds) = duration.components
         return UInt64(max(0, seconds)) &* 1_000_000_000 &+ UInt64(max(0, attoseconds)) / 1_000_000_000
     }

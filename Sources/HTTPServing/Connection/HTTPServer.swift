@@ -1,8 +1,8 @@
-package import HTTP1
-package import NIOCore
+public import HTTP1
+public import NIOCore
 import NIOHTTP1
-package import NIOPosix
-package import ServiceSettings
+public import NIOPosix
+public import ServiceSettings
 import Synchronization
 import SystemSupport
 
@@ -15,10 +15,10 @@ import SystemSupport
 ///
 /// A connection stays on the event loop to which it was assigned, and everything about it happens there: reading, the
 /// action, the answer. The server's own methods may be called on any thread.
-package final class HTTPServer: Sendable {
+public final class HTTPServer: Sendable {
     /// Whether a request to a data route is taken now: nil, or the problem that it is answered. Called on event loops,
     /// for each such request: it must not block.
-    package typealias Admission = @Sendable (_ isWrite: Bool) -> Problem?
+    public typealias Admission = @Sendable (_ isWrite: Bool) -> Problem?
 
     /// `TCP_NOTSENT_LOWAT`, for which NIO has no name.
     private static let unsentInSystem = NIOBSDSocket.Option(rawValue: 25)
@@ -48,7 +48,7 @@ package final class HTTPServer: Sendable {
     ///   - admission: asked for each request to a data route.
     ///   - routes: called once on each event loop by ``start()``; what it returns is confined to that loop. Every
     ///     handler in it should be known to `observer`.
-    package init(
+    public init(
         group: MultiThreadedEventLoopGroup,
         address: ListenAddress,
         limits: Limits = Limits(),
@@ -66,14 +66,14 @@ package final class HTTPServer: Sendable {
     }
 
     /// Connections of this listener, including those being refused.
-    package var connections: Int {
+    public var connections: Int {
         self.openConnections.load(ordering: .relaxed) + self.rejectedConnections.load(ordering: .relaxed)
     }
 
     /// Listens. Requests may be answered before this returns.
     ///
     /// - Returns: the address, with the actual port.
-    package func start() async throws(HTTPServerError) -> ListenAddress {
+    public func start() async throws(HTTPServerError) -> ListenAddress {
         let limits = self.limits
         let bootstrap = ServerBootstrap(group: self.group)
             .serverChannelOption(.backlog, value: 4_096)
@@ -111,18 +111,18 @@ package final class HTTPServer: Sendable {
     }
 
     /// What was lost at the end of a drain because its time limit passed.
-    package struct Cut: Sendable, Equatable {
+    public struct Cut: Sendable, Equatable {
         /// Requests that were answered with 503 instead of being completed.
-        package var requests = 0
+        public var requests = 0
         /// Connections that were closed before their clients had read the answers.
-        package var responses = 0
+        public var responses = 0
 
-        package init(requests: Int = 0, responses: Int = 0) {
+        public init(requests: Int = 0, responses: Int = 0) {
             self.requests = requests
             self.responses = responses
         }
 
-        package static func += (sum: inout Cut, other: Cut) {
+        public static func += (sum: inout Cut, other: Cut) {
             sum.requests += other.requests
             sum.responses += other.responses
         }
@@ -130,7 +130,7 @@ package final class HTTPServer: Sendable {
 
     /// Stops accepting, closes connections without a request, and closes every other one after the requests that have
     /// been read from it are answered and the answers are sent. The last answer announces it.
-    package func beginDrain() {
+    public func beginDrain() {
         guard !self.isDraining.exchange(true, ordering: .acquiringAndReleasing) else { return }
         let (channel, loops) = self.state.withLock { ($0.channel, Array($0.loops.values)) }
         channel?.close(promise: nil)
@@ -146,7 +146,7 @@ package final class HTTPServer: Sendable {
     /// request.
     ///
     /// - Returns: what was cut off.
-    package func waitUntilDrained(timeout: Duration) async -> Cut {
+    public func waitUntilDrained(timeout: Duration) async -> Cut {
         let promise = self.group.next().makePromise(of: Void.self)
         self.state.withLock { $0.drained = promise }
         self.completeDrainIfDone()

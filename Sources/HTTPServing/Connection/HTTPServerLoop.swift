@@ -22,7 +22,7 @@ final class HTTPServerLoop {
     /// The observer's.
     let counters: LoopCounters
     let routes: RouteTable
-    private(set) var encoder = ResponseEncoder()
+    let encoder = ResponseEncoder()
     private(set) var isDraining = false
 
     let eventLoop: any EventLoop
@@ -164,8 +164,10 @@ final class HTTPServerLoop {
     // MARK: Requests
 
     /// Gives a request its ids: those of the client if they are valid. No trace begins with a probe or a scrape.
-    func identify(_ request: HTTPRequest) {
-        let id = Self.sentID(request) ?? self.identities.requestID()
+    ///
+    /// - Parameter head: the bytes of the request's head.
+    func identify(_ request: HTTPRequest, head: Span<UInt8>) {
+        let id = Self.sentID(request.fields.requestID, in: head) ?? self.identities.requestID()
         let trace: TraceContext
         if let received = request.fields.trace {
             let state = request.fields.tracestateCount == 0 ? nil : Self.traceState(request)
@@ -179,11 +181,9 @@ final class HTTPServerLoop {
     }
 
     /// Nil unless the client has sent one id, and it is valid.
-    private static func sentID(_ request: HTTPRequest) -> String? {
-        let sent = request.fields.requestID
+    private static func sentID(_ sent: HeadFields.Occurrence, in head: Span<UInt8>) -> String? {
         guard sent.count == 1, (1...128).contains(sent.value.count) else { return nil }
-        let bytes = request.head.bytes
-        let id = bytes.readableBytesUInt8Span.extracting(sent.value)
+        let id = head.extracting(sent.value)
         for index in id.indices where !ASCII.isIdentifierCharacter(id[index]) { return nil }
         return ASCII.string(id)
     }

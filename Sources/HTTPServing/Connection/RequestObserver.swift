@@ -1,10 +1,10 @@
 import Glibc
-package import RequestTracing
+public import RequestTracing
 
 /// What watches the servers of a service: it counts, logs and traces what they do. One for all listeners; any thread.
 ///
 /// The server knows no more of it than this, so what is made of a request lies above the server.
-package protocol ServerObserver: Sendable {
+public protocol ServerObserver: Sendable {
     /// Which of the traces that begin here are recorded; nil if none is.
     var sampler: TraceSampler? { get }
 
@@ -25,7 +25,7 @@ package protocol ServerObserver: Sendable {
 ///
 /// A request costs one call, ``answered(_:_:)``; the loop itself counts what is under way. So the connection,
 /// the routes and their actions need not be generic over it.
-package protocol RequestObserver: AnyObject {
+public protocol RequestObserver: AnyObject {
     /// What the loop counts, for everyone to read.
     var counters: LoopCounters { get }
 
@@ -48,16 +48,16 @@ package protocol RequestObserver: AnyObject {
 }
 
 /// The figures of one answer.
-package struct AnswerFigures {
-    package let status: UInt
+public struct AnswerFigures {
+    public let status: UInt
     /// 0 for the answer to a `HEAD`.
-    package let bodyBytes: Int
+    public let bodyBytes: Int
     /// Monotonic nanoseconds.
-    package let answeredAtNanoseconds: UInt64
+    public let answeredAtNanoseconds: UInt64
     /// Wall clock minus monotonic clock.
-    package let wallClockOffset: UInt64
+    public let wallClockOffset: UInt64
 
-    package init(status: UInt, bodyBytes: Int, answeredAtNanoseconds: UInt64, wallClockOffset: UInt64) {
+    public init(status: UInt, bodyBytes: Int, answeredAtNanoseconds: UInt64, wallClockOffset: UInt64) {
         self.status = status
         self.bodyBytes = bodyBytes
         self.answeredAtNanoseconds = answeredAtNanoseconds
@@ -66,24 +66,24 @@ package struct AnswerFigures {
 }
 
 /// The client of a connection.
-package struct ConnectionClient {
+public struct ConnectionClient {
     /// Address and port; empty if they are not known.
-    package let address: String
+    public let address: String
     /// Whether it is on this host's loopback interface.
     let isLoopback: Bool
     /// `User-Agent` of the current request.
     private var userAgentBytes: [UInt8] = []
-    package private(set) var isHTTP11 = true
+    public private(set) var isHTTP11 = true
     /// What the observer has made of the client, for all requests until one has another `User-Agent` or version of HTTP;
     /// empty until it is made.
-    package var note: [UInt8] = []
+    public var note: [UInt8] = []
 
-    package init(address: String = "", isLoopback: Bool = false) {
+    public init(address: String = "", isLoopback: Bool = false) {
         self.address = address
         self.isLoopback = isLoopback
     }
 
-    package var userAgent: String { String(decoding: self.userAgentBytes, as: UTF8.self) }
+    public var userAgent: String { String(decoding: self.userAgentBytes, as: UTF8.self) }
 
     /// The next request has come.
     mutating func take(userAgent: Span<UInt8>, isHTTP11: Bool) {
@@ -105,7 +105,7 @@ package struct ConnectionClient {
 }
 
 /// Why a connection was closed while bytes of its answers waited for space in the socket.
-package enum ResponseCut: String, CaseIterable {
+public enum ResponseCut: String, CaseIterable, Sendable {
     /// The client read nothing for too long.
     case writeTimeout = "write_timeout"
     /// The time limit of a graceful stop had passed.

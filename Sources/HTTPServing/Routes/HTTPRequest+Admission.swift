@@ -18,14 +18,14 @@ enum Verdict {
 extension HTTPRequest {
     /// Finds the route of the request, and decides what is to be done. A problem with the head itself closes the
     /// connection: the start of the next request is unknown.
-    func admit(routes: RouteTable, _ admission: HTTPServer.Admission) {
-        self.route = nil
-        self.target = nil
+    ///
+    /// - Parameter head: its bytes.
+    func admit(_ head: Span<UInt8>, routes: RouteTable, _ admission: HTTPServer.Admission) {
         self.framing = .none
         self.keepsAlive = false
         self.expectsContinue = false
         do throws(Problem) {
-            try self.findRoute(routes)
+            try self.findRoute(head, routes)
             if self.fields.isMalformed {
                 throw .badRequest("Each header field must be: name, colon, value, without control characters.")
             }
@@ -38,18 +38,27 @@ extension HTTPRequest {
         }
     }
 
-    private func findRoute(_ routes: RouteTable) throws(Problem) {
-        let head = self.head.bytes
-        let bytes = head.readableBytesUInt8Span
-        let target = try RequestTarget(parsing: bytes, self.head.target)
-        self.target = target
-        if let path = target.path {
-            self.route = routes.entry(for: bytes.extracting(path))
+    private func findRoute(_ head: Span<UInt8>, _ routes: RouteTable) throws(Problem) {
+        do throws(Problem) {
+            self.target = try RequestTarget(parsing: head, self.head.target)
+        } catch {
+            self.target = nil
+            self.route = nil
+            throw error
+        }
+        if let path = self.target?.path {
+            self.setRoute(forPath: head.extracting(path), routes)
         } else {
             // An absolute form without a path means this one.
             let root: InlineArray<1, UInt8> = [UInt8(ascii: "/")]
-            self.route = routes.entry(for: root.span)
+            self.setRoute(forPath: root.span, routes)
         }
+    }
+
+    private func setRoute(forPath path: Span<UInt8>, _ routes: RouteTable) {
+        // Nearly always that of the request before.
+        if self.route?.has(path: path) == true { return }
+        self.route = routes.entry(for: path)
     }
 
     private func decide(_ admission: HTTPServer.Admission) throws(Problem) {

@@ -1,5 +1,5 @@
-package import HTTP1
-package import NIOCore
+public import HTTP1
+public import NIOCore
 import RequestTracing
 
 extension HTTPRequest {
@@ -8,7 +8,7 @@ extension HTTPRequest {
     /// - Parameters:
     ///   - target: as it is in the request line.
     ///   - deliver: takes the answer.
-    package convenience init(
+    public convenience init(
         sample method: RequestMethod,
         target: String,
         fields: [(name: String, value: String)] = [],
@@ -23,12 +23,15 @@ extension HTTPRequest {
         let lines = fields.map { "\($0.name): \($0.value)\r\n" }.joined()
         let reader = RequestReader(limits: HeadScanner.Limits())
         _ = reader.append(ByteBuffer(string: "\(method.name) \(target) HTTP/1.1\r\n\(lines)\r\n"))
-        guard case .complete(let head) = reader.nextHead(),
-            let parsed = try? RequestTarget(parsing: head.bytes.readableBytesUInt8Span, head.target)
-        else { preconditionFailure("the sample is not a request") }
+        guard case .complete(let head) = reader.nextHead() else { preconditionFailure("the sample is not a request") }
+        let bytes = head.bytes
+        guard let target = try? RequestTarget(parsing: bytes.readableBytesUInt8Span, head.target) else {
+            preconditionFailure("the sample has no valid target")
+        }
         self.begin(now: 0)
-        self.take(head)
-        self.target = parsed
+        self.head = head
+        self.readFields(of: bytes.readableBytesUInt8Span)
+        self.target = target
         self.identity = identity
         self.deadlineNanoseconds = deadlineNanoseconds
         self.body = body

@@ -1,7 +1,7 @@
-package import HTTP1
-package import NIOCore
-package import PrometheusMetrics
-package import RequestTracing
+public import HTTP1
+public import NIOCore
+public import PrometheusMetrics
+public import RequestTracing
 
 /// The request of a connection that is being read or answered, from its head to its answer.
 ///
@@ -9,22 +9,22 @@ package import RequestTracing
 /// earlier one is answered, see ``RouteEntry/keepsOrder``. Confined to the connection's event loop. Bytes of
 /// the request, ``headers``, ``query`` and ``body``, are there until the action has returned; after that the connection
 /// reads into the same memory again. All else stays until the answer.
-package final class HTTPRequest {
+public final class HTTPRequest {
     // MARK: The head
 
-    package var method: RequestMethod { self.head.method }
-    package var isHTTP11: Bool { self.head.isHTTP11 }
+    public var method: RequestMethod { self.head.method }
+    public var isHTTP11: Bool { self.head.isHTTP11 }
     /// The route that has its path; nil if none has.
-    package internal(set) var route: RouteEntry?
-    package internal(set) var fields = HeadFields()
-    package internal(set) var identity = RequestIdentity.none
+    public internal(set) var route: RouteEntry?
+    public internal(set) var fields = HeadFields()
+    public internal(set) var identity = RequestIdentity.none
     /// Monotonic nanoseconds at which the first byte of the request arrived.
-    package internal(set) var receivedAtNanoseconds: UInt64 = 0
+    public internal(set) var receivedAtNanoseconds: UInt64 = 0
     /// Monotonic nanoseconds when its last byte was read; until then the same as for the first.
-    package internal(set) var completedAtNanoseconds: UInt64 = 0
+    public internal(set) var completedAtNanoseconds: UInt64 = 0
     /// For a write with `X-Request-Timeout-Ms`: monotonic nanoseconds after which it must not be carried out. Counted
     /// from when the request reached this machine, not from when it was read.
-    package internal(set) var deadlineNanoseconds: UInt64?
+    public internal(set) var deadlineNanoseconds: UInt64?
     var head = RequestHead.none
     /// Nil if the head contains none that is valid.
     var target: RequestTarget?
@@ -35,8 +35,8 @@ package final class HTTPRequest {
     // MARK: The body
 
     /// Within the route's limit.
-    package internal(set) var body = ByteBuffer()
-    package internal(set) var bodyBytes = 0
+    public internal(set) var body = ByteBuffer()
+    public internal(set) var bodyBytes = 0
     /// Received bytes of a chunked body, including sizes and extensions of the chunks.
     var chunkedBytes = 0
     var framing = RequestFraming.none
@@ -46,11 +46,11 @@ package final class HTTPRequest {
 
     /// Further members of the access line, in order, such as `queue_ms`, `upstream_ms`, `attempts`. Its action adds them
     /// before it answers.
-    package var measures = RequestMeasures()
+    public var measures = RequestMeasures()
     /// The steps of the request, for its trace; empty if the request is not recorded.
-    package var spans: [ChildSpan] = []
+    public var spans: [ChildSpan] = []
     /// Reason for `http_request_failures_total`: the problem's code; nil for a success.
-    package internal(set) var failure: String?
+    public internal(set) var failure: String?
     var closesConnection = false
     /// The answer, while those of earlier requests of the connection are missing.
     var heldAnswer: HTTPResponse?
@@ -73,8 +73,8 @@ package final class HTTPRequest {
     /// Wall clock minus monotonic clock.
     var wallClockOffset: UInt64 = 0
 
-    package let eventLoop: any EventLoop
-    package var client: ConnectionClient
+    public let eventLoop: any EventLoop
+    public var client: ConnectionClient
 
     init(eventLoop: any EventLoop, client: ConnectionClient = ConnectionClient()) {
         self.eventLoop = eventLoop
@@ -123,20 +123,20 @@ extension HTTPRequest: Sendable {}
 
 extension HTTPRequest {
     /// `X-Request-Id` from the client, or a new one: 1 to 128 of `[A-Za-z0-9._-]`.
-    package var id: String { self.identity.id }
+    public var id: String { self.identity.id }
 
     /// The data of an exemplar of this request.
     ///
     /// - Parameter now: monotonic nanoseconds.
-    package func mark(at now: UInt64) -> TraceMark {
+    public func mark(at now: UInt64) -> TraceMark {
         self.identity.trace.mark(atNanoseconds: now &+ self.wallClockOffset)
     }
 
     /// Whether the peer is on this host's loopback interface.
-    package var peerIsLoopback: Bool { self.client.isLoopback }
+    public var peerIsLoopback: Bool { self.client.isLoopback }
 
     /// The part of the target before `?`, as received: nothing in it is decoded. `-` without a valid target.
-    package var path: String {
+    public var path: String {
         guard let target = self.target else { return "-" }
         guard let path = target.path else { return "/" }
         let head = self.head.bytes
@@ -145,23 +145,23 @@ extension HTTPRequest {
     }
 
     /// Whether the target has a `?`.
-    package var hasQuery: Bool { self.target?.query != nil }
+    public var hasQuery: Bool { self.target?.query != nil }
 
     /// The part of the target after `?`, as received, or nil when there is no `?`.
-    package var query: String? { self.hasQuery ? self.withQuery { ASCII.string($0) } : nil }
+    public var query: String? { self.hasQuery ? self.withQuery { ASCII.string($0) } : nil }
 
     /// Calls `body` with ``query``, which is empty when there is none.
-    package func withQuery<Result, Failure>(
+    public func withQuery<Result, Failure>(
         _ body: (Span<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let head = self.head.bytes
         return try body(head.readableBytesUInt8Span.extracting(self.target?.query ?? 0..<0))
     }
 
-    package var headers: HeaderFields { HeaderFields(of: self.head) }
+    public var headers: HeaderFields { HeaderFields(of: self.head) }
 
     /// Whether the value of a field equals a constant in lower case, ignoring the case of letters.
-    package func equals(_ value: Range<Int>, _ constant: StaticString) -> Bool {
+    public func equals(_ value: Range<Int>, _ constant: StaticString) -> Bool {
         let head = self.head.bytes
         return ASCII.equal(head.readableBytesUInt8Span.extracting(value), constant)
     }
@@ -170,13 +170,20 @@ extension HTTPRequest {
 // MARK: - Reading
 
 extension HTTPRequest {
-    /// Takes the head that has just arrived.
-    func take(_ head: consuming RequestHead) {
+    /// Takes the head that has just arrived, finds the request's route, gives it its ids, and decides what is to be done.
+    func take(_ head: consuming RequestHead, _ loop: HTTPServerLoop) {
+        let bytes = head.bytes
         self.head = head
-        let bytes = self.head.bytes
         let span = bytes.readableBytesUInt8Span
-        self.fields = HeadFields(span, lines: self.head.fieldLines)
-        self.client.take(userAgent: span.extracting(self.fields.userAgent.value), isHTTP11: self.isHTTP11)
+        self.readFields(of: span)
+        self.admit(span, routes: loop.routes, loop.admission)
+        loop.identify(self, head: span)
+    }
+
+    /// - Parameter head: the bytes of its head.
+    func readFields(of head: Span<UInt8>) {
+        self.fields = HeadFields(head, lines: self.head.fieldLines)
+        self.client.take(userAgent: head.extracting(self.fields.userAgent.value), isHTTP11: self.isHTTP11)
     }
 
     /// Whether its action may be called while earlier requests of the connection have no answer, and later ones may be

@@ -3,7 +3,7 @@ import RequestTracing
 
 /// The header fields that the server itself and most actions use, found in one pass over a request's head. Values are
 /// given as offsets in the bytes of the head.
-package struct HeadFields {
+public struct HeadFields {
     /// How the fields give the length of the body. A repeated field is refused, even with the same value.
     struct BodyLength {
         var lengths = 0
@@ -14,9 +14,9 @@ package struct HeadFields {
     }
 
     /// A field that may occur several times: how often, and where its last value is in the head.
-    package struct Occurrence {
-        package private(set) var count = 0
-        package private(set) var value = 0..<0
+    public struct Occurrence {
+        public private(set) var count = 0
+        public private(set) var value = 0..<0
 
         fileprivate mutating func add(_ value: Range<Int>) {
             self.count += 1
@@ -44,12 +44,12 @@ package struct HeadFields {
     private(set) var condition: StaticString?
     /// `X-Request-Timeout-Ms`, if there is one.
     private(set) var timeout: RequestTimeout?
-    package private(set) var contentType = Occurrence()
-    package private(set) var accept = Occurrence()
-    package private(set) var hasContentEncoding = false
+    public private(set) var contentType = Occurrence()
+    public private(set) var accept = Occurrence()
+    public private(set) var hasContentEncoding = false
     private var timingCount = 0
     /// Whether the first `X-Request-Timing` is `1`.
-    package private(set) var wantsTiming = false
+    public private(set) var wantsTiming = false
 
     init() {}
 

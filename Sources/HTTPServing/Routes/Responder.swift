@@ -1,7 +1,7 @@
-package import HTTP1
-package import JSON
-package import NIOCore
-package import RequestTracing
+public import HTTP1
+public import JSON
+public import NIOCore
+public import RequestTracing
 
 /// The one way to answer a request: once, now or later. Confined to the event loop of the request's connection, which
 /// only debug builds check.
@@ -9,20 +9,20 @@ package import RequestTracing
 /// An answer to a connection that has closed meanwhile is dropped; it is still counted and logged. A request whose
 /// responders are all gone without an answer is answered with 500 by the next sweep, so that the bug is visible at the
 /// client and in the log.
-package struct Responder {
-    package let request: HTTPRequest
+public struct Responder {
+    public let request: HTTPRequest
     private let number: UInt64
 
-    package init(_ request: HTTPRequest) {
+    public init(_ request: HTTPRequest) {
         self.request = request
         self.number = request.number
     }
 
-    package var eventLoop: any EventLoop { self.request.eventLoop }
+    public var eventLoop: any EventLoop { self.request.eventLoop }
 
     /// Answers with these bytes, which are copied.
     /// - Precondition: on the connection's event loop, and at most once.
-    package func respond(_ head: ResponseHead, body: UnsafeRawBufferPointer) {
+    public func respond(_ head: ResponseHead, body: UnsafeRawBufferPointer) {
         switch self.takeDestination() {
         case .none: break
         case .connection(let connection): unsafe connection.answer(self.request, head, body: body)
@@ -33,7 +33,7 @@ package struct Responder {
 
     /// Answers with the JSON document that `write` makes.
     /// - Precondition: on the connection's event loop, and at most once.
-    package func respond(_ head: ResponseHead, write: (inout JSONWriter) -> Void) {
+    public func respond(_ head: ResponseHead, write: (inout JSONWriter) -> Void) {
         let destination = self.takeDestination()
         guard case .connection(let connection) = destination else {
             var writer = JSONWriter()
@@ -48,7 +48,7 @@ package struct Responder {
 
     /// Answers the request.
     /// - Precondition: on the connection's event loop, and at most once.
-    package func respond(_ response: HTTPResponse) {
+    public func respond(_ response: HTTPResponse) {
         switch self.takeDestination() {
         case .none: break
         case .connection(let connection):
@@ -59,7 +59,7 @@ package struct Responder {
 
     /// Answers the request with a problem document.
     /// - Precondition: on the connection's event loop, and at most once.
-    package func fail(_ problem: Problem) {
+    public func fail(_ problem: Problem) {
         if self.request.number == self.number, !self.request.isCut { self.request.fail(with: problem) }
         self.respond(problem.response(requestID: self.request.id))
     }
@@ -84,13 +84,13 @@ extension HTTPRequest {
 }
 
 /// The ids of a request in answers, logs and traces.
-package struct RequestIdentity: Sendable {
-    package let id: String
-    package let trace: TraceContext
+public struct RequestIdentity: Sendable {
+    public let id: String
+    public let trace: TraceContext
     /// Whether the request's spans are exported; then an action collects them in ``HTTPRequest/spans``.
-    package let isRecorded: Bool
+    public let isRecorded: Bool
 
-    package init(id: String, trace: TraceContext, isRecorded: Bool = false) {
+    public init(id: String, trace: TraceContext, isRecorded: Bool = false) {
         self.id = id
         self.trace = trace
         self.isRecorded = isRecorded

@@ -1,15 +1,15 @@
-package import HTTP1
+public import HTTP1
 
 /// One path of a service with an action for each method.
 ///
 /// Routes are created once per event loop, so an action may hold state that is confined to its loop. An action runs on
 /// the event loop, must not block, and answers its ``Responder`` exactly once: immediately, or later on the same loop.
-package struct Route {
-    package typealias Action = (HTTPRequest, Responder) -> Void
-    package typealias BodyRefusal = (_ headers: HeaderFields, _ length: Int) -> Problem?
+public struct Route {
+    public typealias Action = (HTTPRequest, Responder) -> Void
+    public typealias BodyRefusal = (_ headers: HeaderFields, _ length: Int) -> Problem?
 
     /// How a route's requests are logged, and whether they are accepted while the service starts or drains.
-    package enum Kind: Sendable {
+    public enum Kind: Sendable {
         /// Data: logged at info. `isWrite` decides whether problems from the server contain `applied`.
         case data(isWrite: Bool)
         /// Health probes and scrapes: logged at debug, answered in every state.
@@ -18,22 +18,22 @@ package struct Route {
         case admin
     }
 
-    package let path: String
+    public let path: String
     /// The value of the `handler` label in metrics and of `handler` in access lines.
-    package let handler: String
-    package let kind: Kind
+    public let handler: String
+    public let kind: Kind
     /// Maximum body in bytes; larger ones are answered with 413 `body_too_large` before they are read.
-    package let bodyLimitBytes: Int
+    public let bodyLimitBytes: Int
     /// What is wrong with a body, judged by the header fields and its length, within ``bodyLimitBytes``. Used for
     /// clients that wait before they send the body; others get the problem after the body has arrived.
-    package let bodyRefusal: BodyRefusal?
+    public let bodyRefusal: BodyRefusal?
     /// Whether all that the actions of such routes do takes effect in the order in which they were called, however late
     /// they answer. Then a connection calls them for writes that a client pipelines before the earlier ones are answered;
     /// any other request waits for the answers before it.
-    package let keepsOrder: Bool
-    package let actions: [(method: RequestMethod, action: Action)]
+    public let keepsOrder: Bool
+    public let actions: [(method: RequestMethod, action: Action)]
 
-    package init(
+    public init(
         path: String,
         handler: String,
         kind: Kind,

@@ -3,21 +3,21 @@ import HTTP1
 
 /// One route as stored by an event loop: everything that a request needs to know about it, without a search. Confined
 /// to its loop.
-package final class RouteEntry {
-    package let path: String
-    package let handler: String
+public final class RouteEntry {
+    public let path: String
+    public let handler: String
     /// Its place among the routes of the server.
-    package let position: Int
+    public let position: Int
     let isData: Bool
     let isWrite: Bool
-    package let isProbe: Bool
+    public let isProbe: Bool
     let keepsOrder: Bool
     let bodyLimitBytes: Int
     let bodyRefusal: Route.BodyRefusal?
     /// The value of `Allow`.
     let allow: String
     /// The number that the observer has given its handler.
-    package let handlerIndex: Int
+    public let handlerIndex: Int
     private let pathBytes: [UInt8]
     /// An action in a struct: a closure that is an array's element itself is called through conversions.
     private struct Handler {

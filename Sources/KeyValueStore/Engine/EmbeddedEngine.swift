@@ -1,9 +1,9 @@
-package import DurableFiles
-package import LogFormat
-package import TransactionLog
+public import DurableFiles
+public import LogFormat
+public import TransactionLog
 
 /// The store in this process: the index in memory, every change in the transaction log.
-package final class EmbeddedEngine: Sendable {
+public final class EmbeddedEngine: Sendable {
     private let log: TransactionLog<Committer>
     private let committer: Committer
     private var index: Index { self.committer.index }
@@ -11,7 +11,7 @@ package final class EmbeddedEngine: Sendable {
     /// Opens the folder and replays its log. Blocks until that is done.
     /// - Parameter progress: called on this thread during the replay, with the bytes that the index uses. An error that
     ///   it throws ends the replay.
-    package init(
+    public init(
         opening configuration: LogConfiguration,
         fileSystem: any FileSystem = PosixFileSystem(),
         observer: (any LogObserver)? = nil,
@@ -26,27 +26,27 @@ package final class EmbeddedEngine: Sendable {
     }
 
     /// The findings of the start.
-    package var report: RecoveryReport { self.log.report }
-    package var statistics: LogStatistics { self.log.statistics }
-    package var configuration: LogConfiguration { self.log.configuration }
+    public var report: RecoveryReport { self.log.report }
+    public var statistics: LogStatistics { self.log.statistics }
+    public var configuration: LogConfiguration { self.log.configuration }
     /// Writes that wait for the writer thread.
-    package var pendingWrites: Int { self.log.pendingCommands }
+    public var pendingWrites: Int { self.log.pendingCommands }
 
     /// The memory that the index uses, and its limit.
-    package var memory: IndexMemory { self.index.memory }
+    public var memory: IndexMemory { self.index.memory }
 
-    package var scrub: ScrubStatus { self.log.scrub }
-    package var compaction: CompactionStatus { self.log.compaction }
+    public var scrub: ScrubStatus { self.log.scrub }
+    public var compaction: CompactionStatus { self.log.compaction }
 
     /// Requests a compaction.
     /// - Returns: its number; nil if one is running already.
-    package func compact() -> UInt64? { self.log.compact() }
+    public func compact() -> UInt64? { self.log.compact() }
 
     /// Size and free bytes of the file system that holds the log.
-    package func capacity() throws(SystemError) -> FileSystemCapacity { try self.log.capacity() }
+    public func capacity() throws(SystemError) -> FileSystemCapacity { try self.log.capacity() }
 
     /// Keys and bytes of the visible state.
-    package var figures: Index.Figures { self.index.figures }
+    public var figures: Index.Figures { self.index.figures }
 
     /// Makes one event loop's access to the store.
     ///
@@ -55,7 +55,7 @@ package final class EmbeddedEngine: Sendable {
     ///     ``StorageSession/deliverCompletions()`` on its loop.
     ///   - endOfTurn: called on the loop with the first write of a turn; the owner then calls
     ///     ``StorageSession/flush()`` after all available requests have been read, so that their writes share a batch.
-    package func makeSession(
+    public func makeSession(
         wake: @escaping @Sendable () -> Void, endOfTurn: @escaping () -> Void
     ) -> any StorageSession {
         let mailbox = CompletionMailbox(wake: wake)
@@ -65,5 +65,5 @@ package final class EmbeddedEngine: Sendable {
     }
 
     /// Completes what was flushed, makes it durable and releases the folder. Blocks; not for event loops.
-    package func close() { self.log.close() }
+    public func close() { self.log.close() }
 }

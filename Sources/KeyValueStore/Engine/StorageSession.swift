@@ -1,6 +1,6 @@
 /// One event loop's access to a store. Confined to that loop; results are passed on there. A store that has to wait for
 /// the disk or a network answers later, which is why every result of a write goes to a ``PendingWrite``.
-package protocol StorageSession: AnyObject {
+public protocol StorageSession: AnyObject {
     /// Reads `key`. A store in memory calls `body` before it returns.
     func get(_ key: UnsafeRawBufferPointer, _ body: (ReadOutcome) -> Void)
     /// Copies key and value.
@@ -20,12 +20,12 @@ package protocol StorageSession: AnyObject {
 }
 
 /// Waits for the result of a write: what a request needs to be answered.
-package protocol PendingWrite: AnyObject {
+public protocol PendingWrite: AnyObject {
     /// On the session's event loop.
     func writeCompleted(_ result: WriteResult)
 }
 
-@safe package enum ReadOutcome {
+@safe public enum ReadOutcome {
     /// The value's bytes are valid only during the call that receives it.
     case value(UnsafeRawBufferPointer, revision: UInt64)
     case missing
@@ -33,11 +33,11 @@ package protocol PendingWrite: AnyObject {
 
 /// The same with closures.
 extension StorageSession {
-    package func get(_ key: [UInt8], _ body: (ReadOutcome) -> Void) {
+    public func get(_ key: [UInt8], _ body: (ReadOutcome) -> Void) {
         unsafe key.withUnsafeBytes { unsafe self.get($0, body) }
     }
 
-    package func set(
+    public func set(
         _ key: [UInt8], to value: UnsafeRawBufferPointer, deadline: UInt64?,
         _ completion: @escaping (WriteResult) -> Void
     ) {
@@ -46,7 +46,7 @@ extension StorageSession {
         }
     }
 
-    package func delete(_ key: [UInt8], deadline: UInt64?, _ completion: @escaping (WriteResult) -> Void) {
+    public func delete(_ key: [UInt8], deadline: UInt64?, _ completion: @escaping (WriteResult) -> Void) {
         unsafe key.withUnsafeBytes { unsafe self.delete($0, deadline: deadline, for: WriteClosure(completion)) }
     }
 }

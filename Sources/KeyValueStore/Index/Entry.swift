@@ -14,7 +14,7 @@ import LogFormat
 ///
 /// Its creator writes an entry, the writer thread sets its revision, and it never changes after the index has published
 /// it. First the command that contains it owns it, then the index, which frees it when no reader can see it any more.
-@safe package struct Entry {
+@safe public struct Entry {
     private static let lengthsOffset = 8
     private static let headerBytes = 12
     private static let longHeaderBytes = 20
@@ -24,7 +24,7 @@ import LogFormat
     init(_ base: UnsafeMutableRawPointer) { unsafe self.base = base }
 
     /// - Precondition: the key has at most 65,535 bytes and the value at most 2³² - 1.
-    package static func make(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Entry {
+    public static func make(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Entry {
         guard let entry = unsafe Self.makeIfPossible(key: key, value: value) else {
             failedAllocation("an entry of the index")
         }
@@ -51,14 +51,14 @@ import LogFormat
         return unsafe Entry(base)
     }
 
-    package static func make(key: [UInt8], value: [UInt8]) -> Entry {
+    public static func make(key: [UInt8], value: [UInt8]) -> Entry {
         unsafe key.withUnsafeBytes { key in
             unsafe value.withUnsafeBytes { value in unsafe Self.make(key: key, value: value) }
         }
     }
 
     /// The revision of the change that set the value; 0 until the writer thread has staged it.
-    package var revision: UInt64 {
+    public var revision: UInt64 {
         get { unsafe self.base.load(as: UInt64.self) }
         nonmutating set { unsafe self.base.storeBytes(of: newValue, as: UInt64.self) }
     }
@@ -71,15 +71,15 @@ import LogFormat
         return (Self.longHeaderBytes, Int(key), Int(value))
     }
 
-    package var valueCount: Int { self.counts.value }
-    package var keyCount: Int { self.counts.key }
+    public var valueCount: Int { self.counts.value }
+    public var keyCount: Int { self.counts.key }
 
-    package var key: UnsafeRawBufferPointer {
+    public var key: UnsafeRawBufferPointer {
         let counts = self.counts
         return unsafe UnsafeRawBufferPointer(start: self.base + counts.header, count: counts.key)
     }
 
-    package var value: UnsafeRawBufferPointer {
+    public var value: UnsafeRawBufferPointer {
         let counts = self.counts
         return unsafe UnsafeRawBufferPointer(start: self.base + counts.header + counts.key, count: counts.value)
     }
@@ -95,7 +95,7 @@ import LogFormat
     /// The bytes that the allocator uses for it.
     var allocatedBytes: Int { Slabs.allocated(self.byteCount) }
 
-    package func free() { unsafe Slabs.free(self.base, self.byteCount) }
+    public func free() { unsafe Slabs.free(self.base, self.byteCount) }
 }
 
 // Moves between threads as a value with one owner at a time; shared only after it has become immutable.

@@ -1,10 +1,10 @@
-package import LogFormat
+public import LogFormat
 
 /// The index as a log builds it, and as a snapshot of the log wants it.
 extension Index {
     /// Stages what an operation of a log, or an entry of its snapshot, says. To be called in the order of the log.
     /// - Returns: the record that it replaces or removes.
-    package func replay(_ revision: UInt64, _ operation: LoggedOperation) -> ReplacedRecord? {
+    public func replay(_ revision: UInt64, _ operation: LoggedOperation) -> ReplacedRecord? {
         switch operation.kind {
         case .set:
             let entry = unsafe Entry.make(key: operation.key, value: operation.value)
@@ -15,7 +15,7 @@ extension Index {
     }
 
     /// Makes visible what was replayed.
-    package func finishReplay(lastRevision: UInt64) {
+    public func finishReplay(lastRevision: UInt64) {
         self.publish()
         self.publishedRevision = lastRevision
     }
@@ -25,7 +25,7 @@ extension Index.Reader {
     /// Gives the records in the order of their keys from behind `key` on (nil: from the first one), until `body` says
     /// false.
     /// - Returns: whether the last key was reached.
-    package func forEachRecord(after key: [UInt8]?, _ body: (LiveRecord) -> Bool) -> Bool {
+    public func forEachRecord(after key: [UInt8]?, _ body: (LiveRecord) -> Bool) -> Bool {
         // The first key that is not before this one is the next one: there is no key between them.
         let start = key.map { $0 + [0] } ?? []
         var wantsMore = true

@@ -1,10 +1,10 @@
 import Synchronization
 
 extension Index {
-    package func makeReader() -> Reader { Reader(index: self, slot: self.epochs.makeSlot()) }
+    public func makeReader() -> Reader { Reader(index: self, slot: self.epochs.makeSlot()) }
 
     /// One thread's access to the published state. Confined to its thread; created by ``makeReader()``.
-    package final class Reader {
+    public final class Reader {
         private let index: Index
         private let slot: Epochs.Slot
         private var depth = 0
@@ -17,14 +17,14 @@ extension Index {
         deinit { self.index.epochs.remove(self.slot) }
 
         /// Calls `body` with the entry of `key`, or nil. The entry is valid only during the call.
-        package func withEntry<Result>(_ key: UnsafeRawBufferPointer, _ body: (Entry?) -> Result) -> Result {
+        public func withEntry<Result>(_ key: UnsafeRawBufferPointer, _ body: (Entry?) -> Result) -> Result {
             self.withRoot { root in unsafe body(root.entry(of: key)) }
         }
 
         /// Calls `body` with the entries from the first key that is not before `start` on, in order and all from one
         /// state, until it returns false. They are valid only during the call, and entries that are replaced meanwhile
         /// are kept until its end: walk in pages.
-        package func walk(from start: UnsafeRawBufferPointer, _ body: (Entry) -> Bool) {
+        public func walk(from start: UnsafeRawBufferPointer, _ body: (Entry) -> Bool) {
             self.withRoot { root in _ = unsafe root.walk(from: start, body) }
         }
 

@@ -1,4 +1,4 @@
-package import LogFormat
+public import LogFormat
 import Synchronization
 
 /// The index: all keys with their values, ordered, in memory. A copy-on-write B+tree with one writer and any number of
@@ -24,7 +24,7 @@ import Synchronization
 ///
 /// Writing is confined to one thread at a time. A batch is staged with ``set(_:)`` and ``remove(_:)``, which see each
 /// other's effects, and becomes visible as a whole with ``publish()`` or is undone with ``rollBack()``.
-package final class Index: @unchecked Sendable {
+public final class Index: @unchecked Sendable {
     // `@unchecked`: all stored `var`s belong to the writer; readers use the atomics and what the root references.
 
     private enum Garbage {
@@ -50,7 +50,7 @@ package final class Index: @unchecked Sendable {
     }
 
     /// The memory of the whole index; other threads see it updated with each ``publish()``.
-    package let memory = IndexMemory()
+    public let memory = IndexMemory()
     /// The root that readers get.
     let published: Atomic<UInt>
     let epochs = Epochs()
@@ -59,7 +59,7 @@ package final class Index: @unchecked Sendable {
     private let valueByteCount = Atomic<Int>(0)
 
     /// Like ``IndexMemory/bytes``, including the current batch.
-    package private(set) var allocatedBytes = 0
+    public private(set) var allocatedBytes = 0
 
     /// The root of the current batch. Writer only.
     private(set) var root: Node
@@ -75,19 +75,19 @@ package final class Index: @unchecked Sendable {
     private var retiredStart = 0
 
     /// Keys and bytes of the published state.
-    package struct Figures: Sendable, Equatable {
-        package var keys = 0
-        package var keyBytes = 0
-        package var valueBytes = 0
+    public struct Figures: Sendable, Equatable {
+        public var keys = 0
+        public var keyBytes = 0
+        public var valueBytes = 0
 
-        package init(keys: Int = 0, keyBytes: Int = 0, valueBytes: Int = 0) {
+        public init(keys: Int = 0, keyBytes: Int = 0, valueBytes: Int = 0) {
             self.keys = keys
             self.keyBytes = keyBytes
             self.valueBytes = valueBytes
         }
     }
 
-    package init() {
+    public init() {
         self.root = Node.make(level: 0, stamp: 0, roomFor: 1)
         self.published = unsafe Atomic(UInt(bitPattern: self.root.base))
         self.allocatedBytes = self.root.allocatedBytes
@@ -100,23 +100,23 @@ package final class Index: @unchecked Sendable {
         self.freeAll(self.root)
     }
 
-    package var figures: Figures {
+    public var figures: Figures {
         Figures(
             keys: self.keyCount.load(ordering: .relaxed), keyBytes: self.keyByteCount.load(ordering: .relaxed),
             valueBytes: self.valueByteCount.load(ordering: .relaxed))
     }
 
     /// Entries, nodes and separators that readers may still see.
-    package var retiredCount: Int { self.retired.count - self.retiredStart }
+    public var retiredCount: Int { self.retired.count - self.retiredStart }
 
     // MARK: - Writing
 
     /// The entry of `key` in the current batch. Writer only; valid until the next change.
-    package func staged(_ key: UnsafeRawBufferPointer) -> Entry? { unsafe self.root.entry(of: key) }
+    public func staged(_ key: UnsafeRawBufferPointer) -> Entry? { unsafe self.root.entry(of: key) }
 
     /// Stages `entry`, whose revision is set, and takes ownership of it.
     /// - Returns: the previous record of its key, if there was one.
-    package func set(_ entry: Entry) -> ReplacedRecord? {
+    public func set(_ entry: Entry) -> ReplacedRecord? {
         let key = unsafe entry.key
         let mark = unsafe KeyMark.of(key)
         self.staged.valueBytes += entry.valueCount
@@ -143,7 +143,7 @@ package final class Index: @unchecked Sendable {
 
     /// Stages the removal of `key`.
     /// - Returns: its record, if it existed.
-    package func remove(_ key: UnsafeRawBufferPointer) -> ReplacedRecord? {
+    public func remove(_ key: UnsafeRawBufferPointer) -> ReplacedRecord? {
         guard let old = unsafe self.staged(key) else { return nil }
         self.lastLeaf = nil
         self.root = self.editable(self.root)
@@ -170,7 +170,7 @@ package final class Index: @unchecked Sendable {
     }
 
     /// Makes the whole batch visible to readers at once, and frees everything that no reader can see any more.
-    package func publish() {
+    public func publish() {
         unsafe self.published.store(UInt(bitPattern: self.root.base), ordering: .sequentiallyConsistent)
         self.keyCount.add(self.staged.keys, ordering: .relaxed)
         self.keyByteCount.add(self.staged.keyBytes, ordering: .relaxed)
@@ -192,7 +192,7 @@ package final class Index: @unchecked Sendable {
     }
 
     /// Undoes the batch and frees its entries.
-    package func rollBack() {
+    public func rollBack() {
         let address = self.published.load(ordering: .relaxed)
         let root = unsafe Node(UnsafeMutableRawPointer(bitPattern: address)!)
         if root != self.root { self.freeStaged(self.root) }
@@ -330,7 +330,7 @@ package final class Index: @unchecked Sendable {
     private func isUnpublished(_ entry: Entry) -> Bool { entry.revision > self.publishedRevision }
 
     /// The newest revision that readers can see. Set it before the first change of a batch.
-    package var publishedRevision: UInt64 = 0
+    public var publishedRevision: UInt64 = 0
 
     private func freeStaged(_ node: Node) {
         if node.stamp != self.stamp { return }

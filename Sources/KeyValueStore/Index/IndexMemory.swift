@@ -1,18 +1,18 @@
 import Glibc
-package import Synchronization
+public import Synchronization
 
 /// The memory that the index uses, and its limit. The writer thread counts and checks, the watcher of the process's
 /// memory sets the limit; any thread may read.
-package final class IndexMemory: Sendable {
+public final class IndexMemory: Sendable {
     /// Bytes of entries, nodes and separators, including the allocator's overhead and replaced ones that may still be
     /// read.
-    package let bytes = Atomic<Int>(0)
+    public let bytes = Atomic<Int>(0)
     /// A set that would exceed this is refused, unless it does not make the index larger.
-    package let ceilingBytes = Atomic<Int>(.max)
+    public let ceilingBytes = Atomic<Int>(.max)
     /// Sets that were refused for that reason.
-    package let refusals = Atomic<UInt64>(0)
+    public let refusals = Atomic<UInt64>(0)
 
-    package init() {}
+    public init() {}
 
     /// Whether the index may grow by this many bytes.
     func admits(_ growth: Int, from bytes: Int) -> Bool {

@@ -21,14 +21,14 @@
 /// The last line is the CRC-32C of all bytes before it. `closed` (optional) is the end of the active segment at the
 /// last clean stop: later frames may follow it, and if earlier ones are missing, they were lost. `imported` (optional)
 /// is the length and checksum of the `kv.log` with which the store began.
-package struct Manifest: Equatable, Sendable {
-    package struct Sealed: Equatable, Sendable {
-        package var name: SegmentName
-        package var lastRevision: UInt64
-        package var lengthBytes: UInt64
-        package var sealChecksum: UInt32
+public struct Manifest: Equatable, Sendable {
+    public struct Sealed: Equatable, Sendable {
+        public var name: SegmentName
+        public var lastRevision: UInt64
+        public var lengthBytes: UInt64
+        public var sealChecksum: UInt32
 
-        package init(name: SegmentName, lastRevision: UInt64, lengthBytes: UInt64, sealChecksum: UInt32) {
+        public init(name: SegmentName, lastRevision: UInt64, lengthBytes: UInt64, sealChecksum: UInt32) {
             self.name = name
             self.lastRevision = lastRevision
             self.lengthBytes = lengthBytes
@@ -36,57 +36,57 @@ package struct Manifest: Equatable, Sendable {
         }
 
         /// As in the header of the next segment.
-        package var asPredecessor: SegmentHeader.Predecessor {
+        public var asPredecessor: SegmentHeader.Predecessor {
             .init(
                 sequence: self.name.sequence, lastRevision: self.lastRevision, lengthBytes: self.lengthBytes,
                 sealChecksum: self.sealChecksum)
         }
     }
 
-    package struct Part: Equatable, Sendable {
-        package var name: PartName
-        package var entries: UInt64
-        package var lengthBytes: UInt64
+    public struct Part: Equatable, Sendable {
+        public var name: PartName
+        public var entries: UInt64
+        public var lengthBytes: UInt64
         /// Checksum of the header of its last frame.
-        package var endChecksum: UInt32
+        public var endChecksum: UInt32
     }
 
-    package struct Closed: Equatable, Sendable {
-        package var lastRevision: UInt64
-        package var lengthBytes: UInt64
+    public struct Closed: Equatable, Sendable {
+        public var lastRevision: UInt64
+        public var lengthBytes: UInt64
 
-        package init(lastRevision: UInt64, lengthBytes: UInt64) {
+        public init(lastRevision: UInt64, lengthBytes: UInt64) {
             self.lastRevision = lastRevision
             self.lengthBytes = lengthBytes
         }
     }
 
-    package struct Imported: Equatable, Sendable {
-        package var lengthBytes: UInt64
-        package var checksum: UInt32
+    public struct Imported: Equatable, Sendable {
+        public var lengthBytes: UInt64
+        public var checksum: UInt32
 
-        package init(lengthBytes: UInt64, checksum: UInt32) {
+        public init(lengthBytes: UInt64, checksum: UInt32) {
             self.lengthBytes = lengthBytes
             self.checksum = checksum
         }
     }
 
-    package static let fileName = "MANIFEST"
-    package static let limitBytes = 64 << 20
+    public static let fileName = "MANIFEST"
+    public static let limitBytes = 64 << 20
     private static let firstLines = ["txlog-kv manifest 1", "txlog-kv manifest 2"]
 
-    package var storeID: StoreID
-    package var generation: UInt64
+    public var storeID: StoreID
+    public var generation: UInt64
     /// The segment before the first listed one; none until a segment has been replaced.
-    package var base = SegmentHeader.Predecessor.none
-    package var parts: [Part] = []
-    package var sealed: [Sealed]
-    package var active: SegmentName
-    package var closed: Closed?
-    package var imported: Imported?
+    public var base = SegmentHeader.Predecessor.none
+    public var parts: [Part] = []
+    public var sealed: [Sealed]
+    public var active: SegmentName
+    public var closed: Closed?
+    public var imported: Imported?
 
     /// Older parts first: if two parts contain a key, the later one has its later state.
-    package var partsInOrder: [Part] { self.parts.sorted { $0.name < $1.name } }
+    public var partsInOrder: [Part] { self.parts.sorted { $0.name < $1.name } }
 
     /// The first line of this manifest.
     private var firstLine: String {
@@ -94,7 +94,7 @@ package struct Manifest: Equatable, Sendable {
         return Self.firstLines[names.allSatisfy { $0.file.firstRevision != nil } ? 0 : 1]
     }
 
-    package func encoded() -> [UInt8] {
+    public func encoded() -> [UInt8] {
         var text = "\(self.firstLine)\nstore \(self.storeID)\ngeneration \(self.generation)\n"
         if self.base != .none {
             text += "base \(self.base.sequence) last \(self.base.lastRevision) length \(self.base.lengthBytes)"
@@ -138,7 +138,7 @@ package struct Manifest: Equatable, Sendable {
     }
 
     /// - Throws: ``LogError/corrupt(_:)`` if the text is not exactly what ``encoded()`` writes.
-    package init(decoding bytes: [UInt8]) throws(LogError) {
+    public init(decoding bytes: [UInt8]) throws(LogError) {
         var storeID: StoreID?
         var generation: UInt64?
         var active: SegmentFileName?
@@ -193,7 +193,7 @@ package struct Manifest: Equatable, Sendable {
         if self.encoded() != bytes { throw Self.damaged("it is not in the form in which it is written") }
     }
 
-    package init(
+    public init(
         storeID: StoreID, generation: UInt64, sealed: [Sealed], active: SegmentName, closed: Closed? = nil,
         imported: Imported? = nil
     ) {

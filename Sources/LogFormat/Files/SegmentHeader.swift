@@ -18,26 +18,26 @@
 ///         96     8  prepared length: bytes that the file had, durably, before it got its name; 0 if unknown
 ///        104  3988  zero
 ///       4092     4  CRC-32C of bytes 0 to 4091
-package struct SegmentHeader: Equatable, Sendable {
-    package static let byteCount = 4096
+public struct SegmentHeader: Equatable, Sendable {
+    public static let byteCount = 4096
     static let formatVersion: UInt32 = 1
 
-    package enum Kind: Sendable {
+    public enum Kind: Sendable {
         case segment, part
 
         fileprivate var magic: [UInt8] { Array((self == .segment ? "TXLOGSEG" : "TXLOGSNP").utf8) }
     }
 
     /// Links a segment to the previous one, so that a missing, shortened or swapped file is detected.
-    package struct Predecessor: Equatable, Sendable {
-        package var sequence: UInt64
-        package var lastRevision: UInt64
-        package var lengthBytes: UInt64
-        package var sealChecksum: UInt32
+    public struct Predecessor: Equatable, Sendable {
+        public var sequence: UInt64
+        public var lastRevision: UInt64
+        public var lengthBytes: UInt64
+        public var sealChecksum: UInt32
 
-        package static let none = Predecessor(sequence: 0, lastRevision: 0, lengthBytes: 0, sealChecksum: 0)
+        public static let none = Predecessor(sequence: 0, lastRevision: 0, lengthBytes: 0, sealChecksum: 0)
 
-        package init(sequence: UInt64, lastRevision: UInt64, lengthBytes: UInt64, sealChecksum: UInt32) {
+        public init(sequence: UInt64, lastRevision: UInt64, lengthBytes: UInt64, sealChecksum: UInt32) {
             self.sequence = sequence
             self.lastRevision = lastRevision
             self.lengthBytes = lengthBytes
@@ -45,18 +45,18 @@ package struct SegmentHeader: Equatable, Sendable {
         }
     }
 
-    package var kind = Kind.segment
-    package var storeID: StoreID
-    package var sequence: UInt64
-    package var firstRevision: UInt64
-    package var salt: UInt32
-    package var syncModeCode: UInt32
-    package var createdNanoseconds: UInt64
-    package var predecessor: Predecessor
+    public var kind = Kind.segment
+    public var storeID: StoreID
+    public var sequence: UInt64
+    public var firstRevision: UInt64
+    public var salt: UInt32
+    public var syncModeCode: UInt32
+    public var createdNanoseconds: UInt64
+    public var predecessor: Predecessor
     /// A file with fewer bytes than this was truncated. 0 if unknown, as for parts and older segments.
-    package var preparedBytes: UInt64 = 0
+    public var preparedBytes: UInt64 = 0
 
-    package func encoded() -> [UInt8] {
+    public func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Self.byteCount)
         bytes.append(contentsOf: self.kind.magic)
@@ -81,7 +81,7 @@ package struct SegmentHeader: Equatable, Sendable {
     }
 
     /// - Throws: ``LogError/corrupt(_:)`` or ``LogError/unsupported(file:detail:)``.
-    package init(
+    public init(
         decoding bytes: [UInt8], as kind: Kind = .segment, file: String, lastGoodRevision: UInt64
     ) throws(LogError) {
         func damaged(_ detail: String, at offset: UInt64) -> LogError {
@@ -117,7 +117,7 @@ package struct SegmentHeader: Equatable, Sendable {
         self.preparedBytes = bytes.loadLittleEndian(UInt64.self, at: 96)
     }
 
-    package init(
+    public init(
         kind: Kind = .segment,
         storeID: StoreID,
         sequence: UInt64,

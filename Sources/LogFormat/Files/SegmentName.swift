@@ -6,17 +6,17 @@
 /// stores of format 1 the name also contains the first revision, and stays as it is:
 ///
 ///     0000000000000002-00000000000f4241.log
-package struct SegmentFileName: Equatable, Hashable, Sendable, CustomStringConvertible {
-    package let sequence: UInt64
+public struct SegmentFileName: Equatable, Hashable, Sendable, CustomStringConvertible {
+    public let sequence: UInt64
     /// Only in names of format 1.
-    package let firstRevision: UInt64?
+    public let firstRevision: UInt64?
 
-    package init(sequence: UInt64, firstRevision: UInt64? = nil) {
+    public init(sequence: UInt64, firstRevision: UInt64? = nil) {
         self.sequence = sequence
         self.firstRevision = firstRevision
     }
 
-    package init?(_ name: String) {
+    public init?(_ name: String) {
         guard name.hasSuffix(Self.suffix) else { return nil }
         let numbers = name.dropLast(Self.suffix.count).split(separator: "-", omittingEmptySubsequences: false)
         guard numbers.count <= 2, numbers.allSatisfy({ $0.utf8.count == 16 }),
@@ -28,28 +28,28 @@ package struct SegmentFileName: Equatable, Hashable, Sendable, CustomStringConve
 
     private static let suffix = ".log"
 
-    package var description: String {
+    public var description: String {
         let revision = self.firstRevision.map { "-\(hexadecimal($0))" } ?? ""
         return "\(hexadecimal(self.sequence))\(revision)\(Self.suffix)"
     }
 }
 
 /// A segment: the name of its file, and its first possible revision.
-package struct SegmentName: Equatable, Sendable, CustomStringConvertible {
-    package let file: SegmentFileName
-    package let firstRevision: UInt64
+public struct SegmentName: Equatable, Sendable, CustomStringConvertible {
+    public let file: SegmentFileName
+    public let firstRevision: UInt64
 
-    package var sequence: UInt64 { self.file.sequence }
+    public var sequence: UInt64 { self.file.sequence }
 
-    package init(_ file: SegmentFileName, firstRevision: UInt64) {
+    public init(_ file: SegmentFileName, firstRevision: UInt64) {
         self.file = file
         self.firstRevision = file.firstRevision ?? firstRevision
     }
 
-    package init(sequence: UInt64, firstRevision: UInt64) {
+    public init(sequence: UInt64, firstRevision: UInt64) {
         self.init(SegmentFileName(sequence: sequence), firstRevision: firstRevision)
     }
 
     /// The file's name.
-    package var description: String { "\(self.file)" }
+    public var description: String { "\(self.file)" }
 }

@@ -1,14 +1,14 @@
 /// The 16 random bytes that identify all files of one store.
-package struct StoreID: Equatable, Hashable, Sendable, CustomStringConvertible {
-    package let high: UInt64
-    package let low: UInt64
+public struct StoreID: Equatable, Hashable, Sendable, CustomStringConvertible {
+    public let high: UInt64
+    public let low: UInt64
 
-    package init(high: UInt64, low: UInt64) {
+    public init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
     }
 
-    package static func random() -> StoreID {
+    public static func random() -> StoreID {
         // Version 4, variant 1 of RFC 9562.
         StoreID(
             high: UInt64.random(in: .min ... .max) & ~0xF000 | 0x4000,
@@ -17,7 +17,7 @@ package struct StoreID: Equatable, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Parses 32 hex digits; hyphens are ignored.
-    package init?(_ text: String) {
+    public init?(_ text: String) {
         let digits = text.filter { $0 != "-" }
         guard digits.utf8.count == 32, let high = UInt64(digits.prefix(16), radix: 16),
             let low = UInt64(digits.suffix(16), radix: 16)
@@ -25,7 +25,7 @@ package struct StoreID: Equatable, Hashable, Sendable, CustomStringConvertible {
         self.init(high: high, low: low)
     }
 
-    package var description: String {
+    public var description: String {
         let digits = Array(hexadecimal(self.high) + hexadecimal(self.low))
         return [0..<8, 8..<12, 12..<16, 16..<20, 20..<32].map { String(digits[$0]) }.joined(separator: "-")
     }

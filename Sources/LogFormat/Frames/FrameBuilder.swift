@@ -23,35 +23,35 @@
 /// above.
 ///
 /// The buffer is reused for each frame. Confined to the thread that writes the log.
-package struct FrameBuilder: Sendable {
-    package static let maximumOperationsPerTransaction = 128
-    package static let maximumKeyBytes = Int(UInt16.max)
-    @inlinable package static var transactionHeaderBytes: Int { 8 }
-    @inlinable package static var operationHeaderBytes: Int { 8 }
-    @inlinable package static var entryRevisionBytes: Int { 8 }
+public struct FrameBuilder: Sendable {
+    public static let maximumOperationsPerTransaction = 128
+    public static let maximumKeyBytes = Int(UInt16.max)
+    public static var transactionHeaderBytes: Int { 8 }
+    public static var operationHeaderBytes: Int { 8 }
+    public static var entryRevisionBytes: Int { 8 }
 
     /// The frame so far: space for its header, then the payload.
-    package private(set) var bytes: [UInt8] = []
-    package private(set) var transactionCount = 0
-    package private(set) var operationCount = 0
+    public private(set) var bytes: [UInt8] = []
+    public private(set) var transactionCount = 0
+    public private(set) var operationCount = 0
     /// The revision of the next transaction.
-    package private(set) var nextRevision: UInt64 = 1
+    public private(set) var nextRevision: UInt64 = 1
     private var firstRevision: UInt64 = 1
     private var segmentRevision: UInt64 = 0
     /// By how much the live bytes of the frame's own segment change once the frame is durable.
-    package private(set) var liveBytes = 0
+    public private(set) var liveBytes = 0
     /// The changes of live bytes of earlier revisions, likewise.
-    package private(set) var earlierChanges: [LiveChange] = []
+    public private(set) var earlierChanges: [LiveChange] = []
     private var openTransaction: (start: Int, operations: Int)?
 
-    package init() {}
+    public init() {}
 
-    package var isEmpty: Bool { self.transactionCount == 0 }
-    package var payloadBytes: Int { self.bytes.count - FrameHeader.byteCount }
+    public var isEmpty: Bool { self.transactionCount == 0 }
+    public var payloadBytes: Int { self.bytes.count - FrameHeader.byteCount }
 
     /// - Parameter segmentRevision: the first revision of the segment that the frame is for: what replaces a record from
     ///   there on changes ``liveBytes``.
-    package mutating func begin(firstRevision: UInt64, segmentRevision: UInt64 = 0) {
+    public mutating func begin(firstRevision: UInt64, segmentRevision: UInt64 = 0) {
         self.bytes.removeAll(keepingCapacity: self.bytes.capacity <= 4 << 20)
         self.bytes.append(contentsOf: repeatElement(0, count: FrameHeader.byteCount))
         self.liveBytes = 0
@@ -65,29 +65,29 @@ package struct FrameBuilder: Sendable {
     }
 
     /// Bytes that a transaction of one operation adds to the payload.
-    @inlinable package static func singleOperationBytes(key: Int, value: Int) -> Int {
+    public static func singleOperationBytes(key: Int, value: Int) -> Int {
         Self.transactionHeaderBytes + Self.operationHeaderBytes + key + value + 1
     }
 
-    package mutating func beginTransaction() {
+    public mutating func beginTransaction() {
         precondition(self.openTransaction == nil, "the transaction before is still open")
         self.openTransaction = (self.bytes.count, 0)
         // Its number of operations follows with the end.
         unsafe self.append(count: Self.transactionHeaderBytes) { unsafe $0.storeBytes(of: 0, as: UInt64.self) }
     }
 
-    package mutating func set(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    public mutating func set(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
         unsafe self.append(op: .set, key: key, value: value)
         self.liveBytes += LiveRecord.bytes(key: key.count, value: value.count)
     }
 
-    package mutating func delete(key: UnsafeRawBufferPointer) {
+    public mutating func delete(key: UnsafeRawBufferPointer) {
         unsafe self.append(op: .delete, key: key, value: UnsafeRawBufferPointer(start: nil, count: 0))
     }
 
     /// Records that the open transaction replaces or removes the record of this revision, with this many bytes as
     /// counted by ``LiveRecord/bytes(key:value:)``.
-    package mutating func replaces(revision: UInt64, bytes: Int) {
+    public mutating func replaces(revision: UInt64, bytes: Int) {
         if revision >= self.segmentRevision {
             self.liveBytes -= bytes
         } else {
@@ -97,7 +97,7 @@ package struct FrameBuilder: Sendable {
 
     /// Ends the transaction and returns its revision.
     @discardableResult
-    package mutating func endTransaction() -> UInt64 {
+    public mutating func endTransaction() -> UInt64 {
         guard let transaction = self.openTransaction else { preconditionFailure("no transaction is open") }
         precondition((1...Self.maximumOperationsPerTransaction).contains(transaction.operations))
         self.bytes[transaction.start] = UInt8(transaction.operations)
@@ -135,7 +135,7 @@ package struct FrameBuilder: Sendable {
     }
 
     /// Adds one live entry to a frame of a snapshot.
-    package mutating func entry(revision: UInt64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    public mutating func entry(revision: UInt64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
         self.bytes.appendLittleEndian(revision)
         self.openTransaction = (self.bytes.count, 0)
         unsafe self.append(op: .set, key: key, value: value)
@@ -144,7 +144,7 @@ package struct FrameBuilder: Sendable {
     }
 
     /// Completes ``bytes`` as the frame for the file at `fileOffset`, and returns the checksum of its header.
-    package mutating func finish(
+    public mutating func finish(
         kind: FrameHeader.Kind, salt: UInt32, fileOffset: UInt64, durableLength: UInt64, committedNanoseconds: UInt64
     ) -> UInt32 {
         precondition(self.openTransaction == nil, "a transaction is still open")
@@ -166,7 +166,7 @@ package struct FrameBuilder: Sendable {
     }
 }
 
-package enum OperationKind: UInt8, Sendable {
+public enum OperationKind: UInt8, Sendable {
     case set = 1
     case delete = 2
 }

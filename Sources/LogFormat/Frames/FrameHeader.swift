@@ -15,15 +15,15 @@
 ///
 /// The payload follows, then zeros up to the next multiple of 8. The checksum covers the offset, so a frame at another
 /// offset than the one for which it was written is not valid.
-package struct FrameHeader: Equatable, Sendable {
-    package static let byteCount = 48
-    package static let checksumOffset = 44
-    package static let alignment = 8
-    package static let maximumPayloadBytes = 16 << 20
+public struct FrameHeader: Equatable, Sendable {
+    public static let byteCount = 48
+    public static let checksumOffset = 44
+    public static let alignment = 8
+    public static let maximumPayloadBytes = 16 << 20
     private static let magic = Array("TXF".utf8)
     static let firstByte = UInt8(ascii: "T")
 
-    package enum Kind: UInt8, Sendable {
+    public enum Kind: UInt8, Sendable {
         /// Transactions.
         case data = 1
         /// The last frame of a segment with a successor.
@@ -38,25 +38,25 @@ package struct FrameHeader: Equatable, Sendable {
         case partEnd = 6
     }
 
-    package var kind: Kind
-    package var payloadLength: UInt32
-    package var firstRevision: UInt64
-    package var durableLength: UInt64
-    package var committedNanoseconds: UInt64
-    package var transactionCount: UInt32
-    package var salt: UInt32
-    package var payloadChecksum: UInt32
+    public var kind: Kind
+    public var payloadLength: UInt32
+    public var firstRevision: UInt64
+    public var durableLength: UInt64
+    public var committedNanoseconds: UInt64
+    public var transactionCount: UInt32
+    public var salt: UInt32
+    public var payloadChecksum: UInt32
 
     /// Bytes of the whole frame in the file, including padding.
-    package var frameBytes: Int { Self.frameBytes(payload: Int(self.payloadLength)) }
+    public var frameBytes: Int { Self.frameBytes(payload: Int(self.payloadLength)) }
 
-    package static func frameBytes(payload: Int) -> Int {
+    public static func frameBytes(payload: Int) -> Int {
         (Self.byteCount + payload + Self.alignment - 1) / Self.alignment * Self.alignment
     }
 
     /// Overwrites the first 48 bytes of `frame`, and returns the header's checksum.
     @discardableResult
-    package func store(into frame: inout [UInt8], fileOffset: UInt64) -> UInt32 {
+    public func store(into frame: inout [UInt8], fileOffset: UInt64) -> UInt32 {
         for (index, byte) in Self.magic.enumerated() { frame[index] = byte }
         frame[3] = self.kind.rawValue
         frame.storeLittleEndian(self.payloadLength, at: 4)
@@ -72,7 +72,7 @@ package struct FrameHeader: Equatable, Sendable {
     }
 
     /// Decodes and checks the header at `index` of `bytes`, which is at `fileOffset` of its file.
-    package static func decode(
+    public static func decode(
         _ bytes: [UInt8], at index: Int, fileOffset: UInt64, salt: UInt32
     ) -> Result<FrameHeader, FrameFault> {
         precondition(index + Self.byteCount <= bytes.count)

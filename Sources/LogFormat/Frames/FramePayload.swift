@@ -1,16 +1,16 @@
 /// One operation of a transaction, as a view into the bytes that were read. Valid only during the call that receives
 /// it.
-@safe package struct LoggedOperation {
-    package let kind: OperationKind
-    package let key: UnsafeRawBufferPointer
-    package let value: UnsafeRawBufferPointer
+@safe public struct LoggedOperation {
+    public let kind: OperationKind
+    public let key: UnsafeRawBufferPointer
+    public let value: UnsafeRawBufferPointer
 }
 
 /// Parses the payload of a data frame whose checksum was correct. Lengths are still checked against the payload: a bug
 /// of the writer must be reported, not trap.
-package enum FramePayload {
+public enum FramePayload {
     /// Calls `body` with each operation in order and its revision; stops at the first error.
-    package static func forEach(
+    public static func forEach(
         in payload: UnsafeRawBufferPointer,
         header: FrameHeader,
         _ body: (UInt64, LoggedOperation) -> Void
@@ -49,7 +49,7 @@ package enum FramePayload {
     }
 
     /// Calls `body` with each entry of a snapshot's frame in order, and the revision that set it.
-    package static func forEachEntry(
+    public static func forEachEntry(
         in payload: UnsafeRawBufferPointer, header: FrameHeader, _ body: (UInt64, LoggedOperation) -> Void
     ) -> FrameFault? {
         var offset = 0

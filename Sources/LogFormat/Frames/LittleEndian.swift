@@ -13,7 +13,7 @@ extension [UInt8] {
         }
     }
 
-    package func loadLittleEndian<Value: FixedWidthInteger & UnsignedInteger>(_ type: Value.Type, at offset: Int)
+    public func loadLittleEndian<Value: FixedWidthInteger & UnsignedInteger>(_ type: Value.Type, at offset: Int)
         -> Value
     {
         precondition(offset >= 0 && offset + Value.bitWidth / 8 <= self.count)

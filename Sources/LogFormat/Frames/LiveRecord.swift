@@ -1,39 +1,39 @@
 /// One key with its value, as a view into the store's memory. Valid only during the call that receives it.
-@safe package struct LiveRecord {
+@safe public struct LiveRecord {
     /// The revision that set the value.
-    package let revision: UInt64
-    package let key: UnsafeRawBufferPointer
-    package let value: UnsafeRawBufferPointer
+    public let revision: UInt64
+    public let key: UnsafeRawBufferPointer
+    public let value: UnsafeRawBufferPointer
 
-    @inlinable package init(revision: UInt64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    public init(revision: UInt64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
         self.revision = revision
         unsafe self.key = key
         unsafe self.value = value
     }
 
     /// Bytes of a key and its value in the log, alone in a transaction, and the same in a snapshot: they count as live.
-    @inlinable package static func bytes(key: Int, value: Int) -> Int {
+    public static func bytes(key: Int, value: Int) -> Int {
         FrameBuilder.singleOperationBytes(key: key, value: value)
     }
 }
 
 /// A change of live bytes: bytes of a revision that become live, or no longer are.
-package struct LiveChange: Sendable, Equatable {
-    package let revision: UInt64
-    package let bytes: Int
+public struct LiveChange: Sendable, Equatable {
+    public let revision: UInt64
+    public let bytes: Int
 
-    @inlinable package init(revision: UInt64, bytes: Int) {
+    public init(revision: UInt64, bytes: Int) {
         self.revision = revision
         self.bytes = bytes
     }
 }
 
 /// The record that an operation has replaced or removed: its revision, and the lengths of its key and value.
-package struct ReplacedRecord: Sendable, Equatable {
-    package let revision: UInt64
-    package let bytes: Int
+public struct ReplacedRecord: Sendable, Equatable {
+    public let revision: UInt64
+    public let bytes: Int
 
-    @inlinable package init(revision: UInt64, keyCount: Int, valueCount: Int) {
+    public init(revision: UInt64, keyCount: Int, valueCount: Int) {
         self.revision = revision
         self.bytes = LiveRecord.bytes(key: keyCount, value: valueCount)
     }

@@ -1,14 +1,14 @@
-package import DurableFiles
+public import DurableFiles
 
 /// Reads the records of the Go system's `kv.log` one after another.
-package struct GoLogReader {
+public struct GoLogReader {
     private static let maximumHeadBytes = 40
     private static let chunkBytes = 1 << 20
 
-    package struct Record {
-        package var isDelete: Bool
-        package var key: Range<Int>
-        package var value: Range<Int>
+    public struct Record {
+        public var isDelete: Bool
+        public var key: Range<Int>
+        public var value: Range<Int>
     }
 
     private let file: any File
@@ -17,18 +17,18 @@ package struct GoLogReader {
     private var position = 0
     private var bufferStart: UInt64 = 0
     /// Records so far, and their bytes in the file.
-    package private(set) var count: UInt64 = 0
-    package private(set) var offset: UInt64 = 0
+    public private(set) var count: UInt64 = 0
+    public private(set) var offset: UInt64 = 0
     /// Of all bytes read so far; of the whole file after ``next()`` has returned nil.
-    package private(set) var checksum = CRC32C()
+    public private(set) var checksum = CRC32C()
 
-    package init(file: any File, fileBytes: UInt64) {
+    public init(file: any File, fileBytes: UInt64) {
         self.file = file
         self.fileBytes = fileBytes
     }
 
     /// The next record, as ranges for ``withBytes(of:_:)``; nil at the end, also before a torn last record.
-    package mutating func next() throws(LogError) -> Record? {
+    public mutating func next() throws(LogError) -> Record? {
         try self.fill(Self.maximumHeadBytes)
         if self.position == self.buffer.count { return nil }
         let head = self.buffer[self.position..<min(self.buffer.count, self.position + Self.maximumHeadBytes)]
@@ -65,7 +65,7 @@ package struct GoLogReader {
         return Record(isDelete: isDelete, key: key, value: value)
     }
 
-    package func withBytes(of record: Record, _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {
+    public func withBytes(of record: Record, _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {
         unsafe self.buffer.withUnsafeBytes {
             unsafe body(
                 UnsafeRawBufferPointer(rebasing: $0[record.key]), UnsafeRawBufferPointer(rebasing: $0[record.value]))

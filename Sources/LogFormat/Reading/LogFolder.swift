@@ -1,20 +1,20 @@
 /// The content of a data folder, determined by the names in it and, if a name is not enough, by the files' headers.
-package struct LogFolder {
+public struct LogFolder {
     /// Files with the name of a segment, in the order of the log, which is the order of the names.
-    package private(set) var segmentFiles: [SegmentFileName] = []
+    public private(set) var segmentFiles: [SegmentFileName] = []
     /// Those that are segments, determined by ``LogReader/tellSegments(in:_:)``.
-    package var segments: [SegmentName] = []
+    public var segments: [SegmentName] = []
     /// The others, which are prepared: zeros that will become the next segments.
-    package var prepared: [SegmentFileName] = []
-    package var parts: [PartName] = []
-    package var hasManifest = false
-    package var hasImport = false
+    public var prepared: [SegmentFileName] = []
+    public var parts: [PartName] = []
+    public var hasManifest = false
+    public var hasImport = false
     /// Leftovers of work that a crash interrupted: they are ignored, and the next start removes them.
-    package var unfinished: [String] = []
+    public var unfinished: [String] = []
     /// Names that do not belong to the log.
-    package var unknown: [String] = []
+    public var unknown: [String] = []
 
-    package init(names: [String]) {
+    public init(names: [String]) {
         for name in names.sorted() {
             if let segment = SegmentFileName(name) {
                 self.segmentFiles.append(segment)
@@ -43,13 +43,13 @@ package struct LogFolder {
 
     /// The segments of the log from the first to the last: the listed ones, and one more that was begun just before a
     /// crash, or while there was no space for a manifest.
-    package func segmentNames(of manifest: Manifest) -> [SegmentName] {
+    public func segmentNames(of manifest: Manifest) -> [SegmentName] {
         let next = manifest.active.sequence + 1
         return manifest.sealed.map(\.name) + [manifest.active] + self.segments.filter { $0.sequence == next }.prefix(1)
     }
 
     /// Compares existing files with required files.
-    package func presence(of names: [SegmentName], _ manifest: Manifest) -> Presence {
+    public func presence(of names: [SegmentName], _ manifest: Manifest) -> Presence {
         var presence = Presence()
         presence.missingSegments = names.filter { !self.segments.contains($0) }
         presence.missingParts = manifest.parts.map(\.name).filter { !self.parts.contains($0) }
@@ -61,18 +61,18 @@ package struct LogFolder {
         return presence
     }
 
-    package struct Presence {
+    public struct Presence {
         var missingSegments: [SegmentName] = []
         var missingParts: [PartName] = []
         /// Not part of this log.
-        package var unexpectedSegments: [SegmentName] = []
+        public var unexpectedSegments: [SegmentName] = []
         /// Segments that the snapshot has replaced, and parts that are not listed: leftovers of a crash, which the
         /// start removes.
-        package var replacedSegments: [SegmentName] = []
-        package var unlistedParts: [PartName] = []
+        public var replacedSegments: [SegmentName] = []
+        public var unlistedParts: [PartName] = []
 
         /// Problems for which a start refuses the folder.
-        package var problems: [Corruption] {
+        public var problems: [Corruption] {
             self.missingSegments.map { Self.problem($0.description, .missingSegment(sequence: $0.sequence)) }
                 + self.missingParts.map { Self.problem($0.description, .missingPart) }
                 + self.unexpectedSegments.map {

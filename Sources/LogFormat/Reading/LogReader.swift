@@ -1,21 +1,21 @@
-package import DurableFiles
+public import DurableFiles
 
 /// Reads the files of a log and verifies every relevant byte without changing any file: the start and the offline tool
 /// decide by the same findings. Blocks; uses about 1 MiB, or the largest frame.
-package struct LogReader {
-    package let fileSystem: any FileSystem
-    package let paths: LogPaths
+public struct LogReader: Sendable {
+    public let fileSystem: any FileSystem
+    public let paths: LogPaths
 
-    package init(fileSystem: any FileSystem, paths: LogPaths) {
+    public init(fileSystem: any FileSystem, paths: LogPaths) {
         self.fileSystem = fileSystem
         self.paths = paths
     }
 
-    package func survey() throws(LogError) -> LogFolder {
+    public func survey() throws(LogError) -> LogFolder {
         LogFolder(names: try systemCall { () throws(SystemError) in try self.fileSystem.list(self.paths.directory) })
     }
 
-    package func manifest(_ folder: LogFolder) throws(LogError) -> Manifest? {
+    public func manifest(_ folder: LogFolder) throws(LogError) -> Manifest? {
         if !folder.hasManifest { return nil }
         let bytes = try systemCall { () throws(SystemError) in
             try self.fileSystem.readFile(self.paths.manifest, limitBytes: Manifest.limitBytes)
@@ -26,7 +26,7 @@ package struct LogReader {
     /// Distinguishes segments from files that are prepared to become one. For listed files the manifest is enough; the
     /// others contain their first revision in the header, which is written before anything else.
     /// - Parameter manifest: nil if there is no readable one.
-    package func tellSegments(in folder: inout LogFolder, _ manifest: Manifest?) throws(LogError) {
+    public func tellSegments(in folder: inout LogFolder, _ manifest: Manifest?) throws(LogError) {
         let names = manifest.map { $0.sealed.map(\.name) + [$0.active] } ?? []
         let listed = Dictionary(names.map { ($0.file, $0) }) { first, _ in first }
         for file in folder.segmentFiles {
@@ -69,22 +69,22 @@ package struct LogReader {
     // MARK: - A segment
 
     /// A segment that was read to its end.
-    package struct Segment {
-        package var header: SegmentHeader
-        package var fileBytes: UInt64
+    public struct Segment {
+        public var header: SegmentHeader
+        public var fileBytes: UInt64
         /// Offset after the last intact frame, and the checksum of that frame's header if it is a seal.
-        package var end: UInt64
-        package var sealChecksum: UInt32?
-        package var nextRevision: UInt64
-        package var operations: UInt64
-        package var lastKind: FrameHeader.Kind?
+        public var end: UInt64
+        public var sealChecksum: UInt32?
+        public var nextRevision: UInt64
+        public var operations: UInt64
+        public var lastKind: FrameHeader.Kind?
         /// Nanoseconds since 1970.
-        package var lastFrameNanoseconds: UInt64
+        public var lastFrameNanoseconds: UInt64
         /// Bytes behind ``end`` that an unfinished write left.
-        package var tornBytes: UInt64
+        public var tornBytes: UInt64
     }
 
-    package func header(of file: any File, _ name: SegmentName, lastGoodRevision: UInt64) throws(LogError)
+    public func header(of file: any File, _ name: SegmentName, lastGoodRevision: UInt64) throws(LogError)
         -> SegmentHeader
     {
         var bytes: [UInt8] = []
@@ -96,7 +96,7 @@ package struct LogReader {
 
     /// Checks that a segment is the one that its name states, and continues the previous one.
     /// - Parameter predecessor: nil if it is unknown, because the previous segment is damaged.
-    package func check(
+    public func check(
         _ header: SegmentHeader, _ name: SegmentName, _ storeID: StoreID, _ predecessor: SegmentHeader.Predecessor?
     ) throws(LogError) {
         let lastGood = predecessor?.lastRevision ?? 0
@@ -132,7 +132,7 @@ package struct LogReader {
     ///   - progress: called after each frame with its end offset and the next revision. An error that it throws ends
     ///     the reading.
     ///   - apply: called with each operation and its revision.
-    package func read(
+    public func read(
         _ name: SegmentName, _ file: any File, _ header: SegmentHeader, isLast: Bool,
         progress: (UInt64, UInt64) throws(LogError) -> Void, apply: (UInt64, LoggedOperation) -> Void
     ) throws(LogError) -> Segment {
@@ -216,10 +216,10 @@ package struct LogReader {
     // MARK: - Files that lie still
 
     /// Called after each frame with the bytes read since the last call; returns whether to continue.
-    package typealias Pace = (UInt64) -> Bool
+    public typealias Pace = (UInt64) -> Bool
 
     /// Verifies a part of the snapshot against its checksums and the manifest.
-    package func verify(_ part: Manifest.Part, _ file: any File, storeID: StoreID, pace: Pace) throws(LogError) {
+    public func verify(_ part: Manifest.Part, _ file: any File, storeID: StoreID, pace: Pace) throws(LogError) {
         var content = try PartReader(part, storeID: storeID, file: file)
         var offset: UInt64 = 0
         while try content.advance({ _, _ in }) {
@@ -231,7 +231,7 @@ package struct LogReader {
     /// Verifies a segment that has a successor.
     /// - Parameter predecessor: the segment before it; nil if it is not to be compared.
     /// - Returns: its entry for the manifest, computed from the file; nil if it was not read to its end.
-    package func verify(
+    public func verify(
         _ name: SegmentName, _ file: any File, storeID: StoreID, predecessor: SegmentHeader.Predecessor?, pace: Pace
     ) throws(LogError) -> Manifest.Sealed? {
         let lastGoodRevision = predecessor?.lastRevision ?? name.firstRevision - 1
@@ -254,18 +254,18 @@ package struct LogReader {
     // MARK: - Places
 
     /// The segment's entry for the manifest, after it has ended with its seal.
-    package static func sealed(_ segment: Segment, _ name: SegmentName, sealChecksum: UInt32) -> Manifest.Sealed {
+    public static func sealed(_ segment: Segment, _ name: SegmentName, sealChecksum: UInt32) -> Manifest.Sealed {
         Manifest.Sealed(
             name: name, lastRevision: segment.nextRevision - 1, lengthBytes: segment.end, sealChecksum: sealChecksum)
     }
 
     /// - Throws: ``LogError/corrupt(_:)`` unless the segment is the listed one.
-    package static func compare(_ found: Manifest.Sealed, with listed: Manifest.Sealed) throws(LogError) {
+    public static func compare(_ found: Manifest.Sealed, with listed: Manifest.Sealed) throws(LogError) {
         if found == listed { return }
         throw Self.damage(found.name, at: found.lengthBytes, after: found.lastRevision, .endsOtherwise)
     }
 
-    package static func damage(
+    public static func damage(
         _ name: SegmentName, at offset: UInt64, after lastGoodRevision: UInt64, _ reason: Corruption.Reason
     ) -> LogError {
         .corrupt(
@@ -279,7 +279,7 @@ package struct LogReader {
     ///
     /// A store's manifest is written before its first write is acknowledged, and an import's `kv.log` exists until its
     /// manifest does: only then is a segment without a manifest a leftover.
-    package func areLeftovers(_ folder: LogFolder) throws(LogError) -> Bool {
+    public func areLeftovers(_ folder: LogFolder) throws(LogError) -> Bool {
         for name in folder.segments {
             if try folder.hasImport ? self.wasInUse(name) : self.holdsTransactions(name) { return false }
         }
@@ -311,11 +311,11 @@ package struct LogReader {
         return false
     }
 
-    package func open(_ name: SegmentName) throws(LogError) -> any File {
+    public func open(_ name: SegmentName) throws(LogError) -> any File {
         try systemCall { () throws(SystemError) in try self.fileSystem.open(self.paths.segment(name), .read) }
     }
 
-    package func open(_ name: PartName) throws(LogError) -> any File {
+    public func open(_ name: PartName) throws(LogError) -> any File {
         try systemCall { () throws(SystemError) in try self.fileSystem.open(self.paths.part(name), .read) }
     }
 }

@@ -1,21 +1,21 @@
-package import DurableFiles
+public import DurableFiles
 
 /// Reads one part of a snapshot in one pass and verifies all of it against the manifest.
-package struct PartReader {
+public struct PartReader {
     private let name: PartName
     /// Nil without a manifest that records how the part ends.
     private let listed: Manifest.Part?
     private var reader: SegmentReader
-    package private(set) var offset = UInt64(SegmentHeader.byteCount)
-    package private(set) var entries: UInt64 = 0
+    public private(set) var offset = UInt64(SegmentHeader.byteCount)
+    public private(set) var entries: UInt64 = 0
     /// The part's entry for a manifest, after it was read to its end.
-    package private(set) var found: Manifest.Part?
+    public private(set) var found: Manifest.Part?
 
-    package init(_ part: Manifest.Part, storeID: StoreID, file: any File) throws(LogError) {
+    public init(_ part: Manifest.Part, storeID: StoreID, file: any File) throws(LogError) {
         try self.init(part.name, listed: part, storeID: storeID, file: file)
     }
 
-    package init(_ name: PartName, listed part: Manifest.Part?, storeID: StoreID, file: any File) throws(LogError) {
+    public init(_ name: PartName, listed part: Manifest.Part?, storeID: StoreID, file: any File) throws(LogError) {
         self.name = name
         self.listed = part
         var bytes: [UInt8] = []
@@ -44,7 +44,7 @@ package struct PartReader {
 
     /// Calls `body` with the entries of the next frame.
     /// - Returns: false at the end.
-    package mutating func advance(_ body: (UInt64, LoggedOperation) -> Void) throws(LogError) -> Bool {
+    public mutating func advance(_ body: (UInt64, LoggedOperation) -> Void) throws(LogError) -> Bool {
         let expected = self.entries
         let result = try systemCall { () throws(SystemError) in
             unsafe try self.reader.frame(at: self.offset) { header, payload in
@@ -81,9 +81,9 @@ package struct PartReader {
     }
 
     /// A reader that can continue behind the damaged frame at ``offset``.
-    package var framesBehind: SegmentReader { self.reader }
+    public var framesBehind: SegmentReader { self.reader }
 
-    package var endsOtherwise: LogError {
+    public var endsOtherwise: LogError {
         self.damage(at: self.offset, .snapshot("its end differs from the one in the MANIFEST"))
     }
 

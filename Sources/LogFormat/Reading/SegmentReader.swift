@@ -1,17 +1,17 @@
-package import DurableFiles
+public import DurableFiles
 
 /// Reads a segment in one pass through a window of about 1 MiB that grows to the largest frame, at most 16 MiB. No
 /// length is used before its checksum has been verified and the file is known to be long enough.
-package struct SegmentReader {
+public struct SegmentReader {
     private static let windowBytes = 1 << 20
 
-    package let file: any File
-    package let fileBytes: UInt64
+    public let file: any File
+    public let fileBytes: UInt64
     private let salt: UInt32
     private var window: [UInt8] = []
     private var windowStart: UInt64 = 0
 
-    package init(file: any File, fileBytes: UInt64, salt: UInt32) {
+    public init(file: any File, fileBytes: UInt64, salt: UInt32) {
         self.file = file
         self.fileBytes = fileBytes
         self.salt = salt
@@ -32,7 +32,7 @@ package struct SegmentReader {
     }
 
     /// Verifies the frame at `offset` completely, and passes its payload to `body` in place.
-    package mutating func frame(
+    public mutating func frame(
         at offset: UInt64, _ body: (FrameHeader, UnsafeRawBufferPointer) -> FrameFault?
     ) throws(SystemError) -> Result<FrameHeader, FrameFault> {
         guard let headerIndex = try self.load(FrameHeader.byteCount, at: offset) else {
@@ -65,7 +65,7 @@ package struct SegmentReader {
 
     /// Offset after the last byte that is not zero at or after `offset`, and whether an intact frame after `offset`
     /// proves that the segment had been synced past it.
-    package mutating func inspectTail(
+    public mutating func inspectTail(
         from offset: UInt64
     ) throws(SystemError) -> (end: UInt64, laterFrameProvesDurable: Bool) {
         var end = offset
@@ -87,8 +87,7 @@ package struct SegmentReader {
 
     /// The next offset at or after `offset` with the header of a frame that was written there; the frame itself is not
     /// verified. Nil if there is none.
-    package mutating func nextHeader(from offset: UInt64) throws(SystemError) -> (offset: UInt64, header: FrameHeader)?
-    {
+    public mutating func nextHeader(from offset: UInt64) throws(SystemError) -> (offset: UInt64, header: FrameHeader)? {
         let alignment = UInt64(FrameHeader.alignment)
         var position = (offset + alignment - 1) / alignment * alignment
         while let index = try self.load(FrameHeader.byteCount, at: position) {

@@ -1,17 +1,17 @@
 /// The findings behind the last intact frame of the active segment.
-package struct TailEvidence: Equatable, Sendable {
+public struct TailEvidence: Equatable, Sendable {
     /// Everything up to the end of the file is zero, or there is nothing.
-    package var restIsZero: Bool
+    public var restIsZero: Bool
     /// A later frame is intact and proves that the segment had been synced past this place.
-    package var laterFrameProvesDurable: Bool
+    public var laterFrameProvesDurable: Bool
     /// The last intact frame is a clean shutdown: only the next start's heartbeat can have followed it.
-    package var afterCleanShutdown: Bool
+    public var afterCleanShutdown: Bool
     /// The rest is not longer than one frame without transactions.
-    package var fitsControlFrame: Bool
+    public var fitsControlFrame: Bool
     /// The rest is not longer than what can have been in flight: one frame if every commit was synced.
-    package var fitsInFlight: Bool
+    public var fitsInFlight: Bool
 
-    package init(
+    public init(
         restIsZero: Bool, laterFrameProvesDurable: Bool, afterCleanShutdown: Bool, fitsControlFrame: Bool,
         fitsInFlight: Bool
     ) {
@@ -24,7 +24,7 @@ package struct TailEvidence: Equatable, Sendable {
 }
 
 /// How a start treats the tail of the log.
-package enum TailVerdict: String, Sendable, CaseIterable {
+public enum TailVerdict: String, Sendable, CaseIterable {
     /// The log ends here.
     case cleanEnd
     /// The last write is unfinished, so it was never acknowledged: its bytes are kept, cut off and reported.
@@ -46,7 +46,7 @@ package enum TailVerdict: String, Sendable, CaseIterable {
     /// | no | no | yes | more | bytes after clean shutdown |
     /// | no | no | no | in flight | torn tail |
     /// | no | no | no | more | tail too large |
-    package static func of(_ evidence: TailEvidence) -> TailVerdict {
+    public static func of(_ evidence: TailEvidence) -> TailVerdict {
         if evidence.restIsZero { return .cleanEnd }
         if evidence.laterFrameProvesDurable { return .durableFrameDamaged }
         if evidence.afterCleanShutdown { return evidence.fitsControlFrame ? .tornTail : .bytesAfterCleanShutdown }

@@ -1,4 +1,4 @@
-package import DurableFiles
+public import DurableFiles
 import SystemSupport
 
 /// Writes one part of a snapshot: a header like that of a segment, frames of entries in the order of their keys, and an
@@ -6,26 +6,26 @@ import SystemSupport
 ///
 /// The part is a temporary file until all of it has been synced and read back; then it is renamed. Confined to
 /// the compactor's thread.
-package struct PartWriter {
+public struct PartWriter {
     /// Bytes after which the written data is synced: in small pieces, because a concurrent sync of the log waits
     /// for these writes.
     private static let syncBytes: UInt64 = 1 << 20
 
-    package let name: PartName
+    public let name: PartName
     /// Payload bytes after which a frame is written.
-    package let frameBytes: Int
+    public let frameBytes: Int
     private let header: SegmentHeader
     private let paths: LogPaths
     private let fileSystem: any FileSystem
     private let file: any File
     private var frame = FrameBuilder()
-    package private(set) var offset = UInt64(SegmentHeader.byteCount)
+    public private(set) var offset = UInt64(SegmentHeader.byteCount)
     private var synced: UInt64 = 0
-    package private(set) var entries: UInt64 = 0
-    package private(set) var lastKey: [UInt8] = []
+    public private(set) var entries: UInt64 = 0
+    public private(set) var lastKey: [UInt8] = []
     private var isNamed = false
 
-    package init(
+    public init(
         _ name: PartName, frameBytes: Int, storeID: StoreID, paths: LogPaths, fileSystem: any FileSystem
     ) throws(SystemError) {
         self.name = name
@@ -46,15 +46,15 @@ package struct PartWriter {
     }
 
     /// Bytes of the frame that is being built.
-    package var pendingBytes: Int { self.frame.payloadBytes }
+    public var pendingBytes: Int { self.frame.payloadBytes }
 
-    package mutating func add(_ record: LiveRecord) {
+    public mutating func add(_ record: LiveRecord) {
         unsafe self.frame.entry(revision: record.revision, key: record.key, value: record.value)
         unsafe self.lastKey = Array(record.key)
     }
 
     /// Writes the frame that was built.
-    package mutating func writeFrame() throws(SystemError) {
+    public mutating func writeFrame() throws(SystemError) {
         if self.frame.isEmpty { return }
         try self.write(.entries)
         if self.offset - self.synced >= Self.syncBytes {
@@ -79,7 +79,7 @@ package struct PartWriter {
     }
 
     /// Ends the part, syncs it, reads it back and renames it.
-    package mutating func finish() throws(LogError) -> Manifest.Part {
+    public mutating func finish() throws(LogError) -> Manifest.Part {
         let endChecksum = try systemCall { () throws(SystemError) in
             try self.writeFrame()
             let checksum = self.finishFrame(.partEnd)
@@ -105,7 +105,7 @@ package struct PartWriter {
 
     /// Closes a part that is abandoned.
     /// - Returns: the path of its file, which is not listed.
-    package func close() -> String {
+    public func close() -> String {
         self.file.close()
         return self.isNamed ? self.paths.part(self.name) : self.paths.unfinished(self.name)
     }

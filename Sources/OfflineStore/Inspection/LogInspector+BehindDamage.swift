@@ -105,7 +105,7 @@ extension LogInspection {
     }
 
     /// Keys that were last set up to this revision may have been changed or deleted since, by unknown changes.
-    package var lastUncertainRevision: UInt64 {
+    public var lastUncertainRevision: UInt64 {
         // An older part may contain what is missing in a damaged one, or records that a newer part, which only a
         // manifest would list, has replaced.
         let isMixed = Set(self.parts.map(\.name.upTo)).count > 1
@@ -114,7 +114,7 @@ extension LogInspection {
     }
 
     /// The newest change of which there is any evidence in the folder.
-    package var newestRevision: UInt64 {
+    public var newestRevision: UInt64 {
         var newest = self.segments.map { max($0.lastRevision, $0.lostRevision ?? 0) }
         if let manifest = self.manifest {
             newest += manifest.sealed.map(\.lastRevision)

@@ -1,14 +1,14 @@
-package import DurableFiles
-package import LogFormat
-package import TransactionLog
+public import DurableFiles
+public import LogFormat
+public import TransactionLog
 
 /// Reads a whole log folder as a start does, with the same decoder and the same verdicts, but changes nothing and
 /// continues behind damage, so that it finds all of it. Blocks the calling thread; the caller holds the folder's lock
 /// (``FileSystem/lockForReading(_:)`` is enough).
-package struct LogInspector {
+public struct LogInspector {
     /// Receives each entry of the snapshot and each operation in the order of the log, and returns the replaced record
     /// if live bytes are to be counted. Behind damage, operations can be missing between two calls.
-    package typealias Visit = (LoggedItem) -> ReplacedRecord?
+    public typealias Visit = (LoggedItem) -> ReplacedRecord?
 
     let reader: LogReader
     let visit: Visit
@@ -18,7 +18,7 @@ package struct LogInspector {
     var result = LogInspection()
     private var bytesTotal: UInt64 = 0
 
-    package init(
+    public init(
         directory: String, fileSystem: any FileSystem = PosixFileSystem(), visitsBehindDamage: Bool = false,
         progress: @escaping (ReplayProgress) -> Void = { _ in }, visit: @escaping Visit = { _ in nil }
     ) {
@@ -29,7 +29,7 @@ package struct LogInspector {
     }
 
     /// - Throws: only ``LogError/system(_:)``: a call failed, so nothing is known. Damage is in the result.
-    package mutating func run() throws(LogError) -> LogInspection {
+    public mutating func run() throws(LogError) -> LogInspection {
         var folder = try self.reader.survey()
         self.result.leftovers = folder.unfinished
         self.result.unknownFiles = folder.unknown
@@ -296,7 +296,7 @@ package struct LogInspector {
 extension LogFolder {
     /// Without a manifest: all segments except those before a gap that a snapshot has replaced. Without a snapshot,
     /// nothing was replaced, and a gap is a missing segment.
-    package var unlistedSegments: [SegmentName] {
+    public var unlistedSegments: [SegmentName] {
         var last: [SegmentName] = []
         for name in self.segments.reversed() {
             if let next = last.first, name.sequence + 1 != next.sequence { break }

@@ -1,9 +1,9 @@
 /// The revisions in the frames of a log, in the order of the log.
-package struct RevisionCoverage: Sendable, Equatable {
+public struct RevisionCoverage: Sendable, Equatable {
     /// Revisions that are not in any intact frame, in order.
-    package private(set) var gaps: [ClosedRange<UInt64>] = []
+    public private(set) var gaps: [ClosedRange<UInt64>] = []
     /// Whether there may have been revisions after the last known one.
-    package internal(set) var endIsUnknown = false
+    public internal(set) var endIsUnknown = false
     /// The next expected revision.
     private(set) var next: UInt64 = 1
 
@@ -24,16 +24,16 @@ package struct RevisionCoverage: Sendable, Equatable {
     }
 
     /// Number of revisions in ``gaps``.
-    package var unknownRevisions: UInt64 { self.gaps.reduce(0) { $0 + $1.upperBound - $1.lowerBound + 1 } }
+    public var unknownRevisions: UInt64 { self.gaps.reduce(0) { $0 + $1.upperBound - $1.lowerBound + 1 } }
 
     /// The newest unknown revision, which may have changed any key: keys set up to it may have been changed or deleted
     /// since.
-    package var lastUnknown: UInt64 { self.endIsUnknown ? .max : self.gaps.last?.upperBound ?? 0 }
+    public var lastUnknown: UInt64 { self.endIsUnknown ? .max : self.gaps.last?.upperBound ?? 0 }
 
-    package var isWhole: Bool { self.gaps.isEmpty && !self.endIsUnknown }
+    public var isWhole: Bool { self.gaps.isEmpty && !self.endIsUnknown }
 
     /// `440 to 875, 901`, including the unknown end.
-    package var unknownText: String {
+    public var unknownText: String {
         var texts = self.gaps.map {
             $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound) to \($0.upperBound)"
         }

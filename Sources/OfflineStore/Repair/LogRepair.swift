@@ -1,8 +1,8 @@
-package import DurableFiles
+public import DurableFiles
 import Glibc
-package import LogFormat
+public import LogFormat
 import SystemSupport
-package import TransactionLog
+public import TransactionLog
 
 /// Removes the damaged part of a log, so that a start accepts the rest. The caller holds the folder's lock. Blocks.
 ///
@@ -15,12 +15,12 @@ package import TransactionLog
 /// 5. Unlisted files are removed. Until then, a segment that does not belong to this log still prevents a start.
 ///
 /// After a crash before the end of step 5, the same repair is planned and done again.
-package struct LogRepair {
+public struct LogRepair {
     let plan: RepairPlan
     let fileSystem: any FileSystem
     let paths: LogPaths
 
-    package init(_ plan: RepairPlan, directory: String, fileSystem: any FileSystem = PosixFileSystem()) {
+    public init(_ plan: RepairPlan, directory: String, fileSystem: any FileSystem = PosixFileSystem()) {
         self.plan = plan
         self.fileSystem = fileSystem
         self.paths = LogPaths(directory: directory)
@@ -29,7 +29,7 @@ package struct LogRepair {
     /// Step 1. Also required before a torn tail is cut.
     /// - Parameter aside: a folder that does not exist yet.
     /// - Throws: then no copy stays in it.
-    package func copyAside(to aside: String) throws(LogError) {
+    public func copyAside(to aside: String) throws(LogError) {
         var copies: [String] = []
         do throws(SystemError) {
             try self.fileSystem.createDirectories(aside)
@@ -52,7 +52,7 @@ package struct LogRepair {
 
     /// Cuts a torn tail with the code of a start: its bytes go to `quarantine/`, the segment is sealed and a new one
     /// begins.
-    package func cutTornTail() throws(LogError) -> RecoveryReport {
+    public func cutTornTail() throws(LogError) -> RecoveryReport {
         precondition(self.plan.work == .cutTornTail)
         var configuration = LogConfiguration(directory: self.paths.directory, owner: "")
         configuration.segmentBytes = self.plan.inspection.usualSegmentBytes
@@ -60,7 +60,7 @@ package struct LogRepair {
     }
 
     /// Steps 2 to 5.
-    package func truncate() throws(LogError) {
+    public func truncate() throws(LogError) {
         precondition(self.plan.work == .truncate)
         let storeID = self.plan.inspection.storeID ?? .random()
         let base = self.base

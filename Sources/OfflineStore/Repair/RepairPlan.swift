@@ -1,9 +1,9 @@
-package import LogFormat
+public import LogFormat
 
 /// The changes after which a start accepts a folder, and the data that they lose. Computed from an inspection: nothing
 /// has been changed yet.
-package struct RepairPlan: Sendable {
-    package enum Work: Sendable, Equatable {
+public struct RepairPlan: Sendable {
+    public enum Work: Sendable, Equatable {
         /// A start accepts the folder as it is.
         case nothing
         /// The last write is unfinished: the start cuts it, and nothing acknowledged is lost.
@@ -12,48 +12,48 @@ package struct RepairPlan: Sendable {
         case truncate
     }
 
-    package struct Cut: Sendable, Equatable {
-        package let name: SegmentName
+    public struct Cut: Sendable, Equatable {
+        public let name: SegmentName
         /// Everything from here on is overwritten with zeros.
-        package let offset: UInt64
-        package let fileBytes: UInt64
+        public let offset: UInt64
+        public let fileBytes: UInt64
     }
 
-    package struct DamagedPart: Sendable, Equatable {
-        package let name: PartName
-        package let keptEntries: UInt64
+    public struct DamagedPart: Sendable, Equatable {
+        public let name: PartName
+        public let keptEntries: UInt64
         /// Nil if the number of entries is unknown.
-        package let lostEntries: UInt64?
+        public let lostEntries: UInt64?
     }
 
-    package let work: Work
+    public let work: Work
     /// The segment that becomes the last one, if it must be shortened.
-    package private(set) var cut: Cut?
+    public private(set) var cut: Cut?
     /// Segments that are removed.
-    package private(set) var dropped: [SegmentName] = []
+    public private(set) var dropped: [SegmentName] = []
     /// Parts of the snapshot of which only the entries before the damage are kept.
-    package private(set) var damagedParts: [DamagedPart] = []
+    public private(set) var damagedParts: [DamagedPart] = []
     /// Changes that are lost, as far as known.
-    package private(set) var lostRevisions: ClosedRange<UInt64>?
+    public private(set) var lostRevisions: ClosedRange<UInt64>?
     /// The store continues after this revision.
-    package private(set) var lastRevision: UInt64
-    package private(set) var rewritesManifest = false
+    public private(set) var lastRevision: UInt64
+    public private(set) var rewritesManifest = false
     /// The clean stop recorded an end that the log no longer has; the record is removed.
-    package private(set) var forgetsEnd = false
+    public private(set) var forgetsEnd = false
     /// The size to which the segment that becomes the last one is filled up with zeros: its size at creation.
-    package private(set) var filledBytes: UInt64?
+    public private(set) var filledBytes: UInt64?
     /// The last revision of a snapshot that is missing completely, without a manifest that lists its content.
-    package private(set) var lostSnapshotUpTo: UInt64?
+    public private(set) var lostSnapshotUpTo: UInt64?
     /// Names of the files that are changed or removed, and copied before.
-    package private(set) var affectedFiles: [String] = []
+    public private(set) var affectedFiles: [String] = []
 
-    package var damage: [Corruption] { self.inspection.damage }
-    package var tornTail: LogInspection.TornTail? { self.inspection.tornTail }
+    public var damage: [Corruption] { self.inspection.damage }
+    public var tornTail: LogInspection.TornTail? { self.inspection.tornTail }
     let inspection: LogInspection
     /// The segments that are kept, in order.
     let kept: [LogInspection.Segment]
 
-    package init(_ inspection: LogInspection) {
+    public init(_ inspection: LogInspection) {
         self.inspection = inspection
         var kept: [LogInspection.Segment] = []
         for segment in inspection.segments {

@@ -1,12 +1,12 @@
-package import ArgumentParser
+public import ArgumentParser
 import Dispatch
 import Glibc
 import ServiceSettings
 import SystemSupport
 
 /// The command line of a service: `serve`, which is the default, `healthcheck` and `check-config`.
-package struct ServiceCommand<Program: ServiceProgram>: ParsableCommand {
-    package static var configuration: CommandConfiguration {
+public struct ServiceCommand<Program: ServiceProgram>: ParsableCommand {
+    public static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: Program.name,
             abstract: Program.abstract,
@@ -20,10 +20,10 @@ package struct ServiceCommand<Program: ServiceProgram>: ParsableCommand {
         )
     }
 
-    package init() {}
+    public init() {}
 
     /// The whole program: parses the command line, runs the subcommand, and ends the process with its exit code.
-    package static func runProgram() -> Never {
+    public static func runProgram() -> Never {
         do {
             var command = try Self.parseAsRoot(ProcessArguments.current)
             try command.run()

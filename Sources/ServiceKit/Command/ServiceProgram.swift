@@ -1,5 +1,5 @@
-package import ServiceSettings
-package import SystemSupport
+public import ServiceSettings
+public import SystemSupport
 
 /// What distinguishes one service's program from another's; ``ServiceCommand`` builds the command line from it.
 ///
@@ -30,7 +30,7 @@ package import SystemSupport
 ///     static func main() { ServiceCommand<Gateway>.runProgram() }
 /// }
 /// ```
-package protocol ServiceProgram: Sendable {
+public protocol ServiceProgram: Sendable {
     /// The name of the executable.
     static var name: String { get }
     /// A description in one sentence.

@@ -1,8 +1,8 @@
 import Glibc
 import JSONLogging
-package import Logging
+public import Logging
 import Synchronization
-package import SystemSupport
+public import SystemSupport
 import UnixSignals
 
 /// From the start of a service to its exit code.
@@ -19,13 +19,13 @@ import UnixSignals
 ///     try log.close()
 /// }
 /// ```
-package final class Lifecycle: Sendable {
+public final class Lifecycle: Sendable {
     private let logger: Logger
     private let firstSignal: AsyncStream<ShutdownSignal>
     private let watcher: Task<Void, Never>
 
     /// Handles `SIGTERM` and `SIGINT` of the process from here on. At most one instance may exist in a process.
-    package convenience init(logger: Logger) async {
+    public convenience init(logger: Logger) async {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let (stream, continuation) = AsyncStream<ShutdownSignal>.makeStream()
         Task {
@@ -71,7 +71,7 @@ package final class Lifecycle: Sendable {
     ///   - drain: stops accepting work, finishes what is in flight, and makes everything durable; its argument is the
     ///     deadline. When the timeout has passed, it is cancelled and not awaited any longer.
     /// - Returns: `success` if the drain ended without an error within the timeout, else `failure`.
-    package func run(
+    public func run(
         timeout: Duration,
         drain: @escaping @Sendable (_ deadline: ContinuousClock.Instant) async throws -> Void
     ) async -> ProgramExit {

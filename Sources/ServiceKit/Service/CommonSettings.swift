@@ -1,40 +1,40 @@
-package import Logging
+public import Logging
 import NIOCore
-package import ServiceSettings
+public import ServiceSettings
 import SystemSupport
-package import TraceExport
+public import TraceExport
 
 /// The settings that both services have, with the same names and meanings.
-package struct CommonSettings: Sendable {
-    package let listen: Setting<ListenAddress>
-    package let adminListen = Setting<ListenAddress?>(
+public struct CommonSettings: Sendable {
+    public let listen: Setting<ListenAddress>
+    public let adminListen = Setting<ListenAddress?>(
         optional: "admin-listen", .listenAddress,
         help: "Separate address for /metrics and /admin")
-    package let adminTokenFile = Setting<String?>(
+    public let adminTokenFile = Setting<String?>(
         optional: "admin-token-file", .filePath,
         help: "File with the bearer token for /admin actions; without it, only loopback clients may send actions")
-    package let eventLoops: Setting<Int>
-    package let logLevel = Setting(
+    public let eventLoops: Setting<Int>
+    public let logLevel = Setting(
         "log-level", .logLevel, default: "info",
         help: "Minimum level of log lines: trace, debug, info, notice, warning, error or critical")
-    package let maxConnections = Setting(
+    public let maxConnections = Setting(
         "max-connections", .integer(in: 1...1_000_000), default: "10000",
         help: "Maximum number of client connections; further ones are closed, up to 64 at a time after a 503")
-    package let shutdownTimeout = Setting(
+    public let shutdownTimeout = Setting(
         "shutdown-timeout", .duration(in: .milliseconds(1) ... .seconds(3600)), default: "10s",
         help: "Maximum duration of the graceful stop")
 
-    package let otlpEndpoint = Setting<OTLPEndpoint?>(
+    public let otlpEndpoint = Setting<OTLPEndpoint?>(
         optional: "otlp-endpoint", .otlpEndpoint,
         help:
             "Collector that receives spans as OTLP/HTTP JSON, http://host:4318; without it, no spans are created"
     )
-    package let traceSampleRatio = Setting(
+    public let traceSampleRatio = Setting(
         "trace-sample-ratio", .ratio(in: 0...1), default: "1",
         help: "Share of the traces begun by this service that is exported; for other traces the caller decides")
 
     /// - Parameter listen: the default address.
-    package init(listen: String) {
+    public init(listen: String) {
         self.listen = Setting(
             "listen", .listenAddress, default: listen,
             help: "Address to listen on; port 0 takes a free port, which the log line \"listening\" contains")
@@ -44,7 +44,7 @@ package struct CommonSettings: Sendable {
     }
 
     /// All settings, in the order of the help; `others` follow the addresses.
-    package func list(with others: [any SettingDefinition]) -> [any SettingDefinition] {
+    public func list(with others: [any SettingDefinition]) -> [any SettingDefinition] {
         [self.listen, self.adminListen, self.adminTokenFile] + others
             + [
                 self.maxConnections, self.eventLoops, self.logLevel, self.otlpEndpoint, self.traceSampleRatio,
@@ -58,7 +58,7 @@ extension CommonSettings {
     ///
     /// By default, one core is left to the threads that write the log and the log lines: if they have to share theirs
     /// with an event loop, the requests of that loop wait, and with them the 99th percentile of all.
-    package func eventLoopCount(_ settings: ResolvedSettings) -> Int {
+    public func eventLoopCount(_ settings: ResolvedSettings) -> Int {
         let asked = settings[self.eventLoops]
         if asked > 0 { return asked }
         // NIO counts the cores that a cgroup allows, which can be fewer than the affinity allows, and vice versa.
@@ -66,7 +66,7 @@ extension CommonSettings {
     }
 
     /// Errors in the combination of values.
-    package func contradictions(_ settings: ResolvedSettings) -> [ConfigurationError] {
+    public func contradictions(_ settings: ResolvedSettings) -> [ConfigurationError] {
         let listen = settings[self.listen]
         guard listen.port != 0, settings[self.adminListen] == listen else { return [] }
         return [

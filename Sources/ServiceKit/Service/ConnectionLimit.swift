@@ -2,15 +2,15 @@ import HTTPServing
 
 /// How many client connections a listener accepts, so that they never use the last file descriptor of the process: the
 /// log opens files while the service runs, and a listener that cannot accept leaves its clients without an answer.
-package struct ConnectionLimit: Equatable, Sendable {
+public struct ConnectionLimit: Equatable, Sendable {
     /// The files and sockets that a service needs besides its clients' connections and its listeners.
-    package struct OwnFiles: Equatable, Sendable {
+    public struct OwnFiles: Equatable, Sendable {
         /// The minimum to work.
-        package var least: Int
+        public var least: Int
         /// The maximum that it can use.
-        package var most: Int
+        public var most: Int
 
-        package init(least: Int, most: Int) {
+        public init(least: Int, most: Int) {
             self.least = least
             self.most = max(least, most)
         }
@@ -20,17 +20,17 @@ package struct ConnectionLimit: Equatable, Sendable {
     private static let leastConnections = 4
 
     /// Maximum client connections.
-    package let connections: Int
+    public let connections: Int
     /// Maximum further connections that are being refused at the same time.
-    package let rejectedConnections: Int
+    public let rejectedConnections: Int
     /// Whether the limit of open files is too low for the configured connections.
-    package let isLowered: Bool
+    public let isLowered: Bool
     /// Files that clients and listeners leave to the service; `.max` if the limit is unknown.
-    package let ownFiles: Int
+    public let ownFiles: Int
     /// Minimum number of open files that the process needs.
-    package let neededFiles: Int
+    public let neededFiles: Int
     /// Whether the limit of open files is below that.
-    package let isTooLow: Bool
+    public let isTooLow: Bool
 
     /// - Parameters:
     ///   - wanted: the configured number.
@@ -38,7 +38,7 @@ package struct ConnectionLimit: Equatable, Sendable {
     ///   - strangers: files that were open when the process started, besides the standard streams.
     ///   - own: the files that the service needs.
     ///   - listeners: number of listening addresses.
-    package init(wanted: Int, openFiles: UInt64, strangers: Int = 0, own: OwnFiles, listeners: Int) {
+    public init(wanted: Int, openFiles: UInt64, strangers: Int = 0, own: OwnFiles, listeners: Int) {
         let usual = HTTPServer.Limits().rejectedConnections
         // For each listener: its own socket, one connection that is being refused, and one that is being closed.
         self.neededFiles = strangers + own.least + listeners * (3 + min(wanted, Self.leastConnections))

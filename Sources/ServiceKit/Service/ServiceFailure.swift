@@ -1,15 +1,15 @@
-package import SystemSupport
+public import SystemSupport
 
 /// Why a service cannot start or did not stop cleanly.
-package struct ServiceFailure: Error, CustomStringConvertible {
-    package let exit: ProgramExit
+public struct ServiceFailure: Error, CustomStringConvertible {
+    public let exit: ProgramExit
     /// What happened, where, and what to do next.
-    package let message: String
+    public let message: String
 
-    package init(_ exit: ProgramExit, _ message: String) {
+    public init(_ exit: ProgramExit, _ message: String) {
         self.exit = exit
         self.message = message
     }
 
-    package var description: String { self.message }
+    public var description: String { self.message }
 }

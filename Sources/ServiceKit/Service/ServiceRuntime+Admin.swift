@@ -1,6 +1,6 @@
-package import Admin
-package import HTTPServing
-package import JSON
+public import Admin
+public import HTTPServing
+public import JSON
 import ServiceSettings
 import SystemSupport
 import Telemetry
@@ -9,7 +9,7 @@ extension ServiceRuntime {
     /// The documents and actions below `/admin` that both services have.
     ///
     /// - Parameter members: writes the members of `GET /admin` that only this service has.
-    package func adminRoutes(
+    public func adminRoutes(
         authorization: AdminAuthorization, members: @escaping @Sendable (inout JSONWriter) -> Void
     ) -> [Route] {
         let overview = OverviewDocument(
@@ -26,7 +26,7 @@ extension ServiceRuntime {
     }
 
     /// Who may use the actions below `/admin`.
-    package func adminAuthorization() throws(ServiceFailure) -> AdminAuthorization {
+    public func adminAuthorization() throws(ServiceFailure) -> AdminAuthorization {
         do { return try AdminAuthorization(tokenFile: self.settings[self.common.adminTokenFile]) } catch {
             throw ServiceFailure(.configuration, "\(error)")
         }

@@ -1,7 +1,7 @@
 import JSONLogging
 import Logging
-package import ServiceSettings
-package import SystemSupport
+public import ServiceSettings
+public import SystemSupport
 import TraceExport
 
 extension ServiceRuntime {
@@ -9,7 +9,7 @@ extension ServiceRuntime {
     ///
     /// - Parameter own: the files that the service needs for this number of event loops.
     /// - Returns: nil if the limit is too low to work; the log then reports it with the number that is needed.
-    package static func connectionLimit(
+    public static func connectionLimit(
         name: String, settings: ResolvedSettings, common: CommonSettings, _ openFiles: ProcessSetup.OpenFiles,
         own: (_ eventLoops: Int) -> ConnectionLimit.OwnFiles
     ) -> ConnectionLimit? {

@@ -1,11 +1,11 @@
 import CoreMetrics
-package import Health
+public import Health
 import PrometheusMetrics
 import Synchronization
 
 extension ServiceRuntime {
     /// Adds a health check, and exposes it as `<prefix>_health_check_status`.
-    package func add(_ check: ServiceGate.Check) {
+    public func add(_ check: ServiceGate.Check) {
         self.gate.add(check)
         self.registry.gauge(
             "\(self.metricPrefix)_health_check_status", help: "1 while the check of /readyz passes, else 0.",

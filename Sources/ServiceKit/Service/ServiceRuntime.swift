@@ -1,14 +1,14 @@
-package import Admin
-package import HTTP1
-package import HTTPServing
-package import Health
-package import JSONLogging
-package import Logging
-package import NIOCore
-package import NIOPosix
-package import PrometheusMetrics
-package import ServiceSettings
-package import SystemSupport
+public import Admin
+public import HTTP1
+public import HTTPServing
+public import Health
+public import JSONLogging
+public import Logging
+public import NIOCore
+public import NIOPosix
+public import PrometheusMetrics
+public import ServiceSettings
+public import SystemSupport
 import Telemetry
 import TraceExport
 
@@ -26,21 +26,21 @@ import TraceExport
 ///     })
 /// }
 /// ```
-package final class ServiceRuntime: Sendable {
-    package let identity: ServiceIdentity
-    package let settings: ResolvedSettings
-    package let common: CommonSettings
-    package let logger: Logger
-    package let logLevel: SharedLogLevel
-    package let registry: MetricsRegistry
-    package let gate: ServiceGate
-    package let events: EventJournal
+public final class ServiceRuntime: Sendable {
+    public let identity: ServiceIdentity
+    public let settings: ResolvedSettings
+    public let common: CommonSettings
+    public let logger: Logger
+    public let logLevel: SharedLogLevel
+    public let registry: MetricsRegistry
+    public let gate: ServiceGate
+    public let events: EventJournal
     let logLevelControl: LogLevelControl
     let telemetry: RequestTelemetry
-    package let group: MultiThreadedEventLoopGroup
+    public let group: MultiThreadedEventLoopGroup
     /// The prefix of this service's own metrics.
     let metricPrefix: String
-    package let connectionLimit: ConnectionLimit
+    public let connectionLimit: ConnectionLimit
     private let longestTargetBytes: Int
     private let output: LogOutput
     private let scrape: MetricsScrape
@@ -56,7 +56,7 @@ package final class ServiceRuntime: Sendable {
     ///   - eventKinds: the kinds of events that only this service reports.
     ///   - connectionLimit: from ``connectionLimit(name:settings:common:_:own:)``.
     ///   - longestTargetBytes: maximum length of a request target that the data routes accept.
-    package init(
+    public init(
         name: String, metricPrefix: String, settings: ResolvedSettings, common: CommonSettings,
         handlers: [HandlerDeclaration], adminProblems: [ProblemKind] = [], eventKinds: [EventKind],
         connectionLimit: ConnectionLimit, longestTargetBytes: Int
@@ -169,7 +169,7 @@ package final class ServiceRuntime: Sendable {
     ///   - start: called once the service listens; sets the gate to `ready` when it can serve. It may block.
     ///   - stop: called when no request is left, or after their time limit. It may block.
     /// - Returns: the exit code of the process. All log lines have been written then.
-    package func run(
+    public func run(
         routes: @escaping @Sendable (any EventLoop) -> [Route],
         admin: @escaping @Sendable (any EventLoop) -> [Route],
         start: @escaping @Sendable () async throws(ServiceFailure) -> Void,
@@ -206,7 +206,7 @@ package final class ServiceRuntime: Sendable {
     }
 
     /// Logs why the service does not start.
-    package func refuse(_ failure: ServiceFailure) async -> ProgramExit {
+    public func refuse(_ failure: ServiceFailure) async -> ProgramExit {
         self.logger.critical("cannot start", metadata: ["error": "\(failure.message)"])
         self.output.flushAndStop()
         return failure.exit

@@ -1,12 +1,12 @@
-package import DurableFiles
-package import LogFormat
+public import DurableFiles
+public import LogFormat
 
 /// The source of the log's writes, which also receives their results: the store.
 ///
 /// ``finishReplay(lastRevision:)`` comes first, from the thread that opens the log. All other calls come from the log's
 /// writer thread, one after the other, if nothing else is said. For each batch: ``stage(_:into:)`` once, then either
 /// ``commit(_:lastRevision:)`` or ``rollBack(_:)``.
-package protocol CommitClient: AnyObject, Sendable {
+public protocol CommitClient: AnyObject, Sendable {
     associatedtype Command: Sendable
 
     /// Everything in the log has been replayed: make it visible. Called once, before any thread of the log starts: a
@@ -40,7 +40,7 @@ package protocol CommitClient: AnyObject, Sendable {
 }
 
 /// Why a write was refused.
-package enum CommitRefusal: Error, Equatable, Sendable {
+public enum CommitRefusal: Error, Equatable, Sendable {
     /// The queue is full. Nothing was written.
     case overloaded
     /// The log is closing or closed. Nothing was written.
@@ -53,18 +53,18 @@ package enum CommitRefusal: Error, Equatable, Sendable {
 }
 
 /// The stages of one group commit. Monotonic nanoseconds.
-package struct CommitTimings: Sendable, Equatable {
+public struct CommitTimings: Sendable, Equatable {
     /// When the batch was taken from the queue.
-    package var takenAt: UInt64 = 0
+    public var takenAt: UInt64 = 0
     /// When the write began; 0 if there was nothing to write.
-    package var writeBeganAt: UInt64 = 0
-    package var writeNanoseconds: UInt64 = 0
+    public var writeBeganAt: UInt64 = 0
+    public var writeNanoseconds: UInt64 = 0
     /// 0 if this commit was not followed by a sync.
-    package var syncNanoseconds: UInt64 = 0
-    package var commands = 0
-    package var transactions = 0
-    package var operations = 0
-    package var frameBytes = 0
+    public var syncNanoseconds: UInt64 = 0
+    public var commands = 0
+    public var transactions = 0
+    public var operations = 0
+    public var frameBytes = 0
 
-    package init(takenAt: UInt64 = 0) { self.takenAt = takenAt }
+    public init(takenAt: UInt64 = 0) { self.takenAt = takenAt }
 }

@@ -1,7 +1,7 @@
-package import DurableFiles
+public import DurableFiles
 
 /// Observes the log, for metrics and log lines. Called on the writer thread unless stated otherwise; must not block.
-package protocol LogObserver: AnyObject, Sendable {
+public protocol LogObserver: AnyObject, Sendable {
     func committed(_ timings: CommitTimings)
     func synced(nanoseconds: UInt64)
     func rotated(nanoseconds: UInt64)
@@ -21,7 +21,7 @@ package protocol LogObserver: AnyObject, Sendable {
     func scrubbed(_ pass: ScrubStatus.Pass)
 }
 
-package enum LogFailureStage: String, Sendable, CaseIterable {
+public enum LogFailureStage: String, Sendable, CaseIterable {
     case write, fsync, rotate, prepare, close
     /// The folder, its lock file or the active segment is missing or was replaced.
     case folder

@@ -1,8 +1,8 @@
-package import DurableFiles
-package import LogFormat
+public import DurableFiles
+public import LogFormat
 
 /// Why a compaction did not complete. No data is lost.
-package enum CompactionFailure: Error, CustomStringConvertible {
+public enum CompactionFailure: Error, CustomStringConvertible {
     /// The log is closing or accepts no writes any more.
     case stopped
     case insufficientSpace(neededBytes: UInt64, availableBytes: UInt64)
@@ -20,7 +20,7 @@ package enum CompactionFailure: Error, CustomStringConvertible {
         }
     }
 
-    package var description: String {
+    public var description: String {
         switch self {
         case .stopped: "the log accepts no writes any more"
         case .insufficientSpace(let needed, let available):

@@ -1,20 +1,20 @@
 import LogFormat
 
 /// When the log is compacted, and how fast.
-package struct CompactionPolicy: Sendable, Equatable {
+public struct CompactionPolicy: Sendable, Equatable {
     /// A compaction starts when this share of the log is garbage and the log has at least ``minBytes``.
-    package var garbageRatio = 0.5
-    package var minBytes: UInt64 = 64 << 20
+    public var garbageRatio = 0.5
+    public var minBytes: UInt64 = 64 << 20
     /// It also starts when the log is larger than this and has enough garbage to justify it; 0 for no limit.
-    package var maxBytes: UInt64 = 0
+    public var maxBytes: UInt64 = 0
     /// It also starts when a replay would take longer than this, and less without the garbage.
-    package var maxReplaySeconds = 10.0
+    public var maxReplaySeconds = 10.0
     /// Maximum bytes written per second; less while commits take longer than without a compaction.
-    package var bytesPerSecond: UInt64 = 64 << 20
+    public var bytesPerSecond: UInt64 = 64 << 20
     /// Whether compactions start automatically.
-    package var startsByItself = true
+    public var startsByItself = true
     /// Whether a file reserves the space that a compaction needs on a full disk.
-    package var keepsReserve = true
+    public var keepsReserve = true
     /// With less garbage than this share of the log, no compaction starts automatically.
     static let worthwhileRatio = 0.1
     /// Garbage that justifies a compaction when there is no space.
@@ -23,7 +23,7 @@ package struct CompactionPolicy: Sendable, Equatable {
     /// expected.
     static let leastBytes = UInt64(4 * SegmentHeader.byteCount)
 
-    package init() {}
+    public init() {}
 
     /// What starts a compaction now, if anything.
     ///
@@ -53,7 +53,7 @@ package struct CompactionPolicy: Sendable, Equatable {
 }
 
 /// Why a compaction was started.
-package enum CompactionTrigger: String, Sendable, CaseIterable {
+public enum CompactionTrigger: String, Sendable, CaseIterable {
     case garbage
     case size
     case replayTime = "replay_time"

@@ -1,7 +1,7 @@
 /// The state of the compaction, for `/admin`, the metrics and the log. Start times are nanoseconds since 1970; times
 /// for comparisons are monotonic.
-package struct CompactionStatus: Sendable, Equatable {
-    package enum State: String, Sendable {
+public struct CompactionStatus: Sendable, Equatable {
+    public enum State: String, Sendable {
         case idle, running
         /// After a failure; no automatic run before ``retryAt``.
         case backingOff = "backing_off"
@@ -10,60 +10,60 @@ package struct CompactionStatus: Sendable, Equatable {
     }
 
     /// The step of a compaction.
-    package enum Phase: String, Sendable {
+    public enum Phase: String, Sendable {
         case rotate, snapshot, verify, commit, delete
     }
 
-    package struct Run: Sendable, Equatable {
-        package var id: UInt64
-        package var trigger: CompactionTrigger
-        package var startedAt: UInt64
-        package var phase = Phase.rotate
+    public struct Run: Sendable, Equatable {
+        public var id: UInt64
+        public var trigger: CompactionTrigger
+        public var startedAt: UInt64
+        public var phase = Phase.rotate
         /// 0 to 1.
-        package var progress = 0.0
+        public var progress = 0.0
         /// Size of the log at the start of the run.
-        package var bytesBefore: UInt64 = 0
+        public var bytesBefore: UInt64 = 0
         /// Bytes that were read back for verification.
-        package var bytesRead: UInt64 = 0
-        package var bytesWritten: UInt64 = 0
-        package var keysKept: UInt64 = 0
-        package var throttledNanoseconds: UInt64 = 0
+        public var bytesRead: UInt64 = 0
+        public var bytesWritten: UInt64 = 0
+        public var keysKept: UInt64 = 0
+        public var throttledNanoseconds: UInt64 = 0
         /// Estimated nanoseconds remaining; nil while unknown.
-        package var remainingNanoseconds: UInt64?
+        public var remainingNanoseconds: UInt64?
     }
 
-    package struct Outcome: Sendable, Equatable {
-        package var id: UInt64
-        package var trigger: CompactionTrigger
-        package var startedAt: UInt64
-        package var durationNanoseconds: UInt64
-        package var bytesBefore: UInt64
-        package var bytesAfter: UInt64
-        package var bytesWritten: UInt64
-        package var keysKept: UInt64
+    public struct Outcome: Sendable, Equatable {
+        public var id: UInt64
+        public var trigger: CompactionTrigger
+        public var startedAt: UInt64
+        public var durationNanoseconds: UInt64
+        public var bytesBefore: UInt64
+        public var bytesAfter: UInt64
+        public var bytesWritten: UInt64
+        public var keysKept: UInt64
         /// Garbage records that were dropped.
-        package var keysDropped: UInt64
-        package var throttledNanoseconds: UInt64
+        public var keysDropped: UInt64
+        public var throttledNanoseconds: UInt64
         /// Nil after a success.
-        package var error: String?
+        public var error: String?
     }
 
-    package var state = State.idle
-    package var run: Run?
-    package var last: Outcome?
+    public var state = State.idle
+    public var run: Run?
+    public var last: Outcome?
     /// Monotonic nanoseconds.
-    package var lastSuccessAt: UInt64?
-    package var runs: [CompactionTrigger: UInt64] = [:]
-    package var failures: [CompactionTrigger: UInt64] = [:]
-    package var consecutiveFailures = 0
+    public var lastSuccessAt: UInt64?
+    public var runs: [CompactionTrigger: UInt64] = [:]
+    public var failures: [CompactionTrigger: UInt64] = [:]
+    public var consecutiveFailures = 0
     /// Monotonic nanoseconds.
-    package var retryAt: UInt64?
+    public var retryAt: UInt64?
     /// Why a compaction that is due cannot start.
-    package var blockedBy: String?
+    public var blockedBy: String?
     /// Sums over all runs that have ended.
-    package var reclaimedBytes: UInt64 = 0
-    package var writtenBytes: UInt64 = 0
-    package var throttledNanoseconds: UInt64 = 0
+    public var reclaimedBytes: UInt64 = 0
+    public var writtenBytes: UInt64 = 0
+    public var throttledNanoseconds: UInt64 = 0
 
-    package init() {}
+    public init() {}
 }

@@ -1,12 +1,12 @@
-package import DurableFiles
+public import DurableFiles
 import Glibc
-package import LogFormat
+public import LogFormat
 import SystemSupport
 
 /// Recovers the log of a folder: verifies every relevant byte, passes each operation to `apply` in order, decides about
 /// the tail, and returns a ``SegmentChain`` that is ready for appends. Runs on the thread that opens the log, under the
 /// folder's lock. A crash at any point leaves a folder that the next start recovers in the same way.
-package struct Recovery {
+public struct Recovery {
     /// Returns the record that the operation has replaced or removed, if any.
     typealias Apply = (UInt64, LoggedOperation) -> ReplacedRecord?
 
@@ -56,7 +56,7 @@ package struct Recovery {
 
     /// Opens and closes a folder as a start does, for its repairs alone: a torn tail goes to `quarantine/`, its segment
     /// is sealed and a new one begins. The caller holds the folder's lock. Blocks.
-    package static func repairEnd(
+    public static func repairEnd(
         of configuration: LogConfiguration, fileSystem: any FileSystem
     ) throws(LogError) -> RecoveryReport {
         var recovery = Recovery(

@@ -1,30 +1,30 @@
-package import LogFormat
+public import LogFormat
 
 /// The content of the log's files, and how much of it is live.
 ///
 /// The newest record of each key is live, and counts for the segment with its revision, or for the snapshot if that
 /// segment was replaced. Everything else is garbage, which a compaction removes.
-package struct LogSpace: Sendable, Equatable {
+public struct LogSpace: Sendable, Equatable {
     /// Oldest first; the last one is active.
-    package private(set) var segments: [SegmentSummary] = []
-    package private(set) var parts: [PartSummary] = []
+    public private(set) var segments: [SegmentSummary] = []
+    public private(set) var parts: [PartSummary] = []
     /// Live bytes of revisions that are no longer in any segment.
-    package private(set) var snapshotLiveBytes: UInt64 = 0
+    public private(set) var snapshotLiveBytes: UInt64 = 0
 
-    package init() {}
+    public init() {}
 
     /// The newest revision of the log; 0 before the first one.
-    package var lastRevision: UInt64 { self.segments.last?.lastRevision ?? 0 }
-    package var segmentBytes: UInt64 { self.segments.reduce(0) { $0 + $1.sizeBytes } }
-    package var snapshotBytes: UInt64 { self.parts.reduce(0) { $0 + $1.sizeBytes } }
-    package var sizeBytes: UInt64 { self.segmentBytes + self.snapshotBytes }
-    package var liveBytes: UInt64 { self.segments.reduce(self.snapshotLiveBytes) { $0 + $1.liveBytes } }
+    public var lastRevision: UInt64 { self.segments.last?.lastRevision ?? 0 }
+    public var segmentBytes: UInt64 { self.segments.reduce(0) { $0 + $1.sizeBytes } }
+    public var snapshotBytes: UInt64 { self.parts.reduce(0) { $0 + $1.sizeBytes } }
+    public var sizeBytes: UInt64 { self.segmentBytes + self.snapshotBytes }
+    public var liveBytes: UInt64 { self.segments.reduce(self.snapshotLiveBytes) { $0 + $1.liveBytes } }
     /// Transactions in the segments, and entries of the snapshot.
-    package var records: UInt64 {
+    public var records: UInt64 {
         let entries = self.parts.reduce(0) { $0 + $1.entries }
         return self.segments.reduce(entries) { $0 + $1.lastRevision + 1 - $1.name.firstRevision }
     }
-    package var garbageBytes: UInt64 { self.sizeBytes - min(self.liveBytes, self.sizeBytes) }
+    public var garbageBytes: UInt64 { self.sizeBytes - min(self.liveBytes, self.sizeBytes) }
     /// Garbage in the snapshot that a compaction removes: without the overhead of the parts themselves.
     var reclaimableSnapshotBytes: UInt64 {
         let costs = UInt64(self.parts.count * (SegmentHeader.byteCount + 2 * FrameHeader.byteCount))
@@ -40,7 +40,7 @@ package struct LogSpace: Sendable, Equatable {
         }
     }
     /// The share of the log that is garbage, 0 to 1.
-    package var garbageRatio: Double {
+    public var garbageRatio: Double {
         self.sizeBytes == 0 ? 0 : Double(self.garbageBytes) / Double(self.sizeBytes)
     }
 
@@ -76,18 +76,18 @@ package struct LogSpace: Sendable, Equatable {
     }
 
     /// Adds a segment of a log that no manifest describes, behind the others.
-    package mutating func begin(segment: SegmentSummary) { self.segments.append(segment) }
+    public mutating func begin(segment: SegmentSummary) { self.segments.append(segment) }
 
-    package mutating func update(at index: Int, sizeBytes: UInt64, lastRevision: UInt64, sealed: Bool) {
+    public mutating func update(at index: Int, sizeBytes: UInt64, lastRevision: UInt64, sealed: Bool) {
         self.segments[index].sizeBytes = sizeBytes
         self.segments[index].lastRevision = lastRevision
         self.segments[index].sealed = sealed
     }
 
-    package mutating func set(parts: [Manifest.Part]) { self.parts = parts.map(PartSummary.init) }
+    public mutating func set(parts: [Manifest.Part]) { self.parts = parts.map(PartSummary.init) }
 
     /// Counts an operation that was read during the replay.
-    package mutating func count(_ revision: UInt64, _ operation: LoggedOperation, replacing replaced: ReplacedRecord?) {
+    public mutating func count(_ revision: UInt64, _ operation: LoggedOperation, replacing replaced: ReplacedRecord?) {
         if operation.kind == .set {
             let bytes = unsafe LiveRecord.bytes(key: operation.key.count, value: operation.value.count)
             self.apply(LiveChange(revision: revision, bytes: bytes))

@@ -1,30 +1,30 @@
-package import DurableFiles
-package import Synchronization
+public import DurableFiles
+public import Synchronization
 
 /// The log's figures. Any thread can read them at any time.
-package final class LogStatistics: Sendable {
-    package let durableRevision = Atomic<UInt64>(0)
-    package let appendedBytes = Atomic<UInt64>(0)
+public final class LogStatistics: Sendable {
+    public let durableRevision = Atomic<UInt64>(0)
+    public let appendedBytes = Atomic<UInt64>(0)
     /// Monotonic nanoseconds; 0 before the first sync.
-    package let lastSyncNanoseconds = Atomic<UInt64>(0)
+    public let lastSyncNanoseconds = Atomic<UInt64>(0)
     private let spaceState = Mutex(LogSpace())
     private let diskFullState = Mutex<[SpaceUser: SystemError]>([:])
     private let overwritesState = Mutex<OverwritePlacement?>(nil)
     private let failureState = Mutex<SystemError?>(nil)
 
-    package init() {}
+    public init() {}
 
     /// The content of the log's files.
-    package var space: LogSpace { self.spaceState.withLock { $0 } }
+    public var space: LogSpace { self.spaceState.withLock { $0 } }
     /// The newest revision that is visible; 0 before the first one.
-    package var lastRevision: UInt64 { self.spaceState.withLock { $0.lastRevision } }
+    public var lastRevision: UInt64 { self.spaceState.withLock { $0.lastRevision } }
     /// Oldest first; the last one is active.
-    package var segments: [SegmentSummary] { self.space.segments }
+    public var segments: [SegmentSummary] { self.space.segments }
     /// The failure after which the log accepts no writes; nil without one.
-    package var failure: SystemError? { self.failureState.withLock { $0 } }
+    public var failure: SystemError? { self.failureState.withLock { $0 } }
 
     /// Duration of a commit in nanoseconds: an average in which each new commit has a weight of 1/16.
-    package let commitNanoseconds = Atomic<UInt64>(0)
+    public let commitNanoseconds = Atomic<UInt64>(0)
 
     /// Writer thread.
     func noteCommit(nanoseconds: UInt64) {
@@ -44,7 +44,7 @@ package final class LogStatistics: Sendable {
     }
 
     /// Why no further segment can be created or written; nil if it can.
-    package var diskFull: SystemError? { self.diskFullState.withLock { $0[.writer] ?? $0[.preparer] } }
+    public var diskFull: SystemError? { self.diskFullState.withLock { $0[.writer] ?? $0[.preparer] } }
 
     /// - Returns: whether the state changed.
     func setDiskFull(_ error: SystemError?, of user: SpaceUser) -> Bool {
@@ -56,7 +56,7 @@ package final class LogStatistics: Sendable {
     }
 
     /// Where overwrites go in the log's folder; nil until it has been tested.
-    package var overwrites: OverwritePlacement? { self.overwritesState.withLock { $0 } }
+    public var overwrites: OverwritePlacement? { self.overwritesState.withLock { $0 } }
 
     /// - Returns: whether it changed.
     func note(_ placement: OverwritePlacement) -> Bool {
@@ -66,7 +66,7 @@ package final class LogStatistics: Sendable {
         }
     }
 
-    package var state: LogState {
+    public var state: LogState {
         if self.failure != nil { return .failed }
         return self.diskFull == nil ? .ok : .diskFull
     }
@@ -82,7 +82,7 @@ package final class LogStatistics: Sendable {
 }
 
 /// What the log can do.
-package enum LogState: String, Sendable, CaseIterable {
+public enum LogState: String, Sendable, CaseIterable {
     case ok
     /// No further segment can be created: commands that add data are refused once the active segment is full;
     /// everything else continues, and all commands are accepted again as soon as there is space.

@@ -1,16 +1,16 @@
-package import LogFormat
+public import LogFormat
 
 /// One segment as shown by `/admin` and the tools.
-package struct SegmentSummary: Sendable, Equatable {
-    package var name: SegmentName
+public struct SegmentSummary: Sendable, Equatable {
+    public var name: SegmentName
     /// Bytes of the header and frames.
-    package var sizeBytes: UInt64
-    package var lastRevision: UInt64
-    package var sealed: Bool
+    public var sizeBytes: UInt64
+    public var lastRevision: UInt64
+    public var sealed: Bool
     /// Bytes of its live records.
-    package var liveBytes: UInt64 = 0
+    public var liveBytes: UInt64 = 0
 
-    package init(name: SegmentName, sizeBytes: UInt64, lastRevision: UInt64, sealed: Bool) {
+    public init(name: SegmentName, sizeBytes: UInt64, lastRevision: UInt64, sealed: Bool) {
         self.name = name
         self.sizeBytes = sizeBytes
         self.lastRevision = lastRevision
@@ -19,10 +19,10 @@ package struct SegmentSummary: Sendable, Equatable {
 }
 
 /// One part of the snapshot as shown by `/admin` and the tools.
-package struct PartSummary: Sendable, Equatable {
-    package var name: PartName
-    package var sizeBytes: UInt64
-    package var entries: UInt64
+public struct PartSummary: Sendable, Equatable {
+    public var name: PartName
+    public var sizeBytes: UInt64
+    public var entries: UInt64
     /// As listed by the manifest.
     let listed: Manifest.Part
 

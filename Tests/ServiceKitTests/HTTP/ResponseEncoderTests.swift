@@ -17,7 +17,7 @@ struct ResponseEncoderTests {
     }
 
     @Test func `the date goes with the clock`() {
-        var encoder = ResponseEncoder()
+        let encoder = ResponseEncoder()
         for (seconds, date) in [(0, "Thu, 01 Jan 1970 00:00:00 GMT"), (86_399, "Thu, 01 Jan 1970 23:59:59 GMT")] {
             encoder.refresh(wallClockNanoseconds: UInt64(seconds) * 1_000_000_000 + 999_999_999)
             #expect(self.text(encoder, .json(.ok, [])).contains("\r\nDate: \(date)\r\n"))
@@ -26,7 +26,7 @@ struct ResponseEncoderTests {
 
     @Test(arguments: [HTTPResponseStatus.noContent, .notModified])
     func `a status that has no body gets none, and no length`(status: HTTPResponseStatus) {
-        var encoder = ResponseEncoder()
+        let encoder = ResponseEncoder()
         encoder.refresh(wallClockNanoseconds: 0)
         let text = self.text(encoder, HTTPResponse(status: status, contentType: "text/plain", body: .bytes([0x78])))
         #expect(text.hasSuffix("\r\n\r\n"))
