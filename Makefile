@@ -6,10 +6,10 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 # Flags of the product build. Exclusive access to variables is proven at compile time if possible, and checked at run
-# time in debug builds, which the tests use; the release build omits the run-time checks. Small functions are inlined
-# across modules; without that a get costs 7 % more.
+# time in debug builds, which the tests use; the release build omits the run-time checks. Public functions are inlined
+# across modules, and the linker optimises the whole program: Docs/Performance.md says what each flag gives.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc -enforce-exclusivity=unchecked \
-    -Xswiftc -cross-module-optimization
+    -Xswiftc -cross-module-optimization --experimental-lto-mode thin
 PRODUCTS := kv-service api-gateway kvtop txlog
 SWIFT_SOURCES := Package.swift Sources Tests
 TOOLS := Tests/Tools

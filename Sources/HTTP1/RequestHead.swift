@@ -8,7 +8,9 @@ public struct RequestHead: Sendable {
     public let method: RequestMethod
     public let isHTTP11: Bool
     /// All bytes of the head.
-    public private(set) var bytes: ByteBuffer
+    public var bytes: ByteBuffer { self.received ?? ByteBuffer() }
+    /// Nil if there are none: an empty buffer refers to storage too, which all threads share.
+    private var received: ByteBuffer?
     /// The target, as offsets in the bytes.
     public let target: Range<Int>
     /// Complete lines, each `name ":" value CR LF`, as offsets in the bytes.
@@ -20,7 +22,7 @@ public struct RequestHead: Sendable {
     public init(_ scanner: HeadScanner, in bytes: ByteBuffer) {
         self.method = scanner.line.method
         self.isHTTP11 = scanner.line.isHTTP11
-        self.bytes = bytes
+        self.received = bytes
         self.target = scanner.target
         self.fieldLines = scanner.fieldLines
     }
@@ -28,13 +30,12 @@ public struct RequestHead: Sendable {
     private init() {
         self.method = .other
         self.isHTTP11 = true
-        self.bytes = ByteBuffer()
         self.target = 0..<0
         self.fieldLines = 0..<0
     }
 
     /// Lets go of the bytes; all else stays.
     public mutating func releaseBytes() {
-        self.bytes = ByteBuffer()
+        self.received = nil
     }
 }

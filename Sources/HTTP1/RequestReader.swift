@@ -24,7 +24,8 @@ public final class RequestReader {
         case refused
     }
 
-    public private(set) var held = ByteBuffer()
+    /// Nil if there are none: an empty buffer refers to storage too, which all threads share.
+    private var held: ByteBuffer?
     private var scanner: HeadScanner
     private var chunks = ChunkedBodyDecoder()
     /// Whether the held bytes are an incomplete head that has been scanned.
@@ -35,43 +36,46 @@ public final class RequestReader {
     }
 
     /// Whether there are bytes that can be processed without further ones.
-    public var holdsBytes: Bool { self.held.readableBytes > 0 && !self.needsMore }
+    public var holdsBytes: Bool { self.heldBytes > 0 && !self.needsMore }
+
+    private var heldBytes: Int { self.held?.readableBytes ?? 0 }
+
+    /// Memory that the bytes take.
+    var storageBytes: Int { self.held?.storageCapacity ?? 0 }
 
     /// Whether the head of a further request waits, complete or invalid. Call it between requests only.
     public var holdsHead: Bool {
-        guard self.holdsBytes else { return false }
+        guard self.holdsBytes, let held = self.held else { return false }
         var scanner = self.scanner
-        let held = self.held
         return scanner.scan(held.readableBytesUInt8Span) != .incomplete
     }
 
     /// - Returns: false if the limit would be exceeded; then nothing of `received` is kept.
     public func append(_ received: ByteBuffer) -> Bool {
         self.needsMore = false
-        if self.held.readableBytes == 0 {
+        if self.heldBytes == 0 {
             self.held = received
             return true
         }
-        guard self.held.readableBytes + received.readableBytes <= Self.heldLimitBytes else { return false }
-        self.held.writeImmutableBuffer(received)
+        guard self.heldBytes + received.readableBytes <= Self.heldLimitBytes else { return false }
+        self.held?.writeImmutableBuffer(received)
         return true
     }
 
     /// Frees a receive buffer of which only a part is needed. Call it when the rest may wait for a long time.
     public func compact() {
-        guard self.held.storageCapacity > 4_096 + 2 * self.held.readableBytes else { return }
-        self.held = ByteBuffer(bytes: self.held.readableBytesView)
+        guard let held = self.held, held.storageCapacity > 4_096 + 2 * held.readableBytes else { return }
+        self.held = ByteBuffer(bytes: held.readableBytesView)
     }
 
     public func dropAll() {
-        self.held = ByteBuffer()
+        self.held = nil
         self.needsMore = false
     }
 
     /// Returns the next request's head, if it is complete.
     public func nextHead() -> Head {
-        // A span of a property would outlive its access if exclusivity is not enforced at run time.
-        let held = self.held
+        guard let held = self.held else { return .incomplete }
         switch self.scanner.scan(held.readableBytesUInt8Span) {
         case .incomplete:
             self.needsMore = true
@@ -87,14 +91,14 @@ public final class RequestReader {
 
     /// Returns the available part of a body, at most `limit` bytes.
     public func nextPiece(limit: Int) -> ByteBuffer {
-        self.take(min(limit, self.held.readableBytes))
+        self.take(min(limit, self.heldBytes))
     }
 
     /// Returns the next piece of a chunked body.
     ///
     /// - Returns: how many bytes were read, including data, and what they were.
     public func nextChunk() -> (taken: Int, chunk: Chunk) {
-        let held = self.held
+        guard let held = self.held else { return (0, .more) }
         let (taken, step) = self.chunks.take(held.readableBytesUInt8Span)
         _ = self.take(taken)
         switch step {
@@ -108,11 +112,11 @@ public final class RequestReader {
     }
 
     private func take(_ count: Int) -> ByteBuffer {
-        guard let piece = self.held.readSlice(length: count) else {
+        // The channel gets the receive buffer back when nothing else refers to it.
+        if count == self.heldBytes, let all = self.held.take() { return all }
+        guard let piece = self.held?.readSlice(length: count) else {
             preconditionFailure("more bytes were taken than there are")
         }
-        // The channel gets the receive buffer back when nothing else refers to it.
-        if self.held.readableBytes == 0 { self.held = ByteBuffer() }
         return piece
     }
 }

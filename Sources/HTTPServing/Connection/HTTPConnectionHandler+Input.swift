@@ -59,7 +59,7 @@ extension HTTPConnectionHandler {
             switch chunk {
             case .more: break
             case .data(let data): self.take(data)
-            case .end: self.requestDidEnd()
+            case .end: self.didEnd(self.request)
             case .refused: self.refuse(.badRequest("The chunked body is malformed; see RFC 9112, section 7.1."))
             }
         }

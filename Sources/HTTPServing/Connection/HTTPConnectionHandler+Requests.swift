@@ -45,7 +45,7 @@ extension HTTPConnectionHandler {
         if case .refuse(let problem) = request.verdict, problem.closesConnection {
             self.fail(request, problem)
         } else if request.framing == .none {
-            self.requestDidEnd()
+            self.didEnd(request)
         } else if request.expectsContinue, !self.reader.holdsBytes {
             self.withOutput { $0.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n") }
         }
@@ -76,7 +76,7 @@ extension HTTPConnectionHandler {
             let limit = Verdict.droppedBodyLimit
             guard request.bodyBytes <= limit else { return self.refuse(.bodyTooLarge(limit: limit)) }
         }
-        if case .fixed = request.framing, request.remainingBytes == 0 { self.requestDidEnd() }
+        if case .fixed = request.framing, request.remainingBytes == 0 { self.didEnd(request) }
     }
 
     /// Counts received bytes of a chunked body, including everything around its data.
@@ -85,26 +85,24 @@ extension HTTPConnectionHandler {
         if self.request.isPaddedBeyondReason { self.refuse(.bodyPadded()) }
     }
 
-    func requestDidEnd() {
+    /// The last byte of the current request was read.
+    func didEnd(_ request: HTTPRequest) {
         self.machine.requestCompleted()
-        self.request.completedAtNanoseconds = self.now
-        let number = self.request.number
+        request.completedAtNanoseconds = self.now
+        let number = request.number
         // It may be another request by then, with other bytes.
-        defer { if self.request.number == number { self.request.releaseBytes() } }
-        switch self.request.verdict {
-        case .act: self.act()
-        case .refuse(let problem): self.fail(self.request, problem)
+        defer { if request.number == number { request.releaseBytes() } }
+        switch request.verdict {
+        case .act:
+            request.destination = .connection(self)
+            request.route?.act(request, Responder(request))
+        case .refuse(let problem): self.fail(request, problem)
         case .describe(let allow):
             unsafe self.answer(
-                self.request,
+                request,
                 ResponseHead(status: .noContent, contentType: "", headers: [("Allow", allow)]),
                 body: UnsafeRawBufferPointer(start: nil, count: 0))
         }
-    }
-
-    private func act() {
-        self.request.destination = .connection(self)
-        self.request.route?.act(self.request, Responder(self.request))
     }
 
     /// Answers an incomplete request, and ends the connection.

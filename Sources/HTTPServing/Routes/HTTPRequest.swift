@@ -99,7 +99,7 @@ public final class HTTPRequest {
     /// Releases the bytes of head and body, so that the connection can read into their memory again.
     func releaseBytes() {
         self.head.releaseBytes()
-        self.body = ByteBuffer()
+        if self.bodyBytes > 0 { self.body = ByteBuffer() }
     }
 
     /// A request whose head was never complete, or not valid.
