@@ -26,6 +26,8 @@ struct RequestReaderTests {
         #expect(reader.storageBytes >= 65_536)
         reader.compact()
         #expect(reader.storageBytes <= 1_024)
-        #expect(Array(reader.nextPiece(limit: 65_536).readableBytesView) == (65_000..<65_536).map { UInt8(truncatingIfNeeded: $0) })
+        #expect(
+            Array(reader.nextPiece(limit: 65_536).readableBytesView)
+                == (65_000..<65_536).map { UInt8(truncatingIfNeeded: $0) })
     }
 }
