@@ -5,23 +5,31 @@ extension JSONTokenizer {
         let begin = self.offset
         self.offset += 1
         // Most strings contain no escape: they stay where they are.
-        let end = self.endOfPlainRun()
+        let (end, isASCII) = self.endOfPlainRun()
         self.offset = end
         guard let stop = self.peek else { throw self.error(.unexpectedEnd) }
         if stop == UInt8(ascii: "\"") {
             self.offset += 1
-            unsafe try Self.checkUTF8(UnsafeBufferPointer(rebasing: self.bytes[(begin + 1)..<end]), at: begin)
-            return .plain(begin + 1..<end)
+            if !isASCII {
+                unsafe try Self.checkUTF8(UnsafeBufferPointer(rebasing: self.bytes[(begin + 1)..<end]), at: begin)
+            }
+            return JSONText(range: begin + 1..<end, isDecoded: false)
         }
-        var text: [UInt8] = []
-        text.reserveCapacity(2 * (end - begin) + 64)
-        self.append(from: begin + 1, to: &text)
-        try self.restOfString(&text)
+        let start = self.decoded.count
+        try self.decodeString(from: begin + 1)
         self.offset += 1
-        try unsafe text.withUnsafeBufferPointer { (text) throws(JSONSyntaxError) in
-            try unsafe Self.checkUTF8(text, at: begin)
+        try unsafe self.decoded.withUnsafeBufferPointer { (decoded) throws(JSONSyntaxError) in
+            try unsafe Self.checkUTF8(UnsafeBufferPointer(rebasing: decoded[start...]), at: begin)
         }
-        return .decoded(text)
+        return JSONText(range: start..<self.decoded.count, isDecoded: true)
+    }
+
+    /// The decoded bytes of a string, starting at its opening quote.
+    mutating func string() throws(JSONSyntaxError) -> [UInt8] {
+        let before = self.decoded.count
+        let text = try self.text()
+        defer { if text.isDecoded { self.decoded.removeSubrange(before...) } }
+        return self.bytes(of: text)
     }
 
     private static func checkUTF8(_ text: UnsafeBufferPointer<UInt8>, at begin: Int) throws(JSONSyntaxError) {
@@ -32,8 +40,14 @@ extension JSONTokenizer {
         }
     }
 
-    /// Continues from the first escape to the closing quote.
-    private mutating func restOfString(_ text: inout [UInt8]) throws(JSONSyntaxError) {
+    /// Decodes a string that begins at `begin`; the offset is at its first escape, and then at its closing quote.
+    private mutating func decodeString(from begin: Int) throws(JSONSyntaxError) {
+        // Apart from the tokenizer's own until the end, so that an append does not copy all of them.
+        var text = self.decoded
+        self.decoded = []
+        defer { self.decoded = text }
+        if text.isEmpty { text.reserveCapacity(2 * (self.offset - begin) + 64) }
+        self.append(from: begin, to: &text)
         while true {
             switch self.peek {
             case nil: throw self.error(.unexpectedEnd)
@@ -42,25 +56,38 @@ extension JSONTokenizer {
             default: throw self.error(.controlCharacter)
             }
             let begin = self.offset
-            self.offset = self.endOfPlainRun()
+            self.offset = self.endOfPlainRun().end
             self.append(from: begin, to: &text)
         }
     }
 
-    /// Where the bytes end that stand for themselves: looks at eight at once, then at the last ones one by one.
-    private func endOfPlainRun() -> Int {
+    /// Where the bytes end that stand for themselves, and whether all of them are known to be ASCII: looks at eight at
+    /// once, then at the last ones one by one.
+    private func endOfPlainRun() -> (end: Int, isASCII: Bool) {
         let span = unsafe self.bytes.span
         var end = self.offset
+        // All bytes that were looked at, including some behind the end.
+        var all: UInt64 = 0
         while end &+ 8 <= span.count {
             // In bounds, by the condition above.
             let word = unsafe span.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: end, as: UInt64.self)
             let marks = Self.endsOfPlainRun(UInt64(littleEndian: word))
-            if marks != 0 { return end &+ marks.trailingZeroBitCount / 8 }
+            all |= word
+            if marks != 0 {
+                end &+= marks.trailingZeroBitCount / 8
+                return (end, all & Self.highBits == 0)
+            }
             end &+= 8
         }
-        while end < span.count, !Self.endsPlainRun(span[end]) { end &+= 1 }
-        return end
+        while end < span.count, !Self.endsPlainRun(span[end]) {
+            all |= UInt64(span[end])
+            end &+= 1
+        }
+        return (end, all & Self.highBits == 0)
     }
+
+    /// Of each byte.
+    private static var highBits: UInt64 { 0x8080_8080_8080_8080 }
 
     private static func endsPlainRun(_ byte: UInt8) -> Bool {
         byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
@@ -75,7 +102,7 @@ extension JSONTokenizer {
         let backslashes = word ^ (ones &* UInt64(UInt8(ascii: "\\")))
         let marks =
             ((word &- ones &* 0x20) & ~word) | ((quotes &- ones) & ~quotes) | ((backslashes &- ones) & ~backslashes)
-        return marks & (ones &* 0x80)
+        return marks & Self.highBits
     }
 
     private func append(from begin: Int, to text: inout [UInt8]) {

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Reads the tokens of one JSON text (RFC 8259) from the front, without looking back.
 ///
 /// It is strict: control characters in strings, half a surrogate pair, bytes that are not UTF-8, a byte order mark and
@@ -19,7 +21,9 @@
         case scalar(JSONScalar)
     }
 
-    let bytes: UnsafeBufferPointer<UInt8>
+    @usableFromInline let bytes: UnsafeBufferPointer<UInt8>
+    /// Those of the strings with escapes.
+    @usableFromInline var decoded: [UInt8] = []
     /// How many bytes have been read.
     public internal(set) var offset = 0
     /// Where the name that was read last begins.
@@ -86,7 +90,7 @@
     /// The next value, which must not be an array or an object.
     public mutating func scalar() throws(JSONSyntaxError) -> JSONScalar {
         switch try self.firstByte() {
-        case UInt8(ascii: "\""): return .string(self.bytes(of: try self.text()))
+        case UInt8(ascii: "\""): return .string(try self.string())
         case UInt8(ascii: "t"): return try self.literal("true", .bool(true))
         case UInt8(ascii: "f"): return try self.literal("false", .bool(false))
         case UInt8(ascii: "n"): return try self.literal("null", .null)
@@ -167,30 +171,37 @@
 
     var peek: UInt8? { self.offset < self.count ? unsafe self.bytes[self.offset] : nil }
 
-    /// The decoded bytes of a text that this tokenizer has read.
-    public func bytes(of text: JSONText) -> [UInt8] {
-        switch text {
-        case .plain(let range): unsafe Array(self.bytes[range])
-        case .decoded(let bytes): bytes
+    /// Calls `body` with the decoded bytes of a text that this tokenizer has read.
+    @inlinable public func withBytes<Result, Failure>(
+        of text: JSONText, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        if !text.isDecoded {
+            return try unsafe body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(self.bytes)[text.range]))
+        }
+        return try unsafe self.decoded.span.withUnsafeBytes { (decoded) throws(Failure) in
+            try unsafe body(UnsafeRawBufferPointer(rebasing: decoded[text.range]))
         }
     }
 
+    /// The decoded bytes of a text that this tokenizer has read.
+    public func bytes(of text: JSONText) -> [UInt8] { unsafe self.withBytes(of: text) { unsafe Array($0) } }
+
     /// Whether two texts that this tokenizer has read have the same decoded bytes.
     public func areEqual(_ one: JSONText, _ other: JSONText) -> Bool {
-        if case .plain(let one) = one, case .plain(let other) = other {
-            return unsafe self.bytes[one].elementsEqual(self.bytes[other])
+        if one.range.count != other.range.count { return false }
+        return unsafe self.withBytes(of: one) { one in
+            unsafe self.withBytes(of: other) { unsafe one.elementsEqual($0) }
         }
-        return self.bytes(of: one) == self.bytes(of: other)
     }
 
     /// Whether the decoded bytes of a text are those of a constant.
     public func isEqual(_ text: JSONText, _ constant: StaticString) -> Bool {
-        switch text {
-        case .plain(let range): range.count == constant.utf8CodeUnitCount && self.has(constant, at: range.lowerBound)
-        case .decoded(let bytes):
+        let count = constant.utf8CodeUnitCount
+        if text.range.count != count { return false }
+        return unsafe self.withBytes(of: text) { bytes in
+            guard let begin = bytes.baseAddress else { return true }
             // A constant of the program: its pointer is always valid.
-            unsafe bytes.elementsEqual(
-                UnsafeBufferPointer(start: constant.utf8Start, count: constant.utf8CodeUnitCount))
+            return unsafe memcmp(begin, constant.utf8Start, count) == 0
         }
     }
 

@@ -4,11 +4,10 @@ import JSON
 /// The JSON body of a set: one flat object with `key` or `key_b64`, and `value` or `value_b64`. Texts without escapes are
 /// used where they are in the body.
 struct SetDocument {
-    private static let names: [StaticString] = ["key", "key_b64", "value", "value_b64"]
     private static let maxMembers = 4
 
     private struct Member {
-        var name = JSONText.plain(0..<0)
+        var name = JSONText.empty
         /// Nil for a value that is not a string.
         var text: JSONText?
     }
@@ -28,10 +27,10 @@ struct SetDocument {
             throw SetRequest.badRequest(
                 "not_json", "The body is not the expected JSON: \(error.reason) at byte \(error.offset).")
         }
-        // By index in the names; each name occurs at most once.
+        // By `index(of:_:)`; each name occurs at most once.
         var places = InlineArray<4, Int>(repeating: -1)
         for place in 0..<count {
-            guard let index = self.names.firstIndex(where: { tokenizer.isEqual(members[place].name, $0) }) else {
+            guard let index = self.index(of: members[place].name, tokenizer) else {
                 throw SetRequest.badRequest(
                     "bad_json",
                     "The JSON has an unknown member; allowed are key or key_b64, and value or value_b64.")
@@ -41,14 +40,22 @@ struct SetDocument {
         guard let key = try self.field("key", places[0], places[1], members) else {
             throw SetRequest.badRequest("key_missing", "The JSON has neither key nor key_b64.")
         }
-        try unsafe self.withBytes(of: key, "key", tokenizer, bytes) { (key) throws(Problem) in
+        try unsafe self.withBytes(of: key, "key", tokenizer) { (key) throws(Problem) in
             guard let value = try self.field("value", places[2], places[3], members) else {
                 throw SetRequest.badRequest("value_missing", "The JSON has neither value nor value_b64.")
             }
-            try unsafe self.withBytes(of: value, "value", tokenizer, bytes) { (value) throws(Problem) in
+            try unsafe self.withBytes(of: value, "value", tokenizer) { (value) throws(Problem) in
                 try unsafe body(key, value)
             }
         }
+    }
+
+    /// The place of a member's name among the names; nil if it is unknown.
+    private static func index(of name: JSONText, _ tokenizer: borrowing JSONTokenizer) -> Int? {
+        if tokenizer.isEqual(name, "key") { return 0 }
+        if tokenizer.isEqual(name, "value") { return 2 }
+        if tokenizer.isEqual(name, "key_b64") { return 1 }
+        return tokenizer.isEqual(name, "value_b64") ? 3 : nil
     }
 
     /// - Returns: the number of members.
@@ -90,19 +97,12 @@ struct SetDocument {
     }
 
     private static func withBytes(
-        of field: Field, _ name: StaticString, _ tokenizer: JSONTokenizer, _ bytes: UnsafeBufferPointer<UInt8>,
+        of field: Field, _ name: StaticString, _ tokenizer: borrowing JSONTokenizer,
         _ body: (UnsafeRawBufferPointer) throws(Problem) -> Void
     ) throws(Problem) {
-        if !field.isBase64, case .plain(let range) = field.text {
-            return try unsafe body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[range]))
-        }
-        var decoded = tokenizer.bytes(of: field.text)
-        if field.isBase64 {
-            guard let bytes = Base64.decode(decoded) else {
-                throw SetRequest.badRequest(
-                    "bad_json", "\(name)_b64 is not Base64 (standard alphabet, with padding).")
-            }
-            decoded = bytes
+        if !field.isBase64 { return try unsafe tokenizer.withBytes(of: field.text, body) }
+        guard let decoded = Base64.decode(tokenizer.bytes(of: field.text)) else {
+            throw SetRequest.badRequest("bad_json", "\(name)_b64 is not Base64 (standard alphabet, with padding).")
         }
         try unsafe decoded.span.withUnsafeBytes { (bytes) throws(Problem) in try unsafe body(bytes) }
     }

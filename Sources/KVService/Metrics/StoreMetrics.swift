@@ -8,11 +8,11 @@ import TransactionLog
 
 /// The `kv_*` metrics of the store and its log. Recorded from event loops and the log's writer thread.
 final class StoreMetrics: LogObserver {
-    enum Operation: Int, CaseIterable {
+    enum Operation {
         case set, get, delete
     }
 
-    enum Result: Int, CaseIterable {
+    enum Result {
         case ok, missing, refused
     }
 
@@ -22,9 +22,9 @@ final class StoreMetrics: LogObserver {
     private let commitDurations: Histogram
     private let rotationDurations: Histogram
     private let corruptions: Counter
-    private let operations: [[Counter]]
-    private let durations: [Histogram]
-    private let appends: [Counter]
+    private let sets: OperationMetrics
+    private let gets: OperationMetrics
+    private let deletes: OperationMetrics
     private let failures: [LogFailureStage: Counter]
     private let compactions: CompactionMetrics
     private let onScrub: @Sendable (ScrubStatus.Pass) -> Void
@@ -69,23 +69,15 @@ final class StoreMetrics: LogObserver {
         self.batchTransactions = registry.histogram(
             "kv_log_batch_transactions", help: "Transactions in one group commit.",
             bounds: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024])
-        self.operations = Operation.allCases.map { operation in
-            Result.allCases.map { result in
-                registry.counter(
-                    "kv_operations_total", help: "Operations on the store, by kind and result.",
-                    labels: [("op", "\(operation)"), ("result", "\(result)")])
-            }
-        }
-        self.durations = Operation.allCases.map { operation in
-            registry.histogram(
-                "kv_operation_duration_seconds",
-                help: "Time from the first byte of a request to the end of the operation.",
-                labels: [("op", "\(operation)")])
-        }
-        self.appends = [Operation.set, .delete].map { operation in
+        self.sets = OperationMetrics(.set, registry)
+        self.gets = OperationMetrics(.get, registry)
+        self.deletes = OperationMetrics(.delete, registry)
+        for (operation, metrics) in [(Operation.set, self.sets), (.delete, self.deletes)] {
+            // Exactly those that succeed are in the log.
             registry.counter(
                 "kv_log_appends_total", help: "Operations acknowledged after they were appended to the log.",
-                labels: [("op", "\(operation)")])
+                labels: [("op", "\(operation)")]
+            ) { [succeeded = metrics.succeeded] in Double(succeeded.value) }
         }
         self.failures = Dictionary(
             uniqueKeysWithValues: LogFailureStage.allCases.map { stage in
@@ -100,16 +92,10 @@ final class StoreMetrics: LogObserver {
 
     /// Records an operation that has just ended.
     func record(_ operation: Operation, _ result: Result, of request: HTTPRequest) {
-        self.operations[operation.rawValue][result.rawValue].increment()
-        let now = MonotonicClock.nanoseconds()
-        self.durations[operation.rawValue].observe(
-            nanoseconds: now - min(request.receivedAtNanoseconds, now), in: request.mark(at: now))
-        if result == .ok {
-            switch operation {
-            case .set: self.appends[0].increment()
-            case .delete: self.appends[1].increment()
-            case .get: break
-            }
+        switch operation {
+        case .set: self.sets.record(result, of: request)
+        case .get: self.gets.record(result, of: request)
+        case .delete: self.deletes.record(result, of: request)
         }
     }
 
@@ -160,5 +146,39 @@ final class StoreMetrics: LogObserver {
     func compactionEnded(_ outcome: CompactionStatus.Outcome) {
         self.compactions.ended(outcome)
         self.onCompaction(.ended(outcome))
+    }
+}
+
+/// The metrics of one kind of operation.
+private struct OperationMetrics {
+    let succeeded: Counter
+    private let missing: Counter
+    private let refused: Counter
+    private let durations: Histogram
+
+    init(_ operation: StoreMetrics.Operation, _ registry: MetricsRegistry) {
+        func counter(_ result: StoreMetrics.Result) -> Counter {
+            registry.counter(
+                "kv_operations_total", help: "Operations on the store, by kind and result.",
+                labels: [("op", "\(operation)"), ("result", "\(result)")])
+        }
+        self.succeeded = counter(.ok)
+        self.missing = counter(.missing)
+        self.refused = counter(.refused)
+        self.durations = registry.histogram(
+            "kv_operation_duration_seconds",
+            help: "Time from the first byte of a request to the end of the operation.",
+            labels: [("op", "\(operation)")])
+    }
+
+    func record(_ result: StoreMetrics.Result, of request: HTTPRequest) {
+        switch result {
+        case .ok: self.succeeded.increment()
+        case .missing: self.missing.increment()
+        case .refused: self.refused.increment()
+        }
+        let now = MonotonicClock.nanoseconds()
+        self.durations.observe(
+            nanoseconds: now - min(request.receivedAtNanoseconds, now), in: request.mark(at: now))
     }
 }

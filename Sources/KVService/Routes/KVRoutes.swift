@@ -22,6 +22,10 @@ final class KVRoutes {
     private let limits: KeyValueLimits
     private let metrics: StoreMetrics
     private let memory: MemoryGuard
+    /// Answered writes, to be used again.
+    private var freeWrites: [KeyValueWrite] = []
+    /// When the last batch was applied, of which one write is enough as an example: monotonic nanoseconds.
+    private var exemplifiedAt: UInt64 = 0
 
     init(store: LoopStore, limits: KeyValueLimits, metrics: StoreMetrics, memory: MemoryGuard) {
         self.store = store
@@ -51,7 +55,7 @@ final class KVRoutes {
         do throws(Problem) {
             try SetRequest.read(request, limits: self.limits) { (set) throws(Problem) in
                 guard let session = self.store.session else { throw Self.starting }
-                let write = KeyValueWrite(.set, responder, self)
+                let write = self.makeWrite(.set, responder)
                 if Self.isLate(request) { return write.writeCompleted(.late) }
                 unsafe session.set(set.key, to: set.value, deadline: request.deadlineNanoseconds, for: write)
             }
@@ -66,8 +70,8 @@ final class KVRoutes {
                 of: request, .stored, limits: self.limits, applied: .no
             ) { (key) throws(Problem) in
                 guard let session = self.store.session else { throw Self.starting }
-                let write = KeyValueWrite(.delete, responder, self)
-                write.tooLarge = self.limits.keyTooLarge(bytes: key.count, applied: .no)
+                let write = self.makeWrite(.delete, responder)
+                write.keyBytes = key.count
                 if Self.isLate(request) { return write.writeCompleted(.late) }
                 unsafe session.delete(key, deadline: request.deadlineNanoseconds, for: write)
             }
@@ -107,19 +111,33 @@ final class KVRoutes {
 
     // MARK: - Answers
 
-    fileprivate func answer(_ write: KeyValueWrite, _ result: WriteResult) {
-        let request = write.responder.request
+    private func makeWrite(_ operation: StoreMetrics.Operation, _ responder: Responder) -> KeyValueWrite {
+        let write = self.freeWrites.popLast() ?? KeyValueWrite()
+        write.operation = operation
+        write.waiting = (self, responder)
+        return write
+    }
+
+    fileprivate func answer(_ write: KeyValueWrite, _ responder: Responder, _ result: WriteResult) {
+        let (operation, keyBytes) = (write.operation, write.keyBytes)
+        self.freeWrites.append(write)
+        let request = responder.request
         switch result.outcome {
-        case .set: self.metrics.record(write.operation, .ok, of: request)
+        case .set: self.metrics.record(operation, .ok, of: request)
         case .deleted(_, let existed):
-            if !existed, let tooLarge = write.tooLarge { return write.responder.fail(tooLarge) }
-            self.metrics.record(write.operation, existed ? .ok : .missing, of: request)
-        case .refused(let refusal): return self.refuse(write, Self.problem(refusal))
-        case .late: return self.refuse(write, KeyValueAnswer.deadlineExceeded)
-        case .outOfMemory: return self.refuse(write, self.memory.problem)
+            if !existed, let tooLarge = self.limits.keyTooLarge(bytes: keyBytes, applied: .no) {
+                return responder.fail(tooLarge)
+            }
+            self.metrics.record(operation, existed ? .ok : .missing, of: request)
+        case .refused(let refusal): return self.refuse(operation, responder, Self.problem(refusal))
+        case .late: return self.refuse(operation, responder, KeyValueAnswer.deadlineExceeded)
+        case .outOfMemory: return self.refuse(operation, responder, self.memory.problem)
         }
         let timings = result.timings
-        self.metrics.exemplify(timings, of: request)
+        if timings.applyBeganAt != self.exemplifiedAt {
+            self.exemplifiedAt = timings.applyBeganAt
+            self.metrics.exemplify(timings, of: request)
+        }
         request.measures.add("queue_ms", .nanoseconds(timings.queue))
         request.measures.add("write_ms", .nanoseconds(timings.write))
         request.measures.add("fsync_ms", .nanoseconds(timings.fsync))
@@ -130,17 +148,17 @@ final class KVRoutes {
         if request.fields.wantsTiming { headers.append(("Server-Timing", timings.serverTiming)) }
         switch result.outcome {
         case .set(let revision, _):
-            KeyValueAnswer.set(write.responder, revision: revision, message: "value set", headers: headers)
+            KeyValueAnswer.set(responder, revision: revision, message: "value set", headers: headers)
         case .deleted(let revision, let existed):
             KeyValueAnswer.deleted(
-                write.responder, existed, revision: revision, message: "key deleted", headers: headers)
+                responder, existed, revision: revision, message: "key deleted", headers: headers)
         case .refused, .late, .outOfMemory: break
         }
     }
 
-    private func refuse(_ write: KeyValueWrite, _ problem: Problem) {
-        self.metrics.record(write.operation, .refused, of: write.responder.request)
-        write.responder.fail(problem)
+    private func refuse(_ operation: StoreMetrics.Operation, _ responder: Responder, _ problem: Problem) {
+        self.metrics.record(operation, .refused, of: responder.request)
+        responder.fail(problem)
     }
 
     private static let starting = Problem(
@@ -180,19 +198,16 @@ final class KVRoutes {
 @available(*, unavailable)
 extension KVRoutes: Sendable {}
 
-/// A write of a request that waits for its result.
+/// A write of a request that waits for its result. Used again for another one after that.
 private final class KeyValueWrite: PendingWrite {
-    let operation: StoreMetrics.Operation
-    let responder: Responder
-    /// The problem instead of the answer that there is no such key.
-    var tooLarge: Problem?
-    private let routes: KVRoutes
+    var operation = StoreMetrics.Operation.set
+    /// Of a delete: the length of its key.
+    var keyBytes = 0
+    /// Who waits; nil after the result.
+    var waiting: (routes: KVRoutes, responder: Responder)?
 
-    init(_ operation: StoreMetrics.Operation, _ responder: Responder, _ routes: KVRoutes) {
-        self.operation = operation
-        self.responder = responder
-        self.routes = routes
+    func writeCompleted(_ result: WriteResult) {
+        guard let (routes, responder) = self.waiting.take() else { preconditionFailure("a write was completed twice") }
+        routes.answer(self, responder, result)
     }
-
-    func writeCompleted(_ result: WriteResult) { self.routes.answer(self, result) }
 }

@@ -10,11 +10,15 @@ final class Committer: CommitClient, @unchecked Sendable {
     // `@unchecked`: one thread at a time, see above; readers access the index by its own rules.
 
     let index: Index
+    private let memory: IndexMemory
     private let mailboxes = Mutex<[CompletionMailbox]>([])
     /// Writer thread: by number of the mailbox, the staged writes of the batch.
     private var outgoing: [(mailbox: CompletionMailbox, completions: [CompletionMailbox.Completion])] = []
 
-    init(index: Index) { self.index = index }
+    init(index: Index) {
+        self.index = index
+        self.memory = index.memory
+    }
 
     /// From now on commands may name the mailbox by the number that is returned. Any thread.
     func register(_ mailbox: CompletionMailbox) -> UInt16 {
@@ -86,12 +90,11 @@ final class Committer: CommitClient, @unchecked Sendable {
         if now > command.deadline { return .late }
         if command.isDelete { return nil }
         let entry = command.entry
-        let memory = self.index.memory
         // The usual case, without a search for the replaced record.
-        if memory.admits(entry.allocatedBytes, from: self.index.allocatedBytes) { return nil }
+        if self.memory.admits(entry.allocatedBytes, from: self.index.allocatedBytes) { return nil }
         let replaced = unsafe self.index.staged(entry.key)?.allocatedBytes ?? 0
-        if memory.admits(entry.allocatedBytes - replaced, from: self.index.allocatedBytes) { return nil }
-        memory.refusals.add(1, ordering: .relaxed)
+        if self.memory.admits(entry.allocatedBytes - replaced, from: self.index.allocatedBytes) { return nil }
+        self.memory.refusals.add(1, ordering: .relaxed)
         return .outOfMemory
     }
 

@@ -99,9 +99,17 @@ final class EmbeddedSession: StorageSession {
     }
 
     private func deliver(_ range: Range<Int>, of batch: CompletionMailbox.Batch) {
+        let (takenAt, refusal) = (batch.timings.takenAt, batch.refusal)
+        let isRefused = refusal != nil
+        var timings = WriteTimings(batch)
         for index in range {
             let completion = self.delivered.completions[index]
-            self.complete(completion.ticket, WriteResult(completion, batch))
+            if !isRefused {
+                timings.queue = takenAt - min(completion.submittedAt, takenAt)
+                timings.queuedAt = completion.submittedAt
+            }
+            self.complete(
+                completion.ticket, WriteResult(outcome: WriteOutcome(completion, refusal), timings: timings))
         }
     }
 
@@ -112,26 +120,32 @@ final class EmbeddedSession: StorageSession {
     }
 }
 
-extension WriteResult {
-    fileprivate init(_ completion: CompletionMailbox.Completion, _ batch: CompletionMailbox.Batch) {
+extension WriteOutcome {
+    @inline(__always)
+    fileprivate init(_ completion: CompletionMailbox.Completion, _ refusal: CommitRefusal?) {
         switch completion.kind {
-        case .created: self.outcome = .set(revision: completion.revision, created: true)
-        case .replaced: self.outcome = .set(revision: completion.revision, created: false)
-        case .deleted: self.outcome = .deleted(revision: completion.revision, existed: true)
-        case .missing: self.outcome = .deleted(revision: completion.revision, existed: false)
-        case .late: self.outcome = .late
-        case .outOfMemory: self.outcome = .outOfMemory
+        case .created: self = .set(revision: completion.revision, created: true)
+        case .replaced: self = .set(revision: completion.revision, created: false)
+        case .deleted: self = .deleted(revision: completion.revision, existed: true)
+        case .missing: self = .deleted(revision: completion.revision, existed: false)
+        case .late: self = .late
+        case .outOfMemory: self = .outOfMemory
         case .refused:
-            guard let refusal = batch.refusal else { preconditionFailure("a write was refused without a reason") }
-            self.outcome = .refused(refusal)
+            guard let refusal else { preconditionFailure("a write was refused without a reason") }
+            self = .refused(refusal)
         }
-        self.timings = WriteTimings()
+    }
+}
+
+extension WriteTimings {
+    /// What the writes of a batch share; nothing for a batch that was refused.
+    fileprivate init(_ batch: CompletionMailbox.Batch) {
         if batch.refusal != nil { return }
-        let takenAt = batch.timings.takenAt
-        self.timings = WriteTimings(
-            queue: takenAt - min(completion.submittedAt, takenAt), write: batch.timings.writeNanoseconds,
-            fsync: batch.timings.syncNanoseconds, apply: batch.applyNanoseconds, queuedAt: completion.submittedAt,
-            writeBeganAt: batch.timings.writeBeganAt, applyBeganAt: batch.applyBeganAt,
-            batchWrites: batch.timings.commands)
+        self.write = batch.timings.writeNanoseconds
+        self.fsync = batch.timings.syncNanoseconds
+        self.apply = batch.applyNanoseconds
+        self.writeBeganAt = batch.timings.writeBeganAt
+        self.applyBeganAt = batch.applyBeganAt
+        self.batchWrites = batch.timings.commands
     }
 }

@@ -29,6 +29,7 @@ final class CommitQueue<Command: Sendable>: @unchecked Sendable {
     /// Accepts all of the commands, or none and returns the reason.
     func submit(_ commands: [Command], bytes: Int) -> CommitRefusal? {
         let count = commands.count
+        let now = MonotonicClock.nanoseconds()
         var refusal: CommitRefusal?
         let wakes = self.state.withLock { state -> Bool in
             if state.isClosed {
@@ -40,6 +41,7 @@ final class CommitQueue<Command: Sendable>: @unchecked Sendable {
                 return false
             }
             self.commands.append(contentsOf: commands)
+            state.lastArrivalAt = now
             state.count += count
             state.bytes += bytes
             return state.wakes(state.count >= state.wakeCount)
@@ -124,6 +126,9 @@ final class CommitQueue<Command: Sendable>: @unchecked Sendable {
     }
 
     var count: Int { self.state.withLock { $0.count } }
+
+    /// How many commands wait, and when commands were accepted last, in monotonic nanoseconds.
+    var waiting: (count: Int, lastArrivalAt: UInt64) { self.state.withLock { ($0.count, $0.lastArrivalAt) } }
 }
 
 private struct CommitQueueState {
@@ -131,6 +136,7 @@ private struct CommitQueueState {
     var count = 0
     var bytes = 0
     var isClosed = false
+    var lastArrivalAt: UInt64 = 0
     /// The writer sleeps until so many commands wait; 0 while it does not sleep.
     var wakeCount = 0
     var isPoked = false

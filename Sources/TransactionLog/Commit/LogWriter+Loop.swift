@@ -102,7 +102,10 @@ extension LogWriter {
                 return end
             }
             if timings.transactions > 0 { self.publish(timings) }
-            self.gathering.expect(self.batch.count + self.writer.queue.count)
+            if end == self.batch.count {
+                let (waiting, lastArrivalAt) = self.writer.queue.waiting
+                self.gathering.expect(self.batch.count + waiting, waiting: waiting, lastArrivalAt: lastArrivalAt)
+            }
             self.writer.client.commit(timings, lastRevision: self.nextRevision - 1)
             return end
         }

@@ -103,6 +103,21 @@ struct FlatJSONObjectTests {
         #expect(throws: JSONSyntaxError(.invalidUTF8, offset: 5)) { try FlatJSONObject(parsing: escaped) }
     }
 
+    @Test func `a byte that is not UTF-8 is refused at every place of a string`() throws {
+        for length in 0..<40 {
+            for place in 0...length {
+                for escape in ["", "\\n"] {
+                    let before = String(repeating: "x", count: place)
+                    let after = String(repeating: "y", count: length - place)
+                    let text =
+                        Array("{\"k\":\"\(before)".utf8) + [0x80 | UInt8(place)]
+                        + Array("\(after)\(escape)\",\"l\":1}".utf8)
+                    #expect(throws: JSONSyntaxError(.invalidUTF8, offset: 5)) { try FlatJSONObject(parsing: text) }
+                }
+            }
+        }
+    }
+
     @Test func `the number of members is bounded`() throws {
         let text = "{" + (0..<4).map { "\"\($0)\":0" }.joined(separator: ",") + "}"
         #expect(try FlatJSONObject(parsing: Array(text.utf8), maxMembers: 4).names.count == 4)

@@ -51,6 +51,29 @@ struct BatchGatheringTests {
         #expect(self.queue.count == 1)
     }
 
+    @Test func `does not wait if the clients need longer to come back than a commit takes`() {
+        #expect(self.queue.submit([1, 2, 3], bytes: 3) == nil)
+        let start = MonotonicClock.nanoseconds()
+        for _ in 0..<1_000 {
+            var gathering = self.gathering(expecting: 2)
+            // Four came back in four seconds.
+            gathering.expect(4, waiting: 3, lastArrivalAt: MonotonicClock.nanoseconds() + 4 * Self.second)
+            gathering.gather(in: self.queue, commitNanoseconds: Self.second)
+        }
+        #expect(MonotonicClock.nanoseconds() - start < 1_000 * BatchGathering.limitNanoseconds / 8)
+        #expect(self.queue.count == 3)
+    }
+
+    @Test func `waits twice as long as the clients needed to come back before`() {
+        #expect(self.queue.submit([1], bytes: 1) == nil)
+        var gathering = self.gathering(expecting: 2)
+        gathering.expect(2, waiting: 1, lastArrivalAt: MonotonicClock.nanoseconds() + 2_000_000)
+        let start = MonotonicClock.nanoseconds()
+        gathering.gather(in: self.queue, commitNanoseconds: Self.second)
+        #expect(MonotonicClock.nanoseconds() - start >= 2_000_000)
+        #expect(self.queue.count == 1)
+    }
+
     @Test func `ends at once if there is something else to do`() {
         #expect(self.queue.submit([1], bytes: 1) == nil)
         self.queue.poke()
