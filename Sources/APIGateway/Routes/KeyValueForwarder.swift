@@ -73,16 +73,36 @@ final class KeyValueForwarder {
         forwarded.responder = responder
         forwarded.startedAtNanoseconds = started
         forwarded.representation = representation
-        unsafe forwarded.begin(
-            operation, key: forwarded.keep(key), value: forwarded.keep(value), identity: request.identity,
-            wantsTiming: request.fields.wantsTiming, deadlineNanoseconds: min(own, clients),
-            isClientsDeadline: clients < own)
-        self.pool.perform(forwarded)
+        unsafe forwarded.key.replace(with: key)
+        forwarded.keep(value)
+        forwarded.begin(
+            operation, identity: request.identity, wantsTiming: request.fields.wantsTiming,
+            deadlineNanoseconds: min(own, clients), isClientsDeadline: clients < own)
+        self.pool.perform(forwarded, now: started)
     }
 
-    fileprivate func answer(_ forwarded: ForwardedRequest, _ result: Result<UpstreamResponse, UpstreamFailure>) {
-        guard let responder = forwarded.responder else { preconditionFailure("a request was forwarded for nobody") }
-        let answer = self.answer(to: forwarded, result)
+    /// kv-service answered.
+    fileprivate func answered(_ forwarded: ForwardedRequest, _ response: UpstreamResponse) {
+        do throws(UpstreamFailure) {
+            let answer = try UpstreamAnswer(response, to: forwarded.operation)
+            self.monitor.answeredAsItShould(forwarded.operation, atNanoseconds: forwarded.endedAtNanoseconds)
+            self.answer(forwarded, answer, upstreamEntries: response.serverTiming)
+        } catch {
+            self.monitor.answeredWithNonsense(forwarded, error)
+            self.fail(forwarded, error, upstreamEntries: response.serverTiming)
+        }
+    }
+
+    fileprivate func fail(_ forwarded: ForwardedRequest, _ failure: UpstreamFailure, upstreamEntries: String? = nil) {
+        let problem = failure.problem(for: forwarded.operation, upstream: self.monitor.address)
+        self.answer(forwarded, .refused(problem), upstreamEntries: upstreamEntries)
+    }
+
+    /// - Parameter upstreamEntries: those of kv-service for `Server-Timing`.
+    private func answer(_ forwarded: ForwardedRequest, _ answer: UpstreamAnswer, upstreamEntries: String?) {
+        guard let responder = forwarded.responder.take() else {
+            preconditionFailure("a request was forwarded for nobody")
+        }
         let totalNanoseconds = MonotonicClock.nanoseconds() - forwarded.startedAtNanoseconds
         let overheadNanoseconds = totalNanoseconds - min(totalNanoseconds, forwarded.upstreamNanoseconds)
         self.monitor.metrics.overhead.observe(nanoseconds: overheadNanoseconds)
@@ -92,18 +112,17 @@ final class KeyValueForwarder {
         request.measures.add("overhead_ms", .nanoseconds(overheadNanoseconds))
         request.measures.add("attempts", .count(forwarded.attempts))
         if let status = forwarded.upstreamStatus { request.measures.add("upstream_status", .count(status)) }
-        request.spans = forwarded.spans
+        if !forwarded.spans.isEmpty { request.spans = forwarded.spans }
         var headers: [(name: StaticString, value: String)] = []
         if forwarded.wantsTiming {
             let timing = ServerTiming.text(
-                upstreamEntries: (try? result.get())?.serverTiming,
+                upstreamEntries: upstreamEntries,
                 upstreamNanoseconds: forwarded.upstreamNanoseconds,
                 overheadNanoseconds: overheadNanoseconds
             )
             headers.append(("Server-Timing", timing))
         }
         let representation = forwarded.representation
-        forwarded.responder = nil
         if self.unused.count < Self.keptExchanges {
             forwarded.releaseLargeValue()
             self.unused.append(forwarded)
@@ -131,26 +150,6 @@ final class KeyValueForwarder {
         case .readiness: preconditionFailure("a client's request is not a probe")
         }
     }
-
-    /// The answer of kv-service, or the problem instead.
-    private func answer(
-        to exchange: UpstreamExchange, _ result: Result<UpstreamResponse, UpstreamFailure>
-    ) -> UpstreamAnswer {
-        let response: UpstreamResponse
-        switch result {
-        case .success(let success): response = success
-        case .failure(let failure):
-            return .refused(failure.problem(for: exchange.operation, upstream: self.monitor.address))
-        }
-        do throws(UpstreamFailure) {
-            let answer = try UpstreamAnswer(response, to: exchange.operation)
-            self.monitor.answeredAsItShould(exchange.operation, atNanoseconds: exchange.endedAtNanoseconds)
-            return answer
-        } catch {
-            self.monitor.answeredWithNonsense(exchange, error)
-            return .refused(error.problem(for: exchange.operation, upstream: self.monitor.address))
-        }
-    }
 }
 
 @available(*, unavailable)
@@ -158,7 +157,7 @@ extension KeyValueForwarder: Sendable {}
 
 @safe private enum ForwardedValue {
     case none
-    /// The body of the client's request, without a copy.
+    /// The body of the client's request.
     case body(ByteBuffer)
     case bytes(UnsafeRawBufferPointer)
 }
@@ -170,37 +169,32 @@ private final class ForwardedRequest: UpstreamExchange {
     var startedAtNanoseconds: UInt64 = 0
     var representation = ValueRepresentation.json
     private unowned let forwarder: KeyValueForwarder
-    /// Memory for a value that is not kept from one request to the next if it is larger.
+    /// A value of up to this size is copied, and its memory kept from one request to the next.
     private static let keptValueBytes = 16_384
-    private var keyBytes = ByteBuffer()
-    private var valueBytes = ByteBuffer()
 
     init(_ forwarder: KeyValueForwarder, _ identity: RequestIdentity) {
         self.forwarder = forwarder
         super.init(identity: identity)
     }
 
-    func keep(_ key: UnsafeRawBufferPointer) -> UpstreamKey {
-        self.keyBytes.clear()
-        unsafe self.keyBytes.writeBytes(key)
-        return UpstreamKey(self.keyBytes)
-    }
-
-    func keep(_ value: ForwardedValue) -> ByteBuffer {
+    func keep(_ value: ForwardedValue) {
+        if case .body(let body) = value, body.readableBytes > Self.keptValueBytes {
+            self.value = body
+            return
+        }
+        if self.value.readableBytes > 0 { self.value.clear() }
         switch value {
-        case .none: return ByteBuffer()
-        case .body(let body): return body
-        case .bytes(let bytes):
-            self.valueBytes.clear()
-            unsafe self.valueBytes.writeBytes(bytes)
-            return self.valueBytes
+        case .none: break
+        case .body(let body): self.value.writeImmutableBuffer(body)
+        case .bytes(let bytes): unsafe self.value.writeBytes(bytes)
         }
     }
 
     /// Not to be called before its request is answered.
     func releaseLargeValue() {
-        if self.valueBytes.capacity > Self.keptValueBytes { self.valueBytes = ByteBuffer() }
+        if self.value.capacity > Self.keptValueBytes { self.value = ByteBuffer() }
     }
 
-    override func ended(_ result: Result<UpstreamResponse, UpstreamFailure>) { self.forwarder.answer(self, result) }
+    override func answered(_ response: UpstreamResponse) { self.forwarder.answered(self, response) }
+    override func failed(_ failure: UpstreamFailure) { self.forwarder.fail(self, failure) }
 }

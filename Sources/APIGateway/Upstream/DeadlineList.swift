@@ -1,5 +1,5 @@
-/// The requests of one event loop in the order of their deadlines: a doubly linked list through the requests
-/// themselves, so that adding and removing cost no allocation and one timer serves them all.
+/// The requests of one event loop that wait for a connection, in the order of the times at which they give up: a doubly
+/// linked list through the requests themselves, so that adding and removing cost no allocation.
 ///
 /// Confined to its event loop.
 struct DeadlineList {

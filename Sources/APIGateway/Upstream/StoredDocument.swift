@@ -1,5 +1,3 @@
-import HTTP1
-
 /// The document of a successful set, as kv-service writes it: `{"status":"ok","message":…,"revision":N}`.
 ///
 /// Byte for byte this form is read in place. Any other may be valid too; ``FlatJSONObject`` decides about those.
@@ -34,9 +32,9 @@ enum StoredDocument {
     }
 
     /// The offset after `text`; nil if the bytes at `begin` are others.
+    @inline(__always)
     private static func end(of text: StaticString, in document: Span<UInt8>, at begin: Int) -> Int? {
-        let end = begin + text.utf8CodeUnitCount
-        guard end <= document.count, ASCII.identical(document.extracting(begin..<end), text) else { return nil }
-        return end
+        let rest = document.extracting(begin..<document.count)
+        return UpstreamFieldName.begins(rest, with: text) ? begin &+ text.utf8CodeUnitCount : nil
     }
 }

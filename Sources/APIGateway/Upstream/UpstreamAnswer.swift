@@ -20,7 +20,7 @@ enum UpstreamAnswer {
     private static let passedOnStatuses: Set<Int> = [400, 409, 412, 413, 414, 429, 431, 500, 503, 504, 507]
 
     /// - Throws: ``UpstreamFailure/protocolError(_:)`` for an answer that kv-service never sends to `operation`.
-    init(_ response: UpstreamResponse, to operation: UpstreamOperation) throws(UpstreamFailure) {
+    init(_ response: borrowing UpstreamResponse, to operation: UpstreamOperation) throws(UpstreamFailure) {
         switch (response.head.status, operation) {
         case (200, .get):
             guard response.head.mediaType == .bytes else { throw .protocolError("a value with another content type") }

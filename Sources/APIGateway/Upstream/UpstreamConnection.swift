@@ -9,37 +9,34 @@ final class UpstreamConnection: ChannelInboundHandler {
     /// A value up to this size is copied after its head: one small copy is cheaper than a write of two parts.
     private static let copiedValueBytes = 4096
 
+    private let pool: UpstreamPool
+    private let encoder: UpstreamRequestEncoder
     private var machine: UpstreamConnectionStateMachine
-    /// Nil after the connection is closed.
-    private var pool: UpstreamPool?
     private var context: ChannelHandlerContext?
     private var exchange: UpstreamExchange?
     /// Whether its current or last request is a write.
     private(set) var carriesWrite = false
     private var requestBuffer = ByteBuffer()
 
-    init(pool: UpstreamPool, maxBodyBytes: Int) {
+    init(pool: UpstreamPool, encoder: UpstreamRequestEncoder, maxBodyBytes: Int) {
         self.pool = pool
+        self.encoder = encoder
         self.machine = UpstreamConnectionStateMachine(maxBodyBytes: maxBodyBytes)
     }
 
     /// Writes a request.
     /// - Returns: False if the connection is already closed: no byte was written, and the pool is not notified.
     /// - Precondition: No other request is in flight.
-    func send(_ exchange: UpstreamExchange, encoder: UpstreamRequestEncoder, now: UInt64) -> Bool {
-        guard let context = self.context, context.channel.isActive else {
-            self.close()
-            return false
-        }
+    func send(_ exchange: UpstreamExchange, now: UInt64) -> Bool {
+        guard let context = self.context, !self.machine.isClosed else { return false }
         self.machine.requestSent(id: exchange.identity.id)
         self.exchange = exchange
         self.carriesWrite = exchange.operation.isWrite
-        exchange.connection = self
         let timeoutMilliseconds = UpstreamRequestEncoder.timeoutMilliseconds(
             remainingNanoseconds: exchange.deadlineNanoseconds - min(now, exchange.deadlineNanoseconds))
         let isCopied = exchange.value.readableBytes <= Self.copiedValueBytes
         self.requestBuffer.clear()
-        encoder.encodeHead(
+        self.encoder.encodeHead(
             exchange, timeoutMilliseconds: timeoutMilliseconds,
             reservingBytes: isCopied ? exchange.value.readableBytes : 0, into: &self.requestBuffer)
         if isCopied {
@@ -52,11 +49,21 @@ final class UpstreamConnection: ChannelInboundHandler {
         return true
     }
 
+    /// The deadline of the request in flight; nil if there is none.
+    var deadlineNanoseconds: UInt64? { self.exchange?.deadlineNanoseconds }
+
+    /// Closes the connection if the deadline of its request has passed. The pool is not notified.
+    /// - Returns: That request.
+    func closeIfExpired(now: UInt64) -> UpstreamExchange? {
+        guard let exchange = self.exchange, exchange.deadlineNanoseconds <= now else { return nil }
+        self.close()
+        return exchange
+    }
+
     /// Closes the connection with its request. The pool is not notified, because the pool calls this.
     func close() {
         _ = self.machine.abandoned()
         self.exchange = nil
-        self.pool = nil
         self.context?.close(promise: nil)
     }
 
@@ -64,18 +71,25 @@ final class UpstreamConnection: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        self.pool.connectionAdded(self)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        self.pool.connectionRemoved(self)
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.read()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch self.machine.received(Self.unwrapInboundIn(data)) {
+        // By its name: with `Self` the call is generic, and finds out by casts at run time what the data is.
+        switch self.machine.received(UpstreamConnection.unwrapInboundIn(data)) {
         case .none:
             break
         case .complete(let response):
-            self.takeExchange { exchange, pool in pool.completed(exchange, with: response) }
+            if let exchange = self.exchange.take() { self.pool.completed(exchange, with: response) }
         case .fail(let failure):
             self.fail(failure)
             context.close(promise: nil)
@@ -90,11 +104,12 @@ final class UpstreamConnection: ChannelInboundHandler {
         case .none:
             break
         case .release:
-            self.pool?.connectionReleased(self)
+            self.pool.connectionReleased(self)
         case .close:
-            self.pool?.activeConnectionClosed(self)
+            self.pool.activeConnectionClosed(self)
             self.close()
         }
+        context.read()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -113,24 +128,15 @@ final class UpstreamConnection: ChannelInboundHandler {
     private func ended() {
         switch self.machine.closed() {
         case .none: break
-        case .idleClosed: self.pool?.idleConnectionClosed(self)
-        case .activeClosed: self.pool?.activeConnectionClosed(self)
+        case .idleClosed: self.pool.idleConnectionClosed(self)
+        case .activeClosed: self.pool.activeConnectionClosed(self)
         case .fail(let failure): self.fail(failure)
         }
-        self.pool = nil
     }
 
     private func fail(_ failure: UpstreamFailure) {
-        self.pool?.activeConnectionClosed(self)
-        self.takeExchange { exchange, pool in pool.failed(exchange, failure) }
-        self.pool = nil
-    }
-
-    private func takeExchange(_ body: (UpstreamExchange, UpstreamPool) -> Void) {
-        guard let exchange = self.exchange, let pool = self.pool else { return }
-        self.exchange = nil
-        exchange.connection = nil
-        body(exchange, pool)
+        self.pool.activeConnectionClosed(self)
+        if let exchange = self.exchange.take() { self.pool.attemptFailed(exchange, failure) }
     }
 }
 

@@ -36,6 +36,10 @@ struct UpstreamConnectionStateMachine {
         self.maxBodyBytes = maxBodyBytes
     }
 
+    var isClosed: Bool {
+        if case .closed = self.state { true } else { false }
+    }
+
     mutating func requestSent(id: String) {
         guard case .idle = self.state else { preconditionFailure("a second request on a busy connection") }
         self.state = .awaitingHead
@@ -52,7 +56,7 @@ struct UpstreamConnectionStateMachine {
         case close
     }
 
-    mutating func received(_ bytes: ByteBuffer) -> ReadAction {
+    mutating func received(_ bytes: consuming ByteBuffer) -> ReadAction {
         switch self.state {
         case .awaitingHead, .receivingBody: break
         case .idle, .answered: return .close
@@ -60,28 +64,25 @@ struct UpstreamConnectionStateMachine {
         }
         self.reader.append(bytes)
         do throws(UpstreamFailure) {
-            return try self.read().map { .complete($0) } ?? .none
+            return try self.read()
         } catch {
             self.state = .closed
             return .fail(error)
         }
     }
 
-    /// The answer; nil if it is not complete.
-    private mutating func read() throws(UpstreamFailure) -> UpstreamResponse? {
+    private mutating func read() throws(UpstreamFailure) -> ReadAction {
         if case .awaitingHead = self.state {
-            guard try self.reader.readHead(requestID: self.requestID) else { return nil }
+            guard try self.reader.readHead(requestID: self.requestID) else { return .none }
             try self.check(self.reader.head)
             self.state = .receivingBody
         }
-        guard let body = try self.reader.readBody(limit: self.maxBodyBytes) else { return nil }
-        let response = UpstreamResponse(
-            head: self.reader.head, body: body, serverTiming: self.reader.serverTiming)
+        guard let response = try self.reader.readAnswer(limit: self.maxBodyBytes) else { return .none }
         guard !response.head.hasOtherRequestID || response.precedesRequest else { throw Self.answerToAnotherRequest }
         // Bytes after the answer belong to no request.
         self.state = .answered(isReusable: response.head.isKeepAlive && !self.reader.hasBytes)
         self.reader.reset()
-        return response
+        return .complete(response)
     }
 
     private func check(_ head: UpstreamResponse.Head) throws(UpstreamFailure) {

@@ -1,17 +1,21 @@
 import HTTPServing
 import NIOCore
+import PrometheusMetrics
 import RequestTracing
 
 /// One request to kv-service over all its attempts, and its result. Confined to its event loop.
 ///
-/// A subclass takes the result in ``ended(_:)``. After that nothing refers to the exchange any more: ``begin`` makes it
-/// the next request, so that a request needs no allocation.
+/// A subclass takes the result in ``answered(_:)`` or ``failed(_:)``. After that nothing refers to the exchange any more:
+/// ``begin`` makes it the next request, so that a request needs no allocation.
 class UpstreamExchange {
     private(set) final var operation = UpstreamOperation.get
-    private(set) final var key = UpstreamKey.none
+    /// To be set before the request begins, like the value; both keep their memory for the next request.
+    final var key = UpstreamKey()
     /// Empty for everything but a set.
-    private(set) final var value = ByteBuffer()
+    final var value = ByteBuffer()
     private(set) final var identity: RequestIdentity
+    /// The trace of ``identity``, with 0 for the time.
+    private(set) final var mark: TraceMark
     /// Whether the client asked for `Server-Timing`.
     private(set) final var wantsTiming = false
     /// Monotonic nanoseconds after which the answer is useless.
@@ -39,8 +43,6 @@ class UpstreamExchange {
     /// The attempts, if the request is recorded.
     private(set) final var spans: [ChildSpan] = []
     private final var isUnderWay = false
-    /// The connection that carries it.
-    final unowned(safe) var connection: UpstreamConnection?
 
     // Its place in the ``DeadlineList``. The list's forward links are strong references, so backward links need not be.
     final var expiresAtNanoseconds: UInt64 = 0
@@ -50,17 +52,16 @@ class UpstreamExchange {
     /// An exchange that has not begun.
     init(identity: RequestIdentity) {
         self.identity = identity
+        self.mark = identity.trace.mark(atNanoseconds: 0)
         self.attemptSpan = identity.trace.span
     }
 
-    /// Makes it a new request, to be given to ``UpstreamPool/perform(_:)``.
+    /// Makes it a new request, to be given to ``UpstreamPool/perform(_:now:)``.
     ///
     /// - Precondition: it has not begun, or has ended.
     final func begin(
         _ operation: UpstreamOperation,
-        key: UpstreamKey,
-        value: ByteBuffer,
-        identity: RequestIdentity,
+        identity: consuming RequestIdentity,
         wantsTiming: Bool,
         deadlineNanoseconds: UInt64,
         isClientsDeadline: Bool = false
@@ -68,23 +69,24 @@ class UpstreamExchange {
         precondition(!self.isUnderWay, "an exchange was begun twice")
         self.isUnderWay = true
         self.operation = operation
-        self.key = key
-        self.value = value
-        self.identity = identity
+        self.mark = identity.trace.mark(atNanoseconds: 0)
+        self.attemptSpan = identity.trace.span
+        self.identity = consume identity
         self.wantsTiming = wantsTiming
         self.deadlineNanoseconds = deadlineNanoseconds
         self.isClientsDeadline = isClientsDeadline
         self.attempts = 0
-        self.attemptSpan = identity.trace.span
         self.sentAtNanoseconds = 0
         self.upstreamNanoseconds = 0
         self.waitNanoseconds = 0
         self.upstreamStatus = nil
-        self.spans = []
+        if !self.spans.isEmpty { self.spans = [] }
     }
 
-    /// The result: an answer that has not been validated, or why there is none. Called once for each ``begin``.
-    func ended(_ result: Result<UpstreamResponse, UpstreamFailure>) {}
+    /// The result: an answer, which has not been validated. This or ``failed(_:)`` is called once for each ``begin``.
+    func answered(_ response: UpstreamResponse) {}
+    /// The result: why there is no answer.
+    func failed(_ failure: UpstreamFailure) {}
 
     /// Begins an attempt.
     ///
@@ -117,14 +119,21 @@ class UpstreamExchange {
         self.endedAtNanoseconds = now
     }
 
-    /// Ends the exchange. Call it once, and do not use the exchange after that: it may be the next request already.
-    final func complete(_ result: Result<UpstreamResponse, UpstreamFailure>) {
+    /// Ends the exchange. Call one of these once, and do not use the exchange after that: it may be the next request
+    /// already.
+    final func complete(with response: UpstreamResponse) {
+        self.end()
+        self.answered(response)
+    }
+
+    final func complete(with failure: UpstreamFailure) {
+        self.end()
+        self.failed(failure)
+    }
+
+    private final func end() {
         precondition(self.isUnderWay, "an exchange was completed twice")
         self.isUnderWay = false
-        // Parts of larger buffers, which may be in use until the next request.
-        self.key = .none
-        self.value = ByteBuffer()
-        self.ended(result)
     }
 }
 

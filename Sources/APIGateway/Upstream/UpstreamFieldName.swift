@@ -68,6 +68,7 @@ enum UpstreamFieldName {
     }
 
     /// Letters differ from those of the other case, and `-` from a carriage return, in bit 5 alone.
+    @inline(__always)
     private static func equals(_ name: Span<UInt8>, _ lowercase: StaticString) -> Bool {
         self.begins(name, with: lowercase, mask: 0x2020_2020_2020_2020)
     }

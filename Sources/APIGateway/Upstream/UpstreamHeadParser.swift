@@ -1,3 +1,4 @@
+import Glibc
 import HTTP1
 
 /// Reads the head of an answer: the status line and the fields, and the trailers of a chunked one.
@@ -44,7 +45,7 @@ struct UpstreamHeadParser {
         var begin = 0
         while let end = try Self.endOfLine(in: bytes, from: begin) {
             let line = bytes.extracting(begin..<end)
-            begin = end + 2
+            begin = end &+ 2
             if self.isAtStatusLine {
                 try self.take(statusLine: line)
             } else if line.isEmpty {
@@ -61,7 +62,7 @@ struct UpstreamHeadParser {
 
     /// Checks a line of the trailers, which are not used.
     mutating func take(trailer line: Span<UInt8>) throws(UpstreamFailure) {
-        let (name, _) = try self.parts(of: line)
+        let (name, _, _) = try self.parts(of: line)
         guard name != .contentLength, name != .transferEncoding else {
             throw .protocolError("a trailer about the length")
         }
@@ -70,25 +71,23 @@ struct UpstreamHeadParser {
     /// Where the line that starts at `begin` ends: the offset of its CR LF. Nil if it is not complete.
     ///
     /// - Throws: if it contains a control character or is too long.
+    @inline(__always)
     static func endOfLine(in bytes: Span<UInt8>, from begin: Int) throws(UpstreamFailure) -> Int? {
         var end = begin
-        while true {
+        repeat {
             end = ASCII.firstControl(in: bytes, from: end)
-            guard end - begin <= Limits.lineBytes else { throw .protocolError("a line too long") }
+            guard end &- begin <= Limits.lineBytes else { throw .protocolError("a line too long") }
             guard end < bytes.count else { return nil }
-            if bytes[end] == UInt8(ascii: "\t") {
-                end += 1
-                continue
+            if bytes[end] == UInt8(ascii: "\r") {
+                guard end &+ 1 < bytes.count else { return nil }
+                guard bytes[end &+ 1] == UInt8(ascii: "\n") else {
+                    throw .protocolError("a carriage return without a line feed")
+                }
+                return end
             }
-            guard bytes[end] == UInt8(ascii: "\r") else {
-                throw .protocolError("a line feed without a carriage return, or another control character")
-            }
-            guard end + 1 < bytes.count else { return nil }
-            guard bytes[end + 1] == UInt8(ascii: "\n") else {
-                throw .protocolError("a carriage return without a line feed")
-            }
-            return end
-        }
+            end &+= 1
+        } while bytes[end &- 1] == UInt8(ascii: "\t")
+        throw .protocolError("a line feed without a carriage return, or another control character")
     }
 
     // MARK: The status line
@@ -104,7 +103,7 @@ struct UpstreamHeadParser {
 
     /// `HTTP/1.0` or `HTTP/1.1`, three digits, and a text that is not read.
     private mutating func take(statusLine line: Span<UInt8>) throws(UpstreamFailure) {
-        try Self.checkBeginning(line)
+        if !UpstreamFieldName.begins(line, with: Self.version) { try Self.checkBeginning(line) }
         guard line.count >= 12, line[8] == UInt8(ascii: " "),
             line.count == 12 || line[12] == UInt8(ascii: " "),
             let status = Self.number(line.extracting(9..<12)), status >= 100
@@ -122,39 +121,46 @@ struct UpstreamHeadParser {
 
     /// Checks and counts a field.
     ///
-    /// - Returns: which field it is, and the range of its value without the blanks around it.
+    /// - Returns: which field it is, the offset of its colon, and the range of its value without the blanks around it.
+    @inline(__always)
     private mutating func parts(
         of line: Span<UInt8>
-    ) throws(UpstreamFailure) -> (name: UpstreamFieldName, value: Range<Int>) {
+    ) throws(UpstreamFailure) -> (name: UpstreamFieldName, colon: Int, value: Range<Int>) {
         guard let colon = UpstreamFieldName.endOfName(in: line) else { throw .protocolError("a malformed field") }
         let name = UpstreamFieldName(line.extracting(0..<colon))
         guard name != .malformed else { throw .protocolError("a malformed field") }
-        var (begin, end) = (colon + 1, line.count)
+        var (begin, end) = (colon &+ 1, line.count)
         while begin < end, Self.isBlank(line[begin]) { begin &+= 1 }
         while end > begin, Self.isBlank(line[end &- 1]) { end &-= 1 }
-        let size = colon + end - begin
-        self.fieldCount += 1
-        self.fieldBytes += size
+        // No sum overflows: a line is a part of a buffer, and there are few fields.
+        let size = colon &+ end &- begin
+        self.fieldCount &+= 1
+        self.fieldBytes &+= size
         guard self.fieldCount <= Limits.fieldCount else { throw .protocolError("too many fields") }
         guard size <= Limits.fieldBytes, self.fieldBytes <= Limits.allFieldBytes else {
             throw .protocolError("fields too large")
         }
-        return (name, begin..<end)
+        return (name, colon, begin..<end)
     }
 
     private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
 
     /// Not every reader takes a tab beside a length for a blank; kv-service sends none.
-    private static func checkBlanks(around value: Range<Int>, in line: Span<UInt8>) throws(UpstreamFailure) {
-        for index in line.indices where !value.contains(index) && line[index] == UInt8(ascii: "\t") {
+    private static func checkBlanks(
+        around value: Range<Int>, after colon: Int, in line: Span<UInt8>
+    ) throws(UpstreamFailure) {
+        func hasTab(_ range: Range<Int>) -> Bool { range.contains { line[$0] == UInt8(ascii: "\t") } }
+        guard !hasTab(colon..<value.lowerBound), !hasTab(value.upperBound..<line.count) else {
             throw .protocolError("a tab beside the length of the body")
         }
     }
 
     private mutating func take(field line: Span<UInt8>, requestID: Span<UInt8>) throws(UpstreamFailure) {
-        let (name, range) = try self.parts(of: line)
+        let (name, colon, range) = try self.parts(of: line)
         let value = line.extracting(range)
-        if name == .contentLength || name == .transferEncoding { try Self.checkBlanks(around: range, in: line) }
+        if name == .contentLength || name == .transferEncoding {
+            try Self.checkBlanks(around: range, after: colon, in: line)
+        }
         switch name {
         case .other, .malformed: break
         case .entityTag:
@@ -240,8 +246,13 @@ struct UpstreamHeadParser {
 
     private static func areEqual(_ one: Span<UInt8>, _ other: Span<UInt8>) -> Bool {
         guard one.count == other.count else { return false }
-        for index in one.indices where one[index] != other[index] { return false }
-        return true
+        // The pointers are used only for this comparison, within the spans' bounds.
+        return unsafe one.withUnsafeBufferPointer { one in
+            unsafe other.withUnsafeBufferPointer { other in
+                guard let first = one.baseAddress, let second = other.baseAddress else { return true }
+                return unsafe memcmp(first, second, one.count) == 0
+            }
+        }
     }
 }
 

@@ -6,8 +6,8 @@ struct UpstreamMetrics: Sendable {
     private static let statuses = [200, 400, 404, 413, 429, 500, 502, 503, 504, 507]
     private static let clientOperations: [UpstreamOperation] = [.get, .set, .delete]
 
-    /// By operation, then by index in ``statuses``; the last element is for `other`.
-    private let requests: [[Counter]]
+    /// By operation, then by index in ``statuses``; the last of an operation is for `other`.
+    private let requests: [Counter]
     private let durations: [Histogram]
     private let failures: [String: Counter]
     private let retrySuccesses: Counter
@@ -19,7 +19,7 @@ struct UpstreamMetrics: Sendable {
     let allDurations: Histogram
 
     init(registry: MetricsRegistry, upstream: String) {
-        self.requests = Self.clientOperations.map { operation in
+        self.requests = Self.clientOperations.flatMap { operation in
             (Self.statuses.map { String($0) } + ["other"]).map { status in
                 registry.counter(
                     "gateway_upstream_requests_total",
@@ -70,8 +70,8 @@ struct UpstreamMetrics: Sendable {
     }
 
     func answered(_ operation: UpstreamOperation, status: Int, nanoseconds: UInt64, trace: TraceMark) {
-        let index = Self.statuses.firstIndex(of: status) ?? Self.statuses.count
-        self.requests[operation.rawValue][index].increment()
+        let index = status == Self.statuses[0] ? 0 : Self.statuses.firstIndex(of: status) ?? Self.statuses.count
+        self.requests[operation.rawValue * (Self.statuses.count + 1) + index].increment()
         self.durations[operation.rawValue].observe(nanoseconds: nanoseconds, in: trace)
         self.allDurations.observe(nanoseconds: nanoseconds)
     }
@@ -84,7 +84,7 @@ struct UpstreamMetrics: Sendable {
         (succeeded ? self.retrySuccesses : self.retryFailures).increment()
     }
 
-    var requestsTotal: UInt64 { self.requests.joined().reduce(0) { $0 + $1.value } }
+    var requestsTotal: UInt64 { self.requests.reduce(0) { $0 + $1.value } }
     var retriesTotal: UInt64 { self.retrySuccesses.value + self.retryFailures.value }
 
     /// By reason, in a fixed order.

@@ -79,7 +79,9 @@ final class UpstreamMonitor: Sendable {
             exchange.operation,
             status: response.head.status,
             nanoseconds: exchange.upstreamNanoseconds,
-            trace: exchange.identity.trace.mark(atNanoseconds: WallClock.nanoseconds())
+            trace: TraceMark(
+                traceHigh: exchange.mark.traceHigh, traceLow: exchange.mark.traceLow,
+                atNanoseconds: WallClock.nanoseconds())
         )
     }
 

@@ -18,8 +18,11 @@ final class UpstreamPool {
     private var machine: UpstreamPoolStateMachine<UpstreamConnection, UpstreamExchange>
     private var retryPolicy: RetryPolicy
     private var identities = RequestIdentityGenerator()
-    private let inFlight: DeadlineSweeper
-    private let waiting: DeadlineSweeper
+    private let timer: DeadlineTimer
+    /// Those that wait for a connection.
+    private var waiting = DeadlineList()
+    /// All of them, from before they are opened until they are closed.
+    private var connections: [UpstreamConnection] = []
     private var idleSweep: RepeatedTask?
     private var isShutDown = false
     /// Monotonic nanoseconds.
@@ -35,10 +38,8 @@ final class UpstreamPool {
         self.encoder = UpstreamRequestEncoder(authority: address.authority)
         self.machine = UpstreamPoolStateMachine(limits: limits.pool)
         self.retryPolicy = RetryPolicy(limits: limits.retry)
-        self.inFlight = DeadlineSweeper(eventLoop: eventLoop)
-        self.waiting = DeadlineSweeper(eventLoop: eventLoop)
-        self.inFlight.expire = { [unowned self] in self.timedOut($0) }
-        self.waiting.expire = { [unowned self] in self.waitedTooLong($0) }
+        self.timer = DeadlineTimer(eventLoop: eventLoop)
+        self.timer.expire = { [unowned self] in self.endExpired(now: $0) }
         let period = TimeAmount.nanoseconds(Int64(limits.idleSweepNanoseconds))
         let pool = NIOLoopBound(self, eventLoop: eventLoop)
         self.idleSweep = eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in
@@ -47,10 +48,12 @@ final class UpstreamPool {
     }
 
     /// Sends a request; its completion is called once, now or later, on this event loop.
-    func perform(_ exchange: UpstreamExchange) {
+    ///
+    /// - Parameter now: monotonic nanoseconds.
+    func perform(_ exchange: UpstreamExchange, now: UInt64) {
         self.eventLoop.preconditionInEventLoop()
         self.retryPolicy.requestStarted()
-        self.attempt(exchange)
+        self.attempt(exchange, now: now)
         self.counts.publish(self.machine.counts)
     }
 
@@ -71,8 +74,7 @@ final class UpstreamPool {
 
     // MARK: Attempts
 
-    private func attempt(_ exchange: UpstreamExchange) {
-        let now = MonotonicClock.nanoseconds()
+    private func attempt(_ exchange: UpstreamExchange, now: UInt64) {
         exchange.beginAttempt(span: self.identities.spanID(), now: now)
         if let retryAfterSeconds = self.monitor.refusal(of: exchange.operation, now: now) {
             self.attemptFailed(exchange, .circuitOpen(retryAfterSeconds: retryAfterSeconds))
@@ -88,8 +90,9 @@ final class UpstreamPool {
         case .send(let connection):
             self.send(exchange, on: connection, now: now)
         case .wait(let open):
-            let expiresAt = min(now + self.limits.waitNanoseconds, exchange.deadlineNanoseconds)
-            self.waiting.insert(exchange, expiresAtNanoseconds: expiresAt, now: now)
+            exchange.expiresAtNanoseconds = min(now + self.limits.waitNanoseconds, exchange.deadlineNanoseconds)
+            self.waiting.insert(exchange)
+            self.timer.include(exchange.expiresAtNanoseconds, now: now)
             if open { self.openConnection() }
         case .refuse:
             self.attemptFailed(exchange, self.isShutDown ? .stopping : .poolExhausted)
@@ -98,10 +101,9 @@ final class UpstreamPool {
 
     private func send(_ exchange: UpstreamExchange, on connection: UpstreamConnection, now: UInt64) {
         exchange.sentAtNanoseconds = now
-        self.inFlight.insert(exchange, expiresAtNanoseconds: exchange.deadlineNanoseconds, now: now)
-        guard !connection.send(exchange, encoder: self.encoder, now: now) else { return }
+        self.timer.include(exchange.deadlineNanoseconds, now: now)
+        guard !connection.send(exchange, now: now) else { return }
         // It was already closed: this was not an attempt, so another connection is tried immediately.
-        self.inFlight.remove(exchange)
         exchange.sentAtNanoseconds = 0
         if self.machine.activeConnectionClosed(carriedWrite: exchange.operation.isWrite) { self.openConnection() }
         self.submit(exchange, now: now)
@@ -109,26 +111,20 @@ final class UpstreamPool {
 
     /// The answer to `exchange` is complete. Its connection stays in use until it is released.
     func completed(_ exchange: UpstreamExchange, with response: UpstreamResponse) {
-        self.inFlight.remove(exchange)
         self.endAttempt(exchange, status: response.head.status)
         self.lastAnswerNanoseconds = exchange.endedAtNanoseconds
         self.monitor.answered(exchange, response)
-        exchange.complete(.success(response))
+        exchange.complete(with: response)
     }
 
-    /// The connection of `exchange` failed, or its answer is not valid.
-    func failed(_ exchange: UpstreamExchange, _ failure: UpstreamFailure) {
-        self.inFlight.remove(exchange)
-        self.attemptFailed(exchange, failure)
-    }
-
-    /// An attempt failed; the exchange is not in any list any more.
-    private func attemptFailed(_ exchange: UpstreamExchange, _ failure: UpstreamFailure) {
+    /// An attempt failed: the connection of `exchange` failed, its answer is not valid, or there is no connection. No
+    /// connection has the exchange, and it does not wait, any more.
+    func attemptFailed(_ exchange: UpstreamExchange, _ failure: UpstreamFailure) {
         self.endAttempt(exchange, failure: failure)
         self.monitor.failed(exchange, failure)
         // The next probe comes soon enough, and must not overlap with this one.
         guard exchange.operation != .probe, !self.isShutDown else {
-            exchange.complete(.failure(failure))
+            exchange.complete(with: failure)
             return
         }
         let now = MonotonicClock.nanoseconds()
@@ -140,13 +136,13 @@ final class UpstreamPool {
             jitter: Double.random(in: 0...1)
         )
         guard let delay else {
-            exchange.complete(.failure(failure))
+            exchange.complete(with: failure)
             return
         }
         // Not immediately, even without a delay: when kv-service goes away, all its connections close in the same turn
         // of the loop, and this one may be the first.
         self.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(delay))) {
-            self.attempt(exchange)
+            self.attempt(exchange, now: MonotonicClock.nanoseconds())
             self.counts.publish(self.machine.counts)
         }
     }
@@ -158,9 +154,18 @@ final class UpstreamPool {
 
     // MARK: Deadlines
 
+    /// - Returns: the earliest deadline that has not passed.
+    private func endExpired(now: UInt64) -> UInt64? {
+        while let exchange = self.waiting.popExpired(now: now) { self.waitedTooLong(exchange) }
+        for connection in self.connections {
+            if let exchange = connection.closeIfExpired(now: now) { self.timedOut(exchange) }
+        }
+        let inFlight = self.connections.compactMap(\.deadlineNanoseconds).min()
+        guard let waiting = self.waiting.first?.expiresAtNanoseconds else { return inFlight }
+        return min(waiting, inFlight ?? waiting)
+    }
+
     private func timedOut(_ exchange: UpstreamExchange) {
-        exchange.connection?.close()
-        exchange.connection = nil
         if self.machine.activeConnectionClosed(carriedWrite: exchange.operation.isWrite) { self.openConnection() }
         self.attemptFailed(exchange, .timeout(sent: true))
         self.counts.publish(self.machine.counts)
@@ -174,6 +179,16 @@ final class UpstreamPool {
     }
 
     // MARK: Connections
+
+    func connectionAdded(_ connection: UpstreamConnection) {
+        self.connections.append(connection)
+    }
+
+    func connectionRemoved(_ connection: UpstreamConnection) {
+        guard let index = self.connections.firstIndex(where: { $0 === connection }) else { return }
+        self.connections.swapAt(index, self.connections.count - 1)
+        self.connections.removeLast()
+    }
 
     func connectionReleased(_ connection: UpstreamConnection) {
         let action = self.machine.connectionReleased(
@@ -214,12 +229,15 @@ final class UpstreamPool {
 
     private func openConnection() {
         let pool = NIOLoopBound(self, eventLoop: self.eventLoop)
-        let maxBodyBytes = self.limits.maxBodyBytes
+        let (encoder, maxBodyBytes) = (self.encoder, self.limits.maxBodyBytes)
         let bootstrap = ClientBootstrap(group: self.eventLoop)
             .connectTimeout(.nanoseconds(Int64(self.limits.connectNanoseconds)))
+            // The connection always reads, and asks for it from its own place in the pipeline: half the way.
+            .channelOption(.autoRead, value: false)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let connection = UpstreamConnection(pool: pool.value, maxBodyBytes: maxBodyBytes)
+                    let connection = UpstreamConnection(
+                        pool: pool.value, encoder: encoder, maxBodyBytes: maxBodyBytes)
                     try channel.pipeline.syncOperations.addHandler(connection)
                 }
             }

@@ -51,10 +51,10 @@ final class UpstreamProbe {
         self.number += 1
         let identity = RequestIdentity(id: "gateway-probe-\(self.number)", trace: self.identities.beginTrace())
         let exchange = Exchange(probe: self, identity: identity)
+        let now = MonotonicClock.nanoseconds()
         exchange.begin(
-            .probe, key: .none, value: ByteBuffer(), identity: identity, wantsTiming: false,
-            deadlineNanoseconds: MonotonicClock.nanoseconds() + Self.periodNanoseconds)
-        self.pool.perform(exchange)
+            .probe, identity: identity, wantsTiming: false, deadlineNanoseconds: now + Self.periodNanoseconds)
+        self.pool.perform(exchange, now: now)
     }
 
     private final class Exchange: UpstreamExchange {
@@ -65,25 +65,19 @@ final class UpstreamProbe {
             super.init(identity: identity)
         }
 
-        override func ended(_ result: Result<UpstreamResponse, UpstreamFailure>) {
-            self.probe.answered(self, result)
-        }
+        override func answered(_ response: UpstreamResponse) { self.probe.answered(self, response) }
+        override func failed(_ failure: UpstreamFailure) { self.probe.failed(failure) }
     }
 
-    private func answered(_ exchange: UpstreamExchange, _ result: Result<UpstreamResponse, UpstreamFailure>) {
+    private func answered(_ exchange: UpstreamExchange, _ response: UpstreamResponse) {
         do throws(UpstreamFailure) {
-            let response = try result.get()
-            do throws(UpstreamFailure) {
-                guard case .readiness(let readiness) = try UpstreamAnswer(response, to: .probe) else {
-                    throw .protocolError("unexpected status of /readyz: \(response.head.status)")
-                }
-                self.monitor.probed(readiness)
-                self.succeeded(readiness)
-            } catch {
-                self.monitor.answeredWithNonsense(exchange, error)
-                throw error
+            guard case .readiness(let readiness) = try UpstreamAnswer(response, to: .probe) else {
+                throw .protocolError("unexpected status of /readyz: \(response.head.status)")
             }
+            self.monitor.probed(readiness)
+            self.succeeded(readiness)
         } catch {
+            self.monitor.answeredWithNonsense(exchange, error)
             self.failed(error)
         }
     }

@@ -5,16 +5,31 @@ import RequestTracing
 
 /// Writes requests to kv-service as bytes, one buffer each.
 struct UpstreamRequestEncoder {
-    /// By ``UpstreamOperation``: `GET /kv/get?key=`, then ` HTTP/1.1` and the fields that never change.
-    private let constants: [(beforeKey: [UInt8], afterKey: [UInt8])]
+    /// What is the same in all requests of an operation: `GET /kv/get?key=`, then ` HTTP/1.1` and the fields that never
+    /// change, up to `X-Request-Id: `, for a set up to `Content-Length: `.
+    private struct Constants {
+        let begin: Int
+        let key: Int
+        let end: Int
+    }
+
+    /// All of them, one after the other.
+    private let bytes: [UInt8]
+    /// Their places, by ``UpstreamOperation``.
+    private let constants: [Constants]
     /// The names and line ends that ``encodeHead(_:timeoutMilliseconds:reservingBytes:into:)`` adds, and its numbers.
     private static let otherBytes = 256
 
     init(authority: String) {
+        var bytes: [UInt8] = []
         self.constants = UpstreamOperation.allCases.map { operation in
-            let fields = " HTTP/1.1\r\nHost: \(authority)\r\n\(operation.fields)"
-            return (Array(operation.requestStart.utf8), Array(fields.utf8))
+            let begin = bytes.count
+            bytes += operation.requestStart.utf8
+            let key = bytes.count
+            bytes += " HTTP/1.1\r\nHost: \(authority)\r\n\(operation.fields)".utf8
+            return Constants(begin: begin, key: key, end: bytes.count)
         }
+        self.bytes = bytes
     }
 
     /// Appends the head of the request; the value of a set follows it.
@@ -27,27 +42,25 @@ struct UpstreamRequestEncoder {
         _ exchange: UpstreamExchange, timeoutMilliseconds: UInt64, reservingBytes: Int = 0,
         into buffer: inout ByteBuffer
     ) {
-        let (beforeKey, afterKey) = self.constants[exchange.operation.rawValue]
-        let id = exchange.identity.id.utf8.span
+        let constants = self.constants[exchange.operation.rawValue]
+        let identity = exchange.identity
         let size =
-            beforeKey.count + exchange.key.maxEncodedBytes + afterKey.count + id.count
-            + (exchange.identity.trace.state?.utf8.count ?? 0) + Self.otherBytes
+            constants.end - constants.begin + exchange.key.encoded.readableBytes + identity.id.utf8.count
+            + (identity.trace.state?.utf8.count ?? 0) + Self.otherBytes
         buffer.reserveCapacity(minimumWritableBytes: size + reservingBytes)
         buffer.writeWithOutputRawSpan(minimumWritableBytes: size) { output in
-            output.append(copying: beforeKey.span)
+            output.append(copying: self.bytes.span.extracting(constants.begin..<constants.key))
             exchange.key.append(to: &output)
-            output.append(copying: afterKey.span)
+            output.append(copying: self.bytes.span.extracting(constants.key..<constants.end))
             if exchange.operation == .set {
-                output.append("Content-Length: ")
                 output.append(decimal: UInt64(exchange.value.readableBytes))
-                output.append("\r\n")
+                output.append("\r\nX-Request-Id: ")
             }
-            output.append("X-Request-Id: ")
-            output.append(copying: id)
+            output.append(copying: identity.id.utf8.span)
             output.append("\r\ntraceparent: ")
-            exchange.identity.trace.appendTraceparent(span: exchange.attemptSpan, to: &output)
+            identity.trace.appendTraceparent(span: exchange.attemptSpan, to: &output)
             // A text from the client: the server refuses bytes that could end the field.
-            if let state = exchange.identity.trace.state {
+            if let state = identity.trace.state {
                 output.append("\r\ntracestate: ")
                 output.append(copying: state.utf8.span)
             }
@@ -66,22 +79,32 @@ struct UpstreamRequestEncoder {
 }
 
 extension OutputRawSpan {
+    /// Appends the bytes in one copy.
+    @inline(__always)
+    mutating func append(copying bytes: Span<UInt8>) {
+        // The pointer is used only for this copy.
+        unsafe bytes.withUnsafeBytes { unsafe self.append(copying: $0) }
+    }
+
+    @inline(__always)
+    mutating func append(copying bytes: UnsafeRawBufferPointer) {
+        precondition(bytes.count <= self.freeCapacity)
+        // The output has room for the bytes.
+        unsafe self.withUnsafeMutableBytes { output, count in
+            unsafe UnsafeMutableRawBufferPointer(rebasing: output[count..<output.count]).copyMemory(from: bytes)
+            count &+= bytes.count
+        }
+    }
+
+    @inline(__always)
     fileprivate mutating func append(_ text: StaticString) {
         // A constant of the program: its pointer is always valid.
-        self.append(
-            copying: unsafe UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount).span)
+        unsafe self.append(copying: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     fileprivate mutating func append(decimal value: UInt64) {
-        var digits = InlineArray<20, UInt8>(repeating: 0)
-        var start = 20
-        var rest = value
-        repeat {
-            start -= 1
-            digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
-        } while rest > 0
-        self.append(copying: digits.span.extracting(start..<20))
+        if value >= 10 { self.append(decimal: value / 10) }
+        self.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
     }
 }
 
@@ -92,9 +115,9 @@ extension UpstreamOperation {
 
     fileprivate var fields: String {
         switch self {
-        case .get: "Accept: application/octet-stream\r\n"
-        case .set: "Content-Type: application/octet-stream\r\n"
-        case .delete, .probe: ""
+        case .get: "Accept: application/octet-stream\r\nX-Request-Id: "
+        case .set: "Content-Type: application/octet-stream\r\nContent-Length: "
+        case .delete, .probe: "X-Request-Id: "
         }
     }
 }

@@ -16,33 +16,42 @@ struct UpstreamResponseReader {
         case head, sizedBody, chunkSize, chunk(rest: Int), endOfChunk, trailers
     }
 
-    /// Received and not yet taken.
-    private var held = ByteBuffer()
+    /// Received and not yet taken; nil without such bytes, because an empty buffer refers to memory that all event loops
+    /// share.
+    private var held: ByteBuffer?
     private var position = Position.head
     private var parser = UpstreamHeadParser()
     /// The content of the chunks so far.
     private var chunks = ByteBuffer()
 
     /// Whether bytes are left that no answer has taken.
-    var hasBytes: Bool { self.held.readableBytes > 0 }
+    var hasBytes: Bool { self.held != nil }
 
     /// Prepares for the next answer.
     mutating func reset() {
         if self.parser.head.isChunked { self.chunks = ByteBuffer() }
-        self.held = ByteBuffer()
+        self.held = nil
         self.parser = UpstreamHeadParser()
         self.position = .head
     }
 
-    mutating func append(_ bytes: ByteBuffer) {
-        guard self.hasBytes else {
+    mutating func append(_ bytes: consuming ByteBuffer) {
+        guard bytes.readableBytes > 0 else { return }
+        guard var held = self.held.take() else {
             self.held = bytes
             return
         }
         if case .sizedBody = self.position, let length = self.parser.head.contentLength {
-            self.held.reserveCapacity(minimumWritableBytes: max(0, length - self.held.readableBytes))
+            held.reserveCapacity(minimumWritableBytes: max(0, length - held.readableBytes))
         }
-        self.held.writeImmutableBuffer(bytes)
+        held.writeImmutableBuffer(bytes)
+        self.held = held
+    }
+
+    /// Drops bytes that were read, and the buffer if that were all.
+    private mutating func take(_ count: Int) {
+        self.held?.moveReaderIndex(forwardBy: count)
+        if self.held?.readableBytes == 0 { self.held = nil }
     }
 
     // MARK: The head
@@ -52,11 +61,11 @@ struct UpstreamResponseReader {
     /// - Parameter requestID: the id that was sent with the request.
     /// - Throws: ``UpstreamFailure/protocolError(_:)``.
     mutating func readHead(requestID: String) throws(UpstreamFailure) -> Bool {
-        while true {
-            let held = self.held
+        while var held = self.held.take() {
             let (taken, isComplete) = try self.parser.parse(
                 held.readableBytesUInt8Span, requestID: requestID.utf8.span)
-            self.held.moveReaderIndex(forwardBy: taken)
+            held.moveReaderIndex(forwardBy: taken)
+            if held.readableBytes > 0 { self.held = consume held }
             guard isComplete else { return false }
             guard !self.parser.head.isInterim else {
                 self.parser = UpstreamHeadParser()
@@ -65,22 +74,29 @@ struct UpstreamResponseReader {
             self.position = self.parser.head.isChunked && !self.parser.head.hasNoBody ? .chunkSize : .sizedBody
             return true
         }
+        return false
     }
 
     /// What was read of the head, all of it after ``readHead(requestID:)`` returned true.
     var head: UpstreamResponse.Head { self.parser.head }
-    /// The value of `Server-Timing`, after the head.
-    var serverTiming: String? { self.parser.serverTiming }
 
     // MARK: The body
 
-    /// The body of the answer whose head was read; nil if more bytes are needed.
+    /// The answer whose head was read; nil if more bytes are needed.
     ///
-    /// - Parameter limit: maximum of its bytes. A `Content-Length` must have been compared with it.
+    /// - Parameter limit: maximum of the bytes of its body. A `Content-Length` must have been compared with it.
     /// - Throws: ``UpstreamFailure/protocolError(_:)``.
-    mutating func readBody(limit: Int) throws(UpstreamFailure) -> ByteBuffer? {
+    mutating func readAnswer(limit: Int) throws(UpstreamFailure) -> UpstreamResponse? {
+        guard let body = try self.readBody(limit: limit) else { return nil }
+        return UpstreamResponse(head: self.parser.head, body: body, serverTiming: self.parser.serverTiming)
+    }
+
+    private mutating func readBody(limit: Int) throws(UpstreamFailure) -> ByteBuffer? {
         guard case .sizedBody = self.position else { return try self.readChunks(limit: limit) }
-        return self.held.readSlice(length: self.head.hasNoBody ? 0 : self.head.contentLength ?? 0)
+        let length = self.parser.head.hasNoBody ? 0 : self.parser.head.contentLength ?? 0
+        guard length > 0 else { return ByteBuffer() }
+        // Most often the whole answer has arrived, and nothing else.
+        return self.held?.readableBytes == length ? self.held.take() : self.held?.readSlice(length: length)
     }
 
     private mutating func readChunks(limit: Int) throws(UpstreamFailure) -> ByteBuffer? {
@@ -90,7 +106,7 @@ struct UpstreamResponseReader {
                 self.readChunk(rest: rest)
                 continue
             }
-            let held = self.held
+            guard let held = self.held else { return nil }
             let bytes = held.readableBytesUInt8Span
             guard let length = try UpstreamHeadParser.endOfLine(in: bytes, from: 0) else { return nil }
             switch self.position {
@@ -107,19 +123,20 @@ struct UpstreamResponseReader {
                 self.position = .chunkSize
             default:
                 guard length > 0 else {
-                    self.held.moveReaderIndex(forwardBy: 2)
+                    self.take(2)
                     return self.chunks
                 }
                 try self.parser.take(trailer: bytes.extracting(0..<length))
             }
-            self.held.moveReaderIndex(forwardBy: length + 2)
+            self.take(length + 2)
         }
     }
 
     /// - Parameter rest: what is left of the chunk; the limit has been checked for all of it.
     private mutating func readChunk(rest: Int) {
-        let length = min(rest, self.held.readableBytes)
-        guard let piece = self.held.readSlice(length: length) else { preconditionFailure("less than was counted") }
+        let length = min(rest, self.held?.readableBytes ?? 0)
+        guard let piece = self.held?.readSlice(length: length) else { preconditionFailure("less than was counted") }
+        self.take(0)
         self.chunks.writeImmutableBuffer(piece)
         self.position = length == rest ? .endOfChunk : .chunk(rest: rest - length)
     }

@@ -146,6 +146,38 @@ struct ForwardingTests {
         }
     }
 
+    @Test func `each value whole and alone, whatever sizes and operations come one after the other`() async throws {
+        let upstream = FakeHTTPServer { request in
+            request.method == "GET" ? FakeAnswer.value([1], revision: 1) : FakeAnswer.stored(1)
+        }
+        var random = SeededGenerator()
+        // Around the sizes up to which a value is copied after its head, and up to which its memory is kept.
+        let sizes = [0, 1, 100, 4096, 4097, 16_384, 16_385, 100_000]
+        var values: [[UInt8]] = []
+        try await withGateway(upstream: upstream) { gateway in
+            for _ in 0..<40 {
+                let value = [UInt8](
+                    repeating: UInt8.random(in: 97...122, using: &random), count: sizes.randomElement(using: &random)!)
+                let answer: GatewayAnswer
+                switch Int.random(in: 0..<3, using: &random) {
+                case 0:
+                    values.append([])
+                    answer = await gateway.get("k")
+                case 1:
+                    values.append(value)
+                    answer = await gateway.set(key: [1], value: value)
+                default:
+                    values.append(value)
+                    answer = await gateway.set(
+                        json: #"{"key":"k","value":"\#(String(decoding: value, as: UTF8.self))"}"#)
+                }
+                #expect(answer.status == 200)
+            }
+        }
+        #expect(upstream.requests.map(\.body) == values)
+        #expect(upstream.connections == 1)
+    }
+
     @Test func `many requests over one connection`() async throws {
         let upstream = FakeHTTPServer { _ in FakeAnswer.stored(1) }
         try await withGateway(upstream: upstream) { gateway in

@@ -88,6 +88,22 @@ struct UpstreamFailureTests {
         }
     }
 
+    @Test func `does not answer one request, another with a later deadline goes on`() async throws {
+        let gate = FakeGate()
+        let upstream = FakeHTTPServer { request in
+            request.key == [1] ? [] : [.waitFor(gate)] + FakeAnswer.value([1], revision: 1)
+        }
+        try await withGateway(timeoutMilliseconds: 60_000, upstream: upstream) { gateway in
+            async let late = gateway.get("k")
+            try await gateway.wait { $0.active == 1 }
+            #expect(await gateway.set(key: [1], value: [2], timeoutMilliseconds: 50).code == "upstream_timeout")
+            try await gateway.wait { $0.active == 1 && $0.idle == 0 }
+            gate.open()
+            #expect(await late.status == 200)
+            try await gateway.wait { $0.active == 0 && $0.idle == 1 }
+        }
+    }
+
     @Test func `answers too slowly, the deadline is for the whole answer`() async throws {
         let upstream = FakeHTTPServer { _ in
             [.text("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")]

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOEmbedded
+import SystemSupport
 import TestSupport
 import Testing
 
@@ -37,18 +38,45 @@ struct DeadlineListTests {
 
     @Test func `fires for the first deadline, also when an earlier one comes later`() throws {
         let eventLoop = EmbeddedEventLoop()
+        var list = DeadlineList()
         var expired: [UInt64] = []
-        let sweeper = DeadlineSweeper(eventLoop: eventLoop) { expired.append($0.expiresAtNanoseconds) }
-        let (late, early, removed) = (UpstreamExchange.sample(), UpstreamExchange.sample(), UpstreamExchange.sample())
-        // The sweeper looks at the clock: these times are long past, so only the timers decide here.
-        sweeper.insert(late, expiresAtNanoseconds: 300, now: 0)
-        sweeper.insert(removed, expiresAtNanoseconds: 100, now: 0)
-        sweeper.insert(early, expiresAtNanoseconds: 200, now: 0)
-        sweeper.remove(removed)
+        // The timer looks at the clock: these times are long past, so only the timers decide here.
+        let timer = DeadlineTimer(eventLoop: eventLoop) { now in
+            while let exchange = list.popExpired(now: now) { expired.append(exchange.expiresAtNanoseconds) }
+            return list.first?.expiresAtNanoseconds
+        }
+        let exchanges = [300, 100, 200].map { (time: UInt64) in
+            let exchange = UpstreamExchange.sample()
+            exchange.expiresAtNanoseconds = time
+            list.insert(exchange)
+            timer.include(time, now: 0)
+            return exchange
+        }
+        list.remove(exchanges[1])
         eventLoop.advanceTime(by: .nanoseconds(99))
         #expect(expired.isEmpty)
         eventLoop.advanceTime(by: .nanoseconds(1))
         #expect(expired == [200, 300])
+        try eventLoop.syncShutdownGracefully()
+    }
+
+    @Test func `fires again for the earliest deadline that is left, and not without one`() throws {
+        let eventLoop = EmbeddedEventLoop()
+        var fired = 0
+        let left = MonotonicClock.nanoseconds() + 3_600_000_000_000
+        let timer = DeadlineTimer(eventLoop: eventLoop) { _ in
+            fired += 1
+            return fired == 1 ? left : nil
+        }
+        timer.include(100, now: 0)
+        timer.include(200, now: 0)
+        eventLoop.advanceTime(by: .nanoseconds(200))
+        #expect(fired == 1)
+        // Less than an hour later, because time has passed since `left` was computed.
+        eventLoop.advanceTime(by: .hours(1))
+        #expect(fired == 2)
+        eventLoop.advanceTime(by: .hours(2))
+        #expect(fired == 2)
         try eventLoop.syncShutdownGracefully()
     }
 }

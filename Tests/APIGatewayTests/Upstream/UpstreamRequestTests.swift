@@ -16,10 +16,11 @@ extension UpstreamExchange {
         deadlineNanoseconds: UInt64 = 0
     ) -> UpstreamExchange {
         let exchange = UpstreamExchange(identity: RequestIdentity(id: "request-1", trace: trace))
+        // The key copies the bytes.
+        unsafe key.withUnsafeBytes { unsafe exchange.key.replace(with: $0) }
+        exchange.value = ByteBuffer(bytes: value)
         exchange.begin(
             operation,
-            key: UpstreamKey(ByteBuffer(bytes: key)),
-            value: ByteBuffer(bytes: value),
             identity: exchange.identity,
             wantsTiming: wantsTiming,
             deadlineNanoseconds: deadlineNanoseconds
