@@ -152,7 +152,7 @@ struct ForwardingTests {
         }
         var random = SeededGenerator()
         // Around the sizes up to which a value is copied after its head, and up to which its memory is kept.
-        let sizes = [0, 1, 100, 4096, 4097, 16_384, 16_385, 100_000]
+        let sizes = [0, 1, 100, 4096, 4097, 16_384, 16_385, 65_536]
         var values: [[UInt8]] = []
         try await withGateway(upstream: upstream) { gateway in
             for _ in 0..<40 {
@@ -174,7 +174,10 @@ struct ForwardingTests {
                 #expect(answer.status == 200)
             }
         }
-        #expect(upstream.requests.map(\.body) == values)
+        let bodies = upstream.requests.map(\.body)
+        #expect(bodies.map(\.count) == values.map(\.count))
+        let areSame = bodies == values
+        #expect(areSame)
         #expect(upstream.connections == 1)
     }
 

@@ -85,11 +85,11 @@ struct CompactionCrashTests {
         var crashes = 0
         var withParts = 0
         // Every call of the first workload, some of the others.
-        for call in stride(from: 1, through: whole.callCount, by: workloadSeed == 0 ? 1 : 7) {
+        for call in stride(from: 1, through: whole.callCount, by: workloadSeed == 0 ? 1 : 13) {
             let fileSystem = SimulatedFileSystem()
             fileSystem.die(atCall: call)
             let acknowledged = workload.run(on: fileSystem).acknowledged
-            for seed in 0..<5 as Range<UInt64> {
+            for seed in 0..<4 as Range<UInt64> {
                 let crashSeed = UInt64(call) << 8 | seed
                 let crashed = seed == 0 ? fileSystem.kill() : fileSystem.crash(seed: crashSeed)
                 let place = Comment("workload \(workloadSeed), call \(call), crash \(crashSeed)")

@@ -31,7 +31,7 @@ struct FaultSweepTests {
     }()
 
     /// Maximum runs of a fault, spread over the calls of its kind.
-    private static let runs = 14
+    private static let runs = 9
 
     @Test(arguments: faults) func `nothing acknowledged is lost, and the next compaction succeeds`(fault: Fault) throws
     {

@@ -113,7 +113,7 @@ struct FullDiskModelTests {
         let open = try OpenLog(whole, configuration, keepsHistory: false)
         _ = Self.run(open, whole, rounds: 2, generator: &generator)
         open.log.close()
-        for turn in 0..<20 as Range<UInt64> {
+        for turn in 0..<10 as Range<UInt64> {
             let call = Int.random(in: 1...whole.callCount, using: &generator)
             let place = Comment("seed \(seed), turn \(turn), call \(call)")
             let fileSystem = Self.fileSystem(configuration)
