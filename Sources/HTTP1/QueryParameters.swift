@@ -4,7 +4,7 @@ import NIOHTTP1
 /// correctly. Ignoring a misspelt or repeated parameter could lose an update.
 public struct QueryParameters {
     /// Where the values of the allowed parameters are, by their index.
-    public typealias Places = InlineArray<4, Range<Int>?>
+    public typealias Places = InlineArray<8, Range<Int>?>
 
     private let names: [StaticString]
     /// By index in `names`.
@@ -14,7 +14,7 @@ public struct QueryParameters {
     ///
     /// - Parameters:
     ///   - query: the text after the `?`; nil and the empty text have no parameter.
-    ///   - allowed: the names that the route knows, at most four. Names are decoded before they are compared.
+    ///   - allowed: the names that the route knows, at most eight. Names are decoded before they are compared.
     /// - Throws: 400 with code `bad_query`, `unknown_parameter` or `duplicate_parameter`.
     public init(_ query: String?, allowed: [StaticString]) throws(Problem) {
         self.names = allowed
@@ -39,7 +39,7 @@ public struct QueryParameters {
 
     /// Checks a whole query, and finds the values in it, which are encoded correctly.
     ///
-    /// - Precondition: at most four names.
+    /// - Precondition: at most eight names.
     /// - Throws: as ``init(_:allowed:)``.
     public static func places(of allowed: [StaticString], in query: Span<UInt8>) throws(Problem) -> Places {
         var places = Places(repeating: nil)

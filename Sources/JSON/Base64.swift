@@ -10,6 +10,25 @@ public enum Base64 {
         return values
     }()
 
+    /// The alphabet for addresses and without padding (RFC 4648, section 5).
+    public static func encodeForURL(_ bytes: [UInt8]) -> String {
+        let text = self.encode(bytes).utf8.lazy.filter { $0 != self.padding }.map { byte in
+            byte == UInt8(ascii: "+") ? UInt8(ascii: "-") : byte == UInt8(ascii: "/") ? UInt8(ascii: "_") : byte
+        }
+        return String(decoding: Array(text), as: UTF8.self)
+    }
+
+    /// - Returns: nil unless the text is exactly the result of ``encodeForURL(_:)`` for some bytes.
+    public static func decodeForURL(_ text: [UInt8]) -> [UInt8]? {
+        if text.contains(where: { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "/") || $0 == self.padding }) {
+            return nil
+        }
+        let standard = text.map { byte in
+            byte == UInt8(ascii: "-") ? UInt8(ascii: "+") : byte == UInt8(ascii: "_") ? UInt8(ascii: "/") : byte
+        }
+        return self.decode(standard + Array(repeating: self.padding, count: (4 - text.count % 4) % 4))
+    }
+
     public static func encode(_ bytes: [UInt8]) -> String {
         let alphabet = Self.alphabet
         var text: [UInt8] = []

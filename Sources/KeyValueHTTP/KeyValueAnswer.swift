@@ -74,7 +74,31 @@ public enum KeyValueAnswer {
         }
     }
 
-    private static func isUTF8(_ bytes: Span<UInt8>) -> Bool {
+    /// A page of keys: `{"status":"ok","keys":[{"key":…,"revision":N}],"revision":N}`, and a `cursor` if there is more. Keys
+    /// that are not UTF-8 are `key_b64` in Base64, and so are values as `value_b64`.
+    /// - Parameter page: gives the records to the page, until it says false, and returns the revision and the cursor.
+    public static func keys(
+        _ responder: Responder, withValues: Bool, page: (inout KeysPage) -> (revision: UInt64, cursor: String?)
+    ) {
+        responder.respond(ResponseHead(status: .ok, contentType: Self.json)) { document in
+            document.object { object in
+                object.member("status", "ok")
+                var end: (revision: UInt64, cursor: String?) = (0, nil)
+                object.member(
+                    "keys",
+                    array: { keys in
+                        var records = KeysPage(withValues: withValues, writer: keys)
+                        end = page(&records)
+                        keys = records.writer
+                    })
+                object.member("revision", end.revision)
+                if let cursor = end.cursor { object.member("cursor", cursor) }
+            }
+            document.newline()
+        }
+    }
+
+    static func isUTF8(_ bytes: Span<UInt8>) -> Bool {
         do throws(UTF8.ValidationError) {
             _ = try UTF8Span(validating: bytes)
             return true

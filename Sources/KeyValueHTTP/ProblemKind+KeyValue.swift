@@ -21,5 +21,7 @@ extension ProblemKind {
 
     public static let ofGet = ofGate + ofKey + [ProblemKind(404, "key_not_found")]
 
+    public static let ofKeys = ofGate + ofQuery + [ProblemKind(400, "bad_cursor")]
+
     public static let ofDelete = ofGate + ofWriteAdmission + ofKey + ofStore
 }

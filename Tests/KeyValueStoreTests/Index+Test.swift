@@ -30,6 +30,18 @@ extension Index.Reader {
     }
 }
 
+extension Index.Reader {
+    func keys(in range: KeyRange, isReversed: Bool, limit: Int) -> (keys: [[UInt8]], revision: UInt64) {
+        var keys: [[UInt8]] = []
+        let revision = self.scan(range, isReversed: isReversed) { entry in
+            if keys.count == limit { return false }
+            keys.append(Array(entry.key))
+            return true
+        }
+        return (keys, revision)
+    }
+}
+
 /// Checks what look-ups rely on.
 struct IndexStructure {
     /// Bytes of what the root reaches, as the allocator counts them.

@@ -81,8 +81,7 @@ private struct ModelRun {
             self.staged = self.published
             self.revision = before
         } else {
-            self.index.publish()
-            self.index.publishedRevision = self.revision
+            self.index.publish(revision: self.revision)
             self.published = self.staged
         }
     }
@@ -108,6 +107,18 @@ private struct ModelRun {
         try #require(self.reader.all() == sorted)
         let start = self.randomKey()
         try #require(self.reader.all(from: start) == sorted.filter { !Self.precedes($0, start) })
+        let end = Bool.random(using: &self.generator) ? self.randomKey() : nil
+        let range = KeyRange(start: start, end: end)
+        let within = sorted.filter { key in
+            !Self.precedes(key, start) && end.map { Self.precedes(key, $0) } != false
+        }
+        for limit in [Int.max, 1 + within.count / 2] {
+            let forward = self.reader.keys(in: range, isReversed: false, limit: limit)
+            try #require(forward.keys == Array(within.prefix(limit)))
+            let backward = self.reader.keys(in: range, isReversed: true, limit: limit)
+            try #require(backward.keys == Array(within.reversed().prefix(limit)))
+            try #require(forward.revision == self.revision && backward.revision == self.revision)
+        }
     }
 
     /// As `lexicographicallyPrecedes`, which takes several times as long in a debug build.
@@ -173,7 +184,7 @@ struct IndexModelTests {
         #expect(run.index.allocatedBytes > least && run.index.allocatedBytes < 4 * least + 65_536)
         for key in run.published.keys { _ = run.index.drop(key) }
         // Replaced nodes are freed by the next publications.
-        for _ in 0..<3 { run.index.publish() }
+        for _ in 0..<3 { run.index.publish(revision: run.revision) }
         #expect(run.index.allocatedBytes == Index().allocatedBytes)
         #expect(run.index.memory.bytes.load(ordering: .relaxed) == Index().allocatedBytes)
     }
@@ -185,13 +196,13 @@ struct IndexModelTests {
         let keys = (0..<50_000).map { Array(String(1_000_000 + $0).utf8) }
         for (revision, key) in keys.enumerated() {
             _ = index.put(key, [1], revision: UInt64(revision + 1))
-            if revision % 1_000 == 999 { index.publish(); index.publishedRevision = UInt64(revision + 1) }
+            if revision % 1_000 == 999 { index.publish(revision: UInt64(revision + 1)) }
         }
         #expect(reader.all() == keys)
         for (number, key) in keys.enumerated() {
             #expect(index.drop(key))
             if number % 100 == 99 {
-                index.publish()
+                index.publish(revision: 50_000)
                 try #require(reader.all() == Array(keys[(number + 1)...]))
             }
         }

@@ -3,19 +3,21 @@ import HTTP1
 import HTTPServing
 import KeyValueHTTP
 import KeyValueStore
+import LogFormat
 import NIOCore
 import NIOHTTP1
 import RequestTracing
 import SystemSupport
 import TransactionLog
 
-/// `/kv/set`, `/kv/get` and `/kv/delete` of one event loop. Sets and deletes take effect in the order of their calls: the
+/// `/kv/set`, `/kv/get`, `/kv/delete` and `/kv/keys` of one event loop. Sets and deletes take effect in the order of their calls: the
 /// session and the log's queue keep it.
 final class KVRoutes {
     static let handlers = [
         HandlerDeclaration("kv_set", [.post, .put], problems: ProblemKind.ofSet),
         HandlerDeclaration("kv_get", [.get, .head], problems: ProblemKind.ofGet),
         HandlerDeclaration("kv_delete", [.delete], problems: ProblemKind.ofDelete),
+        HandlerDeclaration("kv_keys", [.get, .head], problems: ProblemKind.ofKeys),
     ]
 
     private let store: LoopStore
@@ -46,6 +48,7 @@ final class KVRoutes {
             Route(
                 path: "/kv/delete", handler: "kv_delete", kind: .data(isWrite: true), keepsOrder: true,
                 actions: [(.delete, self.delete)]),
+            Route(path: "/kv/keys", handler: "kv_keys", kind: .data(isWrite: false), actions: [(.get, self.keys)]),
         ]
     }
 
@@ -98,6 +101,33 @@ final class KVRoutes {
                             self.limits.keyTooLarge(bytes: key.count, applied: nil) ?? KeyValueAnswer.keyNotFound)
                     }
                 }
+            }
+        } catch {
+            responder.fail(error)
+        }
+    }
+
+    private func keys(_ request: HTTPRequest, _ responder: Responder) {
+        do throws(Problem) {
+            let keys = try KeysRequest(of: request)
+            guard let session = self.store.session else { throw Self.starting }
+            let store = (session.storeID.high, session.storeID.low)
+            let (start, end) = try keys.page(ofStore: store)
+            KeyValueAnswer.keys(responder, withValues: keys.wantsValues) { page in
+                var last: [UInt8]?
+                var cursor: String?
+                let revision = session.scan(KeyRange(start: start, end: end), isReversed: keys.isReversed) { record in
+                    if page.count == keys.limit || page.bytes >= KeysPage.maxBytes {
+                        cursor = last.map { keys.cursor(behind: $0, ofStore: store).text }
+                        return false
+                    }
+                    unsafe page.append(key: record.key, value: record.value, revision: record.revision)
+                    last = unsafe Array(record.key)
+                    return true
+                }
+                request.measures.add("keys", .count(page.count))
+                self.metrics.record(.scan, .ok, of: request)
+                return (revision, cursor)
             }
         } catch {
             responder.fail(error)

@@ -113,10 +113,7 @@ final class Committer: CommitClient, @unchecked Sendable {
 
     func commit(_ batch: CommitTimings, lastRevision: UInt64) {
         let began = MonotonicClock.nanoseconds()
-        if batch.transactions > 0 {
-            self.index.publish()
-            self.index.publishedRevision = lastRevision
-        }
+        if batch.transactions > 0 { self.index.publish(revision: lastRevision) }
         let applied = MonotonicClock.nanoseconds() - began
         self.deliver(.init(timings: batch, applyBeganAt: began, applyNanoseconds: applied))
     }

@@ -1,3 +1,4 @@
+import LogFormat
 import SystemSupport
 import TransactionLog
 
@@ -36,6 +37,14 @@ final class EmbeddedSession: StorageSession {
             }
         }
     }
+
+    func scan(_ range: KeyRange, isReversed: Bool, _ body: (LiveRecord) -> Bool) -> UInt64 {
+        self.reader.scan(range, isReversed: isReversed) { entry in
+            unsafe body(LiveRecord(revision: entry.revision, key: entry.key, value: entry.value))
+        }
+    }
+
+    var storeID: StoreID { self.log.report.storeID }
 
     func set(
         _ key: UnsafeRawBufferPointer, to value: UnsafeRawBufferPointer, deadline: UInt64?,

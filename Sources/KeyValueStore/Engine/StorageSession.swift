@@ -1,8 +1,16 @@
+public import LogFormat
+
 /// One event loop's access to a store. Confined to that loop; results are passed on there. A store that has to wait for
 /// the disk or a network answers later, which is why every result of a write goes to a ``PendingWrite``.
 public protocol StorageSession: AnyObject {
     /// Reads `key`. A store in memory calls `body` before it returns.
     func get(_ key: UnsafeRawBufferPointer, _ body: (ReadOutcome) -> Void)
+    /// Reads the records of a range in the order of their keys, or from the last one backwards, all from one state, until
+    /// `body` returns false. To be used in pages: what is replaced meanwhile is kept in memory.
+    /// - Returns: the newest revision of that state.
+    func scan(_ range: KeyRange, isReversed: Bool, _ body: (LiveRecord) -> Bool) -> UInt64
+    /// The store whose records these are; another one has other revisions.
+    var storeID: StoreID { get }
     /// Copies key and value.
     /// - Parameters:
     ///   - deadline: monotonic nanoseconds after which the write is ``WriteOutcome/late`` unless it is already in the

@@ -16,8 +16,7 @@ extension Index {
 
     /// Makes visible what was replayed.
     public func finishReplay(lastRevision: UInt64) {
-        self.publish()
-        self.publishedRevision = lastRevision
+        self.publish(revision: lastRevision)
     }
 }
 

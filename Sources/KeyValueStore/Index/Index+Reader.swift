@@ -28,6 +28,28 @@ extension Index {
             self.withRoot { root in _ = unsafe root.walk(from: start, body) }
         }
 
+        /// Calls `body` with the entries of a range in the order of their keys, or from the last one backwards, until it
+        /// returns false. As ``walk(from:_:)``.
+        /// - Returns: the newest revision of the state that they are from.
+        public func scan(_ range: KeyRange, isReversed: Bool, _ body: (Entry) -> Bool) -> UInt64 {
+            self.withRoot { _ in
+                let (root, revision) = self.index.publishedState
+                unsafe range.withBounds { start, end in
+                    if isReversed {
+                        _ = unsafe root.walkBackward(before: end) { entry in
+                            unsafe KeyOrder.compare(entry.key, start) >= 0 && body(entry)
+                        }
+                    } else {
+                        _ = unsafe root.walk(from: start) { entry in
+                            if let end = unsafe end, unsafe KeyOrder.compare(entry.key, end) >= 0 { return false }
+                            return body(entry)
+                        }
+                    }
+                }
+                return revision
+            }
+        }
+
         private func withRoot<Result>(_ body: (Node) -> Result) -> Result {
             // The announcement of the outer read covers a nested one, because it is older.
             self.depth += 1

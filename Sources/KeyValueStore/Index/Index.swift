@@ -23,7 +23,7 @@ import Synchronization
 /// is missing to a multiple of 8.
 ///
 /// Writing is confined to one thread at a time. A batch is staged with ``set(_:)`` and ``remove(_:)``, which see each
-/// other's effects, and becomes visible as a whole with ``publish()`` or is undone with ``rollBack()``.
+/// other's effects, and becomes visible as a whole with ``publish(revision:)`` or is undone with ``rollBack()``.
 public final class Index: @unchecked Sendable {
     // `@unchecked`: all stored `var`s belong to the writer; readers use the atomics and what the root references.
 
@@ -49,10 +49,14 @@ public final class Index: @unchecked Sendable {
         }
     }
 
-    /// The memory of the whole index; other threads see it updated with each ``publish()``.
+    /// The memory of the whole index; other threads see it updated with each ``publish(revision:)``.
     public let memory = IndexMemory()
     /// The root that readers get.
     let published: Atomic<UInt>
+    /// The newest revision in that root.
+    private let visibleRevision = Atomic<UInt64>(0)
+    /// Odd while the two change.
+    private let publications = Atomic<UInt64>(0)
     let epochs = Epochs()
     private let keyCount = Atomic<Int>(0)
     private let keyByteCount = Atomic<Int>(0)
@@ -170,8 +174,12 @@ public final class Index: @unchecked Sendable {
     }
 
     /// Makes the whole batch visible to readers at once, and frees everything that no reader can see any more.
-    public func publish() {
+    /// - Parameter revision: the newest one of the batch, or of the state if the batch has none.
+    public func publish(revision: UInt64) {
+        self.publications.add(1, ordering: .sequentiallyConsistent)
         unsafe self.published.store(UInt(bitPattern: self.root.base), ordering: .sequentiallyConsistent)
+        self.visibleRevision.store(revision, ordering: .sequentiallyConsistent)
+        self.publications.add(1, ordering: .sequentiallyConsistent)
         self.keyCount.add(self.staged.keys, ordering: .relaxed)
         self.keyByteCount.add(self.staged.keyBytes, ordering: .relaxed)
         self.valueByteCount.add(self.staged.valueBytes, ordering: .relaxed)
@@ -329,8 +337,21 @@ public final class Index: @unchecked Sendable {
 
     private func isUnpublished(_ entry: Entry) -> Bool { entry.revision > self.publishedRevision }
 
-    /// The newest revision that readers can see. Set it before the first change of a batch.
-    public var publishedRevision: UInt64 = 0
+    /// The newest revision that readers can see.
+    public var publishedRevision: UInt64 { self.visibleRevision.load(ordering: .sequentiallyConsistent) }
+
+    /// The root that readers get, and the newest revision in it. Any thread, within an epoch; it reads again if it meets
+    /// a publication, which takes three stores.
+    var publishedState: (root: Node, revision: UInt64) {
+        while true {
+            let before = self.publications.load(ordering: .sequentiallyConsistent)
+            let address = self.published.load(ordering: .sequentiallyConsistent)
+            let revision = self.publishedRevision
+            if before % 2 == 0, before == self.publications.load(ordering: .sequentiallyConsistent) {
+                return unsafe (Node(UnsafeMutableRawPointer(bitPattern: address)!), revision)
+            }
+        }
+    }
 
     private func freeStaged(_ node: Node) {
         if node.stamp != self.stamp { return }

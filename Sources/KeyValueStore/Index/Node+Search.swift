@@ -27,6 +27,23 @@ extension Node {
         return true
     }
 
+    /// Calls `body` with the entries whose keys are before `end` (nil: all), from the last one backwards, until it
+    /// returns false.
+    /// - Returns: whether it never did.
+    func walkBackward(before end: UnsafeRawBufferPointer?, _ body: (Entry) -> Bool) -> Bool {
+        if self.isLeaf {
+            let upper = unsafe end.map { unsafe self.lowerBound($0) } ?? self.count
+            for index in (0..<upper).reversed() where !body(self.entry(index)) { return false }
+            return true
+        }
+        let last = unsafe end.map { unsafe self.childIndex(for: $0) } ?? self.count - 1
+        if unsafe !self.child(last).walkBackward(before: end, body) { return false }
+        for index in (0..<last).reversed() {
+            if unsafe !self.child(index).walkBackward(before: nil, body) { return false }
+        }
+        return true
+    }
+
     /// Index of the entry of `key`, whose mark is `mark`; nil if there is none.
     func find(_ key: UnsafeRawBufferPointer, _ mark: UInt8) -> Int? {
         let low: UInt64 = 0x7F7F_7F7F_7F7F_7F7F

@@ -13,7 +13,8 @@ import Testing
 struct ProblemKindTests {
     static let all =
         ProblemKind.ofServer + ProblemKind.ofNoRoute + ProblemKind.ofConnection + ProblemKind.ofAdmin
-        + ProblemKind.ofSet + ProblemKind.ofGet + ProblemKind.ofDelete + [ProblemKind.ofOtherMethod]
+        + ProblemKind.ofSet + ProblemKind.ofGet + ProblemKind.ofDelete + ProblemKind.ofKeys
+        + [ProblemKind.ofOtherMethod]
 
     @Test func `gives each code one status`() {
         let statuses = Dictionary(grouping: Set(Self.all), by: \.code)
