@@ -24,6 +24,8 @@ final class Gateway: Sendable {
         HandlerDeclaration(
             "api_delete", [.delete], problems: ProblemKind.ofDelete + UpstreamFailure.problems,
             passesProblemsOn: true),
+        HandlerDeclaration(
+            "api_keys", [.get, .head], problems: ProblemKind.ofKeys + UpstreamFailure.problems, passesProblemsOn: true),
     ]
 
     private let runtime: ServiceRuntime
@@ -43,6 +45,7 @@ final class Gateway: Sendable {
         )
         var upstreamLimits = UpstreamLimits()
         upstreamLimits.maxBodyBytes = max(upstreamLimits.maxBodyBytes, self.keyValueLimits.maxValueBytes)
+        upstreamLimits.maxPageBytes = KeysPage.largestDocumentBytes(self.keyValueLimits)
         let eventLoops = GatewaySettings.common.eventLoopCount(settings)
         let base = GatewayProgram.baseFiles(eventLoops: eventLoops)
         upstreamLimits.fit(files: runtime.connectionLimit.ownFiles - base, eventLoops: eventLoops)
@@ -94,6 +97,12 @@ final class Gateway: Sendable {
                 handler: "api_delete",
                 kind: .data(isWrite: true),
                 actions: [(.delete, forwarder.delete)]
+            ),
+            Route(
+                path: "/api/keys",
+                handler: "api_keys",
+                kind: .data(isWrite: false),
+                actions: [(.get, forwarder.keys)]
             ),
         ]
     }

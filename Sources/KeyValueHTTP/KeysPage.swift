@@ -5,6 +5,12 @@ public struct KeysPage {
     /// A page ends with the record that reaches it, so that no page with values is much larger.
     public static let maxBytes = 1 << 18
 
+    /// Room for a page of records within the limits, each byte written as an escape of six.
+    public static func largestDocumentBytes(_ limits: KeyValueLimits) -> Int {
+        6 * (self.maxBytes + limits.maxKeyBytes + limits.maxValueBytes) + 128 * (KeysRequest.maxLimit + 1)
+            + 6 * limits.maxKeyBytes
+    }
+
     /// Records so far.
     public private(set) var count = 0
     /// Bytes of their keys, and of their values if the page has them.

@@ -51,6 +51,10 @@ package struct KeyValueClient {
     }
 
     /// All but unreserved characters as `%XX`.
+    package func keys(_ query: String) throws -> HTTPAnswer {
+        try self.connection.request("GET", "\(self.prefix)/keys?\(query)")
+    }
+
     package static func encoded(_ key: [UInt8]) -> String {
         let digits = Array("0123456789ABCDEF")
         return key.map { byte in

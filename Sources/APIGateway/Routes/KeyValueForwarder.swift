@@ -6,7 +6,7 @@ import NIOHTTP1
 import PrometheusMetrics
 import SystemSupport
 
-/// The gateway's `set`, `get` and `delete`: validates the client's request, sends it to kv-service, and answers.
+/// The gateway's `set`, `get`, `delete` and `keys`: validates the client's request, sends it to kv-service, and answers.
 /// Confined to its event loop.
 final class KeyValueForwarder {
     private let pool: UpstreamPool
@@ -57,12 +57,36 @@ final class KeyValueForwarder {
         }
     }
 
+    func keys(_ request: HTTPRequest, _ responder: Responder) {
+        do throws(Problem) {
+            _ = try KeysRequest(of: request)
+            self.forward(.keys, value: .none, responder, representation: .json) { forwarded in
+                request.withQuery { forwarded.key.replace(withQuery: $0) }
+            }
+        } catch {
+            responder.fail(error)
+        }
+    }
+
     private func forward(
         _ operation: UpstreamOperation,
         key: UnsafeRawBufferPointer,
         value: ForwardedValue,
         _ responder: Responder,
         representation: ValueRepresentation
+    ) {
+        self.forward(operation, value: value, responder, representation: representation) { forwarded in
+            unsafe forwarded.key.replace(with: key)
+        }
+    }
+
+    /// - Parameter takeKey: gives the request its key.
+    private func forward(
+        _ operation: UpstreamOperation,
+        value: ForwardedValue,
+        _ responder: Responder,
+        representation: ValueRepresentation,
+        takeKey: (ForwardedRequest) -> Void
     ) {
         let request = responder.request
         let started = MonotonicClock.nanoseconds()
@@ -73,7 +97,7 @@ final class KeyValueForwarder {
         forwarded.responder = responder
         forwarded.startedAtNanoseconds = started
         forwarded.representation = representation
-        unsafe forwarded.key.replace(with: key)
+        takeKey(forwarded)
         forwarded.keep(value)
         forwarded.begin(
             operation, identity: request.identity, wantsTiming: request.fields.wantsTiming,
@@ -145,6 +169,9 @@ final class KeyValueForwarder {
         case .deleted(let wasThere, let revision):
             KeyValueAnswer.deleted(
                 responder, wasThere, revision: revision, message: "key deleted via api-gateway", headers: headers)
+        case .page(let document):
+            let head = ResponseHead(status: .ok, contentType: "application/json", headers: headers)
+            unsafe document.withUnsafeReadableBytes { unsafe responder.respond(head, body: $0) }
         case .keyNotFound: responder.fail(KeyValueAnswer.keyNotFound)
         case .refused(let problem): responder.fail(problem)
         case .readiness: preconditionFailure("a client's request is not a probe")

@@ -11,6 +11,8 @@ enum UpstreamAnswer {
     case stored(revision: UInt64)
     /// The revision exists if the key existed.
     case deleted(Bool, revision: UInt64?)
+    /// A page of keys: its document.
+    case page(ByteBuffer)
     /// The answer to a probe.
     case readiness(UpstreamReadiness)
     /// kv-service understood the request and refused it; the problem is forwarded to the client.
@@ -36,6 +38,11 @@ enum UpstreamAnswer {
             let revision = try Self.revision(document, response.head)
             guard revision != nil || !wasThere else { throw .protocolError("a write without a revision") }
             self = .deleted(wasThere, revision: revision)
+        case (200, .keys):
+            guard response.head.mediaType == .json, Self.isPage(response.body.readableBytesUInt8Span) else {
+                throw .protocolError("a page of keys that is not one")
+            }
+            self = .page(response.body)
         case (200, .probe), (503, .probe):
             if response.head.hasOtherRequestID {
                 self = .readiness(UpstreamReadiness(isReady: false, isServing: nil))
@@ -54,6 +61,11 @@ enum UpstreamAnswer {
         case (let status, _):
             throw .protocolError("status \(status)")
         }
+    }
+
+    /// What its document begins with; the rest is passed on as it is.
+    private static func isPage(_ document: Span<UInt8>) -> Bool {
+        UpstreamFieldName.begins(document, with: #"{"status":"ok","keys":["#)
     }
 
     private static func revisionOfSet(_ response: UpstreamResponse) throws(UpstreamFailure) -> UInt64 {

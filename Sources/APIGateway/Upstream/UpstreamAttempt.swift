@@ -50,6 +50,7 @@ extension UpstreamOperation {
         case .get: "GET /kv/get"
         case .set: "POST /kv/set"
         case .delete: "DELETE /kv/delete"
+        case .keys: "GET /kv/keys"
         case .probe: "GET /readyz"
         }
     }

@@ -8,7 +8,7 @@ enum UpstreamCircuit: Int, CaseIterable, Sendable {
 
     init?(of operation: UpstreamOperation) {
         switch operation {
-        case .get: self = .reads
+        case .get, .keys: self = .reads
         case .set, .delete: self = .writes
         case .probe: return nil
         }

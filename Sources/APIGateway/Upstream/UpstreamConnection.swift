@@ -18,10 +18,11 @@ final class UpstreamConnection: ChannelInboundHandler {
     private(set) var carriesWrite = false
     private var requestBuffer = ByteBuffer()
 
-    init(pool: UpstreamPool, encoder: UpstreamRequestEncoder, maxBodyBytes: Int) {
+    init(pool: UpstreamPool, encoder: UpstreamRequestEncoder, limits: UpstreamLimits) {
         self.pool = pool
         self.encoder = encoder
-        self.machine = UpstreamConnectionStateMachine(maxBodyBytes: maxBodyBytes)
+        self.machine = UpstreamConnectionStateMachine(
+            maxBodyBytes: limits.maxBodyBytes, maxPageBytes: limits.maxPageBytes)
     }
 
     /// Writes a request.
@@ -29,7 +30,7 @@ final class UpstreamConnection: ChannelInboundHandler {
     /// - Precondition: No other request is in flight.
     func send(_ exchange: UpstreamExchange, now: UInt64) -> Bool {
         guard let context = self.context, !self.machine.isClosed else { return false }
-        self.machine.requestSent(id: exchange.identity.id)
+        self.machine.requestSent(id: exchange.identity.id, wantsPage: exchange.operation == .keys)
         self.exchange = exchange
         self.carriesWrite = exchange.operation.isWrite
         let timeoutMilliseconds = UpstreamRequestEncoder.timeoutMilliseconds(

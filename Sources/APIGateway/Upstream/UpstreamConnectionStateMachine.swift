@@ -26,24 +26,33 @@ struct UpstreamConnectionStateMachine {
     private static let answerToAnotherRequest = UpstreamFailure.protocolError("an answer to another request")
 
     private let maxBodyBytes: Int
+    private let maxPageBytes: Int
+    /// Of the current request.
+    private var bodyLimitBytes: Int
     private var state = State.idle
     private var reader = UpstreamResponseReader()
     /// The `X-Request-Id` that was sent. The answer repeats it, so an answer to another request is never mistaken for
     /// this one.
     private var requestID = ""
 
-    init(maxBodyBytes: Int) {
+    /// - Parameters:
+    ///   - maxBodyBytes: of a value or any other answer.
+    ///   - maxPageBytes: of a page of keys.
+    init(maxBodyBytes: Int, maxPageBytes: Int = 0) {
         self.maxBodyBytes = maxBodyBytes
+        self.maxPageBytes = max(maxPageBytes, maxBodyBytes)
+        self.bodyLimitBytes = maxBodyBytes
     }
 
     var isClosed: Bool {
         if case .closed = self.state { true } else { false }
     }
 
-    mutating func requestSent(id: String) {
+    mutating func requestSent(id: String, wantsPage: Bool = false) {
         guard case .idle = self.state else { preconditionFailure("a second request on a busy connection") }
         self.state = .awaitingHead
         self.requestID = id
+        self.bodyLimitBytes = wantsPage ? self.maxPageBytes : self.maxBodyBytes
     }
 
     /// What to do after bytes of an answer.
@@ -77,7 +86,7 @@ struct UpstreamConnectionStateMachine {
             try self.check(self.reader.head)
             self.state = .receivingBody
         }
-        guard let response = try self.reader.readAnswer(limit: self.maxBodyBytes) else { return .none }
+        guard let response = try self.reader.readAnswer(limit: self.bodyLimitBytes) else { return .none }
         guard !response.head.hasOtherRequestID || response.precedesRequest else { throw Self.answerToAnotherRequest }
         // Bytes after the answer belong to no request.
         self.state = .answered(isReusable: response.head.isKeepAlive && !self.reader.hasBytes)
@@ -89,9 +98,9 @@ struct UpstreamConnectionStateMachine {
         // If kv-service could not identify the request, the answer has its own id; its body shows why.
         guard !head.hasOtherRequestID || head.mayPrecedeRequest else { throw Self.answerToAnotherRequest }
         guard head.isDelimited else { throw .protocolError("an answer of unknown length") }
-        if let length = head.contentLength, length > self.maxBodyBytes {
+        if let length = head.contentLength, length > self.bodyLimitBytes {
             throw head.isValue
-                ? .answerTooLarge(bytes: length, limit: self.maxBodyBytes)
+                ? .answerTooLarge(bytes: length, limit: self.bodyLimitBytes)
                 : .protocolError("an answer of \(length) bytes")
         }
     }

@@ -1,7 +1,7 @@
 import NIOCore
 
 /// A key as requests to kv-service carry it: percent-encoded in the query, so that every byte string is a different
-/// key. Only letters, digits and `-._~` stand for themselves.
+/// key. Or the whole query of a request for keys, as the client encoded it. Only letters, digits and `-._~` stand for themselves.
 struct UpstreamKey {
     /// Empty for requests without a key.
     private(set) var encoded = ByteBuffer()
@@ -26,6 +26,12 @@ struct UpstreamKey {
                 }
             }
         }
+    }
+
+    /// Takes a query that is encoded and was checked, in the same memory.
+    mutating func replace(withQuery query: Span<UInt8>) {
+        self.encoded.clear()
+        self.encoded.writeWithOutputRawSpan(minimumWritableBytes: query.count) { $0.append(copying: query) }
     }
 
     /// There must be room for ``encoded``.

@@ -1,3 +1,5 @@
+import KeyValueHTTP
+
 /// Limits for requests to kv-service. Times are in nanoseconds; counts are per event loop.
 struct UpstreamLimits: Sendable {
     /// Minimum number of connections of an event loop: one for reads and one for writes.
@@ -14,6 +16,8 @@ struct UpstreamLimits: Sendable {
     var idleSweepNanoseconds: UInt64 = 5_000_000_000
     /// The largest body of an answer, in bytes: a value, or a problem document.
     var maxBodyBytes = 65536
+    /// The largest page of keys, in bytes.
+    var maxPageBytes = KeysPage.largestDocumentBytes(KeyValueLimits(maxKeyBytes: 1024, maxValueBytes: 65536))
 
     /// Reduces the number of connections to what the limit `files` allows.
     mutating func fit(files: Int, eventLoops: Int) {

@@ -4,7 +4,7 @@ import PrometheusMetrics
 struct UpstreamMetrics: Sendable {
     /// The statuses that kv-service sends; others count as `other`.
     private static let statuses = [200, 400, 404, 413, 429, 500, 502, 503, 504, 507]
-    private static let clientOperations: [UpstreamOperation] = [.get, .set, .delete]
+    private static let clientOperations: [UpstreamOperation] = [.get, .set, .delete, .keys]
 
     /// By operation, then by index in ``statuses``; the last of an operation is for `other`.
     private let requests: [Counter]

@@ -2,7 +2,7 @@ import HTTP1
 
 /// The requests that the gateway sends to kv-service.
 enum UpstreamOperation: Int, CaseIterable, Sendable {
-    case get, set, delete
+    case get, set, delete, keys
     /// A request for `/readyz`: sent by the gateway itself, not for a client.
     case probe
 
@@ -12,6 +12,7 @@ enum UpstreamOperation: Int, CaseIterable, Sendable {
         case .get: "get"
         case .set: "set"
         case .delete: "delete"
+        case .keys: "keys"
         case .probe: "probe"
         }
     }
@@ -20,13 +21,13 @@ enum UpstreamOperation: Int, CaseIterable, Sendable {
     var isWrite: Bool {
         switch self {
         case .set, .delete: true
-        case .get, .probe: false
+        case .get, .keys, .probe: false
         }
     }
 
     var method: RequestMethod {
         switch self {
-        case .get, .probe: .get
+        case .get, .keys, .probe: .get
         case .set: .post
         case .delete: .delete
         }
@@ -38,6 +39,7 @@ enum UpstreamOperation: Int, CaseIterable, Sendable {
         case .get: "/kv/get"
         case .set: "/kv/set"
         case .delete: "/kv/delete"
+        case .keys: "/kv/keys"
         case .probe: "/readyz"
         }
     }

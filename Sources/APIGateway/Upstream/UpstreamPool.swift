@@ -229,15 +229,14 @@ final class UpstreamPool {
 
     private func openConnection() {
         let pool = NIOLoopBound(self, eventLoop: self.eventLoop)
-        let (encoder, maxBodyBytes) = (self.encoder, self.limits.maxBodyBytes)
+        let (encoder, limits) = (self.encoder, self.limits)
         let bootstrap = ClientBootstrap(group: self.eventLoop)
             .connectTimeout(.nanoseconds(Int64(self.limits.connectNanoseconds)))
             // The connection always reads, and asks for it from its own place in the pipeline: half the way.
             .channelOption(.autoRead, value: false)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let connection = UpstreamConnection(
-                        pool: pool.value, encoder: encoder, maxBodyBytes: maxBodyBytes)
+                    let connection = UpstreamConnection(pool: pool.value, encoder: encoder, limits: limits)
                     try channel.pipeline.syncOperations.addHandler(connection)
                 }
             }

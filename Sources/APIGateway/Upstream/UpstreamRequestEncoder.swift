@@ -110,14 +110,18 @@ extension OutputRawSpan {
 
 extension UpstreamOperation {
     fileprivate var requestStart: String {
-        "\(self.method.name) \(self.path)\(self == .probe ? "" : "?key=")"
+        switch self {
+        case .get, .set, .delete: "\(self.method.name) \(self.path)?key="
+        case .keys: "\(self.method.name) \(self.path)?"
+        case .probe: "\(self.method.name) \(self.path)"
+        }
     }
 
     fileprivate var fields: String {
         switch self {
         case .get: "Accept: application/octet-stream\r\nX-Request-Id: "
         case .set: "Content-Type: application/octet-stream\r\nContent-Length: "
-        case .delete, .probe: "X-Request-Id: "
+        case .delete, .keys, .probe: "X-Request-Id: "
         }
     }
 }

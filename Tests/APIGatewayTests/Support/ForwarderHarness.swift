@@ -178,6 +178,10 @@ final class ForwarderHarness: Sendable {
         }
     }
 
+    func keys(_ query: String?) async -> GatewayAnswer {
+        await self.perform(.get, query: query) { $0.keys($1, $2) }
+    }
+
     static let trace = TraceContext(
         traceID: "0af7651916cd43dd8448eb211c80319c",
         spanID: "b7ad6b7169203331",
