@@ -47,6 +47,8 @@ public struct HeadScanner {
 
     private let limits: Limits
     private var position = Position.start
+    /// Whether it has found the first byte of a request line, and not yet the end of the head.
+    public var isInHead: Bool { self.position != .start }
     private var previousIsCarriageReturn = false
     /// Bytes of the head that have been scanned.
     private var scanned = 0

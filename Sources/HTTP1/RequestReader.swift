@@ -89,6 +89,9 @@ public final class RequestReader {
         }
     }
 
+    /// Whether a part of a head was found, more than empty lines before it.
+    public var isInHead: Bool { self.scanner.isInHead }
+
     /// Returns the available part of a body, at most `limit` bytes.
     public func nextPiece(limit: Int) -> ByteBuffer {
         self.take(min(limit, self.heldBytes))

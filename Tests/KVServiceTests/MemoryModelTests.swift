@@ -24,6 +24,15 @@ struct MemoryModelTests {
         #expect(model.look(at: [], indexBytes: 5) == nil)
     }
 
+    @Test("what is above the least outside of the index is known, whatever the index does")
+    func otherBytes() {
+        var model = MemoryModel()
+        for (index, used, other) in [(0, 100, 0), (0, 300, 200), (50, 150, 0), (50, 140, 0), (10, 140, 40)] {
+            let look = model.look(at: [self.use(used: used)], indexBytes: index * Self.mebi)
+            #expect(look?.otherBytes == other * Self.mebi, "\(index) of \(used)")
+        }
+    }
+
     @Test("is up to nine tenths of the limit, what is not the index counted in")
     func room() {
         var model = MemoryModel()

@@ -1,6 +1,6 @@
 /// The `Server-Timing` field: where the time of a request went, in milliseconds.
 enum ServerTiming {
-    /// kv-service's own entries, then `upstream`, the time spent waiting for it, and `gateway`, the rest.
+    /// kv-service's own entries, then `upstream`, the time spent waiting for it, and `overhead`, the rest.
     static func text(upstreamEntries: String?, upstreamNanoseconds: UInt64, overheadNanoseconds: UInt64) -> String {
         let entries =
             "upstream;dur=\(self.milliseconds(upstreamNanoseconds)), overhead;dur=\(self.milliseconds(overheadNanoseconds))"

@@ -16,7 +16,7 @@ import TransactionLog
 /// that does not fit. Any thread.
 final class MemoryGuard: Sendable {
     /// Minimum time between two attempts to return memory to the system.
-    private static let trimNanoseconds: UInt64 = 10_000_000_000
+    private static let trimNanoseconds: UInt64 = 2_000_000_000
     private static let lookMicroseconds: UInt32 = 250_000
     /// An index that does not change is looked at once in so many times: reading the limits of control groups is most of
     /// what an idle service does.
@@ -123,9 +123,14 @@ final class MemoryGuard: Sendable {
         }
     }
 
-    /// Makes the allocator return unused memory, if much of it keeps the index from growing.
+    /// Makes the allocator return unused memory, if much keeps the index from growing: of the index, or what requests have
+    /// left, of which nobody knows how much is unused.
     private func giveBack(_ look: MemoryModel.Look) {
-        guard look.isAtSystemLimit, UInt64(look.reusableBytes) > look.nearest.limitBytes / 20 else { return }
+        let worthwhile = look.nearest.limitBytes / 20
+        guard
+            look.isAtSystemLimit && UInt64(look.reusableBytes) > worthwhile
+                || self.isFull && UInt64(look.otherBytes) > worthwhile
+        else { return }
         let now = MonotonicClock.nanoseconds()
         let isDue = self.guarded.withLock { guarded in
             guard guarded.trimmedAt == 0 || now - guarded.trimmedAt >= Self.trimNanoseconds else { return false }

@@ -26,6 +26,8 @@ struct MemoryModel {
         var ceilingBytes: Int
         /// Bytes that the index freed and the process still has.
         var reusableBytes: Int
+        /// Bytes outside of the index above their least: of requests and documents, or left from them.
+        var otherBytes: Int
         /// Whether the system counts so much as used that the index must not grow, even into reusable memory.
         var isAtSystemLimit: Bool
 
@@ -46,7 +48,8 @@ struct MemoryModel {
         var look: Look?
         for use in uses where use.limitBytes > 0 {
             let (limit, seen) = (Int(clamping: use.limitBytes), Int(clamping: use.usedBytes))
-            let reusable = self.reusableBytes(seen: seen, indexBytes: indexBytes, of: use)
+            let other = self.otherBytes(seen: seen, indexBytes: indexBytes, of: use)
+            let reusable = max(0, min(self.largestIndexBytes - indexBytes, other))
             let isAtSystemLimit = Double(seen) >= Double(limit) * Self.systemRatio
             let room = Self.fullBytes(limit) - (seen - reusable)
             let ceiling = indexBytes + (isAtSystemLimit ? min(room, 0) : room)
@@ -54,12 +57,14 @@ struct MemoryModel {
             without.usedBytes = UInt64(max(0, seen - reusable))
             guard var nearest = look else {
                 look = Look(
-                    nearest: without, ceilingBytes: ceiling, reusableBytes: reusable, isAtSystemLimit: isAtSystemLimit)
+                    nearest: without, ceilingBytes: ceiling, reusableBytes: reusable, otherBytes: other,
+                    isAtSystemLimit: isAtSystemLimit)
                 continue
             }
             if without.ratio > nearest.nearest.ratio {
                 nearest.nearest = without
                 nearest.reusableBytes = reusable
+                nearest.otherBytes = other
             }
             nearest.ceilingBytes = min(nearest.ceilingBytes, ceiling)
             nearest.isAtSystemLimit = nearest.isAtSystemLimit || isAtSystemLimit
@@ -68,11 +73,11 @@ struct MemoryModel {
         return look
     }
 
-    private mutating func reusableBytes(seen: Int, indexBytes: Int, of use: MemoryUse) -> Int {
+    private mutating func otherBytes(seen: Int, indexBytes: Int, of use: MemoryUse) -> Int {
         let name = "\(use.source) \(use.limitBytes)"
         let overhead = seen - indexBytes
         let least = min(self.leastOverheads[name] ?? overhead, overhead)
         self.leastOverheads[name] = least
-        return max(0, min(self.largestIndexBytes - indexBytes, overhead - least))
+        return overhead - least
     }
 }

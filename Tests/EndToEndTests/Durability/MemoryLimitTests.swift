@@ -63,6 +63,28 @@ extension EndToEnd {
             try again.waitUntilReady(port: try again.waitForPort())
         }
 
+        @Test func `what clients have left that are gone keeps no set from its memory`() throws {
+            let folder = TemporaryFolder()
+            let service = try Services.startKV(in: folder, ["--max-memory", "96MiB"])
+            let port = try service.waitForPort()
+            try service.waitUntilReady(port: port)
+            let head = Array(
+                "PUT /kv/set?key=never HTTP/1.1\r\nHost: a\r\nContent-Type: application/octet-stream\r\n".utf8)
+            var uploads: [HTTPConnection] = []
+            for _ in 0..<900 {
+                let upload = try HTTPConnection(port: port)
+                try upload.send(head + Array("Content-Length: 60000\r\n\r\n".utf8) + Self.value.prefix(50_000))
+                uploads.append(upload)
+            }
+            _ = try Poll.until("their bodies are counted") {
+                try Self.memory(port)["state"] as? String == "full" ? true : nil
+            }
+            uploads = []
+            let client = try KeyValueClient(port: port, through: .kvService)
+            _ = try Poll.until("sets are taken again") { try client.set([1], [1]).status == 200 ? true : nil }
+            #expect(try service.stop() == .exited(0))
+        }
+
         @Test func `under a limit of the address space the process lives, and so does the next`() throws {
             let folder = TemporaryFolder()
             let limited = ["/bin/bash", "-c", "ulimit -v 400000; exec \"$@\"", "bash"]

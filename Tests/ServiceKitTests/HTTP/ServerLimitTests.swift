@@ -96,6 +96,24 @@ struct ServerLimitTests {
         await server.stop()
     }
 
+    @Test func `an empty line behind a request is no request, and has no deadline`() async throws {
+        var limits = HTTPServer.Limits()
+        limits.headerTimeout = .milliseconds(100)
+        limits.idleTimeout = .seconds(30)
+        limits.sweepInterval = .milliseconds(20)
+        let server = try await TestServer.start(limits: limits)
+        let client = try await server.connect()
+        let other = try await server.connect()
+        client.send("GET /get HTTP/1.1\r\nHost: a\r\n\r\n\r\n")
+        _ = try await client.receiveAnswers(1)
+        // A head that does begin is late meanwhile.
+        other.send("GET")
+        #expect(try await other.receiveToEnd().statuses == [408])
+        client.send("\r\nGET /get HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        #expect(try await client.receiveToEnd().statuses == [200, 200])
+        await server.stop()
+    }
+
     @Test func `a body that drips is 408 at its deadline, counted from the end of the head`() async throws {
         var limits = HTTPServer.Limits()
         limits.bodyTimeout = .milliseconds(300)
