@@ -45,7 +45,7 @@ final class Gateway: Sendable {
         )
         var upstreamLimits = UpstreamLimits()
         upstreamLimits.maxBodyBytes = max(upstreamLimits.maxBodyBytes, self.keyValueLimits.maxValueBytes)
-        upstreamLimits.maxPageBytes = KeysPage.largestDocumentBytes(self.keyValueLimits)
+        upstreamLimits.maxPageBytes = self.keyValueLimits.maxPageBytes
         let eventLoops = GatewaySettings.common.eventLoopCount(settings)
         let base = GatewayProgram.baseFiles(eventLoops: eventLoops)
         upstreamLimits.fit(files: runtime.connectionLimit.ownFiles - base, eventLoops: eventLoops)

@@ -1,6 +1,6 @@
-import Glibc
 import Logging
 import PrometheusMetrics
+import ServiceKit
 
 /// Returns memory to the system after a burst of requests: otherwise the allocator keeps what was freed for as long as
 /// the process runs.
@@ -23,9 +23,6 @@ final class MemoryTrim: Sendable {
 
     /// Checks for as long as the process runs.
     func start() {
-        // Not part of Glibc's module; nil with another C library.
-        guard let symbol = unsafe dlsym(nil, "malloc_trim") else { return }
-        let trim = unsafe unsafeBitCast(symbol, to: (@convention(c) (Int) -> Int32).self)
         Task.detached(priority: .background) {
             var decision = MemoryTrimDecision()
             // Memory that exists before the first request is not a burst.
@@ -33,7 +30,7 @@ final class MemoryTrim: Sendable {
             while (try? await Task.sleep(for: Self.period)) != nil {
                 let before = ProcessMetrics.sample().residentMemoryBytes
                 guard decision.look(residentBytes: before) else { continue }
-                _ = trim(0)
+                Allocator.giveBack()
                 let after = ProcessMetrics.sample().residentMemoryBytes
                 decision.trimmed(residentBytes: after)
                 self.trims.increment()

@@ -128,7 +128,8 @@ public enum ASCII {
         return index
     }
 
-    /// Whether the byte is a visible character: not a space, a control, or outside of ASCII.
+    /// Whether the byte is a visible character: not a space, a control, or outside of ASCII. Other bytes in a target could
+    /// reach the handlers changed, or be ambiguous.
     @inline(__always) static func isVisible(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7F }
 
     /// The index of the first byte in a range that is not visible; the end of the range if there is none.
@@ -149,12 +150,32 @@ public enum ASCII {
         return index
     }
 
-    /// Whether a constant of eight characters is at this index.
-    static func begins(_ text: Span<UInt8>, at index: Int, with constant: StaticString) -> Bool {
-        guard constant.utf8CodeUnitCount == 8, index >= 0, index &+ 8 <= text.count else { return false }
-        // Within the span; the constant has as many bytes.
-        return unsafe text.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
-            == UnsafeRawPointer(constant.utf8Start).loadUnaligned(as: UInt64.self)
+    /// Whether the bytes begin with `text`: eight are compared at once. Inlined into other modules too, where the text is
+    /// known and its loop disappears.
+    ///
+    /// - Parameter mask: bits that do not count, in each of eight bytes. They are set in `text`.
+    @inlinable @inline(__always) public static func begins(
+        _ bytes: Span<UInt8>, with text: StaticString, mask: UInt64 = 0
+    ) -> Bool {
+        let count = text.utf8CodeUnitCount
+        guard bytes.count >= count else { return false }
+        // A constant of the program: its pointer is always valid. Eight bytes are loaded below `count`, which is
+        // within the span.
+        let wanted = unsafe UnsafeRawPointer(text.utf8Start)
+        var index = 0
+        while index &+ 8 <= count {
+            let word = unsafe bytes.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
+            guard unsafe word | mask == wanted.loadUnaligned(fromByteOffset: index, as: UInt64.self) else {
+                return false
+            }
+            index &+= 8
+        }
+        while index < count {
+            let byte = bytes[index] | UInt8(truncatingIfNeeded: mask)
+            guard unsafe byte == wanted.load(fromByteOffset: index, as: UInt8.self) else { return false }
+            index &+= 1
+        }
+        return true
     }
 
     /// `[A-Za-z0-9._-]`: the characters of a request id.

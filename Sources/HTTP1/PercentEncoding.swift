@@ -42,27 +42,32 @@ public enum PercentEncoding {
         return true
     }
 
-    /// Encodes bytes so that every parser decodes them to the same bytes: all except `A-Z a-z 0-9 - . _ ~` as `%XX`.
-    static func encodeQueryComponent(_ bytes: some Collection<UInt8>) -> String {
-        var text: [UInt8] = []
-        text.reserveCapacity(bytes.count + bytes.count / 2)
-        for byte in bytes {
+    /// Appends bytes so that every parser decodes them to the same bytes: all except `A-Z a-z 0-9 - . _ ~` as `%XX`.
+    ///
+    /// - Precondition: `output` has room for three times as many bytes.
+    @inlinable public static func appendQueryComponent(_ bytes: UnsafeRawBufferPointer, to output: inout OutputRawSpan)
+    {
+        for index in 0..<bytes.count {
+            // Within the bytes.
+            let byte = unsafe bytes[index]
             if self.isUnreserved(byte) {
-                text.append(byte)
+                output.append(byte)
             } else {
-                text.append(UInt8(ascii: "%"))
-                text.append(self.upperCaseDigit(byte >> 4))
-                text.append(self.upperCaseDigit(byte & 15))
+                output.append(UInt8(ascii: "%"))
+                output.append(self.upperCaseDigit(byte >> 4))
+                output.append(self.upperCaseDigit(byte & 15))
             }
         }
-        return String(decoding: text, as: UTF8.self)
     }
 
-    private static func isUnreserved(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: "~") || ASCII.isIdentifierCharacter(byte)
+    /// `[A-Za-z0-9._~-]`: characters that mean the same with and without percent-encoding (RFC 3986, section 2.3).
+    @inlinable static func isUnreserved(_ byte: UInt8) -> Bool {
+        // A bit for each of 128 characters: those below 64, and those from 64 on.
+        let bits: UInt64 = byte < 64 ? 0x03FF_6000_0000_0000 : 0x47FF_FFFE_87FF_FFFE
+        return byte < 128 && bits &>> UInt64(byte & 63) & 1 == 1
     }
 
-    private static func upperCaseDigit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") - 10 + value
+    @inlinable static func upperCaseDigit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") &+ value : UInt8(ascii: "A") &- 10 &+ value
     }
 }

@@ -36,7 +36,7 @@ struct RequestLineScanner {
             index = ASCII.firstInvisible(in: line, from: begin, before: end)
             self.length &+= index &- begin
         case .version:
-            if self.length == 0, ASCII.begins(line, at: index, with: "HTTP/1.1") {
+            if self.length == 0, ASCII.begins(line.extracting(index..<line.count), with: "HTTP/1.1") {
                 (self.major, self.minor, self.length) = (UInt8(ascii: "1"), UInt8(ascii: "1"), 8)
                 return index &+ 8
             }
@@ -47,9 +47,6 @@ struct RequestLineScanner {
         }
         return index
     }
-
-    /// Visible ASCII only: other bytes could reach the handlers changed, or be ambiguous.
-    private static func isOfTarget(_ byte: UInt8) -> Bool { ASCII.isVisible(byte) }
 
     /// - Returns: why the line is refused; nil while it is valid.
     mutating func take(_ byte: UInt8, targetLimit: Int) -> HeadScanner.Refusal? {
@@ -66,7 +63,7 @@ struct RequestLineScanner {
                 self.begin(.version)
                 return nil
             }
-            guard Self.isOfTarget(byte) else { return .requestLine }
+            guard ASCII.isVisible(byte) else { return .requestLine }
             guard self.length < targetLimit else { return .targetTooLong }
         case .version:
             guard self.takeVersion(byte) else { return .requestLine }

@@ -76,23 +76,36 @@ public enum KeyValueAnswer {
 
     /// A page of keys: `{"status":"ok","keys":[{"key":…,"revision":N}],"revision":N}`, and a `cursor` if there is more. Keys
     /// that are not UTF-8 are `key_b64` in Base64, and so are values as `value_b64`.
-    /// - Parameter page: gives the records to the page, until it says false, and returns the revision and the cursor.
+    /// - Parameters:
+    ///   - store: the identity of the store.
+    ///   - scan: gives the records of the page to its parameter until that returns false, which it does for the first one
+    ///     behind the page, and returns the revision of their state.
     public static func keys(
-        _ responder: Responder, withValues: Bool, page: (inout KeysPage) -> (revision: UInt64, cursor: String?)
+        _ responder: Responder, _ request: KeysRequest, ofStore store: (high: UInt64, low: UInt64),
+        scan: (
+            _ take: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ revision: UInt64) -> Bool
+        ) -> UInt64
     ) {
         responder.respond(ResponseHead(status: .ok, contentType: Self.json)) { document in
             document.object { object in
                 object.member("status", "ok")
-                var end: (revision: UInt64, cursor: String?) = (0, nil)
+                var page = KeysPage(request)
+                var last: [UInt8] = []
+                var hasMore = false
+                var revision: UInt64 = 0
                 object.member(
                     "keys",
                     array: { keys in
-                        var records = KeysPage(withValues: withValues, writer: keys)
-                        end = page(&records)
-                        keys = records.writer
+                        revision = unsafe scan { key, value, revision in
+                            hasMore = page.isFull
+                            if hasMore { return false }
+                            unsafe page.append(key, value, revision: revision, to: &keys)
+                            if page.isFull { last = unsafe Array(key) }
+                            return true
+                        }
                     })
-                object.member("revision", end.revision)
-                if let cursor = end.cursor { object.member("cursor", cursor) }
+                object.member("revision", revision)
+                if hasMore { object.member("cursor", request.cursor(behind: last, ofStore: store).text) }
             }
             document.newline()
         }

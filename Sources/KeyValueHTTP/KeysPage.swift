@@ -1,35 +1,31 @@
 import JSON
 
-/// The elements of a page of keys, as they are written.
-public struct KeysPage {
+/// The elements of a page of keys, as they are written, and when the page is full.
+struct KeysPage {
     /// A page ends with the record that reaches it, so that no page with values is much larger.
-    public static let maxBytes = 1 << 18
+    static let maxBytes = 1 << 18
 
-    /// Room for a page of records within the limits, each byte written as an escape of six.
-    public static func largestDocumentBytes(_ limits: KeyValueLimits) -> Int {
-        6 * (self.maxBytes + limits.maxKeyBytes + limits.maxValueBytes) + 128 * (KeysRequest.maxLimit + 1)
-            + 6 * limits.maxKeyBytes
-    }
-
-    /// Records so far.
-    public private(set) var count = 0
-    /// Bytes of their keys, and of their values if the page has them.
-    public private(set) var bytes = 0
+    private let limit: Int
     private let withValues: Bool
-    private(set) var writer: JSONWriter
+    private var count = 0
+    /// Bytes of keys, and of values if the page has them.
+    private var bytes = 0
 
-    init(withValues: Bool, writer: JSONWriter) {
-        self.withValues = withValues
-        self.writer = writer
+    init(_ request: KeysRequest) {
+        self.limit = request.limit
+        self.withValues = request.wantsValues
     }
 
-    public mutating func append(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, revision: UInt64) {
+    var isFull: Bool { self.count == self.limit || self.bytes >= Self.maxBytes }
+
+    mutating func append(
+        _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, revision: UInt64, to keys: inout JSONWriter
+    ) {
         self.count += 1
         self.bytes += key.count + (self.withValues ? value.count : 0)
-        let withValues = self.withValues
-        self.writer.element(object: { record in
+        keys.element(object: { record in
             unsafe Self.member("key", "key_b64", key, &record)
-            if withValues { unsafe Self.member("value", "value_b64", value, &record) }
+            if self.withValues { unsafe Self.member("value", "value_b64", value, &record) }
             record.member("revision", revision)
         })
     }
@@ -44,5 +40,14 @@ public struct KeysPage {
         } else {
             record.member(encodedName, Base64.encode(unsafe Array(bytes)))
         }
+    }
+}
+
+extension KeyValueLimits {
+    /// Bytes of the largest document of a page of keys: each byte may be an escape of six, and stored keys may be longer
+    /// than the limit is now.
+    public var maxPageBytes: Int {
+        6 * (KeysPage.maxBytes + Self.longestStoredKeyBytes + self.maxValueBytes) + 2 * Self.longestStoredKeyBytes
+            + 128 * (KeysRequest.maxLimit + 1)
     }
 }

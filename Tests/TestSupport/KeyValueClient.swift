@@ -50,11 +50,11 @@ package struct KeyValueClient {
         try self.connection.request("DELETE", "\(self.prefix)/delete?key=\(Self.encoded(key))", headers: headers)
     }
 
-    /// All but unreserved characters as `%XX`.
     package func keys(_ query: String) throws -> HTTPAnswer {
         try self.connection.request("GET", "\(self.prefix)/keys?\(query)")
     }
 
+    /// All but unreserved characters as `%XX`.
     package static func encoded(_ key: [UInt8]) -> String {
         let digits = Array("0123456789ABCDEF")
         return key.map { byte in

@@ -1,3 +1,5 @@
+import HTTP1
+
 /// The document of a successful set, as kv-service writes it: `{"status":"ok","message":…,"revision":N}`.
 ///
 /// Byte for byte this form is read in place. Any other may be valid too; ``FlatJSONObject`` decides about those.
@@ -35,6 +37,6 @@ enum StoredDocument {
     @inline(__always)
     private static func end(of text: StaticString, in document: Span<UInt8>, at begin: Int) -> Int? {
         let rest = document.extracting(begin..<document.count)
-        return UpstreamFieldName.begins(rest, with: text) ? begin &+ text.utf8CodeUnitCount : nil
+        return ASCII.begins(rest, with: text) ? begin &+ text.utf8CodeUnitCount : nil
     }
 }

@@ -65,7 +65,7 @@ enum UpstreamAnswer {
 
     /// What its document begins with; the rest is passed on as it is.
     private static func isPage(_ document: Span<UInt8>) -> Bool {
-        UpstreamFieldName.begins(document, with: #"{"status":"ok","keys":["#)
+        ASCII.begins(document, with: #"{"status":"ok","keys":["#)
     }
 
     private static func revisionOfSet(_ response: UpstreamResponse) throws(UpstreamFailure) -> UInt64 {

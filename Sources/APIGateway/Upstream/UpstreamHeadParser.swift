@@ -103,7 +103,7 @@ struct UpstreamHeadParser {
 
     /// `HTTP/1.0` or `HTTP/1.1`, three digits, and a text that is not read.
     private mutating func take(statusLine line: Span<UInt8>) throws(UpstreamFailure) {
-        if !UpstreamFieldName.begins(line, with: Self.version) { try Self.checkBeginning(line) }
+        if !ASCII.begins(line, with: Self.version) { try Self.checkBeginning(line) }
         guard line.count >= 12, line[8] == UInt8(ascii: " "),
             line.count == 12 || line[12] == UInt8(ascii: " "),
             let status = Self.number(line.extracting(9..<12)), status >= 100
@@ -126,7 +126,9 @@ struct UpstreamHeadParser {
     private mutating func parts(
         of line: Span<UInt8>
     ) throws(UpstreamFailure) -> (name: UpstreamFieldName, colon: Int, value: Range<Int>) {
-        guard let colon = UpstreamFieldName.endOfName(in: line) else { throw .protocolError("a malformed field") }
+        guard let colon = ASCII.first(":", in: line, from: 0, before: line.count) else {
+            throw .protocolError("a malformed field")
+        }
         let name = UpstreamFieldName(line.extracting(0..<colon))
         guard name != .malformed else { throw .protocolError("a malformed field") }
         var (begin, end) = (colon &+ 1, line.count)
@@ -261,7 +263,7 @@ extension UpstreamResponse.MediaType {
     fileprivate init(_ contentType: Span<UInt8>) {
         func isNamed(_ name: StaticString) -> Bool {
             let end = name.utf8CodeUnitCount
-            return UpstreamFieldName.begins(contentType, with: name)
+            return ASCII.begins(contentType, with: name)
                 && (contentType.count == end || contentType[end] == UInt8(ascii: ";")
                     || contentType[end] == UInt8(ascii: " "))
         }

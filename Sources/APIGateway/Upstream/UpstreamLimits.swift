@@ -17,7 +17,7 @@ struct UpstreamLimits: Sendable {
     /// The largest body of an answer, in bytes: a value, or a problem document.
     var maxBodyBytes = 65536
     /// The largest page of keys, in bytes.
-    var maxPageBytes = KeysPage.largestDocumentBytes(KeyValueLimits(maxKeyBytes: 1024, maxValueBytes: 65536))
+    var maxPageBytes = KeyValueLimits().maxPageBytes
 
     /// Reduces the number of connections to what the limit `files` allows.
     mutating func fit(files: Int, eventLoops: Int) {

@@ -65,7 +65,7 @@ struct UpstreamMetrics: Sendable {
             "gateway_overhead_duration_seconds",
             help: "The gateway's own part of a request's time, without the wait for the upstream."
         )
-        // Not registered: it is the sum of the three above.
+        // Not registered: it is the sum of those of each operation.
         self.allDurations = MetricsRegistry().histogram("all", help: "")
     }
 

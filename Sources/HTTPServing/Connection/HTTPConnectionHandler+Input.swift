@@ -46,15 +46,12 @@ extension HTTPConnectionHandler {
         case .head:
             let head = self.reader.nextHead()
             // An empty line between two requests is of neither.
-            if self.reader.isInHead { self.requestBegan() }
+            if case .incomplete = head, !self.reader.isInHead { return false }
+            self.requestBegan()
             switch head {
             case .incomplete: return false
-            case .refused(let refusal):
-                self.requestBegan()
-                self.refuse(.refusedHead(refusal, limits: self.loop.limits))
-            case .complete(let head):
-                self.requestBegan()
-                self.take(head)
+            case .refused(let refusal): self.refuse(.refusedHead(refusal, limits: self.loop.limits))
+            case .complete(let head): self.take(head)
             }
         case .turn: self.takeTurn()
         case .body(let remaining): self.take(self.reader.nextPiece(limit: remaining))

@@ -9,7 +9,7 @@ import TransactionLog
 /// The `kv_*` metrics of the store and its log. Recorded from event loops and the log's writer thread.
 final class StoreMetrics: LogObserver {
     enum Operation {
-        case set, get, delete, scan
+        case set, get, delete, keys
     }
 
     enum Result {
@@ -25,7 +25,7 @@ final class StoreMetrics: LogObserver {
     private let sets: OperationMetrics
     private let gets: OperationMetrics
     private let deletes: OperationMetrics
-    private let scans: OperationMetrics
+    private let pages: OperationMetrics
     private let failures: [LogFailureStage: Counter]
     private let compactions: CompactionMetrics
     private let onScrub: @Sendable (ScrubStatus.Pass) -> Void
@@ -73,7 +73,7 @@ final class StoreMetrics: LogObserver {
         self.sets = OperationMetrics(.set, registry)
         self.gets = OperationMetrics(.get, registry)
         self.deletes = OperationMetrics(.delete, registry)
-        self.scans = OperationMetrics(.scan, registry)
+        self.pages = OperationMetrics(.keys, registry)
         for (operation, metrics) in [(Operation.set, self.sets), (.delete, self.deletes)] {
             // Exactly those that succeed are in the log.
             registry.counter(
@@ -98,7 +98,7 @@ final class StoreMetrics: LogObserver {
         case .set: self.sets.record(result, of: request)
         case .get: self.gets.record(result, of: request)
         case .delete: self.deletes.record(result, of: request)
-        case .scan: self.scans.record(result, of: request)
+        case .keys: self.pages.record(result, of: request)
         }
     }
 

@@ -113,21 +113,16 @@ final class KVRoutes {
             guard let session = self.store.session else { throw Self.starting }
             let store = (session.storeID.high, session.storeID.low)
             let (start, end) = try keys.page(ofStore: store)
-            KeyValueAnswer.keys(responder, withValues: keys.wantsValues) { page in
-                var last: [UInt8]?
-                var cursor: String?
+            unsafe KeyValueAnswer.keys(responder, keys, ofStore: store) { take in
+                var count = 0
                 let revision = session.scan(KeyRange(start: start, end: end), isReversed: keys.isReversed) { record in
-                    if page.count == keys.limit || page.bytes >= KeysPage.maxBytes {
-                        cursor = last.map { keys.cursor(behind: $0, ofStore: store).text }
-                        return false
-                    }
-                    unsafe page.append(key: record.key, value: record.value, revision: record.revision)
-                    last = unsafe Array(record.key)
+                    guard unsafe take(record.key, record.value, record.revision) else { return false }
+                    count += 1
                     return true
                 }
-                request.measures.add("keys", .count(page.count))
-                self.metrics.record(.scan, .ok, of: request)
-                return (revision, cursor)
+                request.measures.add("keys", .count(count))
+                self.metrics.record(.keys, .ok, of: request)
+                return revision
             }
         } catch {
             responder.fail(error)

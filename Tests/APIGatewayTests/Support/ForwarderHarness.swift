@@ -142,7 +142,7 @@ final class ForwarderHarness: Sendable {
     ) async -> GatewayAnswer {
         await self.perform(
             .put,
-            query: "key=" + PercentEncoding.encodeQueryComponent(key),
+            query: "key=" + KeyValueClient.encoded(key),
             headers: [("Content-Type", "application/octet-stream")] + headers,
             body: value,
             timeoutMilliseconds: timeoutMilliseconds
@@ -163,7 +163,7 @@ final class ForwarderHarness: Sendable {
     }
 
     func get(key: [UInt8], headers: [(String, String)] = []) async -> GatewayAnswer {
-        await self.perform(.get, query: "key=" + PercentEncoding.encodeQueryComponent(key), headers: headers) {
+        await self.perform(.get, query: "key=" + KeyValueClient.encoded(key), headers: headers) {
             $0.get($1, $2)
         }
     }
@@ -173,7 +173,7 @@ final class ForwarderHarness: Sendable {
     }
 
     func delete(_ key: String) async -> GatewayAnswer {
-        await self.perform(.delete, query: "key=" + PercentEncoding.encodeQueryComponent(Array(key.utf8))) {
+        await self.perform(.delete, query: "key=" + KeyValueClient.encoded(Array(key.utf8))) {
             $0.delete($1, $2)
         }
     }

@@ -19,7 +19,7 @@ struct UpstreamKeyTests {
         var random = SeededGenerator()
         for _ in 0..<500 {
             let bytes = random.bytes(Int.random(in: 1...64, using: &random))
-            #expect(self.text(bytes) == PercentEncoding.encodeQueryComponent(bytes))
+            #expect(self.text(bytes) == KeyValueClient.encoded(bytes))
         }
         #expect(self.text(Array("aZ09-._~ /?&=+%".utf8)) == "aZ09-._~%20%2F%3F%26%3D%2B%25")
     }
