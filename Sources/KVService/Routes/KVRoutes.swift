@@ -57,7 +57,8 @@ final class KVRoutes {
                 guard let session = self.store.session else { throw Self.starting }
                 let write = self.makeWrite(.set, responder)
                 if Self.isLate(request) { return write.writeCompleted(.late) }
-                unsafe session.set(set.key, to: set.value, deadline: request.deadlineNanoseconds, for: write)
+                unsafe session.set(
+                    set.key, to: set.value, if: .none, deadline: request.deadlineNanoseconds, for: write)
             }
         } catch {
             responder.fail(error)
@@ -73,7 +74,7 @@ final class KVRoutes {
                 let write = self.makeWrite(.delete, responder)
                 write.keyBytes = key.count
                 if Self.isLate(request) { return write.writeCompleted(.late) }
-                unsafe session.delete(key, deadline: request.deadlineNanoseconds, for: write)
+                unsafe session.delete(key, if: .none, deadline: request.deadlineNanoseconds, for: write)
             }
         } catch {
             responder.fail(error)
@@ -129,6 +130,7 @@ final class KVRoutes {
                 return responder.fail(tooLarge)
             }
             self.metrics.record(operation, existed ? .ok : .missing, of: request)
+        case .conditionUnmet: preconditionFailure("no request has a condition")
         case .refused(let refusal): return self.refuse(operation, responder, Self.problem(refusal))
         case .late: return self.refuse(operation, responder, KeyValueAnswer.deadlineExceeded)
         case .outOfMemory: return self.refuse(operation, responder, self.memory.problem)
@@ -152,7 +154,7 @@ final class KVRoutes {
         case .deleted(let revision, let existed):
             KeyValueAnswer.deleted(
                 responder, existed, revision: revision, message: "key deleted", headers: headers)
-        case .refused, .late, .outOfMemory: break
+        case .conditionUnmet, .refused, .late, .outOfMemory: break
         }
     }
 
