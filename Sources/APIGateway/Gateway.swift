@@ -20,7 +20,8 @@ final class Gateway: Sendable {
         HandlerDeclaration(
             "api_set", [.post, .put], problems: ProblemKind.ofSet + UpstreamFailure.problems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_get", [.get, .head], problems: ProblemKind.ofGet + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_get", [.get, .head], statuses: [200, 304], problems: ProblemKind.ofGet + UpstreamFailure.problems,
+            passesProblemsOn: true),
         HandlerDeclaration(
             "api_delete", [.delete], problems: ProblemKind.ofDelete + UpstreamFailure.problems,
             passesProblemsOn: true),
@@ -84,6 +85,7 @@ final class Gateway: Sendable {
                 kind: .data(isWrite: true),
                 bodyLimitBytes: self.keyValueLimits.maxSetBodyBytes,
                 bodyRefusal: { [keyValueLimits] in SetRequest.refusal(ofBody: $1, $0, limits: keyValueLimits) },
+                takesPreconditions: true,
                 actions: [(.post, forwarder.set), (.put, forwarder.set)]
             ),
             Route(
@@ -96,6 +98,7 @@ final class Gateway: Sendable {
                 path: "/api/delete",
                 handler: "api_delete",
                 kind: .data(isWrite: true),
+                takesPreconditions: true,
                 actions: [(.delete, forwarder.delete)]
             ),
             Route(

@@ -24,7 +24,7 @@ extension Problem {
         Problem(
             .badRequest,
             code: "precondition_not_supported",
-            detail: "Conditional and partial writes are not supported; send the request without \(field)."
+            detail: "This condition is not supported for a write; send the request without \(field)."
         )
     }
 

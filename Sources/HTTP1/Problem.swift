@@ -2,7 +2,7 @@ import JSON
 public import NIOHTTP1
 
 /// An error answer: `application/problem+json` (RFC 9457) with `type` (`urn:kv:error:<code>`), `title`, `status`,
-/// `detail`, `code`, `request_id`, and for writes `applied`.
+/// `detail`, `code`, `request_id`, and for writes `applied`; `revision` where there is one.
 public struct Problem: Error, Sendable {
     /// Whether a write that was answered with an error changed the store.
     public enum Applied: String, Sendable {
@@ -16,6 +16,8 @@ public struct Problem: Error, Sendable {
     public var detail: String
     /// Nil for requests that do not write.
     public var applied: Applied?
+    /// The revision that the key has: the member `revision`, and `ETag`.
+    public var revision: UInt64?
     /// `Retry-After`, `Allow` and similar fields.
     public var headers: [(name: StaticString, value: String)]
     /// Whether this answer closes the connection.
@@ -26,6 +28,7 @@ public struct Problem: Error, Sendable {
         code: String,
         detail: String,
         applied: Applied? = nil,
+        revision: UInt64? = nil,
         headers: [(name: StaticString, value: String)] = [],
         closesConnection: Bool = false
     ) {
@@ -33,6 +36,7 @@ public struct Problem: Error, Sendable {
         self.code = code
         self.detail = detail
         self.applied = applied
+        self.revision = revision
         self.headers = headers
         self.closesConnection = closesConnection
     }
@@ -50,13 +54,12 @@ extension Problem {
             document.member("code", self.code)
             document.member("request_id", requestID)
             if let applied = self.applied { document.member("applied", applied.rawValue) }
+            if let revision = self.revision { document.member("revision", revision) }
         }
         writer.newline()
-        return HTTPResponse(
-            status: self.status,
-            contentType: "application/problem+json",
-            headers: self.headers,
-            body: .bytes(writer.bytes)
-        )
+        let head = ResponseHead(
+            status: self.status, contentType: "application/problem+json", entityTag: self.revision,
+            headers: self.headers)
+        return HTTPResponse(head, .bytes(writer.bytes))
     }
 }

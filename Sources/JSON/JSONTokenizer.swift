@@ -100,11 +100,9 @@ import Glibc
         }
     }
 
-    /// The next value, which must not be an array or an object: its text if it is a string, nil if it is not.
-    public mutating func textOrScalar() throws(JSONSyntaxError) -> JSONText? {
-        if try self.firstByte() == UInt8(ascii: "\"") { return try self.text() }
-        _ = try self.scalar()
-        return nil
+    /// The text of the next value if it is a string; nil if it is not, and then it has not been read.
+    public mutating func textIfString() throws(JSONSyntaxError) -> JSONText? {
+        try self.firstByte() == UInt8(ascii: "\"") ? try self.text() : nil
     }
 
     /// Reads the rest of a value that has begun, and drops it.

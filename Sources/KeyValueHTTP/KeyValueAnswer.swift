@@ -74,6 +74,15 @@ public enum KeyValueAnswer {
         }
     }
 
+    /// 304 with `ETag: "N"` and no body: the client has the value.
+    /// - Parameter headers: further ones.
+    public static func notModified(
+        _ responder: Responder, revision: UInt64, headers: [(name: StaticString, value: String)] = []
+    ) {
+        let head = ResponseHead(status: .notModified, contentType: Self.json, entityTag: revision, headers: headers)
+        responder.respond(HTTPResponse(head, .bytes([])))
+    }
+
     /// A page of keys: `{"status":"ok","keys":[{"key":…,"revision":N}],"revision":N}`, and a `cursor` if there is more. Keys
     /// that are not UTF-8 are `key_b64` in Base64, and so are values as `value_b64`.
     /// - Parameters:
@@ -127,6 +136,23 @@ public enum KeyValueAnswer {
         detail: "The deadline of X-Request-Timeout-Ms passed before the write was in the log; the write was dropped.",
         applied: .no
     )
+
+    /// The code of ``preconditionFailed(current:headers:)``.
+    public static let preconditionFailedCode = "precondition_failed"
+
+    /// 412 `precondition_failed`: the condition of a write was not met, so nothing was written.
+    /// - Parameters:
+    ///   - current: the revision of the key; nil if it does not exist.
+    ///   - headers: further ones.
+    public static func preconditionFailed(
+        current: UInt64?, headers: [(name: StaticString, value: String)] = []
+    ) -> Problem {
+        let state = current.map { "The key exists with revision \($0)" } ?? "The key does not exist"
+        return Problem(
+            .preconditionFailed, code: Self.preconditionFailedCode,
+            detail: "\(state), so the condition of the write is not met; nothing was written.",
+            applied: .no, revision: current, headers: headers)
+    }
 
     /// 404 `key_not_found`; `X-KV-Result: miss` distinguishes it from a missing route.
     public static let keyNotFound = Problem(

@@ -12,8 +12,10 @@ extension ProblemKind {
         ProblemKind(504, "deadline_exceeded"), ProblemKind(507, "disk_full"),
     ]
 
+    private static let ofPrecondition = [ProblemKind(400, "bad_precondition"), ProblemKind(412, "precondition_failed")]
+
     public static let ofSet =
-        ofGate + ofWriteAdmission + ofKey + ofStore + [
+        ofGate + ofWriteAdmission + ofPrecondition + ofKey + ofStore + [
             ProblemKind(400, "not_json"), ProblemKind(400, "bad_json"), ProblemKind(400, "value_missing"),
             ProblemKind(413, "value_too_large"), ProblemKind(415, "unsupported_media_type"),
             ProblemKind(507, "memory_limit"),
@@ -23,5 +25,5 @@ extension ProblemKind {
 
     public static let ofKeys = ofGate + ofQuery + [ProblemKind(400, "bad_cursor")]
 
-    public static let ofDelete = ofGate + ofWriteAdmission + ofKey + ofStore
+    public static let ofDelete = ofGate + ofWriteAdmission + ofPrecondition + ofKey + ofStore
 }

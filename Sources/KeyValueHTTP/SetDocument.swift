@@ -1,25 +1,29 @@
 import HTTP1
 import JSON
 
-/// The JSON body of a set: one flat object with `key` or `key_b64`, and `value` or `value_b64`. Texts without escapes are
-/// used where they are in the body.
+/// The JSON body of a set: one flat object with `key` or `key_b64`, `value` or `value_b64`, and, if the set is conditional,
+/// `if_revision` or `if_absent`. Texts without escapes are used where they are in the body.
 struct SetDocument {
-    private static let maxMembers = 4
+    private static let maxMembers = 6
 
     private struct Member {
         var name = JSONText.empty
         /// Nil for a value that is not a string.
         var text: JSONText?
+        /// What a value that is not a string means as a condition.
+        var precondition = Precondition.none
     }
 
-    /// Calls `body` with key and value, which are valid only during the call.
-    /// - Throws: 400 `not_json`, `bad_json`, `key_missing`, `value_missing`.
+    /// Calls `body` with key, value and condition; key and value are valid only during the call.
+    /// - Throws: 400 `not_json`, `bad_json`, `bad_precondition`, `key_missing`, `value_missing`.
     static func read(
         _ bytes: UnsafeBufferPointer<UInt8>,
-        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Problem) -> Void
+        _ body: (
+            _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ precondition: Precondition
+        ) throws(Problem) -> Void
     ) throws(Problem) {
         var tokenizer = unsafe JSONTokenizer(bytes)
-        var members = InlineArray<4, Member>(repeating: Member())
+        var members = Members(repeating: Member())
         let count: Int
         do throws(JSONSyntaxError) {
             count = try self.members(&tokenizer, into: &members)
@@ -28,15 +32,19 @@ struct SetDocument {
                 "not_json", "The body is not the expected JSON: \(error.reason) at byte \(error.offset).")
         }
         // By `index(of:_:)`; each name occurs at most once.
-        var places = InlineArray<4, Int>(repeating: -1)
+        var places = InlineArray<6, Int>(repeating: -1)
         for place in 0..<count {
             guard let index = self.index(of: members[place].name, tokenizer) else {
                 throw SetRequest.badRequest(
                     "bad_json",
-                    "The JSON has an unknown member; allowed are key or key_b64, and value or value_b64.")
+                    """
+                    The JSON has an unknown member; allowed are key or key_b64, value or value_b64, and if_revision or \
+                    if_absent.
+                    """)
             }
             places[index] = place
         }
+        let precondition = try self.precondition(places[4], places[5], members)
         guard let key = try self.field("key", places[0], places[1], members) else {
             throw SetRequest.badRequest("key_missing", "The JSON has neither key nor key_b64.")
         }
@@ -45,7 +53,7 @@ struct SetDocument {
                 throw SetRequest.badRequest("value_missing", "The JSON has neither value nor value_b64.")
             }
             try unsafe self.withBytes(of: value, "value", tokenizer) { (value) throws(Problem) in
-                try unsafe body(key, value)
+                try unsafe body(key, value, precondition)
             }
         }
     }
@@ -55,12 +63,14 @@ struct SetDocument {
         if tokenizer.isEqual(name, "key") { return 0 }
         if tokenizer.isEqual(name, "value") { return 2 }
         if tokenizer.isEqual(name, "key_b64") { return 1 }
-        return tokenizer.isEqual(name, "value_b64") ? 3 : nil
+        if tokenizer.isEqual(name, "value_b64") { return 3 }
+        if tokenizer.isEqual(name, "if_revision") { return 4 }
+        return tokenizer.isEqual(name, "if_absent") ? 5 : nil
     }
 
     /// - Returns: the number of members.
     private static func members(
-        _ tokenizer: inout JSONTokenizer, into members: inout InlineArray<4, Member>
+        _ tokenizer: inout JSONTokenizer, into members: inout Members
     ) throws(JSONSyntaxError) -> Int {
         var count = 0
         try tokenizer.beginObject()
@@ -73,18 +83,23 @@ struct SetDocument {
             guard count < self.maxMembers else {
                 throw JSONSyntaxError(.tooManyMembers(limit: self.maxMembers), offset: offset)
             }
-            members[count] = Member(name: name, text: try tokenizer.textOrScalar())
+            members[count].name = name
+            members[count].text = try tokenizer.textIfString()
+            if members[count].text == nil {
+                members[count].precondition = Precondition(member: try tokenizer.scalar())
+            }
             count += 1
         }
         try tokenizer.end()
         return count
     }
 
+    private typealias Members = InlineArray<6, Member>
     private typealias Field = (text: JSONText, isBase64: Bool)
 
     /// One field, given as text or, as `<name>_b64`, in Base64; nil if it is missing.
     private static func field(
-        _ name: StaticString, _ plain: Int, _ encoded: Int, _ members: InlineArray<4, Member>
+        _ name: StaticString, _ plain: Int, _ encoded: Int, _ members: borrowing Members
     ) throws(Problem) -> Field? {
         if plain < 0, encoded < 0 { return nil }
         if plain >= 0, encoded >= 0 {
@@ -96,6 +111,24 @@ struct SetDocument {
         return (text, encoded >= 0)
     }
 
+    private static func precondition(
+        _ revision: Int, _ absent: Int, _ members: borrowing Members
+    ) throws(Problem) -> Precondition {
+        if revision < 0, absent < 0 { return .none }
+        if revision >= 0, absent >= 0 {
+            throw Precondition.bad("A write has at most one condition; send if_revision or if_absent, not both.")
+        }
+        switch members[max(revision, absent)].precondition {
+        case .revision(let wanted) where absent < 0: return .revision(wanted)
+        case .absent where revision < 0: return .absent
+        default:
+            throw Precondition.bad(
+                absent < 0
+                    ? "if_revision must be a revision: a number of digits alone, from 1 to 18446744073709551615."
+                    : "if_absent must be true; leave it out for a set without a condition.")
+        }
+    }
+
     private static func withBytes(
         of field: Field, _ name: StaticString, _ tokenizer: borrowing JSONTokenizer,
         _ body: (UnsafeRawBufferPointer) throws(Problem) -> Void
@@ -105,5 +138,16 @@ struct SetDocument {
             throw SetRequest.badRequest("bad_json", "\(name)_b64 is not Base64 (standard alphabet, with padding).")
         }
         try unsafe decoded.span.withUnsafeBytes { (bytes) throws(Problem) in try unsafe body(bytes) }
+    }
+}
+
+extension Precondition {
+    /// The value of `if_revision` or `if_absent`; `.none` if it is neither's.
+    fileprivate init(member value: JSONScalar) {
+        switch value {
+        case .bool(true): self = .absent
+        case .number(let digits): self = EntityTag.number(digits.utf8.span).map(Self.revision) ?? .none
+        case .bool, .string, .null: self = .none
+        }
     }
 }

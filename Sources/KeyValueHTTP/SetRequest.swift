@@ -4,7 +4,8 @@ import JSON
 import NIOCore
 import NIOHTTP1
 
-/// A request to set a key: `{"key":…,"value":…}` (or `key_b64`, `value_b64`), or `?key=…` with the value as the body.
+/// A request to set a key: `{"key":…,"value":…}` (or `key_b64`, `value_b64`), or `?key=…` with the value as the body. Both
+/// take a condition in the header, the former also as `if_revision` or `if_absent`.
 @safe public struct SetRequest {
     /// 1 to `maxKeyBytes` bytes.
     public let key: UnsafeRawBufferPointer
@@ -12,24 +13,28 @@ import NIOHTTP1
     public let value: UnsafeRawBufferPointer
     /// Whether the value is the body itself.
     public let isRaw: Bool
+    public let precondition: Precondition
 
     /// Calls `body` with what the request sets; key and value are valid only during the call.
     /// - Throws: 400 `not_json` (the body is not one flat JSON object), `bad_json` (it is, but with wrong members),
-    ///   `key_missing`, `key_empty`, `key_too_large`, `value_missing`, errors of ``QueryParameters``; 413
+    ///   `key_missing`, `key_empty`, `key_too_large`, `value_missing`, `bad_precondition`, errors of ``QueryParameters``; 413
     ///   `value_too_large`; 415 `unsupported_media_type`. Each has `applied` no.
     public static func read(
         _ request: HTTPRequest, limits: KeyValueLimits, _ body: (SetRequest) throws(Problem) -> Void
     ) throws(Problem) {
         let received = request.body
         let bytes = received.readableBytesUInt8Span
-        switch try SetBodyForm(of: request) {
+        let form = try SetBodyForm(of: request)
+        let precondition = try Precondition(ofWrite: request)
+        switch form {
         case .raw:
             try unsafe KeyParameter.withKey(
                 of: request, .withinLimits, limits: limits, applied: .no
             ) { (key) throws(Problem) in
                 try limits.check(valueBytes: bytes.count)
                 try unsafe bytes.withUnsafeBytes { (value) throws(Problem) in
-                    try unsafe body(SetRequest(key: key, value: value, isRaw: true))
+                    try unsafe body(
+                        SetRequest(key: key, value: value, isRaw: true, precondition: precondition))
                 }
             }
         case .json:
@@ -41,10 +46,17 @@ import NIOHTTP1
                 )
             }
             try unsafe bytes.withUnsafeBufferPointer { (bytes) throws(Problem) in
-                try unsafe SetDocument.read(bytes) { (key, value) throws(Problem) in
+                try unsafe SetDocument.read(bytes) { (key, value, inBody) throws(Problem) in
+                    guard precondition == .none || inBody == .none else {
+                        throw Precondition.bad(
+                            "A write has at most one condition; send it in a header field or in the JSON, not in both.")
+                    }
                     try limits.check(keyBytes: key.count, applied: .no)
                     try limits.check(valueBytes: value.count)
-                    try unsafe body(SetRequest(key: key, value: value, isRaw: false))
+                    try unsafe body(
+                        SetRequest(
+                            key: key, value: value, isRaw: false,
+                            precondition: inBody == .none ? precondition : inBody))
                 }
             }
         }

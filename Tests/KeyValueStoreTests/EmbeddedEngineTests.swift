@@ -54,9 +54,9 @@ struct EmbeddedEngineTests {
                 alive.append(write)
                 Array("key \(number)".utf8).withUnsafeBytes { key in
                     if round == 2 {
-                        sessions[number % 2].delete(key, deadline: nil, for: write)
+                        sessions[number % 2].delete(key, if: .none, deadline: nil, for: write)
                     } else {
-                        sessions[number % 2].set(key, to: key, deadline: nil, for: write)
+                        sessions[number % 2].set(key, to: key, if: .none, deadline: nil, for: write)
                     }
                 }
             }

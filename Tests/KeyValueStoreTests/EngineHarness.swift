@@ -28,18 +28,25 @@ final class TestSession {
         return found
     }
 
-    func set(_ key: String, _ value: String, deadline: UInt64? = nil, as name: String? = nil) {
+    func set(
+        _ key: String, _ value: String, if condition: WriteCondition = .none, deadline: UInt64? = nil,
+        as name: String? = nil
+    ) {
         self.outstanding += 1
         Array(value.utf8).withUnsafeBytes {
-            self.session.set(Array(key.utf8), to: $0, deadline: deadline) { result in
+            self.session.set(Array(key.utf8), to: $0, if: condition, deadline: deadline) { result in
                 self.complete(name ?? key, result)
             }
         }
     }
 
-    func delete(_ key: String, deadline: UInt64? = nil, as name: String? = nil) {
+    func delete(
+        _ key: String, if condition: WriteCondition = .none, deadline: UInt64? = nil, as name: String? = nil
+    ) {
         self.outstanding += 1
-        self.session.delete(Array(key.utf8), deadline: deadline) { result in self.complete(name ?? key, result) }
+        self.session.delete(Array(key.utf8), if: condition, deadline: deadline) { result in
+            self.complete(name ?? key, result)
+        }
     }
 
     private func complete(_ name: String, _ result: WriteResult) {

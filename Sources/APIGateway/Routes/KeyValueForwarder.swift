@@ -29,7 +29,7 @@ final class KeyValueForwarder {
         do throws(Problem) {
             try SetRequest.read(request, limits: self.limits) { (set) throws(Problem) in
                 let value = unsafe set.isRaw ? ForwardedValue.body(request.body) : .bytes(set.value)
-                unsafe self.forward(.set, key: set.key, value: value, responder, representation: .json)
+                unsafe self.forward(.set, key: set.key, value: value, if: set.precondition, responder)
             }
         } catch {
             responder.fail(error)
@@ -40,7 +40,8 @@ final class KeyValueForwarder {
         do throws(Problem) {
             try unsafe KeyParameter.withKey(of: request, .withinLimits, limits: self.limits, applied: nil) { key in
                 unsafe self.forward(
-                    .get, key: key, value: .none, responder, representation: ValueRepresentation(of: request))
+                    .get, key: key, value: .none, responder, representation: ValueRepresentation(of: request),
+                    cached: CachedRevisions(of: request))
             }
         } catch {
             responder.fail(error)
@@ -49,8 +50,9 @@ final class KeyValueForwarder {
 
     func delete(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
+            let precondition = try Precondition(ofWrite: request)
             try unsafe KeyParameter.withKey(of: request, .withinLimits, limits: self.limits, applied: .no) { key in
-                unsafe self.forward(.delete, key: key, value: .none, responder, representation: .json)
+                unsafe self.forward(.delete, key: key, value: .none, if: precondition, responder)
             }
         } catch {
             responder.fail(error)
@@ -60,7 +62,7 @@ final class KeyValueForwarder {
     func keys(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
             _ = try KeysRequest(of: request)
-            self.forward(.keys, value: .none, responder, representation: .json) { forwarded in
+            self.forward(.keys, value: .none, responder) { forwarded in
                 request.withQuery { forwarded.key.replace(withQuery: $0) }
             }
         } catch {
@@ -72,10 +74,14 @@ final class KeyValueForwarder {
         _ operation: UpstreamOperation,
         key: UnsafeRawBufferPointer,
         value: ForwardedValue,
+        if precondition: Precondition = .none,
         _ responder: Responder,
-        representation: ValueRepresentation
+        representation: ValueRepresentation = .json,
+        cached: CachedRevisions = .none
     ) {
-        self.forward(operation, value: value, responder, representation: representation) { forwarded in
+        self.forward(
+            operation, value: value, if: precondition, responder, representation: representation, cached: cached
+        ) { forwarded in
             unsafe forwarded.key.replace(with: key)
         }
     }
@@ -84,8 +90,10 @@ final class KeyValueForwarder {
     private func forward(
         _ operation: UpstreamOperation,
         value: ForwardedValue,
+        if precondition: Precondition = .none,
         _ responder: Responder,
-        representation: ValueRepresentation,
+        representation: ValueRepresentation = .json,
+        cached: CachedRevisions = .none,
         takeKey: (ForwardedRequest) -> Void
     ) {
         let request = responder.request
@@ -97,10 +105,11 @@ final class KeyValueForwarder {
         forwarded.responder = responder
         forwarded.startedAtNanoseconds = started
         forwarded.representation = representation
+        forwarded.cached = cached
         takeKey(forwarded)
         forwarded.keep(value)
         forwarded.begin(
-            operation, identity: request.identity, wantsTiming: request.fields.wantsTiming,
+            operation, if: precondition, identity: request.identity, wantsTiming: request.fields.wantsTiming,
             deadlineNanoseconds: min(own, clients), isClientsDeadline: clients < own)
         self.pool.perform(forwarded, now: started)
     }
@@ -108,7 +117,7 @@ final class KeyValueForwarder {
     /// kv-service answered.
     fileprivate func answered(_ forwarded: ForwardedRequest, _ response: UpstreamResponse) {
         do throws(UpstreamFailure) {
-            let answer = try UpstreamAnswer(response, to: forwarded.operation)
+            let answer = try UpstreamAnswer(response, to: forwarded.operation, if: forwarded.condition)
             self.monitor.answeredAsItShould(forwarded.operation, atNanoseconds: forwarded.endedAtNanoseconds)
             self.answer(forwarded, answer, upstreamEntries: response.serverTiming)
         } catch {
@@ -146,19 +155,21 @@ final class KeyValueForwarder {
             )
             headers.append(("Server-Timing", timing))
         }
-        let representation = forwarded.representation
+        let (representation, cached) = (forwarded.representation, forwarded.cached)
         if self.unused.count < Self.keptExchanges {
             forwarded.releaseLargeValue()
             self.unused.append(forwarded)
         }
-        Self.answer(responder, answer, as: representation, headers)
+        Self.answer(responder, answer, as: representation, unless: cached, headers)
     }
 
     private static func answer(
         _ responder: Responder, _ answer: UpstreamAnswer, as representation: ValueRepresentation,
-        _ headers: [(name: StaticString, value: String)]
+        unless cached: CachedRevisions, _ headers: [(name: StaticString, value: String)]
     ) {
         switch answer {
+        case .value(_, let revision) where cached.contains(revision):
+            KeyValueAnswer.notModified(responder, revision: revision, headers: headers)
         case .value(let value, let revision):
             unsafe value.withUnsafeReadableBytes { value in
                 unsafe KeyValueAnswer.value(responder, value, revision: revision, as: representation, headers: headers)
@@ -195,6 +206,9 @@ private final class ForwardedRequest: UpstreamExchange {
     var responder: Responder?
     var startedAtNanoseconds: UInt64 = 0
     var representation = ValueRepresentation.json
+    /// What the client has already. kv-service is not asked about that: it answers with the value, whose revision
+    /// decides. So a read has one form and one kind of success upstream, at the cost of a value between the services.
+    var cached = CachedRevisions.none
     private unowned let forwarder: KeyValueForwarder
     /// A value of up to this size is copied, and its memory kept from one request to the next.
     private static let keptValueBytes = 16_384

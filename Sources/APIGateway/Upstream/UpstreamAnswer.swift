@@ -19,10 +19,13 @@ enum UpstreamAnswer {
     case refused(Problem)
 
     /// Problems caused by the client's request or kv-service's state, not by the gateway.
-    private static let passedOnStatuses: Set<Int> = [400, 409, 412, 413, 414, 429, 431, 500, 503, 504, 507]
+    private static let passedOnStatuses: Set<Int> = [400, 409, 413, 414, 429, 431, 500, 503, 504, 507]
 
+    /// - Parameter condition: that of the request.
     /// - Throws: ``UpstreamFailure/protocolError(_:)`` for an answer that kv-service never sends to `operation`.
-    init(_ response: borrowing UpstreamResponse, to operation: UpstreamOperation) throws(UpstreamFailure) {
+    init(
+        _ response: borrowing UpstreamResponse, to operation: UpstreamOperation, if condition: Precondition = .none
+    ) throws(UpstreamFailure) {
         switch (response.head.status, operation) {
         case (200, .get):
             guard response.head.mediaType == .bytes else { throw .protocolError("a value with another content type") }
@@ -56,6 +59,8 @@ enum UpstreamAnswer {
                 throw .protocolError("status 404 that does not mean a missing key")
             }
             self = .keyNotFound
+        case (412, .set), (412, .delete):
+            self = .refused(try Self.preconditionFailed(response, to: operation, condition))
         case (let status, _) where Self.passedOnStatuses.contains(status):
             self = .refused(try Self.problem(response, to: operation))
         case (let status, _):
@@ -131,6 +136,22 @@ enum UpstreamAnswer {
         }
     }
 
+    /// - Throws: also if the request had no condition, or the revision meets it.
+    private static func preconditionFailed(
+        _ response: UpstreamResponse, to operation: UpstreamOperation, _ condition: Precondition
+    ) throws(UpstreamFailure) -> Problem {
+        let problem = try self.problem(response, to: operation)
+        guard problem.code == KeyValueAnswer.preconditionFailedCode, problem.applied == .no else {
+            throw .protocolError("status 412 that does not mean an unmet condition")
+        }
+        let current = problem.revision
+        guard current == response.head.revision else { throw .protocolError("an unmet condition with two revisions") }
+        guard current != 0, !condition.isMet(by: current) else {
+            throw .protocolError("status 412 to a request whose condition is met")
+        }
+        return problem
+    }
+
     private static func problem(
         _ response: UpstreamResponse,
         to operation: UpstreamOperation
@@ -158,7 +179,8 @@ enum UpstreamAnswer {
             code: String(decoding: codeBytes, as: UTF8.self),
             // The gateway has a limit of connections too, and this is not that one.
             detail: response.head.hasOtherRequestID ? "kv-service did not accept the request: \(detail)" : detail,
-            applied: applied
+            applied: applied,
+            revision: status == 412 ? try Self.revision(document, response.head) : nil
         )
         if let seconds = response.head.retryAfterSeconds { refusal.headers.append(("Retry-After", String(seconds))) }
         return refusal

@@ -1,4 +1,5 @@
 import HTTPServing
+import KeyValueHTTP
 import NIOCore
 import PrometheusMetrics
 import RequestTracing
@@ -13,6 +14,8 @@ class UpstreamExchange {
     final var key = UpstreamKey()
     /// Empty for everything but a set.
     final var value = ByteBuffer()
+    /// The condition of a write.
+    private(set) final var condition = Precondition.none
     private(set) final var identity: RequestIdentity
     /// The trace of ``identity``, with 0 for the time.
     private(set) final var mark: TraceMark
@@ -61,6 +64,7 @@ class UpstreamExchange {
     /// - Precondition: it has not begun, or has ended.
     final func begin(
         _ operation: UpstreamOperation,
+        if condition: Precondition = .none,
         identity: consuming RequestIdentity,
         wantsTiming: Bool,
         deadlineNanoseconds: UInt64,
@@ -69,6 +73,7 @@ class UpstreamExchange {
         precondition(!self.isUnderWay, "an exchange was begun twice")
         self.isUnderWay = true
         self.operation = operation
+        self.condition = condition
         self.mark = identity.trace.mark(atNanoseconds: 0)
         self.attemptSpan = identity.trace.span
         self.identity = consume identity

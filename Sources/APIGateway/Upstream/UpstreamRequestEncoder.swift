@@ -1,5 +1,6 @@
 import HTTP1
 import HTTPServing
+import KeyValueHTTP
 import NIOCore
 import RequestTracing
 
@@ -64,9 +65,22 @@ struct UpstreamRequestEncoder {
                 output.append("\r\ntracestate: ")
                 output.append(copying: state.utf8.span)
             }
+            Self.append(exchange.condition, to: &output)
             output.append("\r\nX-Request-Timeout-Ms: ")
             output.append(decimal: max(1, timeoutMilliseconds))
             output.append(exchange.wantsTiming ? "\r\nX-Request-Timing: 1\r\n\r\n" : "\r\n\r\n")
+        }
+    }
+
+    private static func append(_ precondition: Precondition, to output: inout OutputRawSpan) {
+        switch precondition {
+        case .none: break
+        case .exists: output.append("\r\nIf-Match: *")
+        case .absent: output.append("\r\nIf-None-Match: *")
+        case .revision(let revision):
+            output.append("\r\nIf-Match: \"")
+            output.append(decimal: revision)
+            output.append("\"")
         }
     }
 

@@ -90,7 +90,9 @@ extension HTTPRequest {
                 ? .describe(allow: route.allow) : .refuse(.methodNotAllowed(allow: route.allow))
         }
         // Ignoring a condition could lose an update. For a read, ignoring these fields is allowed.
-        if route.isWrite, let condition = self.fields.condition { return .refuse(.preconditionNotSupported(condition)) }
+        if route.isWrite, let condition = self.fields.condition(besidesTags: route.takesPreconditions) {
+            return .refuse(.preconditionNotSupported(condition))
+        }
         if route.isWrite, self.fields.timeout == .invalid { return .refuse(.badTimeout()) }
         if route.isData, let problem = admission(route.isWrite) { return .refuse(problem) }
         return .act(limit: route.bodyLimitBytes)

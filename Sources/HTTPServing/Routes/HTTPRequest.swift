@@ -160,6 +160,14 @@ extension HTTPRequest {
 
     public var headers: HeaderFields { HeaderFields(of: self.head) }
 
+    /// Calls `body` with the value of a field.
+    public func withValue<Result, Failure>(
+        _ value: Range<Int>, _ body: (Span<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let head = self.head.bytes
+        return try body(head.readableBytesUInt8Span.extracting(value))
+    }
+
     /// Whether the value of a field equals a constant in lower case, ignoring the case of letters.
     public func equals(_ value: Range<Int>, _ constant: StaticString) -> Bool {
         let head = self.head.bytes

@@ -40,8 +40,10 @@ public struct HeadFields {
     private(set) var trace: TraceContext.Received?
     private(set) var tracestateCount = 0
     private var traceparentCount = 0
-    /// The first field that makes the request conditional or partial.
-    private(set) var condition: StaticString?
+    public private(set) var ifMatch = Occurrence()
+    public private(set) var ifNoneMatch = Occurrence()
+    /// The first other field that makes the request conditional or partial.
+    private var otherCondition: StaticString?
     /// `X-Request-Timeout-Ms`, if there is one.
     private(set) var timeout: RequestTimeout?
     public private(set) var contentType = Occurrence()
@@ -98,7 +100,7 @@ public struct HeadFields {
         case 6 where ASCII.equal(name, "expect"):
             self.expectCount += 1
             self.expectsContinue = ASCII.equal(value, "100-continue")
-        case 8 where ASCII.equal(name, "if-match"): self.takeCondition("If-Match")
+        case 8 where ASCII.equal(name, "if-match"): self.ifMatch.add(range)
         case 8 where ASCII.equal(name, "if-range"): self.takeCondition("If-Range")
         case 10 where ASCII.equal(name, "connection"):
             ASCII.forEachElement(of: value) { self.takeConnectionOption($0) }
@@ -110,7 +112,7 @@ public struct HeadFields {
             self.trace = self.traceparentCount == 1 ? TraceContext.Received(parsing: value) : nil
         case 12 where ASCII.equal(name, "x-request-id"): self.requestID.add(range)
         case 12 where ASCII.equal(name, "content-type"): self.contentType.add(range)
-        case 13 where ASCII.equal(name, "if-none-match"): self.takeCondition("If-None-Match")
+        case 13 where ASCII.equal(name, "if-none-match"): self.ifNoneMatch.add(range)
         case 13 where ASCII.equal(name, "content-range"): self.takeCondition("Content-Range")
         case 14 where ASCII.equal(name, "content-length"):
             self.bodyLength.lengths += 1
@@ -139,7 +141,17 @@ public struct HeadFields {
     }
 
     private mutating func takeCondition(_ name: StaticString) {
-        if self.condition == nil { self.condition = name }
+        if self.otherCondition == nil { self.otherCondition = name }
+    }
+
+    /// A field that makes the request conditional or partial.
+    ///
+    /// - Parameter besidesTags: not `If-Match` or `If-None-Match`.
+    func condition(besidesTags: Bool) -> StaticString? {
+        if let other = self.otherCondition { return other }
+        if besidesTags { return nil }
+        if self.ifMatch.count > 0 { return "If-Match" }
+        return self.ifNoneMatch.count > 0 ? "If-None-Match" : nil
     }
 
     private mutating func takeConnectionOption(_ option: Span<UInt8>) {

@@ -31,6 +31,9 @@ public struct Route {
     /// they answer. Then a connection calls them for writes that a client pipelines before the earlier ones are answered;
     /// any other request waits for the answers before it.
     public let keepsOrder: Bool
+    /// Whether the actions of a route that writes respect `If-Match` and `If-None-Match`. Else a request with them is
+    /// refused.
+    public let takesPreconditions: Bool
     public let actions: [(method: RequestMethod, action: Action)]
 
     public init(
@@ -40,6 +43,7 @@ public struct Route {
         bodyLimitBytes: Int = 0,
         bodyRefusal: BodyRefusal? = nil,
         keepsOrder: Bool = false,
+        takesPreconditions: Bool = false,
         actions: [(method: RequestMethod, action: Action)]
     ) {
         self.path = path
@@ -48,6 +52,7 @@ public struct Route {
         self.bodyLimitBytes = bodyLimitBytes
         self.bodyRefusal = bodyRefusal
         self.keepsOrder = keepsOrder
+        self.takesPreconditions = takesPreconditions
         self.actions = actions
     }
 }

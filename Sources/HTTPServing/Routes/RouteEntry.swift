@@ -12,6 +12,7 @@ public final class RouteEntry {
     let isWrite: Bool
     public let isProbe: Bool
     let keepsOrder: Bool
+    let takesPreconditions: Bool
     let bodyLimitBytes: Int
     let bodyRefusal: Route.BodyRefusal?
     /// The value of `Allow`.
@@ -34,6 +35,7 @@ public final class RouteEntry {
         self.handler = route.handler
         self.position = position
         self.keepsOrder = route.keepsOrder
+        self.takesPreconditions = route.takesPreconditions
         self.bodyLimitBytes = route.bodyLimitBytes
         self.bodyRefusal = route.bodyRefusal
         self.handlerIndex = handlerIndex

@@ -14,6 +14,8 @@ final class StoreMetrics: LogObserver {
 
     enum Result {
         case ok, missing, refused
+        /// The condition of the write was not met.
+        case unmet
     }
 
     let writeDurations: Histogram
@@ -157,6 +159,8 @@ private struct OperationMetrics {
     let succeeded: Counter
     private let missing: Counter
     private let refused: Counter
+    /// Of writes only: a read is not refused for its condition.
+    private let unmet: Counter?
     private let durations: Histogram
 
     init(_ operation: StoreMetrics.Operation, _ registry: MetricsRegistry) {
@@ -168,6 +172,7 @@ private struct OperationMetrics {
         self.succeeded = counter(.ok)
         self.missing = counter(.missing)
         self.refused = counter(.refused)
+        self.unmet = operation == .get ? nil : counter(.unmet)
         self.durations = registry.histogram(
             "kv_operation_duration_seconds",
             help: "Time from the first byte of a request to the end of the operation.",
@@ -179,6 +184,7 @@ private struct OperationMetrics {
         case .ok: self.succeeded.increment()
         case .missing: self.missing.increment()
         case .refused: self.refused.increment()
+        case .unmet: self.unmet?.increment()
         }
         let now = MonotonicClock.nanoseconds()
         self.durations.observe(

@@ -15,7 +15,7 @@ import TransactionLog
 final class KVRoutes {
     static let handlers = [
         HandlerDeclaration("kv_set", [.post, .put], problems: ProblemKind.ofSet),
-        HandlerDeclaration("kv_get", [.get, .head], problems: ProblemKind.ofGet),
+        HandlerDeclaration("kv_get", [.get, .head], statuses: [200, 304], problems: ProblemKind.ofGet),
         HandlerDeclaration("kv_delete", [.delete], problems: ProblemKind.ofDelete),
         HandlerDeclaration("kv_keys", [.get, .head], problems: ProblemKind.ofKeys),
     ]
@@ -42,12 +42,12 @@ final class KVRoutes {
                 path: "/kv/set", handler: "kv_set", kind: .data(isWrite: true),
                 bodyLimitBytes: self.limits.maxSetBodyBytes,
                 bodyRefusal: { [limits] in SetRequest.refusal(ofBody: $1, $0, limits: limits) },
-                keepsOrder: true,
+                keepsOrder: true, takesPreconditions: true,
                 actions: [(.post, self.set), (.put, self.set)]),
             Route(path: "/kv/get", handler: "kv_get", kind: .data(isWrite: false), actions: [(.get, self.get)]),
             Route(
                 path: "/kv/delete", handler: "kv_delete", kind: .data(isWrite: true), keepsOrder: true,
-                actions: [(.delete, self.delete)]),
+                takesPreconditions: true, actions: [(.delete, self.delete)]),
             Route(path: "/kv/keys", handler: "kv_keys", kind: .data(isWrite: false), actions: [(.get, self.keys)]),
         ]
     }
@@ -60,7 +60,9 @@ final class KVRoutes {
                 guard let session = self.store.session else { throw Self.starting }
                 let write = self.makeWrite(.set, responder)
                 if Self.isLate(request) { return write.writeCompleted(.late) }
-                unsafe session.set(set.key, to: set.value, deadline: request.deadlineNanoseconds, for: write)
+                unsafe session.set(
+                    set.key, to: set.value, if: WriteCondition(set.precondition),
+                    deadline: request.deadlineNanoseconds, for: write)
             }
         } catch {
             responder.fail(error)
@@ -69,6 +71,7 @@ final class KVRoutes {
 
     private func delete(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
+            let precondition = try Precondition(ofWrite: request)
             try unsafe KeyParameter.withKey(
                 of: request, .stored, limits: self.limits, applied: .no
             ) { (key) throws(Problem) in
@@ -76,7 +79,8 @@ final class KVRoutes {
                 let write = self.makeWrite(.delete, responder)
                 write.keyBytes = key.count
                 if Self.isLate(request) { return write.writeCompleted(.late) }
-                unsafe session.delete(key, deadline: request.deadlineNanoseconds, for: write)
+                unsafe session.delete(
+                    key, if: WriteCondition(precondition), deadline: request.deadlineNanoseconds, for: write)
             }
         } catch {
             responder.fail(error)
@@ -93,6 +97,9 @@ final class KVRoutes {
                     switch outcome {
                     case .value(let value, let revision):
                         self.metrics.record(.get, .ok, of: request)
+                        if CachedRevisions(of: request).contains(revision) {
+                            return KeyValueAnswer.notModified(responder, revision: revision)
+                        }
                         unsafe KeyValueAnswer.value(
                             responder, value, revision: revision, as: ValueRepresentation(of: request))
                     case .missing:
@@ -154,6 +161,13 @@ final class KVRoutes {
                 return responder.fail(tooLarge)
             }
             self.metrics.record(operation, existed ? .ok : .missing, of: request)
+        case .conditionUnmet(let current):
+            if operation == .delete, current == nil,
+                let tooLarge = self.limits.keyTooLarge(bytes: keyBytes, applied: .no)
+            {
+                return responder.fail(tooLarge)
+            }
+            self.metrics.record(operation, .unmet, of: request)
         case .refused(let refusal): return self.refuse(operation, responder, Self.problem(refusal))
         case .late: return self.refuse(operation, responder, KeyValueAnswer.deadlineExceeded)
         case .outOfMemory: return self.refuse(operation, responder, self.memory.problem)
@@ -177,6 +191,8 @@ final class KVRoutes {
         case .deleted(let revision, let existed):
             KeyValueAnswer.deleted(
                 responder, existed, revision: revision, message: "key deleted", headers: headers)
+        case .conditionUnmet(let current):
+            responder.fail(KeyValueAnswer.preconditionFailed(current: current, headers: headers))
         case .refused, .late, .outOfMemory: break
         }
     }
@@ -234,5 +250,16 @@ private final class KeyValueWrite: PendingWrite {
     func writeCompleted(_ result: WriteResult) {
         guard let (routes, responder) = self.waiting.take() else { preconditionFailure("a write was completed twice") }
         routes.answer(self, responder, result)
+    }
+}
+
+extension WriteCondition {
+    fileprivate init(_ precondition: Precondition) {
+        switch precondition {
+        case .none: self = .none
+        case .exists: self = .exists
+        case .absent: self = .absent
+        case .revision(let revision): self = .revision(revision)
+        }
     }
 }

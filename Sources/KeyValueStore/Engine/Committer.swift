@@ -53,7 +53,7 @@ final class Committer: CommitClient, @unchecked Sendable {
         for command in commands {
             if let refused = self.refusal(of: command, now: now) {
                 command.entry.free()
-                self.post(refused, revision: 0, to: command)
+                self.post(refused.kind, revision: refused.revision, to: command)
             } else if command.isDelete {
                 self.stageDelete(command, into: &frame)
             } else {
@@ -86,8 +86,14 @@ final class Committer: CommitClient, @unchecked Sendable {
         self.post(removed == nil ? .missing : .deleted, revision: frame.nextRevision - 1, to: command)
     }
 
-    private func refusal(of command: WriteCommand, now: UInt64) -> CompletionMailbox.Completion.Kind? {
-        if now > command.deadline { return .late }
+    private func refusal(
+        of command: WriteCommand, now: UInt64
+    ) -> (kind: CompletionMailbox.Completion.Kind, revision: UInt64)? {
+        if now > command.deadline { return (.late, 0) }
+        if command.condition != .none {
+            let current = unsafe self.index.staged(command.entry.key)?.revision
+            if !command.condition.isMet(by: current) { return (.conditionUnmet, current ?? 0) }
+        }
         if command.isDelete { return nil }
         let entry = command.entry
         // The usual case, without a search for the replaced record.
@@ -95,7 +101,7 @@ final class Committer: CommitClient, @unchecked Sendable {
         let replaced = unsafe self.index.staged(entry.key)?.allocatedBytes ?? 0
         if self.memory.admits(entry.allocatedBytes - replaced, from: self.index.allocatedBytes) { return nil }
         self.memory.refusals.add(1, ordering: .relaxed)
-        return .outOfMemory
+        return (.outOfMemory, 0)
     }
 
     func takesSpace(_ command: WriteCommand) -> Bool { !command.isDelete }
@@ -121,7 +127,7 @@ final class Committer: CommitClient, @unchecked Sendable {
     func rollBack(_ reason: CommitRefusal) {
         self.index.rollBack()
         for number in self.outgoing.indices {
-            // Those that were refused were not in the frame.
+            // Those that were refused do not depend on the frame.
             for index in self.outgoing[number].completions.indices
             where !self.outgoing[number].completions[index].kind.isRefusal {
                 self.outgoing[number].completions[index].kind = .refused

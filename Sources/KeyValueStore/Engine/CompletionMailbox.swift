@@ -7,18 +7,21 @@ final class CompletionMailbox: Sendable {
     struct Completion: BitwiseCopyable, Sendable {
         enum Kind: UInt8 {
             case created, replaced, deleted, missing
+            /// The condition of the write was not met by what was staged before it.
+            case conditionUnmet
             case late, outOfMemory
             /// For the reason of the batch.
             case refused
 
-            /// Whether nothing was staged for the write.
+            /// Whether it holds whatever becomes of the batch. An unmet condition does not: what it was compared with may
+            /// be a part of the batch.
             var isRefusal: Bool { self == .late || self == .outOfMemory || self == .refused }
         }
 
         let ticket: UInt32
         var kind: Kind
         let submittedAt: UInt64
-        /// 0 for a write that was refused.
+        /// 0 for a write that was refused. For an unmet condition, that of the key; 0 if it does not exist.
         let revision: UInt64
     }
 

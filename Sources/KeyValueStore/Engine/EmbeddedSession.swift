@@ -47,21 +47,25 @@ final class EmbeddedSession: StorageSession {
     var storeID: StoreID { self.log.report.storeID }
 
     func set(
-        _ key: UnsafeRawBufferPointer, to value: UnsafeRawBufferPointer, deadline: UInt64?,
-        for write: any PendingWrite
+        _ key: UnsafeRawBufferPointer, to value: UnsafeRawBufferPointer, if condition: WriteCondition,
+        deadline: UInt64?, for write: any PendingWrite
     ) {
         guard let entry = unsafe Entry.makeIfPossible(key: key, value: value) else {
             return write.writeCompleted(.outOfMemory)
         }
-        self.enqueue(entry, isDelete: false, deadline, write)
+        self.enqueue(entry, isDelete: false, condition, deadline, write)
     }
 
-    func delete(_ key: UnsafeRawBufferPointer, deadline: UInt64?, for write: any PendingWrite) {
+    func delete(
+        _ key: UnsafeRawBufferPointer, if condition: WriteCondition, deadline: UInt64?, for write: any PendingWrite
+    ) {
         let entry = unsafe Entry.make(key: key, value: UnsafeRawBufferPointer(start: nil, count: 0))
-        self.enqueue(entry, isDelete: true, deadline, write)
+        self.enqueue(entry, isDelete: true, condition, deadline, write)
     }
 
-    private func enqueue(_ entry: Entry, isDelete: Bool, _ deadline: UInt64?, _ write: any PendingWrite) {
+    private func enqueue(
+        _ entry: Entry, isDelete: Bool, _ condition: WriteCondition, _ deadline: UInt64?, _ write: any PendingWrite
+    ) {
         let ticket: UInt32
         if let free = self.freeTickets.popLast() {
             ticket = free
@@ -72,7 +76,7 @@ final class EmbeddedSession: StorageSession {
         }
         let command = WriteCommand(
             entry: entry, submittedAt: MonotonicClock.nanoseconds(), deadline: deadline ?? .max, ticket: ticket,
-            mailbox: self.mailboxNumber, isDelete: isDelete)
+            mailbox: self.mailboxNumber, isDelete: isDelete, condition: condition)
         self.outbox.append(command)
         self.outboxBytes += command.keyAndValueBytes
         if self.outbox.count == 1 { self.endOfTurn() }
@@ -131,12 +135,13 @@ final class EmbeddedSession: StorageSession {
 
 extension WriteOutcome {
     @inline(__always)
-    fileprivate init(_ completion: CompletionMailbox.Completion, _ refusal: CommitRefusal?) {
+    init(_ completion: CompletionMailbox.Completion, _ refusal: CommitRefusal?) {
         switch completion.kind {
         case .created: self = .set(revision: completion.revision, created: true)
         case .replaced: self = .set(revision: completion.revision, created: false)
         case .deleted: self = .deleted(revision: completion.revision, existed: true)
         case .missing: self = .deleted(revision: completion.revision, existed: false)
+        case .conditionUnmet: self = .conditionUnmet(current: completion.revision == 0 ? nil : completion.revision)
         case .late: self = .late
         case .outOfMemory: self = .outOfMemory
         case .refused:

@@ -13,14 +13,17 @@ public protocol StorageSession: AnyObject {
     var storeID: StoreID { get }
     /// Copies key and value.
     /// - Parameters:
+    ///   - condition: if it is not met when the writes before this one have been carried out, the write is
+    ///     ``WriteOutcome/conditionUnmet(current:)``.
     ///   - deadline: monotonic nanoseconds after which the write is ``WriteOutcome/late`` unless it is already in the
     ///     log; nil for none.
     ///   - write: gets the result, once, possibly before the call returns. Held until then.
     func set(
-        _ key: UnsafeRawBufferPointer, to value: UnsafeRawBufferPointer, deadline: UInt64?,
-        for write: any PendingWrite)
-    /// As ``set(_:to:deadline:for:)``.
-    func delete(_ key: UnsafeRawBufferPointer, deadline: UInt64?, for write: any PendingWrite)
+        _ key: UnsafeRawBufferPointer, to value: UnsafeRawBufferPointer, if condition: WriteCondition,
+        deadline: UInt64?, for write: any PendingWrite)
+    /// As ``set(_:to:if:deadline:for:)``.
+    func delete(
+        _ key: UnsafeRawBufferPointer, if condition: WriteCondition, deadline: UInt64?, for write: any PendingWrite)
     /// Passes all writes since the last call on.
     func flush()
     /// Passes the waiting results on.
@@ -46,16 +49,21 @@ extension StorageSession {
     }
 
     public func set(
-        _ key: [UInt8], to value: UnsafeRawBufferPointer, deadline: UInt64?,
+        _ key: [UInt8], to value: UnsafeRawBufferPointer, if condition: WriteCondition = .none, deadline: UInt64?,
         _ completion: @escaping (WriteResult) -> Void
     ) {
         unsafe key.withUnsafeBytes {
-            unsafe self.set($0, to: value, deadline: deadline, for: WriteClosure(completion))
+            unsafe self.set($0, to: value, if: condition, deadline: deadline, for: WriteClosure(completion))
         }
     }
 
-    public func delete(_ key: [UInt8], deadline: UInt64?, _ completion: @escaping (WriteResult) -> Void) {
-        unsafe key.withUnsafeBytes { unsafe self.delete($0, deadline: deadline, for: WriteClosure(completion)) }
+    public func delete(
+        _ key: [UInt8], if condition: WriteCondition = .none, deadline: UInt64?,
+        _ completion: @escaping (WriteResult) -> Void
+    ) {
+        unsafe key.withUnsafeBytes {
+            unsafe self.delete($0, if: condition, deadline: deadline, for: WriteClosure(completion))
+        }
     }
 }
 

@@ -11,6 +11,7 @@ struct WriteCommand: Sendable {
     /// The number of the session's ``CompletionMailbox``.
     let mailbox: UInt16
     let isDelete: Bool
+    let condition: WriteCondition
 
     var keyAndValueBytes: Int { self.entry.keyCount + self.entry.valueCount }
 }

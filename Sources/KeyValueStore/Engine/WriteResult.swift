@@ -6,6 +6,8 @@ public enum WriteOutcome: Sendable, Equatable {
     /// `revision` is that of the removal, or of the newest change if the key did not exist.
     case deleted(revision: UInt64, existed: Bool)
     case refused(CommitRefusal)
+    /// Its condition was not met by the key, which has this revision, or does not exist. Nothing was written.
+    case conditionUnmet(current: UInt64?)
     /// Its deadline passed before it was written to the log. Nothing was written.
     case late
     /// The index may not grow, or there is no memory for it. Nothing was written.

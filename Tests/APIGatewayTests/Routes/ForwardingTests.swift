@@ -62,6 +62,71 @@ struct ForwardingTests {
         }
     }
 
+    @Test func `the condition of a write, in whatever form it came`() async throws {
+        let upstream = FakeHTTPServer { $0.method == "DELETE" ? FakeAnswer.deleted : FakeAnswer.stored(7) }
+        try await withGateway(upstream: upstream) { gateway in
+            let ifMatch = [("If-Match", "\"5\"")]
+            let ifNoneMatch = [("If-None-Match", "*")]
+            #expect(await gateway.set("k", "v", headers: ifMatch).status == 200)
+            #expect(await gateway.set("k", "v", headers: [("If-Match", "*")]).status == 200)
+            #expect(await gateway.set("k", "v", headers: ifNoneMatch).status == 200)
+            #expect(await gateway.set(json: #"{"key":"k","value":"v","if_revision":6}"#).status == 200)
+            #expect(await gateway.set(json: #"{"key":"k","value":"v","if_absent":true}"#).status == 200)
+            #expect(await gateway.delete("k", headers: ifMatch).status == 200)
+            // The next request of the same exchange has none.
+            #expect(await gateway.set("k", "v").status == 200)
+            #expect(await gateway.delete("k").status == 200)
+            #expect(
+                upstream.requests.map { $0.fields["if-match"] } == ["\"5\"", "*", nil, "\"6\"", nil, "\"5\"", nil, nil])
+            #expect(upstream.requests.map { $0.fields["if-none-match"] } == [nil, nil, "*", nil, "*", nil, nil, nil])
+        }
+    }
+
+    @Test func `no condition that is not one`() async throws {
+        let upstream = FakeHTTPServer { _ in FakeAnswer.stored(7) }
+        try await withGateway(upstream: upstream) { gateway in
+            for headers in [
+                [("If-Match", "W/\"1\"")], [("If-None-Match", "\"1\"")], [("If-Match", "*"), ("If-None-Match", "*")],
+            ] {
+                for answer in [
+                    await gateway.set("k", "v", headers: headers), await gateway.delete("k", headers: headers),
+                    await gateway.set(json: #"{"key":"k","value":"v"}"#, headers: headers),
+                ] {
+                    #expect(answer.status == 400 && answer.code == "bad_precondition" && answer.applied == "no")
+                }
+            }
+            let both = await gateway.set(
+                json: #"{"key":"k","value":"v","if_absent":true}"#, headers: [("If-None-Match", "*")])
+            #expect(both.code == "bad_precondition")
+            #expect(upstream.requests.isEmpty)
+        }
+    }
+
+    @Test func `no write with a condition a second time, once it may have arrived`() async throws {
+        // kv-service gets the request and closes the connection.
+        let upstream = FakeHTTPServer { _ in [.close] }
+        try await withGateway(upstream: upstream) { gateway in
+            let answer = await gateway.set("k", "v", headers: [("If-Match", "\"5\"")])
+            #expect(answer.code == "upstream_reset" && answer.applied == "unknown" && answer.attempts == 1)
+            #expect(upstream.requests.count == 1)
+        }
+    }
+
+    @Test func `a get, and answers 304 if the client has the value`() async throws {
+        let upstream = FakeHTTPServer { $0.key == [1] ? FakeAnswer.missing : FakeAnswer.value([1], revision: 5) }
+        try await withGateway(upstream: upstream) { gateway in
+            for field in ["\"5\"", "*", "\"4\", W/\"5\""] {
+                let answer = await gateway.get("k", headers: [("If-None-Match", field)])
+                #expect(answer.status == 304 && answer.body.isEmpty && answer.headers["ETag"] == "\"5\"", "\(field)")
+            }
+            for field in ["\"4\"", "5", ""] {
+                #expect(await gateway.get("k", headers: [("If-None-Match", field)]).status == 200, "\(field)")
+            }
+            #expect(await gateway.get("k").status == 200)
+            #expect(await gateway.get(key: [1], headers: [("If-None-Match", "*")]).status == 404)
+        }
+    }
+
     @Test func `a delete, and says whether there was something`() async throws {
         let upstream = FakeHTTPServer { request in
             request.key == Array("there".utf8)

@@ -91,6 +91,51 @@ struct UpstreamAnswerTests {
         }
     }
 
+    @Test(
+        arguments: [
+            ("\"5\"", 6, true), ("\"5\"", 4, true), ("\"5\"", nil, true), ("\"5\"", 5, false), ("\"5\"", 0, false),
+            ("*", nil, true), ("*", 5, false), (nil, nil, false), (nil, 5, false),
+        ] as [(String?, UInt64?, Bool)])
+    func `that a condition is not met is passed on if it fits the condition`(
+        ifMatch: String?, revision: UInt64?, fits: Bool
+    ) async throws {
+        let upstream = FakeHTTPServer { _ in FakeAnswer.preconditionFailed(revision) }
+        try await withGateway(upstream: upstream) { gateway in
+            let headers = ifMatch.map { [("If-Match", $0)] } ?? []
+            for answer in [
+                await gateway.set("k", "v", headers: headers), await gateway.delete("k", headers: headers),
+            ] {
+                #expect(answer.status == (fits ? 412 : 502))
+                #expect(answer.code == (fits ? "precondition_failed" : "upstream_invalid"))
+                #expect(answer.applied == (fits ? "no" : "unknown"))
+                if !fits { continue }
+                #expect(answer.headers["ETag"] == revision.map { "\"\($0)\"" })
+                #expect(answer.text.hasSuffix((revision.map { ",\"revision\":\($0)" } ?? "") + "}\n"), "\(answer.text)")
+            }
+            #expect(upstream.requests.count == 2)
+        }
+    }
+
+    @Test(
+        arguments: [
+            FakeAnswer.preconditionFailed(nil), FakeAnswer.preconditionFailed(4, tag: "\"3\""),
+            FakeAnswer.preconditionFailed(4, tag: "W/\"4\""), FakeAnswer.preconditionFailed(nil, tag: "\"4\""),
+            FakeAnswer.preconditionFailed(4, code: "other"), FakeAnswer.preconditionFailed(4, applied: "unknown"),
+            FakeAnswer.json(#"{"code":"precondition_failed","detail":"x","revision":4}"#, status: "412 Nothing"),
+        ])
+    func `with 412 that contradicts itself or the condition is not from kv-service`(steps: [FakeStep]) async throws {
+        try await withGateway(upstream: FakeHTTPServer { _ in steps }) { gateway in
+            let answer = await gateway.set("k", "v", headers: [("If-None-Match", "*")])
+            #expect(answer.status == 502 && answer.code == "upstream_invalid" && answer.applied == "unknown")
+        }
+    }
+
+    @Test func `with 412 to a read is not from kv-service`() async throws {
+        try await withGateway(upstream: FakeHTTPServer { _ in FakeAnswer.preconditionFailed(4) }) { gateway in
+            #expect(await gateway.get("k", headers: [("If-None-Match", "*")]).code == "upstream_invalid")
+        }
+    }
+
     @Test(arguments: [
         ("414 URI Too Long", "target_too_long"), ("431 Fields Too Large", "headers_too_large"),
         ("431 Fields Too Large", "too_many_headers"),

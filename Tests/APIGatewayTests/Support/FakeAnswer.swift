@@ -29,6 +29,21 @@ enum FakeAnswer {
         fields: "X-KV-Result: miss\r\n"
     )
 
+    /// An unmet condition.
+    ///
+    /// - Parameters:
+    ///   - revision: that the key has; nil if it does not exist.
+    ///   - tag: that in `ETag`, if it is another one.
+    static func preconditionFailed(
+        _ revision: UInt64?, tag: String? = nil, code: String = "precondition_failed", applied: String = "no"
+    ) -> [FakeStep] {
+        let member = revision.map { ",\"revision\":\($0)" } ?? ""
+        let tag = tag ?? revision.map { "\"\($0)\"" } ?? ""
+        return self.problem(
+            "412 Precondition Failed", #"{"code":"\#(code)","detail":"Why.","applied":"\#(applied)"\#(member)}"#,
+            fields: tag.isEmpty ? "" : "ETag: \(tag)\r\n")
+    }
+
     /// What kv-service says at `/readyz`.
     static let ready = Self.json(#"{"status":"ok","service":"kv-service","state":"ready","checks":[]}"#)
     static let notReady = Self.json(

@@ -153,11 +153,11 @@ final class ForwarderHarness: Sendable {
         await self.set(key: Array(key.utf8), value: Array(value.utf8), headers: headers)
     }
 
-    func set(json: String) async -> GatewayAnswer {
+    func set(json: String, headers: [(String, String)] = []) async -> GatewayAnswer {
         await self.perform(
             .post,
             query: nil,
-            headers: [("Content-Type", "application/json")],
+            headers: [("Content-Type", "application/json")] + headers,
             body: Array(json.utf8)
         ) { $0.set($1, $2) }
     }
@@ -172,8 +172,8 @@ final class ForwarderHarness: Sendable {
         await self.get(key: Array(key.utf8), headers: headers)
     }
 
-    func delete(_ key: String) async -> GatewayAnswer {
-        await self.perform(.delete, query: "key=" + KeyValueClient.encoded(Array(key.utf8))) {
+    func delete(_ key: String, headers: [(String, String)] = []) async -> GatewayAnswer {
+        await self.perform(.delete, query: "key=" + KeyValueClient.encoded(Array(key.utf8)), headers: headers) {
             $0.delete($1, $2)
         }
     }

@@ -1,3 +1,4 @@
+import KeyValueHTTP
 import NIOCore
 import TestSupport
 import Testing
@@ -9,6 +10,7 @@ import Testing
 extension UpstreamExchange {
     static func sample(
         _ operation: UpstreamOperation = .get,
+        if condition: Precondition = .none,
         key: [UInt8] = [1],
         value: [UInt8] = [],
         wantsTiming: Bool = false,
@@ -21,6 +23,7 @@ extension UpstreamExchange {
         exchange.value = ByteBuffer(bytes: value)
         exchange.begin(
             operation,
+            if: condition,
             identity: exchange.identity,
             wantsTiming: wantsTiming,
             deadlineNanoseconds: deadlineNanoseconds
@@ -63,6 +66,38 @@ struct UpstreamRequestTests {
                 + "X-Request-Timing: 1\r\n\r\n"
         )
         #expect(self.text(.sample(.probe, key: [])).hasPrefix("GET /readyz HTTP/1.1\r\nHost: [::1]:8081\r\n"))
+    }
+
+    @Test func `has the condition of a write as a field`() {
+        let rows: [(Precondition, String)] = [
+            (.none, ""), (.exists, "If-Match: *\r\n"), (.absent, "If-None-Match: *\r\n"),
+            (.revision(5), "If-Match: \"5\"\r\n"), (.revision(.max), "If-Match: \"18446744073709551615\"\r\n"),
+        ]
+        let ids = Self.ids.split(separator: "X-Request-Timeout-Ms")
+        for (condition, field) in rows {
+            for operation in [UpstreamOperation.set, .delete] {
+                #expect(
+                    self.text(.sample(operation, if: condition)).hasSuffix(
+                        "\(ids[0])\(field)X-Request-Timeout-Ms\(ids[1])\r\n"))
+            }
+        }
+    }
+
+    /// Room for the head is made before its parts are written; a part without room ends the process.
+    @Test func `has room for the largest of everything`() throws {
+        let trace = try #require(
+            TraceContext(
+                traceID: "0af7651916cd43dd8448eb211c80319c", spanID: "b7ad6b7169203331", flags: 1,
+                state: "a=" + String(repeating: "x", count: 500)))
+        let exchange = UpstreamExchange.sample(
+            .set, if: .revision(.max), key: [UInt8](repeating: 0, count: 1_024),
+            value: [UInt8](repeating: 1, count: 65_536), wantsTiming: true, trace: trace)
+        var buffer = ByteBuffer()
+        UpstreamRequestEncoder(authority: "[::1]:8081")
+            .encodeHead(exchange, timeoutMilliseconds: .max, into: &buffer)
+        let text = String(buffer: buffer)
+        #expect(text.contains("\r\nIf-Match: \"18446744073709551615\"\r\n"))
+        #expect(text.hasSuffix("\r\nX-Request-Timeout-Ms: 18446744073709551615\r\nX-Request-Timing: 1\r\n\r\n"))
     }
 
     @Test func `says the length of an empty value`() {

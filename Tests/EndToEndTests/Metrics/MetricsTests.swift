@@ -123,7 +123,9 @@ extension EndToEnd {
                     for path in data + ["/", "/?x=1", "/nowhere", "/health", "/readyz", "/admin", "/admin/compact"] {
                         for (fields, body) in [
                             ([raw], nil), ([raw], [1]), ([("Content-Type", "text/plain")], [1]),
-                            ([raw, ("If-Match", "*")], [1]), ([raw, ("X-Request-Timeout-Ms", "0")], [1]),
+                            ([raw, ("If-Match", "*")], [1]), ([raw, ("If-None-Match", "*")], [1]),
+                            ([raw, ("If-Match", "x")], [1]), ([raw, ("If-Range", "x")], [1]),
+                            ([raw, ("X-Request-Timeout-Ms", "0")], [1]),
                             ([raw, ("X-Request-Timeout-Ms", "x")], [1]), ([("Expect", "x")], [1]),
                         ] as [([(String, String)], [UInt8]?)] {
                             _ = try HTTPConnection(port: port).request(method, path, headers: fields, body: body)

@@ -93,6 +93,91 @@ extension InProcess {
             #expect(try self.connection.request("GET", "/kv/nothing").status == 404)
         }
 
+        private func expect(
+            _ answer: HTTPAnswer, unmetBy revision: Int?, sourceLocation: SourceLocation = #_sourceLocation
+        ) throws {
+            #expect(answer.status == 412, "\(answer.text)", sourceLocation: sourceLocation)
+            let json = try answer.json
+            #expect(json.string("code") == "precondition_failed" && json.string("applied") == "no")
+            #expect(json.integer("revision") == revision, sourceLocation: sourceLocation)
+            #expect(answer["ETag"] == revision.map { "\"\($0)\"" }, sourceLocation: sourceLocation)
+        }
+
+        @Test func `a write with a condition is carried out if that is met, else 412 with the current revision`() throws
+        {
+            let key = Array("conditional".utf8)
+            func set(_ name: String, _ value: String) throws -> HTTPAnswer {
+                try self.client.set(key, [1], headers: [(name, value)])
+            }
+            try self.expect(try set("If-Match", "*"), unmetBy: nil)
+            try self.expect(try set("If-Match", "\"1\""), unmetBy: nil)
+            let created = try self.revision(try set("If-None-Match", "*"))
+            try self.expect(try set("If-None-Match", "*"), unmetBy: created)
+            try self.expect(try set("If-Match", "\"\(created + 1)\""), unmetBy: created)
+            let replaced = try self.revision(try set("If-Match", "\"\(created)\""))
+            try self.expect(try set("If-Match", "\"\(created)\""), unmetBy: replaced)
+            let any = try self.revision(try set("If-Match", "*"))
+            #expect(created < replaced && replaced < any)
+            func delete(_ name: String, _ value: String) throws -> HTTPAnswer {
+                try self.client.delete(key, headers: [(name, value)])
+            }
+            try self.expect(try delete("If-Match", "\"\(replaced)\""), unmetBy: any)
+            try self.expect(try delete("If-None-Match", "*"), unmetBy: any)
+            #expect(try delete("If-Match", "\"\(any)\"").json.bool("deleted") == true)
+            try self.expect(try delete("If-Match", "\"\(any)\""), unmetBy: nil)
+            #expect(try delete("If-None-Match", "*").json.bool("deleted") == false)
+        }
+
+        @Test func `a set as JSON has its condition in the body`() throws {
+            func set(_ condition: String) throws -> HTTPAnswer {
+                try self.client.setJSON(#"{"key":"JSON condition","value":"1",\#(condition)}"#)
+            }
+            try self.expect(try set(#""if_revision":1"#), unmetBy: nil)
+            let created = try self.revision(try set(#""if_absent":true"#))
+            try self.expect(try set(#""if_absent":true"#), unmetBy: created)
+            #expect(try set(#""if_revision":\#(created)"#).status == 200)
+        }
+
+        @Test func `a condition that is not one is 400, and nothing is applied`() throws {
+            let key = Array("bad condition".utf8)
+            for fields in [
+                [("If-Match", "W/\"1\"")], [("If-Match", "\"1\", \"2\"")], [("If-None-Match", "\"1\"")],
+                [("If-Match", "1")], [("If-Match", "*"), ("If-None-Match", "*")],
+            ] {
+                for answer in [
+                    try self.client.set(key, [1], headers: fields), try self.client.delete(key, headers: fields),
+                ] {
+                    #expect(try answer.status == 400 && answer.json.string("code") == "bad_precondition")
+                    #expect(try answer.json.string("applied") == "no")
+                }
+            }
+            #expect(try self.client.get(key).status == 404)
+        }
+
+        @Test func `a delete of a missing key above the limit is 400, with a condition too`() throws {
+            let long = [UInt8](repeating: 0x6B, count: ServiceInProcess.maxKeyBytes + 1)
+            let answer = try self.client.delete(long, headers: [("If-Match", "*")])
+            #expect(try answer.status == 400 && answer.json.string("code") == "key_too_large")
+        }
+
+        @Test func `a read of a revision that the client has is 304 with the tag and no body`() throws {
+            let key = Array("cached".utf8)
+            let revision = try self.revision(try self.client.set(key, [1]))
+            for field in ["\"\(revision)\"", "*", "\"x\", W/\"\(revision)\""] {
+                for method in ["GET", "HEAD"] {
+                    let answer = try self.connection.request(
+                        method, "/kv/get?key=cached", headers: [("If-None-Match", field)])
+                    #expect(answer.status == 304 && answer.body.isEmpty && answer["Content-Length"] == nil)
+                    #expect(answer["ETag"] == "\"\(revision)\"")
+                }
+            }
+            for field in ["\"\(revision + 1)\"", "\(revision)", "\"\(revision)\" x", ""] {
+                let answer = try self.client.get(key, headers: [("If-None-Match", field)])
+                #expect(answer.status == 200 && answer["ETag"] == "\"\(revision)\"", "\(field)")
+            }
+            #expect(try self.client.get(Array("nothing".utf8), headers: [("If-None-Match", "*")]).status == 404)
+        }
+
         @Test func `a write that is late is 504 and not applied`() throws {
             let answer = try self.client.set(Array("late".utf8), [1], headers: [("X-Request-Timeout-Ms", "0")])
             #expect(answer.status == 504, "\(answer.text)")

@@ -245,6 +245,29 @@ struct StrictRequestTests {
     }
 
     @Test(arguments: [
+        ("If-Match: \"1\"", 200), ("If-None-Match: *", 200), ("If-Match:", 200),
+        ("If-Match: *\r\nIf-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT", 400), ("Range: bytes=0-1", 400),
+        ("If-Range: \"1\"", 400), ("Content-Range: bytes 0-1/2", 400),
+        ("If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT", 400),
+    ])
+    func `a write whose route takes preconditions gets those by entity tag, and no others`(
+        field: String, status: Int
+    ) async throws {
+        let server = try await TestServer.start { _ in
+            [
+                Route(
+                    path: "/more", handler: "more", kind: .data(isWrite: true), takesPreconditions: true,
+                    actions: [(.post, { _, responder in responder.respond(.json(.ok, [])) })])
+            ]
+        }
+        let answer = try await server.exchange(
+            "POST /more HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\(field)\r\n\r\n")
+        #expect(answer.statuses == [status], "\(answer)")
+        #expect(answer.contains("\"code\":\"precondition_not_supported\"") == (status == 400), "\(answer)")
+        await server.stop()
+    }
+
+    @Test(arguments: [
         "", "x", "-1", "+1", "1.5", "1 2", "12345678901", "0x1", "1, 2", "5\r\nX-Request-Timeout-Ms: 5",
     ])
     func `a time-out that is not one is refused on a write`(value: String) async throws {

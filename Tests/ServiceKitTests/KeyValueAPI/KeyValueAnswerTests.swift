@@ -90,6 +90,22 @@ struct KeyValueAnswerTests {
         #expect(response.head.entityTag == 9)
     }
 
+    @Test func `that a value is not modified has its entity tag and nothing else`() throws {
+        let response = try self.answer { KeyValueAnswer.notModified($0, revision: 9) }
+        #expect(response.status == .notModified && response.head.entityTag == 9 && self.text(response) == "")
+    }
+
+    @Test func `that a condition is not met has the revision of the key, or says that there is no key`() {
+        let exists = KeyValueAnswer.preconditionFailed(current: 9).response(requestID: "r")
+        #expect(exists.status == .preconditionFailed && exists.head.entityTag == 9)
+        #expect(
+            self.text(exists).contains(#""code":"precondition_failed","request_id":"r","applied":"no","revision":9}"#))
+        let missing = KeyValueAnswer.preconditionFailed(current: nil).response(requestID: "r")
+        #expect(missing.status == .preconditionFailed && missing.head.entityTag == nil)
+        #expect(self.text(missing).contains("The key does not exist"))
+        #expect(self.text(missing).hasSuffix(#""applied":"no"}"# + "\n"))
+    }
+
     @Test func `for a missing key tells it from a missing route`() {
         #expect(KeyValueAnswer.keyNotFound.code == "key_not_found")
         #expect(KeyValueAnswer.keyNotFound.status == .notFound)

@@ -10,7 +10,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1)))
 struct SetDocumentTests {
     private enum Read: Equatable {
-        case set(key: [UInt8], value: [UInt8])
+        case set(key: [UInt8], value: [UInt8], Precondition)
         case refused(String, String)
     }
 
@@ -18,8 +18,8 @@ struct SetDocumentTests {
         var read: Read?
         do throws(Problem) {
             try body.withUnsafeBufferPointer { (body) throws(Problem) in
-                try SetDocument.read(body) { (key, value) throws(Problem) in
-                    read = .set(key: Array(key), value: Array(value))
+                try SetDocument.read(body) { (key, value, precondition) throws(Problem) in
+                    read = .set(key: Array(key), value: Array(value), precondition)
                 }
             }
         } catch {
@@ -32,13 +32,33 @@ struct SetDocumentTests {
     private func expected(_ body: [UInt8]) -> Read {
         let object: FlatJSONObject
         do throws(JSONSyntaxError) {
-            object = try FlatJSONObject(parsing: body, maxMembers: 4)
+            object = try FlatJSONObject(parsing: body, maxMembers: 6)
         } catch {
             return .refused("not_json", "The body is not the expected JSON: \(error.reason) at byte \(error.offset).")
         }
-        if object.names.contains(where: { !["key", "key_b64", "value", "value_b64"].contains($0) }) {
+        let known = ["key", "key_b64", "value", "value_b64", "if_revision", "if_absent"]
+        if object.names.contains(where: { !known.contains($0) }) {
             return .refused(
-                "bad_json", "The JSON has an unknown member; allowed are key or key_b64, and value or value_b64.")
+                "bad_json",
+                "The JSON has an unknown member; allowed are key or key_b64, value or value_b64, and if_revision or "
+                    + "if_absent.")
+        }
+        let precondition: Precondition
+        switch (object["if_revision"], object["if_absent"]) {
+        case (nil, nil): precondition = .none
+        case (nil, .bool(true)?): precondition = .absent
+        case (.number(let digits)?, nil) where UInt64(digits).map { $0 > 0 && String($0) == digits } == true:
+            precondition = .revision(UInt64(digits) ?? 0)
+        case (.some, .some):
+            return .refused(
+                "bad_precondition", "A write has at most one condition; send if_revision or if_absent, not both.")
+        case (.some, nil):
+            return .refused(
+                "bad_precondition",
+                "if_revision must be a revision: a number of digits alone, from 1 to 18446744073709551615.")
+        case (nil, .some):
+            return .refused(
+                "bad_precondition", "if_absent must be true; leave it out for a set without a condition.")
         }
         var fields: [[UInt8]] = []
         for name in ["key", "value"] {
@@ -55,24 +75,32 @@ struct SetDocumentTests {
             case (nil, .some): return .refused("bad_json", "\(name)_b64 is not a string.")
             }
         }
-        return .set(key: fields[0], value: fields[1])
+        return .set(key: fields[0], value: fields[1], precondition)
     }
 
-    private static let names = ["key", "key", "key_b64", "value", "value", "value_b64", "ke\\u0079", "other", "Key"]
+    private static let names = [
+        "key", "key", "key_b64", "value", "value", "value_b64", "ke\\u0079", "other", "Key",
+        "if_revision", "if_absent",
+    ]
     private static let values = [
         #""text""#, #""""#, #""é😀""#, #""a\nb""#, #""\u00e9""#, #""\ud83d\ude00""#, #""AP8=""#, #""AP8""#, "1", "true",
         "null", "{}", "[1]", #""\ud800""#, "\"\u{1}\"", #""AAAA""#, #""""#,
+        "0", "12", "1.0", "1e2", "-1", "18446744073709551615", "18446744073709551616", "false",
     ]
 
     @Test func `it is read as the general reader reads it, also when bytes are damaged`() {
         var generator = SeededGenerator(printingFor: #function)
         var outcomes: [String: Int] = [:]
-        for _ in 0..<30_000 {
-            let members = (0..<Int.random(in: 0...5, using: &generator)).map { _ in
+        for _ in 0..<40_000 {
+            var members = (0..<Int.random(in: 0...7, using: &generator)).map { _ in
                 let name = Self.names.randomElement(using: &generator) ?? ""
-                let value = Self.values.randomElement(using: &generator) ?? ""
+                var value = Self.values.randomElement(using: &generator) ?? ""
+                if generator.chance(0.5) {
+                    value = name == "if_revision" ? "12" : name == "if_absent" ? "true" : #""text""#
+                }
                 return "\"\(name)\"\(generator.chance(0.1) ? " " : ""):\(generator.chance(0.1) ? "\n" : "")\(value)"
             }
+            if generator.chance(0.2) { members = [#""key":"k""#, #""value":"v""#] + members.prefix(1) }
             var body = Array("{\(members.joined(separator: generator.chance(0.1) ? " , " : ","))}".utf8)
             if generator.chance(0.3), !body.isEmpty {
                 let index = Int.random(in: 0..<body.count, using: &generator)
@@ -81,13 +109,17 @@ struct SetDocumentTests {
             if generator.chance(0.1) { body.removeLast(Int.random(in: 0...body.count, using: &generator)) }
             let (read, expected) = (self.read(body), self.expected(body))
             #expect(read == expected, "\(String(decoding: body, as: UTF8.self))")
-            if case .refused(let code, _) = read {
-                outcomes[code, default: 0] += 1
-            } else {
-                outcomes["set", default: 0] += 1
+            switch read {
+            case .refused(let code, _): outcomes[code, default: 0] += 1
+            case .set(_, _, .none): outcomes["set", default: 0] += 1
+            case .set(_, _, .absent): outcomes["set if absent", default: 0] += 1
+            case .set: outcomes["set if revision", default: 0] += 1
             }
         }
-        for outcome in ["set", "not_json", "bad_json", "key_missing", "value_missing"] {
+        for outcome in [
+            "set", "set if absent", "set if revision", "not_json", "bad_json", "bad_precondition", "key_missing",
+            "value_missing",
+        ] {
             #expect(outcomes[outcome, default: 0] > 100, "\(outcome) hardly occurs: \(outcomes)")
         }
     }

@@ -85,6 +85,37 @@ struct SetRequestTests {
         #expect(problem?.applied == .no)
     }
 
+    private static let ifMatch: (name: String, value: String) = ("If-Match", "\"5\"")
+
+    @Test func `has a condition in the header or, as JSON, in the body`() throws {
+        func condition(_ request: HTTPRequest) throws(Problem) -> Precondition? {
+            var read: Precondition?
+            try SetRequest.read(request, limits: self.limits) { (set) throws(Problem) in read = set.precondition }
+            return read
+        }
+        func json(_ members: String, _ fields: [(name: String, value: String)] = []) -> HTTPRequest {
+            .sample(
+                .post, contentType: "application/json", fields: fields,
+                body: Array(#"{"key":"k","value":"v"\#(members)}"#.utf8))
+        }
+        #expect(try condition(json("")) == Precondition.none)
+        #expect(try condition(json("", [Self.ifMatch])) == .revision(5))
+        #expect(try condition(json(#","if_revision":7"#)) == .revision(7))
+        #expect(try condition(json(#","if_absent":true"#)) == .absent)
+        #expect(
+            try condition(
+                .sample(.put, query: "key=k", contentType: "application/octet-stream", fields: [Self.ifMatch]))
+                == .revision(5))
+        for both in [
+            json(#","if_revision":5"#, [Self.ifMatch]), json(#","if_absent":true"#, [("If-None-Match", "*")]),
+            json(#","if_revision":5,"if_absent":true"#), json("", [Self.ifMatch, ("If-None-Match", "*")]),
+            json("", [("If-Match", "5")]),
+        ] {
+            let problem = #expect(throws: Problem.self) { try condition(both) }
+            #expect(problem?.code == "bad_precondition" && problem?.applied == .no)
+        }
+    }
+
     @Test(
         arguments: [
             (RequestMethod.post, nil, "text/plain"),
