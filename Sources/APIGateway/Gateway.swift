@@ -27,6 +27,12 @@ final class Gateway: Sendable {
             passesProblemsOn: true),
         HandlerDeclaration(
             "api_keys", [.get, .head], problems: ProblemKind.ofKeys + UpstreamFailure.problems, passesProblemsOn: true),
+        HandlerDeclaration(
+            "api_mget", [.post], problems: ProblemKind.ofSeveral + UpstreamFailure.problems, passesProblemsOn: true),
+        HandlerDeclaration(
+            "api_txn", [.post], problems: ProblemKind.ofTransaction + UpstreamFailure.problems, passesProblemsOn: true),
+        HandlerDeclaration(
+            "api_incr", [.post], problems: ProblemKind.ofIncrement + UpstreamFailure.problems, passesProblemsOn: true),
     ]
 
     private let runtime: ServiceRuntime
@@ -46,7 +52,7 @@ final class Gateway: Sendable {
         )
         var upstreamLimits = UpstreamLimits()
         upstreamLimits.maxBodyBytes = max(upstreamLimits.maxBodyBytes, self.keyValueLimits.maxValueBytes)
-        upstreamLimits.maxPageBytes = self.keyValueLimits.maxPageBytes
+        upstreamLimits.maxPageBytes = max(self.keyValueLimits.maxPageBytes, self.keyValueLimits.maxSeveralBytes)
         let eventLoops = GatewaySettings.common.eventLoopCount(settings)
         let base = GatewayProgram.baseFiles(eventLoops: eventLoops)
         upstreamLimits.fit(files: runtime.connectionLimit.ownFiles - base, eventLoops: eventLoops)
@@ -106,6 +112,19 @@ final class Gateway: Sendable {
                 handler: "api_keys",
                 kind: .data(isWrite: false),
                 actions: [(.get, forwarder.keys)]
+            ),
+            Route(
+                path: "/api/mget", handler: "api_mget", kind: .data(isWrite: false),
+                bodyLimitBytes: SeveralRequest.maximumBodyBytes, actions: [(.post, forwarder.several)]
+            ),
+            Route(
+                path: "/api/txn", handler: "api_txn", kind: .data(isWrite: true),
+                bodyLimitBytes: TransactionRequest.maximumBodyBytes, actions: [(.post, forwarder.transaction)]
+            ),
+            Route(
+                path: "/api/incr", handler: "api_incr", kind: .data(isWrite: true),
+                bodyLimitBytes: IncrementRequest.maximumBodyBytes(self.keyValueLimits), takesPreconditions: true,
+                actions: [(.post, forwarder.increment)]
             ),
         ]
     }

@@ -18,6 +18,8 @@ public struct Problem: Error, Sendable {
     public var applied: Applied?
     /// The revision that the key has: the member `revision`, and `ETag`.
     public var revision: UInt64?
+    /// Further members of the document, as JSON text: `"failed":[…]`. Empty for none.
+    public var members: [UInt8] = []
     /// `Retry-After`, `Allow` and similar fields.
     public var headers: [(name: StaticString, value: String)]
     /// Whether this answer closes the connection.
@@ -55,6 +57,7 @@ extension Problem {
             document.member("request_id", requestID)
             if let applied = self.applied { document.member("applied", applied.rawValue) }
             if let revision = self.revision { document.member("revision", revision) }
+            if !self.members.isEmpty { document.append(members: self.members) }
         }
         writer.newline()
         let head = ResponseHead(

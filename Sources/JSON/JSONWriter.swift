@@ -72,6 +72,12 @@ public struct JSONWriter {
         self.appendArray(body)
     }
 
+    /// Members of the object that are JSON already: `"name":value`, with commas between them.
+    public mutating func append(members: [UInt8]) {
+        self.beginElement()
+        self.bytes.append(contentsOf: members)
+    }
+
     public mutating func memberNull(_ name: StaticString) {
         self.beginMember(name)
         self.append("null")

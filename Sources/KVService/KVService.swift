@@ -101,7 +101,7 @@ final class KVService: Sendable {
     /// Opens the engine on its own thread, because the replay blocks it.
     private func open(_ configuration: LogConfiguration) async throws(ServiceFailure) -> EmbeddedEngine {
         let replay = self.sources.replay
-        let (metrics, logger, memory) = (self.metrics, self.runtime.logger, self.memory)
+        let (metrics, logger, memory, events) = (self.metrics, self.runtime.logger, self.memory, self.runtime.events)
         replay.begin()
         let result: Result<EmbeddedEngine, LogError> = await withCheckedContinuation { continuation in
             do throws(ThreadError) {
@@ -109,7 +109,8 @@ final class KVService: Sendable {
                     let lines = ReplayLogLines(replay, logger)
                     do throws(LogError) {
                         let engine = try EmbeddedEngine(
-                            opening: configuration, observer: metrics
+                            opening: configuration, observer: metrics,
+                            onClockStep: { events.tell(clockStepMilliseconds: $0) }
                         ) { progress, indexBytes throws(LogError) in
                             lines.update(progress)
                             try memory.replayed(progress, indexBytes: indexBytes)

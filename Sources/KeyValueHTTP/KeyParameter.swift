@@ -5,6 +5,7 @@ import NIOHTTP1
 /// The key in the query of a request: `?key=…`, percent-decoded once, to bytes.
 public enum KeyParameter {
     private static let parameters: [StaticString] = ["key"]
+    private static let parametersOfSet: [StaticString] = ["key", "ttl_ms", "expires_at"]
 
     /// Which keys a request may name.
     public enum Acceptance: Sendable {
@@ -25,23 +26,35 @@ public enum KeyParameter {
         _ body: (UnsafeRawBufferPointer) throws(Problem) -> Result
     ) throws(Problem) -> Result {
         try request.withQuery { (query) throws(Problem) in
-            let encoded = query.extracting(try Self.place(in: query, applied: applied))
-            if Self.isEncoded(encoded), let decoded = PercentEncoding.decodeQueryComponent(encoded) {
-                try Self.check(decoded.count, acceptance, limits, applied: applied)
-                return try unsafe decoded.span.withUnsafeBytes { (key) throws(Problem) in try unsafe body(key) }
-            }
-            try Self.check(encoded.count, acceptance, limits, applied: applied)
-            return try unsafe encoded.withUnsafeBytes { (key) throws(Problem) in try unsafe body(key) }
+            let places = try Self.places(of: Self.parameters, in: query, applied: applied)
+            return try unsafe Self.withKey(places, in: query, acceptance, limits, applied, body)
         }
     }
 
-    private static func place(in query: Span<UInt8>, applied: Problem.Applied?) throws(Problem) -> Range<Int> {
-        let places: QueryParameters.Places
-        do throws(Problem) {
-            places = try QueryParameters.places(of: Self.parameters, in: query)
-        } catch {
-            throw error.stating(applied: applied)
+    /// Calls `body` with the key and the expiry time of a set, `ttl_ms` or `expires_at`. As
+    /// ``withKey(of:_:limits:applied:_:)``.
+    /// - Throws: also 400 `bad_expiry`.
+    static func withKey<Result>(
+        ofSet request: HTTPRequest, limits: KeyValueLimits,
+        _ body: (UnsafeRawBufferPointer, RequestedExpiry) throws(Problem) -> Result
+    ) throws(Problem) -> Result {
+        try request.withQuery { (query) throws(Problem) in
+            let places = try Self.places(of: Self.parametersOfSet, in: query, applied: .no)
+            var expiry = RequestedExpiry.never
+            if places[1] != nil || places[2] != nil {
+                func digits(_ place: Range<Int>) -> [UInt8] { place.map { query[$0] } }
+                expiry = try RequestedExpiry(ttl: places[1].map(digits), time: places[2].map(digits))
+            }
+            return try unsafe Self.withKey(places, in: query, .withinLimits, limits, .no) { (key) throws(Problem) in
+                try unsafe body(key, expiry)
+            }
         }
+    }
+
+    private static func withKey<Result>(
+        _ places: QueryParameters.Places, in query: Span<UInt8>, _ acceptance: Acceptance, _ limits: KeyValueLimits,
+        _ applied: Problem.Applied?, _ body: (UnsafeRawBufferPointer) throws(Problem) -> Result
+    ) throws(Problem) -> Result {
         guard let place = places[0] else {
             throw Problem(
                 .badRequest,
@@ -50,7 +63,21 @@ public enum KeyParameter {
                 applied: applied
             )
         }
-        return place
+        let encoded = query.extracting(place)
+        if Self.isEncoded(encoded), let decoded = PercentEncoding.decodeQueryComponent(encoded) {
+            try Self.check(decoded.count, acceptance, limits, applied: applied)
+            return try unsafe decoded.span.withUnsafeBytes { (key) throws(Problem) in try unsafe body(key) }
+        }
+        try Self.check(encoded.count, acceptance, limits, applied: applied)
+        return try unsafe encoded.withUnsafeBytes { (key) throws(Problem) in try unsafe body(key) }
+    }
+
+    private static func places(
+        of names: [StaticString], in query: Span<UInt8>, applied: Problem.Applied?
+    ) throws(Problem) -> QueryParameters.Places {
+        do throws(Problem) { return try QueryParameters.places(of: names, in: query) } catch {
+            throw error.stating(applied: applied)
+        }
     }
 
     private static func isEncoded(_ text: Span<UInt8>) -> Bool {

@@ -1,6 +1,6 @@
 public import HTTP1
 public import HTTPServing
-import JSON
+public import JSON
 import NIOHTTP1
 
 /// The answers of the key-value operations, the same from every service that has them.
@@ -47,14 +47,17 @@ public enum KeyValueAnswer {
 
     /// A value with `ETag: "N"`: its bytes, or `{"status":"ok","value":…,"revision":N}`, where a value that is not UTF-8
     /// is `"value_b64"` in Base64 with `"encoding":"base64"`.
-    /// - Parameter headers: further ones.
+    /// - Parameters:
+    ///   - expiresAt: milliseconds since 1970, in `expires_at` or `X-KV-Expires-At`; 0 for never.
+    ///   - headers: further ones.
     public static func value(
-        _ responder: Responder, _ value: UnsafeRawBufferPointer, revision: UInt64,
+        _ responder: Responder, _ value: UnsafeRawBufferPointer, revision: UInt64, expiresAt: UInt64,
         as representation: ValueRepresentation, headers: [(name: StaticString, value: String)] = []
     ) {
         var head = ResponseHead(status: .ok, contentType: Self.json, entityTag: revision, headers: headers)
         guard representation == .json else {
             head.contentType = Self.bytes
+            if expiresAt != 0 { head.headers.append(("X-KV-Expires-At", String(expiresAt))) }
             return unsafe responder.respond(head, body: value)
         }
         // The pointer is used only during this call.
@@ -70,6 +73,10 @@ public enum KeyValueAnswer {
             }
             document.append(",\"revision\":")
             document.append(integer: revision)
+            if expiresAt != 0 {
+                document.append(",\"expires_at\":")
+                document.append(integer: expiresAt)
+            }
             document.append("}\n")
         }
     }
@@ -92,7 +99,10 @@ public enum KeyValueAnswer {
     public static func keys(
         _ responder: Responder, _ request: KeysRequest, ofStore store: (high: UInt64, low: UInt64),
         scan: (
-            _ take: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ revision: UInt64) -> Bool
+            _ take: (
+                _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ revision: UInt64,
+                _ expiresAt: UInt64
+            ) -> Bool
         ) -> UInt64
     ) {
         responder.respond(ResponseHead(status: .ok, contentType: Self.json)) { document in
@@ -105,10 +115,10 @@ public enum KeyValueAnswer {
                 object.member(
                     "keys",
                     array: { keys in
-                        revision = unsafe scan { key, value, revision in
+                        revision = unsafe scan { key, value, revision, expiresAt in
                             hasMore = page.isFull
                             if hasMore { return false }
-                            unsafe page.append(key, value, revision: revision, to: &keys)
+                            unsafe page.append(key, value, revision: revision, expiresAt: expiresAt, to: &keys)
                             if page.isFull { last = unsafe Array(key) }
                             return true
                         }
@@ -127,6 +137,104 @@ public enum KeyValueAnswer {
         } catch {
             return false
         }
+    }
+
+    /// A committed transaction: `{"status":"ok","revision":N,"results":[…]}`, with one result for each operation.
+    /// - Parameters:
+    ///   - headers: further ones.
+    ///   - results: writes them.
+    public static func committed(
+        _ responder: Responder, revision: UInt64, headers: [(name: StaticString, value: String)],
+        results: (inout JSONWriter) -> Void
+    ) {
+        responder.respond(ResponseHead(status: .ok, contentType: Self.json, headers: headers)) { document in
+            document.object { object in
+                object.member("status", "ok")
+                object.member("revision", revision)
+                object.member("results", array: results)
+            }
+            document.newline()
+        }
+    }
+
+    /// Several keys of one state: `{"status":"ok","revision":N,"values":[…]}`.
+    /// - Parameter values: writes them, and returns the revision of the state.
+    public static func several(_ responder: Responder, values: (inout JSONWriter) -> UInt64) {
+        responder.respond(ResponseHead(status: .ok, contentType: Self.json)) { document in
+            document.object { object in
+                object.member("status", "ok")
+                var revision: UInt64 = 0
+                object.member("values", array: { revision = values(&$0) })
+                object.member("revision", revision)
+            }
+            document.newline()
+        }
+    }
+
+    /// `{"status":"ok","value":"42","number":42,"revision":N}` with `ETag: "N"`.
+    /// - Parameters:
+    ///   - expiresAt: milliseconds since 1970; 0 for never.
+    ///   - headers: further ones.
+    public static func incremented(
+        _ responder: Responder, to number: Int64, revision: UInt64, expiresAt: UInt64,
+        headers: [(name: StaticString, value: String)] = []
+    ) {
+        let head = ResponseHead(status: .ok, contentType: Self.json, entityTag: revision, headers: headers)
+        responder.respond(head) { document in
+            document.object { object in
+                object.member("status", "ok")
+                object.member("value", String(number))
+                object.member("number", number)
+                object.member("revision", revision)
+                if expiresAt != 0 { object.member("expires_at", expiresAt) }
+            }
+            document.newline()
+        }
+    }
+
+    /// The code of ``checksFailed(_:headers:)``.
+    public static let checksFailedCode = "checks_failed"
+
+    /// 409 `checks_failed` with `"failed":[{"check":0,"key":…,"revision":7}]`: nothing of the transaction was written.
+    /// - Parameters:
+    ///   - failed: the places of the checks, their keys, and the revisions of those, nil for keys that do not exist.
+    ///   - headers: further ones.
+    public static func checksFailed(
+        _ failed: [(check: Int, key: [UInt8], current: UInt64?)], headers: [(name: StaticString, value: String)]
+    ) -> Problem {
+        var problem = Problem(
+            .conflict, code: Self.checksFailedCode,
+            detail: "\(failed.count) of the checks failed; nothing of the transaction was written.", applied: .no,
+            headers: headers)
+        var members = JSONWriter()
+        members.member(
+            "failed",
+            array: { array in
+                for (check, key, current) in failed {
+                    array.element(object: { object in
+                        object.member("check", check)
+                        unsafe key.withUnsafeBytes { unsafe object.member("key", "key_b64", bytes: $0) }
+                        if let current { object.member("revision", current) }
+                    })
+                }
+            })
+        problem.members = members.bytes
+        return problem
+    }
+
+    /// 409 `not_a_number` or `overflow`: nothing was added to.
+    public static func notANumber(headers: [(name: StaticString, value: String)]) -> Problem {
+        Problem(
+            .conflict, code: "not_a_number",
+            detail: "The value of the key is not a signed 64-bit number in decimal text; nothing was written.",
+            applied: .no, headers: headers)
+    }
+
+    public static func overflow(headers: [(name: StaticString, value: String)]) -> Problem {
+        Problem(
+            .conflict, code: "overflow",
+            detail: "The sum does not fit into a signed 64-bit number; nothing was written.",
+            applied: .no, headers: headers)
     }
 
     /// 504 `deadline_exceeded`: a write whose deadline had passed.

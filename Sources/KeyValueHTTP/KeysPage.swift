@@ -19,26 +19,29 @@ struct KeysPage {
     var isFull: Bool { self.count == self.limit || self.bytes >= Self.maxBytes }
 
     mutating func append(
-        _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, revision: UInt64, to keys: inout JSONWriter
+        _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, revision: UInt64, expiresAt: UInt64,
+        to keys: inout JSONWriter
     ) {
         self.count += 1
         self.bytes += key.count + (self.withValues ? value.count : 0)
         keys.element(object: { record in
-            unsafe Self.member("key", "key_b64", key, &record)
-            if self.withValues { unsafe Self.member("value", "value_b64", value, &record) }
+            unsafe record.member("key", "key_b64", bytes: key)
+            if self.withValues { unsafe record.member("value", "value_b64", bytes: value) }
             record.member("revision", revision)
+            if expiresAt != 0 { record.member("expires_at", expiresAt) }
         })
     }
+}
 
-    private static func member(
-        _ name: StaticString, _ encodedName: StaticString, _ bytes: UnsafeRawBufferPointer, _ record: inout JSONWriter
-    ) {
+extension JSONWriter {
+    /// A key or value: as text if it is UTF-8, else in Base64 under the other name.
+    mutating func member(_ name: StaticString, _ encodedName: StaticString, bytes: UnsafeRawBufferPointer) {
         // The pointer is used only during this call.
         let text = unsafe bytes.bindMemory(to: UInt8.self).span
         if KeyValueAnswer.isUTF8(text) {
-            record.memberUTF8(name, text)
+            self.memberUTF8(name, text)
         } else {
-            record.member(encodedName, Base64.encode(unsafe Array(bytes)))
+            self.member(encodedName, Base64.encode(unsafe Array(bytes)))
         }
     }
 }
@@ -48,6 +51,6 @@ extension KeyValueLimits {
     /// than the limit is now.
     public var maxPageBytes: Int {
         6 * (KeysPage.maxBytes + Self.longestStoredKeyBytes + self.maxValueBytes) + 2 * Self.longestStoredKeyBytes
-            + 128 * (KeysRequest.maxLimit + 1)
+            + 160 * (KeysRequest.maxLimit + 1)
     }
 }

@@ -54,6 +54,10 @@ public enum Precondition: Sendable, Equatable {
         }
     }
 
+    static let badRevision =
+        "if_revision must be a revision: a number of digits alone, from 1 to 18446744073709551615."
+    static let badAbsence = "if_absent must be true; leave it out for a set without a condition."
+
     static func bad(_ detail: String) -> Problem {
         Problem(.badRequest, code: "bad_precondition", detail: detail, applied: .no)
     }

@@ -14,12 +14,34 @@ extension ProblemKind {
 
     private static let ofPrecondition = [ProblemKind(400, "bad_precondition"), ProblemKind(412, "precondition_failed")]
 
+    /// A body that is JSON, with keys.
+    private static let ofBody = [
+        ProblemKind(400, "not_json"), ProblemKind(400, "bad_json"), ProblemKind(400, "unknown_parameter"),
+        ProblemKind(400, "key_missing"), ProblemKind(400, "key_empty"), ProblemKind(400, "key_too_large"),
+        ProblemKind(415, "unsupported_media_type"),
+    ]
+
+    /// Of writes that add data.
+    private static let ofAddition = [ProblemKind(400, "bad_expiry"), ProblemKind(507, "memory_limit")]
+
     public static let ofSet =
-        ofGate + ofWriteAdmission + ofPrecondition + ofKey + ofStore + [
+        ofGate + ofWriteAdmission + ofPrecondition + ofKey + ofStore + ofAddition + [
             ProblemKind(400, "not_json"), ProblemKind(400, "bad_json"), ProblemKind(400, "value_missing"),
             ProblemKind(413, "value_too_large"), ProblemKind(415, "unsupported_media_type"),
-            ProblemKind(507, "memory_limit"),
         ]
+
+    public static let ofTransaction =
+        ofGate + ofWriteAdmission + ofBody + ofStore + ofAddition + [
+            ProblemKind(400, "bad_transaction"), ProblemKind(400, "value_missing"), ProblemKind(409, "checks_failed"),
+            ProblemKind(413, "value_too_large"),
+        ]
+
+    public static let ofIncrement =
+        ofGate + ofWriteAdmission + ofPrecondition + ofBody + ofStore + ofAddition + [
+            ProblemKind(409, "not_a_number"), ProblemKind(409, "overflow"),
+        ]
+
+    public static let ofSeveral = ofGate + ofBody
 
     public static let ofGet = ofGate + ofKey + [ProblemKind(404, "key_not_found")]
 

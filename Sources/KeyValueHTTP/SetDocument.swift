@@ -2,24 +2,26 @@ import HTTP1
 import JSON
 
 /// The JSON body of a set: one flat object with `key` or `key_b64`, `value` or `value_b64`, and, if the set is conditional,
-/// `if_revision` or `if_absent`. Texts without escapes are used where they are in the body.
+/// `if_revision` or `if_absent`, and if its key expires, `ttl_ms` or `expires_at`. Texts without escapes are used where they are in the body.
 struct SetDocument {
-    private static let maxMembers = 6
+    private static let maxMembers = 8
 
     private struct Member {
         var name = JSONText.empty
         /// Nil for a value that is not a string.
         var text: JSONText?
-        /// What a value that is not a string means as a condition.
+        /// What a value that is not a string means as a condition, and its digits as an expiry time.
         var precondition = Precondition.none
+        var digits: [UInt8]?
     }
 
-    /// Calls `body` with key, value and condition; key and value are valid only during the call.
-    /// - Throws: 400 `not_json`, `bad_json`, `bad_precondition`, `key_missing`, `value_missing`.
+    /// Calls `body` with key, value, condition and expiry; key and value are valid only during the call.
+    /// - Throws: 400 `not_json`, `bad_json`, `bad_precondition`, `bad_expiry`, `key_missing`, `value_missing`.
     static func read(
         _ bytes: UnsafeBufferPointer<UInt8>,
         _ body: (
-            _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ precondition: Precondition
+            _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ precondition: Precondition,
+            _ expiry: RequestedExpiry
         ) throws(Problem) -> Void
     ) throws(Problem) {
         var tokenizer = unsafe JSONTokenizer(bytes)
@@ -32,19 +34,20 @@ struct SetDocument {
                 "not_json", "The body is not the expected JSON: \(error.reason) at byte \(error.offset).")
         }
         // By `index(of:_:)`; each name occurs at most once.
-        var places = InlineArray<6, Int>(repeating: -1)
+        var places = InlineArray<8, Int>(repeating: -1)
         for place in 0..<count {
             guard let index = self.index(of: members[place].name, tokenizer) else {
                 throw SetRequest.badRequest(
                     "bad_json",
                     """
-                    The JSON has an unknown member; allowed are key or key_b64, value or value_b64, and if_revision or \
-                    if_absent.
+                    The JSON has an unknown member; allowed are key or key_b64, value or value_b64, if_revision or \
+                    if_absent, and ttl_ms or expires_at.
                     """)
             }
             places[index] = place
         }
         let precondition = try self.precondition(places[4], places[5], members)
+        let expiry = try self.expiry(places[6], places[7], members)
         guard let key = try self.field("key", places[0], places[1], members) else {
             throw SetRequest.badRequest("key_missing", "The JSON has neither key nor key_b64.")
         }
@@ -53,7 +56,7 @@ struct SetDocument {
                 throw SetRequest.badRequest("value_missing", "The JSON has neither value nor value_b64.")
             }
             try unsafe self.withBytes(of: value, "value", tokenizer) { (value) throws(Problem) in
-                try unsafe body(key, value, precondition)
+                try unsafe body(key, value, precondition, expiry)
             }
         }
     }
@@ -65,7 +68,9 @@ struct SetDocument {
         if tokenizer.isEqual(name, "key_b64") { return 1 }
         if tokenizer.isEqual(name, "value_b64") { return 3 }
         if tokenizer.isEqual(name, "if_revision") { return 4 }
-        return tokenizer.isEqual(name, "if_absent") ? 5 : nil
+        if tokenizer.isEqual(name, "if_absent") { return 5 }
+        if tokenizer.isEqual(name, "ttl_ms") { return 6 }
+        return tokenizer.isEqual(name, "expires_at") ? 7 : nil
     }
 
     /// - Returns: the number of members.
@@ -86,7 +91,9 @@ struct SetDocument {
             members[count].name = name
             members[count].text = try tokenizer.textIfString()
             if members[count].text == nil {
-                members[count].precondition = Precondition(member: try tokenizer.scalar())
+                let value = try tokenizer.scalar()
+                members[count].precondition = Precondition(member: value)
+                if case .number(let digits) = value { members[count].digits = Array(digits.utf8) }
             }
             count += 1
         }
@@ -94,7 +101,7 @@ struct SetDocument {
         return count
     }
 
-    private typealias Members = InlineArray<6, Member>
+    private typealias Members = InlineArray<8, Member>
     private typealias Field = (text: JSONText, isBase64: Bool)
 
     /// One field, given as text or, as `<name>_b64`, in Base64; nil if it is missing.
@@ -123,10 +130,16 @@ struct SetDocument {
         case .absent where revision < 0: return .absent
         default:
             throw Precondition.bad(
-                absent < 0
-                    ? "if_revision must be a revision: a number of digits alone, from 1 to 18446744073709551615."
-                    : "if_absent must be true; leave it out for a set without a condition.")
+                absent < 0 ? Precondition.badRevision : Precondition.badAbsence)
         }
+    }
+
+    private static func expiry(
+        _ ttl: Int, _ time: Int, _ members: borrowing Members
+    ) throws(Problem) -> RequestedExpiry {
+        if ttl < 0, time < 0 { return .never }
+        return try RequestedExpiry(
+            ttl: ttl < 0 ? nil : members[ttl].digits, time: time < 0 ? nil : members[time].digits, isNull: true)
     }
 
     private static func withBytes(

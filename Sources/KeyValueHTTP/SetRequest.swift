@@ -5,7 +5,8 @@ import NIOCore
 import NIOHTTP1
 
 /// A request to set a key: `{"key":…,"value":…}` (or `key_b64`, `value_b64`), or `?key=…` with the value as the body. Both
-/// take a condition in the header, the former also as `if_revision` or `if_absent`.
+/// take a condition in the header, the former also as `if_revision` or `if_absent`; and an expiry time, in the JSON or the
+/// query.
 @safe public struct SetRequest {
     /// 1 to `maxKeyBytes` bytes.
     public let key: UnsafeRawBufferPointer
@@ -14,10 +15,11 @@ import NIOHTTP1
     /// Whether the value is the body itself.
     public let isRaw: Bool
     public let precondition: Precondition
+    public let expiry: RequestedExpiry
 
     /// Calls `body` with what the request sets; key and value are valid only during the call.
     /// - Throws: 400 `not_json` (the body is not one flat JSON object), `bad_json` (it is, but with wrong members),
-    ///   `key_missing`, `key_empty`, `key_too_large`, `value_missing`, `bad_precondition`, errors of ``QueryParameters``; 413
+    ///   `key_missing`, `key_empty`, `key_too_large`, `value_missing`, `bad_precondition`, `bad_expiry`, errors of ``QueryParameters``; 413
     ///   `value_too_large`; 415 `unsupported_media_type`. Each has `applied` no.
     public static func read(
         _ request: HTTPRequest, limits: KeyValueLimits, _ body: (SetRequest) throws(Problem) -> Void
@@ -29,12 +31,13 @@ import NIOHTTP1
         switch form {
         case .raw:
             try unsafe KeyParameter.withKey(
-                of: request, .withinLimits, limits: limits, applied: .no
-            ) { (key) throws(Problem) in
+                ofSet: request, limits: limits
+            ) { (key, expiry) throws(Problem) in
                 try limits.check(valueBytes: bytes.count)
                 try unsafe bytes.withUnsafeBytes { (value) throws(Problem) in
                     try unsafe body(
-                        SetRequest(key: key, value: value, isRaw: true, precondition: precondition))
+                        SetRequest(
+                            key: key, value: value, isRaw: true, precondition: precondition, expiry: expiry))
                 }
             }
         case .json:
@@ -46,7 +49,7 @@ import NIOHTTP1
                 )
             }
             try unsafe bytes.withUnsafeBufferPointer { (bytes) throws(Problem) in
-                try unsafe SetDocument.read(bytes) { (key, value, inBody) throws(Problem) in
+                try unsafe SetDocument.read(bytes) { (key, value, inBody, expiry) throws(Problem) in
                     guard precondition == .none || inBody == .none else {
                         throw Precondition.bad(
                             "A write has at most one condition; send it in a header field or in the JSON, not in both.")
@@ -56,7 +59,7 @@ import NIOHTTP1
                     try unsafe body(
                         SetRequest(
                             key: key, value: value, isRaw: false,
-                            precondition: inBody == .none ? precondition : inBody))
+                            precondition: inBody == .none ? precondition : inBody, expiry: expiry))
                 }
             }
         }

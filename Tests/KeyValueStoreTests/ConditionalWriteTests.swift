@@ -151,7 +151,7 @@ struct ConditionalWriteTests {
     {
         var generator = SeededGenerator(printingFor: #function)
         let index = Index()
-        let committer = Committer(index: index)
+        let committer = Committer(index: index, clock: StoreClock(), onClockStep: { _ in })
         let mailbox = CompletionMailbox(wake: {})
         let number = committer.register(mailbox)
         let reader = index.makeReader()
@@ -166,10 +166,11 @@ struct ConditionalWriteTests {
                 let key = "k\(Int.random(in: 0..<4, using: &generator))"
                 let condition = self.condition(for: next.keys[key] ?? 7, &generator)
                 let isDelete = generator.chance(0.3)
+                let entry = Entry.make(key: Array(key.utf8), value: isDelete ? [] : [1])
                 commands.append(
                     WriteCommand(
-                        entry: .make(key: Array(key.utf8), value: isDelete ? [] : [1]), submittedAt: 0, deadline: .max,
-                        ticket: ticket, mailbox: number, isDelete: isDelete, condition: condition))
+                        content: isDelete ? .delete(entry) : .set(entry), submittedAt: 0, deadline: .max,
+                        ticket: ticket, mailbox: number, condition: condition))
                 expected.append(next.write(key, isDelete: isDelete, if: condition))
             }
             frame.begin(firstRevision: model.revision + 1, segmentRevision: 1)

@@ -56,7 +56,8 @@ struct EmbeddedEngineTests {
                     if round == 2 {
                         sessions[number % 2].delete(key, if: .none, deadline: nil, for: write)
                     } else {
-                        sessions[number % 2].set(key, to: key, if: .none, deadline: nil, for: write)
+                        sessions[number % 2].set(
+                            key, to: key, expiring: .never, if: .none, deadline: nil, for: write)
                     }
                 }
             }

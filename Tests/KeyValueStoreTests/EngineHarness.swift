@@ -4,6 +4,7 @@ import Testing
 
 @testable import DurableFiles
 @testable import KeyValueStore
+@testable import LogFormat
 
 /// Uses an engine's session from a test's thread, which stands for an event loop.
 final class TestSession {
@@ -21,7 +22,7 @@ final class TestSession {
     func get(_ key: String) -> (value: String, revision: UInt64)? {
         var found: (String, UInt64)?
         self.session.get(Array(key.utf8)) { outcome in
-            if case .value(let bytes, let revision) = outcome {
+            if case .value(let bytes, let revision, _) = outcome {
                 found = (String(decoding: bytes, as: UTF8.self), revision)
             }
         }
@@ -29,12 +30,12 @@ final class TestSession {
     }
 
     func set(
-        _ key: String, _ value: String, if condition: WriteCondition = .none, deadline: UInt64? = nil,
-        as name: String? = nil
+        _ key: String, _ value: String, expiring expiry: Expiry = .never, if condition: WriteCondition = .none,
+        deadline: UInt64? = nil, as name: String? = nil
     ) {
         self.outstanding += 1
         Array(value.utf8).withUnsafeBytes {
-            self.session.set(Array(key.utf8), to: $0, if: condition, deadline: deadline) { result in
+            self.session.set(Array(key.utf8), to: $0, expiring: expiry, if: condition, deadline: deadline) { result in
                 self.complete(name ?? key, result)
             }
         }
@@ -47,6 +48,28 @@ final class TestSession {
         self.session.delete(Array(key.utf8), if: condition, deadline: deadline) { result in
             self.complete(name ?? key, result)
         }
+    }
+
+    func perform(_ transaction: Transaction, deadline: UInt64? = nil, as name: String = "transaction") {
+        self.outstanding += 1
+        self.session.perform(transaction, deadline: deadline) { self.complete(name, $0) }
+    }
+
+    /// When the key expires, 0 for never; nil if it does not exist.
+    func expiry(_ key: String) -> UInt64? {
+        var found: UInt64?
+        self.session.get(Array(key.utf8)) { if case .value(_, _, let expiresAt) = $0 { found = expiresAt } }
+        return found
+    }
+
+    /// The keys that a scan finds.
+    func keys() -> [String] {
+        var keys: [String] = []
+        _ = self.session.scan(KeyRange(start: [], end: nil), isReversed: false) {
+            keys.append(String(decoding: $0.key, as: UTF8.self))
+            return true
+        }
+        return keys
     }
 
     private func complete(_ name: String, _ result: WriteResult) {

@@ -6,7 +6,7 @@ import NIOHTTP1
 import PrometheusMetrics
 import SystemSupport
 
-/// The gateway's `set`, `get`, `delete` and `keys`: validates the client's request, sends it to kv-service, and answers.
+/// The gateway's data routes: validates the client's request, sends it to kv-service, and answers.
 /// Confined to its event loop.
 final class KeyValueForwarder {
     private let pool: UpstreamPool
@@ -29,7 +29,10 @@ final class KeyValueForwarder {
         do throws(Problem) {
             try SetRequest.read(request, limits: self.limits) { (set) throws(Problem) in
                 let value = unsafe set.isRaw ? ForwardedValue.body(request.body) : .bytes(set.value)
-                unsafe self.forward(.set, key: set.key, value: value, if: set.precondition, responder)
+                self.forward(.set, value: value, if: set.precondition, responder) { forwarded in
+                    unsafe forwarded.key.replace(with: set.key)
+                    forwarded.key.append(set.expiry)
+                }
             }
         } catch {
             responder.fail(error)
@@ -68,6 +71,40 @@ final class KeyValueForwarder {
         } catch {
             responder.fail(error)
         }
+    }
+
+    func several(_ request: HTTPRequest, _ responder: Responder) {
+        do throws(Problem) {
+            _ = try SeveralRequest(of: request, limits: self.limits)
+            self.forward(.mget, body: request.body, responder)
+        } catch {
+            responder.fail(error)
+        }
+    }
+
+    func transaction(_ request: HTTPRequest, _ responder: Responder) {
+        do throws(Problem) {
+            _ = try TransactionRequest(of: request, limits: self.limits)
+            self.forward(.txn, body: request.body, responder)
+        } catch {
+            responder.fail(error)
+        }
+    }
+
+    func increment(_ request: HTTPRequest, _ responder: Responder) {
+        do throws(Problem) {
+            _ = try IncrementRequest(of: request, limits: self.limits)
+            self.forward(.incr, body: request.body, if: try Precondition(ofWrite: request), responder)
+        } catch {
+            responder.fail(error)
+        }
+    }
+
+    /// Sends a body that was checked on as it is.
+    private func forward(
+        _ operation: UpstreamOperation, body: ByteBuffer, if precondition: Precondition = .none, _ responder: Responder
+    ) {
+        self.forward(operation, value: .body(body), if: precondition, responder) { $0.key.clear() }
     }
 
     private func forward(
@@ -168,11 +205,12 @@ final class KeyValueForwarder {
         unless cached: CachedRevisions, _ headers: [(name: StaticString, value: String)]
     ) {
         switch answer {
-        case .value(_, let revision) where cached.contains(revision):
+        case .value(_, let revision, _) where cached.contains(revision):
             KeyValueAnswer.notModified(responder, revision: revision, headers: headers)
-        case .value(let value, let revision):
+        case .value(let value, let revision, let expiresAt):
             unsafe value.withUnsafeReadableBytes { value in
-                unsafe KeyValueAnswer.value(responder, value, revision: revision, as: representation, headers: headers)
+                unsafe KeyValueAnswer.value(
+                    responder, value, revision: revision, expiresAt: expiresAt, as: representation, headers: headers)
             }
         case .stored(let revision):
             KeyValueAnswer.set(
@@ -180,8 +218,9 @@ final class KeyValueForwarder {
         case .deleted(let wasThere, let revision):
             KeyValueAnswer.deleted(
                 responder, wasThere, revision: revision, message: "key deleted via api-gateway", headers: headers)
-        case .page(let document):
-            let head = ResponseHead(status: .ok, contentType: "application/json", headers: headers)
+        case .document(let document, let revision):
+            let head = ResponseHead(
+                status: .ok, contentType: "application/json", entityTag: revision, headers: headers)
             unsafe document.withUnsafeReadableBytes { unsafe responder.respond(head, body: $0) }
         case .keyNotFound: responder.fail(KeyValueAnswer.keyNotFound)
         case .refused(let problem): responder.fail(problem)

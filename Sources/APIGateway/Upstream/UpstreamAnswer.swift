@@ -6,13 +6,14 @@ import NIOHTTP1
 
 /// An answer of kv-service, validated.
 enum UpstreamAnswer {
-    case value(ByteBuffer, revision: UInt64)
+    /// `expiresAt`: 0 for never.
+    case value(ByteBuffer, revision: UInt64, expiresAt: UInt64)
     case keyNotFound
     case stored(revision: UInt64)
     /// The revision exists if the key existed.
     case deleted(Bool, revision: UInt64?)
-    /// A page of keys: its document.
-    case page(ByteBuffer)
+    /// A document that is passed on as it is, and the revision in its `ETag`.
+    case document(ByteBuffer, revision: UInt64?)
     /// The answer to a probe.
     case readiness(UpstreamReadiness)
     /// kv-service understood the request and refused it; the problem is forwarded to the client.
@@ -30,7 +31,7 @@ enum UpstreamAnswer {
         case (200, .get):
             guard response.head.mediaType == .bytes else { throw .protocolError("a value with another content type") }
             guard let revision = response.head.revision else { throw .protocolError("a value without a revision") }
-            self = .value(response.body, revision: revision)
+            self = .value(response.body, revision: revision, expiresAt: response.head.expiresAt)
         case (200, .set):
             self = .stored(revision: try Self.revisionOfSet(response))
         case (200, .delete):
@@ -41,11 +42,12 @@ enum UpstreamAnswer {
             let revision = try Self.revision(document, response.head)
             guard revision != nil || !wasThere else { throw .protocolError("a write without a revision") }
             self = .deleted(wasThere, revision: revision)
-        case (200, .keys):
-            guard response.head.mediaType == .json, Self.isPage(response.body.readableBytesUInt8Span) else {
-                throw .protocolError("a page of keys that is not one")
-            }
-            self = .page(response.body)
+        case (200, .keys): self = try Self.document(response, #"{"status":"ok","keys":["#)
+        case (200, .mget): self = try Self.document(response, #"{"status":"ok","values":["#)
+        case (200, .txn): self = try Self.document(response, #"{"status":"ok","revision":"#)
+        case (200, .incr):
+            guard response.head.revision != nil else { throw .protocolError("a write without a revision") }
+            self = try Self.document(response, #"{"status":"ok","value":""#)
         case (200, .probe), (503, .probe):
             if response.head.hasOtherRequestID {
                 self = .readiness(UpstreamReadiness(isReady: false, isServing: nil))
@@ -59,7 +61,7 @@ enum UpstreamAnswer {
                 throw .protocolError("status 404 that does not mean a missing key")
             }
             self = .keyNotFound
-        case (412, .set), (412, .delete):
+        case (412, .set), (412, .delete), (412, .incr):
             self = .refused(try Self.preconditionFailed(response, to: operation, condition))
         case (let status, _) where Self.passedOnStatuses.contains(status):
             self = .refused(try Self.problem(response, to: operation))
@@ -68,9 +70,13 @@ enum UpstreamAnswer {
         }
     }
 
-    /// What its document begins with; the rest is passed on as it is.
-    private static func isPage(_ document: Span<UInt8>) -> Bool {
-        ASCII.begins(document, with: #"{"status":"ok","keys":["#)
+    /// - Parameter beginning: of the document; the rest is passed on as it is.
+    private static func document(
+        _ response: borrowing UpstreamResponse, _ beginning: StaticString
+    ) throws(UpstreamFailure) -> UpstreamAnswer {
+        guard response.head.mediaType == .json, ASCII.begins(response.body.readableBytesUInt8Span, with: beginning)
+        else { throw .protocolError("another document") }
+        return .document(response.body, revision: response.head.revision)
     }
 
     private static func revisionOfSet(_ response: UpstreamResponse) throws(UpstreamFailure) -> UInt64 {
@@ -146,7 +152,9 @@ enum UpstreamAnswer {
         }
         let current = problem.revision
         guard current == response.head.revision else { throw .protocolError("an unmet condition with two revisions") }
-        guard current != 0, !condition.isMet(by: current) else {
+        // An increment may have its condition in the body, which is passed on as it is.
+        let mayBeUnmet = condition == .none ? operation == .incr : !condition.isMet(by: current)
+        guard current != 0, mayBeUnmet else {
             throw .protocolError("status 412 to a request whose condition is met")
         }
         return problem
@@ -158,7 +166,8 @@ enum UpstreamAnswer {
     ) throws(UpstreamFailure) -> Problem {
         let status = response.head.status
         guard response.head.mediaType == .problem,
-            let document = try? FlatJSONObject(parsing: Array(response.body.readableBytesView)),
+            let document = try? FlatJSONObject(
+                parsing: Array(response.body.readableBytesView), skipsNestedValues: true),
             case .string(let codeBytes)? = document["code"], case .string(let detailBytes)? = document["detail"],
             (1...64).contains(codeBytes.count), detailBytes.count <= 2048,
             codeBytes.allSatisfy({
@@ -182,7 +191,27 @@ enum UpstreamAnswer {
             applied: applied,
             revision: status == 412 ? try Self.revision(document, response.head) : nil
         )
+        if operation == .txn, refusal.code == KeyValueAnswer.checksFailedCode {
+            refusal.members = try self.failedChecks(Array(response.body.readableBytesView))
+        }
         if let seconds = response.head.retryAfterSeconds { refusal.headers.append(("Retry-After", String(seconds))) }
         return refusal
+    }
+
+    /// The member `failed` of a problem, as it is.
+    private static func failedChecks(_ document: [UInt8]) throws(UpstreamFailure) -> [UInt8] {
+        let failed = try? JSONTokenizer.read(document) { (tokenizer) throws(JSONSyntaxError) -> [UInt8]? in
+            try tokenizer.beginObject()
+            var failed: [UInt8]?
+            while let name = try tokenizer.nextMemberName() {
+                let (isFailed, begin) = (tokenizer.isEqual(name, "failed"), tokenizer.lastNameOffset)
+                let value = try tokenizer.value()
+                try tokenizer.skip(value)
+                if isFailed, case .beginArray = value { failed = Array(document[begin..<tokenizer.offset]) }
+            }
+            return failed
+        }
+        guard let failed else { throw .protocolError("failed checks without their list") }
+        return failed
     }
 }

@@ -51,6 +51,9 @@ extension UpstreamOperation {
         case .set: "POST /kv/set"
         case .delete: "DELETE /kv/delete"
         case .keys: "GET /kv/keys"
+        case .mget: "POST /kv/mget"
+        case .txn: "POST /kv/txn"
+        case .incr: "POST /kv/incr"
         case .probe: "GET /readyz"
         }
     }

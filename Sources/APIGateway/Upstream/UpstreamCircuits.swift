@@ -8,8 +8,8 @@ enum UpstreamCircuit: Int, CaseIterable, Sendable {
 
     init?(of operation: UpstreamOperation) {
         switch operation {
-        case .get, .keys: self = .reads
-        case .set, .delete: self = .writes
+        case .get, .keys, .mget: self = .reads
+        case .set, .delete, .txn, .incr: self = .writes
         case .probe: return nil
         }
     }

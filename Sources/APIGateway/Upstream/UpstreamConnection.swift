@@ -30,7 +30,7 @@ final class UpstreamConnection: ChannelInboundHandler {
     /// - Precondition: No other request is in flight.
     func send(_ exchange: UpstreamExchange, now: UInt64) -> Bool {
         guard let context = self.context, !self.machine.isClosed else { return false }
-        self.machine.requestSent(id: exchange.identity.id, wantsPage: exchange.operation == .keys)
+        self.machine.requestSent(id: exchange.identity.id, wantsPage: exchange.operation.hasLargeAnswer)
         self.exchange = exchange
         self.carriesWrite = exchange.operation.isWrite
         let timeoutMilliseconds = UpstreamRequestEncoder.timeoutMilliseconds(

@@ -12,7 +12,7 @@ class UpstreamExchange {
     private(set) final var operation = UpstreamOperation.get
     /// To be set before the request begins, like the value; both keep their memory for the next request.
     final var key = UpstreamKey()
-    /// Empty for everything but a set.
+    /// The body: of a set its value, and JSON of other operations. Empty for those without one.
     final var value = ByteBuffer()
     /// The condition of a write.
     private(set) final var condition = Precondition.none

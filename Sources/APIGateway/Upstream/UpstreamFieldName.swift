@@ -3,7 +3,7 @@ import HTTP1
 /// The fields of an answer that the gateway reads, by their names, which ignore case.
 enum UpstreamFieldName {
     case entityTag, connection, retryAfter, result, contentType, requestID, serverTiming, contentLength,
-        transferEncoding
+        transferEncoding, expiresAt
     /// A field that is not read.
     case other
     /// Not a token (RFC 9110, section 5.6.2).
@@ -24,6 +24,7 @@ enum UpstreamFieldName {
         case 13 where Self.equals(name, "cache-control"): self = .other
         case 13 where Self.equals(name, "server-timing"): self = .serverTiming
         case 14 where Self.equals(name, "content-length"): self = .contentLength
+        case 15 where Self.equals(name, "x-kv-expires-at"): self = .expiresAt
         case 17 where Self.equals(name, "transfer-encoding"): self = .transferEncoding
         case 22 where Self.equals(name, "x-content-type-options"): self = .other
         default: self = ASCII.isToken(name) ? .other : .malformed

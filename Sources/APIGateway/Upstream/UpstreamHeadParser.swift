@@ -178,6 +178,11 @@ struct UpstreamHeadParser {
             guard !self.hasMediaType else { throw .protocolError("two Content-Type fields") }
             self.hasMediaType = true
             self.head.mediaType = UpstreamResponse.MediaType(value)
+        case .expiresAt:
+            guard self.head.expiresAt == 0, let time = Self.unsigned(value) else {
+                throw .protocolError("an expiry time that is not one")
+            }
+            self.head.expiresAt = time
         case .requestID:
             if !Self.areEqual(value, requestID) { self.head.hasOtherRequestID = true }
         case .serverTiming:

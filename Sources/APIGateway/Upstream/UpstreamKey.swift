@@ -1,13 +1,17 @@
 import HTTP1
+import KeyValueHTTP
 import NIOCore
 
 /// A key as requests to kv-service carry it: percent-encoded in the query, so that every byte string is a different
-/// key. Or the whole query of a request for keys, as the client encoded it. Only letters, digits and `-._~` stand for themselves.
+/// key. Or the whole query of a request for keys, as the client encoded it; empty for requests with a JSON body. Only
+/// letters, digits and `-._~` stand for themselves.
 struct UpstreamKey {
     /// Empty for requests without a key.
     private(set) var encoded = ByteBuffer()
 
     init() {}
+
+    mutating func clear() { self.encoded.clear() }
 
     /// Takes another key, in the same memory.
     ///
@@ -23,6 +27,15 @@ struct UpstreamKey {
     mutating func replace(withQuery query: Span<UInt8>) {
         self.encoded.clear()
         self.encoded.writeWithOutputRawSpan(minimumWritableBytes: query.count) { $0.append(copying: query) }
+    }
+
+    /// Adds the parameter of an expiry time to a key.
+    mutating func append(_ expiry: RequestedExpiry) {
+        switch expiry {
+        case .never: break
+        case .after(let milliseconds): self.encoded.writeString("&ttl_ms=\(milliseconds)")
+        case .at(let milliseconds): self.encoded.writeString("&expires_at=\(milliseconds)")
+        }
     }
 
     /// There must be room for ``encoded``.

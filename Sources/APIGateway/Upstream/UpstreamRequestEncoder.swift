@@ -7,7 +7,7 @@ import RequestTracing
 /// Writes requests to kv-service as bytes, one buffer each.
 struct UpstreamRequestEncoder {
     /// What is the same in all requests of an operation: `GET /kv/get?key=`, then ` HTTP/1.1` and the fields that never
-    /// change, up to `X-Request-Id: `, for a set up to `Content-Length: `.
+    /// change, up to `X-Request-Id: `, with a body up to `Content-Length: `.
     private struct Constants {
         let begin: Int
         let key: Int
@@ -33,7 +33,7 @@ struct UpstreamRequestEncoder {
         self.bytes = bytes
     }
 
-    /// Appends the head of the request; the value of a set follows it.
+    /// Appends the head of the request; its body follows, if it has one.
     ///
     /// - Parameters:
     ///   - timeoutMilliseconds: how long after its arrival kv-service may carry out a write; after that kv-service
@@ -53,7 +53,7 @@ struct UpstreamRequestEncoder {
             output.append(copying: self.bytes.span.extracting(constants.begin..<constants.key))
             exchange.key.append(to: &output)
             output.append(copying: self.bytes.span.extracting(constants.key..<constants.end))
-            if exchange.operation == .set {
+            if exchange.operation.hasBody {
                 output.append(decimal: UInt64(exchange.value.readableBytes))
                 output.append("\r\nX-Request-Id: ")
             }
@@ -127,7 +127,7 @@ extension UpstreamOperation {
         switch self {
         case .get, .set, .delete: "\(self.method.name) \(self.path)?key="
         case .keys: "\(self.method.name) \(self.path)?"
-        case .probe: "\(self.method.name) \(self.path)"
+        case .mget, .txn, .incr, .probe: "\(self.method.name) \(self.path)"
         }
     }
 
@@ -135,6 +135,7 @@ extension UpstreamOperation {
         switch self {
         case .get: "Accept: application/octet-stream\r\nX-Request-Id: "
         case .set: "Content-Type: application/octet-stream\r\nContent-Length: "
+        case .mget, .txn, .incr: "Content-Type: application/json\r\nContent-Length: "
         case .delete, .keys, .probe: "X-Request-Id: "
         }
     }

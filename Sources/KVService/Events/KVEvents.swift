@@ -20,6 +20,7 @@ extension EventKind {
     static let overwritesNeedSpace = EventKind("overwrites_need_space")
     static let memoryFull = EventKind("memory_full")
     static let memoryAvailable = EventKind("memory_available")
+    static let clockStepped = EventKind("clock_stepped")
     static let compactionStarted = EventKind("compaction_started")
     static let compactionEnded = EventKind("compaction_ended")
     static let scrubFinding = EventKind("scrub_finding")
@@ -28,7 +29,7 @@ extension EventKind {
     static let ofKVService = [
         replayEnded, logImported, tornTailCut, revisionsLost, segmentCut, uncleanStop, logFailed, diskFull,
         diskSpaceBack, segmentUnavailable, segmentAvailable, overwritesNeedSpace, memoryFull, memoryAvailable,
-        compactionStarted, compactionEnded, scrubFinding, scrubEnded,
+        clockStepped, compactionStarted, compactionEnded, scrubFinding, scrubEnded,
     ]
 }
 
@@ -87,6 +88,14 @@ extension EventJournal {
                 "duration_seconds": .seconds(nanoseconds: report.durationNanoseconds),
                 "clean_shutdown": .stringConvertible(report.wasCleanShutdown), "store_id": "\(report.storeID)",
             ])
+    }
+
+    /// The wall clock was set forward. On the log's writer thread.
+    func tell(clockStepMilliseconds step: UInt64) {
+        self.tell(
+            .clockStepped, .warning,
+            "the clock was set forward: keys whose expiry times it passed are gone, check the clock of this machine",
+            ["seconds": .stringConvertible(Double(step) / 1000)])
     }
 
     /// On the compactor's thread.

@@ -22,6 +22,21 @@ extension StoreFigure {
             "store.value_bytes", gauge: "kv_live_bytes", help: "Bytes of the keys and values in the store.",
             labels: [("kind", "value")]
         ) { Value($0.engine?.figures.valueBytes ?? 0) },
+        StoreFigure(
+            "store.expiring_keys", gauge: "kv_expiring_keys", help: "Keys in the store that have an expiry time."
+        ) { Value($0.engine?.figures.expiringKeys ?? 0) },
+        StoreFigure(
+            "store.expired_keys_total", counter: "kv_expired_keys_total",
+            help: "Keys that were removed because they had expired."
+        ) { Value($0.engine?.expiredKeys ?? 0) },
+        StoreFigure(
+            "store.clock_steps_total", counter: "kv_clock_steps_total",
+            help: "How often the wall clock was found set forward by more than a second."
+        ) { Value($0.engine?.clock.steps ?? 0) },
+        StoreFigure(
+            "store.clock_ahead_seconds", gauge: "kv_clock_ahead_seconds",
+            help: "By how much the time by which keys expire is ahead of the wall clock, which was set back."
+        ) { .measure(Double($0.engine?.clock.aheadMilliseconds ?? 0) / 1000) },
     ]
 
     private static let memory = [

@@ -9,7 +9,7 @@ import TransactionLog
 /// The `kv_*` metrics of the store and its log. Recorded from event loops and the log's writer thread.
 final class StoreMetrics: LogObserver {
     enum Operation {
-        case set, get, delete, keys
+        case set, get, delete, keys, mget, txn, incr
     }
 
     enum Result {
@@ -28,6 +28,9 @@ final class StoreMetrics: LogObserver {
     private let gets: OperationMetrics
     private let deletes: OperationMetrics
     private let pages: OperationMetrics
+    private let several: OperationMetrics
+    private let transactions: OperationMetrics
+    private let increments: OperationMetrics
     private let failures: [LogFailureStage: Counter]
     private let compactions: CompactionMetrics
     private let onScrub: @Sendable (ScrubStatus.Pass) -> Void
@@ -76,7 +79,10 @@ final class StoreMetrics: LogObserver {
         self.gets = OperationMetrics(.get, registry)
         self.deletes = OperationMetrics(.delete, registry)
         self.pages = OperationMetrics(.keys, registry)
-        for (operation, metrics) in [(Operation.set, self.sets), (.delete, self.deletes)] {
+        self.several = OperationMetrics(.mget, registry)
+        self.transactions = OperationMetrics(.txn, registry)
+        self.increments = OperationMetrics(.incr, registry)
+        for (operation, metrics) in [(Operation.set, self.sets), (.delete, self.deletes), (.incr, self.increments)] {
             // Exactly those that succeed are in the log.
             registry.counter(
                 "kv_log_appends_total", help: "Operations acknowledged after they were appended to the log.",
@@ -101,6 +107,9 @@ final class StoreMetrics: LogObserver {
         case .get: self.gets.record(result, of: request)
         case .delete: self.deletes.record(result, of: request)
         case .keys: self.pages.record(result, of: request)
+        case .mget: self.several.record(result, of: request)
+        case .txn: self.transactions.record(result, of: request)
+        case .incr: self.increments.record(result, of: request)
         }
     }
 
@@ -172,7 +181,7 @@ private struct OperationMetrics {
         self.succeeded = counter(.ok)
         self.missing = counter(.missing)
         self.refused = counter(.refused)
-        self.unmet = operation == .get ? nil : counter(.unmet)
+        self.unmet = [.get, .keys, .mget].contains(operation) ? nil : counter(.unmet)
         self.durations = registry.histogram(
             "kv_operation_duration_seconds",
             help: "Time from the first byte of a request to the end of the operation.",

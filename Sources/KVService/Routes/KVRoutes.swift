@@ -10,14 +10,17 @@ import RequestTracing
 import SystemSupport
 import TransactionLog
 
-/// `/kv/set`, `/kv/get`, `/kv/delete` and `/kv/keys` of one event loop. Sets and deletes take effect in the order of their calls: the
-/// session and the log's queue keep it.
+/// The data routes of one event loop. Writes take effect in the order of their calls: the session and the log's queue
+/// keep it.
 final class KVRoutes {
     static let handlers = [
         HandlerDeclaration("kv_set", [.post, .put], problems: ProblemKind.ofSet),
         HandlerDeclaration("kv_get", [.get, .head], statuses: [200, 304], problems: ProblemKind.ofGet),
         HandlerDeclaration("kv_delete", [.delete], problems: ProblemKind.ofDelete),
         HandlerDeclaration("kv_keys", [.get, .head], problems: ProblemKind.ofKeys),
+        HandlerDeclaration("kv_mget", [.post], problems: ProblemKind.ofSeveral),
+        HandlerDeclaration("kv_txn", [.post], problems: ProblemKind.ofTransaction),
+        HandlerDeclaration("kv_incr", [.post], problems: ProblemKind.ofIncrement),
     ]
 
     private let store: LoopStore
@@ -49,6 +52,17 @@ final class KVRoutes {
                 path: "/kv/delete", handler: "kv_delete", kind: .data(isWrite: true), keepsOrder: true,
                 takesPreconditions: true, actions: [(.delete, self.delete)]),
             Route(path: "/kv/keys", handler: "kv_keys", kind: .data(isWrite: false), actions: [(.get, self.keys)]),
+            Route(
+                path: "/kv/mget", handler: "kv_mget", kind: .data(isWrite: false),
+                bodyLimitBytes: SeveralRequest.maximumBodyBytes, actions: [(.post, self.several)]),
+            Route(
+                path: "/kv/txn", handler: "kv_txn", kind: .data(isWrite: true),
+                bodyLimitBytes: TransactionRequest.maximumBodyBytes, keepsOrder: true,
+                actions: [(.post, self.transaction)]),
+            Route(
+                path: "/kv/incr", handler: "kv_incr", kind: .data(isWrite: true),
+                bodyLimitBytes: IncrementRequest.maximumBodyBytes(self.limits), keepsOrder: true,
+                takesPreconditions: true, actions: [(.post, self.increment)]),
         ]
     }
 
@@ -61,7 +75,7 @@ final class KVRoutes {
                 let write = self.makeWrite(.set, responder)
                 if Self.isLate(request) { return write.writeCompleted(.late) }
                 unsafe session.set(
-                    set.key, to: set.value, if: WriteCondition(set.precondition),
+                    set.key, to: set.value, expiring: Expiry(set.expiry), if: WriteCondition(set.precondition),
                     deadline: request.deadlineNanoseconds, for: write)
             }
         } catch {
@@ -95,13 +109,14 @@ final class KVRoutes {
                 guard let session = self.store.session else { throw Self.starting }
                 unsafe session.get(key) { outcome in
                     switch outcome {
-                    case .value(let value, let revision):
+                    case .value(let value, let revision, let expiresAt):
                         self.metrics.record(.get, .ok, of: request)
                         if CachedRevisions(of: request).contains(revision) {
                             return KeyValueAnswer.notModified(responder, revision: revision)
                         }
                         unsafe KeyValueAnswer.value(
-                            responder, value, revision: revision, as: ValueRepresentation(of: request))
+                            responder, value, revision: revision, expiresAt: expiresAt,
+                            as: ValueRepresentation(of: request))
                     case .missing:
                         self.metrics.record(.get, .missing, of: request)
                         responder.fail(
@@ -123,7 +138,7 @@ final class KVRoutes {
             unsafe KeyValueAnswer.keys(responder, keys, ofStore: store) { take in
                 var count = 0
                 let revision = session.scan(KeyRange(start: start, end: end), isReversed: keys.isReversed) { record in
-                    guard unsafe take(record.key, record.value, record.revision) else { return false }
+                    guard unsafe take(record.key, record.value, record.revision, record.expiresAt) else { return false }
                     count += 1
                     return true
                 }
@@ -134,6 +149,58 @@ final class KVRoutes {
         } catch {
             responder.fail(error)
         }
+    }
+
+    private func several(_ request: HTTPRequest, _ responder: Responder) {
+        do throws(Problem) {
+            let keys = try SeveralRequest(of: request, limits: self.limits).keys
+            guard let session = self.store.session else { throw Self.starting }
+            request.measures.add("keys", .count(keys.count))
+            KeyValueAnswer.several(responder) { values in
+                var rest = keys[...]
+                let revision = session.get(keys) { outcome in
+                    let key = rest.removeFirst()
+                    switch outcome {
+                    case .value(let value, let revision, let expiresAt):
+                        unsafe values.elementValue(key, value, revision: revision, expiresAt: expiresAt)
+                    case .missing: values.elementMissing(key)
+                    }
+                }
+                self.metrics.record(.mget, .ok, of: request)
+                return revision
+            }
+        } catch {
+            responder.fail(error)
+        }
+    }
+
+    private func transaction(_ request: HTTPRequest, _ responder: Responder) {
+        do throws(Problem) {
+            let asked = try TransactionRequest(of: request, limits: self.limits)
+            request.measures.add("operations", .count(asked.operations.count))
+            try self.perform(Transaction(asked), .txn, request, responder)
+        } catch {
+            responder.fail(error)
+        }
+    }
+
+    private func increment(_ request: HTTPRequest, _ responder: Responder) {
+        do throws(Problem) {
+            let asked = try IncrementRequest(of: request, limits: self.limits)
+            try self.perform(Transaction(asked), .incr, request, responder)
+        } catch {
+            responder.fail(error)
+        }
+    }
+
+    private func perform(
+        _ transaction: Transaction, _ operation: StoreMetrics.Operation, _ request: HTTPRequest, _ responder: Responder
+    ) throws(Problem) {
+        guard let session = self.store.session else { throw Self.starting }
+        let write = self.makeWrite(operation, responder)
+        if Self.isLate(request) { return write.writeCompleted(.late) }
+        write.transaction = transaction
+        session.perform(transaction, deadline: request.deadlineNanoseconds, for: write)
     }
 
     /// Whether its deadline passed while it waited. The writer checks again.
@@ -151,7 +218,7 @@ final class KVRoutes {
     }
 
     fileprivate func answer(_ write: KeyValueWrite, _ responder: Responder, _ result: WriteResult) {
-        let (operation, keyBytes) = (write.operation, write.keyBytes)
+        let (operation, keyBytes, transaction) = (write.operation, write.keyBytes, write.transaction.take())
         self.freeWrites.append(write)
         let request = responder.request
         switch result.outcome {
@@ -168,6 +235,7 @@ final class KVRoutes {
                 return responder.fail(tooLarge)
             }
             self.metrics.record(operation, .unmet, of: request)
+        case .decided: self.metrics.record(operation, transaction?.isCommitted == true ? .ok : .unmet, of: request)
         case .refused(let refusal): return self.refuse(operation, responder, Self.problem(refusal))
         case .late: return self.refuse(operation, responder, KeyValueAnswer.deadlineExceeded)
         case .outOfMemory: return self.refuse(operation, responder, self.memory.problem)
@@ -193,6 +261,7 @@ final class KVRoutes {
                 responder, existed, revision: revision, message: "key deleted", headers: headers)
         case .conditionUnmet(let current):
             responder.fail(KeyValueAnswer.preconditionFailed(current: current, headers: headers))
+        case .decided: transaction?.answer(responder, as: operation, headers)
         case .refused, .late, .outOfMemory: break
         }
     }
@@ -244,22 +313,13 @@ private final class KeyValueWrite: PendingWrite {
     var operation = StoreMetrics.Operation.set
     /// Of a delete: the length of its key.
     var keyBytes = 0
+    /// Of a transaction.
+    var transaction: Transaction?
     /// Who waits; nil after the result.
     var waiting: (routes: KVRoutes, responder: Responder)?
 
     func writeCompleted(_ result: WriteResult) {
         guard let (routes, responder) = self.waiting.take() else { preconditionFailure("a write was completed twice") }
         routes.answer(self, responder, result)
-    }
-}
-
-extension WriteCondition {
-    fileprivate init(_ precondition: Precondition) {
-        switch precondition {
-        case .none: self = .none
-        case .exists: self = .exists
-        case .absent: self = .absent
-        case .revision(let revision): self = .revision(revision)
-        }
     }
 }

@@ -10,13 +10,23 @@ final class Committer: CommitClient, @unchecked Sendable {
     // `@unchecked`: one thread at a time, see above; readers access the index by its own rules.
 
     let index: Index
+    let clock: StoreClock
+    /// Called on the writer thread with the milliseconds by which the wall clock was set forward.
+    private let onClockStep: @Sendable (UInt64) -> Void
     private let memory: IndexMemory
     private let mailboxes = Mutex<[CompletionMailbox]>([])
     /// Writer thread: by number of the mailbox, the staged writes of the batch.
     private var outgoing: [(mailbox: CompletionMailbox, completions: [CompletionMailbox.Completion])] = []
 
-    init(index: Index) {
+    /// Keys that were removed because they had expired.
+    let expiredKeys = Atomic<UInt64>(0)
+    /// When keys that expired were last removed: monotonic nanoseconds.
+    private var expiredAt: UInt64 = 0
+
+    init(index: Index, clock: StoreClock, onClockStep: @escaping @Sendable (UInt64) -> Void) {
         self.index = index
+        self.clock = clock
+        self.onClockStep = onClockStep
         self.memory = index.memory
     }
 
@@ -33,7 +43,23 @@ final class Committer: CommitClient, @unchecked Sendable {
     func finishReplay(lastRevision: UInt64) { self.index.finishReplay(lastRevision: lastRevision) }
 
     func payloadBytes(of command: WriteCommand) -> Int {
-        FrameBuilder.singleOperationBytes(key: command.entry.keyCount, value: command.entry.valueCount)
+        let expires = self.index.expiring.count > 0
+        switch command.content {
+        case .set(let entry), .delete(let entry):
+            let bytes = FrameBuilder.singleOperationBytes(
+                key: entry.keyCount, value: entry.valueCount, hasExpiry: entry.hasExpiry)
+            // What has expired is removed first, and what is set here may have expired when the next command comes.
+            let removals = (expires ? 1 : 0) + (entry.hasExpiry ? 1 : 0)
+            return bytes + removals * FrameBuilder.singleOperationBytes(key: entry.keyCount, value: 0)
+        case .transaction(let transaction):
+            return unsafe transaction._withUnsafeGuaranteedRef { transaction in
+                let bytes = Self.payloadBytes(of: transaction)
+                if !expires { return bytes }
+                return transaction.keys.reduce(bytes) {
+                    $0 + FrameBuilder.singleOperationBytes(key: $1.count, value: 0)
+                }
+            }
+        }
     }
 
     func frameEnd(of commands: ArraySlice<WriteCommand>, limitBytes: Int) -> (end: Int, bytes: Int) {
@@ -51,60 +77,145 @@ final class Committer: CommitClient, @unchecked Sendable {
     func stage(_ commands: ArraySlice<WriteCommand>, into frame: inout FrameBuilder) {
         let now = MonotonicClock.nanoseconds()
         for command in commands {
-            if let refused = self.refusal(of: command, now: now) {
-                command.entry.free()
-                self.post(refused.kind, revision: refused.revision, to: command)
-            } else if command.isDelete {
-                self.stageDelete(command, into: &frame)
-            } else {
-                self.stageSet(command, into: &frame)
+            if now > command.deadline {
+                command.free()
+                self.post(.late, revision: 0, to: command)
+                continue
+            }
+            switch command.content {
+            case .set(let entry): self.stageSet(of: entry, command, into: &frame)
+            case .delete(let entry): self.stageDelete(of: entry, command, into: &frame)
+            case .transaction(let transaction):
+                unsafe transaction._withUnsafeGuaranteedRef { self.stage($0, command, into: &frame) }
             }
         }
     }
 
-    private func stageSet(_ command: WriteCommand, into frame: inout FrameBuilder) {
-        let entry = command.entry
+    private func stageSet(of entry: Entry, _ command: WriteCommand, into frame: inout FrameBuilder) {
+        unsafe self.expire(entry.key, into: &frame)
+        if let current = unsafe self.unmet(command.condition, by: entry.key) {
+            entry.free()
+            return self.post(.conditionUnmet, revision: current, to: command)
+        }
+        // The usual case, without a search for the replaced record.
+        if !self.memory.admits(entry.allocatedBytes, from: self.index.allocatedBytes) {
+            let replaced = unsafe self.index.staged(entry.key)?.allocatedBytes ?? 0
+            guard self.admits(entry.allocatedBytes, replacing: replaced) else {
+                entry.free()
+                return self.post(.outOfMemory, revision: 0, to: command)
+            }
+        }
+        if entry.hasExpiry { entry.expiresAt = Expiry.time(entry.expiresAt, now: self.clock.milliseconds()) }
         frame.beginTransaction()
-        unsafe frame.set(key: entry.key, value: entry.value)
+        let isNew = self.stageSet(entry, into: &frame)
         let revision = frame.endTransaction()
-        entry.revision = revision
-        let replaced = self.index.set(entry)
-        if let replaced { frame.replaces(revision: replaced.revision, bytes: replaced.bytes) }
-        self.post(replaced == nil ? .created : .replaced, revision: revision, to: command)
+        self.post(isNew ? .created : .replaced, revision: revision, to: command)
     }
 
-    private func stageDelete(_ command: WriteCommand, into frame: inout FrameBuilder) {
-        defer { command.entry.free() }
-        let removed = unsafe self.index.remove(command.entry.key)
-        if let removed {
+    private func stageDelete(of entry: Entry, _ command: WriteCommand, into frame: inout FrameBuilder) {
+        defer { entry.free() }
+        unsafe self.expire(entry.key, into: &frame)
+        if let current = unsafe self.unmet(command.condition, by: entry.key) {
+            return self.post(.conditionUnmet, revision: current, to: command)
+        }
+        let exists = unsafe self.index.staged(entry.key) != nil
+        if exists {
             frame.beginTransaction()
-            frame.replaces(revision: removed.revision, bytes: removed.bytes)
-            unsafe frame.delete(key: command.entry.key)
+            unsafe self.stageDelete(entry.key, into: &frame)
             frame.endTransaction()
         }
         // The newest change, staged or visible, if this is none.
-        self.post(removed == nil ? .missing : .deleted, revision: frame.nextRevision - 1, to: command)
+        self.post(exists ? .deleted : .missing, revision: frame.nextRevision - 1, to: command)
     }
 
-    private func refusal(
-        of command: WriteCommand, now: UInt64
-    ) -> (kind: CompletionMailbox.Completion.Kind, revision: UInt64)? {
-        if now > command.deadline { return (.late, 0) }
-        if command.condition != .none {
-            let current = unsafe self.index.staged(command.entry.key)?.revision
-            if !command.condition.isMet(by: current) { return (.conditionUnmet, current ?? 0) }
+    private func stage(_ transaction: Transaction, _ command: WriteCommand, into frame: inout FrameBuilder) {
+        if self.index.expiring.count > 0 {
+            for key in transaction.keys { unsafe key.withUnsafeBytes { unsafe self.expire($0, into: &frame) } }
         }
-        if command.isDelete { return nil }
-        let entry = command.entry
-        // The usual case, without a search for the replaced record.
-        if self.memory.admits(entry.allocatedBytes, from: self.index.allocatedBytes) { return nil }
-        let replaced = unsafe self.index.staged(entry.key)?.allocatedBytes ?? 0
-        if self.memory.admits(entry.allocatedBytes - replaced, from: self.index.allocatedBytes) { return nil }
-        self.memory.refusals.add(1, ordering: .relaxed)
-        return (.outOfMemory, 0)
+        let outcome = self.stage(transaction, now: self.clock.milliseconds(), into: &frame)
+        if let outcome { transaction.outcome = outcome }
+        self.post(outcome == nil ? .outOfMemory : .decided, revision: 0, to: command)
     }
 
-    func takesSpace(_ command: WriteCommand) -> Bool { !command.isDelete }
+    /// Within an open transaction, whose revision the entry gets.
+    /// - Returns: whether the key did not exist.
+    @discardableResult
+    func stageSet(_ entry: Entry, into frame: inout FrameBuilder) -> Bool {
+        unsafe frame.set(key: entry.key, value: entry.value, expiresAt: entry.expiresAt)
+        entry.revision = frame.nextRevision
+        guard let replaced = self.index.set(entry) else { return true }
+        frame.replaces(revision: replaced.revision, bytes: replaced.bytes)
+        return false
+    }
+
+    /// Within an open transaction.
+    /// - Precondition: the key exists.
+    func stageDelete(_ key: UnsafeRawBufferPointer, into frame: inout FrameBuilder) {
+        // The key may be a part of the entry that is removed.
+        unsafe frame.delete(key: key)
+        guard let removed = unsafe self.index.remove(key) else { preconditionFailure("the key does not exist") }
+        frame.replaces(revision: removed.revision, bytes: removed.bytes)
+    }
+
+    /// - Returns: nil if the key meets the condition; otherwise its revision, or 0 if it does not exist.
+    private func unmet(_ condition: WriteCondition, by key: UnsafeRawBufferPointer) -> UInt64? {
+        if condition == .none { return nil }
+        let current = unsafe self.index.staged(key)?.revision
+        return condition.isMet(by: current) ? nil : current ?? 0
+    }
+
+    /// - Parameter replaced: bytes of the entries that are replaced.
+    func admits(_ bytes: Int, replacing replaced: Int) -> Bool {
+        if self.memory.admits(bytes - replaced, from: self.index.allocatedBytes) { return true }
+        self.memory.refusals.add(1, ordering: .relaxed)
+        return false
+    }
+
+    func takesSpace(_ command: WriteCommand) -> Bool {
+        switch command.content {
+        case .set: true
+        case .delete: false
+        case .transaction(let transaction): unsafe transaction._withUnsafeGuaranteedRef { $0.takesSpace }
+        }
+    }
+
+    // MARK: - Expiry
+
+    /// How often keys that expired are removed, and how often the wall clock is looked at while there are any.
+    private static let expiryNanoseconds: UInt64 = 100_000_000
+    private static let clockNanoseconds: UInt64 = 1_000_000_000
+
+    /// Stages the removal of `key` if it has expired, as a transaction of its own, so that what follows finds no key.
+    private func expire(_ key: UnsafeRawBufferPointer, into frame: inout FrameBuilder) {
+        if self.index.expiring.count == 0 { return }
+        guard let entry = unsafe self.index.staged(key), entry.hasExpired(by: self.clock) else { return }
+        self.stageExpiry(of: entry, into: &frame)
+    }
+
+    private func stageExpiry(of entry: Entry, into frame: inout FrameBuilder) {
+        frame.beginTransaction()
+        unsafe self.stageDelete(entry.key, into: &frame)
+        frame.endTransaction()
+        self.expiredKeys.add(1, ordering: .relaxed)
+    }
+
+    func ownWorkDue() -> UInt64 {
+        guard let first = self.index.expiring.first else { return .max }
+        let now = self.clock.milliseconds()
+        let wait = min((first.expiresAt - min(first.expiresAt, now)) * 1_000_000, Self.clockNanoseconds)
+        return max(MonotonicClock.nanoseconds() + wait, self.expiredAt + Self.expiryNanoseconds)
+    }
+
+    func stageOwnWork(into frame: inout FrameBuilder, limitBytes: Int) {
+        self.expiredAt = MonotonicClock.nanoseconds()
+        let step = self.clock.follow()
+        if step > 0 { self.onClockStep(step) }
+        while let entry = self.index.expiring.first, entry.hasExpired(by: self.clock) {
+            let bytes = FrameBuilder.singleOperationBytes(key: entry.keyCount, value: 0)
+            if frame.payloadBytes + bytes > limitBytes && !frame.isEmpty { return }
+            self.stageExpiry(of: entry, into: &frame)
+        }
+    }
 
     // MARK: - Compaction
 
@@ -138,7 +249,7 @@ final class Committer: CommitClient, @unchecked Sendable {
 
     func refuse(_ commands: ArraySlice<WriteCommand>, _ reason: CommitRefusal) {
         for command in commands {
-            command.entry.free()
+            command.free()
             self.post(.refused, revision: 0, to: command)
         }
         self.deliver(.init(refusal: reason))

@@ -7,6 +7,8 @@ final class CompletionMailbox: Sendable {
     struct Completion: BitwiseCopyable, Sendable {
         enum Kind: UInt8 {
             case created, replaced, deleted, missing
+            /// A transaction, whose outcome says the rest.
+            case decided
             /// The condition of the write was not met by what was staged before it.
             case conditionUnmet
             case late, outOfMemory
@@ -21,7 +23,7 @@ final class CompletionMailbox: Sendable {
         let ticket: UInt32
         var kind: Kind
         let submittedAt: UInt64
-        /// 0 for a write that was refused. For an unmet condition, that of the key; 0 if it does not exist.
+        /// 0 for a write that was refused, and for a transaction. For an unmet condition, that of the key; 0 if it does not exist.
         let revision: UInt64
     }
 

@@ -1,5 +1,6 @@
 public import DurableFiles
 public import LogFormat
+import Synchronization
 public import TransactionLog
 
 /// The store in this process: the index in memory, every change in the transaction log.
@@ -9,21 +10,32 @@ public final class EmbeddedEngine: Sendable {
     private var index: Index { self.committer.index }
 
     /// Opens the folder and replays its log. Blocks until that is done.
-    /// - Parameter progress: called on this thread during the replay, with the bytes that the index uses. An error that
-    ///   it throws ends the replay.
+    /// - Parameters:
+    ///   - onClockStep: called on the writer thread with the milliseconds by which the wall clock was set forward while
+    ///     there were keys that expire.
+    ///   - progress: called on this thread during the replay, with the bytes that the index uses. An error that it throws
+    ///     ends the replay.
     public init(
         opening configuration: LogConfiguration,
         fileSystem: any FileSystem = PosixFileSystem(),
         observer: (any LogObserver)? = nil,
+        clock: StoreClock = StoreClock(),
+        onClockStep: @escaping @Sendable (UInt64) -> Void = { _ in },
         progress: @escaping (ReplayProgress, _ indexBytes: Int) throws(LogError) -> Void = { _, _ in }
     ) throws(LogError) {
         let index = Index()
-        let committer = Committer(index: index)
+        let committer = Committer(index: index, clock: clock, onClockStep: onClockStep)
         self.committer = committer
         self.log = try TransactionLog(
             opening: configuration, fileSystem: fileSystem, client: committer, observer: observer,
             progress: { read throws(LogError) in try progress(read, index.allocatedBytes) }, apply: index.replay)
+        clock.advance(toMilliseconds: self.log.report.newestFrameNanoseconds / 1_000_000)
     }
+
+    /// The time by which keys expire.
+    public var clock: StoreClock { self.committer.clock }
+    /// Keys that were removed because they had expired, since the start.
+    public var expiredKeys: UInt64 { self.committer.expiredKeys.load(ordering: .relaxed) }
 
     /// The findings of the start.
     public var report: RecoveryReport { self.log.report }
@@ -60,7 +72,7 @@ public final class EmbeddedEngine: Sendable {
     ) -> any StorageSession {
         let mailbox = CompletionMailbox(wake: wake)
         return EmbeddedSession(
-            log: self.log, reader: self.index.makeReader(), mailbox: mailbox,
+            log: self.log, reader: self.index.makeReader(), clock: self.clock, mailbox: mailbox,
             mailboxNumber: self.committer.register(mailbox), endOfTurn: endOfTurn)
     }
 

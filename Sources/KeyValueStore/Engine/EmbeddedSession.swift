@@ -7,6 +7,7 @@ import TransactionLog
 final class EmbeddedSession: StorageSession {
     private let log: TransactionLog<Committer>
     private let reader: Index.Reader
+    private let clock: StoreClock
     private let mailbox: CompletionMailbox
     private let mailboxNumber: UInt16
     private let endOfTurn: () -> Void
@@ -15,57 +16,71 @@ final class EmbeddedSession: StorageSession {
     /// By ticket.
     private var pending: [(any PendingWrite)?] = []
     private var freeTickets: [UInt32] = []
+    /// By ticket: the writer has only a pointer to them.
+    private var transactions: [UInt32: Transaction] = [:]
     private var delivered = CompletionMailbox.Content()
 
     init(
-        log: TransactionLog<Committer>, reader: Index.Reader, mailbox: CompletionMailbox, mailboxNumber: UInt16,
+        log: TransactionLog<Committer>, reader: Index.Reader, clock: StoreClock, mailbox: CompletionMailbox,
+        mailboxNumber: UInt16,
         endOfTurn: @escaping () -> Void
     ) {
         self.log = log
         self.reader = reader
+        self.clock = clock
         self.mailbox = mailbox
         self.mailboxNumber = mailboxNumber
         self.endOfTurn = endOfTurn
     }
 
     func get(_ key: UnsafeRawBufferPointer, _ body: (ReadOutcome) -> Void) {
-        unsafe self.reader.withEntry(key) { entry in
-            if let entry {
-                unsafe body(.value(entry.value, revision: entry.revision))
-            } else {
-                body(.missing)
-            }
-        }
+        unsafe self.reader.withEntry(key) { body(self.outcome($0)) }
+    }
+
+    func get(_ keys: [[UInt8]], _ body: (ReadOutcome) -> Void) -> UInt64 {
+        self.reader.withEntries(keys) { body(self.outcome($0)) }
+    }
+
+    @inline(__always)
+    private func outcome(_ entry: Entry?) -> ReadOutcome {
+        guard let entry, !entry.hasExpired(by: self.clock) else { return .missing }
+        return unsafe .value(entry.value, revision: entry.revision, expiresAt: entry.expiresAt)
     }
 
     func scan(_ range: KeyRange, isReversed: Bool, _ body: (LiveRecord) -> Bool) -> UInt64 {
         self.reader.scan(range, isReversed: isReversed) { entry in
-            unsafe body(LiveRecord(revision: entry.revision, key: entry.key, value: entry.value))
+            entry.hasExpired(by: self.clock) || body(LiveRecord(entry))
         }
     }
 
     var storeID: StoreID { self.log.report.storeID }
 
     func set(
-        _ key: UnsafeRawBufferPointer, to value: UnsafeRawBufferPointer, if condition: WriteCondition,
-        deadline: UInt64?, for write: any PendingWrite
+        _ key: UnsafeRawBufferPointer, to value: UnsafeRawBufferPointer, expiring expiry: Expiry,
+        if condition: WriteCondition, deadline: UInt64?, for write: any PendingWrite
     ) {
-        guard let entry = unsafe Entry.makeIfPossible(key: key, value: value) else {
+        guard let entry = unsafe Entry.makeIfPossible(key: key, value: value, expiresAt: expiry.encoded) else {
             return write.writeCompleted(.outOfMemory)
         }
-        self.enqueue(entry, isDelete: false, condition, deadline, write)
+        self.enqueue(.set(entry), condition, deadline, write)
     }
 
     func delete(
         _ key: UnsafeRawBufferPointer, if condition: WriteCondition, deadline: UInt64?, for write: any PendingWrite
     ) {
         let entry = unsafe Entry.make(key: key, value: UnsafeRawBufferPointer(start: nil, count: 0))
-        self.enqueue(entry, isDelete: true, condition, deadline, write)
+        self.enqueue(.delete(entry), condition, deadline, write)
     }
 
+    func perform(_ transaction: Transaction, deadline: UInt64?, for write: any PendingWrite) {
+        let ticket = unsafe self.enqueue(.transaction(.passUnretained(transaction)), .none, deadline, write)
+        self.transactions[ticket] = transaction
+    }
+
+    @discardableResult
     private func enqueue(
-        _ entry: Entry, isDelete: Bool, _ condition: WriteCondition, _ deadline: UInt64?, _ write: any PendingWrite
-    ) {
+        _ content: WriteCommand.Content, _ condition: WriteCondition, _ deadline: UInt64?, _ write: any PendingWrite
+    ) -> UInt32 {
         let ticket: UInt32
         if let free = self.freeTickets.popLast() {
             ticket = free
@@ -75,11 +90,12 @@ final class EmbeddedSession: StorageSession {
             self.pending.append(write)
         }
         let command = WriteCommand(
-            entry: entry, submittedAt: MonotonicClock.nanoseconds(), deadline: deadline ?? .max, ticket: ticket,
-            mailbox: self.mailboxNumber, isDelete: isDelete, condition: condition)
+            content: content, submittedAt: MonotonicClock.nanoseconds(), deadline: deadline ?? .max, ticket: ticket,
+            mailbox: self.mailboxNumber, condition: condition)
         self.outbox.append(command)
         self.outboxBytes += command.keyAndValueBytes
         if self.outbox.count == 1 { self.endOfTurn() }
+        return ticket
     }
 
     func flush() {
@@ -95,7 +111,7 @@ final class EmbeddedSession: StorageSession {
         let commands = self.outbox
         self.outbox = []
         for command in commands {
-            command.entry.free()
+            command.free()
             self.complete(command.ticket, WriteResult(outcome: .refused(refusal), timings: WriteTimings()))
         }
     }
@@ -129,6 +145,7 @@ final class EmbeddedSession: StorageSession {
     private func complete(_ ticket: UInt32, _ result: WriteResult) {
         guard let write = self.pending[Int(ticket)].take() else { preconditionFailure("a write was completed twice") }
         self.freeTickets.append(ticket)
+        if !self.transactions.isEmpty { self.transactions[ticket] = nil }
         write.writeCompleted(result)
     }
 }
@@ -141,6 +158,7 @@ extension WriteOutcome {
         case .replaced: self = .set(revision: completion.revision, created: false)
         case .deleted: self = .deleted(revision: completion.revision, existed: true)
         case .missing: self = .deleted(revision: completion.revision, existed: false)
+        case .decided: self = .decided
         case .conditionUnmet: self = .conditionUnmet(current: completion.revision == 0 ? nil : completion.revision)
         case .late: self = .late
         case .outOfMemory: self = .outOfMemory

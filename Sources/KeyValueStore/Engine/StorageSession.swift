@@ -5,6 +5,9 @@ public import LogFormat
 public protocol StorageSession: AnyObject {
     /// Reads `key`. A store in memory calls `body` before it returns.
     func get(_ key: UnsafeRawBufferPointer, _ body: (ReadOutcome) -> Void)
+    /// Reads several keys from one state, in the order in which they are asked for.
+    /// - Returns: the newest revision of that state.
+    func get(_ keys: [[UInt8]], _ body: (ReadOutcome) -> Void) -> UInt64
     /// Reads the records of a range in the order of their keys, or from the last one backwards, all from one state, until
     /// `body` returns false. To be used in pages: what is replaced meanwhile is kept in memory.
     /// - Returns: the newest revision of that state.
@@ -19,11 +22,13 @@ public protocol StorageSession: AnyObject {
     ///     log; nil for none.
     ///   - write: gets the result, once, possibly before the call returns. Held until then.
     func set(
-        _ key: UnsafeRawBufferPointer, to value: UnsafeRawBufferPointer, if condition: WriteCondition,
-        deadline: UInt64?, for write: any PendingWrite)
-    /// As ``set(_:to:if:deadline:for:)``.
+        _ key: UnsafeRawBufferPointer, to value: UnsafeRawBufferPointer, expiring expiry: Expiry,
+        if condition: WriteCondition, deadline: UInt64?, for write: any PendingWrite)
+    /// As ``set(_:to:expiring:if:deadline:for:)``.
     func delete(
         _ key: UnsafeRawBufferPointer, if condition: WriteCondition, deadline: UInt64?, for write: any PendingWrite)
+    /// The result is ``WriteOutcome/decided`` if it was decided; otherwise nothing was written, or that is unknown.
+    func perform(_ transaction: Transaction, deadline: UInt64?, for write: any PendingWrite)
     /// Passes all writes since the last call on.
     func flush()
     /// Passes the waiting results on.
@@ -38,7 +43,8 @@ public protocol PendingWrite: AnyObject {
 
 @safe public enum ReadOutcome {
     /// The value's bytes are valid only during the call that receives it.
-    case value(UnsafeRawBufferPointer, revision: UInt64)
+    /// `expiresAt`: milliseconds since 1970; 0 for never.
+    case value(UnsafeRawBufferPointer, revision: UInt64, expiresAt: UInt64)
     case missing
 }
 
@@ -49,12 +55,19 @@ extension StorageSession {
     }
 
     public func set(
-        _ key: [UInt8], to value: UnsafeRawBufferPointer, if condition: WriteCondition = .none, deadline: UInt64?,
-        _ completion: @escaping (WriteResult) -> Void
+        _ key: [UInt8], to value: UnsafeRawBufferPointer, expiring expiry: Expiry = .never,
+        if condition: WriteCondition = .none, deadline: UInt64?, _ completion: @escaping (WriteResult) -> Void
     ) {
         unsafe key.withUnsafeBytes {
-            unsafe self.set($0, to: value, if: condition, deadline: deadline, for: WriteClosure(completion))
+            unsafe self.set(
+                $0, to: value, expiring: expiry, if: condition, deadline: deadline, for: WriteClosure(completion))
         }
+    }
+
+    public func perform(
+        _ transaction: Transaction, deadline: UInt64?, _ completion: @escaping (WriteResult) -> Void
+    ) {
+        self.perform(transaction, deadline: deadline, for: WriteClosure(completion))
     }
 
     public func delete(

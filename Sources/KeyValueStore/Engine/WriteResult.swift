@@ -5,6 +5,8 @@ public enum WriteOutcome: Sendable, Equatable {
     case set(revision: UInt64, created: Bool)
     /// `revision` is that of the removal, or of the newest change if the key did not exist.
     case deleted(revision: UInt64, existed: Bool)
+    /// A transaction was carried out or not, as its ``Transaction/outcome`` says.
+    case decided
     case refused(CommitRefusal)
     /// Its condition was not met by the key, which has this revision, or does not exist. Nothing was written.
     case conditionUnmet(current: UInt64?)

@@ -7,7 +7,8 @@ extension Index {
     public func replay(_ revision: UInt64, _ operation: LoggedOperation) -> ReplacedRecord? {
         switch operation.kind {
         case .set:
-            let entry = unsafe Entry.make(key: operation.key, value: operation.value)
+            let entry = unsafe Entry.make(
+                key: operation.key, value: operation.value, expiresAt: operation.expiresAt)
             entry.revision = revision
             return self.set(entry)
         case .delete: return unsafe self.remove(operation.key)
@@ -30,10 +31,17 @@ extension Index.Reader {
         var wantsMore = true
         unsafe start.withUnsafeBytes { start in
             unsafe self.walk(from: start) { entry in
-                wantsMore = unsafe body(LiveRecord(revision: entry.revision, key: entry.key, value: entry.value))
+                wantsMore = body(LiveRecord(entry))
                 return wantsMore
             }
         }
         return wantsMore
+    }
+}
+
+extension LiveRecord {
+    init(_ entry: Entry) {
+        unsafe self.init(
+            revision: entry.revision, key: entry.key, value: entry.value, expiresAt: entry.expiresAt)
     }
 }

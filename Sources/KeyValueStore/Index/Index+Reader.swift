@@ -21,6 +21,16 @@ extension Index {
             self.withRoot { root in unsafe body(root.entry(of: key)) }
         }
 
+        /// Calls `body` with the entry of each key, or nil, all from one state. As ``withEntry(_:_:)``.
+        /// - Returns: the newest revision of that state.
+        public func withEntries(_ keys: [[UInt8]], _ body: (Entry?) -> Void) -> UInt64 {
+            self.withRoot { _ in
+                let (root, revision) = self.index.publishedState
+                for key in keys { unsafe key.withUnsafeBytes { unsafe body(root.entry(of: $0)) } }
+                return revision
+            }
+        }
+
         /// Calls `body` with the entries from the first key that is not before `start` on, in order and all from one
         /// state, until it returns false. They are valid only during the call, and entries that are replaced meanwhile
         /// are kept until its end: walk in pages.

@@ -65,6 +65,11 @@ public final class Index: @unchecked Sendable {
     /// Like ``IndexMemory/bytes``, including the current batch.
     public private(set) var allocatedBytes = 0
 
+    /// What of the current batch expires. Writer only.
+    private(set) var expiring = ExpiryQueue()
+    /// Like the number of ``expiring``, of the published state.
+    private let expiringCount = Atomic<Int>(0)
+
     /// The root of the current batch. Writer only.
     private(set) var root: Node
     private var stamp: UInt64 = 1
@@ -83,11 +88,14 @@ public final class Index: @unchecked Sendable {
         public var keys = 0
         public var keyBytes = 0
         public var valueBytes = 0
+        /// Keys with an expiry time.
+        public var expiringKeys = 0
 
-        public init(keys: Int = 0, keyBytes: Int = 0, valueBytes: Int = 0) {
+        public init(keys: Int = 0, keyBytes: Int = 0, valueBytes: Int = 0, expiringKeys: Int = 0) {
             self.keys = keys
             self.keyBytes = keyBytes
             self.valueBytes = valueBytes
+            self.expiringKeys = expiringKeys
         }
     }
 
@@ -107,7 +115,8 @@ public final class Index: @unchecked Sendable {
     public var figures: Figures {
         Figures(
             keys: self.keyCount.load(ordering: .relaxed), keyBytes: self.keyByteCount.load(ordering: .relaxed),
-            valueBytes: self.valueByteCount.load(ordering: .relaxed))
+            valueBytes: self.valueByteCount.load(ordering: .relaxed),
+            expiringKeys: self.expiringCount.load(ordering: .relaxed))
     }
 
     /// Entries, nodes and separators that readers may still see.
@@ -125,6 +134,7 @@ public final class Index: @unchecked Sendable {
         let mark = unsafe KeyMark.of(key)
         self.staged.valueBytes += entry.valueCount
         self.allocatedBytes += entry.allocatedBytes
+        if entry.hasExpiry { self.expiring.insert(entry) }
         var leaf = self.lastLeaf ?? self.root
         var appends = unsafe leaf == self.lastLeaf && leaf.hasRoom && leaf.isBefore(key)
         if !appends {
@@ -197,6 +207,7 @@ public final class Index: @unchecked Sendable {
             self.retiredStart = 0
         }
         self.memory.bytes.store(self.allocatedBytes, ordering: .relaxed)
+        self.expiringCount.store(self.expiring.count, ordering: .relaxed)
     }
 
     /// Undoes the batch and frees its entries.
@@ -205,6 +216,7 @@ public final class Index: @unchecked Sendable {
         let root = unsafe Node(UnsafeMutableRawPointer(bitPattern: address)!)
         if root != self.root { self.freeStaged(self.root) }
         for separator in self.madeSeparators { self.free(.separator(separator)) }
+        for case .entry(let entry) in self.replaced where entry.hasExpiry { self.expiring.insert(entry) }
         self.root = root
         self.replaced.removeAll()
         self.endBatch()
@@ -330,6 +342,7 @@ public final class Index: @unchecked Sendable {
 
     /// No reader can have seen an entry of the current batch.
     private func discard(_ entry: Entry) {
+        if entry.hasExpiry { self.expiring.remove(entry) }
         if self.isUnpublished(entry) { self.free(.entry(entry)) } else { self.replaced.append(.entry(entry)) }
     }
 
@@ -359,6 +372,7 @@ public final class Index: @unchecked Sendable {
             if !node.isLeaf {
                 self.freeStaged(node.child(index))
             } else if self.isUnpublished(node.entry(index)) {
+                if node.entry(index).hasExpiry { self.expiring.remove(node.entry(index)) }
                 self.free(.entry(node.entry(index)))
             }
         }

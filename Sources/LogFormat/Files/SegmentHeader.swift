@@ -2,7 +2,7 @@
 ///
 ///     offset  size  field
 ///          0     8  magic "TXLOGSEG"; "TXLOGSNP" in a part of a snapshot, which begins with the same header
-///          8     4  format version, 1
+///          8     4  format version, 2; 1 in files of earlier programs, which have no expiry times and no receipts
 ///         12     4  header length in bytes, 4096
 ///         16    16  store id
 ///         32     8  sequence: 1, 2, 3 …; of a part its number
@@ -20,7 +20,8 @@
 ///       4092     4  CRC-32C of bytes 0 to 4091
 public struct SegmentHeader: Equatable, Sendable {
     public static let byteCount = 4096
-    static let formatVersion: UInt32 = 1
+    /// The version that is written. All up to it are read.
+    public static let formatVersion: UInt32 = 2
 
     public enum Kind: Sendable {
         case segment, part
@@ -46,6 +47,7 @@ public struct SegmentHeader: Equatable, Sendable {
     }
 
     public var kind = Kind.segment
+    public var formatVersion = Self.formatVersion
     public var storeID: StoreID
     public var sequence: UInt64
     public var firstRevision: UInt64
@@ -60,7 +62,7 @@ public struct SegmentHeader: Equatable, Sendable {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Self.byteCount)
         bytes.append(contentsOf: self.kind.magic)
-        bytes.appendLittleEndian(Self.formatVersion)
+        bytes.appendLittleEndian(self.formatVersion)
         bytes.appendLittleEndian(UInt32(Self.byteCount))
         bytes.appendLittleEndian(self.storeID.high)
         bytes.appendLittleEndian(self.storeID.low)
@@ -96,11 +98,14 @@ public struct SegmentHeader: Equatable, Sendable {
             throw damaged("it does not match its checksum", at: UInt64(Self.byteCount - 4))
         }
         let version = bytes.loadLittleEndian(UInt32.self, at: 8)
-        if version != Self.formatVersion { throw .unsupported(file: file, detail: "format version \(version)") }
+        if !(1...Self.formatVersion).contains(version) {
+            throw .unsupported(file: file, detail: "format version \(version)")
+        }
         if bytes.loadLittleEndian(UInt32.self, at: 12) != UInt32(Self.byteCount) {
             throw .unsupported(file: file, detail: "another header length")
         }
         self.kind = kind
+        self.formatVersion = version
         self.storeID = StoreID(
             high: bytes.loadLittleEndian(UInt64.self, at: 16), low: bytes.loadLittleEndian(UInt64.self, at: 24))
         self.sequence = bytes.loadLittleEndian(UInt64.self, at: 32)
@@ -119,6 +124,7 @@ public struct SegmentHeader: Equatable, Sendable {
 
     public init(
         kind: Kind = .segment,
+        formatVersion: UInt32 = Self.formatVersion,
         storeID: StoreID,
         sequence: UInt64,
         firstRevision: UInt64,
@@ -129,6 +135,7 @@ public struct SegmentHeader: Equatable, Sendable {
         preparedBytes: UInt64 = 0
     ) {
         self.kind = kind
+        self.formatVersion = formatVersion
         self.storeID = storeID
         self.sequence = sequence
         self.firstRevision = firstRevision

@@ -13,10 +13,10 @@
 ///
 ///     offset  size  field
 ///          0     1  op: 1 set, 2 delete
-///          1     1  flags: bit 0, an expiry time follows; other bits are 0
+///          1     1  flags: bit 0, an expiry time follows (of a set only); other bits are 0
 ///          2     2  key length in bytes
 ///          4     4  value length in bytes, 0 for a delete
-///          8     8  only with bit 0: expiry, milliseconds since 1970
+///          8     8  only with bit 0: expiry, milliseconds since 1970, not 0
 ///          …     …  key, value, and a newline (0x0A)
 ///
 /// In a part of a snapshot the payload consists of entries: the revision that set the key, 8 bytes, then a set as
@@ -29,6 +29,7 @@ public struct FrameBuilder: Sendable {
     public static var transactionHeaderBytes: Int { 8 }
     public static var operationHeaderBytes: Int { 8 }
     public static var entryRevisionBytes: Int { 8 }
+    public static var expiryBytes: Int { 8 }
 
     /// The frame so far: space for its header, then the payload.
     public private(set) var bytes: [UInt8] = []
@@ -65,8 +66,13 @@ public struct FrameBuilder: Sendable {
     }
 
     /// Bytes that a transaction of one operation adds to the payload.
-    public static func singleOperationBytes(key: Int, value: Int) -> Int {
-        Self.transactionHeaderBytes + Self.operationHeaderBytes + key + value + 1
+    public static func singleOperationBytes(key: Int, value: Int, hasExpiry: Bool = false) -> Int {
+        Self.transactionHeaderBytes + Self.operationBytes(key: key, value: value, hasExpiry: hasExpiry)
+    }
+
+    /// Bytes that an operation adds to its transaction.
+    public static func operationBytes(key: Int, value: Int, hasExpiry: Bool = false) -> Int {
+        Self.operationHeaderBytes + (hasExpiry ? Self.expiryBytes : 0) + key + value + 1
     }
 
     public mutating func beginTransaction() {
@@ -76,17 +82,18 @@ public struct FrameBuilder: Sendable {
         unsafe self.append(count: Self.transactionHeaderBytes) { unsafe $0.storeBytes(of: 0, as: UInt64.self) }
     }
 
-    public mutating func set(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
-        unsafe self.append(op: .set, key: key, value: value)
-        self.liveBytes += LiveRecord.bytes(key: key.count, value: value.count)
+    /// - Parameter expiresAt: milliseconds since 1970; 0 for never.
+    public mutating func set(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, expiresAt: UInt64 = 0) {
+        unsafe self.append(op: .set, key: key, value: value, expiresAt: expiresAt)
+        self.liveBytes += LiveRecord.bytes(key: key.count, value: value.count, hasExpiry: expiresAt != 0)
     }
 
     public mutating func delete(key: UnsafeRawBufferPointer) {
-        unsafe self.append(op: .delete, key: key, value: UnsafeRawBufferPointer(start: nil, count: 0))
+        unsafe self.append(op: .delete, key: key, value: UnsafeRawBufferPointer(start: nil, count: 0), expiresAt: 0)
     }
 
     /// Records that the open transaction replaces or removes the record of this revision, with this many bytes as
-    /// counted by ``LiveRecord/bytes(key:value:)``.
+    /// counted by ``LiveRecord/bytes(key:value:hasExpiry:)``.
     public mutating func replaces(revision: UInt64, bytes: Int) {
         if revision >= self.segmentRevision {
             self.liveBytes -= bytes
@@ -108,15 +115,22 @@ public struct FrameBuilder: Sendable {
         return self.nextRevision
     }
 
-    private mutating func append(op: OperationKind, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    private mutating func append(
+        op: OperationKind, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, expiresAt: UInt64
+    ) {
         precondition(key.count <= Self.maximumKeyBytes && value.count <= FrameHeader.maximumPayloadBytes)
-        let header = UInt64(op.rawValue) | UInt64(key.count) << 16 | UInt64(value.count) << 32
-        let count = Self.operationHeaderBytes + key.count + value.count + 1
+        let flags: UInt64 = expiresAt == 0 ? 0 : 1
+        let header = UInt64(op.rawValue) | flags << 8 | UInt64(key.count) << 16 | UInt64(value.count) << 32
+        let count = Self.operationBytes(key: key.count, value: value.count, hasExpiry: expiresAt != 0)
         unsafe self.append(count: count) { target in
             unsafe target.storeBytes(of: header.littleEndian, as: UInt64.self)
-            let keyEnd = Self.operationHeaderBytes + key.count
-            unsafe UnsafeMutableRawBufferPointer(rebasing: target[Self.operationHeaderBytes..<keyEnd])
-                .copyMemory(from: key)
+            var keyStart = Self.operationHeaderBytes
+            if expiresAt != 0 {
+                unsafe target.storeBytes(of: expiresAt.littleEndian, toByteOffset: keyStart, as: UInt64.self)
+                keyStart += Self.expiryBytes
+            }
+            let keyEnd = keyStart + key.count
+            unsafe UnsafeMutableRawBufferPointer(rebasing: target[keyStart..<keyEnd]).copyMemory(from: key)
             unsafe UnsafeMutableRawBufferPointer(rebasing: target[keyEnd..<count - 1]).copyMemory(from: value)
             unsafe target[count - 1] = 0x0A
         }
@@ -135,10 +149,10 @@ public struct FrameBuilder: Sendable {
     }
 
     /// Adds one live entry to a frame of a snapshot.
-    public mutating func entry(revision: UInt64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
-        self.bytes.appendLittleEndian(revision)
+    public mutating func entry(_ record: LiveRecord) {
+        self.bytes.appendLittleEndian(record.revision)
         self.openTransaction = (self.bytes.count, 0)
-        unsafe self.append(op: .set, key: key, value: value)
+        unsafe self.append(op: .set, key: record.key, value: record.value, expiresAt: record.expiresAt)
         self.openTransaction = nil
         self.transactionCount += 1
     }

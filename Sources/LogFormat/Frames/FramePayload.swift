@@ -4,6 +4,10 @@
     public let kind: OperationKind
     public let key: UnsafeRawBufferPointer
     public let value: UnsafeRawBufferPointer
+    /// Milliseconds since 1970; 0 for never.
+    public let expiresAt: UInt64
+    /// Whether it is the last one of its transaction.
+    public let endsTransaction: Bool
 }
 
 /// Parses the payload of a data frame whose checksum was correct. Lengths are still checked against the payload: a bug
@@ -37,9 +41,10 @@ public enum FramePayload {
                 return .content("a transaction has unknown fields")
             }
             offset += FrameBuilder.transactionHeaderBytes + idempotencyKey
-            for _ in 0..<operations {
+            for operation in 1...operations {
                 if let fault = unsafe Self.operation(
-                    in: payload, at: &offset, revision: header.firstRevision + index, body)
+                    in: payload, at: &offset, revision: header.firstRevision + index, isLast: operation == operations,
+                    body)
                 {
                     return fault
                 }
@@ -57,10 +62,11 @@ public enum FramePayload {
             if payload.count - offset < FrameBuilder.entryRevisionBytes {
                 return .content("an entry ends after the payload")
             }
-            let revision = unsafe UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            let revision = unsafe payload.load64(offset)
             offset += FrameBuilder.entryRevisionBytes
             var isSet = true
-            let fault = unsafe Self.operation(in: payload, at: &offset, revision: revision) { revision, operation in
+            let fault = unsafe Self.operation(in: payload, at: &offset, revision: revision, isLast: true) {
+                revision, operation in
                 isSet = operation.kind == .set
                 if isSet { body(revision, operation) }
             }
@@ -71,7 +77,7 @@ public enum FramePayload {
     }
 
     private static func operation(
-        in payload: UnsafeRawBufferPointer, at offset: inout Int, revision: UInt64,
+        in payload: UnsafeRawBufferPointer, at offset: inout Int, revision: UInt64, isLast: Bool,
         _ body: (UInt64, LoggedOperation) -> Void
     ) -> FrameFault? {
         if payload.count - offset < FrameBuilder.operationHeaderBytes {
@@ -85,16 +91,20 @@ public enum FramePayload {
         let keyLength = unsafe Int(payload.load16(offset + 2))
         let valueLength = unsafe Int(payload.load32(offset + 4))
         if kind == .delete && (valueLength != 0 || flags != 0) { return .content("a delete has a value") }
-        let keyStart = offset + FrameBuilder.operationHeaderBytes + (flags == 1 ? 8 : 0)
+        let keyStart = offset + FrameBuilder.operationHeaderBytes + (flags == 1 ? FrameBuilder.expiryBytes : 0)
         let end = keyStart + keyLength + valueLength
         if end >= payload.count { return .content("an operation ends after the payload") }
         if unsafe payload[end] != 0x0A { return .content("an operation does not end with a newline") }
+        let expiresAt = flags == 1 ? unsafe payload.load64(offset + FrameBuilder.operationHeaderBytes) : 0
+        if flags == 1 && expiresAt == 0 { return .content("an operation has the expiry time 0") }
         unsafe body(
             revision,
             LoggedOperation(
                 kind: kind,
                 key: UnsafeRawBufferPointer(rebasing: payload[keyStart..<keyStart + keyLength]),
-                value: UnsafeRawBufferPointer(rebasing: payload[keyStart + keyLength..<end])
+                value: UnsafeRawBufferPointer(rebasing: payload[keyStart + keyLength..<end]),
+                expiresAt: expiresAt,
+                endsTransaction: isLast
             )
         )
         offset = end + 1
@@ -105,6 +115,10 @@ public enum FramePayload {
 extension UnsafeRawBufferPointer {
     fileprivate func load16(_ offset: Int) -> UInt16 {
         unsafe UInt16(littleEndian: self.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
+    }
+
+    fileprivate func load64(_ offset: Int) -> UInt64 {
+        unsafe UInt64(littleEndian: self.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 
     fileprivate func load32(_ offset: Int) -> UInt32 {

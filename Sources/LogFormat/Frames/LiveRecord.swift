@@ -4,16 +4,21 @@
     public let revision: UInt64
     public let key: UnsafeRawBufferPointer
     public let value: UnsafeRawBufferPointer
+    /// Milliseconds since 1970; 0 for never.
+    public let expiresAt: UInt64
 
-    public init(revision: UInt64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    public init(
+        revision: UInt64, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, expiresAt: UInt64 = 0
+    ) {
         self.revision = revision
         unsafe self.key = key
         unsafe self.value = value
+        self.expiresAt = expiresAt
     }
 
     /// Bytes of a key and its value in the log, alone in a transaction, and the same in a snapshot: they count as live.
-    public static func bytes(key: Int, value: Int) -> Int {
-        FrameBuilder.singleOperationBytes(key: key, value: value)
+    public static func bytes(key: Int, value: Int, hasExpiry: Bool = false) -> Int {
+        FrameBuilder.singleOperationBytes(key: key, value: value, hasExpiry: hasExpiry)
     }
 }
 
@@ -33,8 +38,8 @@ public struct ReplacedRecord: Sendable, Equatable {
     public let revision: UInt64
     public let bytes: Int
 
-    public init(revision: UInt64, keyCount: Int, valueCount: Int) {
+    public init(revision: UInt64, keyCount: Int, valueCount: Int, hasExpiry: Bool = false) {
         self.revision = revision
-        self.bytes = LiveRecord.bytes(key: keyCount, value: valueCount)
+        self.bytes = LiveRecord.bytes(key: keyCount, value: valueCount, hasExpiry: hasExpiry)
     }
 }

@@ -49,7 +49,7 @@ public struct PartWriter {
     public var pendingBytes: Int { self.frame.payloadBytes }
 
     public mutating func add(_ record: LiveRecord) {
-        unsafe self.frame.entry(revision: record.revision, key: record.key, value: record.value)
+        self.frame.entry(record)
         unsafe self.lastKey = Array(record.key)
     }
 

@@ -125,7 +125,9 @@ public struct LogRepair {
                 do throws(LogError) {
                     more = try source.advance { revision, operation in
                         target.add(
-                            unsafe LiveRecord(revision: revision, key: operation.key, value: operation.value))
+                            unsafe LiveRecord(
+                                revision: revision, key: operation.key, value: operation.value,
+                                expiresAt: operation.expiresAt))
                     }
                 } catch {
                     if case .system = error { throw error }

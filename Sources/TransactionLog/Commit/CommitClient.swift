@@ -22,6 +22,11 @@ public protocol CommitClient: AnyObject, Sendable {
     /// Decides what each command writes, in the order of submission and based on all commands staged before it, and adds
     /// at most one transaction for it.
     func stage(_ commands: ArraySlice<Command>, into frame: inout FrameBuilder)
+    /// When the client has changes of its own to make: monotonic nanoseconds, `.max` for never.
+    func ownWorkDue() -> UInt64
+    /// Adds transactions of the client's own to a frame that has none, which only remove data, of at most `limitBytes`
+    /// unless one is larger. Their end is that of a batch without commands.
+    func stageOwnWork(into frame: inout FrameBuilder, limitBytes: Int)
     /// Whether the command adds data to the store. If there is no space for a further segment, such commands are
     /// refused; others, which create garbage, still have space.
     func takesSpace(_ command: Command) -> Bool

@@ -19,6 +19,10 @@ extension LogWriter {
         var isPoisoned = false
         /// Whether the last overwrite found no space, which happens on file systems that copy on write.
         private var missesSpace = false
+        /// After a lack of space for it: monotonic nanoseconds.
+        private var ownWorkNotBefore: UInt64 = 0
+        /// Payload of a frame with the client's own work: small, because commands wait for it.
+        private static var ownWorkBytes: Int { 256 << 10 }
 
         init(writer: LogWriter, chain: SegmentChain, nextRevision: UInt64) {
             self.writer = writer
@@ -33,7 +37,9 @@ extension LogWriter {
             while true {
                 self.batch.removeAll(keepingCapacity: true)
                 let (writer, gathering) = (self.writer, self.gathering)
-                let taken = writer.queue.take(into: &self.batch, until: self.deadline()) {
+                let quietAt = self.deadline()
+                let dueAt = self.isPoisoned ? .max : max(writer.client.ownWorkDue(), self.ownWorkNotBefore)
+                let taken = writer.queue.take(into: &self.batch, until: min(quietAt, dueAt)) {
                     gathering.gather(
                         in: writer.queue,
                         commitNanoseconds: writer.statistics.commitNanoseconds.load(ordering: .relaxed))
@@ -42,7 +48,7 @@ extension LogWriter {
                 switch taken {
                 case .commands: self.commitBatch()
                 case .poked: self.runTasks()
-                case .timedOut: self.onQuiet()
+                case .timedOut: if MonotonicClock.nanoseconds() >= quietAt { self.onQuiet() }
                 case .closed:
                     self.endTasks()
                     self.writeControlFrame(.cleanShutdown)
@@ -50,6 +56,7 @@ extension LogWriter {
                     self.chain.close()
                     return
                 }
+                if MonotonicClock.nanoseconds() >= dueAt { self.commitOwnWork() }
                 self.syncIfDue()
             }
         }
@@ -95,19 +102,41 @@ extension LogWriter {
             self.frame.begin(firstRevision: self.nextRevision, segmentRevision: self.chain.name.firstRevision)
             self.writer.client.stage(commands, into: &self.frame)
             timings.commands = commands.count
-            timings.transactions = self.frame.transactionCount
-            timings.operations = self.frame.operationCount
-            if !self.frame.isEmpty, let refusal = self.write(&timings) ?? self.noticeLoss() {
-                self.writer.client.rollBack(refusal)
-                return end
-            }
-            if timings.transactions > 0 { self.publish(timings) }
+            if !self.finishFrame(&timings) { return end }
             if end == self.batch.count {
                 let (waiting, lastArrivalAt) = self.writer.queue.waiting
                 self.gathering.expect(self.batch.count + waiting, waiting: waiting, lastArrivalAt: lastArrivalAt)
             }
             self.writer.client.commit(timings, lastRevision: self.nextRevision - 1)
             return end
+        }
+
+        /// Writes and publishes the staged frame, or has the client discard it.
+        private mutating func finishFrame(_ timings: inout CommitTimings) -> Bool {
+            timings.transactions = self.frame.transactionCount
+            timings.operations = self.frame.operationCount
+            if !self.frame.isEmpty, let refusal = self.write(&timings) ?? self.noticeLoss() {
+                self.writer.client.rollBack(refusal)
+                return false
+            }
+            if timings.transactions > 0 { self.publish(timings) }
+            return true
+        }
+
+        /// Commits what the client has to do itself. Without space it is tried again later.
+        private mutating func commitOwnWork() {
+            if self.isPoisoned { return }
+            var timings = CommitTimings(takenAt: MonotonicClock.nanoseconds())
+            let limit = min(Self.ownWorkBytes, self.writer.configuration.frameTargetBytes)
+            if self.fits(limit) || self.rotate(leaving: 1) == nil {
+                self.frame.begin(firstRevision: self.nextRevision, segmentRevision: self.chain.name.firstRevision)
+                self.writer.client.stageOwnWork(into: &self.frame, limitBytes: limit)
+                if self.finishFrame(&timings) {
+                    return self.writer.client.commit(timings, lastRevision: self.nextRevision - 1)
+                }
+            }
+            self.ownWorkNotBefore =
+                timings.takenAt + UInt64(self.writer.configuration.prepareRetryMilliseconds) * 1_000_000
         }
 
         /// Makes space for commands with this payload, in the active segment or in the next one. Refuses commands

@@ -258,19 +258,24 @@ public struct Recovery {
                 self.report.space.count(revision, operation, replacing: apply(revision, operation))
             })
         self.report.operations += content.operations
+        self.report.newestFrameNanoseconds = max(self.report.newestFrameNanoseconds, content.lastFrameNanoseconds)
         self.report.wasCleanShutdown = content.lastKind == .cleanShutdown
         if isLast {
             self.report.cutFile = .init(content, name)
             self.report.uncleanEnd = .init(content, name)
         }
         if content.tornBytes > 0 { try self.cut(name, file, from: content.end, bytes: content.tornBytes) }
-        // The sync mode in the header limits how much of a tail can be torn; another mode needs a new header.
-        let hasOtherMode = header.syncModeCode != self.configuration.syncMode.code
+        // The sync mode in the header limits how much of a tail can be torn, and the format version what its frames can
+        // contain: another one needs a new header.
+        let isOfAnotherKind =
+            header.syncModeCode != self.configuration.syncMode.code
+            || header.formatVersion != SegmentHeader.formatVersion
         // New frames must be distinguishable from those before the truncation.
         let isCut = isLast && self.report.cutFile != nil
         return ReplayedSegment(
             file: file, content: content,
-            needsNewSegment: isLast && (content.sealChecksum != nil || content.tornBytes > 0 || hasOtherMode || isCut))
+            needsNewSegment: isLast
+                && (content.sealChecksum != nil || content.tornBytes > 0 || isOfAnotherKind || isCut))
     }
 
     // MARK: - Going on

@@ -84,6 +84,8 @@ public struct RecoveryReport: Sendable, Equatable {
     public var transactions: UInt64 = 0
     public var operations: UInt64 = 0
     public var durationNanoseconds: UInt64 = 0
+    /// When the newest frame of any segment was written, by the wall clock of that time; 0 if there is none.
+    public var newestFrameNanoseconds: UInt64 = 0
     /// The measured rate of the replay; that of a typical machine if too little was read.
     public var replayBytesPerSecond: Double {
         if self.bytesRead < 16 << 20 || self.durationNanoseconds == 0 { return 100e6 }

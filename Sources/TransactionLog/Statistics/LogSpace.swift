@@ -89,7 +89,8 @@ public struct LogSpace: Sendable, Equatable {
     /// Counts an operation that was read during the replay.
     public mutating func count(_ revision: UInt64, _ operation: LoggedOperation, replacing replaced: ReplacedRecord?) {
         if operation.kind == .set {
-            let bytes = unsafe LiveRecord.bytes(key: operation.key.count, value: operation.value.count)
+            let bytes = unsafe LiveRecord.bytes(
+                key: operation.key.count, value: operation.value.count, hasExpiry: operation.expiresAt != 0)
             self.apply(LiveChange(revision: revision, bytes: bytes))
         }
         if let replaced { self.apply(LiveChange(revision: replaced.revision, bytes: -replaced.bytes)) }

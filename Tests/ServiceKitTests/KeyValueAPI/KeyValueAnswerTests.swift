@@ -34,7 +34,9 @@ struct KeyValueAnswerTests {
         _ value: [UInt8], revision: UInt64, as representation: ValueRepresentation
     ) throws -> HTTPResponse {
         try self.answer { responder in
-            value.withUnsafeBytes { KeyValueAnswer.value(responder, $0, revision: revision, as: representation) }
+            value.withUnsafeBytes {
+                KeyValueAnswer.value(responder, $0, revision: revision, expiresAt: 0, as: representation)
+            }
         }
     }
 

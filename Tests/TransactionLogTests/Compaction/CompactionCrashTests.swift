@@ -44,10 +44,7 @@ struct CompactionCrashTests {
         func records(after count: Int) -> [[UInt8]: DictionaryClient.Record] {
             var records: [[UInt8]: DictionaryClient.Record] = [:]
             for (index, transaction) in self.transactions[..<count].enumerated() {
-                switch transaction[0] {
-                case .set(let key, let value): records[key] = .init(value: value, revision: UInt64(index + 1))
-                case .delete(let key): records[key] = nil
-                }
+                DictionaryClient.apply(transaction, UInt64(index + 1), &records)
             }
             return records
         }

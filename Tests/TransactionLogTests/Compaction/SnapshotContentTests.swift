@@ -57,11 +57,12 @@ struct SnapshotContentTests {
             let records = open.client.records
             #expect(entries.count == records.count)
             for (_, revision, change) in entries {
-                guard case .set(let key, let value) = change else {
+                guard let value = change.value else {
                     Issue.record("a snapshot holds \(change)")
                     continue
                 }
-                #expect(records[key] == .init(value: value, revision: revision))
+                #expect(
+                    records[change.key] == .init(value: value, revision: revision, expiresAt: change.expiresAt))
             }
         }
         open.log.close()

@@ -69,8 +69,9 @@ struct FramePayloadTests {
                 frame.beginTransaction()
                 let change = Change.random(using: &generator)
                 change.append(to: &frame)
-                if case .set(let key, let value) = change {
-                    own += LiveRecord.bytes(key: key.count, value: value.count)
+                if let value = change.value {
+                    own += LiveRecord.bytes(
+                        key: change.key.count, value: value.count, hasExpiry: change.expiresAt != 0)
                 }
                 if Bool.random(using: &generator) {
                     let revision = UInt64.random(in: 1...frame.nextRevision, using: &generator)
@@ -120,7 +121,7 @@ struct FramePayloadTests {
             (4, 1, "a transaction has unknown fields"), (8, 3, "an operation has the unknown op 3"),
             (9, 2, "an operation has unknown flags 2"), (10, 0, "an operation does not end with a newline"),
             (11, 1, "an operation ends after the payload"), (15, 0x80, "an operation ends after the payload"),
-            (8, 2, "a delete has a value"),
+            (8, 2, "a delete has a value"), (9, 1, "an operation ends after the payload"),
         ] as [(Int, UInt8, String)])
     func `each field out of bounds is named`(offset: Int, byte: UInt8, detail: String) {
         var payload = Self.payload([[.set("k", "value")]])

@@ -7,8 +7,9 @@ import Testing
 @testable import LogFormat
 @testable import TransactionLog
 
-/// The files in `Golden/version-1` and `version-2` define those versions of the format: they never change. Another
-/// version gets another folder, and these stay readable. The second one has other names, and a manifest with those.
+/// The files in `Golden/version-1` to `version-3` define those versions of the format: they never change. Another version
+/// gets another folder, and these stay readable. The second one has other names, and a manifest with those; the third one
+/// has format version 2 in the headers, and expiry times.
 ///
 /// `TXLOG_WRITE_GOLDEN=1 swift test --filter GoldenFileTests` writes missing files.
 @Suite("Golden files", .timeLimit(.minutes(1)))
@@ -30,6 +31,16 @@ struct GoldenFileTests {
         [[.set("alpha", "one")], [.set("beta", "line 1\nline 2\r\n"), .delete("alpha")]],
         [[.set([0x00, 0xFF, 0x0A], [])]],
     ]
+    /// Further ones of the third version.
+    private static let expiring: [[Transaction]] = [
+        [[.setExpiring(Array("session".utf8), Array("1".utf8), 1_800_000_000_123), .delete("gamma")]],
+        [[.setExpiring([0xFF], [], .max)]],
+    ]
+
+    private static func transactions(_ version: Int) -> [[Transaction]] {
+        self.first + self.second + (version < 3 ? [] : self.expiring)
+    }
+
     private static let second: [[Transaction]] = [
         [[.set("gamma", "\u{E9}")], [.set("delta", String(repeating: "x", count: 300))]],
         [[.delete("beta")]],
@@ -66,7 +77,8 @@ struct GoldenFileTests {
     private static func encoded(_ version: Int) -> [(name: String, bytes: [UInt8])] {
         var one = Segment(
             SegmentHeader(
-                storeID: Self.storeID, sequence: 1, firstRevision: 1, salt: 0x5EED_0001, syncModeCode: 0,
+                formatVersion: version < 3 ? 1 : 2, storeID: Self.storeID, sequence: 1, firstRevision: 1,
+                salt: 0x5EED_0001, syncModeCode: 0,
                 createdNanoseconds: Self.created, predecessor: .none))
         one.add(.heartbeat)
         for frame in Self.first { one.add(.data, frame) }
@@ -76,12 +88,13 @@ struct GoldenFileTests {
             lengthBytes: UInt64(one.length), sealChecksum: one.lastChecksum)
         var two = Segment(
             SegmentHeader(
-                storeID: Self.storeID, sequence: 2, firstRevision: one.nextRevision, salt: 0x5EED_0002,
+                formatVersion: version < 3 ? 1 : 2, storeID: Self.storeID, sequence: 2, firstRevision: one.nextRevision,
+                salt: 0x5EED_0002,
                 syncModeCode: 0, createdNanoseconds: Self.created + 1,
                 predecessor: .init(
                     sequence: 1, lastRevision: sealed.lastRevision, lengthBytes: sealed.lengthBytes,
                     sealChecksum: sealed.sealChecksum)))
-        for frame in Self.second { two.add(.data, frame) }
+        for frame in Self.transactions(version).dropFirst(Self.first.count) { two.add(.data, frame) }
         two.add(.cleanShutdown)
         let active = Self.name(2, two.header.firstRevision, version)
         let manifest = Manifest(
@@ -97,7 +110,7 @@ struct GoldenFileTests {
         try PosixFileSystem().readFile("\(Self.folder(version))/\(name)", limitBytes: 1 << 20)
     }
 
-    @Test(arguments: [1, 2]) func `the writer still writes these bytes`(version: Int) throws {
+    @Test(arguments: [1, 2, 3]) func `the writer still writes these bytes`(version: Int) throws {
         for (name, bytes) in Self.encoded(version) {
             let path = "\(Self.folder(version))/\(name)"
             if unsafe getenv("TXLOG_WRITE_GOLDEN") != nil, access(path, F_OK) != 0 {
@@ -109,18 +122,19 @@ struct GoldenFileTests {
         }
     }
 
-    @Test(arguments: [1, 2]) func `the reader still reads what is in them`(version: Int) throws {
+    @Test(arguments: [1, 2, 3]) func `the reader still reads what is in them`(version: Int) throws {
         let fileSystem = SimulatedFileSystem()
         for name in try PosixFileSystem().list(Self.folder(version)) {
             fileSystem.install("\(storeDirectory)/\(name)", try Self.read(name, version))
         }
         let recovered = try Recovered(fileSystem)
-        #expect(recovered.transactions == (Self.first + Self.second).flatMap { $0 })
+        #expect(recovered.transactions == Self.transactions(version).flatMap { $0 })
         #expect(recovered.report.storeID == Self.storeID)
         #expect(recovered.report.wasCleanShutdown)
-        #expect(recovered.report.lastRevision == 6)
+        #expect(recovered.report.lastRevision == (version < 3 ? 6 : 8))
         #expect(recovered.report.tornTail == nil)
         #expect(recovered.chain.manifest.imported == .init(lengthBytes: 11, checksum: 0x1234_ABCD))
-        #expect(recovered.chain.manifest.generation == 2)
+        // A segment of an earlier format version is followed by one of this version.
+        #expect(recovered.chain.manifest.generation == (version < 3 ? 3 : 2))
     }
 }

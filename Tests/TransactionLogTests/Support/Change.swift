@@ -6,6 +6,8 @@ import TestSupport
 /// One operation as a test writes it and reads it back.
 enum Change: Equatable, Sendable, CustomStringConvertible {
     case set([UInt8], [UInt8])
+    /// With an expiry time, which the log only keeps.
+    case setExpiring([UInt8], [UInt8], UInt64)
     case delete([UInt8])
 
     static func set(_ key: String, _ value: String) -> Change { .set(Array(key.utf8), Array(value.utf8)) }
@@ -14,6 +16,8 @@ enum Change: Equatable, Sendable, CustomStringConvertible {
     init(_ operation: LoggedOperation) {
         let key = unsafe Array(operation.key)
         switch operation.kind {
+        case .set where operation.expiresAt != 0:
+            self = unsafe .setExpiring(key, Array(operation.value), operation.expiresAt)
         case .set: self = unsafe .set(key, Array(operation.value))
         case .delete: self = .delete(key)
         }
@@ -21,9 +25,11 @@ enum Change: Equatable, Sendable, CustomStringConvertible {
 
     func append(to frame: inout FrameBuilder) {
         switch self {
-        case .set(let key, let value):
+        case .set(let key, let value), .setExpiring(let key, let value, _):
             unsafe key.withUnsafeBytes { key in
-                unsafe value.withUnsafeBytes { value in unsafe frame.set(key: key, value: value) }
+                unsafe value.withUnsafeBytes { value in
+                    unsafe frame.set(key: key, value: value, expiresAt: self.expiresAt)
+                }
             }
         case .delete(let key): unsafe key.withUnsafeBytes { unsafe frame.delete(key: $0) }
         }
@@ -31,33 +37,51 @@ enum Change: Equatable, Sendable, CustomStringConvertible {
 
     var key: [UInt8] {
         switch self {
-        case .set(let key, _), .delete(let key): key
+        case .set(let key, _), .setExpiring(let key, _, _), .delete(let key): key
         }
+    }
+
+    /// Nil for a delete.
+    var value: [UInt8]? {
+        switch self {
+        case .set(_, let value), .setExpiring(_, let value, _): value
+        case .delete: nil
+        }
+    }
+
+    /// Milliseconds since 1970; 0 for never.
+    var expiresAt: UInt64 {
+        if case .setExpiring(_, _, let time) = self { time } else { 0 }
     }
 
     /// Bytes of the operation in a frame's payload.
     var payloadBytes: Int {
-        switch self {
-        case .set(let key, let value): FrameBuilder.operationHeaderBytes + key.count + value.count + 1
-        case .delete(let key): FrameBuilder.operationHeaderBytes + key.count + 1
-        }
+        FrameBuilder.operationBytes(
+            key: self.key.count, value: self.value?.count ?? 0, hasExpiry: self.expiresAt != 0)
     }
 
     var description: String {
         switch self {
-        case .set(let key, let value): "set \(String(decoding: key, as: UTF8.self)) (\(value.count) bytes)"
+        case .set(let key, let value), .setExpiring(let key, let value, _):
+            "set \(String(decoding: key, as: UTF8.self)) (\(value.count) bytes)"
         case .delete(let key): "delete \(String(decoding: key, as: UTF8.self))"
         }
     }
 
     /// Any bytes, few keys, so that changes overwrite each other.
-    static func random(using generator: inout SeededGenerator, maximumValueBytes: Int = 200) -> Change {
+    static func random(using generator: inout SeededGenerator, maximumValueBytes: Int = 200, mayExpire: Bool = true)
+        -> Change
+    {
         let key =
             generator.chance(0.8)
             ? Array("key-\(UInt8.random(in: 0..<20, using: &generator))".utf8)
             : generator.bytes(Int.random(in: 1...40, using: &generator))
         if generator.chance(0.2) { return .delete(key) }
-        return .set(key, generator.bytes(Int.random(in: 0...maximumValueBytes, using: &generator)))
+        let value = generator.bytes(Int.random(in: 0...maximumValueBytes, using: &generator))
+        if mayExpire, generator.chance(0.2) {
+            return .setExpiring(key, value, .random(in: 1 ... .max, using: &generator))
+        }
+        return .set(key, value)
     }
 }
 

@@ -45,6 +45,7 @@ final class DictionaryClient: CommitClient {
     struct Record: Equatable, Sendable {
         var value: [UInt8]
         var revision: UInt64
+        var expiresAt: UInt64 = 0
     }
 
     private struct State {
@@ -91,17 +92,17 @@ final class DictionaryClient: CommitClient {
     ) -> ReplacedRecord? {
         let key = change.key
         let old = records[key]
-        switch change {
-        case .set(_, let value): records[key] = Record(value: value, revision: revision)
-        case .delete: records[key] = nil
+        records[key] = change.value.map { Record(value: $0, revision: revision, expiresAt: change.expiresAt) }
+        return old.map {
+            ReplacedRecord(
+                revision: $0.revision, keyCount: key.count, valueCount: $0.value.count, hasExpiry: $0.expiresAt != 0)
         }
-        return old.map { ReplacedRecord(revision: $0.revision, keyCount: key.count, valueCount: $0.value.count) }
     }
 
     func payloadBytes(of command: Ticket) -> Int { command.transaction.payloadBytes }
 
     func takesSpace(_ command: Ticket) -> Bool {
-        command.transaction.contains { if case .set = $0 { true } else { false } }
+        command.transaction.contains { $0.value != nil }
     }
 
     func frameEnd(of commands: ArraySlice<Ticket>, limitBytes: Int) -> (end: Int, bytes: Int) {
@@ -135,6 +136,9 @@ final class DictionaryClient: CommitClient {
         }
     }
 
+    func ownWorkDue() -> UInt64 { .max }
+    func stageOwnWork(into frame: inout FrameBuilder, limitBytes: Int) {}
+
     func commit(_ batch: CommitTimings, lastRevision: UInt64) {
         self.onCommit(batch)
         let staged = self.state.withLock { state in
@@ -167,7 +171,9 @@ final class DictionaryClient: CommitClient {
             let record = records[key]!
             let goesOn = unsafe key.withUnsafeBytes { key in
                 unsafe record.value.withUnsafeBytes { value in
-                    unsafe body(LiveRecord(revision: record.revision, key: key, value: value))
+                    unsafe body(
+                        LiveRecord(
+                            revision: record.revision, key: key, value: value, expiresAt: record.expiresAt))
                 }
             }
             if !goesOn { return false }
@@ -179,7 +185,10 @@ final class DictionaryClient: CommitClient {
     var liveBytes: [UInt64: Int] {
         Dictionary(
             self.records.map { key, record in
-                (record.revision, LiveRecord.bytes(key: key.count, value: record.value.count))
+                (
+                    record.revision,
+                    LiveRecord.bytes(key: key.count, value: record.value.count, hasExpiry: record.expiresAt != 0)
+                )
             }, uniquingKeysWith: +)
     }
 }
@@ -188,9 +197,8 @@ extension DictionaryClient {
     /// What a committed transaction makes of the records.
     static func apply(_ transaction: Transaction, _ revision: UInt64, _ records: inout [[UInt8]: Record]) {
         for change in transaction {
-            switch change {
-            case .set(let key, let value): records[key] = .init(value: value, revision: revision)
-            case .delete(let key): records[key] = nil
+            records[change.key] = change.value.map {
+                .init(value: $0, revision: revision, expiresAt: change.expiresAt)
             }
         }
     }

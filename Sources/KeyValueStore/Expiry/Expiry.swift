@@ -1,0 +1,28 @@
+/// When a key expires. In an entry that has not been staged yet a number of 8 bytes, see ``encoded``.
+public enum Expiry: BitwiseCopyable, Sendable, Equatable {
+    case never
+    /// So many milliseconds after the write.
+    case after(milliseconds: UInt64)
+    /// Milliseconds since 1970.
+    case at(milliseconds: UInt64)
+
+    /// A hundred years; and about the year 5138 as a time.
+    public static let maximumTTLMilliseconds: UInt64 = 3_155_760_000_000
+    public static let maximumTimeMilliseconds: UInt64 = 100_000_000_000_000
+
+    private static let relative: UInt64 = 1 << 63
+
+    /// 0 for never; the highest bit marks a duration.
+    var encoded: UInt64 {
+        switch self {
+        case .never: 0
+        case .after(let milliseconds): Self.relative | milliseconds
+        case .at(let milliseconds): milliseconds
+        }
+    }
+
+    /// The time that an encoded expiry means for a write at `now`, milliseconds since 1970; 0 for never.
+    static func time(_ encoded: UInt64, now: UInt64) -> UInt64 {
+        encoded & Self.relative == 0 ? encoded : now + (encoded & ~Self.relative)
+    }
+}
