@@ -21,13 +21,14 @@ extension JSONWriter {
         })
     }
 
-    /// `{"op":"get","found":true,"value":…,"revision":N}`.
-    public mutating func elementGet(_ value: [UInt8], revision: UInt64, expiresAt: UInt64) {
+    /// `{"op":"get","found":true,"value":…,"revision":N}`; nil for a value that is not known any more.
+    public mutating func elementGet(_ value: [UInt8]?, revision: UInt64, expiresAt: UInt64) {
         self.element(object: { object in
             object.member("op", "get")
-            unsafe value.withUnsafeBytes {
-                unsafe Self.found($0, revision: revision, expiresAt: expiresAt, &object)
-            }
+            object.member("found", true)
+            if let value { unsafe value.withUnsafeBytes { unsafe object.member("value", "value_b64", bytes: $0) } }
+            object.member("revision", revision)
+            if expiresAt != 0 { object.member("expires_at", expiresAt) }
         })
     }
 
@@ -45,7 +46,10 @@ extension JSONWriter {
     ) {
         self.element(object: { object in
             unsafe key.withUnsafeBytes { unsafe object.member("key", "key_b64", bytes: $0) }
-            unsafe Self.found(value, revision: revision, expiresAt: expiresAt, &object)
+            object.member("found", true)
+            unsafe object.member("value", "value_b64", bytes: value)
+            object.member("revision", revision)
+            if expiresAt != 0 { object.member("expires_at", expiresAt) }
         })
     }
 
@@ -55,14 +59,5 @@ extension JSONWriter {
             unsafe key.withUnsafeBytes { unsafe object.member("key", "key_b64", bytes: $0) }
             object.member("found", false)
         })
-    }
-
-    private static func found(
-        _ value: UnsafeRawBufferPointer, revision: UInt64, expiresAt: UInt64, _ object: inout JSONWriter
-    ) {
-        object.member("found", true)
-        unsafe object.member("value", "value_b64", bytes: value)
-        object.member("revision", revision)
-        if expiresAt != 0 { object.member("expires_at", expiresAt) }
     }
 }

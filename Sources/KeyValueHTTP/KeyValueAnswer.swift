@@ -237,6 +237,14 @@ public enum KeyValueAnswer {
             applied: .no, headers: headers)
     }
 
+    /// 422 `idempotency_key_reused`: the key is that of another request, whose answer this one must not get.
+    public static let idempotencyKeyReused = Problem(
+        .unprocessableEntity, code: "idempotency_key_reused",
+        detail:
+            "The Idempotency-Key was used for another request a short time ago; nothing was written. Use a new one for "
+            + "each write.",
+        applied: .no)
+
     /// 504 `deadline_exceeded`: a write whose deadline had passed.
     public static let deadlineExceeded = Problem(
         .gatewayTimeout,

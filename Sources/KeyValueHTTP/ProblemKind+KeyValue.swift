@@ -6,10 +6,11 @@ extension ProblemKind {
     private static let ofKey =
         ofQuery + [ProblemKind(400, "key_missing"), ProblemKind(400, "key_empty"), ProblemKind(400, "key_too_large")]
 
-    /// Refusals of a write by the store.
+    /// Refusals of a write by the store, and because of its idempotency key.
     private static let ofStore = [
         ProblemKind(503, "overloaded"), ProblemKind(503, "store_failed"), ProblemKind(503, "segment_unavailable"),
         ProblemKind(504, "deadline_exceeded"), ProblemKind(507, "disk_full"),
+        ProblemKind(400, "bad_idempotency_key"), ProblemKind(422, "idempotency_key_reused"),
     ]
 
     private static let ofPrecondition = [ProblemKind(400, "bad_precondition"), ProblemKind(412, "precondition_failed")]

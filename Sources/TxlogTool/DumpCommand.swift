@@ -112,6 +112,7 @@ extension LoggedItem {
         case (.part, _): "entry"
         case (_, .set): "set"
         case (_, .delete): "delete"
+        case (_, .receipt): "receipt"
         }
     }
 }

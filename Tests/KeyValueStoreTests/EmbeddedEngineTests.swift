@@ -54,10 +54,10 @@ struct EmbeddedEngineTests {
                 alive.append(write)
                 Array("key \(number)".utf8).withUnsafeBytes { key in
                     if round == 2 {
-                        sessions[number % 2].delete(key, if: .none, deadline: nil, for: write)
+                        sessions[number % 2].delete(key, if: .none, deadline: nil, once: nil, for: write)
                     } else {
                         sessions[number % 2].set(
-                            key, to: key, expiring: .never, if: .none, deadline: nil, for: write)
+                            key, to: key, expiring: .never, if: .none, deadline: nil, once: nil, for: write)
                     }
                 }
             }

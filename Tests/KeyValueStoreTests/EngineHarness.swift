@@ -31,28 +31,34 @@ final class TestSession {
 
     func set(
         _ key: String, _ value: String, expiring expiry: Expiry = .never, if condition: WriteCondition = .none,
-        deadline: UInt64? = nil, as name: String? = nil
+        deadline: UInt64? = nil, once idempotencyKey: IdempotencyKey? = nil, as name: String? = nil
     ) {
         self.outstanding += 1
         Array(value.utf8).withUnsafeBytes {
-            self.session.set(Array(key.utf8), to: $0, expiring: expiry, if: condition, deadline: deadline) { result in
+            self.session.set(
+                Array(key.utf8), to: $0, expiring: expiry, if: condition, deadline: deadline, once: idempotencyKey
+            ) { result in
                 self.complete(name ?? key, result)
             }
         }
     }
 
     func delete(
-        _ key: String, if condition: WriteCondition = .none, deadline: UInt64? = nil, as name: String? = nil
+        _ key: String, if condition: WriteCondition = .none, deadline: UInt64? = nil,
+        once idempotencyKey: IdempotencyKey? = nil, as name: String? = nil
     ) {
         self.outstanding += 1
-        self.session.delete(Array(key.utf8), if: condition, deadline: deadline) { result in
+        self.session.delete(Array(key.utf8), if: condition, deadline: deadline, once: idempotencyKey) { result in
             self.complete(name ?? key, result)
         }
     }
 
-    func perform(_ transaction: Transaction, deadline: UInt64? = nil, as name: String = "transaction") {
+    func perform(
+        _ transaction: Transaction, deadline: UInt64? = nil, once idempotencyKey: IdempotencyKey? = nil,
+        as name: String = "transaction"
+    ) {
         self.outstanding += 1
-        self.session.perform(transaction, deadline: deadline) { self.complete(name, $0) }
+        self.session.perform(transaction, deadline: deadline, once: idempotencyKey) { self.complete(name, $0) }
     }
 
     /// When the key expires, 0 for never; nil if it does not exist.

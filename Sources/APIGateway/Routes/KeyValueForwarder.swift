@@ -29,7 +29,7 @@ final class KeyValueForwarder {
         do throws(Problem) {
             try SetRequest.read(request, limits: self.limits) { (set) throws(Problem) in
                 let value = unsafe set.isRaw ? ForwardedValue.body(request.body) : .bytes(set.value)
-                self.forward(.set, value: value, if: set.precondition, responder) { forwarded in
+                try self.forward(.set, value: value, if: set.precondition, responder) { forwarded in
                     unsafe forwarded.key.replace(with: set.key)
                     forwarded.key.append(set.expiry)
                 }
@@ -41,8 +41,9 @@ final class KeyValueForwarder {
 
     func get(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
-            try unsafe KeyParameter.withKey(of: request, .withinLimits, limits: self.limits, applied: nil) { key in
-                unsafe self.forward(
+            try unsafe KeyParameter.withKey(of: request, .withinLimits, limits: self.limits, applied: nil) {
+                (key) throws(Problem) in
+                try unsafe self.forward(
                     .get, key: key, value: .none, responder, representation: ValueRepresentation(of: request),
                     cached: CachedRevisions(of: request))
             }
@@ -54,8 +55,9 @@ final class KeyValueForwarder {
     func delete(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
             let precondition = try Precondition(ofWrite: request)
-            try unsafe KeyParameter.withKey(of: request, .withinLimits, limits: self.limits, applied: .no) { key in
-                unsafe self.forward(.delete, key: key, value: .none, if: precondition, responder)
+            try unsafe KeyParameter.withKey(of: request, .withinLimits, limits: self.limits, applied: .no) {
+                (key) throws(Problem) in
+                try unsafe self.forward(.delete, key: key, value: .none, if: precondition, responder)
             }
         } catch {
             responder.fail(error)
@@ -65,7 +67,7 @@ final class KeyValueForwarder {
     func keys(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
             _ = try KeysRequest(of: request)
-            self.forward(.keys, value: .none, responder) { forwarded in
+            try self.forward(.keys, value: .none, responder) { forwarded in
                 request.withQuery { forwarded.key.replace(withQuery: $0) }
             }
         } catch {
@@ -76,7 +78,7 @@ final class KeyValueForwarder {
     func several(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
             _ = try SeveralRequest(of: request, limits: self.limits)
-            self.forward(.mget, body: request.body, responder)
+            try self.forward(.mget, body: request.body, responder)
         } catch {
             responder.fail(error)
         }
@@ -85,7 +87,7 @@ final class KeyValueForwarder {
     func transaction(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
             _ = try TransactionRequest(of: request, limits: self.limits)
-            self.forward(.txn, body: request.body, responder)
+            try self.forward(.txn, body: request.body, responder)
         } catch {
             responder.fail(error)
         }
@@ -94,7 +96,7 @@ final class KeyValueForwarder {
     func increment(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
             _ = try IncrementRequest(of: request, limits: self.limits)
-            self.forward(.incr, body: request.body, if: try Precondition(ofWrite: request), responder)
+            try self.forward(.incr, body: request.body, if: try Precondition(ofWrite: request), responder)
         } catch {
             responder.fail(error)
         }
@@ -103,8 +105,8 @@ final class KeyValueForwarder {
     /// Sends a body that was checked on as it is.
     private func forward(
         _ operation: UpstreamOperation, body: ByteBuffer, if precondition: Precondition = .none, _ responder: Responder
-    ) {
-        self.forward(operation, value: .body(body), if: precondition, responder) { $0.key.clear() }
+    ) throws(Problem) {
+        try self.forward(operation, value: .body(body), if: precondition, responder) { $0.key.clear() }
     }
 
     private func forward(
@@ -115,8 +117,8 @@ final class KeyValueForwarder {
         _ responder: Responder,
         representation: ValueRepresentation = .json,
         cached: CachedRevisions = .none
-    ) {
-        self.forward(
+    ) throws(Problem) {
+        try self.forward(
             operation, value: value, if: precondition, responder, representation: representation, cached: cached
         ) { forwarded in
             unsafe forwarded.key.replace(with: key)
@@ -132,12 +134,14 @@ final class KeyValueForwarder {
         representation: ValueRepresentation = .json,
         cached: CachedRevisions = .none,
         takeKey: (ForwardedRequest) -> Void
-    ) {
+    ) throws(Problem) {
         let request = responder.request
+        let idempotencyKey = operation.isWrite ? try IdempotencyField.read(request) : nil
         let started = MonotonicClock.nanoseconds()
         let own = started + self.timeoutNanoseconds
         let clients = request.deadlineNanoseconds ?? .max
-        if operation.isWrite && clients <= started { return responder.fail(KeyValueAnswer.deadlineExceeded) }
+        // What was carried out under a key is not refused; kv-service knows.
+        if operation.isWrite, idempotencyKey == nil, clients <= started { throw KeyValueAnswer.deadlineExceeded }
         let forwarded = self.unused.popLast() ?? ForwardedRequest(self, request.identity)
         forwarded.responder = responder
         forwarded.startedAtNanoseconds = started
@@ -146,7 +150,8 @@ final class KeyValueForwarder {
         takeKey(forwarded)
         forwarded.keep(value)
         forwarded.begin(
-            operation, if: precondition, identity: request.identity, wantsTiming: request.fields.wantsTiming,
+            operation, if: precondition, idempotencyKey: idempotencyKey ?? [], identity: request.identity,
+            wantsTiming: request.fields.wantsTiming,
             deadlineNanoseconds: min(own, clients), isClientsDeadline: clients < own)
         self.pool.perform(forwarded, now: started)
     }
@@ -154,9 +159,14 @@ final class KeyValueForwarder {
     /// kv-service answered.
     fileprivate func answered(_ forwarded: ForwardedRequest, _ response: UpstreamResponse) {
         do throws(UpstreamFailure) {
-            let answer = try UpstreamAnswer(response, to: forwarded.operation, if: forwarded.condition)
+            var answer = try UpstreamAnswer(response, to: forwarded.operation, if: forwarded.condition)
+            if case .refused(var problem) = answer {
+                problem.weigh(forwarded)
+                answer = .refused(problem)
+            }
             self.monitor.answeredAsItShould(forwarded.operation, atNanoseconds: forwarded.endedAtNanoseconds)
-            self.answer(forwarded, answer, upstreamEntries: response.serverTiming)
+            self.answer(
+                forwarded, answer, upstreamEntries: response.serverTiming, isReplayed: response.head.isReplayed)
         } catch {
             self.monitor.answeredWithNonsense(forwarded, error)
             self.fail(forwarded, error, upstreamEntries: response.serverTiming)
@@ -164,12 +174,17 @@ final class KeyValueForwarder {
     }
 
     fileprivate func fail(_ forwarded: ForwardedRequest, _ failure: UpstreamFailure, upstreamEntries: String? = nil) {
-        let problem = failure.problem(for: forwarded.operation, upstream: self.monitor.address)
+        var problem = failure.problem(for: forwarded.operation, upstream: self.monitor.address)
+        problem.weigh(forwarded)
         self.answer(forwarded, .refused(problem), upstreamEntries: upstreamEntries)
     }
 
-    /// - Parameter upstreamEntries: those of kv-service for `Server-Timing`.
-    private func answer(_ forwarded: ForwardedRequest, _ answer: UpstreamAnswer, upstreamEntries: String?) {
+    /// - Parameters:
+    ///   - upstreamEntries: those of kv-service for `Server-Timing`.
+    ///   - isReplayed: whether the client repeats a request, and gets the answer to the first one.
+    private func answer(
+        _ forwarded: ForwardedRequest, _ answer: UpstreamAnswer, upstreamEntries: String?, isReplayed: Bool = false
+    ) {
         guard let responder = forwarded.responder.take() else {
             preconditionFailure("a request was forwarded for nobody")
         }
@@ -192,6 +207,8 @@ final class KeyValueForwarder {
             )
             headers.append(("Server-Timing", timing))
         }
+        // That the gateway has repeated a request is not the client's business.
+        if isReplayed, !forwarded.idempotencyKey.isEmpty { headers.append(("Idempotency-Replayed", "true")) }
         let (representation, cached) = (forwarded.representation, forwarded.cached)
         if self.unused.count < Self.keptExchanges {
             forwarded.releaseLargeValue()
@@ -231,6 +248,18 @@ final class KeyValueForwarder {
 
 @available(*, unavailable)
 extension KeyValueForwarder: Sendable {}
+
+extension Problem {
+    /// A refusal of the last attempt says nothing about an earlier one that was not answered, unless it is a decision about
+    /// the request itself: kv-service would have found that attempt.
+    fileprivate mutating func weigh(_ exchange: UpstreamExchange) {
+        guard exchange.mayBeApplied, self.applied == .no, self.status.code >= 500 || self.status.code == 429 else {
+            return
+        }
+        self.applied = .unknown
+        self.detail += " It is unknown whether an earlier attempt was applied."
+    }
+}
 
 @safe private enum ForwardedValue {
     case none

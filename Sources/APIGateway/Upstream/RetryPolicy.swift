@@ -1,13 +1,17 @@
 /// Decides whether a request is sent again: the rule that a write is never applied twice, the limit of attempts, and a
 /// budget that keeps retries from becoming the load.
 ///
-/// A write is sent again only if no byte of it can have reached kv-service. It is not enough that a set is idempotent:
-/// after a first attempt that was applied, another client may have written, and a second attempt would overwrite that.
-/// Only failures of a connection are retried, never an answer: a kv-service that sheds load must not get more of it.
+/// It is not enough that a set is idempotent: after a first attempt that was applied, another client may have written, and
+/// a second attempt would overwrite that. So each write has an idempotency key: kv-service answers the second attempt like
+/// the first one, if that was carried out. Then the second attempt is worth more than others: it tells what became of the
+/// first. Only failures of a connection are retried, never an answer: a kv-service that sheds load must not get more of it.
 struct RetryPolicy {
     struct Limits: Sendable {
         /// The first attempt included.
         var maxAttempts = 3
+        /// Likewise for a write of which it is unknown whether it was carried out: until a kv-service that was restarted
+        /// is ready.
+        var maxAttemptsOfUnknown = 8
         /// Retries that each request adds to the budget.
         var budgetPerRequest = 0.2
         /// Retries that can be saved up.
@@ -29,12 +33,13 @@ struct RetryPolicy {
 
     /// Nanoseconds to wait before the next attempt; nil if there is none.
     /// - Parameters:
+    ///   - isUnknown: Whether the request is a write that may have been carried out.
     ///   - attempts: Attempts made so far, at least 1.
     ///   - remainingNanoseconds: Time to the request's deadline.
     ///   - jitter: 0 to 1, random, so that requests that failed together do not retry together.
     mutating func delay(
         after failure: UpstreamFailure,
-        isWrite: Bool,
+        isUnknown: Bool,
         attempts: Int,
         remainingNanoseconds: UInt64,
         jitter: Double
@@ -49,8 +54,8 @@ struct RetryPolicy {
         case .poolExhausted, .circuitOpen, .timeout, .protocolError, .answerTooLarge, .stopping:
             return nil
         }
-        guard !(isWrite && failure.mayHaveReachedUpstream) else { return nil }
-        guard attempts < self.limits.maxAttempts, self.budget >= 1 else { return nil }
+        let most = isUnknown ? self.limits.maxAttemptsOfUnknown : self.limits.maxAttempts
+        guard attempts < most, self.budget >= 1 else { return nil }
         let delay = UInt64(Double(base) * (0.5 + jitter))
         guard delay < remainingNanoseconds else { return nil }
         self.budget -= 1

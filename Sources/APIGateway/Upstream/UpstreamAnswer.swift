@@ -20,7 +20,7 @@ enum UpstreamAnswer {
     case refused(Problem)
 
     /// Problems caused by the client's request or kv-service's state, not by the gateway.
-    private static let passedOnStatuses: Set<Int> = [400, 409, 413, 414, 429, 431, 500, 503, 504, 507]
+    private static let passedOnStatuses: Set<Int> = [400, 409, 413, 414, 422, 429, 431, 500, 503, 504, 507]
 
     /// - Parameter condition: that of the request.
     /// - Throws: ``UpstreamFailure/protocolError(_:)`` for an answer that kv-service never sends to `operation`.

@@ -16,6 +16,11 @@ class UpstreamExchange {
     final var value = ByteBuffer()
     /// The condition of a write.
     private(set) final var condition = Precondition.none
+    /// The client's, or empty: then a write gets one of its own, with this number.
+    private(set) final var idempotencyKey: [UInt8] = []
+    private(set) final var number: UInt64 = 0
+    /// Whether an attempt to write may have been carried out, although it was not answered.
+    private(set) final var mayBeApplied = false
     private(set) final var identity: RequestIdentity
     /// The trace of ``identity``, with 0 for the time.
     private(set) final var mark: TraceMark
@@ -65,6 +70,7 @@ class UpstreamExchange {
     final func begin(
         _ operation: UpstreamOperation,
         if condition: Precondition = .none,
+        idempotencyKey: [UInt8] = [],
         identity: consuming RequestIdentity,
         wantsTiming: Bool,
         deadlineNanoseconds: UInt64,
@@ -74,6 +80,8 @@ class UpstreamExchange {
         self.isUnderWay = true
         self.operation = operation
         self.condition = condition
+        self.idempotencyKey = idempotencyKey
+        self.mayBeApplied = false
         self.mark = identity.trace.mark(atNanoseconds: 0)
         self.attemptSpan = identity.trace.span
         self.identity = consume identity
@@ -93,6 +101,9 @@ class UpstreamExchange {
     /// The result: why there is no answer.
     func failed(_ failure: UpstreamFailure) {}
 
+    /// Gives a write the number by which kv-service knows it.
+    final func takeNumber(_ number: UInt64) { self.number = number }
+
     /// Begins an attempt.
     ///
     /// - Parameter span: the id of the attempt's span.
@@ -105,6 +116,7 @@ class UpstreamExchange {
     /// Ends the current attempt with a status or a failure.
     final func endAttempt(status: Int?, failure: UpstreamFailure?, upstream: UpstreamAddress, now: UInt64) {
         let wasSent = self.sentAtNanoseconds != 0
+        if let failure, failure.mayHaveReachedUpstream, self.operation.isWrite { self.mayBeApplied = true }
         if wasSent { self.upstreamNanoseconds += now - self.sentAtNanoseconds }
         self.waitNanoseconds += (wasSent ? self.sentAtNanoseconds : now) - self.attemptBeganAtNanoseconds
         self.upstreamStatus = status

@@ -3,7 +3,7 @@ import HTTP1
 /// The fields of an answer that the gateway reads, by their names, which ignore case.
 enum UpstreamFieldName {
     case entityTag, connection, retryAfter, result, contentType, requestID, serverTiming, contentLength,
-        transferEncoding, expiresAt
+        transferEncoding, expiresAt, replayed
     /// A field that is not read.
     case other
     /// Not a token (RFC 9110, section 5.6.2).
@@ -26,6 +26,7 @@ enum UpstreamFieldName {
         case 14 where Self.equals(name, "content-length"): self = .contentLength
         case 15 where Self.equals(name, "x-kv-expires-at"): self = .expiresAt
         case 17 where Self.equals(name, "transfer-encoding"): self = .transferEncoding
+        case 20 where Self.equals(name, "idempotency-replayed"): self = .replayed
         case 22 where Self.equals(name, "x-content-type-options"): self = .other
         default: self = ASCII.isToken(name) ? .other : .malformed
         }

@@ -178,6 +178,7 @@ struct UpstreamHeadParser {
             guard !self.hasMediaType else { throw .protocolError("two Content-Type fields") }
             self.hasMediaType = true
             self.head.mediaType = UpstreamResponse.MediaType(value)
+        case .replayed: self.head.isReplayed = ASCII.identical(value, "true")
         case .expiresAt:
             guard self.head.expiresAt == 0, let time = Self.unsigned(value) else {
                 throw .protocolError("an expiry time that is not one")

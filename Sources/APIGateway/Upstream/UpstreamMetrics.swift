@@ -3,7 +3,7 @@ import PrometheusMetrics
 /// The metrics of requests to kv-service. All series are created at the start, so that they begin at 0.
 struct UpstreamMetrics: Sendable {
     /// The statuses that kv-service sends; others count as `other`.
-    private static let statuses = [200, 400, 404, 409, 412, 413, 429, 500, 502, 503, 504, 507]
+    private static let statuses = [200, 400, 404, 409, 412, 413, 422, 429, 500, 502, 503, 504, 507]
     private static let clientOperations: [UpstreamOperation] = [.get, .set, .delete, .keys, .mget, .txn, .incr]
 
     /// By operation, then by index in ``statuses``; the last of an operation is for `other`.

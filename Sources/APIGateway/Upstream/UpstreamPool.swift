@@ -17,6 +17,8 @@ final class UpstreamPool {
     private let encoder: UpstreamRequestEncoder
     private var machine: UpstreamPoolStateMachine<UpstreamConnection, UpstreamExchange>
     private var retryPolicy: RetryPolicy
+    /// So many writes have begun.
+    private var writes: UInt64 = 0
     private var identities = RequestIdentityGenerator()
     private let timer: DeadlineTimer
     /// Those that wait for a connection.
@@ -35,7 +37,9 @@ final class UpstreamPool {
         self.limits = limits
         self.monitor = monitor
         self.counts = monitor.addPool(maxConnections: limits.pool.maxConnections)
-        self.encoder = UpstreamRequestEncoder(authority: address.authority)
+        self.encoder = UpstreamRequestEncoder(
+            authority: address.authority,
+            keyPrefix: String(UInt64.random(in: .min ... .max), radix: 36) + "-")
         self.machine = UpstreamPoolStateMachine(limits: limits.pool)
         self.retryPolicy = RetryPolicy(limits: limits.retry)
         self.timer = DeadlineTimer(eventLoop: eventLoop)
@@ -53,6 +57,10 @@ final class UpstreamPool {
     func perform(_ exchange: UpstreamExchange, now: UInt64) {
         self.eventLoop.preconditionInEventLoop()
         self.retryPolicy.requestStarted()
+        if exchange.operation.isWrite {
+            self.writes += 1
+            exchange.takeNumber(self.writes)
+        }
         self.attempt(exchange, now: now)
         self.counts.publish(self.machine.counts)
     }
@@ -130,7 +138,7 @@ final class UpstreamPool {
         let now = MonotonicClock.nanoseconds()
         let delay = self.retryPolicy.delay(
             after: failure,
-            isWrite: exchange.operation.isWrite,
+            isUnknown: exchange.mayBeApplied,
             attempts: exchange.attempts,
             remainingNanoseconds: exchange.deadlineNanoseconds - min(now, exchange.deadlineNanoseconds),
             jitter: Double.random(in: 0...1)

@@ -19,9 +19,14 @@ struct UpstreamRequestEncoder {
     /// Their places, by ``UpstreamOperation``.
     private let constants: [Constants]
     /// The names and line ends that ``encodeHead(_:timeoutMilliseconds:reservingBytes:into:)`` adds, and its numbers.
-    private static let otherBytes = 256
+    private static let otherBytes = 320
+    /// What the idempotency keys of writes begin with that have none of their client: random, so that no two keys are the
+    /// same.
+    private let keyPrefix: [UInt8]
 
-    init(authority: String) {
+    /// - Parameter keyPrefix: letters, digits and `-`, which no other encoder has.
+    init(authority: String, keyPrefix: String) {
+        self.keyPrefix = Array("\r\nIdempotency-Key: \(keyPrefix)".utf8)
         var bytes: [UInt8] = []
         self.constants = UpstreamOperation.allCases.map { operation in
             let begin = bytes.count
@@ -47,7 +52,7 @@ struct UpstreamRequestEncoder {
         let identity = exchange.identity
         let size =
             constants.end - constants.begin + exchange.key.encoded.readableBytes + identity.id.utf8.count
-            + (identity.trace.state?.utf8.count ?? 0) + Self.otherBytes
+            + (identity.trace.state?.utf8.count ?? 0) + exchange.idempotencyKey.count + Self.otherBytes
         buffer.reserveCapacity(minimumWritableBytes: size + reservingBytes)
         buffer.writeWithOutputRawSpan(minimumWritableBytes: size) { output in
             output.append(copying: self.bytes.span.extracting(constants.begin..<constants.key))
@@ -65,10 +70,22 @@ struct UpstreamRequestEncoder {
                 output.append("\r\ntracestate: ")
                 output.append(copying: state.utf8.span)
             }
+            if exchange.operation.isWrite { self.appendIdempotencyKey(of: exchange, to: &output) }
             Self.append(exchange.condition, to: &output)
             output.append("\r\nX-Request-Timeout-Ms: ")
             output.append(decimal: max(1, timeoutMilliseconds))
             output.append(exchange.wantsTiming ? "\r\nX-Request-Timing: 1\r\n\r\n" : "\r\n\r\n")
+        }
+    }
+
+    private func appendIdempotencyKey(of exchange: UpstreamExchange, to output: inout OutputRawSpan) {
+        let key = exchange.idempotencyKey
+        if key.isEmpty {
+            output.append(copying: self.keyPrefix.span)
+            output.append(decimal: exchange.number)
+        } else {
+            output.append("\r\nIdempotency-Key: ")
+            output.append(copying: key.span)
         }
     }
 

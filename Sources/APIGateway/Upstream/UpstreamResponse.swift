@@ -16,6 +16,8 @@ struct UpstreamResponse {
         var mediaType: MediaType = .other
         /// The number in `ETag: "N"`.
         var revision: UInt64?
+        /// Whether `Idempotency-Replayed` is `true`.
+        var isReplayed = false
         /// The number in `X-KV-Expires-At`; 0 without it.
         var expiresAt: UInt64 = 0
         /// Whether `X-KV-Result` is `miss`.

@@ -46,6 +46,7 @@ public struct HeadFields {
     private var otherCondition: StaticString?
     /// `X-Request-Timeout-Ms`, if there is one.
     private(set) var timeout: RequestTimeout?
+    public private(set) var idempotencyKey = Occurrence()
     public private(set) var contentType = Occurrence()
     public private(set) var accept = Occurrence()
     public private(set) var hasContentEncoding = false
@@ -117,6 +118,7 @@ public struct HeadFields {
         case 14 where ASCII.equal(name, "content-length"):
             self.bodyLength.lengths += 1
             self.bodyLength.length = Self.number(value)
+        case 15 where ASCII.equal(name, "idempotency-key"): self.idempotencyKey.add(range)
         default: self.takeLong(name, value)
         }
     }

@@ -30,6 +30,14 @@ extension StoreFigure {
             help: "Keys that were removed because they had expired."
         ) { Value($0.engine?.expiredKeys ?? 0) },
         StoreFigure(
+            "store.idempotency_keys", gauge: "kv_idempotency_keys",
+            help: "Idempotency keys of writes whose answers are kept."
+        ) { Value($0.engine?.idempotencyKeys ?? 0) },
+        StoreFigure(
+            "store.idempotent_replays_total", counter: "kv_idempotent_replays_total",
+            help: "Writes that were answered like an earlier one with the same idempotency key."
+        ) { Value($0.engine?.idempotentReplays ?? 0) },
+        StoreFigure(
             "store.clock_steps_total", counter: "kv_clock_steps_total",
             help: "How often the wall clock was found set forward by more than a second."
         ) { Value($0.engine?.clock.steps ?? 0) },

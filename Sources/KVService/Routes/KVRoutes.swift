@@ -72,11 +72,12 @@ final class KVRoutes {
         do throws(Problem) {
             try SetRequest.read(request, limits: self.limits) { (set) throws(Problem) in
                 guard let session = self.store.session else { throw Self.starting }
+                let key = try Self.idempotencyKey(request) { .set(set) }
                 let write = self.makeWrite(.set, responder)
-                if Self.isLate(request) { return write.writeCompleted(.late) }
+                if key == nil, Self.isLate(request) { return write.writeCompleted(.late) }
                 unsafe session.set(
                     set.key, to: set.value, expiring: Expiry(set.expiry), if: WriteCondition(set.precondition),
-                    deadline: request.deadlineNanoseconds, for: write)
+                    deadline: request.deadlineNanoseconds, once: key, for: write)
             }
         } catch {
             responder.fail(error)
@@ -90,11 +91,13 @@ final class KVRoutes {
                 of: request, .stored, limits: self.limits, applied: .no
             ) { (key) throws(Problem) in
                 guard let session = self.store.session else { throw Self.starting }
+                let idempotencyKey = try Self.idempotencyKey(request) { unsafe .delete(key, if: precondition) }
                 let write = self.makeWrite(.delete, responder)
                 write.keyBytes = key.count
-                if Self.isLate(request) { return write.writeCompleted(.late) }
+                if idempotencyKey == nil, Self.isLate(request) { return write.writeCompleted(.late) }
                 unsafe session.delete(
-                    key, if: WriteCondition(precondition), deadline: request.deadlineNanoseconds, for: write)
+                    key, if: WriteCondition(precondition), deadline: request.deadlineNanoseconds,
+                    once: idempotencyKey, for: write)
             }
         } catch {
             responder.fail(error)
@@ -197,13 +200,22 @@ final class KVRoutes {
         _ transaction: Transaction, _ operation: StoreMetrics.Operation, _ request: HTTPRequest, _ responder: Responder
     ) throws(Problem) {
         guard let session = self.store.session else { throw Self.starting }
+        let key = try Self.idempotencyKey(request) { transaction.fingerprint }
         let write = self.makeWrite(operation, responder)
-        if Self.isLate(request) { return write.writeCompleted(.late) }
+        if key == nil, Self.isLate(request) { return write.writeCompleted(.late) }
         write.transaction = transaction
-        session.perform(transaction, deadline: request.deadlineNanoseconds, for: write)
+        session.perform(transaction, deadline: request.deadlineNanoseconds, once: key, for: write)
     }
 
-    /// Whether its deadline passed while it waited. The writer checks again.
+    /// - Parameter fingerprint: of everything that the request asks for.
+    private static func idempotencyKey(
+        _ request: HTTPRequest, _ fingerprint: () -> IdempotencyKey.Fingerprint
+    ) throws(Problem) -> IdempotencyKey? {
+        try IdempotencyField.read(request).map { IdempotencyKey($0, fingerprint: fingerprint()) }
+    }
+
+    /// Whether its deadline passed while it waited. The writer checks again, and alone for writes with an idempotency key:
+    /// what has been carried out is not refused.
     private static func isLate(_ request: HTTPRequest) -> Bool {
         request.deadlineNanoseconds.map { $0 < MonotonicClock.nanoseconds() } ?? false
     }
@@ -239,6 +251,8 @@ final class KVRoutes {
         case .refused(let refusal): return self.refuse(operation, responder, Self.problem(refusal))
         case .late: return self.refuse(operation, responder, KeyValueAnswer.deadlineExceeded)
         case .outOfMemory: return self.refuse(operation, responder, self.memory.problem)
+        case .idempotencyKeyReused:
+            return self.refuse(operation, responder, KeyValueAnswer.idempotencyKeyReused)
         }
         let timings = result.timings
         if timings.applyBeganAt != self.exemplifiedAt {
@@ -253,6 +267,7 @@ final class KVRoutes {
         if request.identity.isRecorded { request.spans = timings.spans }
         var headers: [(name: StaticString, value: String)] = []
         if request.fields.wantsTiming { headers.append(("Server-Timing", timings.serverTiming)) }
+        if result.isReplayed { headers.append(("Idempotency-Replayed", "true")) }
         switch result.outcome {
         case .set(let revision, _):
             KeyValueAnswer.set(responder, revision: revision, message: "value set", headers: headers)
@@ -262,7 +277,7 @@ final class KVRoutes {
         case .conditionUnmet(let current):
             responder.fail(KeyValueAnswer.preconditionFailed(current: current, headers: headers))
         case .decided: transaction?.answer(responder, as: operation, headers)
-        case .refused, .late, .outOfMemory: break
+        case .refused, .late, .outOfMemory, .idempotencyKeyReused: break
         }
     }
 

@@ -25,6 +25,46 @@ extension Expiry {
     }
 }
 
+/// Of a set or delete; a transaction has its own.
+extension IdempotencyKey.Fingerprint {
+    static func set(_ request: SetRequest) -> Self {
+        var fingerprint = Self()
+        fingerprint.add(1)
+        unsafe fingerprint.add(request.key)
+        unsafe fingerprint.add(request.value)
+        fingerprint.add(request.precondition)
+        switch request.expiry {
+        case .never: fingerprint.add(0)
+        case .after(let milliseconds):
+            fingerprint.add(1)
+            fingerprint.add(milliseconds)
+        case .at(let milliseconds):
+            fingerprint.add(2)
+            fingerprint.add(milliseconds)
+        }
+        return fingerprint
+    }
+
+    static func delete(_ key: UnsafeRawBufferPointer, if precondition: Precondition) -> Self {
+        var fingerprint = Self()
+        fingerprint.add(2)
+        unsafe fingerprint.add(key)
+        fingerprint.add(precondition)
+        return fingerprint
+    }
+
+    private mutating func add(_ precondition: Precondition) {
+        switch precondition {
+        case .none: self.add(0)
+        case .exists: self.add(1)
+        case .absent: self.add(2)
+        case .revision(let revision):
+            self.add(3)
+            self.add(revision)
+        }
+    }
+}
+
 extension Transaction {
     convenience init(_ request: TransactionRequest) {
         self.init(
@@ -80,6 +120,8 @@ extension Transaction {
                     case (.missing, _): array.elementGetMissing()
                     case (.value(let value, let revision, let expiresAt), _):
                         array.elementGet(value, revision: revision, expiresAt: expiresAt)
+                    case (.found(let revision, let expiresAt), _):
+                        array.elementGet(nil, revision: revision, expiresAt: expiresAt)
                     case (.number, _): preconditionFailure("a number is a result of its own")
                     }
                 }

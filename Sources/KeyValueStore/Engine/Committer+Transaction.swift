@@ -25,7 +25,9 @@ extension Committer {
     private static let maximumNumberBytes = 20
 
     /// - Returns: nil if there is no memory for it; then nothing is staged.
-    func stage(_ transaction: Transaction, now: UInt64, into frame: inout FrameBuilder) -> Transaction.Outcome? {
+    func stage(
+        _ transaction: Transaction, _ command: WriteCommand, now: UInt64, into frame: inout FrameBuilder
+    ) -> Transaction.Outcome? {
         let failed = transaction.checks.indices.compactMap { place -> (check: Int, current: UInt64?)? in
             let check = transaction.checks[place]
             let entry = self.staged(check.key)
@@ -33,7 +35,7 @@ extension Committer {
         }
         if !failed.isEmpty { return .checksFailed(failed) }
         if case .increment(let key, let delta, let expiry) = transaction.operations[0] {
-            return self.increment(key, by: delta, expiry, now: now, into: &frame)
+            return self.increment(key, by: delta, expiry, command, now: now, into: &frame)
         }
         guard self.admits(transaction) else { return nil }
         var results: [Transaction.Result] = []
@@ -41,7 +43,10 @@ extension Committer {
         for operation in transaction.operations {
             results.append(self.stage(operation, now: now, &hasBegun, into: &frame))
         }
-        if hasBegun { frame.endTransaction() }
+        if hasBegun {
+            self.stageReceipt(.transaction(results), of: command, into: &frame)
+            frame.endTransaction()
+        }
         return .committed(revision: frame.nextRevision - 1, results)
     }
 
@@ -73,7 +78,8 @@ extension Committer {
     }
 
     private func increment(
-        _ key: [UInt8], by delta: Int64, _ expiry: Expiry, now: UInt64, into frame: inout FrameBuilder
+        _ key: [UInt8], by delta: Int64, _ expiry: Expiry, _ command: WriteCommand, now: UInt64,
+        into frame: inout FrameBuilder
     ) -> Transaction.Outcome? {
         let entry = self.staged(key)
         var number: Int64 = 0
@@ -91,8 +97,9 @@ extension Committer {
         }
         frame.beginTransaction()
         self.stageSet(new, into: &frame)
-        let revision = frame.endTransaction()
-        return .committed(revision: revision, [.number(sum, expiresAt: expiresAt)])
+        let results = [Transaction.Result.number(sum, expiresAt: expiresAt)]
+        self.stageReceipt(.transaction(results), of: command, into: &frame)
+        return .committed(revision: frame.endTransaction(), results)
     }
 
     private func admits(_ transaction: Transaction) -> Bool {

@@ -18,6 +18,11 @@ final class Committer: CommitClient, @unchecked Sendable {
     /// Writer thread: by number of the mailbox, the staged writes of the batch.
     private var outgoing: [(mailbox: CompletionMailbox, completions: [CompletionMailbox.Completion])] = []
 
+    /// What is known of writes with idempotency keys.
+    private var receipts = Receipts()
+    /// For other threads: their number, and how often one was used.
+    let receiptCount = Atomic<Int>(0)
+    let replays = Atomic<UInt64>(0)
     /// Keys that were removed because they had expired.
     let expiredKeys = Atomic<UInt64>(0)
     /// When keys that expired were last removed: monotonic nanoseconds.
@@ -40,9 +45,35 @@ final class Committer: CommitClient, @unchecked Sendable {
 
     // MARK: - CommitClient
 
-    func finishReplay(lastRevision: UInt64) { self.index.finishReplay(lastRevision: lastRevision) }
+    /// Takes an operation of the log, in its order.
+    /// - Returns: the record that it replaces or removes.
+    func replay(_ revision: UInt64, _ operation: LoggedOperation) -> ReplacedRecord? {
+        if operation.kind == .receipt {
+            let receipt = unsafe Receipt(
+                decoding: operation.value, revision: revision, time: operation.committedNanoseconds / 1_000_000)
+            if let receipt { unsafe self.receipts.replay(operation.key, receipt) }
+            return nil
+        }
+        return self.index.replay(revision, operation)
+    }
+
+    func finishReplay(lastRevision: UInt64) {
+        self.index.finishReplay(lastRevision: lastRevision)
+        self.receipts.finishReplay(now: self.clock.milliseconds())
+        self.receiptCount.store(self.receipts.count, ordering: .relaxed)
+    }
+
+    func writeReceipts(
+        upTo revision: UInt64, from position: Int, into frame: inout FrameBuilder, limitBytes: Int
+    ) -> Int? {
+        self.receipts.write(from: position, upTo: revision, into: &frame, limitBytes: limitBytes)
+    }
 
     func payloadBytes(of command: WriteCommand) -> Int {
+        self.payloadBytesOfChanges(of: command) + command.receiptBytes
+    }
+
+    private func payloadBytesOfChanges(of command: WriteCommand) -> Int {
         let expires = self.index.expiring.count > 0
         switch command.content {
         case .set(let entry), .delete(let entry):
@@ -77,6 +108,8 @@ final class Committer: CommitClient, @unchecked Sendable {
     func stage(_ commands: ArraySlice<WriteCommand>, into frame: inout FrameBuilder) {
         let now = MonotonicClock.nanoseconds()
         for command in commands {
+            // First, because what has been carried out is not refused.
+            if let key = command.idempotencyKey, self.answerFromReceipt(key, command) { continue }
             if now > command.deadline {
                 command.free()
                 self.post(.late, revision: 0, to: command)
@@ -108,6 +141,7 @@ final class Committer: CommitClient, @unchecked Sendable {
         if entry.hasExpiry { entry.expiresAt = Expiry.time(entry.expiresAt, now: self.clock.milliseconds()) }
         frame.beginTransaction()
         let isNew = self.stageSet(entry, into: &frame)
+        self.stageReceipt(.set, of: command, into: &frame)
         let revision = frame.endTransaction()
         self.post(isNew ? .created : .replaced, revision: revision, to: command)
     }
@@ -122,6 +156,7 @@ final class Committer: CommitClient, @unchecked Sendable {
         if exists {
             frame.beginTransaction()
             unsafe self.stageDelete(entry.key, into: &frame)
+            self.stageReceipt(.deleted, of: command, into: &frame)
             frame.endTransaction()
         }
         // The newest change, staged or visible, if this is none.
@@ -132,9 +167,43 @@ final class Committer: CommitClient, @unchecked Sendable {
         if self.index.expiring.count > 0 {
             for key in transaction.keys { unsafe key.withUnsafeBytes { unsafe self.expire($0, into: &frame) } }
         }
-        let outcome = self.stage(transaction, now: self.clock.milliseconds(), into: &frame)
+        let outcome = self.stage(transaction, command, now: self.clock.milliseconds(), into: &frame)
         if let outcome { transaction.outcome = outcome }
         self.post(outcome == nil ? .outOfMemory : .decided, revision: 0, to: command)
+    }
+
+    /// In the open transaction, behind its changes.
+    func stageReceipt(_ answer: Receipt.Answer, of command: WriteCommand, into frame: inout FrameBuilder) {
+        guard let key = command.idempotencyKey else { return }
+        let receipt = Receipt(
+            fingerprint: key.fingerprint, revision: frame.nextRevision, time: self.clock.milliseconds(), answer: answer)
+        let content = receipt.encoded(inTransaction: true)
+        unsafe key.bytes.withUnsafeBytes { key in
+            unsafe content.withUnsafeBytes { unsafe frame.receipt(key: key, content: $0) }
+        }
+        self.receipts.stage(key, receipt)
+    }
+
+    /// Answers a command that repeats an earlier one, or uses its key for something else.
+    private func answerFromReceipt(_ key: IdempotencyKey, _ command: WriteCommand) -> Bool {
+        guard let receipt = self.receipts.find(key) else { return false }
+        command.free()
+        guard receipt.fingerprint == key.fingerprint else {
+            self.post(.keyReused, revision: 0, to: command)
+            return true
+        }
+        self.replays.add(1, ordering: .relaxed)
+        switch (receipt.answer, command.content) {
+        case (.set, .set): self.post(.replaced, revision: receipt.revision, isReplayed: true, to: command)
+        case (.deleted, .delete): self.post(.deleted, revision: receipt.revision, isReplayed: true, to: command)
+        case (.transaction(let results), .transaction(let transaction)):
+            unsafe transaction._withUnsafeGuaranteedRef {
+                $0.outcome = .committed(revision: receipt.revision, results)
+            }
+            self.post(.decided, revision: 0, isReplayed: true, to: command)
+        default: self.post(.keyReused, revision: 0, to: command)
+        }
+        return true
     }
 
     /// Within an open transaction, whose revision the entry gets.
@@ -231,12 +300,15 @@ final class Committer: CommitClient, @unchecked Sendable {
     func commit(_ batch: CommitTimings, lastRevision: UInt64) {
         let began = MonotonicClock.nanoseconds()
         if batch.transactions > 0 { self.index.publish(revision: lastRevision) }
+        self.receipts.commit(now: self.clock.milliseconds())
+        self.receiptCount.store(self.receipts.count, ordering: .relaxed)
         let applied = MonotonicClock.nanoseconds() - began
         self.deliver(.init(timings: batch, applyBeganAt: began, applyNanoseconds: applied))
     }
 
     func rollBack(_ reason: CommitRefusal) {
         self.index.rollBack()
+        self.receipts.rollBack()
         for number in self.outgoing.indices {
             // Those that were refused do not depend on the frame.
             for index in self.outgoing[number].completions.indices
@@ -257,11 +329,15 @@ final class Committer: CommitClient, @unchecked Sendable {
 
     // MARK: - Results
 
-    private func post(_ kind: CompletionMailbox.Completion.Kind, revision: UInt64, to command: WriteCommand) {
+    private func post(
+        _ kind: CompletionMailbox.Completion.Kind, revision: UInt64, isReplayed: Bool = false, to command: WriteCommand
+    ) {
         let number = Int(command.mailbox)
         if number >= self.outgoing.count { self.findMailboxes() }
         self.outgoing[number].completions.append(
-            .init(ticket: command.ticket, kind: kind, submittedAt: command.submittedAt, revision: revision))
+            .init(
+                ticket: command.ticket, kind: kind, isReplayed: isReplayed, submittedAt: command.submittedAt,
+                revision: revision))
     }
 
     private func findMailboxes() {

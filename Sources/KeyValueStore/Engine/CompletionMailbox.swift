@@ -12,6 +12,8 @@ final class CompletionMailbox: Sendable {
             /// The condition of the write was not met by what was staged before it.
             case conditionUnmet
             case late, outOfMemory
+            /// Its idempotency key is that of another request.
+            case keyReused
             /// For the reason of the batch.
             case refused
 
@@ -22,6 +24,8 @@ final class CompletionMailbox: Sendable {
 
         let ticket: UInt32
         var kind: Kind
+        /// Whether it is the answer of an earlier request with the same idempotency key.
+        var isReplayed = false
         let submittedAt: UInt64
         /// 0 for a write that was refused, and for a transaction. For an unmet condition, that of the key; 0 if it does not exist.
         let revision: UInt64

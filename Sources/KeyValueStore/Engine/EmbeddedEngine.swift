@@ -28,12 +28,15 @@ public final class EmbeddedEngine: Sendable {
         self.committer = committer
         self.log = try TransactionLog(
             opening: configuration, fileSystem: fileSystem, client: committer, observer: observer,
-            progress: { read throws(LogError) in try progress(read, index.allocatedBytes) }, apply: index.replay)
+            progress: { read throws(LogError) in try progress(read, index.allocatedBytes) }, apply: committer.replay)
         clock.advance(toMilliseconds: self.log.report.newestFrameNanoseconds / 1_000_000)
     }
 
     /// The time by which keys expire.
     public var clock: StoreClock { self.committer.clock }
+    /// Idempotency keys whose receipts are kept, and how often one was used since the start.
+    public var idempotencyKeys: Int { self.committer.receiptCount.load(ordering: .relaxed) }
+    public var idempotentReplays: UInt64 { self.committer.replays.load(ordering: .relaxed) }
     /// Keys that were removed because they had expired, since the start.
     public var expiredKeys: UInt64 { self.committer.expiredKeys.load(ordering: .relaxed) }
 

@@ -16,8 +16,8 @@ final class EmbeddedSession: StorageSession {
     /// By ticket.
     private var pending: [(any PendingWrite)?] = []
     private var freeTickets: [UInt32] = []
-    /// By ticket: the writer has only a pointer to them.
-    private var transactions: [UInt32: Transaction] = [:]
+    /// By ticket: transactions and idempotency keys, to which the writer has only pointers.
+    private var held: [(transaction: Transaction?, key: IdempotencyKey?)] = []
     private var delivered = CompletionMailbox.Content()
 
     init(
@@ -57,29 +57,36 @@ final class EmbeddedSession: StorageSession {
 
     func set(
         _ key: UnsafeRawBufferPointer, to value: UnsafeRawBufferPointer, expiring expiry: Expiry,
-        if condition: WriteCondition, deadline: UInt64?, for write: any PendingWrite
+        if condition: WriteCondition, deadline: UInt64?, once idempotencyKey: IdempotencyKey?,
+        for write: any PendingWrite
     ) {
         guard let entry = unsafe Entry.makeIfPossible(key: key, value: value, expiresAt: expiry.encoded) else {
             return write.writeCompleted(.outOfMemory)
         }
-        self.enqueue(.set(entry), condition, deadline, write)
+        self.enqueue(.set(entry), condition, deadline, idempotencyKey, write)
     }
 
     func delete(
-        _ key: UnsafeRawBufferPointer, if condition: WriteCondition, deadline: UInt64?, for write: any PendingWrite
+        _ key: UnsafeRawBufferPointer, if condition: WriteCondition, deadline: UInt64?,
+        once idempotencyKey: IdempotencyKey?, for write: any PendingWrite
     ) {
         let entry = unsafe Entry.make(key: key, value: UnsafeRawBufferPointer(start: nil, count: 0))
-        self.enqueue(.delete(entry), condition, deadline, write)
+        self.enqueue(.delete(entry), condition, deadline, idempotencyKey, write)
     }
 
-    func perform(_ transaction: Transaction, deadline: UInt64?, for write: any PendingWrite) {
-        let ticket = unsafe self.enqueue(.transaction(.passUnretained(transaction)), .none, deadline, write)
-        self.transactions[ticket] = transaction
+    func perform(
+        _ transaction: Transaction, deadline: UInt64?, once idempotencyKey: IdempotencyKey?,
+        for write: any PendingWrite
+    ) {
+        let ticket = unsafe self.enqueue(
+            .transaction(.passUnretained(transaction)), .none, deadline, idempotencyKey, write)
+        self.held[Int(ticket)].transaction = transaction
     }
 
     @discardableResult
     private func enqueue(
-        _ content: WriteCommand.Content, _ condition: WriteCondition, _ deadline: UInt64?, _ write: any PendingWrite
+        _ content: WriteCommand.Content, _ condition: WriteCondition, _ deadline: UInt64?, _ key: IdempotencyKey?,
+        _ write: any PendingWrite
     ) -> UInt32 {
         let ticket: UInt32
         if let free = self.freeTickets.popLast() {
@@ -88,10 +95,12 @@ final class EmbeddedSession: StorageSession {
         } else {
             ticket = UInt32(self.pending.count)
             self.pending.append(write)
+            self.held.append((nil, nil))
         }
+        if let key { self.held[Int(ticket)].key = key }
         let command = WriteCommand(
             content: content, submittedAt: MonotonicClock.nanoseconds(), deadline: deadline ?? .max, ticket: ticket,
-            mailbox: self.mailboxNumber, condition: condition)
+            mailbox: self.mailboxNumber, condition: condition, idempotencyKey: key)
         self.outbox.append(command)
         self.outboxBytes += command.keyAndValueBytes
         if self.outbox.count == 1 { self.endOfTurn() }
@@ -138,14 +147,16 @@ final class EmbeddedSession: StorageSession {
                 timings.queuedAt = completion.submittedAt
             }
             self.complete(
-                completion.ticket, WriteResult(outcome: WriteOutcome(completion, refusal), timings: timings))
+                completion.ticket,
+                WriteResult(
+                    outcome: WriteOutcome(completion, refusal), timings: timings, isReplayed: completion.isReplayed))
         }
     }
 
     private func complete(_ ticket: UInt32, _ result: WriteResult) {
         guard let write = self.pending[Int(ticket)].take() else { preconditionFailure("a write was completed twice") }
         self.freeTickets.append(ticket)
-        if !self.transactions.isEmpty { self.transactions[ticket] = nil }
+        self.held[Int(ticket)] = (nil, nil)
         write.writeCompleted(result)
     }
 }
@@ -162,6 +173,7 @@ extension WriteOutcome {
         case .conditionUnmet: self = .conditionUnmet(current: completion.revision == 0 ? nil : completion.revision)
         case .late: self = .late
         case .outOfMemory: self = .outOfMemory
+        case .keyReused: self = .idempotencyKeyReused
         case .refused:
             guard let refusal else { preconditionFailure("a write was refused without a reason") }
             self = .refused(refusal)

@@ -20,15 +20,22 @@ public protocol StorageSession: AnyObject {
     ///     ``WriteOutcome/conditionUnmet(current:)``.
     ///   - deadline: monotonic nanoseconds after which the write is ``WriteOutcome/late`` unless it is already in the
     ///     log; nil for none.
+    ///   - idempotencyKey: if an earlier write with it changed something, its result is the result, and nothing is
+    ///     written; see ``WriteResult/isReplayed``.
     ///   - write: gets the result, once, possibly before the call returns. Held until then.
     func set(
         _ key: UnsafeRawBufferPointer, to value: UnsafeRawBufferPointer, expiring expiry: Expiry,
-        if condition: WriteCondition, deadline: UInt64?, for write: any PendingWrite)
-    /// As ``set(_:to:expiring:if:deadline:for:)``.
+        if condition: WriteCondition, deadline: UInt64?, once idempotencyKey: IdempotencyKey?,
+        for write: any PendingWrite)
+    /// As ``set(_:to:expiring:if:deadline:once:for:)``.
     func delete(
-        _ key: UnsafeRawBufferPointer, if condition: WriteCondition, deadline: UInt64?, for write: any PendingWrite)
-    /// The result is ``WriteOutcome/decided`` if it was decided; otherwise nothing was written, or that is unknown.
-    func perform(_ transaction: Transaction, deadline: UInt64?, for write: any PendingWrite)
+        _ key: UnsafeRawBufferPointer, if condition: WriteCondition, deadline: UInt64?,
+        once idempotencyKey: IdempotencyKey?, for write: any PendingWrite)
+    /// Passes a transaction to the writer, as ``set(_:to:expiring:if:deadline:once:for:)``. The result is
+    /// ``WriteOutcome/decided`` if it was decided; otherwise nothing was written, or that is unknown.
+    func perform(
+        _ transaction: Transaction, deadline: UInt64?, once idempotencyKey: IdempotencyKey?,
+        for write: any PendingWrite)
     /// Passes all writes since the last call on.
     func flush()
     /// Passes the waiting results on.
@@ -56,26 +63,31 @@ extension StorageSession {
 
     public func set(
         _ key: [UInt8], to value: UnsafeRawBufferPointer, expiring expiry: Expiry = .never,
-        if condition: WriteCondition = .none, deadline: UInt64?, _ completion: @escaping (WriteResult) -> Void
+        if condition: WriteCondition = .none, deadline: UInt64?, once idempotencyKey: IdempotencyKey? = nil,
+        _ completion: @escaping (WriteResult) -> Void
     ) {
         unsafe key.withUnsafeBytes {
             unsafe self.set(
-                $0, to: value, expiring: expiry, if: condition, deadline: deadline, for: WriteClosure(completion))
+                $0, to: value, expiring: expiry, if: condition, deadline: deadline, once: idempotencyKey,
+                for: WriteClosure(completion))
         }
     }
 
     public func perform(
-        _ transaction: Transaction, deadline: UInt64?, _ completion: @escaping (WriteResult) -> Void
+        _ transaction: Transaction, deadline: UInt64?, once idempotencyKey: IdempotencyKey? = nil,
+        _ completion: @escaping (WriteResult) -> Void
     ) {
-        self.perform(transaction, deadline: deadline, for: WriteClosure(completion))
+        self.perform(transaction, deadline: deadline, once: idempotencyKey, for: WriteClosure(completion))
     }
 
     public func delete(
         _ key: [UInt8], if condition: WriteCondition = .none, deadline: UInt64?,
+        once idempotencyKey: IdempotencyKey? = nil,
         _ completion: @escaping (WriteResult) -> Void
     ) {
         unsafe key.withUnsafeBytes {
-            unsafe self.delete($0, if: condition, deadline: deadline, for: WriteClosure(completion))
+            unsafe self.delete(
+                $0, if: condition, deadline: deadline, once: idempotencyKey, for: WriteClosure(completion))
         }
     }
 }

@@ -45,6 +45,8 @@ public final class Transaction: @unchecked Sendable {
         /// Of a delete or get: the key does not exist.
         case missing
         case value([UInt8], revision: UInt64, expiresAt: UInt64)
+        /// Of a get in a repeated transaction, whose value is not known any more.
+        case found(revision: UInt64, expiresAt: UInt64)
         case number(Int64, expiresAt: UInt64)
     }
 
@@ -69,6 +71,40 @@ public final class Transaction: @unchecked Sendable {
             default: false
             }
         }
+    }
+
+    /// Of everything that it asks for, for an ``IdempotencyKey``.
+    public var fingerprint: IdempotencyKey.Fingerprint {
+        var fingerprint = IdempotencyKey.Fingerprint()
+        for check in self.checks {
+            fingerprint.add(check.key)
+            switch check.condition {
+            case .absent: fingerprint.add(1)
+            case .present: fingerprint.add(2)
+            case .revision(let revision):
+                fingerprint.add(3)
+                fingerprint.add(revision)
+            case .value(let value):
+                fingerprint.add(4)
+                fingerprint.add(value)
+            }
+        }
+        for operation in self.operations {
+            fingerprint.add(operation.key)
+            switch operation {
+            case .set(_, let value, let expiry):
+                fingerprint.add(5)
+                fingerprint.add(value)
+                fingerprint.add(expiry.encoded)
+            case .delete: fingerprint.add(6)
+            case .get: fingerprint.add(7)
+            case .increment(_, let delta, let expiry):
+                fingerprint.add(8)
+                fingerprint.add(UInt64(bitPattern: delta))
+                fingerprint.add(expiry.encoded)
+            }
+        }
+        return fingerprint
     }
 
     /// The most checks and operations together.

@@ -1,5 +1,8 @@
+import LogFormat
+
 /// A write on its way to the writer thread. Copied without a reference count: whoever has the command owns its entry.
-struct WriteCommand: Sendable {
+@safe struct WriteCommand: @unchecked Sendable {
+    // `@unchecked`: the key does not change, and is held by the session.
     @safe enum Content {
         /// The entry for the index. Its expiry time is an ``Expiry/encoded``.
         case set(Entry)
@@ -20,6 +23,33 @@ struct WriteCommand: Sendable {
     let mailbox: UInt16
     /// Of a set or delete.
     let condition: WriteCondition
+    /// The session holds it until the command has been answered.
+    private let key: Unmanaged<IdempotencyKey>?
+
+    init(
+        content: Content, submittedAt: UInt64, deadline: UInt64, ticket: UInt32, mailbox: UInt16,
+        condition: WriteCondition, idempotencyKey: IdempotencyKey? = nil
+    ) {
+        self.content = content
+        self.submittedAt = submittedAt
+        self.deadline = deadline
+        self.ticket = ticket
+        self.mailbox = mailbox
+        self.condition = condition
+        unsafe self.key = idempotencyKey.map { unsafe .passUnretained($0) }
+    }
+
+    var idempotencyKey: IdempotencyKey? { unsafe self.key?.takeUnretainedValue() }
+
+    /// Bytes that its receipt adds to a frame's payload, at most.
+    var receiptBytes: Int {
+        guard let key = self.idempotencyKey else { return 0 }
+        var results = 0
+        if case .transaction(let transaction) = self.content {
+            results = unsafe transaction._withUnsafeGuaranteedRef { $0.operations.count }
+        }
+        return FrameBuilder.operationBytes(key: key.bytes.count, value: Receipt.maximumBytes(results: results))
+    }
 
     var keyAndValueBytes: Int {
         switch self.content {

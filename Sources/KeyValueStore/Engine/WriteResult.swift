@@ -14,12 +14,16 @@ public enum WriteOutcome: Sendable, Equatable {
     case late
     /// The index may not grow, or there is no memory for it. Nothing was written.
     case outOfMemory
+    /// Its idempotency key is that of another request. Nothing was written.
+    case idempotencyKeyReused
 }
 
 /// The outcome of a write, and the time of its stages.
 public struct WriteResult: Sendable, Equatable {
     public var outcome: WriteOutcome
     public var timings: WriteTimings
+    /// Whether this is the outcome of an earlier write with the same idempotency key.
+    public var isReplayed = false
 
     /// For a write whose deadline had passed before it was passed on.
     public static let late = WriteResult(outcome: .late, timings: WriteTimings())

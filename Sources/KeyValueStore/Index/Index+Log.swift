@@ -12,6 +12,7 @@ extension Index {
             entry.revision = revision
             return self.set(entry)
         case .delete: return unsafe self.remove(operation.key)
+        case .receipt: return nil
         }
     }
 

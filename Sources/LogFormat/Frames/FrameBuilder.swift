@@ -3,28 +3,30 @@
 /// A transaction in the payload:
 ///
 ///     offset  size  field
-///          0     1  operation count, 1 to 128
-///          1     1  flags: bit 0, an idempotency key follows; other bits are 0
-///          2     2  idempotency key length in bytes
-///          4     4  zero
-///          8     …  idempotency key, then the operations
+///          0     1  operation count, 1 to 129: at most 128 and a receipt
+///          1     7  zero
+///          8     …  the operations
 ///
 /// An operation:
 ///
 ///     offset  size  field
-///          0     1  op: 1 set, 2 delete
+///          0     1  op: 1 set, 2 delete, 3 receipt, the last one of its transaction
 ///          1     1  flags: bit 0, an expiry time follows (of a set only); other bits are 0
 ///          2     2  key length in bytes
 ///          4     4  value length in bytes, 0 for a delete
 ///          8     8  only with bit 0: expiry, milliseconds since 1970, not 0
 ///          …     …  key, value, and a newline (0x0A)
 ///
+/// A receipt says how a write with an idempotency key was answered: that is its key, and its value is the answer, in the
+/// terms of the store. Receipts alone are the payload of a frame of type 7.
+///
 /// In a part of a snapshot the payload consists of entries: the revision that set the key, 8 bytes, then a set as
 /// above.
 ///
 /// The buffer is reused for each frame. Confined to the thread that writes the log.
 public struct FrameBuilder: Sendable {
-    public static let maximumOperationsPerTransaction = 128
+    /// With a receipt.
+    public static let maximumOperationsPerTransaction = 129
     public static let maximumKeyBytes = Int(UInt16.max)
     public static var transactionHeaderBytes: Int { 8 }
     public static var operationHeaderBytes: Int { 8 }
@@ -34,7 +36,9 @@ public struct FrameBuilder: Sendable {
     /// The frame so far: space for its header, then the payload.
     public private(set) var bytes: [UInt8] = []
     public private(set) var transactionCount = 0
+    /// Without receipts.
     public private(set) var operationCount = 0
+    private var receiptCount = 0
     /// The revision of the next transaction.
     public private(set) var nextRevision: UInt64 = 1
     private var firstRevision: UInt64 = 1
@@ -60,6 +64,7 @@ public struct FrameBuilder: Sendable {
         self.segmentRevision = segmentRevision
         self.transactionCount = 0
         self.operationCount = 0
+        self.receiptCount = 0
         self.firstRevision = firstRevision
         self.nextRevision = firstRevision
         self.openTransaction = nil
@@ -92,6 +97,14 @@ public struct FrameBuilder: Sendable {
         unsafe self.append(op: .delete, key: key, value: UnsafeRawBufferPointer(start: nil, count: 0), expiresAt: 0)
     }
 
+    /// In the open transaction, behind its other operations; or in a frame of receipts alone.
+    public mutating func receipt(key: UnsafeRawBufferPointer, content: UnsafeRawBufferPointer) {
+        let isAlone = self.openTransaction == nil
+        if isAlone { self.openTransaction = (self.bytes.count, 0) }
+        unsafe self.append(op: .receipt, key: key, value: content, expiresAt: 0)
+        if isAlone { self.openTransaction = nil } else { self.receiptCount += 1 }
+    }
+
     /// Records that the open transaction replaces or removes the record of this revision, with this many bytes as
     /// counted by ``LiveRecord/bytes(key:value:hasExpiry:)``.
     public mutating func replaces(revision: UInt64, bytes: Int) {
@@ -110,7 +123,8 @@ public struct FrameBuilder: Sendable {
         self.bytes[transaction.start] = UInt8(transaction.operations)
         self.openTransaction = nil
         self.transactionCount += 1
-        self.operationCount += transaction.operations
+        self.operationCount += transaction.operations - self.receiptCount
+        self.receiptCount = 0
         defer { self.nextRevision += 1 }
         return self.nextRevision
     }
@@ -183,4 +197,6 @@ public struct FrameBuilder: Sendable {
 public enum OperationKind: UInt8, Sendable {
     case set = 1
     case delete = 2
+    /// Of the transaction that it ends, or of an earlier one.
+    case receipt = 3
 }

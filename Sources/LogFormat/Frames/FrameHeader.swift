@@ -36,6 +36,8 @@ public struct FrameHeader: Equatable, Sendable {
         case entries = 5
         /// The last frame of a part of a snapshot.
         case partEnd = 6
+        /// Receipts of earlier transactions: written by a compaction, before it removes the segments of those.
+        case receipts = 7
     }
 
     public var kind: Kind

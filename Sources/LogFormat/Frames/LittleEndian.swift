@@ -1,6 +1,6 @@
 /// Integers in the log are little-endian and unaligned.
 extension [UInt8] {
-    mutating func appendLittleEndian(_ value: some FixedWidthInteger & UnsignedInteger) {
+    public mutating func appendLittleEndian(_ value: some FixedWidthInteger & UnsignedInteger) {
         unsafe Swift.withUnsafeBytes(of: value.littleEndian) { unsafe self.append(contentsOf: $0) }
     }
 

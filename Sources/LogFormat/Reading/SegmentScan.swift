@@ -33,7 +33,7 @@ struct SegmentScan {
                 return .revision(expected: expected, found: header.firstRevision)
             }
             return unsafe FramePayload.forEach(in: payload, header: header) { revision, operation in
-                count += 1
+                if operation.kind != .receipt { count += 1 }
                 apply(revision, operation)
             }
         }

@@ -27,6 +27,12 @@ public protocol CommitClient: AnyObject, Sendable {
     /// Adds transactions of the client's own to a frame that has none, which only remove data, of at most `limitBytes`
     /// unless one is larger. Their end is that of a batch without commands.
     func stageOwnWork(into frame: inout FrameBuilder, limitBytes: Int)
+    /// Adds receipts of revisions up to `revision` to a frame without transactions, until that has `limitBytes` or a
+    /// little more.
+    /// - Parameter position: where to go on, 0 at first.
+    /// - Returns: where to go on; nil at the end.
+    func writeReceipts(upTo revision: UInt64, from position: Int, into frame: inout FrameBuilder, limitBytes: Int)
+        -> Int?
     /// Whether the command adds data to the store. If there is no space for a further segment, such commands are
     /// refused; others, which create garbage, still have space.
     func takesSpace(_ command: Command) -> Bool

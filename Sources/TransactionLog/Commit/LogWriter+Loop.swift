@@ -321,25 +321,44 @@ extension LogWriter {
             self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
         }
 
+        /// Writes one frame of receipts and syncs the segment. They need no space behind them: what follows is that a
+        /// compaction removes more.
+        /// - Returns: where to go on; nil at the end.
+        mutating func writeReceipts(upTo revision: UInt64, from position: Int) -> Result<Int?, CommitRefusal> {
+            let limit = min(Self.ownWorkBytes, self.writer.configuration.frameTargetBytes)
+            if !self.fits(2 * limit), let refusal = self.rotate(leaving: 0) { return .failure(refusal) }
+            self.frame.begin(firstRevision: self.nextRevision)
+            let next = self.writer.client.writeReceipts(
+                upTo: revision, from: position, into: &self.frame, limitBytes: limit)
+            if self.frame.payloadBytes == 0 { return .success(next) }
+            if let refusal = self.writeAndSync(.receipts) { return .failure(refusal) }
+            return .success(next)
+        }
+
         /// Writes a frame without transactions and syncs the segment. If the prepared space is used up, after
         /// many starts without a write, the frame is omitted, because there may be no space for a longer file.
         private mutating func writeControlFrame(_ kind: FrameHeader.Kind) {
             self.owesHeartbeat = false
             if self.isPoisoned { return }
-            let offset = self.chain.offset
             if self.chain.fitsControlFrame {
                 self.frame.begin(firstRevision: self.nextRevision)
+                _ = self.writeAndSync(kind)
+            } else if self.unsyncedSince != nil {
+                _ = self.writeAndSync(nil)
+            }
+        }
+
+        /// Writes the frame, if there is one, and syncs the segment.
+        private mutating func writeAndSync(_ kind: FrameHeader.Kind?) -> CommitRefusal? {
+            let offset = self.chain.offset
+            if let kind {
                 do { try self.chain.append(&self.frame, kind: kind) } catch {
-                    _ = self.endOrTakeBack(.write, error, from: offset)
-                    return
+                    return self.endOrTakeBack(.write, error, from: offset)
                 }
-            } else if self.unsyncedSince == nil {
-                return
             }
             let began = MonotonicClock.nanoseconds()
             do { try self.chain.sync() } catch {
-                _ = self.endOrTakeBack(.fsync, error, from: offset)
-                return
+                return self.endOrTakeBack(.fsync, error, from: offset)
             }
             self.unsyncedSince = nil
             self.noteSpace(nil)
@@ -348,6 +367,7 @@ extension LogWriter {
             self.writer.statistics.changeSpace {
                 $0.grow(toBytes: self.chain.offset, lastRevision: self.nextRevision - 1)
             }
+            return nil
         }
 
         /// A log whose end cannot be recorded is complete nevertheless.

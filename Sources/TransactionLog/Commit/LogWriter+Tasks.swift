@@ -45,6 +45,12 @@ extension LogWriter.Loop {
             } catch {
                 reply.answer(.failure(.system(error)))
             }
+        case .keepReceipts(let revision, let position, let reply):
+            switch self.writeReceipts(upTo: revision, from: position) {
+            case .success(let next): reply.answer(.success(next))
+            case .failure(.outOfSpace(let error)): reply.answer(.failure(.system(error)))
+            case .failure: reply.answer(.failure(.notWriting))
+            }
         case .dropSegments(let revision, let replaced, let reply):
             do {
                 let dropped = try self.chain.dropSegments(upTo: revision, replacing: replaced)

@@ -10,6 +10,9 @@ enum WriterTask: Sendable {
     case rotate(leaving: Int, WriterReply<UInt64>)
     /// Commit point of a part of the snapshot.
     case install(Manifest.Part, replacing: Set<PartName>, WriterReply<Void>)
+    /// Writes what the client keeps of the log up to a revision beside its records, for a compaction that removes that: one
+    /// frame. Returns where to go on, nil at the end.
+    case keepReceipts(upTo: UInt64, from: Int, WriterReply<Int?>)
     /// Commit point of a compaction. Returns the segments that are no longer listed.
     case dropSegments(upTo: UInt64, replacing: Set<PartName>, WriterReply<[SegmentName]>)
 
@@ -17,6 +20,7 @@ enum WriterTask: Sendable {
         switch self {
         case .rotate(_, let reply): reply.answer(.failure(failure))
         case .install(_, _, let reply): reply.answer(.failure(failure))
+        case .keepReceipts(_, _, let reply): reply.answer(.failure(failure))
         case .dropSegments(_, _, let reply): reply.answer(.failure(failure))
         }
     }

@@ -21,7 +21,7 @@ import SystemSupport
 /// 4. Commit the part: the manifest lists it, and no longer the older parts whose keys it covers. Older parts that no
 ///    manifest lists: removed.
 /// 5. Remove those older parts. As after 4. Then the next part, from 2.
-/// 6. Commit the run: the manifest lists neither the segments up to the revision nor any older part. Segments before
+/// 6. Copy the receipts of the segments up to the revision to the end of the log, then commit the run: the manifest lists neither the segments up to the revision nor any older part. Segments before
 ///    the manifest's base: removed.
 /// 7. Remove them. Nothing to do.
 struct CompactionRun<Client: CommitClient> {
@@ -80,6 +80,7 @@ struct CompactionRun<Client: CommitClient> {
         self.keysBefore = before.parts.reduce(0) { $0 + $1.entries }
         if let first = before.segments.first { self.keysBefore += upTo + 1 - first.name.firstRevision }
         while !self.reachedEnd { try self.writePart(upTo: upTo) }
+        try self.keepReceipts(upTo: upTo)
         self.writer.configuration.failPoint?("compaction:6")
         self.control.report(.commit)
         let older = self.parts.names.subtracting(self.installed)
@@ -90,6 +91,22 @@ struct CompactionRun<Client: CommitClient> {
         try self.remove(older, segments)
         self.control.report(.delete) { $0.progress = 1 }
         return self.keysBefore - min(self.keysKept, self.keysBefore)
+    }
+
+    /// Copies the receipts of the segments that will be removed behind the newest changes. They are worth less than the
+    /// space that the removal frees: without space for them they are gone with a restart.
+    private func keepReceipts(upTo revision: UInt64) throws(CompactionFailure) {
+        var position: Int? = 0
+        while let next = position {
+            do throws(WriterTaskFailure) {
+                let reply = WriterReply<Int?>()
+                self.writer.perform(.keepReceipts(upTo: revision, from: next, reply))
+                position = try reply.wait()
+            } catch {
+                if case .system = error { return }
+                throw .stopped
+            }
+        }
     }
 
     // MARK: - A part

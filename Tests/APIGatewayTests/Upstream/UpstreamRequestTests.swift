@@ -11,6 +11,7 @@ extension UpstreamExchange {
     static func sample(
         _ operation: UpstreamOperation = .get,
         if condition: Precondition = .none,
+        idempotencyKey: [UInt8] = [],
         key: [UInt8] = [1],
         value: [UInt8] = [],
         wantsTiming: Bool = false,
@@ -24,6 +25,7 @@ extension UpstreamExchange {
         exchange.begin(
             operation,
             if: condition,
+            idempotencyKey: idempotencyKey,
             identity: exchange.identity,
             wantsTiming: wantsTiming,
             deadlineNanoseconds: deadlineNanoseconds
@@ -36,9 +38,14 @@ extension UpstreamExchange {
 struct UpstreamRequestTests {
     private func text(_ exchange: UpstreamExchange, timeoutMilliseconds: UInt64 = 250) -> String {
         var buffer = ByteBuffer()
-        UpstreamRequestEncoder(authority: "[::1]:8081")
+        UpstreamRequestEncoder(authority: "[::1]:8081", keyPrefix: "gw-")
             .encodeHead(exchange, timeoutMilliseconds: timeoutMilliseconds, into: &buffer)
         return String(buffer: buffer)
+    }
+
+    /// Those of a write, with its idempotency key.
+    private static var idsOfWrite: String {
+        Self.ids.replacing("X-Request-Timeout-Ms", with: "Idempotency-Key: gw-0\r\nX-Request-Timeout-Ms")
     }
 
     private static let ids = """
@@ -58,11 +65,11 @@ struct UpstreamRequestTests {
         #expect(
             self.text(.sample(.set, key: Array("k".utf8), value: [1, 2, 3]))
                 == "POST /kv/set?key=k HTTP/1.1\r\nHost: [::1]:8081\r\nContent-Type: application/octet-stream\r\n"
-                + "Content-Length: 3\r\n" + Self.ids + "\r\n"
+                + "Content-Length: 3\r\n" + Self.idsOfWrite + "\r\n"
         )
         #expect(
             self.text(.sample(.delete, key: Array("k".utf8), wantsTiming: true))
-                == "DELETE /kv/delete?key=k HTTP/1.1\r\nHost: [::1]:8081\r\n" + Self.ids
+                == "DELETE /kv/delete?key=k HTTP/1.1\r\nHost: [::1]:8081\r\n" + Self.idsOfWrite
                 + "X-Request-Timing: 1\r\n\r\n"
         )
         #expect(self.text(.sample(.probe, key: [])).hasPrefix("GET /readyz HTTP/1.1\r\nHost: [::1]:8081\r\n"))
@@ -73,13 +80,24 @@ struct UpstreamRequestTests {
             (.none, ""), (.exists, "If-Match: *\r\n"), (.absent, "If-None-Match: *\r\n"),
             (.revision(5), "If-Match: \"5\"\r\n"), (.revision(.max), "If-Match: \"18446744073709551615\"\r\n"),
         ]
-        let ids = Self.ids.split(separator: "X-Request-Timeout-Ms")
+        let ids = Self.idsOfWrite.split(separator: "X-Request-Timeout-Ms")
         for (condition, field) in rows {
             for operation in [UpstreamOperation.set, .delete] {
                 #expect(
                     self.text(.sample(operation, if: condition)).hasSuffix(
                         "\(ids[0])\(field)X-Request-Timeout-Ms\(ids[1])\r\n"))
             }
+        }
+    }
+
+    @Test func `has the idempotency key of its client, or one of its own for each write`() {
+        let exchange = UpstreamExchange.sample(.delete)
+        exchange.takeNumber(.max)
+        #expect(self.text(exchange).contains("\r\nIdempotency-Key: gw-18446744073709551615\r\n"))
+        let ofClient = UpstreamExchange.sample(.set, idempotencyKey: Array("client's".utf8))
+        #expect(self.text(ofClient).contains("\r\nIdempotency-Key: client's\r\n"))
+        for operation in [UpstreamOperation.get, .keys, .mget, .probe] {
+            #expect(!self.text(.sample(operation)).contains("Idempotency-Key"))
         }
     }
 
@@ -90,10 +108,11 @@ struct UpstreamRequestTests {
                 traceID: "0af7651916cd43dd8448eb211c80319c", spanID: "b7ad6b7169203331", flags: 1,
                 state: "a=" + String(repeating: "x", count: 500)))
         let exchange = UpstreamExchange.sample(
-            .set, if: .revision(.max), key: [UInt8](repeating: 0, count: 1_024),
+            .set, if: .revision(.max), idempotencyKey: [UInt8](repeating: 0x61, count: 128),
+            key: [UInt8](repeating: 0, count: 1_024),
             value: [UInt8](repeating: 1, count: 65_536), wantsTiming: true, trace: trace)
         var buffer = ByteBuffer()
-        UpstreamRequestEncoder(authority: "[::1]:8081")
+        UpstreamRequestEncoder(authority: "[::1]:8081", keyPrefix: "gw-")
             .encodeHead(exchange, timeoutMilliseconds: .max, into: &buffer)
         let text = String(buffer: buffer)
         #expect(text.contains("\r\nIf-Match: \"18446744073709551615\"\r\n"))

