@@ -7,7 +7,9 @@ extension StoreClient {
         // The bytes as they are, without escapes.
         call.fields = [("Accept", "application/octet-stream")]
         let answer: Answer
-        do { answer = try await self.perform(call) } catch let error as KeyValueError where error.code == "key_not_found" {
+        do { answer = try await self.perform(call) } catch let error as KeyValueError
+            where error.code == "key_not_found"
+        {
             return nil
         }
         guard let revision = answer.entityTag else { throw answer.invalid }

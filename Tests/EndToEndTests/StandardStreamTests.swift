@@ -128,7 +128,8 @@ extension EndToEnd {
             let uses: [(ServiceProcess.Program, [String])] = [
                 (.kvService, ["--listen", hostile]), (.kvService, [hostile]), (.apiGateway, ["--upstream", hostile]),
                 (.kvtop, ["--kv", hostile]), (.kvtop, ["--replay", hostile]), (.txlog, ["stat", hostile]),
-                (.txlog, ["import", folder.file("kv"), hostile]), (.txlog, [hostile]), (.kvctl, [hostile]), (.kvctl, ["get", hostile, "--server", hostile]),
+                (.txlog, ["import", folder.file("kv"), hostile]), (.txlog, [hostile]),
+                (.kvctl, [hostile]), (.kvctl, ["get", "a", "--server", hostile]),
             ]
             for (program, arguments) in uses {
                 let (ending, output) = try Self.run(program, arguments, wrapper: [], folder)

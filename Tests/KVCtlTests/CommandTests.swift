@@ -102,11 +102,13 @@ struct CommandTests {
         #expect(service.requests.map(\.target) == ["/kv/watch?prefix=a", "/kv/watch?key=a"])
     }
 
-    @Test(arguments: [
-        (412, "precondition_failed", "no", 3), (409, "checks_failed", "no", 3), (409, "overflow", "no", 4),
-        (507, "disk_full", "no", 4), (504, "upstream_timeout", "unknown", 5), (400, "bad_json", "no", 4),
-    ] as [(Int, String, String, Int32)])
-    func `each outcome has its exit code`(_ status: Int, _ code: String, _ applied: String, _ exit: Int32) async throws {
+    @Test(
+        arguments: [
+            (412, "precondition_failed", "no", 3), (409, "checks_failed", "no", 3), (409, "overflow", "no", 4),
+            (507, "disk_full", "no", 4), (504, "upstream_timeout", "unknown", 5), (400, "bad_json", "no", 4),
+        ] as [(Int, String, String, Int32)])
+    func `each outcome has its exit code`(_ status: Int, _ code: String, _ applied: String, _ exit: Int32) async throws
+    {
         let service = try await FakeService { _, _ in FakeService.problem(status, code, applied: applied) }
         let text = try self.run(service, "set", "a", "b")
         #expect(text.status == exit && text.bytes.isEmpty)
@@ -115,7 +117,8 @@ struct CommandTests {
         #expect(json.status == exit)
         #expect(
             json.error
-                == #"{"code":"\#(code)","detail":"Why.","status":\#(status),"request_id":"r1","applied":"\#(applied)"}"# + "\n")
+                == #"{"code":"\#(code)","detail":"Why.","status":\#(status),"request_id":"r1","applied":"\#(applied)"}"#
+                + "\n")
     }
 
     @Test func `missing keys, no service and wrong use have theirs`() async throws {
@@ -128,7 +131,9 @@ struct CommandTests {
         #expect(try self.run(service, "delete", "a").status == 2)
         let none = try self.run(service, "get", "a", "--server", "http://127.0.0.1:\(try FreePort.find())")
         #expect(none.status == 6 && none.error.contains("Connection refused"))
-        for wrong in [["set"], ["frob"], ["get", "a", "--timeout", "5"], ["set", "a", "b", "--if-absent", "--if-present"]] {
+        for wrong in [
+            ["set"], ["frob"], ["get", "a", "--timeout", "5"], ["set", "a", "b", "--if-absent", "--if-present"],
+        ] {
             let run = try ProgramRun("kvctl", arguments: wrong)
             #expect(run.status == 1 && run.bytes.isEmpty && run.error.contains("Usage: kvctl"), "\(wrong)")
         }
@@ -148,7 +153,8 @@ struct CommandTests {
         let help = try ProgramRun("kvctl", arguments: ["--help"])
         #expect(help.status == 0)
         let page = try Repository.text("Docs/Kvctl.md")
-        let table = help.output.split(separator: "\n").drop { $0 != "  EXIT CODES:" }.dropFirst().prefix { $0 != "  EXAMPLES:" }
+        let table = help.output.split(separator: "\n").drop { !$0.hasSuffix("EXIT CODES:") }
+            .dropFirst().prefix { !$0.hasSuffix("EXAMPLES:") }
         let lines = table.map { $0.split(separator: " ", maxSplits: 1) }
         #expect(lines.count == 8)
         for line in lines { #expect(page.contains("\n| \(line[0]) | "), "\(line)") }

@@ -37,19 +37,20 @@ struct TransferTests {
 
     @Test func `a line that is no record ends it with its number; a last line may be cut off`() async throws {
         let service = try await FakeService { _, _ in Self.done }
-        let wrong = try self.run(service, "import", "-", input: Self.line(1) + "\n" + "{\"key\":\"a\"}\n" + Self.line(2))
+        let wrong = try self.run(
+            service, "import", "-", input: Self.line(1) + "\n" + "{\"key\":\"a\"}\n" + Self.line(2))
         #expect(wrong.status == 1)
         #expect(
             wrong.error == "kvctl: standard input line 3: it needs either \"value\" or \"value_b64\", as a string\n")
         let torn = try self.run(service, "import", "-", input: Self.line(1) + #"{"key":"k2","va"#)
-        #expect(torn.status == 1 && torn.error.contains("line 2: the text ends early at byte 14; it is the last line"))
+        #expect(torn.status == 1 && torn.error.contains("line 2: the text ends early at byte 15; it is the last line"))
         #expect(service.requests.count == 2)
     }
 
     @Test func `a dry run checks everything and sends nothing`() async throws {
         let service = try await FakeService { _, _ in Self.done }
         let fine = try self.run(service, "import", "-", "--dry-run", input: Self.line(1) + Self.line(2))
-        #expect(fine.output == "2 records, 50 bytes; nothing was sent\n")
+        #expect(fine.output == "2 records, 52 bytes; nothing was sent\n")
         #expect(try self.run(service, "import", "-", "--dry-run", input: "x").status == 1)
         #expect(service.requests.isEmpty && service.indexRequests == 0)
     }
@@ -101,13 +102,21 @@ struct TransferTests {
         let service = try await FakeService { _, request in
             let query = request.target.split(separator: "cursor=")
             switch query.count == 2 ? String(query[1]) : "" {
-            case "": return FakeService.json(200, #"{"status":"ok","keys":[{"key":"a","value":"1","revision":1}],"revision":9,"cursor":"two"}"#)
+            case "":
+                return FakeService.json(
+                    200, #"{"status":"ok","keys":[{"key":"a","value":"1","revision":1}],"revision":9,"cursor":"two"}"#)
             case "two" where isBroken.isOn: return FakeService.problem(500, "internal_error")
-            case "two": return FakeService.json(200, #"{"status":"ok","keys":[{"key_b64":"/w==","value_b64":"/w==","revision":2,"expires_at":5}],"revision":9}"#)
+            case "two":
+                return FakeService.json(
+                    200,
+                    #"{"status":"ok","keys":[{"key_b64":"/w==","value_b64":"/w==","revision":2,"expires_at":5}],"revision":9}"#
+                )
             default: return FakeService.problem(400, "bad_cursor")
             }
         }
-        let lines = #"{"key":"a","value":"1","revision":1}"# + "\n" + #"{"key_b64":"/w==","value_b64":"/w==","revision":2,"expires_at":5}"# + "\n"
+        let lines =
+            #"{"key":"a","value":"1","revision":1}"# + "\n"
+            + #"{"key_b64":"/w==","value_b64":"/w==","revision":2,"expires_at":5}"# + "\n"
         let first = try self.run(service, "export", "--prefix", "p", "--output", "out", "--resume", "place")
         #expect(first.status == 1 && first.error.contains("internal_error"))
         // Written after the last checkpoint: it is cut off.
@@ -130,7 +139,9 @@ struct TransferTests {
     @Test func `a full disk and a closed pipe end an export`() async throws {
         let value = String(repeating: "v", count: 200_000)
         let service = try await FakeService { _, _ in
-            FakeService.json(200, #"{"status":"ok","keys":[{"key":"a","value":"\#(value)","revision":1}],"revision":9,"cursor":"x"}"#)
+            FakeService.json(
+                200, #"{"status":"ok","keys":[{"key":"a","value":"\#(value)","revision":1}],"revision":9,"cursor":"x"}"#
+            )
         }
         let environment = ["KVCTL_SERVER": "http://127.0.0.1:\(service.port)"]
         let full = try ProgramRun("kvctl", under: "exec >/dev/full", arguments: ["export"], environment: environment)

@@ -75,14 +75,16 @@ struct AttemptTests {
 
     @Test func `a decision about the request settles a lost attempt`() async throws {
         let service = try await FakeService { number, _ in
-            number == 1 ? [.close] : FakeService.problem(412, "precondition_failed", applied: "no", more: #","revision":7"#)
+            number == 1
+                ? [.close] : FakeService.problem(412, "precondition_failed", applied: "no", more: #","revision":7"#)
         }
         let error = await failure { try await service.with { try await $0.set("a", "b", if: .absent) } }
         #expect(error?.code == "precondition_failed" && error?.applied == .no && error?.revision == 7)
     }
 
     @Test(arguments: [
-        (507, "disk_full"), (503, "read_only"), (503, "store_failed"), (400, "bad_precondition"), (500, "internal_error"),
+        (507, "disk_full"), (503, "read_only"), (503, "store_failed"), (400, "bad_precondition"),
+        (500, "internal_error"),
     ])
     func `what lasts is not attempted again`(_ status: Int, _ code: String) async throws {
         let service = try await FakeService { _, _ in FakeService.problem(status, code, applied: "no") }
@@ -94,7 +96,9 @@ struct AttemptTests {
     @Test func `a read is attempted again until the timeout, and no longer`() async throws {
         let service = try await FakeService { _, _ in FakeService.problem(503, "starting") }
         let begin = ContinuousClock.now
-        let error = await failure { try await service.with({ $0.timeout = .milliseconds(700) }) { try await $0.get("a") } }
+        let error = await failure {
+            try await service.with({ $0.timeout = .milliseconds(700) }) { try await $0.get("a") }
+        }
         #expect(error?.code == "starting")
         #expect(service.requests.count > 1)
         #expect(ContinuousClock.now - begin < .seconds(5))
@@ -121,7 +125,9 @@ struct AttemptTests {
         let service = try await FakeService { _, _ in
             FakeService.problem(503, "overloaded", applied: "no", fields: [("Retry-After", "5")])
         }
-        let error = await failure { try await service.with({ $0.timeout = .seconds(2) }) { try await $0.set("a", "b") } }
+        let error = await failure {
+            try await service.with({ $0.timeout = .seconds(2) }) { try await $0.set("a", "b") }
+        }
         #expect(error?.code == "overloaded" && error?.applied == .no)
         #expect(service.requests.count == 1)
     }

@@ -13,7 +13,8 @@ struct EventStreamTests {
     private static func data(_ text: String) -> [UInt8] { Array(text.utf8) }
 
     @Test func `events, comments and the retry time are read as the standard says`() throws {
-        let text = ": watching from revision 5\nretry: 1000\nid: 7\nevent: change\ndata: {\ndata:}\n\ndata\n\nother: x\n\n"
+        let text =
+            ": watching from revision 5\nretry: 1000\nid: 7\nevent: change\ndata: {\ndata:}\n\ndata\n\nother: x\n\n"
         #expect(
             try Self.items(text) == [
                 .comment("watching from revision 5"), .retry(1_000),

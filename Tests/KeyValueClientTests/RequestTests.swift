@@ -8,7 +8,8 @@ struct RequestTests {
 
     @Test func `a get reads the bytes, the revision and the expiry`() async throws {
         let service = try await FakeService { _, _ in
-            FakeService.answer(200, Self.bytes, fields: [("ETag", "\"18446744073709551615\""), ("X-KV-Expires-At", "7")])
+            FakeService.answer(
+                200, Self.bytes, fields: [("ETag", "\"18446744073709551615\""), ("X-KV-Expires-At", "7")])
         }
         let value = try await service.with { try await $0.get(Self.bytes) }
         #expect(value?.bytes == Self.bytes)
@@ -160,7 +161,8 @@ struct RequestTests {
         let service = try await FakeService { _, request in
             FakeService.json(
                 request.path == "/readyz" ? 503 : 500,
-                #"{"status":"unavailable","service":"kv-service","state":"replaying","serving":"none","reason":"it starts"}"#)
+                #"{"status":"unavailable","service":"kv-service","state":"replaying","serving":"none","reason":"it starts"}"#
+            )
         }
         let status = try await service.with { try await $0.status() }
         #expect(!status.isReady && status.state == "replaying" && status.serving == "none")

@@ -56,7 +56,8 @@ struct WatchTests {
     @Test func `an end and a service that is away for a while are survived`() async throws {
         let service = try await FakeService { number, _ in
             switch number {
-            case 1: Self.stream([Self.event(1), "event: end\ndata: {\"code\":\"draining\",\"revision\":9}\n\n"], then: [])
+            case 1:
+                Self.stream([Self.event(1), "event: end\ndata: {\"code\":\"draining\",\"revision\":9}\n\n"], then: [])
             case 2: FakeService.problem(503, "stopping")
             case 3: [.reset]
             default: Self.stream([Self.event(2)])

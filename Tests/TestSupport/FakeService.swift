@@ -5,7 +5,8 @@ package final class FakeService: Sendable {
     private let server: FakeHTTPServer
     package let port: Int
 
-    package static let index = #"{"service":"kv-service","version":"1","endpoints":[{"path":"/kv/set","methods":["PUT"]}]}"#
+    package static let index =
+        #"{"service":"kv-service","version":"1","endpoints":[{"path":"/kv/set","methods":["PUT"]}]}"#
 
     /// - Parameter reply: to each request but `GET /`, with its number from 1.
     package init(reply: @escaping @Sendable (Int, FakeRequest) -> [FakeStep]) async throws {

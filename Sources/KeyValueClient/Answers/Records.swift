@@ -18,7 +18,9 @@ public struct StoredValue: Sendable, Equatable {
     }
 
     init?(_ tree: JSONTree) {
-        guard let bytes = tree.bytes("value", "value_b64"), let revision = tree["revision"]?.unsigned else { return nil }
+        guard let bytes = tree.bytes("value", "value_b64"), let revision = tree["revision"]?.unsigned else {
+            return nil
+        }
         self.init(bytes: bytes, revision: revision, expiresAt: tree["expires_at"]?.unsigned)
     }
 }
@@ -146,7 +148,9 @@ public struct TransactionResult: Sendable, Equatable {
     public let steps: [Step]
 
     init?(_ tree: JSONTree) {
-        guard let revision = tree["revision"]?.unsigned, case .array(let elements)? = tree["results"] else { return nil }
+        guard let revision = tree["revision"]?.unsigned, case .array(let elements)? = tree["results"] else {
+            return nil
+        }
         let steps = elements.compactMap(Step.init)
         if steps.count != elements.count { return nil }
         self.revision = revision
