@@ -6,6 +6,8 @@
 struct RetryPolicy {
     static let firstPauseNanoseconds: UInt64 = 50_000_000
     static let longestPauseNanoseconds: UInt64 = 2_000_000_000
+    /// A service keeps idempotency keys for ten minutes. Half of that is left for what is under way for long.
+    static let recognisedNanoseconds: UInt64 = 300_000_000_000
     /// Answers that a later attempt may not get: the service is starting, stopping, overloaded, or not reachable.
     private static let passingStatuses = [502, 503, 504]
     /// Among them those that last until an operator acts.
@@ -20,13 +22,16 @@ struct RetryPolicy {
     ///
     /// - Parameters:
     ///   - failure: of the attempt that has just ended.
-    ///   - isRecognised: whether the request has an idempotency key.
+    ///   - hasKey: whether the request has an idempotency key.
+    ///   - elapsedNanoseconds: since the first attempt.
     ///   - jitter: 0 to 1, random, so that clients that failed together do not come back together.
     mutating func pause(
-        after failure: KeyValueError, isRecognised: Bool, remainingNanoseconds: UInt64, jitter: Double
+        after failure: KeyValueError, hasKey: Bool, elapsedNanoseconds: UInt64, remainingNanoseconds: UInt64,
+        jitter: Double
     ) -> UInt64? {
         self.attempts += 1
         guard self.attempts < self.maxAttempts, Self.mayPass(failure) else { return nil }
+        let isRecognised = hasKey && elapsedNanoseconds < Self.recognisedNanoseconds
         if let applied = failure.applied, applied != .no, !isRecognised { return nil }
         let doubled = Self.firstPauseNanoseconds << UInt64(min(self.attempts - 1, 6))
         let base = Double(min(doubled, Self.longestPauseNanoseconds))

@@ -1,11 +1,13 @@
 import JSON
 import Synchronization
+import SystemSupport
 
 /// A client of one kv-service or api-gateway. Any thread, any number of operations at a time.
 ///
 /// Each operation has a total timeout, within which it makes further attempts if that is safe. A write carries an
 /// idempotency key that it makes itself, so an attempt whose answer was lost can be repeated without being carried out
-/// twice. All errors are ``KeyValueError``, or `CancellationError` if the task is cancelled; a write that is cancelled
+/// twice: within five minutes, as the services keep the keys of ten, and as long as others have not made 100,000 newer ones
+/// meanwhile. All errors are ``KeyValueError``, or `CancellationError` if the task is cancelled; a write that is cancelled
 /// may have been carried out.
 ///
 /// Call ``shutdown()`` before the last reference goes away, or use ``with(_:configuration:_:)``.
@@ -71,6 +73,7 @@ public final class StoreClient: Sendable {
     private func perform(_ call: Call, basePath: String, _ deadline: Deadline) async throws -> Answer {
         if let key = call.idempotencyKey { try Self.check(key) }
         var policy = RetryPolicy(maxAttempts: self.configuration.maxAttempts)
+        let begin = MonotonicClock.nanoseconds()
         // An attempt that got no answer can still be carried out: a later refusal does not make that undone.
         var mayBeApplied = false
         while true {
@@ -84,8 +87,8 @@ public final class StoreClient: Sendable {
             if failure.applied == .unknown { mayBeApplied = true }
             if mayBeApplied, !failure.isDecision { failure.applied = .unknown }
             let pause = policy.pause(
-                after: failure, isRecognised: call.isRecognised, remainingNanoseconds: deadline.remainingNanoseconds,
-                jitter: .random(in: 0...1))
+                after: failure, hasKey: call.hasKey, elapsedNanoseconds: MonotonicClock.nanoseconds() - begin,
+                remainingNanoseconds: deadline.remainingNanoseconds, jitter: .random(in: 0...1))
             guard let pause else { throw failure }
             try await Pause.wait(nanoseconds: pause)
         }

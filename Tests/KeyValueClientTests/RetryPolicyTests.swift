@@ -18,8 +18,19 @@ struct RetryPolicyTests {
         ] {
             var policy = RetryPolicy(maxAttempts: 9)
             let pause = policy.pause(
-                after: Self.failure(applied), isRecognised: isRecognised, remainingNanoseconds: Self.second, jitter: 0)
+                after: Self.failure(applied), hasKey: isRecognised, elapsedNanoseconds: 0,
+                remainingNanoseconds: Self.second, jitter: 0)
             #expect((pause != nil) == isRepeated, "\(String(describing: applied)) \(isRecognised)")
+        }
+    }
+
+    @Test func `a key is relied on for half of the time that the service keeps it`() {
+        for (seconds, isRepeated) in [(299, true), (300, false), (100_000, false)] as [(UInt64, Bool)] {
+            var policy = RetryPolicy(maxAttempts: 9)
+            let pause = policy.pause(
+                after: Self.failure(.unknown), hasKey: true, elapsedNanoseconds: seconds * Self.second,
+                remainingNanoseconds: .max, jitter: 0)
+            #expect((pause != nil) == isRepeated, "\(seconds)")
         }
     }
 
@@ -29,7 +40,8 @@ struct RetryPolicyTests {
             var pauses: [Double] = []
             for _ in 0..<9 {
                 let pause = policy.pause(
-                    after: Self.failure(nil), isRecognised: false, remainingNanoseconds: .max, jitter: jitter)
+                    after: Self.failure(nil), hasKey: false, elapsedNanoseconds: 0, remainingNanoseconds: .max,
+                    jitter: jitter)
                 pauses.append(Double(pause ?? 0) / 1e6 / factor)
             }
             #expect(pauses == [50, 100, 200, 400, 800, 1_600, 2_000, 2_000, 2_000])
@@ -40,11 +52,16 @@ struct RetryPolicyTests {
         var policy = RetryPolicy(maxAttempts: 3)
         var failure = Self.failure(nil)
         #expect(
-            policy.pause(after: failure, isRecognised: false, remainingNanoseconds: 20_000_000, jitter: 0) == nil)
+            policy.pause(
+                after: failure, hasKey: false, elapsedNanoseconds: 0, remainingNanoseconds: 20_000_000, jitter: 0)
+                == nil)
         failure.retryAfterSeconds = 2
         #expect(
-            policy.pause(after: failure, isRecognised: false, remainingNanoseconds: 3 * Self.second, jitter: 0)
+            policy.pause(
+                after: failure, hasKey: false, elapsedNanoseconds: 0, remainingNanoseconds: 3 * Self.second, jitter: 0)
                 == 2 * Self.second)
-        #expect(policy.pause(after: failure, isRecognised: false, remainingNanoseconds: .max, jitter: 0) == nil)
+        #expect(
+            policy.pause(after: failure, hasKey: false, elapsedNanoseconds: 0, remainingNanoseconds: .max, jitter: 0)
+                == nil)
     }
 }

@@ -25,7 +25,7 @@ struct Call: Sendable {
     var isWrite: Bool { self.idempotencyKey != nil }
 
     /// Whether the service recognises a second attempt.
-    var isRecognised: Bool { self.idempotencyKey?.isEmpty == false }
+    var hasKey: Bool { self.idempotencyKey?.isEmpty == false }
 
     /// The path and the query.
     func target(basePath: String) -> String {

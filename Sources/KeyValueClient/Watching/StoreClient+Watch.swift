@@ -117,8 +117,8 @@ public struct Changes: AsyncSequence, Sendable {
                         continue
                     }
                     let pause = policy.pause(
-                        after: error, isRecognised: true, remainingNanoseconds: deadline.remainingNanoseconds,
-                        jitter: .random(in: 0...1))
+                        after: error, hasKey: false, elapsedNanoseconds: 0,
+                        remainingNanoseconds: deadline.remainingNanoseconds, jitter: .random(in: 0...1))
                     guard let pause else { throw error }
                     try await Pause.wait(nanoseconds: pause)
                 }
