@@ -1,6 +1,7 @@
 public import HTTP1
 public import HTTPServing
 import JSON
+public import NIOCore
 import NIOHTTP1
 
 /// A request to watch changes: `prefix` or `key`, `since`, `previous`, `mode`; for a poll `wait_ms` and `limit`.
@@ -113,6 +114,21 @@ public struct WatchRequest: Sendable, Equatable {
 }
 
 extension WatchRequest {
+    /// Appends the query of this request, in which `since` stands for `Last-Event-ID` too.
+    public func writeQuery(to buffer: inout ByteBuffer) {
+        buffer.writeStaticString(self.selection.isPrefix ? "prefix=" : "key=")
+        buffer.writeWithOutputRawSpan(minimumWritableBytes: 3 * self.selection.bytes.count) { output in
+            unsafe self.selection.bytes.withUnsafeBytes { bytes in
+                unsafe PercentEncoding.appendQueryComponent(bytes, to: &output)
+            }
+        }
+        if let since = self.since { buffer.writeString("&since=\(since)") }
+        if self.selection.withPrevious { buffer.writeStaticString("&previous=true") }
+        if case .poll(let wait, let limit) = self.mode {
+            buffer.writeString("&mode=poll&wait_ms=\(wait)&limit=\(limit)")
+        }
+    }
+
     /// 410 `revision_compacted`, with the member `oldest_revision`.
     public static func compacted(since revision: UInt64, oldest: UInt64) -> Problem {
         var problem = Problem(

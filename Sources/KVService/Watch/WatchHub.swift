@@ -109,19 +109,24 @@ final class WatchHub {
     // MARK: - Reading
 
     private func schedule() {
-        if self.isScheduled || self.watchers.isEmpty { return }
-        let now = MonotonicClock.nanoseconds()
+        if self.watchers.isEmpty { return }
+        // No pause may be the reason that changes are lost.
+        let isUrgent = self.history.isUrgent(behind: self.position)
+        if self.isScheduled, !isUrgent { return }
         self.isScheduled = true
+        let now = MonotonicClock.nanoseconds()
         let bound = NIOLoopBound(self, eventLoop: self.eventLoop)
-        if now >= self.nextReading {
+        if isUrgent || now >= self.nextReading {
             // After what else is ready on this loop.
             self.eventLoop.execute { bound.value.readInTurn() }
         } else {
+            self.waker?.armForUrgency(behind: self.position, of: self.history)
             self.eventLoop.scheduleTask(in: .nanoseconds(Int64(self.nextReading - now))) { bound.value.readInTurn() }
         }
     }
 
     private func readInTurn() {
+        if !self.isScheduled { return }
         self.isScheduled = false
         let began = MonotonicClock.nanoseconds()
         let hasMore = self.read()

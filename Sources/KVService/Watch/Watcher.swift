@@ -200,7 +200,10 @@ final class PollWatcher: Watcher {
         self.finish()
     }
 
-    override func take(_ batch: WatchHub.Batch) { self.catchUp() }
+    override func take(_ batch: WatchHub.Batch) {
+        if self.position == nil { self.position = batch.begin }
+        self.catchUp()
+    }
 
     /// Answers if there is an event.
     override func catchUp() {
@@ -213,8 +216,7 @@ final class PollWatcher: Watcher {
         }
         if progress == .lost { return self.hub.cut(self, .lagging) }
         guard hasEvent else {
-            // What is read need not be read again.
-            self.position = position
+            self.position = nil
             return
         }
         self.hub.remove(self)
@@ -223,10 +225,7 @@ final class PollWatcher: Watcher {
 
     override func end(_ reason: WatchEvents.End) { self.finish() }
 
-    override func finish() {
-        guard let position = self.position else { preconditionFailure("a poll without a position") }
-        self.answer(from: position)
-    }
+    override func finish() { self.answer(from: self.position ?? self.hub.position) }
 
     /// `{"status":"ok","events":[{"revision":N,"changes":[…]}],"revision":N}`
     private func answer(from begin: ChangeHistory.Position) {

@@ -182,7 +182,9 @@ extension ChangeHistory {
             let firstChange = start + ChangeRecord.transactionHeaderBytes
             first = unsafe last.bytes.load(fromByteOffset: firstChange, as: UInt64.self)
         }
-        let byteCount = open + count <= self.blockBytes ? self.blockBytes : 2 * (open + count)
+        // A large transaction of several changes may get more of them.
+        let needed = open + count
+        let byteCount = max(self.blockBytes, open > self.blockBytes ? needed + needed / 2 : needed)
         guard let block = HistoryBlock(number: number, firstRevision: first, byteCount: byteCount) else {
             self.recording.isLost = true
             self.recording.transaction = nil
@@ -206,6 +208,7 @@ extension ChangeHistory {
             for block in self.recording.blocks where !block.isListed { shared.add(block) }
             while shared.bytes > self.limitBytes, shared.blocks.count > 1 { shared.dropOldest() }
         }
+        if let last = self.recording.blocks.last { self.noteNewest(last) }
         self.recording.blocks.removeFirst(self.recording.blocks.count - 1)
     }
 

@@ -35,6 +35,8 @@ public final class ChangeHistory: @unchecked Sendable {
     let shared = Mutex(Shared())
     /// Of the last published transaction, or of the log if nothing was committed since the start.
     private let newest = Atomic<UInt64>(0)
+    /// The number of the newest block.
+    private let newestBlock = Atomic<UInt64>(0)
     private let failed = Atomic<Bool>(false)
     private let wakers = Mutex<[Waker]>([])
     private let wakerCount = Atomic<Int>(0)
@@ -64,6 +66,8 @@ public final class ChangeHistory: @unchecked Sendable {
     /// Wakes a reader after a publication, once, if it has asked for that.
     public final class Waker: Sendable {
         private let isArmed = Atomic<Bool>(false)
+        /// The block with which it becomes urgent.
+        private let urgentBlock = Atomic<UInt64>(.max)
         private let wake: @Sendable () -> Void
 
         init(_ wake: @escaping @Sendable () -> Void) { self.wake = wake }
@@ -71,8 +75,15 @@ public final class ChangeHistory: @unchecked Sendable {
         /// Asks for the next wake-up. After that the reader must look once more at what is there.
         public func arm() { self.isArmed.store(true, ordering: .sequentiallyConsistent) }
 
-        fileprivate func fire() {
-            if self.isArmed.exchange(false, ordering: .sequentiallyConsistent) { self.wake() }
+        /// Asks to be woken before what follows `position` goes out of the history.
+        public func armForUrgency(behind position: Position, of history: ChangeHistory) {
+            self.urgentBlock.store(position.block + history.urgentBlocks, ordering: .sequentiallyConsistent)
+        }
+
+        fileprivate func fire(newestBlock: UInt64) {
+            let isUrgent = self.urgentBlock.load(ordering: .relaxed) <= newestBlock
+            if isUrgent { self.urgentBlock.store(.max, ordering: .relaxed) }
+            if self.isArmed.exchange(false, ordering: .sequentiallyConsistent) || isUrgent { self.wake() }
         }
     }
 
@@ -98,6 +109,20 @@ public final class ChangeHistory: @unchecked Sendable {
 
     private func wakeAll() {
         if self.wakerCount.load(ordering: .sequentiallyConsistent) == 0 { return }
-        for waker in self.wakers.withLock({ $0 }) { waker.fire() }
+        let newest = self.newestBlock.load(ordering: .relaxed)
+        for waker in self.wakers.withLock({ $0 }) { waker.fire(newestBlock: newest) }
     }
+
+    // MARK: - Urgency
+
+    /// Blocks after which a reader should read: a quarter of all.
+    private var urgentBlocks: UInt64 { UInt64(max(1, self.limitBytes / self.blockBytes / 4)) }
+
+    /// Whether a reader there should read without delay, because a quarter of the history or more is behind its position.
+    public func isUrgent(behind position: Position) -> Bool {
+        self.newestBlock.load(ordering: .relaxed) >= position.block + self.urgentBlocks
+    }
+
+    /// Writer.
+    func noteNewest(_ block: HistoryBlock) { self.newestBlock.store(block.number, ordering: .relaxed) }
 }
