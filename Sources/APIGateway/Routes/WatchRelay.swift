@@ -131,7 +131,8 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
         switch self.phase {
         case .document:
             guard let response = try self.reader.readAnswer(limit: self.forwarding.limits.maxWatchBytes) else { return }
-            self.answer(try UpstreamAnswer.ofWatch(response), status: response.head.status)
+            let answer = try UpstreamAnswer.ofWatch(response, isPoll: self.watch.mode != .stream)
+            self.answer(answer, status: response.head.status)
         case .stream:
             let last = try self.reader.readAnswer(limit: .max)
             self.pass(last?.body ?? self.reader.takeContent())
@@ -196,7 +197,7 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
         guard let stream = self.stream.take() else { return }
         if let reason { self.forwarding.cut(reason) }
         if reason != nil, self.lastBytes != (10, 10) { return stream.abort() }
-        if let reason { stream.write(.init(ByteBuffer(bytes: WatchEvents.end(reason, revision: nil)))) }
+        if let reason { stream.write(.init(WatchEvents.end(reason, revision: nil))) }
         stream.end()
     }
 

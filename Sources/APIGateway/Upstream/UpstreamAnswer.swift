@@ -155,10 +155,10 @@ enum UpstreamAnswer {
     /// The answer to a watch that is no stream: the document of a poll, or a problem.
     ///
     /// - Throws: ``UpstreamFailure/protocolError(_:)``.
-    static func ofWatch(_ response: UpstreamResponse) throws(UpstreamFailure) -> UpstreamAnswer {
+    static func ofWatch(_ response: UpstreamResponse, isPoll: Bool) throws(UpstreamFailure) -> UpstreamAnswer {
         let status = response.head.status
         if status == 200 {
-            guard response.head.mediaType == .json,
+            guard isPoll, !response.head.hasOtherRequestID, response.head.mediaType == .json,
                 ASCII.begins(response.body.readableBytesUInt8Span, with: #"{"status":"ok","events":["#)
             else { throw .protocolError("an answer to a poll that is not one") }
             return .page(response.body)

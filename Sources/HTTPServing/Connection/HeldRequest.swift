@@ -40,25 +40,33 @@ public final class ResponseStream {
     public struct Piece {
         /// A chunk of HTTP/1.1.
         fileprivate let chunk: ByteBuffer
-        fileprivate let body: Range<Int>
+        private let place: Range<Int>
 
-        public var bodyBytes: Int { self.body.count }
+        public var bodyBytes: Int { self.place.count }
 
-        /// - Parameter body: not empty.
-        public init(_ body: ByteBuffer) {
-            var chunk = ByteBufferAllocator().buffer(capacity: body.readableBytes + 24)
-            chunk.writeString(String(body.readableBytes, radix: 16))
+        /// The bytes without their frame.
+        var body: [UInt8] { self.chunk.getBytes(at: self.place.lowerBound, length: self.place.count) ?? [] }
+
+        /// - Parameter body: not empty; copied.
+        public init(_ body: ByteBuffer) { self.init(count: body.readableBytes) { $0.writeImmutableBuffer(body) } }
+
+        /// - Parameter body: not empty; copied.
+        public init(_ body: [UInt8]) { self.init(count: body.count) { $0.writeBytes(body) } }
+
+        private init(count: Int, write: (inout ByteBuffer) -> Void) {
+            var chunk = ByteBufferAllocator().buffer(capacity: count + 24)
+            chunk.writeString(String(count, radix: 16))
             chunk.writeStaticString("\r\n")
             let begin = chunk.writerIndex
-            chunk.writeImmutableBuffer(body)
-            self.body = begin..<chunk.writerIndex
+            write(&chunk)
+            self.place = begin..<chunk.writerIndex
             chunk.writeStaticString("\r\n")
             self.chunk = chunk
         }
 
         fileprivate func bytes(isChunked: Bool) -> ByteBuffer {
             if isChunked { return self.chunk }
-            guard let body = self.chunk.getSlice(at: self.body.lowerBound, length: self.body.count) else {
+            guard let body = self.chunk.getSlice(at: self.place.lowerBound, length: self.place.count) else {
                 preconditionFailure("a piece without its body")
             }
             return body

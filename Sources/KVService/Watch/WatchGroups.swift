@@ -1,4 +1,5 @@
 import Glibc
+import HTTPServing
 import JSON
 import KeyValueHTTP
 import KeyValueStore
@@ -42,12 +43,15 @@ final class WatchGroup {
         return self.events.bytes.count - self.openedAt
     }
 
-    /// The bytes of the batch, which begins anew.
-    func takeEvents() -> [UInt8] {
-        let bytes = self.events.bytes
-        self.events.removeAll(keepingAtMost: 1 << 16)
+    /// The memory that is kept for the next batch.
+    private static let keptBytes = 4_096
+
+    /// The events of the batch, which begins anew.
+    func takeEvents() -> ResponseStream.Piece {
+        let piece = ResponseStream.Piece(self.events.bytes)
+        self.events.removeAll(keepingAtMost: Self.keptBytes)
         self.eventCount = 0
-        return bytes
+        return piece
     }
 }
 

@@ -22,9 +22,9 @@ final class WatchHub {
     }
 
     /// The encoded bytes after which a reading ends, and the next one follows.
-    private static let readBytes = 1 << 18
-    private static let pauseFactor: UInt64 = 12
-    private static let longestPauseNanoseconds: UInt64 = 50_000_000
+    private static let readBytes = 1 << 20
+    private static let pauseFactor: UInt64 = 30
+    private static let longestPauseNanoseconds: UInt64 = 100_000_000
 
     let eventLoop: any EventLoop
     let history: ChangeHistory
@@ -165,7 +165,7 @@ final class WatchHub {
         for group in touched {
             let events = group.eventCount
             let batch = Batch(
-                begin: begin, piece: .init(ByteBuffer(bytes: group.takeEvents())), events: events, now: now)
+                begin: begin, piece: group.takeEvents(), events: events, now: now)
             // From the end, because the last one takes the place of one that ends.
             for watcher in group.watchers.reversed() { watcher.take(batch) }
         }
@@ -190,7 +190,7 @@ final class WatchHub {
     var heartbeat: ResponseStream.Piece {
         let revision = self.position.revision
         if let current = self.currentHeartbeat, current.revision == revision { return current.piece }
-        let piece = ResponseStream.Piece(ByteBuffer(bytes: WatchEvents.heartbeat(revision: revision)))
+        let piece = ResponseStream.Piece(WatchEvents.heartbeat(revision: revision))
         self.currentHeartbeat = (revision, piece)
         return piece
     }

@@ -56,6 +56,14 @@ class Watcher: HeldRequest {
         self.hub.history.read(&position, upTo: self.hub.position.revision, body)
     }
 
+    /// The bytes of the history that one client reads before it is somebody else's turn.
+    static let turnBytes = 1 << 18
+
+    final func catchUpLater() {
+        let bound = NIOLoopBound(self, eventLoop: self.responder.eventLoop)
+        self.responder.eventLoop.execute { if bound.value.placeInHub >= 0 { bound.value.catchUp() } }
+    }
+
     /// Whether the client wants this change.
     final func wants(_ change: CommittedChange) -> Bool {
         unsafe change.revision > self.after && self.group.selection.matches(change.key)
@@ -78,7 +86,7 @@ class Watcher: HeldRequest {
 
 /// A client that gets events as they happen.
 final class StreamWatcher: Watcher {
-    /// What is encoded at a time for a client of its own.
+    /// What is encoded at a time for this client alone.
     private static let pieceBytes = 1 << 16
     private static let heartbeatNanoseconds: UInt64 = 15_000_000_000
 
@@ -92,7 +100,7 @@ final class StreamWatcher: Watcher {
         let head = ResponseHead(status: .ok, contentType: WatchEvents.contentType)
         self.stream = self.responder.stream(head)
         guard let stream = self.stream else { return false }
-        stream.write(.init(ByteBuffer(bytes: WatchEvents.begin(revision: revision))))
+        stream.write(.init(WatchEvents.begin(revision: revision)))
         return true
     }
 
@@ -118,18 +126,18 @@ final class StreamWatcher: Watcher {
         if self.isCatchingUp { return }
         self.isCatchingUp = true
         defer { self.isCatchingUp = false }
+        var turn = Self.turnBytes
         while var position = self.position, let stream = self.stream, stream.hasRoom {
+            if turn <= 0 { return self.catchUpLater() }
             var (writer, events) = (JSONWriter(reservingBytes: 4_096), 0)
             let progress = self.read(from: &position) { transaction in
+                turn -= transaction.byteCount
                 if self.append(transaction, to: &writer) { events += 1 }
-                return writer.bytes.count < Self.pieceBytes
+                return turn > 0 && writer.bytes.count < Self.pieceBytes
             }
             if progress == .lost { return self.hub.cut(self, .lagging) }
             self.position = progress == .end ? nil : position
-            if events > 0 {
-                self.write(
-                    .init(ByteBuffer(bytes: writer.bytes)), events: events, now: MonotonicClock.nanoseconds())
-            }
+            if events > 0 { self.write(.init(writer.bytes), events: events, now: MonotonicClock.nanoseconds()) }
         }
     }
 
@@ -158,7 +166,7 @@ final class StreamWatcher: Watcher {
     }
 
     override func end(_ reason: WatchEvents.End) {
-        self.stream?.write(.init(ByteBuffer(bytes: WatchEvents.end(reason, revision: self.revision))))
+        self.stream?.write(.init(WatchEvents.end(reason, revision: self.revision)))
         self.finish()
     }
 
@@ -209,15 +217,16 @@ final class PollWatcher: Watcher {
     override func catchUp() {
         guard let begin = self.position else { return }
         var position = begin
-        var hasEvent = false
+        var (hasEvent, turn) = (false, Self.turnBytes)
         let progress = self.read(from: &position) { transaction in
             transaction.forEachChange { hasEvent = hasEvent || self.wants($0) }
-            return !hasEvent
+            turn -= transaction.byteCount
+            return !hasEvent && turn > 0
         }
         if progress == .lost { return self.hub.cut(self, .lagging) }
         guard hasEvent else {
-            self.position = nil
-            return
+            self.position = progress == .end ? nil : position
+            return progress == .end ? () : self.catchUpLater()
         }
         self.hub.remove(self)
         self.answer(from: begin)

@@ -95,7 +95,8 @@ enum ChangeRecord {
 
     init(_ base: UnsafeRawPointer) { unsafe self.base = base }
 
-    var byteCount: Int { unsafe Int(self.base.load(as: UInt32.self)) }
+    /// What it takes of the history.
+    public var byteCount: Int { unsafe Int(self.base.load(as: UInt32.self)) }
     /// That of its last change.
     public var revision: UInt64 { unsafe self.base.load(fromByteOffset: 8, as: UInt64.self) }
 
