@@ -27,6 +27,9 @@ final class Gateway: Sendable {
             passesProblemsOn: true),
         HandlerDeclaration(
             "api_keys", [.get, .head], problems: ProblemKind.ofKeys + UpstreamFailure.problems, passesProblemsOn: true),
+        HandlerDeclaration(
+            "api_watch", [.get, .head], problems: ProblemKind.ofWatch + UpstreamFailure.problems,
+            passesProblemsOn: true),
     ]
 
     private let runtime: ServiceRuntime
@@ -34,6 +37,7 @@ final class Gateway: Sendable {
     private let keyValueLimits: KeyValueLimits
     private let upstreamLimits: UpstreamLimits
     private let timeoutNanoseconds: UInt64
+    private let watches: WatchForwarding
     let admin: GatewayAdmin
     private let pools = Mutex<[NIOLoopBound<UpstreamPool>]>([])
 
@@ -49,7 +53,12 @@ final class Gateway: Sendable {
         upstreamLimits.maxPageBytes = self.keyValueLimits.maxPageBytes
         let eventLoops = GatewaySettings.common.eventLoopCount(settings)
         let base = GatewayProgram.baseFiles(eventLoops: eventLoops)
-        upstreamLimits.fit(files: runtime.connectionLimit.ownFiles - base, eventLoops: eventLoops)
+        let files = runtime.connectionLimit.ownFiles - base
+        // If files are few, half of them are for watchers.
+        let watchers = min(
+            settings[GatewaySettings.maxWatchers],
+            max(files - eventLoops * upstreamLimits.pool.maxConnections, files / 2))
+        upstreamLimits.fit(files: files - watchers, eventLoops: eventLoops)
         self.upstreamLimits = upstreamLimits
         self.timeoutNanoseconds = settings[GatewaySettings.upstreamTimeout].wholeNanoseconds
         let monitor = UpstreamMonitor(
@@ -59,6 +68,9 @@ final class Gateway: Sendable {
             events: runtime.events
         )
         self.monitor = monitor
+        self.watches = WatchForwarding(
+            monitor: monitor, limits: upstreamLimits, limit: watchers, timeoutNanoseconds: self.timeoutNanoseconds)
+        self.watches.register(in: runtime.registry)
         self.admin = GatewayAdmin(monitor: monitor, timeoutNanoseconds: self.timeoutNanoseconds)
         for check in monitor.checks { runtime.add(check) }
     }
@@ -106,6 +118,12 @@ final class Gateway: Sendable {
                 handler: "api_keys",
                 kind: .data(isWrite: false),
                 actions: [(.get, forwarder.keys)]
+            ),
+            Route(
+                path: "/api/watch",
+                handler: "api_watch",
+                kind: .data(isWrite: false),
+                actions: [(.get, self.watches.watch)]
             ),
         ]
     }

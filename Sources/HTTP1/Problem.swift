@@ -2,7 +2,7 @@ import JSON
 public import NIOHTTP1
 
 /// An error answer: `application/problem+json` (RFC 9457) with `type` (`urn:kv:error:<code>`), `title`, `status`,
-/// `detail`, `code`, `request_id`, and for writes `applied`; `revision` where there is one.
+/// `detail`, `code`, `request_id`, and for writes `applied`; `revision` and ``numbers`` where there are any.
 public struct Problem: Error, Sendable {
     /// Whether a write that was answered with an error changed the store.
     public enum Applied: String, Sendable {
@@ -18,6 +18,8 @@ public struct Problem: Error, Sendable {
     public var applied: Applied?
     /// The revision that the key has: the member `revision`, and `ETag`.
     public var revision: UInt64?
+    /// Further members.
+    public var numbers: [(name: StaticString, value: UInt64)] = []
     /// `Retry-After`, `Allow` and similar fields.
     public var headers: [(name: StaticString, value: String)]
     /// Whether this answer closes the connection.
@@ -55,6 +57,7 @@ extension Problem {
             document.member("request_id", requestID)
             if let applied = self.applied { document.member("applied", applied.rawValue) }
             if let revision = self.revision { document.member("revision", revision) }
+            for (name, value) in self.numbers { document.member(name, value) }
         }
         writer.newline()
         let head = ResponseHead(

@@ -24,21 +24,22 @@ struct KeysPage {
         self.count += 1
         self.bytes += key.count + (self.withValues ? value.count : 0)
         keys.element(object: { record in
-            unsafe Self.member("key", "key_b64", key, &record)
-            if self.withValues { unsafe Self.member("value", "value_b64", value, &record) }
+            unsafe record.memberBytes("key", "key_b64", key)
+            if self.withValues { unsafe record.memberBytes("value", "value_b64", value) }
             record.member("revision", revision)
         })
     }
+}
 
-    private static func member(
-        _ name: StaticString, _ encodedName: StaticString, _ bytes: UnsafeRawBufferPointer, _ record: inout JSONWriter
-    ) {
+extension JSONWriter {
+    /// Bytes as a text if they are UTF-8, else in Base64 under another name.
+    mutating func memberBytes(_ name: StaticString, _ encodedName: StaticString, _ bytes: UnsafeRawBufferPointer) {
         // The pointer is used only during this call.
         let text = unsafe bytes.bindMemory(to: UInt8.self).span
         if KeyValueAnswer.isUTF8(text) {
-            record.memberUTF8(name, text)
+            self.memberUTF8(name, text)
         } else {
-            record.member(encodedName, Base64.encode(unsafe Array(bytes)))
+            self.member(encodedName, Base64.encode(unsafe Array(bytes)))
         }
     }
 }

@@ -30,7 +30,7 @@ struct UpstreamResponse {
     }
 
     enum MediaType {
-        case json, problem, bytes, other
+        case json, problem, bytes, events, other
     }
 }
 

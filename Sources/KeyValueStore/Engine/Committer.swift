@@ -68,15 +68,21 @@ final class Committer: CommitClient, @unchecked Sendable {
         unsafe frame.set(key: entry.key, value: entry.value)
         let revision = frame.endTransaction()
         entry.revision = revision
+        self.index.history?.set(entry)
         let replaced = self.index.set(entry)
+        self.index.history?.endTransaction()
         if let replaced { frame.replaces(revision: replaced.revision, bytes: replaced.bytes) }
         self.post(replaced == nil ? .created : .replaced, revision: revision, to: command)
     }
 
     private func stageDelete(_ command: WriteCommand, into frame: inout FrameBuilder) {
         defer { command.entry.free() }
+        if let history = self.index.history, unsafe self.index.staged(command.entry.key) != nil {
+            unsafe history.delete(command.entry.key, revision: frame.nextRevision)
+        }
         let removed = unsafe self.index.remove(command.entry.key)
         if let removed {
+            self.index.history?.endTransaction()
             frame.beginTransaction()
             frame.replaces(revision: removed.revision, bytes: removed.bytes)
             unsafe frame.delete(key: command.entry.key)
@@ -119,13 +125,18 @@ final class Committer: CommitClient, @unchecked Sendable {
 
     func commit(_ batch: CommitTimings, lastRevision: UInt64) {
         let began = MonotonicClock.nanoseconds()
-        if batch.transactions > 0 { self.index.publish(revision: lastRevision) }
+        if batch.transactions > 0 {
+            self.index.publish(revision: lastRevision)
+            self.index.history?.publish(revision: lastRevision)
+        }
         let applied = MonotonicClock.nanoseconds() - began
         self.deliver(.init(timings: batch, applyBeganAt: began, applyNanoseconds: applied))
     }
 
     func rollBack(_ reason: CommitRefusal) {
         self.index.rollBack()
+        self.index.history?.rollBack()
+        self.noteFailure(reason)
         for number in self.outgoing.indices {
             // Those that were refused do not depend on the frame.
             for index in self.outgoing[number].completions.indices
@@ -141,7 +152,13 @@ final class Committer: CommitClient, @unchecked Sendable {
             command.entry.free()
             self.post(.refused, revision: 0, to: command)
         }
+        self.noteFailure(reason)
         self.deliver(.init(refusal: reason))
+    }
+
+    /// Those who watch will see no further change.
+    private func noteFailure(_ reason: CommitRefusal) {
+        if case .failed = reason { self.index.history?.fail() }
     }
 
     // MARK: - Results

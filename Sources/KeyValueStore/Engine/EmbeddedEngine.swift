@@ -6,18 +6,25 @@ public import TransactionLog
 public final class EmbeddedEngine: Sendable {
     private let log: TransactionLog<Committer>
     private let committer: Committer
+    /// The newest changes; nil if none are kept.
+    public let history: ChangeHistory?
     private var index: Index { self.committer.index }
 
     /// Opens the folder and replays its log. Blocks until that is done.
-    /// - Parameter progress: called on this thread during the replay, with the bytes that the index uses. An error that
-    ///   it throws ends the replay.
+    /// - Parameters:
+    ///   - historyBytes: how much memory the newest changes may take, for ``history``; 0 for none.
+    ///   - progress: called on this thread during the replay, with the bytes that the index uses. An error
+    ///     that it throws ends the replay.
     public init(
         opening configuration: LogConfiguration,
         fileSystem: any FileSystem = PosixFileSystem(),
         observer: (any LogObserver)? = nil,
+        historyBytes: Int = 0,
         progress: @escaping (ReplayProgress, _ indexBytes: Int) throws(LogError) -> Void = { _, _ in }
     ) throws(LogError) {
         let index = Index()
+        if historyBytes > 0 { index.history = ChangeHistory(replayingInto: historyBytes) }
+        self.history = index.history
         let committer = Committer(index: index)
         self.committer = committer
         self.log = try TransactionLog(

@@ -65,6 +65,9 @@ public final class Index: @unchecked Sendable {
     /// Like ``IndexMemory/bytes``, including the current batch.
     public private(set) var allocatedBytes = 0
 
+    /// Gets what changes replace and remove, for those who watch. Writer only.
+    var history: ChangeHistory?
+
     /// The root of the current batch. Writer only.
     private(set) var root: Node
     private var stamp: UInt64 = 1
@@ -140,6 +143,7 @@ public final class Index: @unchecked Sendable {
         let old = leaf.entry(index)
         let replaced = ReplacedRecord(old)
         self.staged.valueBytes -= old.valueCount
+        self.history?.replaces(old)
         self.discard(old)
         leaf.setEntry(index, entry)
         return replaced
@@ -165,6 +169,7 @@ public final class Index: @unchecked Sendable {
         self.staged.keyBytes -= old.keyCount
         self.staged.valueBytes -= old.valueCount
         node.removeEntry(at: unsafe node.lowerBound(key))
+        self.history?.replaces(old)
         self.discard(old)
         for (parent, index) in path.reversed() { self.shrink(childAt: index, of: parent) }
         while !self.root.isLeaf && self.root.count == 1 { self.replaceRoot(self.root.child(0)) }

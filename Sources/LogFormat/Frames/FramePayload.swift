@@ -4,6 +4,13 @@
     public let kind: OperationKind
     public let key: UnsafeRawBufferPointer
     public let value: UnsafeRawBufferPointer
+    public let place: Place
+
+    public enum Place: Sendable {
+        case withinTransaction, endOfTransaction
+        /// Not an operation but an entry of a snapshot.
+        case snapshot
+    }
 }
 
 /// Parses the payload of a data frame whose checksum was correct. Lengths are still checked against the payload: a bug
@@ -37,9 +44,10 @@ public enum FramePayload {
                 return .content("a transaction has unknown fields")
             }
             offset += FrameBuilder.transactionHeaderBytes + idempotencyKey
-            for _ in 0..<operations {
+            for number in 1...operations {
                 if let fault = unsafe Self.operation(
-                    in: payload, at: &offset, revision: header.firstRevision + index, body)
+                    in: payload, at: &offset, revision: header.firstRevision + index,
+                    number == operations ? .endOfTransaction : .withinTransaction, body)
                 {
                     return fault
                 }
@@ -60,7 +68,8 @@ public enum FramePayload {
             let revision = unsafe UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
             offset += FrameBuilder.entryRevisionBytes
             var isSet = true
-            let fault = unsafe Self.operation(in: payload, at: &offset, revision: revision) { revision, operation in
+            let fault = unsafe Self.operation(in: payload, at: &offset, revision: revision, .snapshot) {
+                revision, operation in
                 isSet = operation.kind == .set
                 if isSet { body(revision, operation) }
             }
@@ -71,7 +80,7 @@ public enum FramePayload {
     }
 
     private static func operation(
-        in payload: UnsafeRawBufferPointer, at offset: inout Int, revision: UInt64,
+        in payload: UnsafeRawBufferPointer, at offset: inout Int, revision: UInt64, _ place: LoggedOperation.Place,
         _ body: (UInt64, LoggedOperation) -> Void
     ) -> FrameFault? {
         if payload.count - offset < FrameBuilder.operationHeaderBytes {
@@ -94,7 +103,8 @@ public enum FramePayload {
             LoggedOperation(
                 kind: kind,
                 key: UnsafeRawBufferPointer(rebasing: payload[keyStart..<keyStart + keyLength]),
-                value: UnsafeRawBufferPointer(rebasing: payload[keyStart + keyLength..<end])
+                value: UnsafeRawBufferPointer(rebasing: payload[keyStart + keyLength..<end]),
+                place: place
             )
         )
         offset = end + 1
