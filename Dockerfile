@@ -18,9 +18,9 @@ COPY Sources Sources
 COPY Tests Tests
 
 FROM toolchain AS build-services
-RUN make build PRODUCTS="kv-service api-gateway txlog" \
+RUN make build PRODUCTS="kv-service api-gateway kvctl txlog" \
  && mkdir /out /data && bin=$(make --silent show-bin-path) \
- && cp "$bin/kv-service" "$bin/api-gateway" "$bin/txlog" /out \
+ && cp "$bin/kv-service" "$bin/api-gateway" "$bin/kvctl" "$bin/txlog" /out \
  && strip --strip-debug /out/*
 
 # Built after the services, whose stages do not wait for it.
@@ -37,10 +37,10 @@ LABEL org.opencontainers.image.revision=$COMMIT
 USER 10001:10001
 STOPSIGNAL SIGTERM
 
-# Contains txlog too, to inspect the data of a stopped service.
+# Contains kvctl too, and txlog to inspect the data of a stopped service.
 FROM runtime AS kv-service
 LABEL org.opencontainers.image.title="txlog-kv kv-service"
-COPY --from=build-services /out/kv-service /out/txlog /usr/local/bin/
+COPY --from=build-services /out/kv-service /out/kvctl /out/txlog /usr/local/bin/
 COPY --from=build-services --chown=10001:10001 /data /data
 ENV KV_LISTEN=0.0.0.0:8081 KV_DATA_DIR=/data
 VOLUME ["/data"]
@@ -52,7 +52,7 @@ ENTRYPOINT ["kv-service"]
 
 FROM runtime AS api-gateway
 LABEL org.opencontainers.image.title="txlog-kv api-gateway"
-COPY --from=build-services /out/api-gateway /usr/local/bin/
+COPY --from=build-services /out/api-gateway /out/kvctl /usr/local/bin/
 ENV GATEWAY_LISTEN=0.0.0.0:8080 GATEWAY_UPSTREAM=http://kv-service:8081
 EXPOSE 8080
 HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["api-gateway", "healthcheck", "--running"]

@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 # across modules, and the linker optimises the whole program: Docs/Performance.md says what each flag gives.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc -enforce-exclusivity=unchecked \
     -Xswiftc -cross-module-optimization --experimental-lto-mode thin
-PRODUCTS := kv-service api-gateway kvtop txlog
+PRODUCTS := kv-service api-gateway kvtop kvctl txlog
 SWIFT_SOURCES := Package.swift Sources Tests
 TOOLS := Tests/Tools
 BENCH_TOOLS := wrk redis-server redis-benchmark nginx webdis etcd gcc python3
@@ -52,7 +52,7 @@ test-one: toolchain ## Build, and pass the tests whose names match: make test-on
 	@$(TOOLS)/run-tests '$(NAME)'
 
 .PHONY: build
-build: toolchain ## Build both services, kvtop and txlog for release
+build: toolchain ## Build both services, kvtop, kvctl and txlog for release
 	@$(TOOLS)/install-missing libncurses-dev zlib1g-dev
 	@for product in $(PRODUCTS); do \
 	    echo "swift build $(RELEASE_FLAGS) --product $$product" && \

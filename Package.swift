@@ -15,10 +15,12 @@ let memorySafe: [SwiftSetting] = strict + [.strictMemorySafety()]
 let package = Package(
     name: "txlog-kv",
     products: [
+        .library(name: "KeyValueClient", targets: ["KeyValueClient"]),
         .executable(name: "kv-service", targets: ["KVServiceMain"]),
         .executable(name: "api-gateway", targets: ["APIGatewayMain"]),
         .executable(name: "txlog", targets: ["TxlogTool"]),
         .executable(name: "kvtop", targets: ["KVTopMain"]),
+        .executable(name: "kvctl", targets: ["KVCtl"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -228,6 +230,27 @@ let package = Package(
             swiftSettings: memorySafe
         ),
 
+        // The client library, and the command that has all of it.
+        .target(
+            name: "KeyValueClient",
+            dependencies: [
+                "HTTP1", "JSON", "SystemSupport",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: memorySafe
+        ),
+        .executableTarget(
+            name: "KVCtl",
+            dependencies: [
+                "DurableFiles", "JSON", "KeyValueClient", "ServiceSettings", "SystemSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: memorySafe
+        ),
+
         // The operators' dashboard. What it shows is pure: only the last three touch the terminal, the network and files.
         .target(
             name: "DashboardModel",
@@ -253,7 +276,7 @@ let package = Package(
         .target(
             name: "DashboardPolling",
             dependencies: [
-                "DashboardModel", "SystemSupport",
+                "DashboardModel", "JSON", "SystemSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -376,6 +399,16 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "KeyValueClientTests",
+            dependencies: ["KeyValueClient", "TestSupport"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "KVCtlTests",
+            dependencies: ["KeyValueClient", "KVCtl", "TestSupport"],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "DashboardTests",
             dependencies: [
                 "DashboardModel", "DashboardPolling", "DashboardRender", "JSON", "SystemSupport", "TestSupport",
@@ -390,7 +423,9 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["APIGatewayMain", "KVServiceMain", "KVTopMain", "TestSupport", "TxlogTool"],
+            dependencies: [
+                "APIGatewayMain", "KeyValueClient", "KVCtl", "KVServiceMain", "KVTopMain", "TestSupport", "TxlogTool",
+            ],
             swiftSettings: strict
         ),
     ]

@@ -33,6 +33,9 @@ final class Gateway: Sendable {
             "api_txn", [.post], problems: ProblemKind.ofTransaction + UpstreamFailure.problems, passesProblemsOn: true),
         HandlerDeclaration(
             "api_incr", [.post], problems: ProblemKind.ofIncrement + UpstreamFailure.problems, passesProblemsOn: true),
+        HandlerDeclaration(
+            "api_watch", [.get, .head], problems: ProblemKind.ofWatch + UpstreamFailure.problems,
+            passesProblemsOn: true),
     ]
 
     private let runtime: ServiceRuntime
@@ -40,6 +43,7 @@ final class Gateway: Sendable {
     private let keyValueLimits: KeyValueLimits
     private let upstreamLimits: UpstreamLimits
     private let timeoutNanoseconds: UInt64
+    private let watches: WatchForwarding
     let admin: GatewayAdmin
     private let pools = Mutex<[NIOLoopBound<UpstreamPool>]>([])
 
@@ -55,7 +59,12 @@ final class Gateway: Sendable {
         upstreamLimits.maxPageBytes = max(self.keyValueLimits.maxPageBytes, self.keyValueLimits.maxSeveralBytes)
         let eventLoops = GatewaySettings.common.eventLoopCount(settings)
         let base = GatewayProgram.baseFiles(eventLoops: eventLoops)
-        upstreamLimits.fit(files: runtime.connectionLimit.ownFiles - base, eventLoops: eventLoops)
+        let files = runtime.connectionLimit.ownFiles - base
+        // If files are few, half of them are for watchers.
+        let watchers = min(
+            settings[GatewaySettings.maxWatchers],
+            max(files - eventLoops * upstreamLimits.pool.maxConnections, files / 2))
+        upstreamLimits.fit(files: files - watchers, eventLoops: eventLoops)
         self.upstreamLimits = upstreamLimits
         self.timeoutNanoseconds = settings[GatewaySettings.upstreamTimeout].wholeNanoseconds
         let monitor = UpstreamMonitor(
@@ -65,6 +74,9 @@ final class Gateway: Sendable {
             events: runtime.events
         )
         self.monitor = monitor
+        self.watches = WatchForwarding(
+            monitor: monitor, limits: upstreamLimits, limit: watchers, timeoutNanoseconds: self.timeoutNanoseconds)
+        self.watches.register(in: runtime.registry)
         self.admin = GatewayAdmin(monitor: monitor, timeoutNanoseconds: self.timeoutNanoseconds)
         for check in monitor.checks { runtime.add(check) }
     }
@@ -125,6 +137,12 @@ final class Gateway: Sendable {
                 path: "/api/incr", handler: "api_incr", kind: .data(isWrite: true),
                 bodyLimitBytes: IncrementRequest.maximumBodyBytes(self.keyValueLimits), takesPreconditions: true,
                 actions: [(.post, forwarder.increment)]
+            ),
+            Route(
+                path: "/api/watch",
+                handler: "api_watch",
+                kind: .data(isWrite: false),
+                actions: [(.get, self.watches.watch)]
             ),
         ]
     }

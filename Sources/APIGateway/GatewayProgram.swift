@@ -30,7 +30,7 @@ public enum GatewayProgram: ServiceProgram {
                 let base = Self.baseFiles(eventLoops: loops)
                 return .init(
                     least: base + loops * UpstreamLimits.leastConnections,
-                    most: base + loops * UpstreamLimits().pool.maxConnections
+                    most: base + loops * UpstreamLimits().pool.maxConnections + settings[GatewaySettings.maxWatchers]
                 )
             }
         )

@@ -28,10 +28,16 @@ public enum GatewaySettings {
         default: "65536",
         help: "Maximum length of a value in bytes; the same as in kv-service"
     )
+    public static let maxWatchers = Setting(
+        "max-watchers",
+        .integer(in: 1...1_000_000),
+        default: "1000",
+        help: "Maximum number of watchers; each has its own connection to kv-service"
+    )
 
     public static let table = SettingsTable(
         environmentPrefix: "GATEWAY_",
-        settings: Self.common.list(with: [upstream, upstreamTimeout, maxKeyBytes, maxValueBytes]),
+        settings: Self.common.list(with: [upstream, upstreamTimeout, maxKeyBytes, maxValueBytes, maxWatchers]),
         check: { Self.common.contradictions($0) + Self.contradictions($0) }
     )
 

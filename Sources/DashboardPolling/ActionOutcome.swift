@@ -1,4 +1,5 @@
 public import DashboardModel
+import JSON
 
 /// A service's answer to an action, for the operator.
 public struct ActionOutcome: Sendable, Equatable {

@@ -2,7 +2,7 @@ import JSON
 public import NIOHTTP1
 
 /// An error answer: `application/problem+json` (RFC 9457) with `type` (`urn:kv:error:<code>`), `title`, `status`,
-/// `detail`, `code`, `request_id`, and for writes `applied`; `revision` where there is one.
+/// `detail`, `code`, `request_id`, and for writes `applied`; `revision` and ``members`` where there are any.
 public struct Problem: Error, Sendable {
     /// Whether a write that was answered with an error changed the store.
     public enum Applied: String, Sendable {
@@ -45,6 +45,14 @@ public struct Problem: Error, Sendable {
 }
 
 extension Problem {
+    /// Adds a member whose value is a number.
+    public mutating func add(_ name: StaticString, _ number: UInt64) {
+        var writer = JSONWriter()
+        writer.member(name, number)
+        if !self.members.isEmpty { self.members.append(UInt8(ascii: ",")) }
+        self.members += writer.bytes
+    }
+
     /// The document as an answer.
     public func response(requestID: String) -> HTTPResponse {
         var writer = JSONWriter(reservingBytes: 256)

@@ -43,13 +43,44 @@ public final class ResponseEncoder {
         to buffer: inout ByteBuffer
     ) {
         let mayHaveBody = head.status != .noContent && head.status != .notModified
-        let extra = head.headers.reduce(0) { $0 + $1.name.utf8CodeUnitCount + $1.value.utf8.count + 4 }
         let sent = unsafe mayHaveBody && !withoutBody ? body : UnsafeRawBufferPointer(start: nil, count: 0)
+        let connection: StaticString =
+            closes ? "Connection: close\r\n\r\n" : keepAliveNamed ? "Connection: keep-alive\r\n\r\n" : "\r\n"
+        unsafe self.write(
+            head, mayHaveBody ? .bytes(body.count) : .none, requestID: requestID, connection: connection, sent,
+            to: &buffer)
+    }
+
+    /// Appends the head of an answer whose body follows piece by piece, and is the last one of its connection.
+    ///
+    /// - Parameter isChunked: whether the body has the chunked coding; else it ends with the connection.
+    public func writeStreamHead(
+        _ head: ResponseHead, requestID: String, isChunked: Bool, to buffer: inout ByteBuffer
+    ) {
+        unsafe self.write(
+            head, isChunked ? .chunked : .untilClose, requestID: requestID, connection: "Connection: close\r\n\r\n",
+            UnsafeRawBufferPointer(start: nil, count: 0), to: &buffer)
+    }
+
+    private enum Length {
+        /// The status permits no body.
+        case none
+        case bytes(Int)
+        case chunked
+        case untilClose
+    }
+
+    /// - Parameter connection: the field, and the end of the head.
+    private func write(
+        _ head: ResponseHead, _ length: Length, requestID: String, connection: StaticString,
+        _ sent: UnsafeRawBufferPointer, to buffer: inout ByteBuffer
+    ) {
+        let extra = head.headers.reduce(0) { $0 + $1.name.utf8CodeUnitCount + $1.value.utf8.count + 4 }
         let most = Self.mostOwnBytes + head.contentType.utf8CodeUnitCount + requestID.utf8.count + extra + sent.count
         // In one step: growing in several steps leaves free pieces of every size behind.
         unsafe buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: most) { memory in
             var output = unsafe ByteCursor(memory)
-            self.writeBegin(head, length: mayHaveBody ? body.count : nil, to: &output)
+            self.writeBegin(head, length, to: &output)
             output.append(text: requestID)
             output.append(Self.setsCacheControl(head) ? self.commonFields : self.uncachedFields)
             if let revision = head.entityTag {
@@ -63,13 +94,7 @@ public final class ResponseEncoder {
                 output.append(text: value)
                 output.append("\r\n")
             }
-            if closes {
-                output.append("Connection: close\r\n\r\n")
-            } else if keepAliveNamed {
-                output.append("Connection: keep-alive\r\n\r\n")
-            } else {
-                output.append("\r\n")
-            }
+            output.append(connection)
             unsafe output.append(sent)
             return output.count
         }
@@ -85,16 +110,21 @@ public final class ResponseEncoder {
     }
 
     /// Writes everything up to the request id.
-    ///
-    /// - Parameter length: of the body; nil if the status permits none.
-    private func writeBegin(_ head: ResponseHead, length: Int?, to output: inout ByteCursor) {
+    private func writeBegin(_ head: ResponseHead, _ length: Length, to output: inout ByteCursor) {
         Self.writeStatusLine(head.status, to: &output)
-        if let length {
+        switch length {
+        case .none: break
+        case .bytes(let count):
             output.append("Content-Type: ")
             output.append(head.contentType)
             output.append("\r\nContent-Length: ")
-            output.append(decimal: UInt64(length))
+            output.append(decimal: UInt64(count))
             output.append("\r\n")
+        case .chunked, .untilClose:
+            output.append("Content-Type: ")
+            output.append(head.contentType)
+            output.append("\r\n")
+            if case .chunked = length { output.append("Transfer-Encoding: chunked\r\n") }
         }
         output.append("X-Request-Id: ")
     }

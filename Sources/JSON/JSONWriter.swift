@@ -62,6 +62,15 @@ public struct JSONWriter {
         self.appendText(text)
     }
 
+    /// Bytes of any kind: a string if they are UTF-8, else in Base64 under the other name.
+    public mutating func member(_ name: StaticString, orBase64 base64Name: StaticString, _ bytes: [UInt8]) {
+        if String(validating: bytes, as: UTF8.self) != nil {
+            self.memberUTF8(name, bytes)
+        } else {
+            self.member(base64Name, Base64.encode(bytes))
+        }
+    }
+
     public mutating func member(_ name: StaticString, object body: (inout JSONWriter) -> Void) {
         self.beginMember(name)
         self.appendObject(body)

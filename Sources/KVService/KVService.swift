@@ -23,6 +23,7 @@ final class KVService: Sendable {
     private let metrics: StoreMetrics
     private let limits: KeyValueLimits
     private let memory: MemoryGuard
+    private let watches: WatchFigures
     let admin: KVAdmin
 
     init(runtime: ServiceRuntime) {
@@ -30,7 +31,8 @@ final class KVService: Sendable {
         self.runtime = runtime
         self.memory = MemoryGuard(
             setting: settings[KVSettings.maxMemory], events: runtime.events, holder: self.holder)
-        self.sources = StoreSources(holder: self.holder, memory: self.memory)
+        self.watches = WatchFigures(registry: runtime.registry, limit: settings[KVSettings.maxWatchers])
+        self.sources = StoreSources(holder: self.holder, memory: self.memory, watches: self.watches)
         self.limits = KeyValueLimits(
             maxKeyBytes: settings[KVSettings.maxKeyBytes], maxValueBytes: settings[KVSettings.maxValueBytes])
         let (gate, events) = (runtime.gate, runtime.events)
@@ -61,6 +63,7 @@ final class KVService: Sendable {
     func routes(_ eventLoop: any EventLoop) -> [Route] {
         let store = LoopStore(eventLoop: eventLoop, holder: self.holder)
         return KVRoutes(store: store, limits: self.limits, metrics: self.metrics, memory: self.memory).routes
+            + WatchRoutes(eventLoop: eventLoop, holder: self.holder, figures: self.watches).routes
     }
 
     // MARK: - Start
@@ -102,6 +105,12 @@ final class KVService: Sendable {
     private func open(_ configuration: LogConfiguration) async throws(ServiceFailure) -> EmbeddedEngine {
         let replay = self.sources.replay
         let (metrics, logger, memory, events) = (self.metrics, self.runtime.logger, self.memory, self.runtime.events)
+        var historyBytes = self.runtime.settings[KVSettings.watchHistoryBytes]
+        // Within a small limit the index needs the memory more.
+        if historyBytes > 0, let limit = memory.smallestLimit {
+            historyBytes = min(historyBytes, max(ChangeHistory.smallestLimitBytes, Int(clamping: limit / 32)))
+        }
+        let mostHistoryBytes = historyBytes
         replay.begin()
         let result: Result<EmbeddedEngine, LogError> = await withCheckedContinuation { continuation in
             do throws(ThreadError) {
@@ -109,7 +118,7 @@ final class KVService: Sendable {
                     let lines = ReplayLogLines(replay, logger)
                     do throws(LogError) {
                         let engine = try EmbeddedEngine(
-                            opening: configuration, observer: metrics,
+                            opening: configuration, observer: metrics, historyBytes: mostHistoryBytes,
                             onClockStep: { events.tell(clockStepMilliseconds: $0) }
                         ) { progress, indexBytes throws(LogError) in
                             lines.update(progress)

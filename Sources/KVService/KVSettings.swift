@@ -39,6 +39,12 @@ public enum KVSettings {
     static let maxValueBytes = Setting(
         "max-value-bytes", .byteSize(in: 1...4 << 20), default: "65536", help: "Maximum length of a value in bytes")
 
+    static let watchHistoryBytes = Setting(
+        "watch-history-bytes", .byteSize(in: 0...1 << 40), default: "16777216",
+        help: "Memory for the newest changes, from which watchers read and resume; 0 turns watching off")
+    static let maxWatchers = Setting(
+        "max-watchers", .integer(in: 1...1_000_000), default: "10000", help: "Maximum number of watchers")
+
     static let maxMemory = Setting(
         "max-memory", .maxMemory, default: "auto",
         help: "Memory limit near which sets are refused: auto (the system's limits), none, or bytes")
@@ -48,7 +54,7 @@ public enum KVSettings {
         settings: Self.common.list(
             with: [
                 dataDirectory, sync, segmentBytes, compactGarbageRatio, compactMinBytes, compactMaxBytes, compactRate,
-                scrubInterval, scrubRate, maxKeyBytes, maxValueBytes, maxMemory,
+                scrubInterval, scrubRate, maxKeyBytes, maxValueBytes, watchHistoryBytes, maxWatchers, maxMemory,
             ]),
         check: Self.common.contradictions)
 

@@ -34,7 +34,7 @@ struct KeysPage {
 }
 
 extension JSONWriter {
-    /// A key or value: as text if it is UTF-8, else in Base64 under the other name.
+    /// Bytes as a text if they are UTF-8, else in Base64 under another name.
     mutating func member(_ name: StaticString, _ encodedName: StaticString, bytes: UnsafeRawBufferPointer) {
         // The pointer is used only during this call.
         let text = unsafe bytes.bindMemory(to: UInt8.self).span

@@ -48,5 +48,12 @@ extension ProblemKind {
 
     public static let ofKeys = ofGate + ofQuery + [ProblemKind(400, "bad_cursor")]
 
+    public static let ofWatch =
+        ofGate + ofQuery + [
+            ProblemKind(400, "bad_revision"), ProblemKind(400, "revision_in_the_future"),
+            ProblemKind(410, "revision_compacted"), ProblemKind(501, "watch_disabled"),
+            ProblemKind(503, "store_failed"), ProblemKind(503, "too_many_watchers"),
+        ]
+
     public static let ofDelete = ofGate + ofWriteAdmission + ofPrecondition + ofKey + ofStore
 }

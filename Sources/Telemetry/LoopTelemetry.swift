@@ -40,13 +40,16 @@ final class LoopTelemetry: RequestObserver {
         let route = request.route
         let handler = route?.handlerIndex ?? self.metrics.otherHandler
         let duration = answer.answeredAtNanoseconds &- request.receivedAtNanoseconds
+        // A request that waits, such as a watch, takes as long as its client wants.
+        let ownDuration =
+            request.heldAtNanoseconds == 0 ? duration : request.heldAtNanoseconds &- request.receivedAtNanoseconds
         let time = answer.answeredAtNanoseconds &+ answer.wallClockOffset
         let trace = request.identity.trace
         self.metrics.record(
             handler: handler,
             method: request.method,
             status: answer.status,
-            durationNanoseconds: duration,
+            durationNanoseconds: ownDuration,
             trace: trace.mark(atNanoseconds: time),
             requestBytes: request.bodyBytes,
             responseBytes: answer.bodyBytes,
@@ -55,12 +58,12 @@ final class LoopTelemetry: RequestObserver {
         if request.identity.isRecorded, let tracer = self.tracer {
             tracer.record(RequestSpans(request, answer))
         }
-        if self.slowRequests.isSlow(handler: handler, durationNanoseconds: duration) {
+        if self.slowRequests.isSlow(handler: handler, durationNanoseconds: ownDuration) {
             self.slowRequests.note(
                 SlowRequest(
                     request, status: answer.status, handler: handler,
                     startedAtNanoseconds: request.receivedAtNanoseconds &+ answer.wallClockOffset,
-                    durationNanoseconds: duration, responseBytes: answer.bodyBytes))
+                    durationNanoseconds: ownDuration, responseBytes: answer.bodyBytes))
         }
         let isProbe = route?.isProbe == true
         guard self.accessLog.wants(status: answer.status, isProbe: isProbe) else { return }

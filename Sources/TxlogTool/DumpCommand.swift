@@ -78,10 +78,10 @@ final class DumpWriter {
             self.origin = item.origin
             text = "# \(item.origin.file)\n"
         }
-        text += "\(item.revision) \(item.name) \(unsafe RecordText.quoted(item.operation.key))"
+        text += "\(item.revision) \(item.name) \(RecordText.quoted(unsafe Array(item.operation.key)))"
         if item.operation.kind == .set {
-            let count = unsafe item.operation.value.count
-            text += self.withoutValues ? " (\(count) bytes)" : unsafe " \(RecordText.quoted(item.operation.value))"
+            let value = unsafe Array(item.operation.value)
+            text += self.withoutValues ? " (\(value.count) bytes)" : " \(RecordText.quoted(value))"
         }
         return text + "\n"
     }
@@ -91,12 +91,12 @@ final class DumpWriter {
         writer.object { object in
             object.member("revision", item.revision)
             object.member("op", item.name)
-            unsafe object.member("key", orBase64: "key_b64", item.operation.key)
+            object.member("key", orBase64: "key_b64", unsafe Array(item.operation.key))
             if item.operation.kind == .set {
                 if self.withoutValues {
                     unsafe object.member("value_bytes", item.operation.value.count)
                 } else {
-                    unsafe object.member("value", orBase64: "value_b64", item.operation.value)
+                    object.member("value", orBase64: "value_b64", unsafe Array(item.operation.value))
                 }
             }
             object.member("file", item.origin.file)

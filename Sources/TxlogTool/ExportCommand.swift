@@ -73,8 +73,8 @@ struct ExportCommand: ParsableCommand {
         image.forEach { record in
             var writer = JSONWriter()
             writer.object { object in
-                unsafe object.member("key", orBase64: "key_b64", record.key)
-                unsafe object.member("value", orBase64: "value_b64", record.value)
+                object.member("key", orBase64: "key_b64", unsafe Array(record.key))
+                object.member("value", orBase64: "value_b64", unsafe Array(record.value))
                 object.member("revision", record.revision)
                 if !image.isProven(record) {
                     object.member("may_be_older", true)

@@ -15,25 +15,20 @@ enum ImportedRecord {
 struct NDJSONReader {
     /// Maximum length of a line: a value of the maximum size with every byte escaped.
     private static let lineLimitBytes = 64 << 20
-    private static let chunkBytes = 1 << 20
     /// Maximum size in a frame of the log, with space for the key.
     private static let valueLimitBytes = 8 << 20
     private static let keyLimitBytes = FrameBuilder.maximumKeyBytes
-    private static let newline = UInt8(ascii: "\n")
 
-    private let descriptor: Int32
     private let path: String
-    private var buffer: [UInt8] = []
-    private var position = 0
-    private var isAtEnd = false
-    private var lineNumber = 0
-    /// Bytes of the lines read so far.
-    private(set) var bytesRead: UInt64 = 0
+    private var lines: LineReader
 
     init(descriptor: Int32, path: String) {
-        self.descriptor = descriptor
+        self.lines = LineReader(descriptor: descriptor, limitBytes: Self.lineLimitBytes)
         self.path = path
     }
+
+    /// Bytes of the lines read so far.
+    var bytesRead: UInt64 { self.lines.bytesRead }
 
     /// The next record; nil at the end.
     mutating func next() throws(ToolFailure) -> ImportedRecord? {
@@ -51,7 +46,7 @@ struct NDJSONReader {
     }
 
     private func damaged(_ detail: String) -> ToolFailure {
-        ToolFailure(.dataCorrupt, "\(self.path) line \(self.lineNumber): \(detail)")
+        ToolFailure(.dataCorrupt, "\(self.path) line \(self.lines.number): \(detail)")
     }
 
     private func record(_ line: [UInt8]) throws(ToolFailure) -> ImportedRecord {
@@ -110,50 +105,13 @@ struct NDJSONReader {
         }
     }
 
-    /// The bytes up to the next newline, or to the end.
     private mutating func nextLine() throws(ToolFailure) -> [UInt8]? {
-        var searched = self.position
-        while true {
-            if let end = self.buffer[searched...].firstIndex(of: Self.newline) {
-                defer { self.position = end + 1 }
-                return self.line(self.position..<end, bytes: end + 1 - self.position)
+        do throws(LineReaderError) { return try self.lines.next() } catch {
+            switch error {
+            case .tooLong(let limit): throw self.damaged("it is longer than \(limit) bytes")
+            case .failed(let code):
+                throw ToolFailure(.inputOutput, "\(SystemError(call: "read", path: self.path, code: code))")
             }
-            if self.isAtEnd {
-                if self.position == self.buffer.count { return nil }
-                defer { self.position = self.buffer.count }
-                return self.line(self.position..<self.buffer.count, bytes: self.buffer.count - self.position)
-            }
-            self.buffer.removeFirst(self.position)
-            self.position = 0
-            searched = self.buffer.count
-            if searched > Self.lineLimitBytes {
-                self.lineNumber += 1
-                throw self.damaged("it is longer than \(Self.lineLimitBytes) bytes")
-            }
-            try self.fill()
-        }
-    }
-
-    private mutating func line(_ range: Range<Int>, bytes: Int) -> [UInt8] {
-        self.lineNumber += 1
-        self.bytesRead += UInt64(bytes)
-        return Array(self.buffer[range])
-    }
-
-    private mutating func fill() throws(ToolFailure) {
-        let start = self.buffer.count
-        self.buffer.append(contentsOf: repeatElement(0, count: Self.chunkBytes))
-        while true {
-            let count = unsafe self.buffer.withUnsafeMutableBytes {
-                unsafe read(self.descriptor, $0.baseAddress! + start, Self.chunkBytes)
-            }
-            if count < 0 && errno == EINTR { continue }
-            if count < 0 {
-                throw ToolFailure(.inputOutput, "\(SystemError(call: "read", path: self.path, code: errno))")
-            }
-            self.buffer.removeLast(Self.chunkBytes - count)
-            self.isAtEnd = count == 0
-            return
         }
     }
 }

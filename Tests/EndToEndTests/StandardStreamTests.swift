@@ -6,7 +6,7 @@ import Testing
 extension EndToEnd {
     @Suite("Standard streams that are closed, or take nothing", .timeLimit(.minutes(3)))
     struct StandardStreamTests {
-        private static let programs = [ServiceProcess.Program.kvService, .apiGateway, .kvtop, .txlog]
+        private static let programs = [ServiceProcess.Program.kvService, .apiGateway, .kvtop, .txlog, .kvctl]
         private static let smallSegments = ["--segment-bytes", "64KiB"]
         /// Each set of closed descriptors except the empty one.
         private static let closed = (1...7).map { bits in (0...2).filter { bits & (1 << $0) != 0 } }
@@ -129,6 +129,7 @@ extension EndToEnd {
                 (.kvService, ["--listen", hostile]), (.kvService, [hostile]), (.apiGateway, ["--upstream", hostile]),
                 (.kvtop, ["--kv", hostile]), (.kvtop, ["--replay", hostile]), (.txlog, ["stat", hostile]),
                 (.txlog, ["import", folder.file("kv"), hostile]), (.txlog, [hostile]),
+                (.kvctl, [hostile]), (.kvctl, ["get", "a", "--server", hostile]),
             ]
             for (program, arguments) in uses {
                 let (ending, output) = try Self.run(program, arguments, wrapper: [], folder)

@@ -12,8 +12,6 @@ struct Tool {
     let output: String
     let error: String
 
-    private static let secondsToEnd = 60
-
     /// - Parameter setting: a command of the shell that comes first, such as one that sets a limit.
     @discardableResult
     init(under setting: String = ":", _ arguments: String..., input: String? = nil) throws {
@@ -21,37 +19,14 @@ struct Tool {
     }
 
     init(under setting: String, arguments: [String], input: String? = nil) throws {
-        let folder = TemporaryFolder()
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", "\(setting); exec \"$@\"", "sh", Programs.path("txlog")] + arguments
-        for name in ["in", "out", "err"] {
-            _ = FileManager.default.createFile(atPath: folder.file(name), contents: Data((input ?? "").utf8))
-        }
-        process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: folder.file("in")))
-        let (out, err) = (
-            FileHandle(forWritingAtPath: folder.file("out")), FileHandle(forWritingAtPath: folder.file("err"))
-        )
-        try out?.truncate(atOffset: 0)
-        try err?.truncate(atOffset: 0)
-        process.standardOutput = out
-        process.standardError = err
-        let ended = DispatchSemaphore(value: 0)
-        process.terminationHandler = { _ in ended.signal() }
-        try process.run()
-        if ended.wait(timeout: .now() + .seconds(Self.secondsToEnd)) != .success {
-            kill(process.processIdentifier, SIGKILL)
-            throw TimeoutError(description: "txlog \(arguments) has not ended within \(Self.secondsToEnd) s")
-        }
-        self.status = process.terminationStatus
-        self.output = try String(contentsOfFile: folder.file("out"), encoding: .utf8)
-        self.error = try String(contentsOfFile: folder.file("err"), encoding: .utf8)
+        let run = try ProgramRun("txlog", under: setting, arguments: arguments, input: Array((input ?? "").utf8))
+        self.status = run.status
+        self.output = run.output
+        self.error = run.error
     }
 
     /// The output as one JSON object.
-    func json() throws -> [String: Any] {
-        try JSONSerialization.jsonObject(with: Data(self.output.utf8)) as? [String: Any] ?? [:]
-    }
+    func json() throws -> [String: Any] { try JSONObject(self.output.utf8).members }
 }
 
 extension TemporaryFolder {

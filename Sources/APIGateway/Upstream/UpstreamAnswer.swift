@@ -160,6 +160,31 @@ enum UpstreamAnswer {
         return problem
     }
 
+    /// The answer to a watch that is no stream: the document of a poll, or a problem.
+    ///
+    /// - Throws: ``UpstreamFailure/protocolError(_:)``.
+    static func ofWatch(_ response: UpstreamResponse, isPoll: Bool) throws(UpstreamFailure) -> UpstreamAnswer {
+        let status = response.head.status
+        if status == 200 {
+            guard isPoll, !response.head.hasOtherRequestID, response.head.mediaType == .json,
+                ASCII.begins(response.body.readableBytesUInt8Span, with: #"{"status":"ok","events":["#)
+            else { throw .protocolError("an answer to a poll that is not one") }
+            return .document(response.body, revision: nil)
+        }
+        guard Self.passedOnStatuses.contains(status) || status == 410 || status == 501 else {
+            throw .protocolError("status \(status)")
+        }
+        var problem = try self.problem(response, to: .keys)
+        let document = try? FlatJSONObject(parsing: Array(response.body.readableBytesView))
+        for name: StaticString in ["oldest_revision", "revision"] {
+            guard case .number(let digits)? = document?[name.description], let revision = UInt64(digits) else {
+                continue
+            }
+            problem.add(name, revision)
+        }
+        return .refused(problem)
+    }
+
     private static func problem(
         _ response: UpstreamResponse,
         to operation: UpstreamOperation

@@ -277,6 +277,8 @@ extension UpstreamResponse.MediaType {
             self = .bytes
         } else if isNamed("application/json") {
             self = .json
+        } else if isNamed("text/event-stream") {
+            self = .events
         } else {
             self = isNamed("application/problem+json") ? .problem : .other
         }

@@ -18,6 +18,8 @@ struct UpstreamLimits: Sendable {
     var maxBodyBytes = 65536
     /// The largest page of keys, in bytes.
     var maxPageBytes = KeyValueLimits().maxPageBytes
+    /// The largest answer to a poll for changes, in bytes.
+    var maxWatchBytes = 64 << 20
 
     /// Reduces the number of connections to what the limit `files` allows.
     mutating func fit(files: Int, eventLoops: Int) {

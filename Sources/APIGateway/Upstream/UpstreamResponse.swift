@@ -34,7 +34,7 @@ struct UpstreamResponse {
     }
 
     enum MediaType {
-        case json, problem, bytes, other
+        case json, problem, bytes, events, other
     }
 }
 

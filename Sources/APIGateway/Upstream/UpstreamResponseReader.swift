@@ -91,6 +91,13 @@ struct UpstreamResponseReader {
         return UpstreamResponse(head: self.parser.head, body: body, serverTiming: self.parser.serverTiming)
     }
 
+    /// The content of the chunks that were read since the last call, if the answer is to be passed on before it is complete.
+    mutating func takeContent() -> ByteBuffer {
+        let content = self.chunks
+        self.chunks = ByteBuffer()
+        return content
+    }
+
     private mutating func readBody(limit: Int) throws(UpstreamFailure) -> ByteBuffer? {
         guard case .sizedBody = self.position else { return try self.readChunks(limit: limit) }
         let length = self.parser.head.hasNoBody ? 0 : self.parser.head.contentLength ?? 0

@@ -1,3 +1,5 @@
+import JSON
+
 /// Decodes the lines of a recording in order; see ``RecordingEncoder``.
 public struct RecordingDecoder: Sendable {
     /// The text of the newest scrape of each target, as lines.

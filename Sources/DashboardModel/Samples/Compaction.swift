@@ -1,3 +1,5 @@
+import JSON
+
 /// The `compaction` member of kv-service's `/admin`. Nil: not reported.
 public struct Compaction: Sendable, Equatable {
     public var isRunning: Bool?

@@ -64,6 +64,7 @@ extension HTTPConnectionHandler {
         self.loop.answered(request, status: status, bodyBytes: bodyBytes, now: now)
         request.isCurrent = false
         request.destination = .none
+        self.holder = nil
         self.countInFlight(-1)
         if request !== self.request { self.earlierAnswered(request) }
         switch self.machine.answered(closes: closes, now: now) {
@@ -142,6 +143,7 @@ extension HTTPConnectionHandler {
         {
             return
         }
+        if self.isStreaming, !self.mayHaveUnsentBytes { return }
         self.failIfLost()
         guard let context = self.context else { return }
         let unsent = self.unsentBytes
@@ -168,6 +170,7 @@ extension HTTPConnectionHandler {
     /// have been read.
     public func drain(now: UInt64) {
         self.machine.drainBegan(now: now)
+        self.holder?.serverStops()
     }
 
     /// Ends a connection without a current request after the earlier answers have been sent. Requests that wait for the

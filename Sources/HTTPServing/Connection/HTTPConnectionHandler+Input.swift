@@ -93,6 +93,11 @@ extension HTTPConnectionHandler {
 
     /// The peer closed its half, and all its bytes have been processed.
     private func inputDidEnd() {
+        if self.isStreaming {
+            // Nobody reads a stream to its end, so a client that ends its half has gone.
+            self.context?.close(promise: nil)
+            return
+        }
         guard self.machine.inputDidEnd() else {
             // What has arrived of a further request gets no answer.
             if self.machine.phase == .idle { self.countInFlight(self.machine.earlier - self.inFlight) }

@@ -89,6 +89,7 @@ extension HTTPConnectionHandler {
             count += 1
         }
         switch self.machine.phase {
+        case .answering where self.isStreaming: self.context?.close(promise: nil)
         case .answering where self.request.isCurrent:
             self.cut(self.request)
             count += 1
@@ -112,6 +113,7 @@ extension HTTPConnectionHandler {
     /// now, all others when their actions give them.
     func closed() {
         self.machine.closed()
+        self.releaseHolder()
         self.countInFlight(-self.inFlight)
         while let request = self.earlierRequests.popFirst() { self.countHeldAnswer(of: request) }
         self.countHeldAnswer(of: self.request)

@@ -63,7 +63,11 @@ public final class HTTPConnectionHandler: ChannelDuplexHandler {
     var now: UInt64
     /// How the connection ends after the answers are sent.
     var ending: ConnectionMachine.AfterAnswer?
-    private var isWritable = true
+    private(set) var isWritable = true
+    /// What the current request waits for, if it does.
+    var holder: (any HeldRequest)?
+    /// Whether the body of the current answer is given piece by piece.
+    var isStreaming = false
     var readIsDue = false
     /// Requests between their first byte and their answer.
     var inFlight = 0
@@ -87,7 +91,10 @@ public final class HTTPConnectionHandler: ChannelDuplexHandler {
         case .body:
             if self.request.framing == .chunked { return .chunkedBody }
             return .body(remaining: self.request.remainingBytes)
-        case .answering: return self.mayBeFollowed && !self.outputIsFull ? .head : .nothing
+        case .answering:
+            // Nothing follows, but the end of input must be noticed.
+            if self.isStreaming { return .discard }
+            return self.mayBeFollowed && !self.outputIsFull ? .head : .nothing
         case .lingering, .closed: return .discard
         }
     }
@@ -137,7 +144,10 @@ public final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         self.isWritable = context.channel.isWritable
-        if self.isWritable { self.feed(now: MonotonicClock.nanoseconds()) }
+        if self.isWritable {
+            self.holder?.hasRoom()
+            self.feed(now: MonotonicClock.nanoseconds())
+        }
         context.fireChannelWritabilityChanged()
     }
 

@@ -22,6 +22,8 @@ public final class HTTPRequest {
     public internal(set) var receivedAtNanoseconds: UInt64 = 0
     /// Monotonic nanoseconds when its last byte was read; until then the same as for the first.
     public internal(set) var completedAtNanoseconds: UInt64 = 0
+    /// Monotonic nanoseconds since when it waits for something else than the disk, see ``Responder/hold(by:)``; 0 if it does not.
+    public internal(set) var heldAtNanoseconds: UInt64 = 0
     /// For a write with `X-Request-Timeout-Ms`: monotonic nanoseconds after which it must not be carried out. Counted
     /// from when the request reached this machine, not from when it was read.
     public internal(set) var deadlineNanoseconds: UInt64?
@@ -88,6 +90,7 @@ public final class HTTPRequest {
         self.receivedAtNanoseconds = now
         self.completedAtNanoseconds = now
         self.deadlineNanoseconds = nil
+        self.heldAtNanoseconds = 0
         self.bodyBytes = 0
         self.chunkedBytes = 0
         self.measures.removeAll()

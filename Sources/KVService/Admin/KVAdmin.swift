@@ -43,6 +43,7 @@ final class KVAdmin: Sendable {
 
     private func writeStore(_ store: inout JSONWriter) {
         self.sources.writeFigures(of: "store", to: &store)
+        store.member("watch", object: { self.sources.writeFigures(of: "store.watch", to: &$0) })
         store.member("max_key_bytes", self.settings[KVSettings.maxKeyBytes])
         store.member("max_value_bytes", self.settings[KVSettings.maxValueBytes])
     }

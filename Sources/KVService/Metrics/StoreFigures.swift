@@ -8,7 +8,7 @@ import TransactionLog
 /// All figures of the store that are one number. A new one is a row here and a row in Docs/Metrics.md; if `/admin` has
 /// it, a row in Docs/Admin.md and a property in Docs/Schemas/kv-service-admin.json as well.
 extension StoreFigure {
-    static let all = store + memory + log + fileSystem + scrub + replay
+    static let all = store + watch + memory + log + fileSystem + scrub + replay
 
     private static let store = [
         StoreFigure("store.keys", gauge: "kv_keys", help: "Keys in the store.") {
@@ -45,6 +45,25 @@ extension StoreFigure {
             "store.clock_ahead_seconds", gauge: "kv_clock_ahead_seconds",
             help: "By how much the time by which keys expire is ahead of the wall clock, which was set back."
         ) { .measure(Double($0.engine?.clock.aheadMilliseconds ?? 0) / 1000) },
+    ]
+
+    private static let watch = [
+        StoreFigure("store.watch.watchers", gauge: "kv_watchers", help: "Clients that watch the store.") {
+            Value($0.watches.watchers.load(ordering: .relaxed))
+        },
+        StoreFigure("store.watch.watchers_max") { Value($0.watches.limit) },
+        StoreFigure(
+            "store.watch.events_total", counter: "kv_watch_events_total",
+            help: "Events given to watchers, over all of them."
+        ) { Value($0.watches.events.load(ordering: .relaxed)) },
+        StoreFigure(
+            "store.watch.history_bytes", gauge: "kv_watch_history_bytes",
+            help: "Memory used by the newest changes, from which watchers read and resume."
+        ) { Value($0.engine?.history?.bytes ?? 0) },
+        StoreFigure(
+            "store.watch.oldest_revision", gauge: "kv_watch_oldest_revision",
+            help: "The oldest revision from which a watcher can resume."
+        ) { $0.engine?.history.map { Value($0.oldestRevision) } },
     ]
 
     private static let memory = [

@@ -8,10 +8,12 @@ import TransactionLog
 final class StoreSources: Sendable {
     let holder: EngineHolder
     let memory: MemoryGuard
+    let watches: WatchFigures
     let replay = ReplayState()
     private let capacityState = Mutex<FileSystemCapacity?>(nil)
 
-    init(holder: EngineHolder, memory: MemoryGuard) {
+    init(holder: EngineHolder, memory: MemoryGuard, watches: WatchFigures) {
+        self.watches = watches
         self.holder = holder
         self.memory = memory
     }

@@ -45,7 +45,7 @@ extension Committer {
         }
         if hasBegun {
             self.stageReceipt(.transaction(results), of: command, into: &frame)
-            frame.endTransaction()
+            self.endTransaction(&frame)
         }
         return .committed(revision: frame.nextRevision - 1, results)
     }
@@ -99,7 +99,7 @@ extension Committer {
         self.stageSet(new, into: &frame)
         let results = [Transaction.Result.number(sum, expiresAt: expiresAt)]
         self.stageReceipt(.transaction(results), of: command, into: &frame)
-        return .committed(revision: frame.endTransaction(), results)
+        return .committed(revision: self.endTransaction(&frame), results)
     }
 
     private func admits(_ transaction: Transaction) -> Bool {

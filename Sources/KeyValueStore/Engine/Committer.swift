@@ -142,7 +142,7 @@ final class Committer: CommitClient, @unchecked Sendable {
         frame.beginTransaction()
         let isNew = self.stageSet(entry, into: &frame)
         self.stageReceipt(.set, of: command, into: &frame)
-        let revision = frame.endTransaction()
+        let revision = self.endTransaction(&frame)
         self.post(isNew ? .created : .replaced, revision: revision, to: command)
     }
 
@@ -157,7 +157,7 @@ final class Committer: CommitClient, @unchecked Sendable {
             frame.beginTransaction()
             unsafe self.stageDelete(entry.key, into: &frame)
             self.stageReceipt(.deleted, of: command, into: &frame)
-            frame.endTransaction()
+            self.endTransaction(&frame)
         }
         // The newest change, staged or visible, if this is none.
         self.post(exists ? .deleted : .missing, revision: frame.nextRevision - 1, to: command)
@@ -212,6 +212,7 @@ final class Committer: CommitClient, @unchecked Sendable {
     func stageSet(_ entry: Entry, into frame: inout FrameBuilder) -> Bool {
         unsafe frame.set(key: entry.key, value: entry.value, expiresAt: entry.expiresAt)
         entry.revision = frame.nextRevision
+        self.index.history?.set(entry)
         guard let replaced = self.index.set(entry) else { return true }
         frame.replaces(revision: replaced.revision, bytes: replaced.bytes)
         return false
@@ -219,11 +220,19 @@ final class Committer: CommitClient, @unchecked Sendable {
 
     /// Within an open transaction.
     /// - Precondition: the key exists.
-    func stageDelete(_ key: UnsafeRawBufferPointer, into frame: inout FrameBuilder) {
+    func stageDelete(_ key: UnsafeRawBufferPointer, isExpiry: Bool = false, into frame: inout FrameBuilder) {
         // The key may be a part of the entry that is removed.
-        unsafe frame.delete(key: key)
+        unsafe frame.delete(key: key, isExpiry: isExpiry)
+        unsafe self.index.history?.delete(key, revision: frame.nextRevision, isExpiry: isExpiry)
         guard let removed = unsafe self.index.remove(key) else { preconditionFailure("the key does not exist") }
         frame.replaces(revision: removed.revision, bytes: removed.bytes)
+    }
+
+    /// - Returns: its revision.
+    @discardableResult
+    func endTransaction(_ frame: inout FrameBuilder) -> UInt64 {
+        self.index.history?.endTransaction()
+        return frame.endTransaction()
     }
 
     /// - Returns: nil if the key meets the condition; otherwise its revision, or 0 if it does not exist.
@@ -263,8 +272,8 @@ final class Committer: CommitClient, @unchecked Sendable {
 
     private func stageExpiry(of entry: Entry, into frame: inout FrameBuilder) {
         frame.beginTransaction()
-        unsafe self.stageDelete(entry.key, into: &frame)
-        frame.endTransaction()
+        unsafe self.stageDelete(entry.key, isExpiry: true, into: &frame)
+        self.endTransaction(&frame)
         self.expiredKeys.add(1, ordering: .relaxed)
     }
 
@@ -299,7 +308,10 @@ final class Committer: CommitClient, @unchecked Sendable {
 
     func commit(_ batch: CommitTimings, lastRevision: UInt64) {
         let began = MonotonicClock.nanoseconds()
-        if batch.transactions > 0 { self.index.publish(revision: lastRevision) }
+        if batch.transactions > 0 {
+            self.index.publish(revision: lastRevision)
+            self.index.history?.publish(revision: lastRevision)
+        }
         self.receipts.commit(now: self.clock.milliseconds())
         self.receiptCount.store(self.receipts.count, ordering: .relaxed)
         let applied = MonotonicClock.nanoseconds() - began
@@ -309,6 +321,8 @@ final class Committer: CommitClient, @unchecked Sendable {
     func rollBack(_ reason: CommitRefusal) {
         self.index.rollBack()
         self.receipts.rollBack()
+        self.index.history?.rollBack()
+        self.noteFailure(reason)
         for number in self.outgoing.indices {
             // Those that were refused do not depend on the frame.
             for index in self.outgoing[number].completions.indices
@@ -324,7 +338,13 @@ final class Committer: CommitClient, @unchecked Sendable {
             command.free()
             self.post(.refused, revision: 0, to: command)
         }
+        self.noteFailure(reason)
         self.deliver(.init(refusal: reason))
+    }
+
+    /// Those who watch will see no further change.
+    private func noteFailure(_ reason: CommitRefusal) {
+        if case .failed = reason { self.index.history?.fail() }
     }
 
     // MARK: - Results

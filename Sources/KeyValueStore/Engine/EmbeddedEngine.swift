@@ -7,10 +7,13 @@ public import TransactionLog
 public final class EmbeddedEngine: Sendable {
     private let log: TransactionLog<Committer>
     private let committer: Committer
+    /// The newest changes; nil if none are kept.
+    public let history: ChangeHistory?
     private var index: Index { self.committer.index }
 
     /// Opens the folder and replays its log. Blocks until that is done.
     /// - Parameters:
+    ///   - historyBytes: how much memory the newest changes may take, for ``history``; 0 for none.
     ///   - onClockStep: called on the writer thread with the milliseconds by which the wall clock was set forward while
     ///     there were keys that expire.
     ///   - progress: called on this thread during the replay, with the bytes that the index uses. An error that it throws
@@ -19,11 +22,14 @@ public final class EmbeddedEngine: Sendable {
         opening configuration: LogConfiguration,
         fileSystem: any FileSystem = PosixFileSystem(),
         observer: (any LogObserver)? = nil,
+        historyBytes: Int = 0,
         clock: StoreClock = StoreClock(),
         onClockStep: @escaping @Sendable (UInt64) -> Void = { _ in },
         progress: @escaping (ReplayProgress, _ indexBytes: Int) throws(LogError) -> Void = { _, _ in }
     ) throws(LogError) {
         let index = Index()
+        if historyBytes > 0 { index.history = ChangeHistory(replayingInto: historyBytes) }
+        self.history = index.history
         let committer = Committer(index: index, clock: clock, onClockStep: onClockStep)
         self.committer = committer
         self.log = try TransactionLog(

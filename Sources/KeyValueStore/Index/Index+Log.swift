@@ -5,13 +5,19 @@ extension Index {
     /// Stages what an operation of a log, or an entry of its snapshot, says. To be called in the order of the log.
     /// - Returns: the record that it replaces or removes.
     public func replay(_ revision: UInt64, _ operation: LoggedOperation) -> ReplacedRecord? {
+        if operation.place == .snapshot { self.history?.followsSnapshot() }
+        let history = operation.place == .snapshot ? nil : self.history
+        defer { if operation.place == .endOfTransaction { history?.replayedTransaction() } }
         switch operation.kind {
         case .set:
             let entry = unsafe Entry.make(
                 key: operation.key, value: operation.value, expiresAt: operation.expiresAt)
             entry.revision = revision
+            history?.set(entry)
             return self.set(entry)
-        case .delete: return unsafe self.remove(operation.key)
+        case .delete:
+            unsafe history?.delete(operation.key, revision: revision, isExpiry: operation.isExpiry)
+            return unsafe self.remove(operation.key)
         case .receipt: return nil
         }
     }
@@ -19,6 +25,7 @@ extension Index {
     /// Makes visible what was replayed.
     public func finishReplay(lastRevision: UInt64) {
         self.publish(revision: lastRevision)
+        self.history?.endReplay(lastRevision: lastRevision)
     }
 }
 

@@ -69,6 +69,8 @@ public final class Index: @unchecked Sendable {
     private(set) var expiring = ExpiryQueue()
     /// Like the number of ``expiring``, of the published state.
     private let expiringCount = Atomic<Int>(0)
+    /// Gets what changes replace and remove, for those who watch. Writer only.
+    var history: ChangeHistory?
 
     /// The root of the current batch. Writer only.
     private(set) var root: Node
@@ -150,6 +152,7 @@ public final class Index: @unchecked Sendable {
         let old = leaf.entry(index)
         let replaced = ReplacedRecord(old)
         self.staged.valueBytes -= old.valueCount
+        self.history?.replaces(old)
         self.discard(old)
         leaf.setEntry(index, entry)
         return replaced
@@ -175,6 +178,7 @@ public final class Index: @unchecked Sendable {
         self.staged.keyBytes -= old.keyCount
         self.staged.valueBytes -= old.valueCount
         node.removeEntry(at: unsafe node.lowerBound(key))
+        self.history?.replaces(old)
         self.discard(old)
         for (parent, index) in path.reversed() { self.shrink(childAt: index, of: parent) }
         while !self.root.isLeaf && self.root.count == 1 { self.replaceRoot(self.root.child(0)) }

@@ -11,7 +11,8 @@
 ///
 ///     offset  size  field
 ///          0     1  op: 1 set, 2 delete, 3 receipt, the last one of its transaction
-///          1     1  flags: bit 0, an expiry time follows (of a set only); other bits are 0
+///          1     1  flags: bit 0, an expiry time follows (of a set only); bit 1, the store made the
+///                   delete because the key had expired; other bits are 0
 ///          2     2  key length in bytes
 ///          4     4  value length in bytes, 0 for a delete
 ///          8     8  only with bit 0: expiry, milliseconds since 1970, not 0
@@ -32,6 +33,8 @@ public struct FrameBuilder: Sendable {
     public static var operationHeaderBytes: Int { 8 }
     public static var entryRevisionBytes: Int { 8 }
     public static var expiryBytes: Int { 8 }
+    /// Of a delete that the store made because the key had expired.
+    static var expiryFlag: UInt8 { 2 }
 
     /// The frame so far: space for its header, then the payload.
     public private(set) var bytes: [UInt8] = []
@@ -93,15 +96,17 @@ public struct FrameBuilder: Sendable {
         self.liveBytes += LiveRecord.bytes(key: key.count, value: value.count, hasExpiry: expiresAt != 0)
     }
 
-    public mutating func delete(key: UnsafeRawBufferPointer) {
-        unsafe self.append(op: .delete, key: key, value: UnsafeRawBufferPointer(start: nil, count: 0), expiresAt: 0)
+    /// - Parameter isExpiry: whether the store itself removes the key, because it has expired.
+    public mutating func delete(key: UnsafeRawBufferPointer, isExpiry: Bool = false) {
+        let none = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+        unsafe self.append(op: .delete, key: key, value: none, isExpiry: isExpiry)
     }
 
     /// In the open transaction, behind its other operations; or in a frame of receipts alone.
     public mutating func receipt(key: UnsafeRawBufferPointer, content: UnsafeRawBufferPointer) {
         let isAlone = self.openTransaction == nil
         if isAlone { self.openTransaction = (self.bytes.count, 0) }
-        unsafe self.append(op: .receipt, key: key, value: content, expiresAt: 0)
+        unsafe self.append(op: .receipt, key: key, value: content)
         if isAlone { self.openTransaction = nil } else { self.receiptCount += 1 }
     }
 
@@ -130,10 +135,11 @@ public struct FrameBuilder: Sendable {
     }
 
     private mutating func append(
-        op: OperationKind, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, expiresAt: UInt64
+        op: OperationKind, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, expiresAt: UInt64 = 0,
+        isExpiry: Bool = false
     ) {
         precondition(key.count <= Self.maximumKeyBytes && value.count <= FrameHeader.maximumPayloadBytes)
-        let flags: UInt64 = expiresAt == 0 ? 0 : 1
+        let flags: UInt64 = expiresAt == 0 ? isExpiry ? UInt64(Self.expiryFlag) : 0 : 1
         let header = UInt64(op.rawValue) | flags << 8 | UInt64(key.count) << 16 | UInt64(value.count) << 32
         let count = Self.operationBytes(key: key.count, value: value.count, hasExpiry: expiresAt != 0)
         unsafe self.append(count: count) { target in

@@ -6,10 +6,21 @@
     public let value: UnsafeRawBufferPointer
     /// Milliseconds since 1970; 0 for never.
     public let expiresAt: UInt64
-    /// Whether it is the last one of its transaction, a receipt apart.
-    public let endsTransaction: Bool
+    /// Whether a delete was made by the store itself, because the key had expired.
+    public let isExpiry: Bool
+    public let place: Place
     /// When its frame was committed, nanoseconds since 1970.
     public let committedNanoseconds: UInt64
+
+    public enum Place: Sendable {
+        case withinTransaction
+        /// The last one of its transaction, a receipt apart.
+        case endOfTransaction
+        /// Behind the changes of a transaction, or alone in a frame.
+        case receipt
+        /// Not an operation but an entry of a snapshot.
+        case snapshot
+    }
 }
 
 /// Parses the payload of a data frame whose checksum was correct. Lengths are still checked against the payload: a bug
@@ -44,32 +55,32 @@ public enum FramePayload {
                 return .content("a transaction has unknown fields")
             }
             offset += FrameBuilder.transactionHeaderBytes
-            let place = Place(revision: header.firstRevision + index, operations: operations, header: header)
-            if let fault = unsafe Self.transaction(in: payload, at: &offset, place, body) { return fault }
+            let origin = Origin(revision: header.firstRevision + index, operations: operations, header: header)
+            if let fault = unsafe Self.transaction(in: payload, at: &offset, origin, body) { return fault }
         }
         return offset == payload.count ? nil : .content("bytes follow the last transaction")
     }
 
-    /// Where operations are.
-    private struct Place {
+    /// Where operations come from.
+    private struct Origin {
         let revision: UInt64
         let operations: Int
         let header: FrameHeader
     }
 
     private static func transaction(
-        in payload: UnsafeRawBufferPointer, at offset: inout Int, _ place: Place,
+        in payload: UnsafeRawBufferPointer, at offset: inout Int, _ origin: Origin,
         _ body: (UInt64, LoggedOperation) -> Void
     ) -> FrameFault? {
-        for number in 1...place.operations {
+        for number in 1...origin.operations {
             // A receipt is the last operation, so the one before it ends the changes.
             var kind = OperationKind.set
-            let fault = unsafe Self.operation(in: payload, at: &offset, place, number) { revision, operation in
+            let fault = unsafe Self.operation(in: payload, at: &offset, origin, number) { revision, operation in
                 kind = operation.kind
                 body(revision, operation)
             }
             if let fault { return fault }
-            if kind == .receipt, number == 1 || number < place.operations {
+            if kind == .receipt, number == 1 || number < origin.operations {
                 return .content("a receipt is not the last of several operations")
             }
         }
@@ -81,10 +92,10 @@ public enum FramePayload {
     ) -> FrameFault? {
         if header.transactionCount != 0 { return .content("a frame of receipts has transactions") }
         var offset = 0
-        let place = Place(revision: 0, operations: 0, header: header)
+        let origin = Origin(revision: 0, operations: 0, header: header)
         while offset < payload.count {
             var isReceipt = true
-            let fault = unsafe Self.operation(in: payload, at: &offset, place, 0) { revision, operation in
+            let fault = unsafe Self.operation(in: payload, at: &offset, origin, 0) { revision, operation in
                 isReceipt = operation.kind == .receipt
                 if isReceipt { body(revision, operation) }
             }
@@ -107,7 +118,7 @@ public enum FramePayload {
             offset += FrameBuilder.entryRevisionBytes
             var isSet = true
             let fault = unsafe Self.operation(
-                in: payload, at: &offset, Place(revision: revision, operations: 1, header: header), 1
+                in: payload, at: &offset, Origin(revision: revision, operations: 1, header: header), 1
             ) { revision, operation in
                 isSet = operation.kind == .set
                 if isSet { body(revision, operation) }
@@ -119,7 +130,7 @@ public enum FramePayload {
     }
 
     private static func operation(
-        in payload: UnsafeRawBufferPointer, at offset: inout Int, _ place: Place, _ number: Int,
+        in payload: UnsafeRawBufferPointer, at offset: inout Int, _ origin: Origin, _ number: Int,
         _ body: (UInt64, LoggedOperation) -> Void
     ) -> FrameFault? {
         if payload.count - offset < FrameBuilder.operationHeaderBytes {
@@ -129,10 +140,13 @@ public enum FramePayload {
             return .content("an operation has the unknown op \(unsafe payload[offset])")
         }
         let flags = unsafe payload[offset + 1]
-        if flags > 1 { return .content("an operation has unknown flags \(flags)") }
+        let expiryFlag = FrameBuilder.expiryFlag
+        if flags > (kind == .delete ? expiryFlag : 1) || kind == .delete && flags == 1 {
+            return .content("an operation has unknown flags \(flags)")
+        }
         let keyLength = unsafe Int(payload.load16(offset + 2))
         let valueLength = unsafe Int(payload.load32(offset + 4))
-        if kind == .delete && (valueLength != 0 || flags != 0) { return .content("a delete has a value") }
+        if kind == .delete && valueLength != 0 { return .content("a delete has a value") }
         if kind == .receipt && flags != 0 { return .content("a receipt has an expiry time") }
         let keyStart = offset + FrameBuilder.operationHeaderBytes + (flags == 1 ? FrameBuilder.expiryBytes : 0)
         let end = keyStart + keyLength + valueLength
@@ -141,15 +155,15 @@ public enum FramePayload {
         let expiresAt = flags == 1 ? unsafe payload.load64(offset + FrameBuilder.operationHeaderBytes) : 0
         if flags == 1 && expiresAt == 0 { return .content("an operation has the expiry time 0") }
         unsafe body(
-            place.revision,
+            origin.revision,
             LoggedOperation(
                 kind: kind,
                 key: UnsafeRawBufferPointer(rebasing: payload[keyStart..<keyStart + keyLength]),
                 value: UnsafeRawBufferPointer(rebasing: payload[keyStart + keyLength..<end]),
                 expiresAt: expiresAt,
-                endsTransaction: number == place.operations
-                    || Self.isReceiptNext(in: payload, at: end + 1, place, number),
-                committedNanoseconds: place.header.committedNanoseconds
+                isExpiry: kind == .delete && flags == expiryFlag,
+                place: unsafe Self.place(of: kind, in: payload, endingAt: end + 1, origin, number),
+                committedNanoseconds: origin.header.committedNanoseconds
             )
         )
         offset = end + 1
@@ -158,12 +172,16 @@ public enum FramePayload {
 }
 
 extension FramePayload {
-    /// Whether the operation at `offset` is the receipt that ends the transaction.
-    private static func isReceiptNext(
-        in payload: UnsafeRawBufferPointer, at offset: Int, _ place: Place, _ number: Int
-    ) -> Bool {
-        unsafe number + 1 == place.operations && offset < payload.count
-            && payload[offset] == OperationKind.receipt.rawValue
+    private static func place(
+        of kind: OperationKind, in payload: UnsafeRawBufferPointer, endingAt end: Int, _ origin: Origin, _ number: Int
+    ) -> LoggedOperation.Place {
+        if origin.header.kind == .entries { return .snapshot }
+        if kind == .receipt { return .receipt }
+        if number == origin.operations { return .endOfTransaction }
+        let isReceiptNext =
+            unsafe number + 1 == origin.operations && end < payload.count
+            && payload[end] == OperationKind.receipt.rawValue
+        return isReceiptNext ? .endOfTransaction : .withinTransaction
     }
 }
 

@@ -7,7 +7,7 @@ final class ServiceProcess: Sendable {
     enum Program: String, Sendable {
         case kvService = "kv-service"
         case apiGateway = "api-gateway"
-        case kvtop, txlog
+        case kvtop, txlog, kvctl
 
         var path: String { Programs.path(self.rawValue) }
     }

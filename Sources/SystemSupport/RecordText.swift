@@ -1,23 +1,7 @@
-import JSON
-import SystemSupport
-
-/// Keys and values as JSON members and as text for people.
-extension JSONWriter {
-    /// The bytes as a string if they are UTF-8, else in base64 under the other name.
-    mutating func member(_ name: StaticString, orBase64 base64Name: StaticString, _ bytes: UnsafeRawBufferPointer) {
-        let bytes = unsafe Array(bytes)
-        if String(validating: bytes, as: UTF8.self) != nil {
-            self.memberUTF8(name, bytes)
-        } else {
-            self.member(base64Name, Base64.encode(bytes))
-        }
-    }
-}
-
-enum RecordText {
+/// Keys and values as text for people.
+public enum RecordText {
     /// In double quotes; characters that a terminal would not show are written as `\n`, `\"`, `\\` or `\xNN`.
-    static func quoted(_ bytes: UnsafeRawBufferPointer) -> String {
-        let bytes = unsafe Array(bytes)
+    public static func quoted(_ bytes: [UInt8]) -> String {
         var text = "\""
         if let valid = String(validating: bytes, as: UTF8.self) {
             for scalar in valid.unicodeScalars {

@@ -1,13 +1,12 @@
-public import JSON
-
-/// A JSON document as a tree, for reading the services' `/admin` documents.
+/// A JSON document as a tree, for clients that read the services' documents.
 ///
-/// A member that is missing, null or of another type is nil: a dashboard shows what a service reports, and "not
-/// reported" for the rest, for any version of the service.
+/// A member that is missing, null or of another type is nil: a client uses what a service reports, of any version of
+/// the service.
 public enum JSONTree: Sendable, Equatable {
     case null
     case bool(Bool)
-    case number(Double)
+    /// The number as written: a revision may have more digits than a double.
+    case number(String)
     case string(String)
     case array([JSONTree])
     case object([Member])
@@ -46,7 +45,7 @@ public enum JSONTree: Sendable, Equatable {
             guard let number = Double(text), number.isFinite else {
                 throw JSONSyntaxError(.badNumber, offset: tokenizer.offset - text.utf8.count)
             }
-            self = .number(number)
+            self = .number(text)
         case .scalar(.bool(let value)): self = .bool(value)
         case .scalar(.null): self = .null
         }
@@ -58,20 +57,25 @@ public enum JSONTree: Sendable, Equatable {
         return members.first { $0.name == name }?.value
     }
 
-    var double: Double? {
-        if case .number(let number) = self { number } else { nil }
+    public var double: Double? {
+        if case .number(let text) = self { Double(text) } else { nil }
     }
 
-    /// A whole number in the range of `Int`.
+    /// A whole number in the range of `Int`, also if it is written with a fraction or an exponent.
     public var int: Int? {
-        if case .number(let number) = self { Int(exactly: number) } else { nil }
+        if case .number(let text) = self { Int(text) ?? Double(text).flatMap { Int(exactly: $0) } } else { nil }
+    }
+
+    /// A whole number from 0 to 2^64 - 1, written as digits.
+    public var unsigned: UInt64? {
+        if case .number(let text) = self { UInt64(text) } else { nil }
     }
 
     public var string: String? {
         if case .string(let text) = self { text } else { nil }
     }
 
-    var bool: Bool? {
+    public var bool: Bool? {
         if case .bool(let value) = self { value } else { nil }
     }
 

@@ -1,9 +1,6 @@
-import SystemSupport
-import TransactionLog
-
 /// One line on the terminal that is overwritten as the work progresses; nothing if standard error is not a terminal.
 /// Confined to the main thread.
-final class ProgressLine {
+public final class ProgressLine {
     private static let intervalNanoseconds: UInt64 = 100_000_000
 
     private let what: String
@@ -12,23 +9,19 @@ final class ProgressLine {
     private var last: UInt64 = 0
     private var hasText = false
 
-    init(_ what: String) { self.what = what }
+    /// - Parameter what: the beginning of the line.
+    public init(_ what: String) { self.what = what }
 
-    /// Shows bytes read and the total, at most ten times per second.
-    func update(_ progress: ReplayProgress) {
-        if !self.isDue { return }
-        let total = max(progress.bytesTotal, 1)
-        let seconds = Double(MonotonicClock.nanoseconds() - self.began) / 1e9
-        let rate = Int(Double(progress.bytesRead) / max(seconds, 0.001) / 1e6)
-        self.show("\(progress.bytesRead * 100 / total) %, \(progress.bytesRead) of \(total) bytes, \(rate) MB/s")
-    }
-
-    func update(_ text: @autoclosure () -> String) {
+    /// Shows the text, which is made at most ten times per second.
+    public func update(_ text: @autoclosure () -> String) {
         if self.isDue { self.show(text()) }
     }
 
+    /// Seconds since the line was made.
+    public var seconds: Double { Double(MonotonicClock.nanoseconds() - self.began) / 1e9 }
+
     /// Removes the line.
-    func end() {
+    public func end() {
         if self.hasText { StandardStream.show("\r\u{1B}[K") }
         self.hasText = false
     }

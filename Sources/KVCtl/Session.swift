@@ -1,0 +1,103 @@
+import ArgumentParser
+import KeyValueClient
+import ServiceSettings
+import Synchronization
+import SystemSupport
+
+/// The options that all commands have.
+struct ConnectionOptions: ParsableArguments {
+    static let defaultServer = "http://127.0.0.1:8080"
+    static let serverVariable = "KVCTL_SERVER"
+
+    @Option(
+        help: ArgumentHelp(
+            "Address of a kv-service or api-gateway (default: \(defaultServer)) [\(serverVariable)]", valueName: "url"))
+    var server: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "For each operation with all its attempts, such as 500ms or 1m (default: 10s).", valueName: "duration"),
+        transform: { try ConnectionOptions.duration($0, in: .milliseconds(1)...(.seconds(86_400))) })
+    var timeout = Duration.seconds(10)
+
+    @Flag(help: "Results and errors as JSON, one object per line.")
+    var json = false
+
+    static func duration(_ text: String, in bounds: ClosedRange<Duration>) throws -> Duration {
+        let kind = SettingKind<Duration>.duration(in: bounds)
+        guard let duration = kind.parse(text) else { throw ValidationError("'\(text)' is not \(kind.expectation)") }
+        return duration
+    }
+
+    var address: String { self.server ?? ProcessEnvironment.current[Self.serverVariable] ?? Self.defaultServer }
+}
+
+/// A command that sends requests.
+protocol ClientCommand: ParsableCommand {
+    var connection: ConnectionOptions { get }
+    /// Attempts of each operation.
+    var maxAttempts: Int { get }
+
+    func run(_ session: Session) throws
+}
+
+extension ClientCommand {
+    /// A person who waits wants to know soon that there is no service.
+    var maxAttempts: Int { 3 }
+
+    func run() throws {
+        do {
+            let session = try Session(self.connection, maxAttempts: self.maxAttempts)
+            let result = Result { try self.run(session) }
+            try session.wait { try await $0.shutdown() }
+            try result.get()
+        } catch let error as KeyValueError {
+            throw CommandFailure(error, isJSON: self.connection.json)
+        }
+    }
+}
+
+/// A client for a program whose main thread may block.
+struct Session {
+    let client: StoreClient
+    let isJSON: Bool
+
+    init(_ options: ConnectionOptions, maxAttempts: Int) throws {
+        if let obstacle = ProcessSetup.obstacle { throw CommandFailure(.failure, obstacle) }
+        var configuration = StoreClient.Configuration()
+        configuration.timeout = options.timeout
+        configuration.maxAttempts = maxAttempts
+        configuration.connections = ImportCommand.mostParallel
+        self.client = try StoreClient(options.address, configuration: configuration)
+        self.isJSON = options.json
+    }
+
+    /// Calls `body` in a task, and blocks this thread until it has ended.
+    func wait<Result: Sendable>(
+        _ body: @escaping @Sendable (StoreClient) async throws -> Result
+    ) throws -> Result {
+        let client = self.client
+        let ending = Ending<Result>()
+        Task {
+            do { ending.end(.success(try await body(client))) } catch { ending.end(.failure(error)) }
+        }
+        return try ending.wait().get()
+    }
+}
+
+/// The result of a task, for a thread that waits for it.
+private final class Ending<Value: Sendable>: Sendable {
+    private let result = Mutex<Result<Value, any Error>?>(nil)
+    private let hasEnded = MonotonicSemaphore()
+
+    func end(_ result: Result<Value, any Error>) {
+        self.result.withLock { $0 = result }
+        self.hasEnded.signal()
+    }
+
+    func wait() -> Result<Value, any Error> {
+        self.hasEnded.wait()
+        guard let result = self.result.withLock({ $0 }) else { preconditionFailure("a signal without a result") }
+        return result
+    }
+}
