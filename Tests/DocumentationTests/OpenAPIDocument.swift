@@ -34,7 +34,8 @@ struct OpenAPIDocument {
     }
 
     let operations: [Operation]
-    let codesOfAnyRequest: Set<String>
+    /// What also a request is answered with that is no operation.
+    let problemsOfAnyRequest: Set<ProblemKind>
     private let root: Object
 
     init() throws {
@@ -43,8 +44,13 @@ struct OpenAPIDocument {
             throw Malformed(description: "the document is not an object")
         }
         self.root = root
-        let any = try Self.object(root, "components", "schemas", "CodeOfAnyRequest")
-        self.codesOfAnyRequest = Set(any["enum"] as? [String] ?? [])
+        let any = try Self.object(root, "components", "schemas", "ProblemOfAnyRequest")
+        self.problemsOfAnyRequest = Set(
+            try (any["oneOf"] as? [Object] ?? []).flatMap { row in
+                let status = try Self.object(row, "properties", "status")["const"] as? UInt ?? 0
+                let codes = try Self.object(row, "properties", "code")["enum"] as? [String] ?? []
+                return codes.map { ProblemKind(status, $0) }
+            })
         var operations: [Operation] = []
         for (path, item) in try Self.object(root, "paths") {
             guard let item = item as? Object else { throw Malformed(description: path) }

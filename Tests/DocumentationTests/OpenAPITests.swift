@@ -76,9 +76,9 @@ struct OpenAPITests {
         }
     }
 
-    @Test func `has the problems of requests without a route`() throws {
-        let kinds = ProblemKind.ofNoRoute + ProblemKind.ofConnection + [.ofOtherMethod]
-        #expect(try OpenAPIDocument().codesOfAnyRequest == Set(kinds.map(\.code)))
+    @Test func `has the problems of requests that are no operation`() throws {
+        let kinds = HandlerDeclaration.other.problems + ProblemKind.ofConnection + [.ofOtherMethod]
+        #expect(try OpenAPIDocument().problemsOfAnyRequest == Set(kinds))
     }
 
     /// A row of the table of problems in `Docs/API.md`.
@@ -105,8 +105,8 @@ struct OpenAPITests {
                 applied[ProblemKind(response.status, code), default: []].formUnion(response.applied[code] ?? [])
             }
         }
-        // Without a route nothing was written.
-        for kind in ProblemKind.ofNoRoute + ProblemKind.ofConnection + [.ofOtherMethod] { applied[kind] = ["no"] }
+        // Without an operation nothing was written.
+        for kind in document.problemsOfAnyRequest where applied[kind] == nil { applied[kind] = ["no"] }
         let rows = try Repository.text("Docs/API.md").split(separator: "\n").compactMap(Row.init)
         let kinds = rows.flatMap(\.kinds)
         #expect(Set(kinds) == Set(applied.keys))
