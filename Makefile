@@ -51,6 +51,12 @@ test-one: toolchain ## Build, and pass the tests whose names match: make test-on
 	swift build --build-tests
 	@$(TOOLS)/run-tests '$(NAME)'
 
+.PHONY: test-contract
+test-contract: toolchain ## Send requests that schemathesis makes from Docs/openapi.json, and lint answers with httplint
+	@$(TOOLS)/install-missing curl python3 python3-venv libncurses-dev zlib1g-dev
+	@for product in kv-service api-gateway; do swift build --product "$$product" || exit; done
+	@Tests/Contract/check-contract "$$(swift build --show-bin-path)" $(CONTRACT_EXAMPLES)
+
 .PHONY: build
 build: toolchain ## Build both services, kvtop, kvctl and txlog for release
 	@$(TOOLS)/install-missing libncurses-dev zlib1g-dev

@@ -418,7 +418,9 @@ let package = Package(
         ),
         .testTarget(
             name: "DocumentationTests",
-            dependencies: ["APIGateway", "KVService", "ServiceSettings", "TestSupport"],
+            dependencies: [
+                "APIGateway", "HTTP1", "HTTPServing", "KVService", "ServiceKit", "ServiceSettings", "TestSupport",
+            ],
             swiftSettings: strict
         ),
         .testTarget(

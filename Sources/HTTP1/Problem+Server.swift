@@ -115,11 +115,13 @@ extension Problem {
         )
     }
 
-    public static func unanswered() -> Problem {
+    /// - Parameter isWrite: it is unknown what became of it.
+    public static func unanswered(isWrite: Bool) -> Problem {
         Problem(
             .internalServerError,
             code: "internal_error",
-            detail: "The request was lost inside the service; this is a bug of the service."
+            detail: "The request was lost inside the service; this is a bug of the service.",
+            applied: isWrite ? .unknown : nil
         )
     }
 }

@@ -24,8 +24,8 @@ public enum KVProgram: ServiceProgram {
         guard let limit else { return .configuration }
         let runtime = ServiceRuntime(
             name: Self.name, metricPrefix: "kv", settings: settings, common: KVSettings.common,
-            handlers: KVRoutes.handlers + WatchRoutes.handlers, adminProblems: CompactionAdmin.problems,
-            eventKinds: EventKind.ofKVService,
+            handlers: KVRoutes.handlers + WatchRoutes.handlers, adminStatuses: CompactionAdmin.statuses,
+            adminProblems: CompactionAdmin.problems, eventKinds: EventKind.ofKVService,
             connectionLimit: limit, longestTargetBytes: KeyValueLimits.longestTargetBytes)
         let authorization: AdminAuthorization
         do { authorization = try runtime.adminAuthorization() } catch { return await runtime.refuse(error) }

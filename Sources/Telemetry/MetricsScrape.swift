@@ -37,7 +37,7 @@ public final class MetricsScrape: Sendable {
         }.whenComplete { result in
             switch result {
             case .success(let response): bound.value.respond(response)
-            case .failure: bound.value.fail(.unanswered())
+            case .failure: bound.value.fail(.unanswered(isWrite: false))
             }
         }
     }

@@ -25,7 +25,15 @@ package enum FileText {
     }
 
     package static func write(bytes: [UInt8], to path: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        try self.write(bytes, to: path, O_TRUNC)
+    }
+
+    package static func append(bytes: [UInt8], to path: String) throws {
+        try self.write(bytes, to: path, O_APPEND)
+    }
+
+    private static func write(_ bytes: [UInt8], to path: String, _ flag: Int32) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flag, 0o600)
         guard descriptor >= 0 else { throw SystemCallError(call: "open \(path)", code: errno) }
         defer { close(descriptor) }
         guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else {

@@ -48,7 +48,9 @@ package final class HTTPConnection {
         for (name, value) in headers { head += "\(name): \(value)\r\n" }
         if let body { head += "Content-Length: \(body.count)\r\n" }
         try self.send(Array("\(head)\r\n".utf8) + (body ?? []))
-        return try self.receive(answersHead: method == "HEAD")
+        let answer = try self.receive(answersHead: method == "HEAD")
+        AnswerRecord.add(answer, to: method, target)
+        return answer
     }
 
     /// Sends bytes as they are.

@@ -5,8 +5,8 @@ extension UpstreamFailure {
     /// All problems that ``problem(for:upstream:)`` can return.
     static let problems = [
         ProblemKind(502, "upstream_unreachable"), ProblemKind(502, "upstream_reset"),
-        ProblemKind(502, "upstream_invalid"), ProblemKind(503, "overloaded"), ProblemKind(503, "circuit_open"),
-        ProblemKind(503, "stopping"), ProblemKind(504, "upstream_timeout"),
+        ProblemKind(502, "upstream_invalid"), ProblemKind(502, "value_too_large"), ProblemKind(503, "overloaded"),
+        ProblemKind(503, "circuit_open"), ProblemKind(503, "stopping"), ProblemKind(504, "upstream_timeout"),
     ]
 
     /// The answer to the client.

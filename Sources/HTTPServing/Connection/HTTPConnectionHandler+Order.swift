@@ -69,11 +69,15 @@ extension HTTPConnectionHandler {
         for offset in (0..<self.earlierRequests.count).reversed() {
             let index = self.earlierRequests.index(self.earlierRequests.startIndex, offsetBy: offset)
             let isLost = self.earlierRequests.modify(index) { $0.isCurrent && isKnownUniquelyReferenced(&$0) }
-            if isLost { self.fail(self.earlierRequests[index], .unanswered()) }
+            if isLost { self.failLost(self.earlierRequests[index]) }
         }
         if self.machine.phase == .answering, self.request.isCurrent, isKnownUniquelyReferenced(&self.request) {
-            self.fail(self.request, .unanswered())
+            self.failLost(self.request)
         }
+    }
+
+    private func failLost(_ request: HTTPRequest) {
+        self.fail(request, .unanswered(isWrite: request.route?.isWrite == true))
     }
 
     /// The time limit of the graceful stop has passed: ends all requests with a 503 that reports their outcome. Later

@@ -8,6 +8,7 @@ import TransactionLog
 
 /// `compaction` in `GET /admin`, and `POST /admin/compact`.
 struct CompactionAdmin: Sendable {
+    static let statuses: [UInt] = [202]
     static let problems = [
         ProblemKind(409, "compaction_running"), ProblemKind(503, "starting"), ProblemKind(503, "store_failed"),
     ]

@@ -52,13 +52,15 @@ public final class ServiceRuntime: Sendable {
     /// - Parameters:
     ///   - metricPrefix: the prefix of `<prefix>_build_info`, `<prefix>_ready` and the other metrics of both services.
     ///   - handlers: the handlers of the data routes with their possible answers.
+    ///   - adminStatuses: further statuses of successes of this service's own actions below `/admin`.
     ///   - adminProblems: further problems that this service's own documents and actions below `/admin` can answer.
     ///   - eventKinds: the kinds of events that only this service reports.
     ///   - connectionLimit: from ``connectionLimit(name:settings:common:_:own:)``.
     ///   - longestTargetBytes: maximum length of a request target that the data routes accept.
     public init(
         name: String, metricPrefix: String, settings: ResolvedSettings, common: CommonSettings,
-        handlers: [HandlerDeclaration], adminProblems: [ProblemKind] = [], eventKinds: [EventKind],
+        handlers: [HandlerDeclaration], adminStatuses: [UInt] = [], adminProblems: [ProblemKind] = [],
+        eventKinds: [EventKind],
         connectionLimit: ConnectionLimit, longestTargetBytes: Int
     ) {
         self.longestTargetBytes = longestTargetBytes
@@ -94,7 +96,9 @@ public final class ServiceRuntime: Sendable {
         self.events = EventJournal(
             registry: registry, metricPrefix: metricPrefix, kinds: eventKinds, logger: logger)
         let metrics = HTTPMetrics(
-            registry: registry, declarations: handlers + HandlerDeclaration.common(adminProblems: adminProblems),
+            registry: registry,
+            declarations: handlers
+                + HandlerDeclaration.common(adminStatuses: adminStatuses, adminProblems: adminProblems),
             nowNanoseconds: MonotonicClock.nanoseconds())
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         let traceMetrics = TraceMetrics(registry: registry)

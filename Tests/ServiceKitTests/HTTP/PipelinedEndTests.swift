@@ -123,7 +123,8 @@ struct PipelinedEndTests {
         #expect(try pipe.writes().joined().statuses == [200, 500])
         pipe.calls.writes.removeAll()
         pipe.connection.sweep(now: MonotonicClock.nanoseconds())
-        #expect(try pipe.writes().joined().statuses == [500])
+        let last = try pipe.writes().joined()
+        #expect(last.statuses == [500] && last.contains(#""applied":"unknown""#), "a write may have been carried out")
         #expect(pipe.observer.told == ["POST 200 1", "POST 500 2", "POST 500 3"])
     }
 
