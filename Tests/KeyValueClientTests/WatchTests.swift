@@ -77,6 +77,7 @@ struct WatchTests {
         }
         let error = await failure { try await service.with { try await Self.next(2, of: $0.watch(since: 0)) } }
         #expect(error?.code == "revision_compacted" && error?.status == 410 && error?.oldestRevision == 77)
+        #expect(error?.description == "Why. (HTTP 410, revision_compacted; oldest revision 77; request r1)")
         #expect(service.requests.count == 2)
     }
 

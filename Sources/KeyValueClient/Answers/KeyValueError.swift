@@ -53,7 +53,8 @@ public struct KeyValueError: Error, Sendable, Equatable, CustomStringConvertible
         let status = self.status.map { "HTTP \($0), " } ?? ""
         let applied = self.applied.map { "; applied: \($0.rawValue)" } ?? ""
         let request = self.requestID.map { "; request \($0)" } ?? ""
-        return "\(self.detail) (\(status)\(self.code)\(applied)\(request))"
+        let oldest = self.oldestRevision.map { "; oldest revision \($0)" } ?? ""
+        return "\(self.detail) (\(status)\(self.code)\(oldest)\(applied)\(request))"
     }
 
     init(
