@@ -23,9 +23,11 @@ public final class BulkWriter {
         self.session = engine.makeSession(wake: { woken.signal() }, endOfTurn: {})
     }
 
-    public func set(_ key: [UInt8], _ value: [UInt8]) throws(WriteRefused) {
+    /// - Parameter expiresAt: milliseconds since 1970; 0 for never.
+    public func set(_ key: [UInt8], _ value: [UInt8], expiresAt: UInt64 = 0) throws(WriteRefused) {
+        let expiry = expiresAt == 0 ? Expiry.never : .at(milliseconds: expiresAt)
         unsafe value.withUnsafeBytes { value in
-            unsafe self.session.set(key, to: value, deadline: nil) { self.complete($0) }
+            unsafe self.session.set(key, to: value, expiring: expiry, deadline: nil) { self.complete($0) }
         }
         try self.added(bytes: key.count + value.count)
     }

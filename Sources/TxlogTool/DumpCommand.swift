@@ -82,6 +82,7 @@ final class DumpWriter {
         if item.operation.kind == .set {
             let value = unsafe Array(item.operation.value)
             text += self.withoutValues ? " (\(value.count) bytes)" : " \(RecordText.quoted(value))"
+            if item.operation.expiresAt != 0 { text += " expires \(item.operation.expiresAt)" }
         }
         return text + "\n"
     }
@@ -99,6 +100,7 @@ final class DumpWriter {
                     object.member("value", orBase64: "value_b64", unsafe Array(item.operation.value))
                 }
             }
+            if item.operation.expiresAt != 0 { object.member("expires_at", item.operation.expiresAt) }
             object.member("file", item.origin.file)
         }
         writer.newline()

@@ -1,4 +1,5 @@
-/// A line of `dump` as text: `7 set "key" "value"`, `9 delete "key"`, or `# file`.
+/// A line of `dump` as text: `7 set "key" "value"`, with ` expires 1800000000000` behind it if the key expires, `9 delete
+/// "key"`, `9 receipt "key"` or `# file`.
 struct DumpLine {
     struct Malformed: Error {
         let detail: String
@@ -14,7 +15,7 @@ struct DumpLine {
 
     init(_ line: [UInt8]) { self.rest = line[...] }
 
-    /// The change in the line; nil for the name of a file.
+    /// The change in the line; nil for the name of a file and for a receipt, which an import cannot use.
     mutating func record() throws(Malformed) -> ImportedRecord? {
         if self.rest.first == UInt8(ascii: "#") { return nil }
         let words = self.rest.split(separator: UInt8(ascii: " "), maxSplits: 2)
@@ -25,6 +26,7 @@ struct DumpLine {
         let operation = String(decoding: words[1], as: UTF8.self)
         let key = try self.quoted()
         if operation == "delete" { return try self.ended(.delete(key: key)) }
+        if operation == "receipt" { return nil }
         guard operation == "set" || operation == "entry", self.rest.first == UInt8(ascii: " ") else {
             throw Malformed(detail: "'\(operation)' is not set, delete or entry with a value")
         }
@@ -33,7 +35,17 @@ struct DumpLine {
             throw Malformed(detail: "the value is missing, as with 'txlog dump --no-values'")
         }
         let value = try self.quoted()
-        return try self.ended(.set(key: key, value: value))
+        return try self.ended(.set(key: key, value: value, expiresAt: try self.expiry()))
+    }
+
+    /// Milliseconds since 1970; 0 for never.
+    private mutating func expiry() throws(Malformed) -> UInt64 {
+        let word = Array(" expires ".utf8)
+        guard self.rest.starts(with: word) else { return 0 }
+        let digits = String(decoding: self.rest.dropFirst(word.count), as: UTF8.self)
+        guard let time = UInt64(digits), time > 0 else { throw Malformed(detail: "the expiry time is not a number") }
+        self.rest = []
+        return time
     }
 
     private func ended(_ record: ImportedRecord) throws(Malformed) -> ImportedRecord {

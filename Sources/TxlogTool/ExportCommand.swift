@@ -12,7 +12,7 @@ struct ExportCommand: ParsableCommand {
         abstract: "Write all records as NDJSON, in the order of their keys.",
         discussion: """
             A line is {"key":…,"value":…,"revision":…}; keys and values that are not UTF-8 are base64 in "key_b64" \
-            and "value_b64". Changes nothing in the folder. Exit codes as for 'verify'; with code 2, a torn tail, \
+            and "value_b64"; a key that expires has "expires_at". Changes nothing in the folder. Exit codes as for 'verify'; with code 2, a torn tail, \
             nothing acknowledged is missing.
 
             A damaged log is exported only with --skip-damage: all frames with correct checksums are used, also behind \
@@ -76,6 +76,7 @@ struct ExportCommand: ParsableCommand {
                 object.member("key", orBase64: "key_b64", unsafe Array(record.key))
                 object.member("value", orBase64: "value_b64", unsafe Array(record.value))
                 object.member("revision", record.revision)
+                if record.expiresAt != 0 { object.member("expires_at", record.expiresAt) }
                 if !image.isProven(record) {
                     object.member("may_be_older", true)
                     unproven += 1

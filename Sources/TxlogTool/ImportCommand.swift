@@ -61,7 +61,7 @@ struct ImportCommand: ParsableCommand {
         defer { line.end() }
         while let record = try source.next() {
             switch record {
-            case .set(let key, let value): try writer.set(key, value)
+            case .set(let key, let value, let expiresAt): try writer.set(key, value, expiresAt: expiresAt)
             case .delete(let key): try writer.delete(key)
             }
             line.update(

@@ -6,7 +6,8 @@ import SystemSupport
 
 /// One record of an import.
 enum ImportedRecord {
-    case set(key: [UInt8], value: [UInt8])
+    /// `expiresAt`: milliseconds since 1970; 0 for never.
+    case set(key: [UInt8], value: [UInt8], expiresAt: UInt64 = 0)
     case delete(key: [UInt8])
 }
 
@@ -36,7 +37,10 @@ struct NDJSONReader {
             if line.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") || $0 == UInt8(ascii: "\t") }) {
                 continue
             }
-            if !DumpLine.isOne(line) { return try self.record(line) }
+            if !DumpLine.isOne(line) {
+                guard let record = try self.record(line) else { continue }
+                return record
+            }
             var dumped = DumpLine(line)
             let record: ImportedRecord?
             do throws(DumpLine.Malformed) { record = try dumped.record() } catch { throw self.damaged(error.detail) }
@@ -49,19 +53,31 @@ struct NDJSONReader {
         ToolFailure(.dataCorrupt, "\(self.path) line \(self.lines.number): \(detail)")
     }
 
-    private func record(_ line: [UInt8]) throws(ToolFailure) -> ImportedRecord {
+    /// - Returns: nil for a receipt of a dump, which an import cannot use.
+    private func record(_ line: [UInt8]) throws(ToolFailure) -> ImportedRecord? {
         let object: FlatJSONObject
         do { object = try FlatJSONObject(parsing: line) } catch { throw self.damaged("\(error)") }
+        if case .string(let operation)? = object["op"], operation.elementsEqual("receipt".utf8) { return nil }
         let isDelete = try self.isDelete(object)
         let key = try self.bytes("key", "key_b64", in: object)
         if isDelete { return try self.checked(.delete(key: key)) }
-        return try self.checked(.set(key: key, value: try self.bytes("value", "value_b64", in: object)))
+        let value = try self.bytes("value", "value_b64", in: object)
+        return try self.checked(.set(key: key, value: value, expiresAt: try self.expiry(object)))
+    }
+
+    /// Milliseconds since 1970; 0 for never.
+    private func expiry(_ object: FlatJSONObject) throws(ToolFailure) -> UInt64 {
+        guard let value = object["expires_at"] else { return 0 }
+        guard case .number(let digits) = value, let time = UInt64(digits), time > 0 else {
+            throw self.damaged("\"expires_at\" is not a time in milliseconds since 1970")
+        }
+        return time
     }
 
     private func checked(_ record: ImportedRecord) throws(ToolFailure) -> ImportedRecord {
         let (key, value) =
             switch record {
-            case .set(let key, let value): (key, value)
+            case .set(let key, let value, _): (key, value)
             case .delete(let key): (key, [])
             }
         if key.isEmpty || key.count > Self.keyLimitBytes {
@@ -77,7 +93,7 @@ struct NDJSONReader {
     private func isDelete(_ object: FlatJSONObject) throws(ToolFailure) -> Bool {
         let isDumped = object["op"] != nil
         let known =
-            ["key", "key_b64", "value", "value_b64"]
+            ["key", "key_b64", "value", "value_b64", "expires_at"]
             + (isDumped ? ["revision", "op", "file", "value_bytes"] : ["revision", "may_be_older"])
         if let other = object.names.first(where: { !known.contains($0) }) {
             throw self.damaged("unknown member \"\(other)\"; allowed are \(known.joined(separator: ", "))")

@@ -87,8 +87,7 @@ struct EngineHistoryTests {
                 _ = index.replay(
                     revision,
                     LoggedOperation(
-                        kind: kind, key: key, value: value, expiresAt: 0, isExpiry: false, place: place,
-                        committedNanoseconds: 0))
+                        kind: kind, key: key, value: value, expiresAt: 0, isExpiry: false, place: place))
             }
         }
         // Parts of a compaction that has not ended, beside the segments from the first one on.

@@ -175,12 +175,12 @@ struct ReceiptTests {
                 }
                 let decoded = bytes.withUnsafeBytes { bytes in
                     inTransaction
-                        ? Receipt(decoding: bytes, revision: 5, time: 6)
-                        : Receipt(decoding: bytes, revision: 8, time: 8)
+                        ? Receipt(decoding: bytes, revision: 5)
+                        : Receipt(decoding: bytes, revision: 8)
                 }
                 #expect(decoded == receipt)
                 for count in 0..<bytes.count {
-                    let cut = bytes[..<count].withUnsafeBytes { Receipt(decoding: $0, revision: 5, time: 6) }
+                    let cut = bytes[..<count].withUnsafeBytes { Receipt(decoding: $0, revision: 5) }
                     #expect(cut != receipt)
                 }
             }

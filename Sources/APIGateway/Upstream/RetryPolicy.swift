@@ -47,10 +47,10 @@ struct RetryPolicy {
         let base: UInt64
         switch failure {
         case .connect:
-            base = attempts == 1 ? 50_000_000 : 200_000_000
+            base = Self.base(attempts, isUnknown ? nil : 200_000_000)
         case .reset:
             // If kv-service closed an idle connection, that says nothing about the next one.
-            base = attempts == 1 ? 0 : 50_000_000
+            base = attempts == 1 ? 0 : Self.base(attempts - 1, isUnknown ? nil : 50_000_000)
         case .poolExhausted, .circuitOpen, .timeout, .protocolError, .answerTooLarge, .stopping:
             return nil
         }
@@ -60,5 +60,11 @@ struct RetryPolicy {
         guard delay < remainingNanoseconds else { return nil }
         self.budget -= 1
         return delay
+    }
+
+    /// - Parameter second: after the second attempt and later ones; nil to double each time, for it is worth to wait.
+    private static func base(_ attempts: Int, _ second: UInt64?) -> UInt64 {
+        if attempts == 1 { return 50_000_000 }
+        return second ?? min(50_000_000 << UInt64(attempts - 1), 800_000_000)
     }
 }

@@ -49,8 +49,7 @@ final class Committer: CommitClient, @unchecked Sendable {
     /// - Returns: the record that it replaces or removes.
     func replay(_ revision: UInt64, _ operation: LoggedOperation) -> ReplacedRecord? {
         if operation.kind == .receipt {
-            let receipt = unsafe Receipt(
-                decoding: operation.value, revision: revision, time: operation.committedNanoseconds / 1_000_000)
+            let receipt = unsafe Receipt(decoding: operation.value, revision: revision)
             if let receipt { unsafe self.receipts.replay(operation.key, receipt) }
             return nil
         }

@@ -1,40 +1,40 @@
 import LogFormat
 
 /// A receipt as the content of an operation of the log: a byte for the kind of the answer, with the highest bit set if
-/// revision and time follow, which otherwise are those of its transaction; the fingerprint; then they; then the results
-/// of a transaction, without the values that its gets have found.
+/// its revision follows, which otherwise is that of its transaction; the fingerprint; the time; then the revision; then the
+/// results of a transaction, without the values that its gets have found.
 extension Receipt {
     /// Bytes of an encoded one in its transaction, at most.
-    static func maximumBytes(results: Int) -> Int { 9 + 17 * results }
+    static func maximumBytes(results: Int) -> Int { 17 + 17 * results }
 
-    private static let hasOrigin: UInt8 = 0x80
+    private static let hasRevision: UInt8 = 0x80
 
     /// - Parameter inTransaction: whether it is in the transaction whose receipt it is.
     func encoded(inTransaction: Bool) -> [UInt8] {
-        var bytes: [UInt8] = [self.answer.kind | (inTransaction ? 0 : Self.hasOrigin)]
+        var bytes: [UInt8] = [self.answer.kind | (inTransaction ? 0 : Self.hasRevision)]
         bytes.appendLittleEndian(self.fingerprint)
-        if !inTransaction {
-            bytes.appendLittleEndian(self.revision)
-            bytes.appendLittleEndian(self.time)
-        }
+        bytes.appendLittleEndian(self.time)
+        if !inTransaction { bytes.appendLittleEndian(self.revision) }
         if case .transaction(let results) = self.answer { for result in results { result.encode(into: &bytes) } }
         return bytes
     }
 
-    /// - Parameters:
-    ///   - revision: of the transaction that it is in; likewise `time`, in milliseconds since 1970.
+    /// - Parameter revision: of the transaction that it is in.
     /// - Returns: nil if the bytes are not those of a receipt, which only a bug of the writer can bring about.
-    init?(decoding content: UnsafeRawBufferPointer, revision: UInt64, time: UInt64) {
+    init?(decoding content: UnsafeRawBufferPointer, revision: UInt64) {
         var reader = unsafe Reader(Array(content))
-        guard let kind = reader.byte(), let fingerprint = reader.number() else { return nil }
-        self.fingerprint = fingerprint
-        if kind & Self.hasOrigin != 0 {
-            guard let revision = reader.number(), let time = reader.number() else { return nil }
-            (self.revision, self.time) = (revision, time)
-        } else {
-            (self.revision, self.time) = (revision, time)
+        guard let kind = reader.byte(), let fingerprint = reader.number(), let time = reader.number() else {
+            return nil
         }
-        switch kind & ~Self.hasOrigin {
+        self.fingerprint = fingerprint
+        self.time = time
+        if kind & Self.hasRevision != 0 {
+            guard let own = reader.number() else { return nil }
+            self.revision = own
+        } else {
+            self.revision = revision
+        }
+        switch kind & ~Self.hasRevision {
         case 1: self.answer = .set
         case 2: self.answer = .deleted
         case 3:

@@ -9,8 +9,6 @@
     /// Whether a delete was made by the store itself, because the key had expired.
     public let isExpiry: Bool
     public let place: Place
-    /// When its frame was committed, nanoseconds since 1970.
-    public let committedNanoseconds: UInt64
 
     public enum Place: Sendable {
         case withinTransaction
@@ -162,8 +160,7 @@ public enum FramePayload {
                 value: UnsafeRawBufferPointer(rebasing: payload[keyStart + keyLength..<end]),
                 expiresAt: expiresAt,
                 isExpiry: kind == .delete && flags == expiryFlag,
-                place: unsafe Self.place(of: kind, in: payload, endingAt: end + 1, origin, number),
-                committedNanoseconds: origin.header.committedNanoseconds
+                place: unsafe Self.place(of: kind, in: payload, endingAt: end + 1, origin, number)
             )
         )
         offset = end + 1

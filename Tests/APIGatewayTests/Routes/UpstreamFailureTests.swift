@@ -128,11 +128,12 @@ struct UpstreamFailureTests {
     }
 
     @Test(arguments: [FakeStep.close, .reset])
-    func `closes a kept connection under a request, a read is sent again and a write is not`(
+    func `closes a kept connection under a request, reads and writes are sent again, a write with its key`(
         end: FakeStep
     ) async throws {
         let upstream = FakeHTTPServer { request in
-            request.number == 1 ? FakeAnswer.value([1], revision: 1) : [end]
+            if request.number > 1 { return [end] }
+            return request.method == "POST" ? FakeAnswer.stored(1) : FakeAnswer.value([1], revision: 1)
         }
         try await withGateway(upstream: upstream) { gateway in
             #expect(await gateway.get("k").status == 200)
@@ -140,11 +141,13 @@ struct UpstreamFailureTests {
             #expect(read.status == 200)
             #expect(read.attempts == 2)
             let write = await gateway.set("k", "v")
-            #expect(write.status == 502)
-            #expect(write.code == "upstream_reset")
-            #expect(write.applied == "unknown")
-            #expect(write.attempts == 1)
-            #expect(upstream.requests.filter { $0.method == "POST" }.count == 1)
+            #expect(write.status == 200)
+            #expect(write.attempts == 2)
+            let keys = upstream.requests.filter { $0.method == "POST" }.map { $0.fields["idempotency-key"] }
+            #expect(keys.count == 2 && keys[0] == keys[1] && keys[0] != nil)
+            let other = await gateway.set("k", "v")
+            #expect(other.status == 200)
+            #expect(upstream.requests.last?.fields["idempotency-key"] != keys[0])
         }
     }
 
@@ -162,19 +165,19 @@ struct UpstreamFailureTests {
         }
     }
 
-    @Test func `resets the connection within a request, a write is not sent again`() async throws {
+    @Test func `resets the connection within a request, a write is sent again some times`() async throws {
         let upstream = FakeHTTPServer(bytesBeforeReset: 300) { _ in FakeAnswer.stored(1) }
         try await withGateway(upstream: upstream) { gateway in
             let write = await gateway.set(key: [1], value: [UInt8](repeating: 0, count: 65536))
             #expect(write.status == 502)
             #expect(write.applied == "unknown")
-            #expect(write.attempts == 1)
-            #expect(upstream.connections == 1)
+            #expect(write.attempts == RetryPolicy.Limits().maxAttemptsOfUnknown)
+            #expect(upstream.connections == write.attempts)
         }
     }
 
     @Test(arguments: [FakeStep.close, .reset])
-    func `closes the connection within its answer, a read is sent again and a write is not`(
+    func `closes the connection within its answer, a read is sent again and a write some times`(
         end: FakeStep
     ) async throws {
         let upstream = FakeHTTPServer { request in
@@ -195,7 +198,8 @@ struct UpstreamFailureTests {
             let write = await gateway.delete("k")
             #expect(write.code == "upstream_reset")
             #expect(write.applied == "unknown")
-            #expect(writes.requests.count == 1)
+            #expect(writes.requests.count == RetryPolicy.Limits().maxAttemptsOfUnknown)
+            #expect(Set(writes.requests.map { $0.fields["idempotency-key"] }).count == 1)
         }
     }
 

@@ -33,8 +33,10 @@ struct RetryPolicyTests {
     }
 
     @Test func `is tried more often if it may have been applied`() {
-        #expect(self.delay(.connect(""), isUnknown: true, attempts: 7) == 200_000_000)
-        #expect(self.delay(.connect(""), isUnknown: true, attempts: 8) == nil)
+        let delays = (1...8).map { self.delay(.connect(""), isUnknown: true, attempts: $0) }
+        #expect(delays.map { $0.map { $0 / 1_000_000 } } == [50, 100, 200, 400, 800, 800, 800, nil])
+        let ofResets = (1...8).map { self.delay(.reset(sent: true), isUnknown: true, attempts: $0) }
+        #expect(ofResets.map { $0.map { $0 / 1_000_000 } } == [0, 50, 100, 200, 400, 800, 800, nil])
     }
 
     @Test func `is tried three times at most`() {

@@ -225,7 +225,7 @@ struct SegmentSetTests {
     {
         let maker = try Self.unlisted()
         var newer = maker.fileSystem.contents(maker.segmentPath)!
-        newer.storeLittleEndian(UInt32(2), at: 8)
+        newer.storeLittleEndian(SegmentHeader.formatVersion + 1, at: 8)
         newer.storeLittleEndian(CRC32C.of(newer, in: 0..<4092), at: 4092)
         let fileSystem = maker.fileSystem.kill()
         fileSystem.install(maker.segmentPath, newer)
