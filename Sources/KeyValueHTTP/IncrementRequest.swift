@@ -17,8 +17,9 @@ public struct IncrementRequest: Sendable, Equatable {
     ///   `key_too_large`; 415 `unsupported_media_type`. Each has `applied` no.
     public init(of request: HTTPRequest, limits: KeyValueLimits) throws(Problem) {
         try JSONBody.check(request, applied: .no)
+        let body = request.body
         try self.init(
-            request.body.readableBytesUInt8Span, if: try Precondition(ofWrite: request), limits: limits)
+            body.readableBytesUInt8Span, if: try Precondition(ofWrite: request), limits: limits)
     }
 
     init(_ body: Span<UInt8>, if precondition: Precondition, limits: KeyValueLimits) throws(Problem) {

@@ -15,7 +15,8 @@ public struct SeveralRequest: Sendable, Equatable {
     /// - Throws: 400 `not_json`, `bad_json`, `key_missing`, `key_empty`, `key_too_large`; 415 `unsupported_media_type`.
     public init(of request: HTTPRequest, limits: KeyValueLimits) throws(Problem) {
         try JSONBody.check(request, applied: nil)
-        try self.init(request.body.readableBytesUInt8Span, limits: limits)
+        let body = request.body
+        try self.init(body.readableBytesUInt8Span, limits: limits)
     }
 
     init(_ body: Span<UInt8>, limits: KeyValueLimits) throws(Problem) {

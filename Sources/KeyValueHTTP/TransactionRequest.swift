@@ -34,7 +34,8 @@ public struct TransactionRequest: Sendable, Equatable {
     ///   `value_missing`; 413 `value_too_large`; 415 `unsupported_media_type`. Each has `applied` no.
     public init(of request: HTTPRequest, limits: KeyValueLimits) throws(Problem) {
         try JSONBody.check(request, applied: .no)
-        try self.init(request.body.readableBytesUInt8Span, limits: limits)
+        let body = request.body
+        try self.init(body.readableBytesUInt8Span, limits: limits)
     }
 
     init(_ body: Span<UInt8>, limits: KeyValueLimits) throws(Problem) {
