@@ -26,7 +26,10 @@ final class WatchHub {
     /// The bytes of the history that are read for one watcher before it is somebody else's turn.
     static let turnBytes = 1 << 18
     private static let keptSections = 16
-    private static let pauseFactor: UInt64 = 30
+    private static let pauseFactor: UInt64 = 50
+    private static let shortestPauseNanoseconds: UInt64 = 2_000_000
+    /// After a reading in which nobody got anything.
+    private static let idlePauseNanoseconds: UInt64 = 20_000_000
     private static let longestPauseNanoseconds: UInt64 = 100_000_000
 
     let eventLoop: any EventLoop
@@ -41,6 +44,8 @@ final class WatchHub {
     /// Those that have a position of their own, and connections that take bytes.
     private var ready: [StreamWatcher] = []
     private var isScheduled = false
+    /// Whether this reading had something for anybody.
+    private var hasGiven = false
     /// When the next reading may begin: monotonic nanoseconds.
     private var nextReading: UInt64 = 0
     private var ticks: RepeatedTask?
@@ -148,10 +153,12 @@ final class WatchHub {
     private func readInTurn() {
         if !self.isScheduled { return }
         let began = MonotonicClock.nanoseconds()
+        self.hasGiven = false
         let hasMore = self.read()
         self.catchUp()
         let ended = MonotonicClock.nanoseconds()
-        self.nextReading = ended + min((ended - began) * Self.pauseFactor, Self.longestPauseNanoseconds)
+        let least = self.hasGiven ? Self.shortestPauseNanoseconds : Self.idlePauseNanoseconds
+        self.nextReading = ended + min(max((ended - began) * Self.pauseFactor, least), Self.longestPauseNanoseconds)
         // What became ready meanwhile waits for its turn too.
         self.isScheduled = false
         if hasMore { self.schedule() } else { self.waitForMore() }
@@ -185,6 +192,7 @@ final class WatchHub {
             for group in again { bytes += group.endTransaction() }
             return bytes < Self.readBytes
         }
+        if !touched.isEmpty { self.hasGiven = true }
         let now = MonotonicClock.nanoseconds()
         for group in touched {
             let events = group.eventCount
@@ -227,6 +235,7 @@ final class WatchHub {
             turn -= section.readBytes
             watcher.position = section.end
             if let piece = section.piece {
+                self.hasGiven = true
                 watcher.write(piece, events: section.events, now: MonotonicClock.nanoseconds())
             }
         }
