@@ -7,11 +7,11 @@ import SystemSupport
 /// The watchers of one event loop: reads each committed change once, and gives it to those who want it. Confined to its
 /// loop.
 ///
-/// A watcher has no queue. While its connection takes bytes, it is where the hub is; else it stays where it was, and
-/// reads on from there, on its own, when the connection takes bytes again.
+/// A watcher has no queue. While its connection takes bytes, it is where the hub is; else it stays where it was, and the
+/// hub reads on from there when the connection takes bytes again.
 ///
 /// Under load the hub reads less often and more at a time: it pauses a multiple of the time that the last reading took, so
-/// that watchers take a small share of the loop from everything else.
+/// that watchers take a small share of the loop from everything else. It does not pause if that could lose changes.
 final class WatchHub {
     /// Events of a group, encoded and framed once for all of its watchers.
     struct Batch {
@@ -23,7 +23,13 @@ final class WatchHub {
 
     /// The encoded bytes after which a reading ends, and the next one follows.
     private static let readBytes = 1 << 20
-    private static let pauseFactor: UInt64 = 30
+    /// The bytes of the history that are read for one watcher before it is somebody else's turn.
+    static let turnBytes = 1 << 18
+    private static let keptSections = 16
+    private static let pauseFactor: UInt64 = 50
+    private static let shortestPauseNanoseconds: UInt64 = 2_000_000
+    /// After a reading in which nobody got anything.
+    private static let idlePauseNanoseconds: UInt64 = 20_000_000
     private static let longestPauseNanoseconds: UInt64 = 100_000_000
 
     let eventLoop: any EventLoop
@@ -35,7 +41,11 @@ final class WatchHub {
     /// In no order; each knows its place.
     private var watchers: [Watcher] = []
     private var waker: ChangeHistory.Waker?
+    /// Those that have a position of their own, and connections that take bytes.
+    private var ready: [StreamWatcher] = []
     private var isScheduled = false
+    /// Whether this reading had something for anybody.
+    private var hasGiven = false
     /// When the next reading may begin: monotonic nanoseconds.
     private var nextReading: UInt64 = 0
     private var ticks: RepeatedTask?
@@ -93,6 +103,7 @@ final class WatchHub {
     func leave(_ group: WatchGroup) {
         if group.watchers.isEmpty { self.groups.remove(group) }
         if self.watchers.isEmpty {
+            self.ready = []
             self.ticks?.cancel()
             self.ticks = nil
         }
@@ -108,11 +119,25 @@ final class WatchHub {
 
     // MARK: - Reading
 
+    /// The connection of a watcher takes bytes.
+    func isReady(_ watcher: StreamWatcher) {
+        guard let position = watcher.position, !watcher.isReady, watcher.placeInHub >= 0 else { return }
+        watcher.isReady = true
+        self.ready.append(watcher)
+        self.schedule(isUrgent: self.history.isUrgent(behind: position))
+    }
+
     private func schedule() {
-        if self.watchers.isEmpty { return }
-        // No pause may be the reason that changes are lost.
-        let isUrgent = self.history.isUrgent(behind: self.position)
-        if self.isScheduled, !isUrgent { return }
+        let isUrgent =
+            self.history.isUrgent(behind: self.position)
+            || self.ready.contains {
+                $0.position.map { self.history.isUrgent(behind: $0) } == true
+            }
+        self.schedule(isUrgent: isUrgent)
+    }
+
+    private func schedule(isUrgent: Bool) {
+        if self.watchers.isEmpty || self.isScheduled && !isUrgent { return }
         self.isScheduled = true
         let now = MonotonicClock.nanoseconds()
         let bound = NIOLoopBound(self, eventLoop: self.eventLoop)
@@ -127,17 +152,23 @@ final class WatchHub {
 
     private func readInTurn() {
         if !self.isScheduled { return }
-        self.isScheduled = false
         let began = MonotonicClock.nanoseconds()
+        self.hasGiven = false
         let hasMore = self.read()
+        self.catchUp()
         let ended = MonotonicClock.nanoseconds()
-        self.nextReading = ended + min((ended - began) * Self.pauseFactor, Self.longestPauseNanoseconds)
+        let least = self.hasGiven ? Self.shortestPauseNanoseconds : Self.idlePauseNanoseconds
+        self.nextReading = ended + min(max((ended - began) * Self.pauseFactor, least), Self.longestPauseNanoseconds)
+        // What became ready meanwhile waits for its turn too.
+        self.isScheduled = false
         if hasMore { self.schedule() } else { self.waitForMore() }
     }
 
     private func waitForMore() {
         self.waker?.arm()
-        if self.history.newestRevision > self.position.revision || self.history.hasFailed { self.schedule() }
+        if !self.ready.isEmpty || self.history.newestRevision > self.position.revision || self.history.hasFailed {
+            self.schedule()
+        }
     }
 
     /// Gives the watchers what was committed since the last reading, up to a limit.
@@ -161,6 +192,7 @@ final class WatchHub {
             for group in again { bytes += group.endTransaction() }
             return bytes < Self.readBytes
         }
+        if !touched.isEmpty { self.hasGiven = true }
         let now = MonotonicClock.nanoseconds()
         for group in touched {
             let events = group.eventCount
@@ -172,6 +204,41 @@ final class WatchHub {
         if progress == .lost { self.lost() }
         if progress == .end, self.history.hasFailed { self.cutAll(.storeFailed) }
         return progress == .more
+    }
+
+    /// Gives those that are ready what is behind their positions. Those of a group at the same place share it.
+    private func catchUp() {
+        var sections: [WatchSection] = []
+        let ready = self.ready
+        self.ready = []
+        for watcher in ready {
+            watcher.isReady = false
+            self.catchUp(watcher, &sections)
+        }
+    }
+
+    private func catchUp(_ watcher: StreamWatcher, _ sections: inout [WatchSection]) {
+        var turn = Self.turnBytes
+        while let begin = watcher.position, watcher.placeInHub >= 0, watcher.takesBytes {
+            if turn <= 0 { return self.isReady(watcher) }
+            let after = watcher.after > begin.revision ? watcher.after : 0
+            let section: WatchSection
+            if let made = sections.last(where: { $0.is(of: watcher.group, from: begin, after: after) }) {
+                section = made
+            } else {
+                section = WatchSection(
+                    of: watcher.group, from: begin, after: after, upTo: self.position.revision, self.history)
+                sections.append(section)
+                if sections.count > Self.keptSections { sections.removeFirst() }
+            }
+            if section.isLost { return self.cut(watcher, .lagging) }
+            turn -= section.readBytes
+            watcher.position = section.end
+            if let piece = section.piece {
+                self.hasGiven = true
+                watcher.write(piece, events: section.events, now: MonotonicClock.nanoseconds())
+            }
+        }
     }
 
     /// This loop was busy for so long that changes have gone which no watcher has got.

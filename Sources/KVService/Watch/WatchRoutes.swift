@@ -80,7 +80,7 @@ final class WatchRoutes {
                 return hub.leave(group)
             }
             hub.add(watcher)
-            watcher.catchUp()
+            hub.isReady(watcher)
         case .poll(let wait, let limit):
             let watcher = PollWatcher(
                 hub, group, responder, from: start ?? hub.position, after: after, limit: limit)

@@ -8,11 +8,16 @@ import Synchronization
 /// value; after the last change of a transaction ``endTransaction()``; for each batch ``publish(revision:)`` or
 /// ``rollBack()``.
 extension ChangeHistory {
-    struct Recording {
+    @safe struct Recording {
         /// The block that is written, after those that the batch has filled and begun.
         var blocks: [HistoryBlock] = []
-        /// The end of what is written to the last of them.
+        /// The bytes of the last of them, and how many there are: to be had without a look at the block.
+        var base: UnsafeMutableRawPointer?
+        var byteCount = 0
+        /// The end of what is written to it, and of its transactions, and the revision of the last of those.
         var tail = 0
+        var end = 0
+        var stagedRevision: UInt64 = 0
         /// Where the open transaction and its open change begin.
         var transaction: Int?
         var change: Int?
@@ -46,28 +51,31 @@ extension ChangeHistory {
     func replaces(_ old: Entry) {
         guard self.recording.change != nil else { return }
         let value = unsafe old.value
-        guard let block = self.block(withRoomFor: value.count + 8), let change = self.recording.change else { return }
-        unsafe block.bytes.storeBytes(of: old.revision, toByteOffset: change + 16, as: UInt64.self)
-        unsafe block.bytes.storeBytes(of: UInt32(value.count), toByteOffset: change + 28, as: UInt32.self)
-        unsafe UnsafeMutableRawBufferPointer(rebasing: block.bytes[self.recording.tail...]).copyMemory(from: value)
+        // There is room for all of it.
+        guard let base = unsafe self.base(withRoomFor: value.count + 8), let change = self.recording.change else {
+            return
+        }
+        unsafe base.storeBytes(of: old.revision, toByteOffset: change + 16, as: UInt64.self)
+        unsafe base.storeBytes(of: UInt32(value.count), toByteOffset: change + 28, as: UInt32.self)
+        if let bytes = value.baseAddress { unsafe memcpy(base + self.recording.tail, bytes, value.count) }
         self.recording.tail += value.count
     }
 
     func endTransaction() {
         self.endChange()
-        guard let start = self.recording.transaction.take(), let block = self.recording.blocks.last else { return }
-        let count = self.recording.tail - start
-        unsafe block.bytes.storeBytes(of: UInt32(count), toByteOffset: start, as: UInt32.self)
-        unsafe block.bytes.storeBytes(of: self.recording.changes, toByteOffset: start + 4, as: UInt32.self)
-        unsafe block.bytes.storeBytes(of: self.recording.revision, toByteOffset: start + 8, as: UInt64.self)
-        block.end = self.recording.tail
-        block.stagedRevision = self.recording.revision
+        guard let start = self.recording.transaction.take(), let base = unsafe self.recording.base else { return }
+        let sizes = UInt64(self.recording.changes) << 32 | UInt64(self.recording.tail - start)
+        unsafe base.storeBytes(of: sizes, toByteOffset: start, as: UInt64.self)
+        unsafe base.storeBytes(of: self.recording.revision, toByteOffset: start + 8, as: UInt64.self)
+        self.recording.end = self.recording.tail
+        self.recording.stagedRevision = self.recording.revision
     }
 
     /// Everything recorded can be read from now on.
     /// - Parameter revision: the newest one of the store.
     func publish(revision: UInt64) {
         precondition(self.recording.transaction == nil, "a transaction is still open")
+        self.settle()
         if self.recording.isLost {
             self.forget(upTo: revision)
         } else {
@@ -81,7 +89,7 @@ extension ChangeHistory {
     func rollBack() {
         self.recording.blocks.removeAll { !$0.isListed }
         self.recording.blocks.first?.rollBack()
-        self.recording.tail = self.recording.blocks.first?.end ?? 0
+        self.use(self.recording.blocks.first, tail: self.recording.blocks.first?.end ?? 0)
         self.recording.isLost = false
         self.recording.transaction = nil
         self.recording.change = nil
@@ -101,18 +109,19 @@ extension ChangeHistory {
     /// The last change of a transaction was read.
     func replayedTransaction() {
         self.endTransaction()
-        self.publish(revision: self.recording.revision)
+        // Nobody reads yet; only the memory must stay within its limit.
+        if self.recording.blocks.count > 1 { self.publish(revision: self.recording.revision) }
     }
 
     /// The log ends with this revision, and what is recorded from now on is staged.
     func endReplay(lastRevision: UInt64) {
         self.recording.isReplay = false
+        self.publish(revision: lastRevision)
         let unknown = self.recording.unknownPrevious
         self.shared.withLock { shared in
             if shared.blocks.isEmpty { shared.floor = lastRevision }
             shared.previousFloor = unknown
         }
-        self.publish(revision: lastRevision)
     }
 
     // MARK: -
@@ -124,7 +133,7 @@ extension ChangeHistory {
         self.endChange()
         self.recording.revision = revision
         let room = ChangeRecord.transactionHeaderBytes + ChangeRecord.headerBytes + key.count + value.count + 8
-        guard let block = self.block(withRoomFor: room) else { return }
+        guard let base = unsafe self.base(withRoomFor: room) else { return }
         if self.recording.transaction == nil {
             self.recording.transaction = self.recording.tail
             self.recording.changes = 0
@@ -132,43 +141,44 @@ extension ChangeHistory {
         }
         let change = self.recording.tail
         // There is room for all of it.
-        let target = unsafe UnsafeMutableRawBufferPointer(rebasing: block.bytes[change...])
+        let target = unsafe base + change
         unsafe target.storeBytes(of: revision, as: UInt64.self)
         unsafe target.storeBytes(of: expiresAt, toByteOffset: 8, as: UInt64.self)
         unsafe target.storeBytes(of: 0, toByteOffset: 16, as: UInt64.self)
-        unsafe target.storeBytes(of: UInt32(value.count), toByteOffset: 24, as: UInt32.self)
-        unsafe target.storeBytes(of: 0, toByteOffset: 28, as: UInt32.self)
-        unsafe target.storeBytes(of: UInt32(key.count), toByteOffset: 32, as: UInt32.self)
-        unsafe target.storeBytes(of: UInt32(kind.rawValue), toByteOffset: 36, as: UInt32.self)
+        unsafe target.storeBytes(of: UInt64(value.count), toByteOffset: 24, as: UInt64.self)
+        let keyAndKind = UInt64(kind.rawValue) << 32 | UInt64(key.count)
+        unsafe target.storeBytes(of: keyAndKind, toByteOffset: 32, as: UInt64.self)
         let end = ChangeRecord.headerBytes + key.count
-        unsafe UnsafeMutableRawBufferPointer(rebasing: target[ChangeRecord.headerBytes...]).copyMemory(from: key)
-        unsafe UnsafeMutableRawBufferPointer(rebasing: target[end...]).copyMemory(from: value)
+        if let bytes = key.baseAddress { unsafe memcpy(target + ChangeRecord.headerBytes, bytes, key.count) }
+        if let bytes = value.baseAddress { unsafe memcpy(target + end, bytes, value.count) }
         self.recording.change = change
         self.recording.changes += 1
         self.recording.tail = change + end + value.count
     }
 
     private func endChange() {
-        guard let change = self.recording.change.take(), let block = self.recording.blocks.last else { return }
+        guard let change = self.recording.change.take() else { return }
         // Each reservation leaves room for it.
         self.recording.tail = ChangeRecord.padded(self.recording.tail)
         if !self.recording.isReplay { return }
-        let previous = unsafe block.bytes.load(fromByteOffset: change + 16, as: UInt64.self)
+        guard let base = unsafe self.recording.base else { return }
+        let previous = unsafe base.load(fromByteOffset: change + 16, as: UInt64.self)
         // A snapshot does not contain what was changed after it began, nor always what an earlier one had.
         if previous == 0 && self.recording.followsSnapshot || previous >= self.recording.revision {
             self.recording.unknownPrevious = self.recording.revision
         }
     }
 
-    /// The block to write to, with this much room behind the tail; nil if there is no memory.
-    private func block(withRoomFor count: Int) -> HistoryBlock? {
-        if let block = self.recording.blocks.last, block.byteCount - self.recording.tail >= count { return block }
-        return self.nextBlock(withRoomFor: count)
+    /// The bytes of the block to write to, with this much room behind the tail; nil if there is no memory.
+    private func base(withRoomFor count: Int) -> UnsafeMutableRawPointer? {
+        if self.recording.byteCount - self.recording.tail >= count { return unsafe self.recording.base }
+        return unsafe self.nextBlock(withRoomFor: count)?.bytes.baseAddress
     }
 
     /// The next block, to which the open transaction moves.
     private func nextBlock(withRoomFor count: Int) -> HistoryBlock? {
         if self.recording.isLost { return nil }
+        self.settle()
         let last = self.recording.blocks.last
         let start = self.recording.transaction ?? self.recording.tail
         let open = self.recording.tail - start
@@ -197,9 +207,25 @@ extension ChangeHistory {
             if let change = self.recording.change { self.recording.change = change - start }
         }
         if isReplaced { self.recording.blocks.removeLast() }
-        self.recording.tail = open
         self.recording.blocks.append(block)
+        self.use(block, tail: open)
         return block
+    }
+
+    /// Writes to this block from now on; nil: there is none.
+    private func use(_ block: HistoryBlock?, tail: Int) {
+        unsafe self.recording.base = block?.bytes.baseAddress
+        self.recording.byteCount = block?.byteCount ?? 0
+        self.recording.tail = tail
+        self.recording.end = block?.end ?? 0
+        self.recording.stagedRevision = block?.stagedRevision ?? 0
+    }
+
+    /// Notes in the block that is written what is staged in it.
+    private func settle() {
+        guard let block = self.recording.blocks.last else { return }
+        block.end = self.recording.end
+        block.stagedRevision = self.recording.stagedRevision
     }
 
     /// Adds the blocks that the batch has begun, and removes the oldest ones if there are too many.
@@ -220,7 +246,7 @@ extension ChangeHistory {
             shared.floor = revision
         }
         self.recording.blocks = []
-        self.recording.tail = 0
+        self.use(nil, tail: 0)
         self.recording.isLost = false
     }
 }

@@ -75,4 +75,19 @@ struct WatchGroupTests {
             text.hasPrefix("id: 4\nevent: change\ndata: {\"revision\":4,\"changes\":[{\"type\":\"set\",\"key\":\"b\""))
         #expect(text.contains("\"revision\":3}]}\n\n"))
     }
+
+    @Test func `is only the rest of a transaction if the client asks for that, and what the hub has read`() throws {
+        var groups = WatchGroups()
+        let group = groups.group(of: try WatchRequest(query: nil, lastEventIDs: []).selection)
+        guard case .at(let begin) = self.history.position(after: 2) else {
+            Issue.record("the second transaction is there")
+            return
+        }
+        let rest = WatchSection(of: group, from: begin, after: 2, upTo: 4, self.history)
+        let text = String(decoding: rest.piece?.body ?? [], as: UTF8.self)
+        #expect(rest.events == 1 && rest.end == nil && !rest.isLost)
+        #expect(text.hasPrefix("id: 4\n") && !text.contains(#""revision":2"#) && text.contains(#""revision":3"#))
+        let nothing = WatchSection(of: group, from: begin, after: 2, upTo: 1, self.history)
+        #expect(nothing.piece == nil && nothing.events == 0 && nothing.end == nil)
+    }
 }
