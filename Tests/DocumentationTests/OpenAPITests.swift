@@ -40,7 +40,7 @@ struct OpenAPITests {
     static let services = [
         Service(
             name: "kv-service", prefix: "kv",
-            handlers: KVRoutes.handlers
+            handlers: KVRoutes.handlers + WatchRoutes.handlers
                 + HandlerDeclaration.common(
                     adminStatuses: CompactionAdmin.statuses, adminProblems: CompactionAdmin.problems)),
         Service(
