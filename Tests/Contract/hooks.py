@@ -4,6 +4,7 @@ Requests that must be accepted are made free of the contradiction. Requests that
 """
 
 import itertools
+import os
 import re
 
 import schemathesis
@@ -35,8 +36,8 @@ def before_call(context, case, kwargs):
         if str(query.get("wait_ms", 0)).isdecimal() and int(query.get("wait_ms", 0)) <= 60_000:
             query["wait_ms"] = 0
     if re.fullmatch("[!-~]{1,128}", str(headers.get("Idempotency-Key", ""))):
-        # Another request under the same key is 422.
-        headers["Idempotency-Key"] = f"contract-{next(numbers)}"
+        # Another request under the same key is 422, also one of the run before.
+        headers["Idempotency-Key"] = f"{os.getpid()}-{next(numbers)}"
     if not is_positive(case):
         return
     case.body = digits_alone(case.body)
