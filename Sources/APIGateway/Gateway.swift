@@ -34,8 +34,7 @@ final class Gateway: Sendable {
         HandlerDeclaration(
             "api_incr", [.post], problems: ProblemKind.ofIncrement + UpstreamFailure.problems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_watch", [.get, .head], problems: ProblemKind.ofWatch + UpstreamFailure.problems,
-            passesProblemsOn: true),
+            "api_watch", [.get, .head], problems: ProblemKind.ofWatch + WatchRelay.problems, passesProblemsOn: true),
     ]
 
     private let runtime: ServiceRuntime

@@ -74,6 +74,11 @@ struct BodyObject {
 
     func has(_ name: String) -> Bool { self.members.contains { $0.name == name } }
 
+    /// The names of its members that are neither arrays nor objects.
+    var scalars: [String] {
+        self.members.compactMap { if case .scalar = $0.value { $0.name } else { nil } }
+    }
+
     private func scalar(_ name: String) -> JSONScalar? {
         guard case .scalar(let scalar)? = self.members.first(where: { $0.name == name })?.value else { return nil }
         return scalar

@@ -40,7 +40,7 @@ public struct TransactionRequest: Sendable, Equatable {
 
     init(_ body: Span<UInt8>, limits: KeyValueLimits) throws(Problem) {
         var (checks, operations): ([Check], [Operation]) = ([], [])
-        _ = try BodyObject.read(body, names: ["checks", "operations"], applied: .no) {
+        let object = try BodyObject.read(body, names: ["checks", "operations"], applied: .no) {
             name, token, tokenizer throws(Problem) in
             guard case .beginArray = token else { return false }
             try JSONBody.forEachObject(&tokenizer, in: name, applied: .no) { place, tokenizer throws(Problem) in
@@ -56,6 +56,8 @@ public struct TransactionRequest: Sendable, Equatable {
             return true
         }
         if operations.isEmpty { throw Self.bad("has no operations") }
+        // What was not read must not be taken for a transaction without checks.
+        if let name = object.scalars.first { throw object.bad("has a member \(name) that is not an array") }
         (self.checks, self.operations) = (checks, operations)
     }
 

@@ -118,9 +118,11 @@ struct OpenAPIDocument {
         var applied: [String: Set<String>] = [:]
         for part in schema["anyOf"] as? [Object] ?? [schema] {
             let values = try Self.object(part, "properties", "applied")
+            // The gateway's own word about any write that it repeated is a rule in Docs/API.md, not in its table.
+            let ruled = values["x-api-gateway-only"] as? [String] ?? []
             let words = values["enum"] as? [String] ?? [values["const"] as? String].compactMap { $0 }
             for code in try Self.object(part, "properties", "code")["enum"] as? [String] ?? [] {
-                applied[code] = Set(words)
+                applied[code] = Set(words).subtracting(ruled)
             }
         }
         guard Set(applied.keys) == codes else { throw Malformed(description: "a code without applied in \(codes)") }

@@ -40,7 +40,7 @@ struct OpenAPITests {
     static let services = [
         Service(
             name: "kv-service", prefix: "kv",
-            handlers: KVRoutes.handlers
+            handlers: KVRoutes.handlers + WatchRoutes.handlers
                 + HandlerDeclaration.common(
                     adminStatuses: CompactionAdmin.statuses, adminProblems: CompactionAdmin.problems)),
         Service(
@@ -117,10 +117,15 @@ struct OpenAPITests {
         }
     }
 
-    /// The fields that the services look at are in one place.
+    /// The fields that the services look at are in one place, and those of single requests in one module.
     @Test func `has every header field that the services read`() throws {
         let source = try Repository.text("Sources/HTTPServing/Routes/HeadFields.swift")
-        let read = Set(source.matches(of: /ASCII\.equal\(name, "([a-z-]+)"\)/).map { String($0.1) })
+        var read = Set(source.matches(of: /ASCII\.equal\(name, "([a-z-]+)"\)/).map { String($0.1) })
+        let requests = "Sources/KeyValueHTTP"
+        for name in try FileManager.default.contentsOfDirectory(atPath: Repository.path(requests)) {
+            let text = try Repository.text("\(requests)/\(name)")
+            read.formUnion(text.matches(of: /headers\.(?:values|elements)\(of: "([a-z-]+)"\)/).map { String($0.1) })
+        }
         #expect(read.count > 15, "the search found too little")
         // What HTTP says of every message, and the type of the answer, which OpenAPI has elsewhere; and the conditions
         // that are refused or ignored.

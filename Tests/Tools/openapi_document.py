@@ -11,8 +11,9 @@ DOCS = pathlib.Path(__file__).resolve().parents[2] / "Docs"
 FILE = DOCS / "openapi.json"
 METHODS = ["get", "head", "post", "put", "delete", "options", "patch", "trace"]
 COLUMNS = 120
+STREAM = "text/event-stream"
 # What HTTP itself says of an answer, and is in none of the lists of header fields.
-FRAMING = {"date", "content-length", "content-type", "connection"}
+FRAMING = {"date", "content-length", "content-type", "connection", "transfer-encoding"}
 
 
 class Document:
@@ -200,6 +201,8 @@ def check_answer(document, answer):
     media = fields.get("content-type", "").split(";")[0]
     if media not in response["content"]:
         yield f"{where}: the type {media!r} is not in the document"
+    elif media == STREAM:
+        yield from (f"{where}: {error}" for error in check_stream(document, body.decode()))
     elif media.endswith("json"):
         value = json.loads(body)
         for error in document.errors(response["content"][media]["schema"], value):
@@ -210,6 +213,20 @@ def check_answer(document, answer):
             said = (value["status"], value["type"], value["request_id"])
             if said != (status, f"urn:kv:error:{value['code']}", request_id):
                 yield f"{where}: status, type or request_id is another than in the head: {said}"
+
+
+def check_stream(document, text):
+    """The beginning of a stream that was read up to the end of an event: comments, a time for `retry`, and events."""
+    begin, *events = text.removesuffix("\n\n").split("\n\n")
+    if not re.fullmatch(r": watching from revision \d+\nretry: \d+", begin):
+        yield f"begins with {begin!r}"
+    for event in events:
+        fields = re.fullmatch(r"id: (\d+)\nevent: change\ndata: (.*)", event)
+        data = json.loads(fields[2]) if fields else {}
+        if fields:
+            yield from document.errors(document.root["components"]["schemas"]["Event"], data)
+        if not fields or data.get("revision") != int(fields[1]):
+            yield f"has the event {event!r}"
 
 
 def response_for(document, method, target, status, body):

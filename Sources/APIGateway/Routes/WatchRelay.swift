@@ -28,6 +28,12 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
         case ended
     }
 
+    /// Failures on the way to kv-service; those of pools and circuits are not among them.
+    static let problems = [
+        ProblemKind(502, "upstream_unreachable"), ProblemKind(502, "upstream_reset"),
+        ProblemKind(502, "upstream_invalid"), ProblemKind(504, "upstream_timeout"),
+    ]
+
     /// kv-service sends something every 15 s. If there is nothing for so long, it or the way to it is gone.
     private static let silenceNanoseconds: UInt64 = 45_000_000_000
 

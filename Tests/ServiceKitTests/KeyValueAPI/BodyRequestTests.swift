@@ -86,6 +86,9 @@ struct BodyRequestTests {
             (#"{"checks":[{"key":"a","absent":false}],"operations":[]}"#, "bad_json"),
             (#"{"checks":[{"key":"a","revision":0}],"operations":[]}"#, "bad_json"),
             (#"{"checks":[{"key":"a","revision":1.0}],"operations":[]}"#, "bad_json"),
+            (#"{"checks":"a","operations":[{"op":"get","key":"a"}]}"#, "bad_json"),
+            (#"{"checks":null,"operations":[{"op":"get","key":"a"}]}"#, "bad_json"),
+            (#"{"checks":{},"operations":[{"op":"get","key":"a"}]}"#, "bad_json"),
         ])
     func `what a transaction cannot mean is refused`(body: String, code: String) {
         #expect(self.code { () throws(Problem) in _ = try self.transaction(body) } == code)

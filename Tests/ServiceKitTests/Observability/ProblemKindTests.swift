@@ -14,7 +14,7 @@ struct ProblemKindTests {
     static let all =
         ProblemKind.ofServer + ProblemKind.ofNoRoute + ProblemKind.ofConnection + ProblemKind.ofAdmin
         + ProblemKind.ofSet + ProblemKind.ofGet + ProblemKind.ofDelete + ProblemKind.ofKeys
-        + ProblemKind.ofWatch
+        + ProblemKind.ofWatch + ProblemKind.ofTransaction + ProblemKind.ofSeveral + ProblemKind.ofIncrement
         + [ProblemKind.ofOtherMethod]
 
     @Test func `gives each code one status`() {
