@@ -93,6 +93,7 @@ extension EndToEnd {
             let (acknowledged, unknown) = (Tally(), Tally())
             let stop = Tally()
             let threads = Threads()
+            defer { stop.add() }
             for _ in 0..<4 {
                 threads.start {
                     while stop.count == 0 {
@@ -111,6 +112,7 @@ extension EndToEnd {
                 #expect(Poll.holds { acknowledged.count >= before + 50 })
                 try kv.crash()
                 kv = try Services.startKV(in: services.folder, listen: "127.0.0.1:\(port)")
+                _ = try kv.waitForPort()
                 try kv.waitUntilReady(port: port)
             }
             let before = acknowledged.count

@@ -51,6 +51,9 @@ struct RetryPolicy {
         case .reset:
             // If kv-service closed an idle connection, that says nothing about the next one.
             base = attempts == 1 ? 0 : Self.base(attempts - 1, isUnknown ? nil : 50_000_000)
+        case .circuitOpen where isUnknown:
+            // kv-service may be restarting: then this tells what became of the write.
+            base = Self.base(attempts, nil)
         case .poolExhausted, .circuitOpen, .timeout, .protocolError, .answerTooLarge, .stopping:
             return nil
         }

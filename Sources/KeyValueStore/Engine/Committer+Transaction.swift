@@ -44,7 +44,7 @@ extension Committer {
             results.append(self.stage(operation, now: now, &hasBegun, into: &frame))
         }
         if hasBegun {
-            self.stageReceipt(.transaction(results), of: command, into: &frame)
+            self.stageReceipt(.transaction(results.map(\.withoutValue)), of: command, into: &frame)
             self.endTransaction(&frame)
         }
         return .committed(revision: frame.nextRevision - 1, results)

@@ -95,7 +95,8 @@ extension Transaction.Result {
             bytes.appendLittleEndian(expiresAt)
         case .deleted: bytes.append(2)
         case .missing: bytes.append(3)
-        case .value(_, let revision, let expiresAt), .found(let revision, let expiresAt):
+        case .value: preconditionFailure("receipts have no values")
+        case .found(let revision, let expiresAt):
             bytes.append(4)
             bytes.appendLittleEndian(revision)
             bytes.appendLittleEndian(expiresAt)

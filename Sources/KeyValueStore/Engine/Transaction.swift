@@ -48,6 +48,12 @@ public final class Transaction: @unchecked Sendable {
         /// Of a get in a repeated transaction, whose value is not known any more.
         case found(revision: UInt64, expiresAt: UInt64)
         case number(Int64, expiresAt: UInt64)
+
+        /// What is kept of it for a repeated transaction.
+        var withoutValue: Result {
+            guard case .value(_, let revision, let expiresAt) = self else { return self }
+            return .found(revision: revision, expiresAt: expiresAt)
+        }
     }
 
     public enum Outcome: Sendable, Equatable {

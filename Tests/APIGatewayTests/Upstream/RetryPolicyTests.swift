@@ -35,6 +35,7 @@ struct RetryPolicyTests {
     @Test func `is tried more often if it may have been applied`() {
         let delays = (1...8).map { self.delay(.connect(""), isUnknown: true, attempts: $0) }
         #expect(delays.map { $0.map { $0 / 1_000_000 } } == [50, 100, 200, 400, 800, 800, 800, nil])
+        #expect(self.delay(.circuitOpen(retryAfterSeconds: 1), isUnknown: true, attempts: 2) == 100_000_000)
         let ofResets = (1...8).map { self.delay(.reset(sent: true), isUnknown: true, attempts: $0) }
         #expect(ofResets.map { $0.map { $0 / 1_000_000 } } == [0, 50, 100, 200, 400, 800, 800, nil])
     }
