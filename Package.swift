@@ -311,6 +311,10 @@ let package = Package(
             path: "Tests/SimulatedStorage",
             swiftSettings: strict
         ),
+        // Whether the answers that concurrent clients got fit one order of their operations.
+        .target(name: "HistoryChecker", path: "Tests/HistoryChecker", swiftSettings: strict),
+        .testTarget(
+            name: "HistoryCheckerTests", dependencies: ["HistoryChecker", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "SystemSupportTests", dependencies: ["SystemSupport", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "TransactionLogTests",
@@ -426,7 +430,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "APIGatewayMain", "KeyValueClient", "KVCtl", "KVServiceMain", "KVTopMain", "TestSupport", "TxlogTool",
+                "APIGatewayMain", "HistoryChecker", "KeyValueClient", "KVCtl", "KVServiceMain", "KVTopMain",
+                "TestSupport", "TxlogTool",
             ],
             swiftSettings: strict
         ),
