@@ -18,9 +18,9 @@ struct SimulatedHistoryTests {
         }
     }
 
-    /// It cannot be seen if what it did wrong was overwritten before anybody looked.
+    /// In a few of them, an operation whose answer never came explains what was seen.
     @Test(arguments: SimulatedStore.Fault.allCases)
-    func `histories of a store that errs once are rejected where the mistake can be seen`(fault: SimulatedStore.Fault) {
+    func `histories of a store that errs once are rejected`(fault: SimulatedStore.Fault) {
         var seeds = SeededGenerator(printingFor: "\(fault)")
         var (wrong, rejected, undecided) = (0, 0, 0)
         for _ in 0..<40 {
@@ -36,6 +36,6 @@ struct SimulatedHistoryTests {
             }
         }
         print("\(fault): \(wrong) wrong histories, \(rejected) rejected, \(undecided) undecided")
-        #expect(wrong >= 20 && rejected * 5 >= wrong * 2 && undecided == 0)
+        #expect(wrong >= 20 && rejected * 10 >= wrong * 8 && undecided == 0)
     }
 }

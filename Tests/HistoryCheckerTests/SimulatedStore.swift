@@ -45,19 +45,28 @@ struct SimulatedStore {
             operation.start = max(
                 busyUntil[client] + 1, time - UInt64.random(in: 0...min(4_000, time), using: &store.generator))
             operation.end = time + UInt64.random(in: 0...4_000, using: &store.generator)
-            busyUntil[client] = operation.end
             let isLost = id < operations - 10 && store.generator.chance(0.06)
+            let wasWrong = store.isWrong
             // The answer never comes, and half of them have no effect either.
             if !isLost || store.generator.chance(0.5) { operation.answer = store.perform(operation) }
-            if isLost { (operation.answer, operation.end) = (.unknown, .max) }
-            history.append(hasRevisions ? operation : Self.withoutRevisions(operation))
+            let errs = store.isWrong && !wasWrong
+            if errs { operation.end = time }
+            busyUntil[client] = operation.end
+            if isLost && !errs { (operation.answer, operation.end) = (.unknown, .max) }
+            history.append(operation)
+            // Somebody looks before the next change.
+            if errs { history.append(store.readAll(id: operations + 1, client: clients, at: time + 1)) }
         }
-        let end = UInt64(operations + 10) * 1_000
-        var last = HistoryOperation(
-            id: operations, client: clients, steps: (0..<Self.keys).map { .get($0) }, start: end, end: end + 1)
-        last.answer = store.perform(last, isExact: true)
-        history.append(hasRevisions ? last : Self.withoutRevisions(last))
+        history.append(store.readAll(id: operations, client: clients, at: UInt64(operations + 10) * 1_000))
+        if !hasRevisions { history = history.map { Self.withoutRevisions($0) } }
         return (history, store.isWrong)
+    }
+
+    private mutating func readAll(id: Int, client: Int, at time: UInt64) -> HistoryOperation {
+        var read = HistoryOperation(
+            id: id, client: client, steps: (0..<Self.keys).map { .get($0) }, start: time, end: time + 1)
+        read.answer = self.perform(read, isExact: true)
+        return read
     }
 
     private mutating func request(id: Int, client: Int) -> HistoryOperation {
