@@ -25,12 +25,8 @@ package final class HTTPConnection {
         }
         var one: Int32 = 1
         setsockopt(self.descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
-        do {
-            try LoopbackSocket.connect(self.descriptor, port: port)
-        } catch {
-            close(self.descriptor)
-            throw error
-        }
+        // If this throws, `deinit` closes the descriptor: all members have their values.
+        try LoopbackSocket.connect(self.descriptor, port: port)
     }
 
     deinit {
