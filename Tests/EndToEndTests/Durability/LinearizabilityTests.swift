@@ -52,6 +52,7 @@ extension EndToEnd {
             #expect(totals.faults == [], "seed \(seed)")
             var checker = HistoryChecker()
             let verdict = checker.check(operations)
+            if case .impossible(let message) = verdict { print(message) }
             #expect(verdict == .linearizable, "seed \(seed)")
             print(
                 "history \(history), seed \(seed): \(operations.count) operations,",
@@ -65,11 +66,16 @@ extension EndToEnd {
             try self.checkThatItWouldBeSeen(operations)
         }
 
-        /// The same history without a write that was acknowledged and read has no order.
+        /// The same history without a write that was read has no order. Its value is no number, so nothing else wrote it.
         private func checkThatItWouldBeSeen(_ operations: [HistoryOperation]) throws {
-            let last = operations.suffix(HistoryLoad.groups).flatMap(\.findings)
-            let seen = Set(last.compactMap(\.found.revision))
-            let write = try #require(operations.last { $0.changed && seen.contains($0.revision ?? 0) })
+            let read = Set(operations.flatMap(\.findings).compactMap(\.found.value).filter { Int64($0) == nil })
+            let write = try #require(
+                operations.last { operation in
+                    operation.changed
+                        && operation.steps.contains {
+                            if case .set(_, let value) = $0 { read.contains(value) } else { false }
+                        }
+                })
             var checker = HistoryChecker()
             #expect(checker.check(operations.filter { $0.id != write.id }).isImpossible)
         }
