@@ -59,9 +59,9 @@ extension EndToEnd {
             let outer = try Services.startGateway(in: inner.folder, upstreamPort: inner.gatewayPort)
             let client = try KeyValueClient(port: try outer.waitForPort(), through: .apiGateway)
             let read = try client.get([1])
-            #expect(read.status == 502, "\(read.text)")
-            #expect(try read.json.string("code") != "key_not_found")
             // 503 if probes have opened the circuit meanwhile.
+            #expect([502, 503].contains(read.status), "\(read.text)")
+            #expect(try read.json.string("code") != "key_not_found")
             #expect([502, 503].contains(try client.set([1], [1]).status))
             let warning = try outer.waitForLog("kv-service is unreachable")
             #expect(warning.string("detail") == "another service: api-gateway")

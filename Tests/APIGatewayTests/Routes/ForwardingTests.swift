@@ -108,7 +108,8 @@ struct ForwardingTests {
         try await withGateway(upstream: upstream) { gateway in
             let answer = await gateway.set("k", "v", headers: [("If-Match", "\"5\"")])
             #expect(answer.code == "upstream_reset" && answer.applied == "unknown")
-            #expect(answer.attempts == RetryPolicy.Limits().maxAttemptsOfUnknown)
+            // As many as the deadline allows.
+            #expect(4...RetryPolicy.Limits().maxAttemptsOfUnknown ~= answer.attempts)
             #expect(Set(upstream.requests.map { $0.fields["if-match"] }) == ["\"5\""])
             #expect(Set(upstream.requests.map { $0.fields["idempotency-key"] }).count == 1)
         }
