@@ -95,7 +95,11 @@ final class Gateway: Sendable {
             limits: self.keyValueLimits,
             timeoutNanoseconds: self.timeoutNanoseconds
         )
-        return [
+        return self.routes(of: forwarder)
+    }
+
+    private func routes(of forwarder: KeyValueForwarder) -> [Route] {
+        [
             Route(
                 path: "/api/set",
                 handler: "api_set",

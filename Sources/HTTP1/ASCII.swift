@@ -2,6 +2,20 @@ import Glibc
 
 /// Small comparisons of ASCII text as HTTP requires: letters ignore case, everything else matches exactly.
 public enum ASCII {
+    /// Digits as a number of 64 bits: at least one, and nothing else. Nil for any other text.
+    public static func unsigned(_ digits: Span<UInt8>) -> UInt64? {
+        var number: UInt64 = 0
+        for index in digits.indices {
+            let digit = digits[index] &- UInt8(ascii: "0")
+            guard digit <= 9 else { return nil }
+            let (product, overflowed) = number.multipliedReportingOverflow(by: 10)
+            let (sum, carried) = product.addingReportingOverflow(UInt64(digit))
+            guard !overflowed, !carried else { return nil }
+            number = sum
+        }
+        return digits.isEmpty ? nil : number
+    }
+
     /// Whether `text` is `lowercase`, letters compared without case.
     public static func equal(_ text: String, _ lowercase: StaticString) -> Bool {
         self.equal(text.utf8.span, lowercase)

@@ -37,6 +37,17 @@ public struct QueryParameters {
         return self.values[index]
     }
 
+    /// A parameter that is `true` or `false`; false if it is missing.
+    ///
+    /// - Precondition: `name` is one of the allowed ones.
+    /// - Throws: 400 `bad_query`.
+    public func flag(_ name: StaticString) throws(Problem) -> Bool {
+        guard let text = self.bytes(name) else { return false }
+        if text.elementsEqual("true".utf8) { return true }
+        if text.elementsEqual("false".utf8) { return false }
+        throw Self.problem("bad_query", "\(name) must be true or false.")
+    }
+
     /// Checks a whole query, and finds the values in it, which are encoded correctly.
     ///
     /// - Precondition: at most eight names.

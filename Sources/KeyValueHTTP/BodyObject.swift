@@ -145,14 +145,13 @@ struct BodyObject {
     /// `ttl_ms` or `expires_at`.
     /// - Throws: 400 `bad_expiry`.
     func expiry() throws(Problem) -> RequestedExpiry {
-        try RequestedExpiry(
-            ttl: self.digits("ttl_ms"), time: self.digits("expires_at"),
-            isNull: self.has("ttl_ms") || self.has("expires_at"))
+        try RequestedExpiry(ttl: self.sent("ttl_ms"), time: self.sent("expires_at"))
     }
 
-    private func digits(_ name: String) -> [UInt8]? {
-        guard case .number(let digits)? = self.scalar(name) else { return nil }
-        return Array(digits.utf8)
+    private func sent(_ name: String) -> RequestedExpiry.Sent? {
+        guard self.has(name) else { return nil }
+        guard case .number(let digits)? = self.scalar(name) else { return .notANumber }
+        return RequestedExpiry.Sent(digits.utf8.span)
     }
 
     /// `if_revision` or `if_absent`, or what a header field said.

@@ -42,8 +42,8 @@ public enum KeyParameter {
             let places = try Self.places(of: Self.parametersOfSet, in: query, applied: .no)
             var expiry = RequestedExpiry.never
             if places[1] != nil || places[2] != nil {
-                func digits(_ place: Range<Int>) -> [UInt8] { place.map { query[$0] } }
-                expiry = try RequestedExpiry(ttl: places[1].map(digits), time: places[2].map(digits))
+                func sent(_ place: Range<Int>) -> RequestedExpiry.Sent { .init(query.extracting(place)) }
+                expiry = try RequestedExpiry(ttl: places[1].map(sent), time: places[2].map(sent))
             }
             return try unsafe Self.withKey(places, in: query, .withinLimits, limits, .no) { (key) throws(Problem) in
                 try unsafe body(key, expiry)

@@ -43,8 +43,8 @@ public struct KeysRequest: Sendable, Equatable {
             else { throw Self.badQuery("limit must be a number from 1 to \(Self.maxLimit).") }
             self.limit = limit
         }
-        self.isReversed = try Self.flag("reverse", query)
-        self.wantsValues = try Self.flag("values", query)
+        self.isReversed = try query.flag("reverse")
+        self.wantsValues = try query.flag("values")
         if let text = query.bytes("cursor") {
             guard let cursor = KeysCursor(text) else { throw KeysCursor.problem }
             self.cursor = cursor
@@ -55,13 +55,6 @@ public struct KeysRequest: Sendable, Equatable {
     static func end(ofPrefix prefix: [UInt8]) -> [UInt8]? {
         guard let last = prefix.lastIndex(where: { $0 != 0xFF }) else { return nil }
         return prefix[..<last] + [prefix[last] + 1]
-    }
-
-    private static func flag(_ name: StaticString, _ query: QueryParameters) throws(Problem) -> Bool {
-        guard let text = query.bytes(name) else { return false }
-        if text.elementsEqual("true".utf8) { return true }
-        if text.elementsEqual("false".utf8) { return false }
-        throw self.badQuery("\(name) must be true or false.")
     }
 
     private static func badQuery(_ detail: String) -> Problem {

@@ -76,15 +76,6 @@ enum EntityTag {
     /// Digits as a revision: 1 to 2⁶⁴ - 1, without a leading zero. Nil for any other text.
     static func number(_ digits: Span<UInt8>) -> UInt64? {
         guard !digits.isEmpty, digits[0] != UInt8(ascii: "0") else { return nil }
-        var number: UInt64 = 0
-        for index in digits.indices {
-            let digit = digits[index] &- UInt8(ascii: "0")
-            guard digit <= 9 else { return nil }
-            let (product, overflowed) = number.multipliedReportingOverflow(by: 10)
-            let (sum, carried) = product.addingReportingOverflow(UInt64(digit))
-            guard !overflowed, !carried else { return nil }
-            number = sum
-        }
-        return number
+        return ASCII.unsigned(digits)
     }
 }

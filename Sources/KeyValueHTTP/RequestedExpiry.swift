@@ -12,37 +12,45 @@ public enum RequestedExpiry: Sendable, Equatable {
     /// In the year 5138.
     public static let maximumTimeMilliseconds: UInt64 = 99_999_999_999_999
 
-    /// - Parameters:
-    ///   - ttl: the digits of `ttl_ms`, or nil; likewise `time`.
-    ///   - isNull: whether one of the two is there, though not as digits.
-    /// - Throws: 400 `bad_expiry`.
-    init(ttl: [UInt8]?, time: [UInt8]?, isNull: Bool = false) throws(Problem) {
-        switch (ttl, time) {
-        case (nil, nil):
-            if isNull { throw Self.bad("ttl_ms and expires_at are numbers.") }
-            self = .never
-        case (let ttl?, nil):
-            guard let milliseconds = Self.number(ttl, to: Self.maximumTTLMilliseconds) else {
-                throw Self.bad(
-                    "ttl_ms must be a number from 1 to \(Self.maximumTTLMilliseconds), without a leading zero.")
-            }
-            self = .after(milliseconds: milliseconds)
-        case (nil, let time?):
-            guard let milliseconds = Self.number(time, to: Self.maximumTimeMilliseconds) else {
-                throw Self.bad(
-                    """
-                    expires_at must be a time in milliseconds since 1970, from 1 to \(Self.maximumTimeMilliseconds), \
-                    without a leading zero.
-                    """)
-            }
-            self = .at(milliseconds: milliseconds)
-        case (_?, _?): throw Self.bad("A key has one expiry time; send ttl_ms or expires_at, not both.")
+    /// A member or parameter as it was sent.
+    enum Sent: BitwiseCopyable, Equatable {
+        case number(UInt64)
+        /// A number, but not one of digits alone, without a leading zero, from 1 to 2⁶⁴ - 1.
+        case malformed
+        case notANumber
+
+        init(_ digits: Span<UInt8>) {
+            self = if let number = EntityTag.number(digits) { .number(number) } else { .malformed }
+        }
+
+        /// - Throws: 400 `bad_expiry`.
+        fileprivate func upTo(_ maximum: UInt64, _ detail: @autoclosure () -> String) throws(Problem) -> UInt64 {
+            if self == .notANumber { throw RequestedExpiry.bad("ttl_ms and expires_at are numbers.") }
+            guard case .number(let number) = self, number <= maximum else { throw RequestedExpiry.bad(detail()) }
+            return number
         }
     }
 
-    private static func number(_ digits: [UInt8], to maximum: UInt64) -> UInt64? {
-        guard let number = EntityTag.number(digits.span), number <= maximum else { return nil }
-        return number
+    /// - Parameter ttl: `ttl_ms`, nil if it was not sent; likewise `time`, `expires_at`.
+    /// - Throws: 400 `bad_expiry`.
+    init(ttl: Sent?, time: Sent?) throws(Problem) {
+        switch (ttl, time) {
+        case (nil, nil): self = .never
+        case (let ttl?, nil):
+            self = .after(
+                milliseconds: try ttl.upTo(
+                    Self.maximumTTLMilliseconds,
+                    "ttl_ms must be a number from 1 to \(Self.maximumTTLMilliseconds), without a leading zero."))
+        case (nil, let time?):
+            self = .at(
+                milliseconds: try time.upTo(
+                    Self.maximumTimeMilliseconds,
+                    """
+                    expires_at must be a time in milliseconds since 1970, from 1 to \(Self.maximumTimeMilliseconds), \
+                    without a leading zero.
+                    """))
+        case (_?, _?): throw Self.bad("A key has one expiry time; send ttl_ms or expires_at, not both.")
+        }
     }
 
     static func bad(_ detail: String) -> Problem {

@@ -10,9 +10,9 @@ struct SetDocument {
         var name = JSONText.empty
         /// Nil for a value that is not a string.
         var text: JSONText?
-        /// What a value that is not a string means as a condition, and its digits as an expiry time.
+        /// What a value that is not a string means as a condition, and as an expiry time.
         var precondition = Precondition.none
-        var digits: [UInt8]?
+        var expiry = RequestedExpiry.Sent.notANumber
     }
 
     /// Calls `body` with key, value, condition and expiry; key and value are valid only during the call.
@@ -93,7 +93,7 @@ struct SetDocument {
             if members[count].text == nil {
                 let value = try tokenizer.scalar()
                 members[count].precondition = Precondition(member: value)
-                if case .number(let digits) = value { members[count].digits = Array(digits.utf8) }
+                if case .number(let digits) = value { members[count].expiry = .init(digits.utf8.span) }
             }
             count += 1
         }
@@ -139,7 +139,7 @@ struct SetDocument {
     ) throws(Problem) -> RequestedExpiry {
         if ttl < 0, time < 0 { return .never }
         return try RequestedExpiry(
-            ttl: ttl < 0 ? nil : members[ttl].digits, time: time < 0 ? nil : members[time].digits, isNull: true)
+            ttl: ttl < 0 ? nil : members[ttl].expiry, time: time < 0 ? nil : members[time].expiry)
     }
 
     private static func withBytes(

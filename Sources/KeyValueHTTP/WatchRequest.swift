@@ -44,7 +44,7 @@ public struct WatchRequest: Sendable, Equatable {
         if key != nil, prefix != nil { throw Self.badQuery("The query has a key and a prefix; send one of them.") }
         if let key, key.isEmpty { throw Self.badQuery("The key is empty; send a prefix to watch several keys.") }
         self.selection = Selection(
-            bytes: key ?? prefix ?? [], isPrefix: key == nil, withPrevious: try Self.flag("previous", query))
+            bytes: key ?? prefix ?? [], isPrefix: key == nil, withPrevious: try query.flag("previous"))
         self.since = try Self.since(query.bytes("since"), lastEventIDs)
         self.mode = try Self.mode(query)
     }
@@ -95,13 +95,6 @@ public struct WatchRequest: Sendable, Equatable {
             throw Self.badQuery("\(name) must be a number from \(range.lowerBound) to \(range.upperBound).")
         }
         return number
-    }
-
-    private static func flag(_ name: StaticString, _ query: QueryParameters) throws(Problem) -> Bool {
-        guard let text = query.bytes(name) else { return false }
-        if text.elementsEqual("true".utf8) { return true }
-        if text.elementsEqual("false".utf8) { return false }
-        throw self.badQuery("\(name) must be true or false.")
     }
 
     private static func badQuery(_ detail: String) -> Problem {

@@ -180,7 +180,7 @@ struct UpstreamHeadParser {
             self.head.mediaType = UpstreamResponse.MediaType(value)
         case .replayed: self.head.isReplayed = ASCII.identical(value, "true")
         case .expiresAt:
-            guard self.head.expiresAt == 0, let time = Self.unsigned(value) else {
+            guard self.head.expiresAt == 0, let time = ASCII.unsigned(value) else {
                 throw .protocolError("an expiry time that is not one")
             }
             self.head.expiresAt = time
@@ -226,21 +226,8 @@ struct UpstreamHeadParser {
 
     /// Digits as a number: at least one, and nothing else.
     private static func number(_ digits: Span<UInt8>) -> Int? {
-        guard let number = self.unsigned(digits) else { return nil }
+        guard let number = ASCII.unsigned(digits) else { return nil }
         return Int(exactly: number)
-    }
-
-    private static func unsigned(_ digits: Span<UInt8>) -> UInt64? {
-        var number: UInt64 = 0
-        for index in digits.indices {
-            let digit = digits[index] &- UInt8(ascii: "0")
-            guard digit <= 9 else { return nil }
-            let (product, overflowed) = number.multipliedReportingOverflow(by: 10)
-            let (sum, carried) = product.addingReportingOverflow(UInt64(digit))
-            guard !overflowed, !carried else { return nil }
-            number = sum
-        }
-        return digits.isEmpty ? nil : number
     }
 
     /// `N` of `"N"`: digits without a leading zero, below 2^64.
@@ -249,7 +236,7 @@ struct UpstreamHeadParser {
         guard last >= 2, text[0] == UInt8(ascii: "\""), text[last] == UInt8(ascii: "\""),
             last == 2 || text[1] != UInt8(ascii: "0")
         else { return nil }
-        return self.unsigned(text.extracting(1..<last))
+        return ASCII.unsigned(text.extracting(1..<last))
     }
 
     private static func areEqual(_ one: Span<UInt8>, _ other: Span<UInt8>) -> Bool {

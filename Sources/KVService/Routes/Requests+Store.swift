@@ -32,16 +32,8 @@ extension IdempotencyKey.Fingerprint {
         fingerprint.add(1)
         unsafe fingerprint.add(request.key)
         unsafe fingerprint.add(request.value)
-        fingerprint.add(request.precondition)
-        switch request.expiry {
-        case .never: fingerprint.add(0)
-        case .after(let milliseconds):
-            fingerprint.add(1)
-            fingerprint.add(milliseconds)
-        case .at(let milliseconds):
-            fingerprint.add(2)
-            fingerprint.add(milliseconds)
-        }
+        fingerprint.add(WriteCondition(request.precondition))
+        fingerprint.add(Expiry(request.expiry))
         return fingerprint
     }
 
@@ -49,19 +41,8 @@ extension IdempotencyKey.Fingerprint {
         var fingerprint = Self()
         fingerprint.add(2)
         unsafe fingerprint.add(key)
-        fingerprint.add(precondition)
+        fingerprint.add(WriteCondition(precondition))
         return fingerprint
-    }
-
-    private mutating func add(_ precondition: Precondition) {
-        switch precondition {
-        case .none: self.add(0)
-        case .exists: self.add(1)
-        case .absent: self.add(2)
-        case .revision(let revision):
-            self.add(3)
-            self.add(revision)
-        }
     }
 }
 

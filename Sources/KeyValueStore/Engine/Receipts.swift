@@ -46,6 +46,19 @@ public final class IdempotencyKey: Sendable {
             self.length = (self.length &* 31 &+ number) & 0xFF_FFFF
         }
 
+        public mutating func add(_ expiry: Expiry) { self.add(expiry.encoded) }
+
+        public mutating func add(_ condition: WriteCondition) {
+            switch condition {
+            case .none: self.add(0)
+            case .exists: self.add(1)
+            case .absent: self.add(2)
+            case .revision(let revision):
+                self.add(3)
+                self.add(revision)
+            }
+        }
+
         var value: UInt64 { UInt64(self.checksum.value) << 32 | self.length << 8 | self.parts & 0xFF }
     }
 }

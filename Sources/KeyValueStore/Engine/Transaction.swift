@@ -101,13 +101,13 @@ public final class Transaction: @unchecked Sendable {
             case .set(_, let value, let expiry):
                 fingerprint.add(5)
                 fingerprint.add(value)
-                fingerprint.add(expiry.encoded)
+                fingerprint.add(expiry)
             case .delete: fingerprint.add(6)
             case .get: fingerprint.add(7)
             case .increment(_, let delta, let expiry):
                 fingerprint.add(8)
                 fingerprint.add(UInt64(bitPattern: delta))
-                fingerprint.add(expiry.encoded)
+                fingerprint.add(expiry)
             }
         }
         return fingerprint

@@ -6,10 +6,6 @@ public enum Expiry: BitwiseCopyable, Sendable, Equatable {
     /// Milliseconds since 1970.
     case at(milliseconds: UInt64)
 
-    /// A hundred years; and about the year 5138 as a time.
-    public static let maximumTTLMilliseconds: UInt64 = 3_155_760_000_000
-    public static let maximumTimeMilliseconds: UInt64 = 100_000_000_000_000
-
     private static let relative: UInt64 = 1 << 63
 
     /// 0 for never; the highest bit marks a duration.

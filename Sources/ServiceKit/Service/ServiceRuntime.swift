@@ -60,8 +60,7 @@ public final class ServiceRuntime: Sendable {
     public init(
         name: String, metricPrefix: String, settings: ResolvedSettings, common: CommonSettings,
         handlers: [HandlerDeclaration], adminStatuses: [UInt] = [], adminProblems: [ProblemKind] = [],
-        eventKinds: [EventKind],
-        connectionLimit: ConnectionLimit, longestTargetBytes: Int
+        eventKinds: [EventKind], connectionLimit: ConnectionLimit, longestTargetBytes: Int
     ) {
         self.longestTargetBytes = longestTargetBytes
         let loops = common.eventLoopCount(settings)

@@ -20,7 +20,7 @@ public protocol CommitClient: AnyObject, Sendable {
     /// - Returns: the end of these commands, and the maximum number of bytes that they add.
     func frameEnd(of commands: ArraySlice<Command>, limitBytes: Int) -> (end: Int, bytes: Int)
     /// Decides what each command writes, in the order of submission and based on all commands staged before it, and adds
-    /// at most one transaction for it.
+    /// its transactions: one or none of its own, and before that those of what has expired.
     func stage(_ commands: ArraySlice<Command>, into frame: inout FrameBuilder)
     /// When the client has changes of its own to make: monotonic nanoseconds, `.max` for never.
     func ownWorkDue() -> UInt64

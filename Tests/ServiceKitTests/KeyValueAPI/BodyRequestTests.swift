@@ -128,6 +128,7 @@ struct BodyRequestTests {
             (#"{"key":"n","if_absent":false}"#, "bad_precondition"),
             (#"{"key":"n","if_absent":true,"if_revision":1}"#, "bad_precondition"),
             (#"{"key":"n","ttl_ms":3155760000001}"#, "bad_expiry"),
+            (#"{"key":"n","ttl_ms":"5","expires_at":5}"#, "bad_expiry"),
         ])
     func `what an increment cannot mean is refused`(body: String, code: String) {
         #expect(self.code { () throws(Problem) in _ = try self.increment(body) } == code)

@@ -89,7 +89,7 @@ struct SetDocumentTests {
         }
         switch (object["ttl_ms"], object["expires_at"]) {
         case (nil, nil): return .never
-        case (.number?, .number?):
+        case (.some, .some):
             throw RequestedExpiry.bad("A key has one expiry time; send ttl_ms or expires_at, not both.")
         case (.number?, _):
             guard let ttl = number("ttl_ms", to: 3_155_760_000_000) else {
