@@ -28,6 +28,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -52,10 +53,14 @@ let package = Package(
             name: "KeyValueStore",
             dependencies: ["CSystemSupport", "DurableFiles", "LogFormat", "SystemSupport", "TransactionLog"],
             swiftSettings: memorySafe),
-        // What only the offline tool does with a folder.
+        // The form of a backup.
+        .target(
+            name: "BackupArchive", dependencies: [.product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: memorySafe),
+        // What only the offline tools do with a folder.
         .target(
             name: "OfflineStore",
-            dependencies: ["DurableFiles", "KeyValueStore", "LogFormat", "SystemSupport", "TransactionLog"],
+            dependencies: ["BackupArchive", "DurableFiles", "KeyValueStore", "LogFormat", "SystemSupport", "TransactionLog"],
             swiftSettings: memorySafe),
 
         // Observability.
@@ -182,9 +187,9 @@ let package = Package(
         .target(
             name: "KVService",
             dependencies: [
-                "Admin", "DurableFiles", "Health", "HTTP1", "HTTPServing", "JSON", "JSONLogging", "KeyValueHTTP",
-                "KeyValueStore", "LogFormat", "PrometheusMetrics", "RequestTracing", "ServiceKit", "ServiceSettings",
-                "SystemSupport", "TransactionLog",
+                "Admin", "BackupArchive", "DurableFiles", "Health", "HTTP1", "HTTPServing", "JSON", "JSONLogging",
+                "KeyValueHTTP", "KeyValueStore", "LogFormat", "PrometheusMetrics", "RequestTracing", "ServiceKit",
+                "ServiceSettings", "SystemSupport", "TransactionLog",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -245,7 +250,8 @@ let package = Package(
         .executableTarget(
             name: "KVCtl",
             dependencies: [
-                "DurableFiles", "JSON", "KeyValueClient", "ServiceSettings", "SystemSupport",
+                "BackupArchive", "DurableFiles", "JSON", "KeyValueClient", "KeyValueStore", "LogFormat", "OfflineStore",
+                "ServiceSettings", "SystemSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: memorySafe

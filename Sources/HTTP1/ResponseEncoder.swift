@@ -53,12 +53,14 @@ public final class ResponseEncoder {
 
     /// Appends the head of an answer whose body follows piece by piece, and is the last one of its connection.
     ///
-    /// - Parameter isChunked: whether the body has the chunked coding; else it ends with the connection.
+    /// - Parameters:
+    ///   - bodyBytes: all bytes of the body; nil if that is unknown.
+    ///   - isChunked: whether the body of unknown length has the chunked coding; else it ends with the connection.
     public func writeStreamHead(
-        _ head: ResponseHead, requestID: String, isChunked: Bool, to buffer: inout ByteBuffer
+        _ head: ResponseHead, requestID: String, bodyBytes: Int?, isChunked: Bool, to buffer: inout ByteBuffer
     ) {
         unsafe self.write(
-            head, isChunked ? .chunked : .untilClose, requestID: requestID, connection: "Connection: close\r\n\r\n",
+            head, bodyBytes.map { .bytes($0) } ?? (isChunked ? .chunked : .untilClose), requestID: requestID, connection: "Connection: close\r\n\r\n",
             UnsafeRawBufferPointer(start: nil, count: 0), to: &buffer)
     }
 

@@ -5,7 +5,7 @@ import SystemSupport
 struct KVCtl: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kvctl",
-        abstract: "Read, write, watch, import and export the keys of a kv-service or api-gateway.",
+        abstract: "Read, write, watch, import, export and back up the keys of a kv-service or api-gateway.",
         discussion: """
             Values are written and read as they are, byte for byte. Keys on the command line are text, or base64 with \
             --key-b64. A write that got no answer is repeated under the same idempotency key, so that it is carried \
@@ -29,12 +29,16 @@ struct KVCtl: ParsableCommand {
                   all records, one per line
               kvctl import kv.ndjson --resume kv.checkpoint
                   set them all; run it again to continue after an interruption
+              kvctl backup --server http://127.0.0.1:8081 --output kv.tar
+                  copy the whole store while it is in use, and verify the copy
+              kvctl restore kv.tar --data-dir /var/lib/kv
+                  make a data folder of it
             """,
         version: "kvctl \(BuildInfo.version) (commit \(BuildInfo.commit))",
         subcommands: [
             GetCommand.self, SetCommand.self, DeleteCommand.self, KeysCommand.self, WatchCommand.self,
             TxnCommand.self, MGetCommand.self, IncrCommand.self, ImportCommand.self, ExportCommand.self,
-            StatusCommand.self,
+            BackupCommand.self, RestoreCommand.self, StatusCommand.self,
         ]
     )
 }

@@ -11,6 +11,7 @@ enum Outcome: Int32, CaseIterable {
     case refused = 4
     case unknown = 5
     case noConnection = 6
+    case damaged = 7
     /// The exit code of a program that SIGPIPE ends.
     case readerGone = 141
 
@@ -35,6 +36,7 @@ enum Outcome: Int32, CaseIterable {
         case .refused: "the write was refused; nothing was written"
         case .unknown: "unknown whether the write was carried out"
         case .noConnection: "no connection to the service; nothing was written"
+        case .damaged: "the backup is damaged or incomplete; nothing was restored"
         case .readerGone: "the reader of standard output closed the pipe"
         }
     }

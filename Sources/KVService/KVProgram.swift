@@ -17,15 +17,15 @@ public enum KVProgram: ServiceProgram {
     public static let listen = KVSettings.common.listen
 
     public static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ProgramExit {
-        // The files of the log, of a compaction and a scrub, and those that every process has: three per event loop.
+        // The files of the log, of a compaction, a scrub and a backup, and those that every process has: three per event loop.
         let limit = ServiceRuntime.connectionLimit(
             name: Self.name, settings: settings, common: KVSettings.common, openFiles,
-            own: { loops in .init(least: 26 + 3 * loops, most: 40 + 4 * loops) })
+            own: { loops in .init(least: 27 + 3 * loops, most: 41 + 4 * loops) })
         guard let limit else { return .configuration }
         let runtime = ServiceRuntime(
             name: Self.name, metricPrefix: "kv", settings: settings, common: KVSettings.common,
             handlers: KVRoutes.handlers + WatchRoutes.handlers, adminStatuses: CompactionAdmin.statuses,
-            adminProblems: CompactionAdmin.problems, eventKinds: EventKind.ofKVService,
+            adminProblems: CompactionAdmin.problems + BackupRoute.problems, eventKinds: EventKind.ofKVService,
             connectionLimit: limit, longestTargetBytes: KeyValueLimits.longestTargetBytes)
         let authorization: AdminAuthorization
         do { authorization = try runtime.adminAuthorization() } catch { return await runtime.refuse(error) }
@@ -34,7 +34,7 @@ public enum KVProgram: ServiceProgram {
             routes: { service.routes($0) },
             admin: { _ in
                 runtime.adminRoutes(authorization: authorization, members: service.admin.write)
-                    + [service.compactionAdmin(authorization).route]
+                    + service.adminRoutes(authorization)
             },
             start: { () async throws(ServiceFailure) in try await service.start() },
             stop: { try await service.stop() })

@@ -24,6 +24,7 @@ final class KVService: Sendable {
     private let limits: KeyValueLimits
     private let memory: MemoryGuard
     private let watches: WatchFigures
+    private let backups: BackupFigures
     let admin: KVAdmin
 
     init(runtime: ServiceRuntime) {
@@ -32,7 +33,9 @@ final class KVService: Sendable {
         self.memory = MemoryGuard(
             setting: settings[KVSettings.maxMemory], events: runtime.events, holder: self.holder)
         self.watches = WatchFigures(registry: runtime.registry, limit: settings[KVSettings.maxWatchers])
-        self.sources = StoreSources(holder: self.holder, memory: self.memory, watches: self.watches)
+        self.backups = BackupFigures(registry: runtime.registry)
+        self.sources = StoreSources(
+            holder: self.holder, memory: self.memory, watches: self.watches, backups: self.backups)
         self.limits = KeyValueLimits(
             maxKeyBytes: settings[KVSettings.maxKeyBytes], maxValueBytes: settings[KVSettings.maxValueBytes])
         let (gate, events) = (runtime.gate, runtime.events)
@@ -56,8 +59,12 @@ final class KVService: Sendable {
         gate.reportProgress(self.sources.replay.writeReadiness)
     }
 
-    func compactionAdmin(_ authorization: AdminAuthorization) -> CompactionAdmin {
-        CompactionAdmin(holder: self.holder, authorization: authorization)
+    /// The routes below `/admin` that only kv-service has.
+    func adminRoutes(_ authorization: AdminAuthorization) -> [Route] {
+        let events = self.runtime.events
+        let backup = BackupRoute(
+            holder: self.holder, figures: self.backups, authorization: authorization, onEvent: { events.tell($0) })
+        return [CompactionAdmin(holder: self.holder, authorization: authorization).route, backup.route]
     }
 
     func routes(_ eventLoop: any EventLoop) -> [Route] {

@@ -40,7 +40,9 @@ struct Settings {
         for warning in resolved.warnings { StandardStream.tell("kvtop: warning: \(warning)\n") }
         self.targets = Self.targets(resolved)
         self.intervalSeconds = resolved[KVTopSettings.interval] / .seconds(1)
-        self.token = try resolved[KVTopSettings.adminTokenFile].map(TokenFile.read)
+        self.token = try resolved[KVTopSettings.adminTokenFile].map { path in
+            do { return try OperatorFile.token(path) } catch { throw ValidationError("\(path) \(error)") }
+        }
         self.thresholds = KVTopSettings.thresholds(resolved)
         self.isOnce = command.reports.once
         self.isReport = command.reports.once || command.reports.batch
@@ -114,21 +116,4 @@ struct Settings {
 /// What `--once` and `--batch` print.
 enum ReportFormat {
     case screen, json, csv
-}
-
-/// The file with the bearer token for actions.
-enum TokenFile {
-    private static let limitBytes = 65_536
-
-    static func read(path: String) throws -> String {
-        let text: String
-        do {
-            text = String(decoding: try OperatorFile.read(path, limitBytes: self.limitBytes), as: UTF8.self)
-        } catch { throw ValidationError("\(path) \(error)") }
-        let token = text.filter { $0 != "\n" && $0 != "\r" && $0 != "\r\n" }
-        guard !token.isEmpty, token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-            throw ValidationError("\(path): a token is one line of printable ASCII characters")
-        }
-        return token
-    }
 }

@@ -21,6 +21,15 @@ public enum OperatorFile {
             if bytes.count > limitBytes { throw OperatorFileError("is larger than \(limitBytes) bytes") }
         }
     }
+
+    /// A bearer token with which a client sends actions: one line of printable ASCII characters.
+    public static func token(_ path: String) throws(OperatorFileError) -> String {
+        let bytes = try self.read(path, limitBytes: 65_536).filter { $0 != 0x0A && $0 != 0x0D }
+        guard !bytes.isEmpty, bytes.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw OperatorFileError("is not usable: a token is one line of printable ASCII characters")
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
 }
 
 /// Why an operator's file could not be read.

@@ -1,5 +1,5 @@
 /// One line on the terminal that is overwritten as the work progresses; nothing if standard error is not a terminal.
-/// Confined to the main thread.
+/// Used by one thread at a time.
 public final class ProgressLine {
     private static let intervalNanoseconds: UInt64 = 100_000_000
 

@@ -104,6 +104,22 @@ public final class TransactionLog<Client: CommitClient>: Sendable {
     /// - Returns: its number; nil if one is running already or the log is closed.
     public func compact(_ trigger: CompactionTrigger = .admin) -> UInt64? { self.compactor.request(trigger) }
 
+    /// Keeps the files of the log as they are, with all changes so far, until the capture is released. Also if the log has
+    /// failed: then with the changes that are durable. Blocks until the writer has synced.
+    public func capture() throws(CaptureFailure) -> LogCapture {
+        let reply = WriterReply<LogCapture?>()
+        self.writer.perform(.capture(reply))
+        let capture: LogCapture?
+        do { capture = try reply.wait() } catch {
+            switch error {
+            case .notWriting: throw .closing
+            case .system(let error): throw .system(error)
+            }
+        }
+        guard let capture else { throw .busy }
+        return capture
+    }
+
     /// Size and free bytes of the file system that holds the log.
     public func capacity() throws(SystemError) -> FileSystemCapacity {
         try self.fileSystem.capacity(self.configuration.directory)

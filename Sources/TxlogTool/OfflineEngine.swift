@@ -1,5 +1,6 @@
 import KeyValueStore
 import LogFormat
+import OfflineStore
 import SystemSupport
 import TransactionLog
 

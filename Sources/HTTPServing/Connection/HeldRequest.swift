@@ -26,11 +26,12 @@ extension Responder {
 
     /// Begins an answer whose body follows piece by piece, and which is the last one of its connection.
     ///
+    /// - Parameter bodyBytes: how many bytes will follow before the end; nil if that is unknown.
     /// - Precondition: the request is held, by a route that does not keep the order.
     /// - Returns: nil if no body follows: the request was `HEAD`, and is answered.
-    public func stream(_ head: ResponseHead) -> ResponseStream? {
+    public func stream(_ head: ResponseHead, bodyBytes: Int? = nil) -> ResponseStream? {
         guard case .connection(let connection) = self.request.destination, !self.request.isCut else { return nil }
-        return connection.beginStream(self.request, head)
+        return connection.beginStream(self.request, head, bodyBytes: bodyBytes)
     }
 }
 
@@ -80,10 +81,10 @@ public final class ResponseStream {
     private(set) var bodyBytes = 0
     private var isEnded = false
 
-    init(_ connection: HTTPConnectionHandler, _ request: HTTPRequest, status: UInt) {
+    init(_ connection: HTTPConnectionHandler, _ request: HTTPRequest, status: UInt, isChunked: Bool) {
         self.connection = connection
         self.request = request
-        self.isChunked = request.isHTTP11
+        self.isChunked = isChunked
         self.status = status
     }
 
@@ -129,14 +130,15 @@ extension HTTPConnectionHandler {
         self.countInFlight(-1)
     }
 
-    func beginStream(_ request: HTTPRequest, _ head: ResponseHead) -> ResponseStream? {
+    func beginStream(_ request: HTTPRequest, _ head: ResponseHead, bodyBytes: Int?) -> ResponseStream? {
         precondition(self.isTurn(of: request), "a streamed answer before its turn")
         self.machine.endBegan()
-        let stream = ResponseStream(self, request, status: head.status.code)
+        let isChunked = request.isHTTP11 && bodyBytes == nil
+        let stream = ResponseStream(self, request, status: head.status.code, isChunked: isChunked)
         if self.machine.phase != .closed {
             self.withOutput { output in
                 self.loop.encoder.writeStreamHead(
-                    head, requestID: request.identity.id, isChunked: request.isHTTP11, to: &output)
+                    head, requestID: request.identity.id, bodyBytes: bodyBytes, isChunked: isChunked, to: &output)
             }
         }
         if request.method == .head {

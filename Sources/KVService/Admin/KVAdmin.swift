@@ -9,7 +9,8 @@ import Synchronization
 import SystemSupport
 import TransactionLog
 
-/// The members of `GET /admin` that only kv-service has: `store`, `memory`, `log`, `replay` and `compaction`.
+/// The members of `GET /admin` that only kv-service has: `store`, `memory`, `log`, `replay`, `compaction` and
+/// `backup`.
 final class KVAdmin: Sendable {
     private let sources: StoreSources
     private let metrics: StoreMetrics
@@ -38,6 +39,14 @@ final class KVAdmin: Sendable {
                 CompactionAdmin.write(
                     &$0, engine?.compaction ?? CompactionStatus(), engine?.statistics.space ?? LogSpace(),
                     KVSettings.compactionPolicy(self.settings))
+            })
+        document.member(
+            "backup",
+            object: { backup in
+                self.sources.writeFigures(of: "backup", to: &backup)
+                backup.member(
+                    "last_success_at", self.sources.backups.lastSuccessAt.map(Timestamp.rfc3339(nanosecondsSince1970:)))
+                self.sources.backups.write(to: &backup)
             })
     }
 

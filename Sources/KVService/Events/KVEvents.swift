@@ -25,11 +25,14 @@ extension EventKind {
     static let compactionEnded = EventKind("compaction_ended")
     static let scrubFinding = EventKind("scrub_finding")
     static let scrubEnded = EventKind("scrub_ended")
+    static let backupStarted = EventKind("backup_started")
+    static let backupEnded = EventKind("backup_ended")
 
     static let ofKVService = [
         replayEnded, logImported, tornTailCut, revisionsLost, segmentCut, uncleanStop, logFailed, diskFull,
         diskSpaceBack, segmentUnavailable, segmentAvailable, overwritesNeedSpace, memoryFull, memoryAvailable,
-        clockStepped, compactionStarted, compactionEnded, scrubFinding, scrubEnded,
+        clockStepped, compactionStarted, compactionEnded, scrubFinding, scrubEnded, backupStarted,
+        backupEnded,
     ]
 }
 
@@ -124,6 +127,27 @@ extension EventJournal {
                     .compactionEnded, .warning, "compaction failed; no data is lost", details)
             } else {
                 self.tell(.compactionEnded, .notice, "compaction done", details)
+            }
+        }
+    }
+
+    func tell(_ event: BackupRun.Event) {
+        switch event {
+        case .started(let storeID, let revision, let bytes):
+            self.tell(
+                .backupStarted, .notice, "backup started",
+                ["store_id": "\(storeID)", "revision": .number(revision), "bytes": .number(bytes)])
+        case .ended(let outcome):
+            var details: Logger.Metadata = [
+                "result": "\(outcome.ending.rawValue)", "bytes_sent": .number(outcome.run.bytesSent),
+                "duration_seconds": .seconds(nanoseconds: outcome.durationNanoseconds),
+            ]
+            if let revision = outcome.run.revision { details["revision"] = .number(revision) }
+            if let error = outcome.error {
+                details["error"] = "\(error)"
+                self.tell(.backupEnded, .warning, "the backup is not complete: \(error)", details)
+            } else {
+                self.tell(.backupEnded, .notice, "backup sent", details)
             }
         }
     }

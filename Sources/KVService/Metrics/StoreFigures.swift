@@ -8,7 +8,7 @@ import TransactionLog
 /// All figures of the store that are one number. A new one is a row here and a row in Docs/Metrics.md; if `/admin` has
 /// it, a row in Docs/Admin.md and a property in Docs/Schemas/kv-service-admin.json as well.
 extension StoreFigure {
-    static let all = store + watch + memory + log + fileSystem + scrub + replay
+    static let all = store + watch + memory + log + fileSystem + scrub + backup + replay
 
     private static let store = [
         StoreFigure("store.keys", gauge: "kv_keys", help: "Keys in the store.") {
@@ -200,6 +200,19 @@ extension StoreFigure {
         StoreFigure(gauge: "kv_scrub_last_findings", help: "Damaged files found by the last finished scrub.") {
             Value($0.engine?.scrub.last?.findings.count ?? 0)
         },
+    ]
+
+    private static let backup = [
+        StoreFigure("backup.running", gauge: "kv_backup_running", help: "1 while a backup is sent, else 0.") {
+            .flag($0.backups.isRunning)
+        },
+        StoreFigure(
+            "backup.sent_bytes_total", counter: "kv_backup_sent_bytes_total", help: "Bytes of backups that were sent."
+        ) { Value($0.backups.sentBytes.load(ordering: .relaxed)) },
+        StoreFigure(
+            gauge: "kv_backup_last_success_timestamp_seconds",
+            help: "Time when the last backup that was sent whole began, in seconds since 1970; 0 if there was none."
+        ) { $0.backups.lastSuccessAt.map { .measure(Double($0) / 1e9) } },
     ]
 
     private static let replay = [

@@ -9,10 +9,12 @@ final class StoreSources: Sendable {
     let holder: EngineHolder
     let memory: MemoryGuard
     let watches: WatchFigures
+    let backups: BackupFigures
     let replay = ReplayState()
     private let capacityState = Mutex<FileSystemCapacity?>(nil)
 
-    init(holder: EngineHolder, memory: MemoryGuard, watches: WatchFigures) {
+    init(holder: EngineHolder, memory: MemoryGuard, watches: WatchFigures, backups: BackupFigures) {
+        self.backups = backups
         self.watches = watches
         self.holder = holder
         self.memory = memory

@@ -21,7 +21,7 @@ public struct KeyValueError: Error, Sendable, Equatable, CustomStringConvertible
     /// Of the HTTP answer; nil if there was none.
     public let status: Int?
     /// The code of the service's problem document, or one of this library: ``cannotConnect``, ``connectionLost``,
-    /// ``timeout``, ``invalidAnswer``, ``badAddress``.
+    /// ``timeout``, ``invalidAnswer``, ``badAddress``, ``notAKVService``.
     public let code: String
     /// What happened and what to do, for people.
     public let detail: String
@@ -48,6 +48,8 @@ public struct KeyValueError: Error, Sendable, Equatable, CustomStringConvertible
     public static let invalidAnswer = "invalid_answer"
     /// The code when the address of the service is not a URL that can be used.
     public static let badAddress = "bad_address"
+    /// The code when only a kv-service has what was asked for.
+    public static let notAKVService = "not_a_kv_service"
 
     public var description: String {
         let status = self.status.map { "HTTP \($0), " } ?? ""

@@ -63,6 +63,9 @@ public final class EmbeddedEngine: Sendable {
     /// - Returns: its number; nil if one is running already.
     public func compact() -> UInt64? { self.log.compact() }
 
+    /// Keeps the files of the log as they are, see ``TransactionLog/TransactionLog/capture()``. Blocks.
+    public func capture() throws(CaptureFailure) -> LogCapture { try self.log.capture() }
+
     /// Size and free bytes of the file system that holds the log.
     public func capacity() throws(SystemError) -> FileSystemCapacity { try self.log.capacity() }
 

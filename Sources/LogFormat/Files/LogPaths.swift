@@ -4,7 +4,7 @@ import DurableFiles
 public struct LogPaths: Sendable {
     public let directory: String
 
-    static let lockName = "LOCK"
+    public static let lockName = "LOCK"
     public static let quarantineName = "quarantine"
     static let preparedSuffix = ".prepared"
     static let reserveName = "reserve"

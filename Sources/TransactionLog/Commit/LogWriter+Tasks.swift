@@ -10,13 +10,15 @@ extension LogWriter.Loop {
             return tasks ?? []
         }
         for task in tasks {
-            if self.isPoisoned {
+            if self.isPoisoned, task.isOfCompaction {
                 task.fail(.notWriting)
                 continue
             }
             let began = MonotonicClock.nanoseconds()
             self.run(task)
-            self.writer.observer?.compactionPaused(nanoseconds: MonotonicClock.nanoseconds() - began)
+            if task.isOfCompaction {
+                self.writer.observer?.compactionPaused(nanoseconds: MonotonicClock.nanoseconds() - began)
+            }
         }
     }
 
@@ -30,6 +32,7 @@ extension LogWriter.Loop {
 
     private mutating func run(_ task: WriterTask) {
         switch task {
+        case .capture(let reply): self.capture(reply)
         case .rotate(let count, let reply):
             let refusal = self.chain.isEmpty ? nil : self.rotate(leaving: count)
             switch refusal {
@@ -60,5 +63,16 @@ extension LogWriter.Loop {
                 reply.answer(.failure(.system(error)))
             }
         }
+    }
+
+    private mutating func capture(_ reply: WriterReply<LogCapture?>) {
+        if self.writer.holds.isInUse { return reply.answer(.success(nil)) }
+        if !self.isPoisoned, let error = self.syncAll() { return reply.answer(.failure(.system(error))) }
+        let lastRevision = self.writer.statistics.durableRevision.load(ordering: .relaxed)
+        reply.answer(
+            .success(
+                LogCapture(
+                    self.chain, durableLength: self.chain.durableLength, lastRevision: lastRevision,
+                    holds: self.writer.holds)))
     }
 }

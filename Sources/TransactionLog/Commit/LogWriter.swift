@@ -21,6 +21,8 @@ final class LogWriter<Client: CommitClient>: Sendable {
     let reserve: CompactionReserve
     let observer: (any LogObserver)?
     let watch: FolderWatch
+    /// What compactions must not remove yet.
+    let holds = FileHolds()
     /// Whether the folder is no longer the one that was opened; ``LogStatistics/failure`` says why.
     let hasLostFolder = Atomic(false)
     private let thread = Mutex<DedicatedThread?>(nil)

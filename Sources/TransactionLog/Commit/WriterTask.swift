@@ -13,8 +13,16 @@ enum WriterTask: Sendable {
     /// Writes what the client keeps of the log up to a revision beside its records, for a compaction that removes that: one
     /// frame. Returns where to go on, nil at the end.
     case keepReceipts(upTo: UInt64, from: Int, WriterReply<Int?>)
+    /// Keeps the files of the log as they are, all changes so far included. Also carried out if the log has failed, with
+    /// what is durable. Returns nil if files are kept already.
+    case capture(WriterReply<LogCapture?>)
     /// Commit point of a compaction. Returns the segments that are no longer listed.
     case dropSegments(upTo: UInt64, replacing: Set<PartName>, WriterReply<[SegmentName]>)
+
+    /// Those need a log that accepts writes, and delay clients.
+    var isOfCompaction: Bool {
+        if case .capture = self { false } else { true }
+    }
 
     func fail(_ failure: WriterTaskFailure) {
         switch self {
@@ -22,6 +30,7 @@ enum WriterTask: Sendable {
         case .install(_, _, let reply): reply.answer(.failure(failure))
         case .keepReceipts(_, _, let reply): reply.answer(.failure(failure))
         case .dropSegments(_, _, let reply): reply.answer(.failure(failure))
+        case .capture(let reply): reply.answer(.failure(failure))
         }
     }
 }

@@ -8,10 +8,10 @@ struct CompactionFolder: Sendable {
     let storeID: StoreID
     let leftovers: CompactionLeftovers
 
-    init(fileSystem: any FileSystem, directory: String, storeID: StoreID) {
+    init(fileSystem: any FileSystem, directory: String, storeID: StoreID, holds: FileHolds) {
         self.fileSystem = fileSystem
         self.paths = LogPaths(directory: directory)
         self.storeID = storeID
-        self.leftovers = CompactionLeftovers(fileSystem: fileSystem, paths: self.paths)
+        self.leftovers = CompactionLeftovers(fileSystem: fileSystem, paths: self.paths, holds: holds)
     }
 }

@@ -5,7 +5,7 @@ import Synchronization
 import SystemSupport
 
 /// Files that remain after failed calls of compactions: files that could not be removed, and parts of which it is
-/// unknown whether the manifest on the disk lists them. Used on the compactor's thread.
+/// unknown whether the manifest on the disk lists them. And files that someone still reads. Used on the compactor's thread.
 final class CompactionLeftovers: Sendable {
     private struct State {
         var files: Set<String> = []
@@ -19,8 +19,10 @@ final class CompactionLeftovers: Sendable {
     private let state = Mutex(State())
     private let fileSystem: any FileSystem
     private let paths: LogPaths
+    private let holds: FileHolds
 
-    init(fileSystem: any FileSystem, paths: LogPaths) {
+    init(fileSystem: any FileSystem, paths: LogPaths, holds: FileHolds) {
+        self.holds = holds
         self.fileSystem = fileSystem
         self.paths = paths
     }
@@ -33,21 +35,29 @@ final class CompactionLeftovers: Sendable {
         }
     }
 
-    /// Removes unlisted files. Files that cannot be removed are retried later.
+    /// Removes unlisted files. Files that cannot be removed, or are held, are retried later.
     /// - Throws: the first failure.
     func remove(_ files: [String]) throws(SystemError) {
         var failure: SystemError?
         for file in files {
+            if !self.holds.permitRemoval(of: file) {
+                self.keep(file)
+                continue
+            }
             do { try self.fileSystem.remove(file) } catch {
                 if error.code == ENOENT { continue }
                 failure = failure ?? error
-                self.state.withLock { state in
-                    state.files.insert(file)
-                    state.retryAt = MonotonicClock.nanoseconds() + Self.retryNanoseconds
-                }
+                self.keep(file)
             }
         }
         if let failure { throw failure }
+    }
+
+    private func keep(_ file: String) {
+        self.state.withLock { state in
+            state.files.insert(file)
+            state.retryAt = MonotonicClock.nanoseconds() + Self.retryNanoseconds
+        }
     }
 
     /// Retries what is due.

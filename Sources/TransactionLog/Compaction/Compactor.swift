@@ -21,7 +21,8 @@ final class Compactor<Client: CommitClient>: Sendable {
     init(writer: LogWriter<Client>, fileSystem: any FileSystem, report: RecoveryReport) {
         self.writer = writer
         self.folder = CompactionFolder(
-            fileSystem: fileSystem, directory: writer.configuration.directory, storeID: report.storeID)
+            fileSystem: fileSystem, directory: writer.configuration.directory, storeID: report.storeID,
+            holds: writer.holds)
         self.replayBytesPerSecond = report.replayBytesPerSecond
     }
 
