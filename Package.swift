@@ -60,7 +60,9 @@ let package = Package(
         // What only the offline tools do with a folder.
         .target(
             name: "OfflineStore",
-            dependencies: ["BackupArchive", "DurableFiles", "KeyValueStore", "LogFormat", "SystemSupport", "TransactionLog"],
+            dependencies: [
+                "BackupArchive", "DurableFiles", "KeyValueStore", "LogFormat", "SystemSupport", "TransactionLog",
+            ],
             swiftSettings: memorySafe),
 
         // Observability.
@@ -250,7 +252,7 @@ let package = Package(
         .executableTarget(
             name: "KVCtl",
             dependencies: [
-                "BackupArchive", "DurableFiles", "JSON", "KeyValueClient", "KeyValueStore", "LogFormat", "OfflineStore",
+                "BackupArchive", "DurableFiles", "JSON", "KeyValueClient", "KeyValueStore", "OfflineStore",
                 "ServiceSettings", "SystemSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -322,6 +324,16 @@ let package = Package(
         .testTarget(
             name: "HistoryCheckerTests", dependencies: ["HistoryChecker", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "SystemSupportTests", dependencies: ["SystemSupport", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "OfflineStoreTests",
+            dependencies: [
+                "BackupArchive", "DurableFiles", "KeyValueStore", "LogFormat", "OfflineStore", "SimulatedStorage",
+                "TestSupport", "TransactionLog",
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "BackupArchiveTests", dependencies: ["BackupArchive", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "TransactionLogTests",
             dependencies: [
@@ -403,7 +415,8 @@ let package = Package(
         .testTarget(
             name: "TxlogToolTests",
             dependencies: [
-                "DurableFiles", "KeyValueStore", "LogFormat", "OfflineStore", "SimulatedStorage", "SystemSupport",
+                "DurableFiles", "KeyValueStore", "LogFormat", "OfflineStore", "SimulatedStorage",
+                "SystemSupport",
                 "TestSupport", "TransactionLog", "TxlogTool",
             ],
             swiftSettings: strict

@@ -17,8 +17,8 @@ public struct ArchiveWriter {
 
     /// Bytes of an archive of files with these names and sizes.
     public static func totalBytes(_ files: [(name: String, bytes: UInt64)]) -> UInt64 {
-        let digestBytes = files.reduce(0) { $0 + UInt64(Self.digestLine("", $1.name).utf8.count + SHA256.byteCount * 2) }
-        let contents = files.map(\.bytes) + [digestBytes]
+        let digestBytes = files.reduce(0) { $0 + SHA256.byteCount * 2 + Self.digestLine("", $1.name).utf8.count }
+        let contents = files.map(\.bytes) + [UInt64(digestBytes)]
         let blocks = contents.reduce(0) { $0 + TarHeader.paddedBytes($1) }
         return blocks + UInt64((contents.count + 2) * TarHeader.blockBytes)
     }

@@ -20,7 +20,9 @@ struct TarHeader: Equatable {
     func encoded() -> [UInt8] {
         precondition(self.name.utf8.count <= Self.longestName && self.bytes <= Self.mostBytes)
         var block = [UInt8](repeating: 0, count: Self.blockBytes)
-        func put(_ text: String, at offset: Int) { block.replaceSubrange(offset..<offset + text.utf8.count, with: text.utf8) }
+        func put(_ text: String, at offset: Int) {
+            block.replaceSubrange(offset..<offset + text.utf8.count, with: text.utf8)
+        }
         put(self.name, at: 0)
         put(Self.octal(0o600, digits: 7), at: 100)
         put(Self.octal(0, digits: 7), at: 108)
@@ -33,16 +35,15 @@ struct TarHeader: Equatable {
         return block
     }
 
-    /// Nil if it is not the header of a regular file.
+    /// Nil if it is not the header of a regular file, just as it is written here.
     init?(decoding block: [UInt8]) {
-        guard block.count == Self.blockBytes, block[257..<262].elementsEqual("ustar".utf8),
-            let checksum = Self.number(block[148..<156]), checksum == Self.checksum(block),
-            block[156] == UInt8(ascii: "0"), block[345] == 0,
+        guard block.count == Self.blockBytes,
             let bytes = Self.number(block[124..<136]), let modifiedAt = Self.number(block[136..<148])
         else { return nil }
         self.init(
             name: String(decoding: block[0..<Self.longestName].prefix { $0 != 0 }, as: UTF8.self), bytes: bytes,
             modifiedAt: modifiedAt)
+        guard bytes <= Self.mostBytes, self.name.utf8.count <= Self.longestName, self.encoded() == block else { return nil }
     }
 
     init(name: String, bytes: UInt64, modifiedAt: UInt64) {

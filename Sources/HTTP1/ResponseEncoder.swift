@@ -60,7 +60,8 @@ public final class ResponseEncoder {
         _ head: ResponseHead, requestID: String, bodyBytes: Int?, isChunked: Bool, to buffer: inout ByteBuffer
     ) {
         unsafe self.write(
-            head, bodyBytes.map { .bytes($0) } ?? (isChunked ? .chunked : .untilClose), requestID: requestID, connection: "Connection: close\r\n\r\n",
+            head, bodyBytes.map { .bytes($0) } ?? (isChunked ? .chunked : .untilClose), requestID: requestID,
+            connection: "Connection: close\r\n\r\n",
             UnsafeRawBufferPointer(start: nil, count: 0), to: &buffer)
     }
 

@@ -21,8 +21,8 @@ extension StoreClient {
             if answer.status == 404 {
                 throw KeyValueError(
                     code: KeyValueError.notAKVService,
-                    detail: "There is no /admin/backup at \(self.transport.address). A backup comes from a kv-service, at "
-                        + "its --admin-listen if it has one.")
+                    detail: "There is no /admin/backup at \(self.transport.address). A backup comes from a kv-service, "
+                        + "at its --admin-listen if it has one.")
             }
             throw KeyValueError(answer, to: call)
         }
@@ -30,7 +30,8 @@ extension StoreClient {
             let revision = response.headers.first(name: "X-KV-Revision").flatMap({ UInt64($0) }),
             let bytes = response.headers.first(name: "Content-Length").flatMap({ UInt64($0) })
         else {
-            throw KeyValueError(code: KeyValueError.invalidAnswer, detail: "The answer is not a backup of a kv-service.")
+            throw KeyValueError(
+                code: KeyValueError.invalidAnswer, detail: "The answer is not a backup of a kv-service.")
         }
         return Backup(storeID: storeID, revision: revision, bytes: bytes, body: response.body)
     }

@@ -42,7 +42,8 @@ struct OpenAPITests {
             name: "kv-service", prefix: "kv",
             handlers: KVRoutes.handlers + WatchRoutes.handlers
                 + HandlerDeclaration.common(
-                    adminStatuses: CompactionAdmin.statuses, adminProblems: CompactionAdmin.problems)),
+                    adminStatuses: CompactionAdmin.statuses,
+                    adminProblems: CompactionAdmin.problems + BackupRoute.problems)),
         Service(
             name: "api-gateway", prefix: "api", handlers: Gateway.handlers + HandlerDeclaration.common()),
     ]

@@ -71,7 +71,8 @@ struct RestoreCommand: ParsableCommand {
             switch error {
             case .notEmpty(let name):
                 throw CommandFailure(
-                    .failure, "\(directory) is not empty, it contains \(name): nothing was changed. Restore to a new folder")
+                    .failure,
+                    "\(directory) is not empty, it contains \(name): nothing was changed. Restore to a new folder")
             case .log(let error): throw CommandFailure(.failure, "\(error)")
             }
         }

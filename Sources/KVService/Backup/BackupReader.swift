@@ -43,8 +43,8 @@ struct BackupReader: Sendable {
         defer { capture.release() }
         let files = capture.files.map { (name: $0.name, bytes: $0.bytes) }
         self.send(.begin(capture, bytes: ArchiveWriter.totalBytes(files)))
-        if !self.pace.wait() { return }
         do throws(SystemError) {
+            if !self.mayGoOn(capture) { return }
             try self.copy(capture)
         } catch {
             self.send(.failed("\(error)"))
@@ -54,19 +54,15 @@ struct BackupReader: Sendable {
     private func copy(_ capture: LogCapture) throws(SystemError) {
         var archive = ArchiveWriter(modifiedAt: WallClock.nanoseconds() / 1_000_000_000)
         var piece: [UInt8] = []
-        var lacksSpace = false
         for file in capture.files {
             piece += archive.begin(file.name, bytes: file.bytes)
             let isWhole = try capture.read(file) { content in
                 archive.add(content)
                 piece += content
                 if piece.count < Self.pieceBytes { return true }
-                // The store needs the space of what a compaction has replaced meanwhile more.
-                lacksSpace = capture.delaysRemoval && self.engine.statistics.diskFull != nil
-                return !lacksSpace && self.pass(&piece)
-            }
-            if lacksSpace {
-                return self.send(.failed("the disk is full, and the backup kept space from being freed"))
+                self.send(.piece(piece))
+                piece.removeAll(keepingCapacity: true)
+                return self.mayGoOn(capture)
             }
             if !isWhole { return }
             piece += archive.end()
@@ -74,10 +70,18 @@ struct BackupReader: Sendable {
         self.send(.end(piece + archive.finish()))
     }
 
-    /// - Returns: whether the next piece is wanted.
-    private func pass(_ piece: inout [UInt8]) -> Bool {
-        self.send(.piece(piece))
-        piece.removeAll(keepingCapacity: true)
-        return self.pace.wait()
+    /// Waits for the client, unless the store needs the space of what a compaction has replaced meanwhile more.
+    private func mayGoOn(_ capture: LogCapture) -> Bool {
+        while true {
+            switch self.pace.wait() {
+            case .goOn?: return true
+            case .stop?: return false
+            case nil:
+                if capture.delaysRemoval, self.engine.statistics.diskFull != nil {
+                    self.send(.failed("the disk is full, and the backup kept space from being freed"))
+                    return false
+                }
+            }
+        }
     }
 }

@@ -127,6 +127,10 @@ extension BackupRun: Sendable {}
 
 /// Lets a thread go on step by step. Any thread.
 final class BackupPace: Sendable {
+    enum Step { case goOn, stop }
+
+    private static let waitNanoseconds: UInt64 = 1_000_000_000
+
     private let steps = MonotonicSemaphore()
     private let isStopped = Atomic(false)
 
@@ -138,10 +142,11 @@ final class BackupPace: Sendable {
         self.steps.signal()
     }
 
-    /// Blocks until the next piece is wanted.
-    /// - Returns: false if nothing more is wanted.
-    func wait() -> Bool {
-        self.steps.wait()
-        return !self.isStopped.load(ordering: .acquiring)
+    /// Blocks until the next piece is wanted, or for a second.
+    /// - Returns: nil after that second.
+    func wait() -> Step? {
+        let isSignalled = self.steps.wait(forNanoseconds: Self.waitNanoseconds)
+        if self.isStopped.load(ordering: .acquiring) { return .stop }
+        return isSignalled ? .goOn : nil
     }
 }

@@ -35,8 +35,13 @@ public struct StoreRestore {
     public init(_ image: StoreImage) {
         self.image = image
         let last = image.inspection.lastRevision
-        self.distance = (last + Self.leeway + Self.distanceUnit - 1) / Self.distanceUnit * Self.distanceUnit
+        self.distance = Self.distance(behind: last)
         self.lastRevision = last + self.distance
+    }
+
+    /// What is added to the revisions of a store with this last one.
+    static func distance(behind last: UInt64) -> UInt64 {
+        (last + Self.leeway + Self.distanceUnit - 1) / Self.distanceUnit * Self.distanceUnit
     }
 
     /// Writes the store and makes it durable; the manifest comes last, so that no start accepts half of it.
@@ -51,13 +56,13 @@ public struct StoreRestore {
         progress: @escaping (UInt64) -> Void = { _ in }
     ) throws(RestoreFailure) {
         let lock: any DirectoryLock
-        let names: [String]
         do throws(LogError) {
             try systemCall { () throws(SystemError) in try fileSystem.createDirectories(directory) }
             lock = try fileSystem.lockLog(directory, owner: owner)
-            names = try systemCall { () throws(SystemError) in try lock.fileSystem.list(directory) }
         } catch { throw .log(error) }
         defer { lock.unlock() }
+        let names: [String]
+        do { names = try lock.fileSystem.list(directory) } catch { throw .log(.system(error)) }
         if let name = names.filter({ !Self.harmlessNames.contains($0) }).min() { throw .notEmpty(name) }
         let paths = LogPaths(directory: directory)
         do throws(LogError) {

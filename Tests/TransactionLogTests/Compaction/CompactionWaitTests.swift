@@ -96,7 +96,8 @@ struct CompactionWaitTests {
         let fileSystem = SimulatedFileSystem()
         let path = "\(storeDirectory)/leftover"
         fileSystem.install(path, [1])
-        let leftovers = CompactionLeftovers(fileSystem: fileSystem, paths: LogPaths(directory: storeDirectory), holds: FileHolds())
+        let leftovers = CompactionLeftovers(
+            fileSystem: fileSystem, paths: LogPaths(directory: storeDirectory), holds: FileHolds())
         fileSystem.inject(.error(EIO), on: .remove)
         let began = MonotonicClock.nanoseconds()
         #expect(throws: SystemError.self) { try leftovers.remove([path]) }
