@@ -17,6 +17,14 @@ extension StoreClient {
         if values { call.parameters.append(("values", Array("true".utf8))) }
         return KeyPages(client: self, call: call, cursor: cursor)
     }
+
+    /// How many keys a range has, at no more cost for many than for few.
+    public func count(_ range: KeyRange = .all) async throws -> KeyCount {
+        var call = Call(method: .get, operation: "keys")
+        call.parameters = range.parameters.map { (name: $0.0, value: $0.1) }
+        call.parameters += [("limit", Array("1".utf8)), ("count", Array("true".utf8))]
+        return try await self.perform(call).document(KeyCount.init)
+    }
 }
 
 /// Pages of keys. Each iteration begins anew.

@@ -95,7 +95,7 @@ public enum KeyValueAnswer {
     /// - Parameters:
     ///   - store: the identity of the store.
     ///   - scan: gives the records of the page to its parameter until that returns false, which it does for the first one
-    ///     behind the page, and returns the revision of their state.
+    ///     behind the page, and returns the revision of their state, and the number of keys in the range if it is wanted.
     public static func keys(
         _ responder: Responder, _ request: KeysRequest, ofStore store: (high: UInt64, low: UInt64),
         scan: (
@@ -103,7 +103,7 @@ public enum KeyValueAnswer {
                 _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ revision: UInt64,
                 _ expiresAt: UInt64
             ) -> Bool
-        ) -> UInt64
+        ) -> (revision: UInt64, count: Int?)
     ) {
         responder.respond(ResponseHead(status: .ok, contentType: Self.json)) { document in
             document.object { object in
@@ -111,11 +111,11 @@ public enum KeyValueAnswer {
                 var page = KeysPage(request)
                 var last: [UInt8] = []
                 var hasMore = false
-                var revision: UInt64 = 0
+                var state: (revision: UInt64, count: Int?) = (0, nil)
                 object.member(
                     "keys",
                     array: { keys in
-                        revision = unsafe scan { key, value, revision, expiresAt in
+                        state = unsafe scan { key, value, revision, expiresAt in
                             hasMore = page.isFull
                             if hasMore { return false }
                             unsafe page.append(key, value, revision: revision, expiresAt: expiresAt, to: &keys)
@@ -123,7 +123,8 @@ public enum KeyValueAnswer {
                             return true
                         }
                     })
-                object.member("revision", revision)
+                object.member("revision", state.revision)
+                if let count = state.count { object.member("count", count) }
                 if hasMore { object.member("cursor", request.cursor(behind: last, ofStore: store).text) }
             }
             document.newline()

@@ -3,11 +3,14 @@ public import HTTPServing
 import JSON
 import NIOHTTP1
 
-/// A request for keys: `prefix`, or `start` and `end`; `limit`, `reverse`, `values`, and `cursor` for the next page.
+/// A request for keys: `prefix`, or `start` and `end`; `limit`, `reverse`, `values`, `count`, and `cursor` for the next
+/// page.
 public struct KeysRequest: Sendable, Equatable {
     public static let maxLimit = 1_000
     public static let defaultLimit = 100
-    private static let parameters: [StaticString] = ["prefix", "start", "end", "limit", "reverse", "values", "cursor"]
+    private static let parameters: [StaticString] = [
+        "prefix", "start", "end", "limit", "reverse", "values", "count", "cursor",
+    ]
 
     /// The first key of the range, if it is there.
     public private(set) var start: [UInt8] = []
@@ -19,6 +22,8 @@ public struct KeysRequest: Sendable, Equatable {
     public private(set) var limit = KeysRequest.defaultLimit
     /// Whether the answer contains the values.
     public private(set) var wantsValues = false
+    /// Whether the answer contains the number of keys in the whole range.
+    public private(set) var wantsCount = false
     /// Where the page before ended; nil for the first page.
     public private(set) var cursor: KeysCursor?
 
@@ -45,6 +50,7 @@ public struct KeysRequest: Sendable, Equatable {
         }
         self.isReversed = try query.flag("reverse")
         self.wantsValues = try query.flag("values")
+        self.wantsCount = try query.flag("count")
         if let text = query.bytes("cursor") {
             guard let cursor = KeysCursor(text) else { throw KeysCursor.problem }
             self.cursor = cursor

@@ -93,6 +93,7 @@ extension EndToEnd {
                         keys += page.keys.compactMap(\.text)
                     }
                     #expect(keys == expected)
+                    #expect(try await client.count(.prefix("user/")).count == UInt64(expected.count))
                     var reversed: [StoredKey] = []
                     for try await page in client.keys(reverse: true) { reversed += page.keys }
                     #expect(reversed.first?.key == [0xFF] && reversed.first?.value == nil)

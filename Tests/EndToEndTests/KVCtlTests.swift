@@ -29,6 +29,7 @@ extension EndToEnd {
                 #expect(try Self.run(port, "set", "--key-b64", "/wA=", "z", "--if-revision", "\(revision)").status == 3)
                 #expect(try Self.run(port, "keys").bytes == Array("photo\n".utf8) + [0xFF, 0, 10])
                 #expect(try Self.run(port, "keys", "--prefix", "ph", "--json").json.string("key") == "photo")
+                #expect(try Self.run(port, "keys", "--count").output == "2\n")
                 #expect(try Self.run(port, "delete", "photo", "--if-revision", "1000000").status == 3)
                 #expect(try Self.run(port, "delete", "photo").status == 0)
                 #expect(try Self.run(port, "delete", "photo").status == 2)
@@ -78,7 +79,7 @@ extension EndToEnd {
             let commands = page.enumerated().filter {
                 $0.element.hasPrefix("$ kvctl ") && !$0.element.contains(" txn ")
             }
-            #expect(commands.count == 15)
+            #expect(commands.count == 16)
             for (place, line) in commands {
                 let run = try ProgramRun(
                     "kvctl", under: "cd \(folder.path)",

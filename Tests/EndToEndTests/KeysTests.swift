@@ -28,6 +28,8 @@ extension EndToEnd {
             for client in fronts {
                 #expect(try self.all(client, "prefix=user/&limit=100") == expected)
                 #expect(try self.all(client, "prefix=user/&limit=99&reverse=true") == expected.reversed())
+                #expect(try client.keys("prefix=user/&limit=99&count=true").json.integer("count") == 250)
+                #expect(try client.keys("start=user/1001&end=user/11&count=true").json.integer("count") == 99)
             }
             // Between two pages others are set and deleted; none of those that stay is missing or there twice.
             let first = try fronts[1].keys("prefix=user/&limit=100")
@@ -50,6 +52,29 @@ extension EndToEnd {
                 "prefix=user&limit=100&cursor=\(cursor)")
             #expect(try other.status == 400 && other.json.string("code") == "bad_cursor")
             #expect(try [services.gateway?.stop(), restarted.stop()] == [.exited(0), .exited(0)])
+        }
+
+        @Test func `keys that expire leave the count at the moment at which they leave the page`() throws {
+            let services = try Services()
+            let fronts = try Front.allCases.map { try KeyValueClient(services, through: $0) }
+            let connection = try HTTPConnection(port: services.kvPort)
+            for number in 0..<500 {
+                let query = "/kv/set?key=expires/\(number)&ttl_ms=\(500 + 2 * number)"
+                let raw = [("Content-Type", "application/octet-stream")]
+                #expect(try connection.request("PUT", query, headers: raw, body: [1]).status == 200)
+            }
+            var counts: Set<Int> = []
+            _ = try Poll.until("all have expired") { () -> Bool? in
+                for client in fronts {
+                    let page = try client.keys("prefix=expires/&limit=1000&count=true")
+                    let count = try #require(try page.json.integer("count"))
+                    try #require(try page.json.objects("keys").count == count)
+                    counts.insert(count)
+                }
+                return counts.contains(0) ? true : nil
+            }
+            #expect(counts.count > 2)
+            #expect(try services.stop() == [.exited(0), .exited(0)])
         }
     }
 }

@@ -89,6 +89,19 @@ struct CommandTests {
                 == "/kv/keys?start=a&end=d&limit=1000&reverse=true&values=true")
     }
 
+    @Test func `keys counts`() async throws {
+        let service = try await FakeService(
+            200, #"{"status":"ok","keys":[{"key":"c","revision":3}],"revision":3,"count":12,"cursor":"x"}"#)
+        #expect(try self.run(service, "keys", "--count", "--prefix", "c").output == "12\n")
+        #expect(try self.run(service, "keys", "--count", "--json").output == #"{"count":12,"revision":3}"# + "\n")
+        #expect(
+            service.requests.map(\.target) == ["/kv/keys?prefix=c&limit=1&count=true", "/kv/keys?limit=1&count=true"])
+        for option in [["--values"], ["--reverse"], ["-0"], ["--limit", "1"]] {
+            let wrong = try ProgramRun("kvctl", arguments: ["keys", "--count"] + option)
+            #expect(wrong.status == 1 && wrong.error.contains("--count cannot be combined"), "\(option)")
+        }
+    }
+
     @Test func `watch prints changes, or transactions as JSON, and ends after a number of them`() async throws {
         let data =
             #"{"revision":9,"changes":[{"type":"set","key":"a","value":"x\ny","revision":8},{"type":"delete","key_b64":"/w==","revision":9,"expired":true}]}"#

@@ -146,6 +146,17 @@ struct RequestTests {
         #expect(service.requests.map(\.target) == [query, query + "&cursor=c1", query + "&cursor=c2"])
     }
 
+    @Test func `a count asks for one key, and is nothing without its number`() async throws {
+        let page = #"{"status":"ok","keys":[{"key":"a","revision":1}],"revision":9,"cursor":"c""#
+        let service = try await FakeService { number, _ in
+            FakeService.json(200, page + (number == 1 ? #","count":1234567}"# : "}"))
+        }
+        let count = try await service.with { try await $0.count(.prefix("a")) }
+        #expect(count.count == 1_234_567 && count.revision == 9)
+        #expect(service.requests.map(\.target) == ["/kv/keys?prefix=a&limit=1&count=true"])
+        #expect(await failure { try await service.with { try await $0.count() } } != nil)
+    }
+
     @Test func `the place of the operations is asked for once, or given`() async throws {
         let service = try await FakeService(200, #"{"status":"ok","revision":1}"#)
         try await service.with { client in

@@ -68,13 +68,15 @@ final class TestSession {
         return found
     }
 
-    /// The keys that a scan finds.
+    /// The keys that a scan finds; it counts as many.
     func keys() -> [String] {
         var keys: [String] = []
-        _ = self.session.scan(KeyRange(start: [], end: nil), isReversed: false) {
+        let everything = KeyRange(start: [], end: nil)
+        let state = self.session.scan(everything, isReversed: false, counting: everything) {
             keys.append(String(decoding: $0.key, as: UTF8.self))
             return true
         }
+        #expect(state.count == keys.count)
         return keys
     }
 

@@ -4,8 +4,8 @@ import Testing
 @testable import KeyValueStore
 
 extension Index {
-    func put(_ key: [UInt8], _ value: [UInt8], revision: UInt64) -> Bool {
-        let entry = Entry.make(key: key, value: value)
+    func put(_ key: [UInt8], _ value: [UInt8], revision: UInt64, expiresAt: UInt64 = 0) -> Bool {
+        let entry = Entry.make(key: key, value: value, expiresAt: expiresAt)
         entry.revision = revision
         return self.set(entry) != nil
     }
@@ -31,22 +31,27 @@ extension Index.Reader {
 }
 
 extension Index.Reader {
-    func keys(in range: KeyRange, isReversed: Bool, limit: Int) -> (keys: [[UInt8]], revision: UInt64) {
+    func keys(
+        in range: KeyRange, isReversed: Bool, at now: UInt64, limit: Int
+    ) -> (keys: [[UInt8]], revision: UInt64, count: Int?) {
         var keys: [[UInt8]] = []
-        let revision = self.scan(range, isReversed: isReversed) { entry in
+        let state = self.scan(range, isReversed: isReversed, at: now, counting: range) { entry in
             if keys.count == limit { return false }
             keys.append(Array(entry.key))
             return true
         }
-        return (keys, revision)
+        return (keys, state.revision, state.count)
     }
 }
 
-/// Checks what look-ups rely on.
+/// Checks what look-ups and counts rely on.
 struct IndexStructure {
     /// Bytes of what the root reaches, as the allocator counts them.
     private(set) var bytes = 0
     private(set) var levels = 0
+    private var entries = 0
+    /// Of the entries that were visited since it was set.
+    private var firstExpiry: UInt64 = .max
 
     init(of index: Index) throws {
         self.levels = index.root.level + 1
@@ -72,14 +77,25 @@ struct IndexStructure {
                 try #require(key.withUnsafeBytes { KeyOrder.head($0, from: node.sharedBytes) } == node.head(number))
             }
         }
-        if node.isLeaf { return }
+        if node.isLeaf {
+            let first = (0..<node.count).map { node.entry($0).expiryOrMax }.min() ?? .max
+            try #require(node.firstExpiry == first)
+            self.entries += node.count
+            self.firstExpiry = min(self.firstExpiry, first)
+            return
+        }
         try #require(node.count > 0)
+        let (entriesBefore, expiryBefore) = (self.entries, self.firstExpiry)
+        self.firstExpiry = .max
         for number in 0..<node.count {
             let child = node.child(number)
             try #require(child.level == node.level - 1 && child.count > 0)
             try self.visit(
                 child, from: number == 0 ? lower : keys[number - 1], to: number < keys.count ? keys[number] : upper)
         }
+        try #require(node.entryCount == self.entries - entriesBefore)
+        try #require(node.firstExpiry == self.firstExpiry)
+        self.firstExpiry = min(self.firstExpiry, expiryBefore)
     }
 
     private func keys(of leaf: Node) -> [[UInt8]] { (0..<leaf.count).map { Array(leaf.entry($0).key) } }

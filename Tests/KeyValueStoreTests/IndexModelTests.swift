@@ -48,8 +48,10 @@ private struct ModelRun {
     let index = Index()
     let reader: Index.Reader
     var generator: SeededGenerator
-    var published: [[UInt8]: ([UInt8], UInt64)] = [:]
-    var staged: [[UInt8]: ([UInt8], UInt64)] = [:]
+    typealias Record = (value: [UInt8], revision: UInt64, expiresAt: UInt64)
+
+    var published: [[UInt8]: Record] = [:]
+    var staged: [[UInt8]: Record] = [:]
     var revision: UInt64 = 0
     let shape: KeyShape
     let keySpace: Int
@@ -63,6 +65,15 @@ private struct ModelRun {
 
     mutating func randomKey() -> [UInt8] { self.shape.key(Int.random(in: 0..<self.keySpace, using: &self.generator)) }
 
+    /// 0 for never. Some come often, most of a leaf expire at different times.
+    private mutating func randomExpiry() -> UInt64 {
+        switch Int.random(in: 0..<4, using: &self.generator) {
+        case 0: UInt64.random(in: 1...5, using: &self.generator)
+        case 1: UInt64.random(in: 1...1_000, using: &self.generator)
+        default: 0
+        }
+    }
+
     mutating func batch(size: Int, deletesPerTen: Int, mayRollBack: Bool = true) throws {
         let before = self.revision
         for _ in 0..<size {
@@ -72,8 +83,10 @@ private struct ModelRun {
             } else {
                 self.revision += 1
                 let value = Array("\(self.revision)".utf8)
-                let existed = self.staged.updateValue((value, self.revision), forKey: key) != nil
-                try #require(self.index.put(key, value, revision: self.revision) == existed)
+                let expiresAt = self.randomExpiry()
+                let existed = self.staged.updateValue((value, self.revision, expiresAt), forKey: key) != nil
+                try #require(
+                    self.index.put(key, value, revision: self.revision, expiresAt: expiresAt) == existed)
             }
         }
         if mayRollBack && Int.random(in: 0..<4, using: &self.generator) == 0 {
@@ -109,15 +122,18 @@ private struct ModelRun {
         try #require(self.reader.all(from: start) == sorted.filter { !Self.precedes($0, start) })
         let end = Bool.random(using: &self.generator) ? self.randomKey() : nil
         let range = KeyRange(start: start, end: end)
+        let now = UInt64.random(in: 0...3, using: &self.generator) * UInt64.random(in: 0...400, using: &self.generator)
         let within = sorted.filter { key in
-            !Self.precedes(key, start) && end.map { Self.precedes(key, $0) } != false
+            if let expiresAt = self.published[key]?.expiresAt, expiresAt != 0, expiresAt <= now { return false }
+            return !Self.precedes(key, start) && end.map { Self.precedes(key, $0) } != false
         }
         for limit in [Int.max, 1 + within.count / 2] {
-            let forward = self.reader.keys(in: range, isReversed: false, limit: limit)
+            let forward = self.reader.keys(in: range, isReversed: false, at: now, limit: limit)
             try #require(forward.keys == Array(within.prefix(limit)))
-            let backward = self.reader.keys(in: range, isReversed: true, limit: limit)
+            let backward = self.reader.keys(in: range, isReversed: true, at: now, limit: limit)
             try #require(backward.keys == Array(within.reversed().prefix(limit)))
             try #require(forward.revision == self.revision && backward.revision == self.revision)
+            try #require(forward.count == within.count)
         }
     }
 

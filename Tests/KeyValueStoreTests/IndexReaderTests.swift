@@ -43,7 +43,7 @@ struct IndexReaderTests {
         #expect(reader.value(keys[0])?.0 == [1])
     }
 
-    @Test("get the revision of the state that they scan, and not of the one before or after it")
+    @Test("get the revision and the count of the state that they scan, and not of the one before or after it")
     func revisionOfState() async {
         let index = Index()
         let done = Flag()
@@ -53,9 +53,17 @@ struct IndexReaderTests {
                 var scans = 0
                 while !done.isSet || scans < 100 {
                     var newest: UInt64 = 0
-                    let revision = reader.scan(KeyRange(), isReversed: scans % 2 == 1) { entry in
+                    var count = 0
+                    let (revision, counted) = reader.scan(
+                        KeyRange(), isReversed: scans % 2 == 1, at: 0, counting: KeyRange()
+                    ) { entry in
                         newest = max(newest, entry.revision)
+                        count += 1
                         return true
+                    }
+                    if counted != count {
+                        Issue.record("a state of \(count) keys was counted as \(counted ?? -1)")
+                        return
                     }
                     if newest != revision {
                         Issue.record("a state of revision \(revision) has a key of revision \(newest)")
@@ -66,9 +74,42 @@ struct IndexReaderTests {
             }
             for revision in 1...100_000 as ClosedRange<UInt64> {
                 _ = index.put([UInt8(revision % 3)], [], revision: revision)
+                // So that each state has another number of keys than the one before.
+                if revision % 2 == 0 { _ = index.put([9], [], revision: revision) } else { _ = index.drop([9]) }
                 index.publish(revision: revision)
             }
             done.set()
+        }
+    }
+
+    @Test("count the keys between any two bounds, without those that have expired, as a walk does")
+    func counts() throws {
+        let index = Index()
+        let reader = index.makeReader()
+        // Bounds are keys that are there, and one before each of them. Each seventh key expires, at a time of its own.
+        let bounds = (0..<440).map { [UInt8($0 / 256), UInt8($0 % 256)] }
+        let keys = bounds.indices.filter { $0 % 2 == 1 }
+        for number in keys.shuffled() {
+            _ = index.put(bounds[number], [], revision: 1, expiresAt: number % 7 == 0 ? UInt64(number) : 0)
+        }
+        index.publish(revision: 1)
+        #expect(try IndexStructure(of: index).levels >= 2)
+        let everything = bounds.indices.map { Optional($0) } + [nil]
+        for now in [0, 7, 200, 1_000] as [UInt64] {
+            // At `number`: how many keys before bounds[number] have not expired.
+            var before = [0]
+            for number in bounds.indices {
+                let isCounted = number % 2 == 1 && (number % 7 != 0 || now < number)
+                before.append(before[number] + (isCounted ? 1 : 0))
+            }
+            for start in bounds.indices {
+                for end in everything {
+                    let range = KeyRange(start: bounds[start], end: end.map { bounds[$0] })
+                    let count = reader.scan(KeyRange(), isReversed: false, at: now, counting: range) { _ in false }
+                        .count
+                    try #require(count == max(before[end ?? bounds.count] - before[start], 0), "\(range) at \(now)")
+                }
+            }
         }
     }
 

@@ -9,7 +9,8 @@ struct KeysCommand: ClientCommand {
         abstract: "List keys in the order of their bytes, one per line.",
         discussion: """
             A key is written as it is; if standard output is a terminal, control characters are escaped. For keys with \
-            newlines use --null or --json. With --json, a line is {"key":…,"revision":N}.
+            newlines use --null or --json. With --json, a line is {"key":…,"revision":N}. --count prints how many keys \
+            there are; with --json, {"count":N,"revision":N}.
             """)
 
     @OptionGroup var range: RangeOptions
@@ -20,6 +21,7 @@ struct KeysCommand: ClientCommand {
     @Flag(help: "With the values; implies --json.") var values = false
     @Flag(name: [.customShort("0"), .long], help: "End each key with a zero byte in place of a newline.")
     var null = false
+    @Flag(help: "Print only the number of keys.") var count = false
     @OptionGroup var connection: ConnectionOptions
 
     func validate() throws {
@@ -30,10 +32,14 @@ struct KeysCommand: ClientCommand {
         if self.null, self.values || self.connection.json {
             throw ValidationError("--null cannot be combined with --json and --values")
         }
+        if self.count, self.null || self.values || self.reverse || self.limit != nil {
+            throw ValidationError("--count cannot be combined with --null, --values, --reverse and --limit")
+        }
     }
 
     func run(_ session: Session) throws {
         let range = try self.keyRange()
+        if self.count { return try self.printCount(of: range, session) }
         let limit = self.limit ?? .max
         if limit == 0 { return }
         let form: LineForm =
@@ -49,6 +55,15 @@ struct KeysCommand: ClientCommand {
                 left -= UInt64(keys.count)
                 if left == 0 { return }
             }
+        }
+    }
+
+    private func printCount(of range: KeyRange, _ session: Session) throws {
+        let result = try session.wait { try await $0.count(range) }
+        if !session.isJSON { return try Output.write("\(result.count)\n") }
+        try Output.object { object in
+            object.member("count", result.count)
+            object.member("revision", result.revision)
         }
     }
 

@@ -140,14 +140,17 @@ final class KVRoutes {
             let (start, end) = try keys.page(ofStore: store)
             unsafe KeyValueAnswer.keys(responder, keys, ofStore: store) { take in
                 var count = 0
-                let revision = session.scan(KeyRange(start: start, end: end), isReversed: keys.isReversed) { record in
+                let counted = keys.wantsCount ? KeyRange(start: keys.start, end: keys.end) : nil
+                let state = session.scan(
+                    KeyRange(start: start, end: end), isReversed: keys.isReversed, counting: counted
+                ) { record in
                     guard unsafe take(record.key, record.value, record.revision, record.expiresAt) else { return false }
                     count += 1
                     return true
                 }
                 request.measures.add("keys", .count(count))
                 self.metrics.record(.keys, .ok, of: request)
-                return revision
+                return state
             }
         } catch {
             responder.fail(error)

@@ -65,6 +65,19 @@ public struct KeyPage: Sendable, Equatable {
     }
 }
 
+/// The number of keys in a range, of one state of the store.
+public struct KeyCount: Sendable, Equatable {
+    public let count: UInt64
+    /// The newest of the state.
+    public let revision: UInt64
+
+    init?(_ tree: JSONTree) {
+        guard let revision = tree["revision"]?.unsigned, let count = tree["count"]?.unsigned else { return nil }
+        self.count = count
+        self.revision = revision
+    }
+}
+
 /// What a set has done.
 public struct SetResult: Sendable, Equatable {
     public let revision: UInt64

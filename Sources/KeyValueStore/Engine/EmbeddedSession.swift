@@ -47,9 +47,11 @@ final class EmbeddedSession: StorageSession {
         return unsafe .value(entry.value, revision: entry.revision, expiresAt: entry.expiresAt)
     }
 
-    func scan(_ range: KeyRange, isReversed: Bool, _ body: (LiveRecord) -> Bool) -> UInt64 {
-        self.reader.scan(range, isReversed: isReversed) { entry in
-            entry.hasExpired(by: self.clock) || body(LiveRecord(entry))
+    func scan(
+        _ range: KeyRange, isReversed: Bool, counting counted: KeyRange?, _ body: (LiveRecord) -> Bool
+    ) -> (revision: UInt64, count: Int?) {
+        self.reader.scan(range, isReversed: isReversed, at: self.clock.milliseconds(), counting: counted) {
+            body(LiveRecord($0))
         }
     }
 

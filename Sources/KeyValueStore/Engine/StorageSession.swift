@@ -8,10 +8,13 @@ public protocol StorageSession: AnyObject {
     /// Reads several keys from one state, in the order in which they are asked for.
     /// - Returns: the newest revision of that state.
     func get(_ keys: [[UInt8]], _ body: (ReadOutcome) -> Void) -> UInt64
-    /// Reads the records of a range in the order of their keys, or from the last one backwards, all from one state, until
-    /// `body` returns false. To be used in pages: what is replaced meanwhile is kept in memory.
-    /// - Returns: the newest revision of that state.
-    func scan(_ range: KeyRange, isReversed: Bool, _ body: (LiveRecord) -> Bool) -> UInt64
+    /// Reads the records of a range in the order of their keys, or from the last one backwards, all from one state at one
+    /// time, until `body` returns false. To be used in pages: what is replaced meanwhile is kept in memory.
+    /// - Parameter counted: a range whose keys are counted in the same state at the same time.
+    /// - Returns: the newest revision of that state, and the number of keys in `counted`.
+    func scan(
+        _ range: KeyRange, isReversed: Bool, counting counted: KeyRange?, _ body: (LiveRecord) -> Bool
+    ) -> (revision: UInt64, count: Int?)
     /// The store whose records these are; another one has other revisions.
     var storeID: StoreID { get }
     /// Copies key and value.

@@ -112,7 +112,13 @@ import LogFormat
         }
     }
 
+    /// The same, but `.max` for never.
+    var expiryOrMax: UInt64 { self.hasExpiry ? self.expiresAt : .max }
+
     public func hasExpired(by clock: StoreClock) -> Bool { self.hasExpiry && self.expiresAt <= clock.milliseconds() }
+
+    /// - Parameter now: milliseconds since 1970.
+    func hasExpired(at now: UInt64) -> Bool { self.expiryOrMax <= now }
 
     /// Its place in the ``ExpiryQueue``. Writer only.
     var expiryPlace: Int {

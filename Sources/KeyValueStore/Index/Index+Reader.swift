@@ -38,25 +38,36 @@ extension Index {
             self.withRoot { root in _ = unsafe root.walk(from: start, body) }
         }
 
-        /// Calls `body` with the entries of a range in the order of their keys, or from the last one backwards, until it
-        /// returns false. As ``walk(from:_:)``.
-        /// - Returns: the newest revision of the state that they are from.
-        public func scan(_ range: KeyRange, isReversed: Bool, _ body: (Entry) -> Bool) -> UInt64 {
+        /// Calls `body` with the entries of a range that have not expired, in the order of their keys, or from the last one
+        /// backwards, until it returns false. As ``walk(from:_:)``.
+        /// - Parameters:
+        ///   - now: entries with an expiry time up to this are left out; milliseconds since 1970.
+        ///   - counted: a range of the same state in which keys are counted, without those that have expired.
+        /// - Returns: the newest revision of that state, and the number of keys in `counted`.
+        public func scan(
+            _ range: KeyRange, isReversed: Bool, at now: UInt64, counting counted: KeyRange? = nil,
+            _ body: (Entry) -> Bool
+        ) -> (revision: UInt64, count: Int?) {
             self.withRoot { _ in
                 let (root, revision) = self.index.publishedState
                 unsafe range.withBounds { start, end in
                     if isReversed {
                         _ = unsafe root.walkBackward(before: end) { entry in
-                            unsafe KeyOrder.compare(entry.key, start) >= 0 && body(entry)
+                            if unsafe KeyOrder.compare(entry.key, start) < 0 { return false }
+                            return entry.hasExpired(at: now) || body(entry)
                         }
                     } else {
                         _ = unsafe root.walk(from: start) { entry in
                             if let end = unsafe end, unsafe KeyOrder.compare(entry.key, end) >= 0 { return false }
-                            return body(entry)
+                            return entry.hasExpired(at: now) || body(entry)
                         }
                     }
                 }
-                return revision
+                var count: Int?
+                unsafe counted?.withBounds { start, end in
+                    count = unsafe root.countEntries(from: start, before: end, at: now)
+                }
+                return (revision, count)
             }
         }
 

@@ -27,28 +27,6 @@ import Synchronization
 public final class Index: @unchecked Sendable {
     // `@unchecked`: all stored `var`s belong to the writer; readers use the atomics and what the root references.
 
-    private enum Garbage {
-        case node(Node)
-        case entry(Entry)
-        case separator(Separator)
-
-        var allocatedBytes: Int {
-            switch self {
-            case .node(let node): node.allocatedBytes
-            case .entry(let entry): entry.allocatedBytes
-            case .separator(let separator): separator.allocatedBytes
-            }
-        }
-
-        func free() {
-            switch self {
-            case .node(let node): node.free()
-            case .entry(let entry): entry.free()
-            case .separator(let separator): separator.free()
-            }
-        }
-    }
-
     /// The memory of the whole index; other threads see it updated with each ``publish(revision:)``.
     public let memory = IndexMemory()
     /// The root that readers get.
@@ -77,6 +55,8 @@ public final class Index: @unchecked Sendable {
     private var stamp: UInt64 = 1
     /// The last leaf, if it was the last that this batch wrote to: keys in ascending order need no search.
     private var lastLeaf: Node?
+    /// The nodes above the leaf of the change, the root first, each with the index of the next one.
+    private var path: [(node: Node, index: Int)] = []
     /// Garbage of the current batch, and its figures so far.
     private var replaced: [Garbage] = []
     private var madeSeparators: [Separator] = []
@@ -145,16 +125,20 @@ public final class Index: @unchecked Sendable {
         }
         guard !appends, let index = unsafe leaf.find(key, mark) else {
             unsafe leaf.insert(entry, mark, at: appends ? leaf.count : leaf.lowerBound(key))
+            for (node, _) in self.path { node.entryCount += 1 }
+            self.expiryChanged(in: leaf, added: entry.expiryOrMax, removed: .max)
             self.staged.keys += 1
             self.staged.keyBytes += entry.keyCount
             return nil
         }
         let old = leaf.entry(index)
         let replaced = ReplacedRecord(old)
+        let expiry = old.expiryOrMax
         self.staged.valueBytes -= old.valueCount
         self.history?.replaces(old)
         self.discard(old)
         leaf.setEntry(index, entry)
+        self.expiryChanged(in: leaf, added: entry.expiryOrMax, removed: expiry)
         return replaced
     }
 
@@ -164,23 +148,29 @@ public final class Index: @unchecked Sendable {
         guard let old = unsafe self.staged(key) else { return nil }
         self.lastLeaf = nil
         self.root = self.editable(self.root)
-        var path: [(node: Node, index: Int)] = []
+        self.path.removeAll(keepingCapacity: true)
         var node = self.root
         while !node.isLeaf {
             let index = unsafe node.childIndex(for: key)
             let child = self.editable(node.child(index))
             node.setChild(index, child)
-            path.append((node, index))
+            self.path.append((node, index))
             node = child
         }
         let removed = ReplacedRecord(old)
+        let expiry = old.expiryOrMax
         self.staged.keys -= 1
         self.staged.keyBytes -= old.keyCount
         self.staged.valueBytes -= old.valueCount
         node.removeEntry(at: unsafe node.lowerBound(key))
         self.history?.replaces(old)
         self.discard(old)
-        for (parent, index) in path.reversed() { self.shrink(childAt: index, of: parent) }
+        node.updateFirstExpiry(added: .max, removed: expiry)
+        for (parent, index) in self.path.reversed() {
+            self.shrink(childAt: index, of: parent)
+            parent.entryCount -= 1
+            parent.updateFirstExpiry(added: .max, removed: expiry)
+        }
         while !self.root.isLeaf && self.root.count == 1 { self.replaceRoot(self.root.child(0)) }
         // An empty index needs no more memory than a new one.
         if self.root.count == 0 { self.replaceRoot(self.makeNode(level: 0)) }
@@ -236,7 +226,7 @@ public final class Index: @unchecked Sendable {
     // MARK: - Nodes
 
     /// The leaf that contains `key`, or to which it belongs, with room for it. This batch created it and the nodes above
-    /// it.
+    /// it, which are in ``path`` then.
     private func editableLeaf(for key: UnsafeRawBufferPointer) -> Node {
         self.root = self.editable(self.root)
         if self.root.isFull {
@@ -245,6 +235,7 @@ public final class Index: @unchecked Sendable {
             self.split(childAt: 0, of: above, isLast: true)
             self.root = above
         }
+        self.path.removeAll(keepingCapacity: true)
         var node = self.root
         var isLast = true
         while !node.isLeaf {
@@ -256,6 +247,7 @@ public final class Index: @unchecked Sendable {
                 index = unsafe node.childIndex(for: key)
             }
             isLast = isLast && index == node.count - 1
+            self.path.append((node, index))
             node = node.child(index)
         }
         self.lastLeaf = isLast ? node : nil
@@ -291,6 +283,13 @@ public final class Index: @unchecked Sendable {
         self.discard(child)
         parent.setChild(index, left)
         parent.insert(right, from: separator, at: index + 1)
+    }
+
+    /// In the nodes of ``path`` and in the leaf behind them.
+    private func expiryChanged(in leaf: Node, added: UInt64, removed: UInt64) {
+        if added == .max && removed == .max { return }
+        leaf.updateFirstExpiry(added: added, removed: removed)
+        for (node, _) in self.path.reversed() { node.updateFirstExpiry(added: added, removed: removed) }
     }
 
     private func replaceRoot(_ root: Node) {

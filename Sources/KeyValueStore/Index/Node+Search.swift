@@ -44,6 +44,27 @@ extension Node {
         return true
     }
 
+    /// How many entries below this node have keys from `start` on, before `end` (nil: all), and do not expire by `now`,
+    /// milliseconds since 1970. Accesses the children of one or two nodes of each level, and what has expired.
+    func countEntries(from start: UnsafeRawBufferPointer, before end: UnsafeRawBufferPointer?, at now: UInt64) -> Int {
+        if unsafe start.isEmpty && end == nil && self.firstExpiry > now { return self.entryCount }
+        if self.isLeaf {
+            let lower = unsafe self.lowerBound(start)
+            let upper = unsafe end.map { unsafe self.lowerBound($0) } ?? self.count
+            if lower >= upper { return 0 }
+            if self.firstExpiry > now { return upper - lower }
+            return (lower..<upper).count { !self.entry($0).hasExpired(at: now) }
+        }
+        let first = unsafe self.childIndex(for: start)
+        let last = unsafe end.map { unsafe self.childIndex(for: $0) } ?? self.count - 1
+        if first > last { return 0 }
+        let everything = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+        return (first...last).reduce(0) { sum, index in
+            let (start, end) = unsafe (index == first ? start : everything, index == last ? end : nil)
+            return unsafe sum + self.child(index).countEntries(from: start, before: end, at: now)
+        }
+    }
+
     /// Index of the entry of `key`, whose mark is `mark`; nil if there is none.
     func find(_ key: UnsafeRawBufferPointer, _ mark: UInt8) -> Int? {
         let low: UInt64 = 0x7F7F_7F7F_7F7F_7F7F

@@ -9,15 +9,17 @@ import Glibc
 ///         10                  1          level, 0 for a leaf
 ///         11                  1          capacity
 ///         12                  2          above leaves: bytes that all separators begin with
+///         16                  8          when the first of the entries below it expires; all bits set for never
+///         24                  8          above leaves: number of entries below it
 ///
 ///     a leaf:
-///         16                  capacity   marks of the keys
-///         16 + capacity       8 × same   entries in the order of their keys
+///         24                  capacity   marks of the keys
+///         24 + capacity       8 × same   entries in the order of their keys
 ///
 ///     above leaves:
-///         16                  8 × same   children; child i holds keys from separator i - 1 on
-///         16 +  8 × capacity  8 × same   heads: eight bytes of each separator behind what all begin with
-///         16 + 16 × capacity  8 × same   count - 1 separators
+///         32                  8 × same   children; child i holds keys from separator i - 1 on
+///         32 +  8 × capacity  8 × same   heads: eight bytes of each separator behind what all begin with
+///         32 + 16 × capacity  8 × same   count - 1 separators
 ///
 /// An exact look-up in a leaf compares the marks, eight at a time, and accesses only entries whose mark is that of the
 /// key. Above leaves, heads decide, and a separator is accessed only if its head is that of the key.
@@ -26,7 +28,8 @@ import Glibc
 @safe struct Node: Equatable {
     static let maximumCount = 64
     static let cacheLineBytes = 64
-    private static let headerBytes = 16
+    private static let leafHeaderBytes = 24
+    private static let headerBytes = 32
 
     let base: UnsafeMutableRawPointer
 
@@ -45,13 +48,15 @@ import Glibc
         unsafe base.storeBytes(of: UInt8(level), toByteOffset: 10, as: UInt8.self)
         unsafe base.storeBytes(of: UInt8(capacity), toByteOffset: 11, as: UInt8.self)
         unsafe base.storeBytes(of: 0, toByteOffset: 12, as: UInt16.self)
+        unsafe base.storeBytes(of: .max, toByteOffset: 16, as: UInt64.self)
+        if level > 0 { unsafe base.storeBytes(of: 0, toByteOffset: 24, as: Int.self) }
         return unsafe Node(base)
     }
 
     private static func capacity(for count: Int) -> Int { min(max(8, (count + 7) & ~7), Self.maximumCount) }
 
     private static func byteCount(level: Int, capacity: Int) -> Int {
-        Self.headerBytes + capacity * (level == 0 ? 9 : 24)
+        level == 0 ? Self.leafHeaderBytes + capacity * 9 : Self.headerBytes + capacity * 24
     }
 
     private var byteCount: Int { Self.byteCount(level: self.level, capacity: self.capacity) }
@@ -60,7 +65,7 @@ import Glibc
     var allocatedBytes: Int { Slabs.allocated(self.byteCount) }
 
     /// Of a leaf, up to its last entry.
-    var usedBytes: Int { Self.headerBytes + self.capacity + self.count * 8 }
+    var usedBytes: Int { Self.leafHeaderBytes + self.capacity + self.count * 8 }
 
     func free() { unsafe Slabs.free(self.base, self.byteCount) }
 
@@ -82,6 +87,18 @@ import Glibc
         nonmutating set { unsafe self.base.storeBytes(of: UInt16(newValue), toByteOffset: 12, as: UInt16.self) }
     }
 
+    /// When the first of the entries below it expires, milliseconds since 1970; `.max` if none does.
+    private(set) var firstExpiry: UInt64 {
+        get { unsafe self.base.load(fromByteOffset: 16, as: UInt64.self) }
+        nonmutating set { unsafe self.base.storeBytes(of: newValue, toByteOffset: 16, as: UInt64.self) }
+    }
+
+    /// Number of entries below it; of a leaf, in it. Can be set only above leaves.
+    var entryCount: Int {
+        get { self.isLeaf ? self.count : unsafe self.base.load(fromByteOffset: 24, as: Int.self) }
+        nonmutating set { unsafe self.base.storeBytes(of: newValue, toByteOffset: 24, as: Int.self) }
+    }
+
     // MARK: - Slots
 
     /// What a node has for each slot: where it begins, and the bytes of each.
@@ -90,8 +107,8 @@ import Glibc
         let width: Int
     }
 
-    var marks: Column { Column(offset: Self.headerBytes, width: 1) }
-    private var entries: Column { Column(offset: Self.headerBytes + self.capacity, width: 8) }
+    var marks: Column { Column(offset: Self.leafHeaderBytes, width: 1) }
+    private var entries: Column { Column(offset: Self.leafHeaderBytes + self.capacity, width: 8) }
     private var children: Column { Column(offset: Self.headerBytes, width: 8) }
     private var heads: Column { Column(offset: Self.headerBytes + self.capacity * 8, width: 8) }
     private var separators: Column { Column(offset: Self.headerBytes + self.capacity * 16, width: 8) }
@@ -144,6 +161,7 @@ import Glibc
         let copy = Node.make(level: self.level, stamp: stamp, roomFor: range.count + 1)
         copy.append(range, of: self)
         if !self.isLeaf { copy.sharedBytes = self.sharedBytes }
+        copy.sumUp(self, isWhole: range.count == self.count)
         return copy
     }
 
@@ -181,6 +199,8 @@ import Glibc
     func insertFirst(_ child: Node) {
         self.setChild(0, child)
         self.count = 1
+        self.entryCount = child.entryCount
+        self.firstExpiry = child.firstExpiry
     }
 
     /// Inserts `child` after child `index - 1`; it contains the keys from `separator` on.
@@ -212,8 +232,34 @@ import Glibc
         if !self.isLeaf {
             joined.setSeparator(self.count - 1, separator)
             joined.setHeads()
+            joined.entryCount = self.entryCount + right.entryCount
         }
+        joined.firstExpiry = min(self.firstExpiry, right.firstExpiry)
         return joined
+    }
+
+    // MARK: - What is below
+
+    /// Of a copy of `other` or of a part of it.
+    private func sumUp(_ other: Node, isWhole: Bool) {
+        if !self.isLeaf {
+            self.entryCount = isWhole ? other.entryCount : (0..<self.count).reduce(0) { $0 + self.child($1).entryCount }
+        }
+        self.firstExpiry = isWhole || other.firstExpiry == .max ? other.firstExpiry : self.findFirstExpiry()
+    }
+
+    private func findFirstExpiry() -> UInt64 {
+        (0..<self.count).reduce(.max) { first, index in
+            min(first, self.isLeaf ? self.entry(index).expiryOrMax : self.child(index).firstExpiry)
+        }
+    }
+
+    /// To be called from the leaf upwards after an entry below has been added or removed, or has replaced another one.
+    /// - Parameters: when the two expire, `.max` for never or for none.
+    func updateFirstExpiry(added: UInt64, removed: UInt64) {
+        let first = min(self.firstExpiry, added)
+        // Only if the one that expires first is gone, all others are looked at.
+        self.firstExpiry = removed == first && added > removed ? self.findFirstExpiry() : first
     }
 
     // MARK: - Heads

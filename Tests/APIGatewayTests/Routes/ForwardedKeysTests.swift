@@ -12,7 +12,9 @@ struct ForwardedKeysTests {
     @Test func `with the query as it is, and gives its page back as it is`() async throws {
         let upstream = FakeHTTPServer { _ in FakeAnswer.json(Self.page) }
         try await withGateway(upstream: upstream) { gateway in
-            let queries = [nil, "", "prefix=a%2fb+c&limit=5", "%70refix=x&reverse=true&values=true", "start=%00&end=~"]
+            let queries = [
+                nil, "", "prefix=a%2fb+c&limit=5", "%70refix=x&reverse=true&values=true", "start=%00&end=~&count=true",
+            ]
             for query in queries {
                 let answer = await gateway.keys(query)
                 #expect(answer.status == 200 && answer.text == Self.page)

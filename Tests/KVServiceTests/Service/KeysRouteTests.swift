@@ -96,6 +96,27 @@ extension InProcess {
             #expect(all.records.allSatisfy { $0.value == value })
         }
 
+        @Test func `the count is that of the whole range, on each page, without keys that have expired`() throws {
+            for number in 0..<9 { #expect(try self.client.set(Array("count-\(number)".utf8), [1]).status == 200) }
+            let expired = try self.connection.request(
+                "PUT", "/kv/set?key=count-4&expires_at=1", headers: [("Content-Type", "application/octet-stream")],
+                body: [1])
+            #expect(expired.status == 200, "\(expired.text)")
+            func count(_ query: String) throws -> Int? {
+                try self.connection.request("GET", "/kv/keys?\(query)").json.integer("count")
+            }
+            #expect(try count("prefix=count-") == nil)
+            #expect(try count("prefix=count-&count=false") == nil)
+            for query in ["", "&limit=3", "&reverse=true&limit=1", "&values=true"] {
+                #expect(try count("prefix=count-&count=true\(query)") == 8, "\(query)")
+            }
+            let cursor = try #require(try self.page("prefix=count-&limit=6&count=true").cursor)
+            #expect(try count("prefix=count-&limit=6&count=true&cursor=\(cursor)") == 8)
+            #expect(try count("start=count-1&end=count-6&count=true") == 4)
+            #expect(try count("start=count-6&end=count-1&count=true") == 0)
+            #expect(try count("prefix=count-none&count=true") == 0)
+        }
+
         @Test func `refusals and the head alone`() throws {
             for (query, code) in [
                 ("limit=0", "bad_query"), ("cursor=x", "bad_cursor"), ("prefx=a", "unknown_parameter"),

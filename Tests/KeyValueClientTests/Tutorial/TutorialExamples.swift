@@ -52,6 +52,7 @@ enum TutorialExamples {
         for try await page in client.keys(.prefix("user/"), values: true) {
             for user in page.keys { print(user.text ?? "not text", user.value?.count ?? 0) }
         }
+        print(try await client.count(.prefix("user/")).count)
         // end
     }
 

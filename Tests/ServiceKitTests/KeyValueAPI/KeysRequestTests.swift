@@ -28,7 +28,8 @@ struct KeysRequestTests {
         for (prefix, end) in ends { #expect(KeysRequest.end(ofPrefix: prefix) == end) }
         let request = try KeysRequest(query: "prefix=a%2F&limit=7&reverse=true&values=true")
         #expect(request.start == Array("a/".utf8) && request.end == Array("a0".utf8) && request.limit == 7)
-        #expect(request.isReversed && request.wantsValues)
+        #expect(request.isReversed && request.wantsValues && !request.wantsCount)
+        #expect(try KeysRequest(query: "count=true").wantsCount)
         let range = try KeysRequest(query: "start=a&end=b%00&reverse=false")
         #expect(range.start == [0x61] && range.end == [0x62, 0] && !range.isReversed)
     }
