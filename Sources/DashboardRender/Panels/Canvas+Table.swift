@@ -44,7 +44,8 @@ extension Canvas {
             self.drawRowsWithoutFigures(target, columns, in: area)
             return
         }
-        let rows = TableRows.rows(figures, self.view, limit: area.height - 2)
+        let used = target.metrics?.handlers.filter { $0.traffic > 0 }.map(\.name) ?? []
+        let rows = TableRows.rows(figures, self.view, limit: area.height - 2, used: Set(used))
         for (index, row) in rows.enumerated() {
             self.drawRow(row, of: target, columns, sparkWidth: sparkWidth, in: area, line: index + 2)
         }

@@ -18,14 +18,18 @@ public enum TableRows {
         return sorted.prefix(max(0, limit - 1)) + ["data total"]
     }
 
-    /// - Parameter limit: the number of rows that fit, including the total.
+    /// - Parameters:
+    ///   - limit: the number of rows that fit, including the total.
+    ///   - used: the handlers that have answered a client.
     /// - Returns: handlers in the view's order, those that do not fit as one row, and last the total of all handlers
-    ///   that serve data. A handler beyond a limit is folded last.
-    public static func rows(_ figures: Figures, _ view: ViewState, limit: Int) -> [HandlerFigures] {
+    ///   that serve data. A handler beyond a limit is folded last, one that nobody has used first.
+    public static func rows(
+        _ figures: Figures, _ view: ViewState, limit: Int, used: Set<String> = []
+    ) -> [HandlerFigures] {
         var rows = figures.handlers.filter { self.isShown($0.name, view) }
         rows.sort { self.comes($0, before: $1, view) }
         if rows.count > limit - 1 {
-            let kept = self.kept(rows, count: max(0, limit - 2))
+            let kept = self.kept(rows, used, count: max(0, limit - 2))
             let folded = rows.filter { row in !kept.contains(row.name) }
             rows.removeAll { !kept.contains($0.name) }
             rows.append(.folded(folded, name: "+\(folded.count) others", seconds: figures.windowSeconds))
@@ -34,11 +38,11 @@ public enum TableRows {
         return Array(rows.suffix(max(1, limit)))
     }
 
-    /// The names of the rows that stay: those with an alarm first, then the first ones.
-    private static func kept(_ rows: [HandlerFigures], count: Int) -> Set<String> {
-        let alarming = rows.filter { $0.level > .none }
-        let others = rows.filter { $0.level == .none }
-        return Set((alarming + others).prefix(count).map(\.name))
+    /// The names of the rows that stay: those with an alarm first, then the first ones that were used.
+    private static func kept(_ rows: [HandlerFigures], _ used: Set<String>, count: Int) -> Set<String> {
+        func importance(_ row: HandlerFigures) -> Int { row.level > .none ? 2 : used.contains(row.name) ? 1 : 0 }
+        let kept = [2, 1, 0].flatMap { wanted in rows.filter { importance($0) == wanted } }
+        return Set(kept.prefix(count).map(\.name))
     }
 
     static func isShown(_ name: String, _ view: ViewState) -> Bool {
