@@ -108,6 +108,14 @@ public enum DashboardReport {
 
     private static func writeStore(_ target: TargetState, to object: inout JSONWriter) {
         object.member("keys", target.keys)
+        object.member("expiring_keys", target.metrics?["kv_expiring_keys"])
+        object.member("expired_per_second", target.figures?.expiredRate)
+        object.member("unmet_writes_per_second", target.figures?.unmetRate)
+        object.member("idempotent_replays_per_second", target.figures?.replayRate)
+        object.member("watchers", target.metrics?["kv_watchers"])
+        object.member("watch_events_per_second", target.figures?.watchEventRate)
+        object.member("watchers_cut_as_lagging", target.metrics?.laggingWatchers)
+        object.member("watch_oldest_revision", target.metrics?["kv_watch_oldest_revision"])
         object.member(
             "log",
             object: { log in

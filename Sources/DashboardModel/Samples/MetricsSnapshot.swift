@@ -4,16 +4,22 @@ public struct MetricsSnapshot: Sendable, Equatable {
     public var handlers: [HandlerCounts] = []
     /// Gauges and counters by their names, all series of one name added up; without those of single handlers.
     private var numbers: [String: Double] = [:]
-    /// Failures of the gateway's requests to kv-service that were timeouts.
-    public var upstreamTimeouts: Double?
 
     // kv-service
+    /// Writes whose condition or check was not met.
+    public var unmetWrites: Double?
+    /// Watchers that were cut because they read too slowly.
+    public var laggingWatchers: Double?
     public var writeDurations = HistogramCounts()
     public var syncDurations = HistogramCounts()
     public var commitDurations = HistogramCounts()
     public var commitTransactions = HistogramCounts()
 
     // api-gateway
+    /// Failures of its requests to kv-service that were timeouts.
+    public var upstreamTimeouts: Double?
+    /// Watches that ended because kv-service was lost.
+    public var lostWatches: Double?
     public var overheadDurations = HistogramCounts()
     public var upstreamDurations = HistogramCounts()
 
@@ -66,8 +72,8 @@ public struct MetricsSnapshot: Sendable, Equatable {
     private mutating func take(_ sample: ExpositionReader.Sample) {
         if Self.isNumber(sample.name) {
             self.numbers[sample.name, default: 0] += sample.value
-            if sample.name == "gateway_upstream_failures_total", sample["reason"] == "timeout" {
-                self.upstreamTimeouts = (self.upstreamTimeouts ?? 0) + sample.value
+            if let (label, value, sum) = Self.partialSums[sample.name], sample[label] == value {
+                self[keyPath: sum] = (self[keyPath: sum] ?? 0) + sample.value
             }
         } else if sample.name.hasSuffix("_bucket") {
             let family = String(sample.name.dropLast(7))
@@ -99,6 +105,16 @@ public struct MetricsSnapshot: Sendable, Equatable {
     private static let httpNames: Set<String> = [
         "http_requests_total", "http_request_duration_seconds_bucket", "http_request_duration_seconds_sum",
     ]
+
+    /// Of these families the series with this value of a label are added up apart, too.
+    private static let partialSums: [String: (label: String, value: String, sum: PartialSum)] = [
+        "kv_operations_total": ("result", "unmet", \.unmetWrites),
+        "kv_watch_cut_total": ("reason", "lagging", \.laggingWatchers),
+        "gateway_upstream_failures_total": ("reason", "timeout", \.upstreamTimeouts),
+        "gateway_watch_cut_total": ("reason", "upstream_lost", \.lostWatches),
+    ]
+
+    private typealias PartialSum = any WritableKeyPath<MetricsSnapshot, Double?> & Sendable
 
     private static let histograms: [String: any WritableKeyPath<MetricsSnapshot, HistogramCounts> & Sendable] = [
         "kv_log_write_duration_seconds": \.writeDurations,

@@ -16,6 +16,12 @@ public struct Figures: Sendable, Equatable {
     /// Transactions in a group commit.
     public var transactionsPerCommit: Double?
     public var logFailures: Double?
+    public var watchEventRate: Double?
+    /// Watchers that were cut as lagging within the window.
+    public var laggingWatchers: Double?
+    public var expiredRate: Double?
+    public var unmetRate: Double?
+    public var replayRate: Double?
     public var upstreamRate: Double?
     public var retryRate: Double?
     public var failureRate: Double?
@@ -118,6 +124,11 @@ extension Figures {
         self.appendsRate = rate("kv_log_appends_total")
         self.appendedBytesRate = rate("kv_log_appended_bytes_total")
         self.logFailures = difference(earlier["kv_log_failures_total"], later["kv_log_failures_total"])
+        self.watchEventRate = rate("kv_watch_events_total")
+        self.laggingWatchers = difference(earlier.laggingWatchers, later.laggingWatchers)
+        self.expiredRate = rate("kv_expired_keys_total")
+        self.unmetRate = difference(earlier.unmetWrites, later.unmetWrites).map { $0 / seconds }
+        self.replayRate = rate("kv_idempotent_replays_total")
         self.upstreamRate = rate("gateway_upstream_requests_total")
         self.retryRate = rate("gateway_upstream_retries_total")
         self.failureRate = rate("gateway_upstream_failures_total")

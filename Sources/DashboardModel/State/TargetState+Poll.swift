@@ -87,6 +87,7 @@ extension TargetState {
                 snapshot = raw
                 self.ownPolls.subtract(from: &snapshot, result)
                 self.figures = nil
+                self.storeUse = []
                 self.session.restarts += 1
                 told.append(self.event(result, .warning, "was restarted: its counters start at 0"))
             }
@@ -99,6 +100,7 @@ extension TargetState {
         }
         self.metrics = snapshot
         self.handlerNames = snapshot.handlers.map(\.name)
+        self.storeUse.formUnion(StoreUse(snapshot))
         if let first = self.recent.first, self.recent.count > 1 {
             var figures = Figures(from: first.snapshot, to: snapshot, seconds: result.receivedAt - first.time)
             figures?.judge(thresholds, before: self.figures)

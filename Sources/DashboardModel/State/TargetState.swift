@@ -35,6 +35,8 @@ public struct TargetState: Sendable {
     public internal(set) var admin: AdminSnapshot?
     /// The handlers of the newest scrape, even if it is too old to show.
     public internal(set) var handlerNames: [String] = []
+    /// Of all scrapes of this run of the service.
+    public internal(set) var storeUse: StoreUse = []
     /// Nil until there are two scrapes of one run of the service.
     public internal(set) var figures: Figures?
     public internal(set) var history = History()

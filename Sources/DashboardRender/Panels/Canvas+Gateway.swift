@@ -22,7 +22,7 @@ extension Canvas {
         }
         self.drawUpstreamState(upstream, gateway.figures, in: area, line: line)
         self.drawUpstreamPool(upstream, gateway.figures, in: area, line: line + 1)
-        self.drawUpstreamTimes(upstream, gateway.figures, in: area, line: line + 2)
+        self.drawUpstreamTimes(upstream, gateway, in: area, line: line + 2)
         if gateway.isAdminStale { self.dim(area, from: begin) }
     }
 
@@ -58,13 +58,15 @@ extension Canvas {
     }
 
     private mutating func drawUpstreamTimes(
-        _ upstream: AdminSnapshot.Upstream, _ figures: Figures?, in area: Area, line: Int
+        _ upstream: AdminSnapshot.Upstream, _ gateway: TargetState, in area: Area, line: Int
     ) {
-        if let figures {
+        if let figures = gateway.figures {
+            let lost = gateway.metrics?.lostWatches ?? 0
             self.put(
                 " overhead p50 \(self.quantile(figures.overhead.quantile(0.5)))"
                     + " p99 \(self.quantile(figures.overhead.quantile(0.99)))"
-                    + "  to upstream \(self.rate(figures.upstreamRate))/s",
+                    + "  to upstream \(self.rate(figures.upstreamRate))/s"
+                    + (lost > 0 ? "  watches lost \(self.count(lost))" : ""),
                 in: area, line: line)
         } else {
             self.put(" overhead --", .dim, in: area, line: line)

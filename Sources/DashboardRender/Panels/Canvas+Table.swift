@@ -40,12 +40,15 @@ extension Canvas {
         let columns = TableColumns(width: area.width)
         let sparkWidth = max(0, min(area.width - columns.spark - 1, 60))
         self.tableHeader(columns, sparkWidth: sparkWidth, in: area)
+        let storeLines = Self.storeLines(target, panelHeight: area.height)
+        self.drawStore(target, in: area.from(line: area.height - storeLines))
+        let limit = area.height - 2 - storeLines
         guard let figures = target.figures else {
-            self.drawRowsWithoutFigures(target, columns, in: area)
+            self.drawRowsWithoutFigures(target, columns, limit: limit, in: area)
             return
         }
         let used = target.metrics?.handlers.filter { $0.traffic > 0 }.map(\.name) ?? []
-        let rows = TableRows.rows(figures, self.view, limit: area.height - 2, used: Set(used))
+        let rows = TableRows.rows(figures, self.view, limit: limit, used: Set(used))
         for (index, row) in rows.enumerated() {
             self.drawRow(row, of: target, columns, sparkWidth: sparkWidth, in: area, line: index + 2)
         }
@@ -75,6 +78,9 @@ extension Canvas {
         if target.target.role == .kvService, let keys = target.keys { notes.append(Piece("keys \(self.count(keys))")) }
         if let inFlight = target.metrics?["http_requests_in_flight"] {
             notes.append(Piece("in flight \(self.count(inFlight))"))
+        }
+        if let watchers = target.metrics?["gateway_watchers"], watchers > 0 {
+            notes.append(Piece("watchers \(self.count(watchers))"))
         }
         if let bytes = target.metrics?["process_resident_memory_bytes"] {
             notes.append(Piece("rss \(self.bytes(bytes))"))
@@ -125,8 +131,10 @@ extension Canvas {
     }
 
     /// Before two scrapes have arrived, and while the service is down: the known names, and `--`.
-    private mutating func drawRowsWithoutFigures(_ target: TargetState, _ columns: TableColumns, in area: Area) {
-        for (index, name) in TableRows.names(target, self.view, limit: area.height - 2).enumerated() {
+    private mutating func drawRowsWithoutFigures(
+        _ target: TargetState, _ columns: TableColumns, limit: Int, in area: Area
+    ) {
+        for (index, name) in TableRows.names(target, self.view, limit: limit).enumerated() {
             self.put(name, in: area, line: index + 2, at: 1)
             for end in [columns.rate, columns.errors, columns.p50, columns.p95, columns.p99] {
                 self.putRight("--", .dim, in: area, line: index + 2, end: end)

@@ -30,6 +30,8 @@ public struct Layout: Sendable, Equatable {
         /// Rows of each table without folding.
         var kvRows = 5
         var gatewayRows = 5
+        /// Lines below the rows of kv-service.
+        var storeLines = 0
         /// Lines of the panel of processes: one for each target, and one for kvtop.
         var processLines = 3
     }
@@ -70,7 +72,7 @@ public struct Layout: Sendable, Equatable {
     /// One column of panels. As the screen grows beyond 80x24, it shows more: details of the log and the upstream, the
     /// processes, all handlers, then graphs.
     private mutating func layNarrow(_ body: Area, _ content: Content) {
-        var kv = content.hasKV ? 2 + min(content.kvRows, 5) : 0
+        var kv = content.hasKV ? 2 + min(content.kvRows, 5) + min(content.storeLines, 1) : 0
         var log = content.hasKV ? 4 : 0
         var gateway = content.hasGateway ? 2 + min(content.gatewayRows, 5) : 0
         var upstream = content.hasGateway ? 1 : 0
@@ -78,12 +80,17 @@ public struct Layout: Sendable, Equatable {
         var process = 0
         var graph = 0
         var spare = body.height - kv - log - gateway - upstream - events
+        if spare < 0 {
+            events += spare
+            spare = 0
+        }
         func take(_ wanted: Int, all: Bool = false) -> Int {
             let taken = all && spare < wanted ? 0 : max(0, min(wanted, spare))
             spare -= taken
             return taken
         }
         if content.hasKV { log += take(3, all: true) }
+        if content.hasKV { kv += take(content.storeLines - 1) }
         if content.hasGateway { upstream += take(1) }
         process += take(1 + content.processLines, all: true)
         events += take(2)
@@ -114,7 +121,8 @@ public struct Layout: Sendable, Equatable {
 
     /// Two columns: kv-service with its log on the left, the gateway and the processes on the right.
     private mutating func layWide(_ body: Area, _ content: Content) {
-        let all = max(content.hasKV ? content.kvRows : 0, content.hasGateway ? content.gatewayRows : 0)
+        let all = max(
+            content.hasKV ? content.kvRows + content.storeLines : 0, content.hasGateway ? content.gatewayRows : 0)
         var table = 2 + min(all, 5)
         let log = 6
         let compaction = max(4, 1 + content.processLines)
@@ -150,7 +158,7 @@ public struct Layout: Sendable, Equatable {
         case .overview: break
         case .events: self.panels = [stack.take(.events, body.height)]
         case .kvService:
-            self.panels.append(stack.take(.kvTable, 2 + content.kvRows))
+            self.panels.append(stack.take(.kvTable, 2 + content.kvRows + content.storeLines))
             self.panels.append(stack.take(.process, min(1 + content.processLines, stack.left)))
             self.layGraphs(.rateGraph(isGateway: false), .latencyGraph(isGateway: false), &stack)
         case .gateway:

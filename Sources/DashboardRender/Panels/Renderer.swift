@@ -27,7 +27,9 @@ public enum Renderer {
         var content = Layout.Content()
         content.hasKV = !shown.kvServices.isEmpty
         content.hasGateway = !shown.gateways.isEmpty
-        content.kvRows = TableRows.count(Canvas.target(in: shown.kvServices, view.kvIndex), view)
+        let kvService = Canvas.target(in: shown.kvServices, view.kvIndex)
+        content.kvRows = TableRows.count(kvService, view)
+        content.storeLines = kvService?.storeUse.lines ?? 0
         content.gatewayRows = TableRows.count(shown.gateways.first, view)
         content.processLines = shown.targets.count + 1
         return Layout(columns: columns, rows: rows, view: view.view, content)

@@ -3,7 +3,7 @@ public import DashboardModel
 /// The rows of a table of handlers: sorted, filtered, and folded to as many as fit.
 public enum TableRows {
     /// Minimum number of rows of a table, so that nothing moves when the first answer arrives.
-    private static let least = 5
+    static let least = 5
 
     /// Number of rows without folding: the filtered handlers and the total. It does not change while a service is down.
     static func count(_ target: TargetState?, _ view: ViewState) -> Int {

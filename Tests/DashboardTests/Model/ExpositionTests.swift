@@ -21,6 +21,13 @@ struct ExpositionTests {
             process_start_time_seconds 1795399382.5
             gateway_upstream_failures_total{reason="timeout",upstream="a"} 2
             gateway_upstream_failures_total{reason="connect",upstream="a"} 3
+            gateway_watch_cut_total{reason="upstream_lost"} 4
+            gateway_watch_cut_total{reason="draining"} 5
+            kv_watch_cut_total{reason="draining"} 6
+            kv_watch_cut_total{reason="lagging"} 7
+            kv_operations_total{op="set",result="ok"} 8
+            kv_operations_total{op="set",result="unmet"} 9
+            kv_operations_total{op="txn",result="unmet"} 10
             unknown_family{label="with } and , and \\"quote\\""} NaN
             """
         let snapshot = try MetricsSnapshot(parsing: Array(text.utf8))
@@ -34,7 +41,9 @@ struct ExpositionTests {
         #expect(snapshot["http_requests_in_flight"] == 7)
         #expect(snapshot["process_start_time_seconds"] == 1_795_399_382.5)
         #expect(snapshot["gateway_upstream_failures_total"] == 5)
-        #expect(snapshot.upstreamTimeouts == 2)
+        #expect(snapshot.upstreamTimeouts == 2 && snapshot.lostWatches == 4)
+        #expect(snapshot["kv_watch_cut_total"] == 13 && snapshot.laggingWatchers == 7)
+        #expect(snapshot["kv_operations_total"] == 27 && snapshot.unmetWrites == 19)
         #expect(snapshot["kv_keys"] == nil, "what is not in the text is not known, and is no zero")
     }
 

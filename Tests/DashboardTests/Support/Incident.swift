@@ -118,6 +118,15 @@ enum Incident {
                 ("http_requests_in_flight", 21), ("kv_keys", 1_203_441),
                 ("kv_log_appended_bytes_total", Double(sets) * 220),
                 ("kv_log_size_bytes", 3.42e9), ("kv_log_appends_total", Double(sets)),
+                ("kv_watchers", 118), ("kv_watch_events_total", Double(sets) * 2), ("kv_watch_history_bytes", 67.1e6),
+                ("kv_watch_oldest_revision", 1_402_119),
+                (#"kv_watch_cut_total{reason="draining"}"#, 9),
+                (#"kv_watch_cut_total{reason="lagging"}"#, second > 595 ? 2 : 0),
+                ("kv_expiring_keys", 12_304), ("kv_expired_keys_total", Double(second * 40)),
+                (#"kv_operations_total{op="set",result="ok"}"#, Double(sets)),
+                (#"kv_operations_total{op="set",result="unmet"}"#, Double(second * 3)),
+                (#"kv_operations_total{op="txn",result="unmet"}"#, Double(second / 5)),
+                ("kv_idempotent_replays_total", Double(second / 10)),
             ],
             histograms: [
                 ("kv_log_batch_transactions", FakeMetrics.buckets(count: second * 210, median: 10)),
@@ -131,7 +140,10 @@ enum Incident {
         FakeMetrics(
             handlers: self.handlers("api", second, sets, gets),
             numbers: self.process(second, rss: 96e6, cpu: 0.74) + [
-                ("http_requests_in_flight", 23), ("gateway_upstream_requests_total", Double(sets + gets)),
+                ("http_requests_in_flight", 23), ("gateway_watchers", 64),
+                (#"gateway_watch_cut_total{reason="upstream_lost"}"#, 3),
+                (#"gateway_watch_cut_total{reason="draining"}"#, 5),
+                ("gateway_upstream_requests_total", Double(sets + gets)),
                 ("gateway_upstream_retries_total", Double(second / 10)),
                 (#"gateway_upstream_failures_total{reason="timeout",upstream="kv-service"}"#, 0),
             ],
