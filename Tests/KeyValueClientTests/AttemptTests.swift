@@ -121,9 +121,10 @@ struct AttemptTests {
         #expect(error?.code == KeyValueError.invalidAnswer && error?.status == 502 && error?.applied == .unknown)
     }
 
-    @Test func `Retry-After is waited for, or the operation ends`() async throws {
+    @Test(arguments: ["5", "\(Int.max)"])
+    func `Retry-After is waited for, or the operation ends`(_ seconds: String) async throws {
         let service = try await FakeService { _, _ in
-            FakeService.problem(503, "overloaded", applied: "no", fields: [("Retry-After", "5")])
+            FakeService.problem(503, "overloaded", applied: "no", fields: [("Retry-After", seconds)])
         }
         let error = await failure {
             try await service.with({ $0.timeout = .seconds(2) }) { try await $0.set("a", "b") }

@@ -54,6 +54,27 @@ struct ExpiryTests {
         #expect(engine.figures.keys == 2)
     }
 
+    /// The last time that the service accepts, and later ones, which an import can bring.
+    @Test(arguments: [99_999_999_999_999, 1 << 63, .max] as [UInt64])
+    func `may be as far away as they like, also if they are the first to expire`(time: UInt64) throws {
+        let kept = min(time, UInt64(Int64.max))
+        for value in ["1", "2"] {
+            let engine = try self.open()
+            defer { engine.close() }
+            let session = TestSession(engine)
+            session.set("far", value, expiring: .at(milliseconds: time))
+            try session.finish()
+            // The writer has looked for when to remove it.
+            session.set("near", "1", expiring: .after(milliseconds: 1))
+            try session.finish()
+            self.clock.advance(milliseconds: 1)
+            self.waitForRemovals(1, engine)
+            session.set("other", "1")
+            try session.finish()
+            #expect(session.get("far")?.value == value && session.expiry("far") == kept)
+        }
+    }
+
     @Test func `are removed in the log, also those that expired while the store was closed, and do not come back`()
         throws
     {

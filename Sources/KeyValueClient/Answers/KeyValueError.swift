@@ -37,6 +37,8 @@ public struct KeyValueError: Error, Sendable, Equatable, CustomStringConvertible
     public internal(set) var failedChecks: [FailedCheck] = []
     /// Seconds after which the service expects to succeed.
     var retryAfterSeconds: Int?
+    /// Of what an answer asks for, no more than a day counts.
+    private static let longestRetryAfterSeconds = 86_400
 
     /// The code when no connection could be made: nothing was sent.
     public static let cannotConnect = "cannot_connect"
@@ -81,7 +83,7 @@ public struct KeyValueError: Error, Sendable, Equatable, CustomStringConvertible
         self.requestID = document?["request_id"]?.string ?? answer.requestID
         self.revision = document?["revision"]?.unsigned
         self.oldestRevision = document?["oldest_revision"]?.unsigned
-        self.retryAfterSeconds = answer["Retry-After"].flatMap(Int.init)
+        self.retryAfterSeconds = answer["Retry-After"].flatMap(Int.init).map { min($0, Self.longestRetryAfterSeconds) }
         self.failedChecks = (document?["failed"]?.elements ?? []).compactMap { check in
             guard let index = check["check"]?.int, let key = check.bytes("key", "key_b64") else { return nil }
             return FailedCheck(index: index, key: key, revision: check["revision"]?.unsigned)

@@ -260,7 +260,7 @@ final class Committer: CommitClient, @unchecked Sendable {
 
     /// How often keys that expired are removed, and how often the wall clock is looked at while there are any.
     private static let expiryNanoseconds: UInt64 = 100_000_000
-    private static let clockNanoseconds: UInt64 = 1_000_000_000
+    private static let clockMilliseconds: UInt64 = 1_000
 
     /// Stages the removal of `key` if it has expired, as a transaction of its own, so that what follows finds no key.
     private func expire(_ key: UnsafeRawBufferPointer, into frame: inout FrameBuilder) {
@@ -279,8 +279,9 @@ final class Committer: CommitClient, @unchecked Sendable {
     func ownWorkDue() -> UInt64 {
         guard let first = self.index.expiring.first else { return .max }
         let now = self.clock.milliseconds()
-        let wait = min((first.expiresAt - min(first.expiresAt, now)) * 1_000_000, Self.clockNanoseconds)
-        return max(MonotonicClock.nanoseconds() + wait, self.expiredAt + Self.expiryNanoseconds)
+        // A time that is far away does not fit into 64 bits in nanoseconds.
+        let wait = min(first.expiresAt - min(first.expiresAt, now), Self.clockMilliseconds)
+        return max(MonotonicClock.nanoseconds() + wait * 1_000_000, self.expiredAt + Self.expiryNanoseconds)
     }
 
     func stageOwnWork(into frame: inout FrameBuilder, limitBytes: Int) {

@@ -13,7 +13,8 @@ public enum Expiry: BitwiseCopyable, Sendable, Equatable {
         switch self {
         case .never: 0
         case .after(let milliseconds): Self.relative | milliseconds
-        case .at(let milliseconds): milliseconds
+        // Later ones are all as good as never.
+        case .at(let milliseconds): min(milliseconds, Self.relative - 1)
         }
     }
 
