@@ -57,7 +57,7 @@ extension LogInspector {
                 // All of a frame counts, or none of it.
                 if let fault = unsafe Self.operations(in: payload, header, { _, _ in }) { return fault }
                 return unsafe Self.operations(in: payload, header) { revision, operation in
-                    if case .segment = origin { coverage.note(revision) }
+                    if case .segment = origin, operation.kind != .receipt { coverage.note(revision) }
                     if !visits { return }
                     let item = LoggedItem(origin: origin, revision: revision, operation: operation)
                     space.count(revision, operation, replacing: visit(item))

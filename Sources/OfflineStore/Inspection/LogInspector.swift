@@ -215,8 +215,11 @@ public struct LogInspector {
                         self.tellProgress(bytesBefore + offset)
                     },
                     apply: { revision, operation in
-                        segment.operations += 1
-                        self.result.coverage.note(revision)
+                        // A receipt that a compaction has copied has no revision; others are in a transaction.
+                        if operation.kind != .receipt {
+                            segment.operations += 1
+                            self.result.coverage.note(revision)
+                        }
                         let item = LoggedItem(origin: .segment(name), revision: revision, operation: operation)
                         self.result.space.count(revision, operation, replacing: visit(item))
                     })
