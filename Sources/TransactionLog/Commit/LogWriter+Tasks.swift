@@ -54,9 +54,9 @@ extension LogWriter.Loop {
             case .failure(.outOfSpace(let error)): reply.answer(.failure(.system(error)))
             case .failure: reply.answer(.failure(.notWriting))
             }
-        case .dropSegments(let revision, let replaced, let reply):
+        case .dropSegments(let revision, let sequence, let replaced, let reply):
             do {
-                let dropped = try self.chain.dropSegments(upTo: revision, replacing: replaced)
+                let dropped = try self.chain.dropSegments(upTo: revision, before: sequence, replacing: replaced)
                 self.listFiles()
                 reply.answer(.success(dropped))
             } catch {

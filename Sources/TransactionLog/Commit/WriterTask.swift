@@ -16,8 +16,9 @@ enum WriterTask: Sendable {
     /// Keeps the files of the log as they are, all changes so far included. Also carried out if the log has failed, with
     /// what is durable. Returns nil if files are kept already.
     case capture(WriterReply<LogCapture?>)
-    /// Commit point of a compaction. Returns the segments that are no longer listed.
-    case dropSegments(upTo: UInt64, replacing: Set<PartName>, WriterReply<[SegmentName]>)
+    /// Commit point of a compaction. Returns the segments that are no longer listed: all that end with a revision up to
+    /// this one and have a sequence before this one.
+    case dropSegments(upTo: UInt64, before: UInt64, replacing: Set<PartName>, WriterReply<[SegmentName]>)
 
     /// Those need a log that accepts writes, and delay clients.
     var isOfCompaction: Bool {
@@ -29,7 +30,7 @@ enum WriterTask: Sendable {
         case .rotate(_, let reply): reply.answer(.failure(failure))
         case .install(_, _, let reply): reply.answer(.failure(failure))
         case .keepReceipts(_, _, let reply): reply.answer(.failure(failure))
-        case .dropSegments(_, _, let reply): reply.answer(.failure(failure))
+        case .dropSegments(_, _, _, let reply): reply.answer(.failure(failure))
         case .capture(let reply): reply.answer(.failure(failure))
         }
     }

@@ -80,11 +80,14 @@ struct CompactionRun<Client: CommitClient> {
         self.keysBefore = before.parts.reduce(0) { $0 + $1.entries }
         if let first = before.segments.first { self.keysBefore += upTo + 1 - first.name.firstRevision }
         while !self.reachedEnd { try self.writePart(upTo: upTo) }
+        // The receipts are copied into this segment and later ones. If no transaction follows them, it ends with `upTo`
+        // as well when it is sealed.
+        let active = self.writer.statistics.space.segments.last?.name.sequence ?? 0
         try self.keepReceipts(upTo: upTo)
         self.writer.configuration.failPoint?("compaction:6")
         self.control.report(.commit)
         let older = self.parts.names.subtracting(self.installed)
-        let segments = try self.ask { .dropSegments(upTo: upTo, replacing: older, $0) }
+        let segments = try self.ask { .dropSegments(upTo: upTo, before: active, replacing: older, $0) }
         self.isNeeded = true
         self.writer.configuration.failPoint?("compaction:7")
         self.control.report(.delete)
@@ -232,7 +235,7 @@ struct CompactionRun<Client: CommitClient> {
         if self.installed.isEmpty { return }
         do {
             let reply = WriterReply<[SegmentName]>()
-            self.writer.perform(.dropSegments(upTo: 0, replacing: self.installed, reply))
+            self.writer.perform(.dropSegments(upTo: 0, before: 0, replacing: self.installed, reply))
             _ = try reply.wait()
             try self.remove(self.installed, [])
         } catch {

@@ -67,7 +67,7 @@ final class Compactor<Client: CommitClient>: Sendable {
 
     private func unlist(_ parts: Set<PartName>) -> Bool {
         let reply = WriterReply<[SegmentName]>()
-        self.writer.perform(.dropSegments(upTo: 0, replacing: parts, reply))
+        self.writer.perform(.dropSegments(upTo: 0, before: 0, replacing: parts, reply))
         do { _ = try reply.wait() } catch { return false }
         return true
     }

@@ -242,14 +242,14 @@ struct SegmentChain {
         try self.writeManifest(orBackTo: before)
     }
 
-    /// Removes the segments up to this revision and the given parts from the list: the snapshot is complete without
-    /// them.
+    /// Removes the segments up to this revision, as far as they are before this sequence, and the given parts from the
+    /// list: the snapshot is complete without them.
     /// - Returns: the segments.
     mutating func dropSegments(
-        upTo revision: UInt64, replacing replaced: Set<PartName>
+        upTo revision: UInt64, before sequence: UInt64, replacing replaced: Set<PartName>
     ) throws(SystemError) -> [SegmentName] {
         let before = self.manifest
-        let dropped = self.manifest.sealed.prefix { $0.lastRevision <= revision }
+        let dropped = self.manifest.sealed.prefix { $0.lastRevision <= revision && $0.name.sequence < sequence }
         self.manifest.parts.removeAll { replaced.contains($0.name) }
         self.manifest.sealed.removeFirst(dropped.count)
         if let last = dropped.last { self.manifest.base = last.asPredecessor }

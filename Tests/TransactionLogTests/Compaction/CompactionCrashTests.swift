@@ -2,12 +2,14 @@ import SimulatedStorage
 import TestSupport
 import Testing
 
+@testable import LogFormat
 @testable import TransactionLog
 
 /// Commits with concurrent compactions, on a machine that dies at each system call in turn.
 ///
 /// Four threads make calls, so that two runs differ in the order of theirs; what must hold after a crash does not
-/// depend on it: the records are those after some prefix of the transactions, at or past the last acknowledged one.
+/// depend on it: records and receipts are those after some prefix of the transactions, at or past the last acknowledged
+/// one.
 @Suite("Compaction: crash at every system call", .timeLimit(.minutes(5)))
 struct CompactionCrashTests {
     struct Workload {
@@ -22,17 +24,24 @@ struct CompactionCrashTests {
             self.configuration = configuration
             self.transactions = (0..<40).map { number in
                 // Deletes are of existing keys, so that each transaction has a revision.
+                var transaction: Transaction = []
                 if keys.count > 4, generator.chance(0.25),
                     let key = keys.sorted(by: Self.isBefore).randomElement(using: &generator)
                 {
                     keys.remove(key)
-                    return [.delete(key)]
+                    transaction = [.delete(key)]
                 }
-                let key = Array("key \(Int.random(in: 0..<14, using: &generator))".utf8)
-                keys.insert(key)
-                return [
-                    .set(key, Array("\(number)".utf8) + generator.bytes(Int.random(in: 0...400, using: &generator)))
-                ]
+                if transaction.isEmpty || generator.chance(0.2) {
+                    let key = Array("key \(Int.random(in: 0..<14, using: &generator))".utf8)
+                    let value = generator.bytes(Int.random(in: 0...400, using: &generator))
+                    keys.insert(key)
+                    transaction.append(.set(key, Array("\(number)".utf8) + value))
+                }
+                if generator.chance(0.2) {
+                    let key = Array("session \(Int.random(in: 0..<4, using: &generator))".utf8)
+                    transaction.append(.setExpiring(key, Array("\(number)".utf8), UInt64(number + 1)))
+                }
+                return generator.chance(0.6) ? transaction.withReceipt(number) : transaction
             }
         }
 
@@ -40,13 +49,13 @@ struct CompactionCrashTests {
             left.lexicographicallyPrecedes(right)
         }
 
-        /// The records after this many transactions.
-        func records(after count: Int) -> [[UInt8]: DictionaryClient.Record] {
-            var records: [[UInt8]: DictionaryClient.Record] = [:]
+        /// What is there after this many transactions.
+        func contents(after count: Int) -> DictionaryClient.Contents {
+            var contents = DictionaryClient.Contents()
             for (index, transaction) in self.transactions[..<count].enumerated() {
-                DictionaryClient.apply(transaction, UInt64(index + 1), &records)
+                contents.apply(transaction, UInt64(index + 1))
             }
-            return records
+            return contents
         }
 
         /// - Returns: how many transactions were acknowledged, and how many compactions succeeded.
@@ -80,7 +89,7 @@ struct CompactionCrashTests {
         let result = workload.run(on: whole)
         #expect(result.acknowledged == workload.transactions.count && result.compactions == 3)
         var crashes = 0
-        var withParts = 0
+        var (withParts, withCopies) = (0, 0)
         // Every call of the first workload, some of the others.
         for call in stride(from: 1, through: whole.callCount, by: workloadSeed == 0 ? 1 : 13) {
             let fileSystem = SimulatedFileSystem()
@@ -97,17 +106,23 @@ struct CompactionCrashTests {
                     #expect(recovered.report.cutFile == nil, place)
                     let count = Int(recovered.report.lastRevision)
                     #expect(count >= acknowledged, place)
-                    #expect(recovered.records == workload.records(after: count), place)
+                    let expected = workload.contents(after: count)
+                    #expect(recovered.records == expected.records, place)
+                    #expect(recovered.contents == expected, place)
+                    let base = recovered.report.space.segments.first?.name.firstRevision ?? 1
+                    if recovered.contents.receipts.values.contains(where: { $0.revision < base }) { withCopies += 1 }
                     let later = try RecoveredState(crashed.crash(seed: crashSeed + 1), workload.configuration)
-                    #expect(later.records == recovered.records, place)
+                    #expect(later.contents == recovered.contents, place)
                     if seed == 1 { try Self.goOn(crashed, recovered, workload, place) }
                 } catch {
                     Issue.record("\(place): \(error)")
                 }
             }
         }
-        print("workload \(workloadSeed): \(whole.callCount) calls, \(crashes) crashes, \(withParts) with a snapshot")
-        #expect(withParts > crashes / 4)
+        print(
+            "workload \(workloadSeed): \(whole.callCount) calls, \(crashes) crashes, \(withParts) with a snapshot,",
+            "\(withCopies) with receipts of segments that are gone")
+        #expect(withParts > crashes / 4 && withCopies > crashes / 5)
     }
 
     /// After a recovery the log accepts commits and compacts, and a further start finds exactly that.
@@ -123,6 +138,7 @@ struct CompactionCrashTests {
         let again = try RecoveredState(crashed.crash(seed: 7), workload.configuration)
         #expect(again.records.count == recovered.records.count + 1, place)
         #expect(recovered.records.allSatisfy { again.records[$0.key] == $0.value }, place)
+        #expect(again.contents.receipts == recovered.contents.receipts, place)
     }
 
     @Test func `a recovery with a snapshot that is interrupted at any call can be repeated`() throws {
@@ -135,7 +151,7 @@ struct CompactionCrashTests {
             fileSystem.die(atCall: call)
             _ = workload.run(on: fileSystem)
             let crashed = fileSystem.crash(seed: UInt64(call))
-            let expected = try RecoveredState(crashed.kill(), workload.configuration).records
+            let expected = try RecoveredState(crashed.kill(), workload.configuration).contents
             for step in 1... {
                 let interrupted = crashed.kill()
                 interrupted.die(atCall: step)
@@ -144,7 +160,7 @@ struct CompactionCrashTests {
                     if !interrupted.isDead { break }
                 } catch {}
                 let again = try RecoveredState(interrupted.crash(seed: UInt64(step)), workload.configuration)
-                #expect(again.records == expected, "call \(call), step \(step)")
+                #expect(again.contents == expected, "call \(call), step \(step)")
                 interruptions += 1
             }
         }

@@ -151,6 +151,24 @@ struct CompactionTests {
         again.log.close()
     }
 
+    /// No transaction comes behind them, so segments with receipts alone end with the revision that is compacted.
+    @Test func `receipts that fill several segments are kept, and do not pile up`() throws {
+        let fileSystem = SimulatedFileSystem()
+        let observer = RecordingObserver()
+        let open = try OpenLog(fileSystem, Self.configuration(), observer: observer, keepsHistory: false)
+        for number in 0..<300 { open.commit(numbered(number % 10).withReceipt(number)) }
+        var segments: [Int] = []
+        for _ in 0..<4 {
+            #expect(try Self.compact(open, observer).error == nil)
+            segments.append(open.log.statistics.space.segments.count)
+            let again = try RecoveredState(fileSystem.kill(), Self.configuration())
+            #expect(again.contents.receipts.count == 300)
+            #expect(again.contents == open.client.contents)
+        }
+        #expect(segments[0] > 2 && Set(segments).count == 1, "\(segments)")
+        open.log.close()
+    }
+
     @Test func `on a full disk a compaction makes do with the reserve, and sets go on after it`() throws {
         var configuration = Self.configuration()
         configuration.compaction.keepsReserve = true

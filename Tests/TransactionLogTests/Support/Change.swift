@@ -9,6 +9,10 @@ enum Change: Equatable, Sendable, CustomStringConvertible {
     /// With an expiry time, which the log only keeps.
     case setExpiring([UInt8], [UInt8], UInt64)
     case delete([UInt8])
+    /// A delete that the store made because the key had expired.
+    case expire([UInt8])
+    /// Of an idempotency key: what a store keeps of the answer.
+    case receipt([UInt8], [UInt8])
 
     static func set(_ key: String, _ value: String) -> Change { .set(Array(key.utf8), Array(value.utf8)) }
     static func delete(_ key: String) -> Change { .delete(Array(key.utf8)) }
@@ -19,8 +23,8 @@ enum Change: Equatable, Sendable, CustomStringConvertible {
         case .set where operation.expiresAt != 0:
             self = unsafe .setExpiring(key, Array(operation.value), operation.expiresAt)
         case .set: self = unsafe .set(key, Array(operation.value))
-        case .delete: self = .delete(key)
-        case .receipt: preconditionFailure("the tests of the log write no receipts")
+        case .delete: self = operation.isExpiry ? .expire(key) : .delete(key)
+        case .receipt: self = unsafe .receipt(key, Array(operation.value))
         }
     }
 
@@ -33,20 +37,26 @@ enum Change: Equatable, Sendable, CustomStringConvertible {
                 }
             }
         case .delete(let key): unsafe key.withUnsafeBytes { unsafe frame.delete(key: $0) }
+        case .expire(let key): unsafe key.withUnsafeBytes { unsafe frame.delete(key: $0, isExpiry: true) }
+        case .receipt(let key, let content):
+            unsafe key.withUnsafeBytes { key in
+                unsafe content.withUnsafeBytes { unsafe frame.receipt(key: key, content: $0) }
+            }
         }
     }
 
     var key: [UInt8] {
         switch self {
-        case .set(let key, _), .setExpiring(let key, _, _), .delete(let key): key
+        case .set(let key, _), .setExpiring(let key, _, _), .delete(let key), .expire(let key), .receipt(let key, _):
+            key
         }
     }
 
-    /// Nil for a delete.
+    /// Nil unless it is a set.
     var value: [UInt8]? {
         switch self {
         case .set(_, let value), .setExpiring(_, let value, _): value
-        case .delete: nil
+        case .delete, .expire, .receipt: nil
         }
     }
 
@@ -57,8 +67,10 @@ enum Change: Equatable, Sendable, CustomStringConvertible {
 
     /// Bytes of the operation in a frame's payload.
     var payloadBytes: Int {
-        FrameBuilder.operationBytes(
-            key: self.key.count, value: self.value?.count ?? 0, hasExpiry: self.expiresAt != 0)
+        var valueBytes = self.value?.count ?? 0
+        if case .receipt(_, let content) = self { valueBytes = content.count }
+        return FrameBuilder.operationBytes(
+            key: self.key.count, value: valueBytes, hasExpiry: self.expiresAt != 0)
     }
 
     var description: String {
@@ -66,6 +78,8 @@ enum Change: Equatable, Sendable, CustomStringConvertible {
         case .set(let key, let value), .setExpiring(let key, let value, _):
             "set \(String(decoding: key, as: UTF8.self)) (\(value.count) bytes)"
         case .delete(let key): "delete \(String(decoding: key, as: UTF8.self))"
+        case .expire(let key): "expire \(String(decoding: key, as: UTF8.self))"
+        case .receipt(let key, _): "receipt \(String(decoding: key, as: UTF8.self))"
         }
     }
 
@@ -103,6 +117,11 @@ extension Array where Element == Change {
         }
         frame.endTransaction()
     }
+
+    /// Behind its changes a receipt of its own.
+    func withReceipt(_ number: Int) -> Transaction {
+        self + [Change.receipt([UInt8]("once \(number)".utf8), [UInt8]("answer \(number)".utf8))]
+    }
 }
 
 /// A transaction with one set of a numbered key, of which no two are alike.
@@ -112,12 +131,14 @@ func numbered(_ number: Int, valueBytes: Int = 20) -> Transaction {
     return [.set(Array("key \(number)".utf8), value)]
 }
 
-/// The transactions that a replay gave, in order; their revisions count from 1 without a gap.
+/// The transactions that a replay gave, in order; their revisions count from 1 without a gap. And the receipts that were
+/// alone in frames.
 struct ReplayedHistory: Equatable {
     private(set) var transactions: [Transaction] = []
+    private(set) var copiedReceipts: [Change] = []
 
     mutating func apply(_ revision: UInt64, _ operation: LoggedOperation) {
-        precondition(revision > 0)
+        if revision == 0 { return self.copiedReceipts.append(Change(operation)) }
         if revision == UInt64(self.transactions.count) + 1 { self.transactions.append([]) }
         precondition(revision == UInt64(self.transactions.count), "revision \(revision) is out of order")
         self.transactions[self.transactions.count - 1].append(Change(operation))

@@ -38,7 +38,7 @@ final class Ticket: Sendable {
     }
 }
 
-/// The smallest store: a dictionary. A delete of an absent key alone writes nothing.
+/// The smallest store: a dictionary of records and one of receipts. A delete of an absent key alone writes nothing.
 final class DictionaryClient: CommitClient {
     typealias Command = Ticket
 
@@ -48,10 +48,50 @@ final class DictionaryClient: CommitClient {
         var expiresAt: UInt64 = 0
     }
 
+    struct Contents: Equatable, Sendable {
+        var records: [[UInt8]: Record] = [:]
+        /// The value of a receipt is its content.
+        var receipts: [[UInt8]: Record] = [:]
+
+        /// - Returns: the record that it replaces or removes.
+        @discardableResult
+        mutating func apply(_ change: Change, _ revision: UInt64) -> ReplacedRecord? {
+            let key = change.key
+            if case .receipt(_, let content) = change {
+                let receipt = revision > 0 ? Record(value: content, revision: revision) : Self.copied(content)
+                if receipt.revision > self.receipts[key]?.revision ?? 0 { self.receipts[key] = receipt }
+                return nil
+            }
+            let old = self.records[key]
+            self.records[key] = change.value.map { Record(value: $0, revision: revision, expiresAt: change.expiresAt) }
+            return old.map {
+                ReplacedRecord(
+                    revision: $0.revision, keyCount: key.count, valueCount: $0.value.count,
+                    hasExpiry: $0.expiresAt != 0)
+            }
+        }
+
+        mutating func apply(_ transaction: Transaction, _ revision: UInt64) {
+            for change in transaction { self.apply(change, revision) }
+        }
+
+        /// Alone in a frame, a receipt has its revision before its content.
+        private static func copied(_ content: [UInt8]) -> Record {
+            Record(value: Array(content[8...]), revision: content.loadLittleEndian(UInt64.self, at: 0))
+        }
+
+        /// As in a frame of receipts.
+        static func copy(of receipt: Record) -> [UInt8] {
+            var bytes: [UInt8] = []
+            bytes.appendLittleEndian(receipt.revision)
+            return bytes + receipt.value
+        }
+    }
+
     private struct State {
         /// What readers see, and what the batch under way has made of it.
-        var records: [[UInt8]: Record] = [:]
-        var stagedRecords: [[UInt8]: Record] = [:]
+        var contents = Contents()
+        var stagedContents = Contents()
         var staged: [(ticket: Ticket, revision: UInt64)] = []
         var committed: [Transaction] = []
         var batches: [CommitTimings] = []
@@ -72,31 +112,20 @@ final class DictionaryClient: CommitClient {
         self.onReplayed = onReplayed
     }
 
-    var records: [[UInt8]: Record] { self.state.withLock { $0.records } }
+    var contents: Contents { self.state.withLock { $0.contents } }
+    var records: [[UInt8]: Record] { self.contents.records }
     var values: [[UInt8]: [UInt8]] { self.records.mapValues(\.value) }
     /// All that was committed since the start, in order.
     var committed: [Transaction] { self.state.withLock { $0.committed } }
     var batches: [CommitTimings] { self.state.withLock { $0.batches } }
 
     func replay(_ revision: UInt64, _ change: Change) -> ReplacedRecord? {
-        self.state.withLock { Self.apply(change, revision, &$0.stagedRecords) }
+        self.state.withLock { $0.stagedContents.apply(change, revision) }
     }
 
     func finishReplay(lastRevision: UInt64) {
         self.onReplayed()
-        self.state.withLock { $0.records = $0.stagedRecords }
-    }
-
-    private static func apply(
-        _ change: Change, _ revision: UInt64, _ records: inout [[UInt8]: Record]
-    ) -> ReplacedRecord? {
-        let key = change.key
-        let old = records[key]
-        records[key] = change.value.map { Record(value: $0, revision: revision, expiresAt: change.expiresAt) }
-        return old.map {
-            ReplacedRecord(
-                revision: $0.revision, keyCount: key.count, valueCount: $0.value.count, hasExpiry: $0.expiresAt != 0)
-        }
+        self.state.withLock { $0.contents = $0.stagedContents }
     }
 
     func payloadBytes(of command: Ticket) -> Int { command.transaction.payloadBytes }
@@ -123,14 +152,14 @@ final class DictionaryClient: CommitClient {
     private func stage(_ command: Ticket, into frame: inout FrameBuilder) {
         self.state.withLock { state in
             if case .delete(let key)? = command.transaction.first, command.transaction.count == 1,
-                state.stagedRecords[key] == nil
+                state.stagedContents.records[key] == nil
             {
                 state.staged.append((command, 0))
                 return
             }
             let revision = frame.nextRevision
             command.transaction.append(to: &frame) { change in
-                Self.apply(change, revision, &state.stagedRecords)
+                state.stagedContents.apply(change, revision)
             }
             state.staged.append((command, revision))
         }
@@ -139,13 +168,21 @@ final class DictionaryClient: CommitClient {
     func ownWorkDue() -> UInt64 { .max }
     func writeReceipts(
         upTo revision: UInt64, from position: Int, into frame: inout FrameBuilder, limitBytes: Int
-    ) -> Int? { nil }
+    ) -> Int? {
+        let receipts = self.contents.receipts.filter { $0.value.revision <= revision }
+            .sorted { $0.value.revision < $1.value.revision }
+        for place in receipts.indices.dropFirst(position) {
+            if frame.payloadBytes > limitBytes { return place }
+            Change.receipt(receipts[place].key, Contents.copy(of: receipts[place].value)).append(to: &frame)
+        }
+        return nil
+    }
     func stageOwnWork(into frame: inout FrameBuilder, limitBytes: Int) {}
 
     func commit(_ batch: CommitTimings, lastRevision: UInt64) {
         self.onCommit(batch)
         let staged = self.state.withLock { state in
-            state.records = state.stagedRecords
+            state.contents = state.stagedContents
             state.committed += state.staged.filter { $0.revision > 0 }.map(\.ticket.transaction)
             state.batches.append(batch)
             defer { state.staged = [] }
@@ -156,7 +193,7 @@ final class DictionaryClient: CommitClient {
 
     func rollBack(_ reason: CommitRefusal) {
         let staged = self.state.withLock { state in
-            state.stagedRecords = state.records
+            state.stagedContents = state.contents
             defer { state.staged = [] }
             return state.staged
         }
@@ -199,10 +236,8 @@ final class DictionaryClient: CommitClient {
 extension DictionaryClient {
     /// What a committed transaction makes of the records.
     static func apply(_ transaction: Transaction, _ revision: UInt64, _ records: inout [[UInt8]: Record]) {
-        for change in transaction {
-            records[change.key] = change.value.map {
-                .init(value: $0, revision: revision, expiresAt: change.expiresAt)
-            }
-        }
+        var contents = Contents(records: records)
+        contents.apply(transaction, revision)
+        records = contents.records
     }
 }

@@ -4,10 +4,11 @@ import SimulatedStorage
 @testable import LogFormat
 @testable import TransactionLog
 
-/// What a start found, with a snapshot or without: the records, not their history.
+/// What a start found, with a snapshot or without: the records and receipts, not their history.
 struct RecoveredState {
     let report: RecoveryReport
-    let records: [[UInt8]: DictionaryClient.Record]
+    let contents: DictionaryClient.Contents
+    var records: [[UInt8]: DictionaryClient.Record] { self.contents.records }
 
     init(_ fileSystem: SimulatedFileSystem, _ configuration: LogConfiguration) throws(LogError) {
         do { try fileSystem.createDirectories(configuration.directory) } catch { throw .system(error) }
@@ -18,6 +19,6 @@ struct RecoveredState {
         _ = try recovery.run()
         self.report = recovery.report
         client.finishReplay(lastRevision: recovery.report.lastRevision)
-        self.records = client.records
+        self.contents = client.contents
     }
 }
