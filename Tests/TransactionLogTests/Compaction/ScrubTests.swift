@@ -7,12 +7,13 @@ import Testing
 
 @Suite("Scrub", .timeLimit(.minutes(1)))
 struct ScrubTests {
-    /// Parts, two sealed segments and an active one.
+    /// Parts, two sealed segments, of which the first begins with the receipts that the compaction copied, and an active
+    /// one.
     private static func store(_ fileSystem: SimulatedFileSystem, _ observer: RecordingObserver) throws -> OpenLog {
         var configuration = CompactionTests.configuration()
         configuration.scrub.bytesPerSecond = 1 << 40
         let open = try OpenLog(fileSystem, configuration, observer: observer, keepsHistory: false)
-        for number in 0..<40 { open.commit(numbered(number, valueBytes: 200)) }
+        for number in 0..<40 { open.commit(numbered(number, valueBytes: 200).withReceipt(number)) }
         #expect(try CompactionTests.compact(open, observer).error == nil)
         while open.log.statistics.segments.count < 3 { open.commit(numbered(7, valueBytes: 900)) }
         return open

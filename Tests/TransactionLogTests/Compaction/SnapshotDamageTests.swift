@@ -6,7 +6,8 @@ import Testing
 @testable import LogFormat
 @testable import TransactionLog
 
-/// A log with a snapshot in several parts, a manifest and several segments after it, damaged in every way.
+/// A log with a snapshot in several parts, a manifest and several segments after it, with receipts of transactions and of
+/// compactions, damaged in every way.
 @Suite("Compaction: damage of what it leaves", .timeLimit(.minutes(1)))
 struct SnapshotDamageTests {
     private static let manifestPath = "\(storeDirectory)/MANIFEST"
@@ -16,8 +17,8 @@ struct SnapshotDamageTests {
         /// The folder of a killed process.
         let fileSystem: SimulatedFileSystem
         let manifest: Manifest
-        /// The records after each revision, and the files of the first run, which the second one replaced.
-        let states: [[[UInt8]: DictionaryClient.Record]]
+        /// Records and receipts after each revision, and the files of the first run, which the second one replaced.
+        let states: [DictionaryClient.Contents]
         let replaced: [String: [UInt8]]
 
         var parts: [Manifest.Part] { self.manifest.parts }
@@ -33,10 +34,11 @@ struct SnapshotDamageTests {
             let live = SimulatedFileSystem()
             let observer = RecordingObserver()
             let open = try OpenLog(live, self.configuration, observer: observer, keepsHistory: false)
-            var states: [[[UInt8]: DictionaryClient.Record]] = [[:]]
+            var states = [DictionaryClient.Contents()]
             func commit(_ change: Change) {
-                #expect(open.commit([change]) == .committed(UInt64(states.count)))
-                states.append(open.client.records)
+                let number = states.count
+                #expect(open.commit([change].withReceipt(number)) == .committed(UInt64(number)))
+                states.append(open.client.contents)
             }
             func fill(_ numbers: Range<Int>) {
                 for number in numbers {
@@ -64,7 +66,7 @@ struct SnapshotDamageTests {
             open.log.close()
             #expect(self.parts.count >= 2 && self.segments.count >= 3 && self.replaced.count >= 3)
             #expect(self.manifest.base != .none)
-            #expect(try RecoveredState(self.fileSystem.kill(), self.configuration).records == states.last)
+            #expect(try RecoveredState(self.fileSystem.kill(), self.configuration).contents == states.last)
         }
 
         /// The damage for which a start is refused.
@@ -187,7 +189,7 @@ struct SnapshotDamageTests {
                     cut += 1
                     #expect(recovered.report.tornTail?.file == name.description, "byte \(byte)")
                     #expect(byte >= frames.last!.lowerBound, "byte \(byte)")
-                    #expect(recovered.records == log.states[Int(recovered.report.lastRevision)], "byte \(byte)")
+                    #expect(recovered.contents == log.states[Int(recovered.report.lastRevision)], "byte \(byte)")
                 } catch {
                     refused += 1
                     guard case .corrupt(let corruption) = error, corruption.file == name.description else {
@@ -325,7 +327,7 @@ struct SnapshotDamageTests {
         let fileSystem = log.fileSystem.kill()
         for (path, content) in log.replaced { fileSystem.install(path, content) }
         let recovered = try RecoveredState(fileSystem, log.configuration)
-        #expect(recovered.records == log.states.last)
+        #expect(recovered.contents == log.states.last)
         for path in log.replaced.keys { #expect(fileSystem.contents(path) == nil, "\(path)") }
         // In the place of their replacements they are refused.
         for (path, content) in log.replaced where path.hasSuffix(PartName.suffix) {

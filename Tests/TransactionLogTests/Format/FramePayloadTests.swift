@@ -25,7 +25,6 @@ struct FramePayloadTests {
         var transactions: [Transaction] = []
         let fault = unsafe payload.withUnsafeBytes { bytes in
             unsafe FramePayload.forEach(in: bytes, header: header) { revision, operation in
-                if operation.kind == .receipt { return }
                 while UInt64(transactions.count) < revision { transactions.append([]) }
                 transactions[transactions.count - 1].append(Change(operation))
             }
@@ -39,7 +38,9 @@ struct FramePayloadTests {
         var generator = SeededGenerator(seed: seed)
         for _ in 0..<200 {
             let transactions = (0..<Int.random(in: 1...8, using: &generator)).map { _ in
-                (0..<Int.random(in: 1...6, using: &generator)).map { _ in Change.random(using: &generator) }
+                let changes = (0..<Int.random(in: 1...6, using: &generator)).map { _ in Change.random(using: &generator)
+                }
+                return generator.chance(0.5) ? changes.withReceipt(7) : changes
             }
             let payload = Self.payload(transactions)
             #expect(payload.count == transactions.reduce(0) { $0 + $1.payloadBytes })
@@ -129,6 +130,40 @@ struct FramePayloadTests {
         var payload = Self.payload([[.set("k", "value")]])
         payload[offset] = byte
         #expect(Self.parse(payload, Self.header(1)).fault == .content(detail))
+    }
+
+    @Test func `a frame of receipts holds these alone`() {
+        let receipts: [Change] = [.receipt(Array("once".utf8), [1, 2, 3]), .receipt([0], []), .receipt([7], [7])]
+        var frame = FrameBuilder()
+        frame.begin(firstRevision: 9)
+        for receipt in receipts { receipt.append(to: &frame) }
+        let payload = Array(frame.bytes[FrameHeader.byteCount...])
+        #expect(frame.isEmpty && frame.operationCount == 0)
+        func parse(_ payload: [UInt8], transactions: Int = 0) -> (receipts: [Change], fault: FrameFault?) {
+            var found: [Change] = []
+            let header = Self.header(transactions, kind: .receipts)
+            let fault = unsafe payload.withUnsafeBytes { bytes in
+                unsafe FramePayload.forEach(in: bytes, header: header) { revision, operation in
+                    #expect(revision == 0 && operation.place == .receipt)
+                    found.append(Change(operation))
+                }
+            }
+            return (found, fault)
+        }
+        let parsed = parse(payload)
+        #expect(parsed.receipts == receipts && parsed.fault == nil)
+        #expect(parse(payload, transactions: 1).fault == .content("a frame of receipts has transactions"))
+        for (offset, byte, detail) in [
+            (0, 1, "a frame of receipts has another operation"), (0, 2, "a delete has a value"),
+            (0, 4, "an operation has the unknown op 4"), (1, 1, "a receipt has an expiry time"),
+            (1, 2, "an operation has unknown flags 2"), (3, 1, "an operation ends after the payload"),
+            (7, 1, "an operation ends after the payload"), (2, 5, "an operation does not end with a newline"),
+        ] as [(Int, UInt8, String)] {
+            var wrong = payload
+            wrong[offset] = byte
+            #expect(parse(wrong).fault == .content(detail), "byte \(offset)")
+        }
+        for length in 1..<payload.count { #expect(parse(Array(payload[..<length])).receipts.count < receipts.count) }
     }
 
     @Test func `bytes behind the last transaction are reported`() {

@@ -7,9 +7,10 @@ import Testing
 @testable import LogFormat
 @testable import TransactionLog
 
-/// The files in `Golden/version-1` to `version-3` define those versions of the format: they never change. Another version
+/// The files in `Golden/version-1` to `version-4` define those versions of the format: they never change. Another version
 /// gets another folder, and these stay readable. The second one has other names, and a manifest with those; the third one
-/// has format version 2 in the headers, and expiry times.
+/// has format version 2 in the headers, and expiry times; the fourth one is a compacted store: a part of a snapshot, and
+/// segments with receipts, in transactions and alone.
 ///
 /// `TXLOG_WRITE_GOLDEN=1 swift test --filter GoldenFileTests` writes missing files.
 @Suite("Golden files", .timeLimit(.minutes(1)))
@@ -23,9 +24,9 @@ struct GoldenFileTests {
         return SegmentName(file, firstRevision: firstRevision)
     }
 
-    private static let storeID = StoreID(high: 0x0B7F_6A52_3C1D_4E8F, low: 0x9A20_5D1C_7E4F_8B63)
-    private static let created: UInt64 = 1_700_000_000_000_000_000
-    private static let segmentBytes = 5120
+    static let storeID = StoreID(high: 0x0B7F_6A52_3C1D_4E8F, low: 0x9A20_5D1C_7E4F_8B63)
+    static let created: UInt64 = 1_700_000_000_000_000_000
+    static let segmentBytes = 5120
 
     private static let first: [[Transaction]] = [
         [[.set("alpha", "one")], [.set("beta", "line 1\nline 2\r\n"), .delete("alpha")]],
@@ -46,35 +47,43 @@ struct GoldenFileTests {
         [[.delete("beta")]],
     ]
 
-    /// Builds a segment with given salt and times.
-    private struct Segment {
+    /// Builds a segment, or a part of a snapshot, with given salt and times.
+    struct Segment {
         var bytes: [UInt8]
         var length = SegmentHeader.byteCount
+        /// Of a part, its entries.
         var nextRevision: UInt64
         let header: SegmentHeader
         var lastChecksum: UInt32 = 0
 
         init(_ header: SegmentHeader) {
             self.header = header
-            self.nextRevision = header.firstRevision
+            self.nextRevision = header.kind == .part ? 0 : header.firstRevision
             self.bytes = header.encoded() + [UInt8](repeating: 0, count: segmentBytes - SegmentHeader.byteCount)
         }
 
         mutating func add(_ kind: FrameHeader.Kind, _ transactions: [Transaction] = []) {
+            self.add(kind) { frame in for transaction in transactions { transaction.append(to: &frame) } }
+        }
+
+        mutating func add(_ kind: FrameHeader.Kind, _ fill: (inout FrameBuilder) -> Void) {
             var frame = FrameBuilder()
             frame.begin(firstRevision: self.nextRevision)
-            for transaction in transactions { transaction.append(to: &frame) }
+            fill(&frame)
+            let count = frame.transactionCount
             self.lastChecksum = frame.finish(
                 kind: kind, salt: self.header.salt, fileOffset: UInt64(self.length),
-                durableLength: UInt64(self.length), committedNanoseconds: created + UInt64(self.length))
+                durableLength: self.header.kind == .part ? 0 : UInt64(self.length),
+                committedNanoseconds: created + UInt64(self.length))
             self.bytes.replaceSubrange(self.length..<self.length + frame.bytes.count, with: frame.bytes)
             self.length += frame.bytes.count
-            self.nextRevision = frame.nextRevision
+            self.nextRevision += UInt64(count)
         }
     }
 
     /// The files as this program writes them.
     private static func encoded(_ version: Int) -> [(name: String, bytes: [UInt8])] {
+        if version == 4 { return CompactedGolden.encoded }
         var one = Segment(
             SegmentHeader(
                 formatVersion: version < 3 ? 1 : 2, storeID: Self.storeID, sequence: 1, firstRevision: 1,
@@ -110,10 +119,11 @@ struct GoldenFileTests {
         try PosixFileSystem().readFile("\(Self.folder(version))/\(name)", limitBytes: 1 << 20)
     }
 
-    @Test(arguments: [1, 2, 3]) func `the writer still writes these bytes`(version: Int) throws {
+    @Test(arguments: 1...4) func `the writer still writes these bytes`(version: Int) throws {
         for (name, bytes) in Self.encoded(version) {
             let path = "\(Self.folder(version))/\(name)"
             if unsafe getenv("TXLOG_WRITE_GOLDEN") != nil, access(path, F_OK) != 0 {
+                try PosixFileSystem().createDirectories(Self.folder(version))
                 let file = try PosixFileSystem().open(path, .createNew)
                 try file.writeAll(bytes, at: 0)
                 file.close()
@@ -122,12 +132,16 @@ struct GoldenFileTests {
         }
     }
 
-    @Test(arguments: [1, 2, 3]) func `the reader still reads what is in them`(version: Int) throws {
+    private static func installed(_ version: Int) throws -> SimulatedFileSystem {
         let fileSystem = SimulatedFileSystem()
         for name in try PosixFileSystem().list(Self.folder(version)) {
             fileSystem.install("\(storeDirectory)/\(name)", try Self.read(name, version))
         }
-        let recovered = try Recovered(fileSystem)
+        return fileSystem
+    }
+
+    @Test(arguments: 1...3) func `the reader still reads what is in them`(version: Int) throws {
+        let recovered = try Recovered(Self.installed(version))
         #expect(recovered.transactions == Self.transactions(version).flatMap { $0 })
         #expect(recovered.report.storeID == Self.storeID)
         #expect(recovered.report.wasCleanShutdown)
@@ -136,5 +150,23 @@ struct GoldenFileTests {
         #expect(recovered.chain.manifest.imported == .init(lengthBytes: 11, checksum: 0x1234_ABCD))
         // A segment of an earlier format version is followed by one of this version.
         #expect(recovered.chain.manifest.generation == (version < 3 ? 3 : 2))
+    }
+
+    /// ``CompactedGolden`` in the order of a start. `GoldenStoreTests` has what a store makes of it.
+    @Test func `the reader still reads a snapshot, and receipts in transactions and alone`() throws {
+        var found: [CompactedGolden.Operation] = []
+        var recovery = Recovery(
+            fileSystem: try Self.installed(4), configuration: testConfiguration(), progress: { _ in },
+            apply: { revision, operation in
+                found.append(.init(revision: revision, place: operation.place, change: Change(operation)))
+                return nil
+            })
+        let chain = try recovery.run()
+        #expect(found == CompactedGolden.operations)
+        let report = recovery.report
+        #expect(report.storeID == Self.storeID && report.lastRevision == 8 && report.wasCleanShutdown)
+        #expect(report.tornTail == nil && chain.manifest.base == CompactedGolden.base)
+        // It goes on in the same segment.
+        #expect(chain.manifest.generation == 9)
     }
 }

@@ -17,10 +17,12 @@ struct EveryBitFlipTests {
         var maker = try LogMaker(SimulatedFileSystem(), Self.configuration)
         try maker.control(.heartbeat)
         try maker.write(numbered(1))
-        try maker.write([.set("a", ""), .delete("key 1"), .set([0, 10, 13], [255, 0])], numbered(3))
+        let several: Transaction = [.set("a", ""), .delete("key 1"), .set([0, 10, 13], [255, 0])]
+        try maker.write(several.withReceipt(2), numbered(3))
         try maker.control(.heartbeat)
         try maker.write([.set(Array("long".utf8), Array(repeating: 0x54, count: 300))])
-        try maker.write(numbered(5))
+        try maker.writeReceipts(.receipt([1], [2, 3]), .receipt([4], []))
+        try maker.write(numbered(5).withReceipt(5))
         switch end {
         case .cleanShutdown: try maker.control(.cleanShutdown)
         case .quiet: try maker.control(.heartbeat)
@@ -61,6 +63,7 @@ struct EveryBitFlipTests {
                 tally.cut += 1
                 let offset = bit / 8 < last.range.upperBound ? last.range.lowerBound : last.range.upperBound
                 if !isInTail || recovered.transactions != survivors
+                    || recovered.copiedReceipts != maker.copiedReceipts
                     || recovered.report.tornTail?.offset != UInt64(offset)
                 {
                     tally.wrong.append(bit)

@@ -20,11 +20,13 @@ struct EveryByteCutTests {
         var maker = try LogMaker(SimulatedFileSystem(), Self.configuration)
         try maker.control(.heartbeat)
         for number in 1...4 { try maker.write(numbered(number)) }
-        try maker.write([.set("binary", "a\nb\0c\r\n"), .delete("key 1"), .set([0, 255, 10], [])], numbered(6))
+        let several: Transaction = [.set("binary", "a\nb\0c\r\n"), .delete("key 1"), .set([0, 255, 10], [])]
+        try maker.write(several.withReceipt(5), numbered(6))
         try maker.control(.heartbeat)
         try maker.write([.set("frame in a value", "")])
         try maker.write([.set(Array("long".utf8), [UInt8](repeating: 0, count: 60) + Array("end".utf8))])
-        try maker.write([.delete("key 2")])
+        try maker.writeReceipts(.receipt(Array("once".utf8), [1, 2]), .receipt(Array("again".utf8), []))
+        try maker.write(([.delete("key 2")] as Transaction).withReceipt(9))
         return maker
     }
 
@@ -68,6 +70,7 @@ struct EveryByteCutTests {
         let expected = Array(maker.transactions[..<complete.transactionsAfter])
         var next = try LogMaker(fileSystem, Self.configuration)
         #expect(next.transactions == expected)
+        #expect(next.copiedReceipts == Array(maker.copiedReceipts[..<complete.receiptsAfter]))
         let lastByte = bytes.lastIndex { $0 != 0 }!
         let quarantined = fileSystem.files.filter { $0.contains("quarantine") }
         if lastByte < end {

@@ -59,7 +59,9 @@ struct MutationTests {
             var maker = try LogMaker()
             try maker.control(.heartbeat)
             for number in 1...Int.random(in: 1...12, using: &generator) {
-                try maker.write(numbered(number, valueBytes: Int.random(in: 0...500, using: &generator)))
+                let transaction = numbered(number, valueBytes: Int.random(in: 0...500, using: &generator))
+                try maker.write(generator.chance(0.5) ? transaction.withReceipt(number) : transaction)
+                if generator.chance(0.1) { try maker.writeReceipts(.receipt([UInt8(number)], [1])) }
                 if generator.chance(0.1) { try maker.rotate() }
             }
             if ending == .killedWhileQuiet { try maker.control(.heartbeat) }
@@ -89,7 +91,9 @@ struct MutationTests {
         }
         let count = recovered.transactions.count
         #expect(recovered.transactions == Array(maker.transactions.prefix(count)), place)
-        if count == maker.transactions.count { return "whole" }
+        #expect(recovered.copiedReceipts.elementsEqual(maker.copiedReceipts.prefix(recovered.copiedReceipts.count)))
+        let hasAllReceipts = recovered.copiedReceipts.count == maker.copiedReceipts.count
+        if count == maker.transactions.count && hasAllReceipts { return "whole" }
         let report = recovered.report
         if let lost = report.lostEnd {
             #expect(lost.lastRevision == UInt64(count), place)

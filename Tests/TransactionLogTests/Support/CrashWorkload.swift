@@ -4,8 +4,8 @@ import TestSupport
 @testable import LogFormat
 @testable import TransactionLog
 
-/// A run of commits over several segments whose system calls come in the same order each time, so that the process
-/// can be ended at each of them in turn.
+/// A run of commits, of one operation or several, with receipts or without, over several segments, whose system calls
+/// come in the same order each time, so that the process can be ended at each of them in turn.
 ///
 /// Two threads make calls, the writer and the one that prepares segments. A gate keeps the second one back until the
 /// first has nothing to do.
@@ -22,7 +22,13 @@ struct CrashWorkload {
             let isLarge = generator.chance(0.15)
             return (0..<(isLarge ? 1 : Int.random(in: 1...3, using: &generator))).map { _ in
                 number += 1
-                return numbered(number, valueBytes: Int.random(in: isLarge ? 5000...6000 : 0...600, using: &generator))
+                let bytes = Int.random(in: isLarge ? 5000...6000 : 0...600, using: &generator)
+                var transaction = numbered(number, valueBytes: bytes)
+                if generator.chance(0.3) {
+                    let session = Array("session \(number)".utf8)
+                    transaction += [.setExpiring(session, Array("1".utf8), UInt64(number)), .delete("key \(number)")]
+                }
+                return generator.chance(0.6) ? transaction.withReceipt(number) : transaction
             }
         }
     }

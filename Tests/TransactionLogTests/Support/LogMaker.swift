@@ -10,14 +10,16 @@ struct LogMaker {
         var segment: SegmentName
         var kind: FrameHeader.Kind
         var range: Range<Int>
-        /// Transactions in the log up to and with this frame.
+        /// Transactions in the log up to and with this frame, and receipts alone in frames.
         var transactionsAfter: Int
+        var receiptsAfter: Int
     }
 
     let fileSystem: SimulatedFileSystem
     let configuration: LogConfiguration
     private(set) var chain: SegmentChain
     private(set) var transactions: [Transaction]
+    private(set) var copiedReceipts: [Change]
     private(set) var frames: [Frame] = []
 
     /// Opens the store, which begins it when there is none.
@@ -30,6 +32,7 @@ struct LogMaker {
         let recovered = try Recovered(fileSystem, configuration)
         self.chain = recovered.chain
         self.transactions = recovered.transactions
+        self.copiedReceipts = recovered.copiedReceipts
     }
 
     var nextRevision: UInt64 { UInt64(self.transactions.count) + 1 }
@@ -40,7 +43,12 @@ struct LogMaker {
         try self.writeFrame(.data, transactions, sync: sync)
     }
 
-    mutating func control(_ kind: FrameHeader.Kind) throws(SystemError) { try self.writeFrame(kind, []) }
+    /// One frame, as a compaction writes it.
+    mutating func writeReceipts(_ receipts: Change...) throws(SystemError) {
+        try self.writeFrame(.receipts, receipts: receipts)
+    }
+
+    mutating func control(_ kind: FrameHeader.Kind) throws(SystemError) { try self.writeFrame(kind) }
 
     /// Notes the end, as a clean stop does.
     mutating func close() throws(SystemError) {
@@ -48,19 +56,21 @@ struct LogMaker {
     }
 
     private mutating func writeFrame(
-        _ kind: FrameHeader.Kind, _ transactions: [Transaction], sync: Bool = true
+        _ kind: FrameHeader.Kind, _ transactions: [Transaction] = [], receipts: [Change] = [], sync: Bool = true
     ) throws(SystemError) {
         var frame = FrameBuilder()
         frame.begin(firstRevision: self.nextRevision)
         for transaction in transactions { transaction.append(to: &frame) }
+        for receipt in receipts { receipt.append(to: &frame) }
         let start = Int(self.chain.offset)
         try self.chain.append(&frame, kind: kind)
         if sync { try self.chain.sync() }
         self.transactions += transactions
+        self.copiedReceipts += receipts
         self.frames.append(
             Frame(
                 segment: self.chain.name, kind: kind, range: start..<Int(self.chain.offset),
-                transactionsAfter: self.transactions.count))
+                transactionsAfter: self.transactions.count, receiptsAfter: self.copiedReceipts.count))
     }
 
     mutating func rotate() throws(SystemError) {
@@ -73,7 +83,7 @@ struct LogMaker {
         self.frames.append(
             Frame(
                 segment: name, kind: .seal, range: start..<start + FrameHeader.byteCount,
-                transactionsAfter: self.transactions.count))
+                transactionsAfter: self.transactions.count, receiptsAfter: self.copiedReceipts.count))
     }
 }
 

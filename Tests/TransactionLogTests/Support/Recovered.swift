@@ -25,6 +25,7 @@ func testConfiguration(segmentBytes: Int = 16_384, syncMode: SyncMode = .always)
 struct Recovered {
     let report: RecoveryReport
     let transactions: [Transaction]
+    let copiedReceipts: [Change]
     /// Ready for appends.
     var chain: SegmentChain
 
@@ -42,6 +43,7 @@ struct Recovered {
         self.chain = try recovery.run()
         self.report = recovery.report
         self.transactions = history.transactions
+        self.copiedReceipts = history.copiedReceipts
     }
 
     /// The corruption that a start is refused for, or nil with an issue recorded.
