@@ -75,6 +75,11 @@ extension EndToEnd {
                 "\(compactions.done) were done and \(compactions.cut) were cut short, slowest start \(slowest) s,",
                 "no violation"
             )
+            let once = load.once.totals
+            print(
+                "writes with idempotency keys: \(once.acknowledged) acknowledged, \(once.unknown) unanswered of which",
+                "\(once.unknownFoundApplied) had been carried out, \(once.replays) answered again")
+            #expect(once.replays > 0)
             if cycles >= 50 { #expect(compactions.done > 0 && compactions.cut > 0) }
         }
 

@@ -1,8 +1,10 @@
 import TestSupport
 
-/// Clients of a service that may end at any moment: writers of keys of their own, and readers of all of them.
+/// Clients of a service that may end at any moment: writers of keys of their own, readers of all of them, and writers with
+/// idempotency keys.
 struct CrashLoad: Sendable {
     let ledger: CrashLedger
+    let once = OnceLoad()
     var writers = 16
     var readers = 4
     var keysPerWriter = 24
@@ -26,11 +28,14 @@ struct CrashLoad: Sendable {
                 self.read(port: port, generator: &generator)
             }
         }
+        self.once.start(
+            on: port, threads, operations: self.operationsPerWriter, mayFail: self.mayFail, ledger: self.ledger)
         return threads
     }
 
-    /// Reads every key that was ever written.
+    /// Reads every key that was ever written, and repeats writes that have idempotency keys.
     func verify(port: UInt16) throws {
+        try self.once.verify(port: port, self.ledger)
         let client = try KeyValueClient(port: port, through: .kvService)
         for key in self.ledger.keys {
             let answer = try client.getRaw(Array(key.utf8))
