@@ -169,7 +169,7 @@ struct CommandTests {
         let table = help.output.split(separator: "\n").drop { !$0.hasSuffix("EXIT CODES:") }
             .dropFirst().prefix { !$0.hasSuffix("EXAMPLES:") }
         let lines = table.map { $0.split(separator: " ", maxSplits: 1) }
-        #expect(lines.count == 8)
+        #expect(lines.count == 9)
         for line in lines { #expect(page.contains("\n| \(line[0]) | "), "\(line)") }
     }
 

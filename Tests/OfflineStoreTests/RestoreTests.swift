@@ -31,7 +31,7 @@ struct RestoreTests {
     private static func records(_ engine: EmbeddedEngine) -> [Record] {
         var records: [Record] = []
         let session = engine.makeSession(wake: {}, endOfTurn: {})
-        _ = session.scan(KeyRange(start: [], end: nil), isReversed: false) { item in
+        _ = session.scan(KeyRange(start: [], end: nil), isReversed: false, counting: nil) { item in
             unsafe records.append(
                 Record(
                     key: Array(item.key), value: Array(item.value), expiresAt: item.expiresAt, revision: item.revision))

@@ -97,7 +97,7 @@ struct CompactionRun<Client: CommitClient> {
     }
 
     /// Copies the receipts of the segments that will be removed behind the newest changes. They are worth less than the
-    /// space that the removal frees: without space for them they are gone with a restart.
+    /// space that the removal frees: without space for them they are gone with a restart. Any other failure ends the run.
     private func keepReceipts(upTo revision: UInt64) throws(CompactionFailure) {
         var position: Int? = 0
         while let next = position {
@@ -106,8 +106,11 @@ struct CompactionRun<Client: CommitClient> {
                 self.writer.perform(.keepReceipts(upTo: revision, from: next, reply))
                 position = try reply.wait()
             } catch {
-                if case .system = error { return }
-                throw .stopped
+                switch error {
+                case .system(let error) where error.isOutOfSpace: return
+                case .system(let error): throw CompactionFailure(.system(error))
+                case .notWriting: throw .stopped
+                }
             }
         }
     }
