@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 import TestSupport
 import Testing
@@ -66,59 +65,6 @@ extension EndToEnd {
                 #expect(ofKey.map(\.id) == [1, 3, 5].map { UInt64(first + $0) })
             }
             #expect(try services.stop() == [.exited(0), .exited(0)])
-        }
-
-        @Test func `a client that reconnects through kills of both services sees every change exactly once`() throws {
-            let folder = TemporaryFolder()
-            let kvPort = try FreePort.find()
-            let gatewayPort = try FreePort.find()
-            var kv = try Services.startKV(in: folder, listen: "127.0.0.1:\(kvPort)")
-            _ = try kv.waitForPort()
-            try kv.waitUntilReady(port: kvPort)
-            var gateway = try Services.startGateway(
-                in: folder, upstreamPort: kvPort, listen: "127.0.0.1:\(gatewayPort)")
-            _ = try gateway.waitForPort()
-            try gateway.waitUntilReady(port: gatewayPort)
-            let load = WatchLoad(port: kvPort)
-            load.start()
-            var last: UInt64 = 0
-            for round in 0..<8 {
-                let target = last + 200
-                var stream: WatchStream?
-                while last < target {
-                    do {
-                        let open =
-                            try stream
-                            ?? WatchStream(
-                                port: gatewayPort, "/api/watch", headers: ["Last-Event-ID: \(last)"])
-                        stream = open.status == 200 ? open : nil
-                        guard open.status == 200 else { continue }
-                        guard let event = try open.nextEvent(), event.name == "change" else {
-                            stream = nil
-                            continue
-                        }
-                        #expect(event.id == last + 1, "round \(round)")
-                        last = event.id ?? 0
-                    } catch is SystemCallError {
-                        stream = nil
-                    }
-                }
-                if round % 2 == 0 {
-                    try kv.crash()
-                    kv = try Services.startKV(in: folder, listen: "127.0.0.1:\(kvPort)")
-                    _ = try kv.waitForPort()
-                    try kv.waitUntilReady(port: kvPort)
-                } else {
-                    try gateway.crash()
-                    gateway = try Services.startGateway(
-                        in: folder, upstreamPort: kvPort, listen: "127.0.0.1:\(gatewayPort)")
-                }
-                _ = try gateway.waitForPort()
-                try gateway.waitUntilReady(port: gatewayPort)
-            }
-            load.stop()
-            #expect(last >= 1_600)
-            #expect(try [gateway.stop(), kv.stop()] == [.exited(0), .exited(0)])
         }
 
         @Test func `refusals and forms, the same through both services`() throws {
@@ -314,39 +260,5 @@ extension EndToEnd {
             #expect(sum.flatMap { Double($0.split(separator: " ")[1]) }.map { $0 < 1 } == true, "\(sum ?? "no sum")")
             #expect(try services.stop() == [.exited(0), .exited(0)])
         }
-    }
-}
-
-/// Sets one key after the other until it is stopped, through restarts of the service.
-private final class WatchLoad: @unchecked Sendable {
-    private let port: UInt16
-    private let lock = NSLock()
-    private var isStopped = false
-    private let ended = DispatchSemaphore(value: 0)
-
-    init(port: UInt16) { self.port = port }
-
-    func start() {
-        Thread.detachNewThread {
-            var number = 0
-            while !self.lock.withLock({ self.isStopped }) {
-                do {
-                    let client = try KeyValueClient(port: self.port, through: .kvService)
-                    while !self.lock.withLock({ self.isStopped }) {
-                        _ = try client.set(Array("key-\(number % 50)".utf8), Array("\(number)".utf8))
-                        number += 1
-                    }
-                } catch {
-                    // The service is down.
-                    usleep(5_000)
-                }
-            }
-            self.ended.signal()
-        }
-    }
-
-    func stop() {
-        self.lock.withLock { self.isStopped = true }
-        self.ended.wait()
     }
 }
