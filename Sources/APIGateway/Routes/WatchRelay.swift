@@ -47,7 +47,7 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
     /// The last two bytes that were passed on; an event ends with two line feeds.
     private var lastBytes: (UInt8, UInt8) = (10, 10)
     private var readIsDue = false
-    private var receivedAt: UInt64 = 0
+    private var silence = SilenceLimit(nanoseconds: WatchRelay.silenceNanoseconds, heardAt: 0)
     private var timer: Scheduled<Void>?
 
     init(_ forwarding: WatchForwarding, _ watch: WatchRequest, _ responder: Responder) {
@@ -90,12 +90,11 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
         guard self.phase == .connecting else { return context.close(promise: nil) }
         self.forwarding.monitor.connected()
         self.phase = .head
-        self.receivedAt = MonotonicClock.nanoseconds()
         context.writeAndFlush(NIOAny(self.request()), promise: nil)
         context.read()
         var patience = self.forwarding.timeoutNanoseconds
         if case .poll(let wait, _) = self.watch.mode { patience += UInt64(wait) * 1_000_000 }
-        self.startTimer(patience)
+        self.limitSilence(patience)
     }
 
     private func request() -> ByteBuffer {
@@ -111,7 +110,7 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        self.receivedAt = MonotonicClock.nanoseconds()
+        self.silence.heardAt = MonotonicClock.nanoseconds()
         self.reader.append(WatchRelay.unwrapInboundIn(data))
         do throws(UpstreamFailure) { try self.process() } catch { self.fail(error) }
     }
@@ -162,7 +161,7 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
         self.stream = self.responder.stream(ResponseHead(status: .ok, contentType: WatchEvents.contentType))
         if self.stream == nil { return self.close() }
         self.phase = .stream
-        self.startTimer(Self.silenceNanoseconds)
+        self.limitSilence(Self.silenceNanoseconds)
     }
 
     private func pass(_ content: ByteBuffer) {
@@ -220,7 +219,7 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
     func hasRoom() {
         guard self.readIsDue else { return }
         self.readIsDue = false
-        self.receivedAt = MonotonicClock.nanoseconds()
+        self.silence.heardAt = MonotonicClock.nanoseconds()
         self.context?.read()
     }
 
@@ -233,20 +232,22 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
 
     // MARK: - Time
 
-    private func startTimer(_ nanoseconds: UInt64) {
-        self.timer?.cancel()
-        let bound = NIOLoopBound(self, eventLoop: self.responder.eventLoop)
-        self.timer = self.responder.eventLoop.scheduleTask(in: .nanoseconds(Int64(nanoseconds))) {
-            bound.value.checkSilence(nanoseconds)
-        }
+    private func limitSilence(_ nanoseconds: UInt64) {
+        self.silence = SilenceLimit(nanoseconds: nanoseconds, heardAt: MonotonicClock.nanoseconds())
+        self.checkSilence()
     }
 
-    private func checkSilence(_ nanoseconds: UInt64) {
+    private func checkSilence() {
         if self.phase == .ended { return }
         let now = MonotonicClock.nanoseconds()
-        let silent = self.readIsDue ? 0 : now - min(self.receivedAt, now)
-        if silent >= nanoseconds { return self.fail(.timeout(sent: true)) }
-        self.startTimer(nanoseconds - silent)
+        // What waits for the client has not been read.
+        if self.readIsDue { self.silence.heardAt = now }
+        guard let wait = self.silence.remaining(now: now) else { return self.fail(.timeout(sent: true)) }
+        self.timer?.cancel()
+        let bound = NIOLoopBound(self, eventLoop: self.responder.eventLoop)
+        self.timer = self.responder.eventLoop.scheduleTask(in: .nanoseconds(Int64(wait))) {
+            bound.value.checkSilence()
+        }
     }
 }
 
