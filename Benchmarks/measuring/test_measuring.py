@@ -8,7 +8,7 @@ import unittest
 import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from measuring import plots, results, rounds, stores  # noqa: E402
+from measuring import plots, results, rounds, soak, stores  # noqa: E402
 from measuring.load import request_parts  # noqa: E402
 from measuring.processes import Failure, Process, run, wait_until  # noqa: E402
 
@@ -135,6 +135,42 @@ class Programs(unittest.TestCase):
                 for pid in reversed(process.pids()):
                     os.kill(pid, 9)
                 process.stop()
+
+
+class Soak(unittest.TestCase):
+    def test_a_figure_is_flat_unless_it_grows_or_has_a_new_peak(self):
+        self.assertTrue(soak.flatness([0] * 10 + [100] * 30, 0)[0])
+        self.assertTrue(soak.flatness([100, 140] * 20, 0)[0])
+        self.assertFalse(soak.flatness(list(range(100, 140)), 0)[0])
+        self.assertTrue(soak.flatness(list(range(100, 140)), 20)[0])
+        self.assertFalse(soak.flatness([100] * 30 + [100, 120] + [100] * 8, 1)[0])
+
+    def test_a_transaction_that_is_missing_or_not_whole_is_a_fault(self):
+        def changes(*values):
+            return [{"key": f"watched/{place}", "value": value} for place, value in enumerate(values)]
+
+        checks = soak.Checks()
+        self.assertEqual(soak.check_numbered(checks, "a", changes("7", "7", "7"), None), 7)
+        self.assertEqual(soak.check_numbered(checks, "a", changes("8", "8", "8"), 7), 8)
+        self.assertEqual(checks.faults, [])
+        for wrong in (changes("10", "10", "10"), changes("8", "8", "8"), changes("9", "9"), changes("9", "9", "8")):
+            soak.check_numbered(checks, "a", wrong, 8)
+        self.assertEqual(len(checks.faults), 4)
+
+    def test_a_client_that_ends_early_is_a_fault(self):
+        def broken(_):
+            raise RuntimeError("no answer")
+
+        checks = soak.Checks()
+        checks.start(broken).join()
+        self.assertEqual(checks.faults, ["broken ended: RuntimeError: no answer"])
+
+    def test_revisions_and_the_end_of_a_stream_are_found(self):
+        events = b"id: 7\nevent: change\ndata: {}\n\nid: 8\nevent: change\ndata: {\"a\":\"\\nid: 9\"}\n\n"
+        self.assertEqual([int(found) for found in soak.ID.findall(b"\n" + events)], [7, 8])
+        self.assertIsNone(soak.end_of(events))
+        end = b'event: end\ndata: {"code":"lagging","revision":8}\n\n'
+        self.assertEqual(soak.end_of(events + end), {"code": "lagging", "revision": 8})
 
 
 if __name__ == "__main__":
