@@ -71,11 +71,24 @@ final class MountedFolder: Sendable {
         try Command.run("mount", self.options + [self.path])
     }
 
-    /// The device behind it is free afterwards.
+    /// The device behind it is free afterwards: processes in mount namespaces of their own, such as those of other tests,
+    /// have it mounted until they end.
     func unmount() throws {
         guard try FileText.text("/proc/self/mounts").contains(" \(self.path) ") else { return }
         try Command.run("umount", self.path)
         Guardian.shared.forget(mount: self.path)
+        guard let image = self.options.last, image.hasPrefix("/") else { return }
+        _ = try Poll.until("no device uses \(image)", seconds: 60) { Self.isInUse(image) ? nil : true }
+    }
+
+    /// Whether a loop device stands for the file.
+    private static func isInUse(_ image: String) -> Bool {
+        let devices = (try? FileManager.default.contentsOfDirectory(atPath: "/sys/block")) ?? []
+        return devices.contains { name in
+            // A device that is free has no such file.
+            let file = try? String(contentsOfFile: "/sys/block/\(name)/loop/backing_file", encoding: .utf8)
+            return file?.trimmingCharacters(in: .newlines) == image
+        }
     }
 
     func remount(_ options: String) throws {
