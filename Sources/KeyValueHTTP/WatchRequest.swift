@@ -50,6 +50,13 @@ public struct WatchRequest: Sendable, Equatable {
     }
 
     private static func since(_ since: [UInt8]?, _ lastEventIDs: [String]) throws(Problem) -> UInt64? {
+        // Checked also where `Last-Event-ID` wins.
+        let parameter = try since.map { digits throws(Problem) in
+            guard let revision = Self.revision(digits) else {
+                throw Self.badRevision("since must be a revision: a number of up to 20 digits.")
+            }
+            return revision
+        }
         let sent = lastEventIDs.filter { !$0.isEmpty }
         if sent.count > 1 { throw Self.badRevision("Last-Event-ID must occur once.") }
         if let id = sent.first {
@@ -58,11 +65,7 @@ public struct WatchRequest: Sendable, Equatable {
             }
             return revision
         }
-        guard let since else { return nil }
-        guard let revision = Self.revision(since) else {
-            throw Self.badRevision("since must be a revision: a number of up to 20 digits.")
-        }
-        return revision
+        return parameter
     }
 
     private static func revision(_ digits: [UInt8]) -> UInt64? {

@@ -24,6 +24,7 @@ struct WatchRequestTests {
         #expect(try WatchRequest(query: "since=5", lastEventIDs: [""]).since == 5)
         for text in ["", "x", "-1", "+1", "1.0", "18446744073709551616", "123456789012345678901"] {
             #expect(self.code("since=\(text)") == "bad_revision", "\(text)")
+            #expect(self.code("since=\(text)", ["1"]) == "bad_revision", "\(text)")
             if !text.isEmpty { #expect(self.code("", [text]) == "bad_revision", "\(text)") }
         }
         #expect(self.code("", ["1", "2"]) == "bad_revision")
