@@ -25,14 +25,16 @@ struct SetDocument {
         ) throws(Problem) -> Void
     ) throws(Problem) {
         var tokenizer = unsafe JSONTokenizer(bytes)
-        var members = Members(repeating: Member())
+        var received = Members(repeating: Member())
         let count: Int
         do throws(JSONSyntaxError) {
-            count = try self.members(&tokenizer, into: &members)
+            count = try self.members(&tokenizer, into: &received)
         } catch {
             throw SetRequest.badRequest(
                 "not_json", "The body is not the expected JSON: \(error.reason) at byte \(error.offset).")
         }
+        // An element of the array itself would be read from a copy of all of it.
+        let members = received.span
         // By `index(of:_:)`; each name occurs at most once.
         var places = InlineArray<8, Int>(repeating: -1)
         for place in 0..<count {
@@ -106,7 +108,7 @@ struct SetDocument {
 
     /// One field, given as text or, as `<name>_b64`, in Base64; nil if it is missing.
     private static func field(
-        _ name: StaticString, _ plain: Int, _ encoded: Int, _ members: borrowing Members
+        _ name: StaticString, _ plain: Int, _ encoded: Int, _ members: borrowing Span<Member>
     ) throws(Problem) -> Field? {
         if plain < 0, encoded < 0 { return nil }
         if plain >= 0, encoded >= 0 {
@@ -119,7 +121,7 @@ struct SetDocument {
     }
 
     private static func precondition(
-        _ revision: Int, _ absent: Int, _ members: borrowing Members
+        _ revision: Int, _ absent: Int, _ members: borrowing Span<Member>
     ) throws(Problem) -> Precondition {
         if revision < 0, absent < 0 { return .none }
         if revision >= 0, absent >= 0 {
@@ -135,7 +137,7 @@ struct SetDocument {
     }
 
     private static func expiry(
-        _ ttl: Int, _ time: Int, _ members: borrowing Members
+        _ ttl: Int, _ time: Int, _ members: borrowing Span<Member>
     ) throws(Problem) -> RequestedExpiry {
         if ttl < 0, time < 0 { return .never }
         return try RequestedExpiry(

@@ -110,13 +110,14 @@ final class KVRoutes {
                 of: request, .stored, limits: self.limits, applied: nil
             ) { (key) throws(Problem) in
                 guard let session = self.store.session else { throw Self.starting }
+                let cached = CachedRevisions(of: request)
                 unsafe session.get(key) { outcome in
                     switch outcome {
+                    case .value(_, let revision, _) where cached.contains(revision):
+                        self.metrics.record(.get, .ok, of: request)
+                        KeyValueAnswer.notModified(responder, revision: revision)
                     case .value(let value, let revision, let expiresAt):
                         self.metrics.record(.get, .ok, of: request)
-                        if CachedRevisions(of: request).contains(revision) {
-                            return KeyValueAnswer.notModified(responder, revision: revision)
-                        }
                         unsafe KeyValueAnswer.value(
                             responder, value, revision: revision, expiresAt: expiresAt,
                             as: ValueRepresentation(of: request))
