@@ -204,6 +204,65 @@ extension EndToEnd {
             #expect(throws: (any Error).self) { _ = try third.receive() }
         }
 
+        @Test func `the next backup can begin when one has arrived`() throws {
+            let services = try Services(withGateway: false)
+            let port = services.kvPort
+            for _ in 0..<200 {
+                for method in ["HEAD", "GET"] {
+                    #expect(try HTTPConnection(port: port).request(method, "/admin/backup").status == 200)
+                }
+            }
+            // Also if its client has gone in the middle; then it can take a moment.
+            for _ in 0..<50 {
+                do {
+                    let connection = try HTTPConnection(port: port)
+                    try connection.send(Array("GET /admin/backup HTTP/1.1\r\nHost: kv\r\n\r\n".utf8))
+                }
+                let next = try HTTPConnection(port: port).request("GET", "/admin/backup")
+                #expect(try next.status == 200 || next.json.string("code") == "backup_running")
+            }
+            let scrape = try HTTPConnection(port: port).request("GET", "/metrics").text
+            #expect(scrape.contains("\nkv_backups_total{result=\"failed\"} 0\n"))
+            _ = try services.stop()
+        }
+
+        @Test func `a backup overwrites no other file, and leaves nothing if it fails`() throws {
+            let services = try Services(withGateway: false)
+            let (folder, port) = (services.folder, services.kvPort)
+            let (output, partial) = (folder.file("b.tar"), folder.file("b.tar.partial"))
+            try FileText.write("precious", to: folder.file("other"))
+            for link in [output, partial] {
+                #expect(symlink(link == output ? folder.file("missing") : folder.file("other"), link) == 0)
+                #expect(try Self.kvctl(port, "backup", "--output", output).status == 1)
+                #expect(unlink(link) == 0)
+            }
+            #expect(try FileText.text(folder.file("other")) == "precious")
+            // Another kvctl is at it.
+            try FileText.write("its first bytes", to: partial)
+            let other = open(partial, O_RDONLY)
+            #expect(flock(other, LOCK_EX) == 0)
+            let second = try Self.kvctl(port, "backup", "--output", output)
+            #expect(second.status == 1 && second.error.contains("another process is writing"), "\(second.error)")
+            #expect(try FileText.text(partial) == "its first bytes")
+            #expect(close(other) == 0)
+            // What a kvctl has left that was killed is replaced.
+            #expect(try Self.kvctl(port, "backup", "--output", output).status == 0)
+            #expect(access(partial, F_OK) != 0)
+            _ = try services.stop()
+            #expect(try Self.kvctl(port, "backup", "--output", folder.file("c.tar")).status == 6)
+            #expect(access(folder.file("c.tar.partial"), F_OK) != 0)
+
+            let input = try ProgramRun(
+                "kvctl", arguments: ["restore", "-", "--check"], input: try FileText.bytes(output))
+            #expect(input.status == 0, "\(input.error)")
+            let pipe = try ProgramRun(
+                "kvctl",
+                under:
+                    "mkfifo '\(folder.file("pipe"))'; : > '\(folder.file("pipe"))' & exec < '\(folder.file("pipe"))'",
+                arguments: ["restore", "-", "--check"])
+            #expect(pipe.status == 1 && pipe.error.contains("save it to a file first"), "\(pipe.error)")
+        }
+
         @Test func `it needs the token, and no query`() throws {
             let folder = TemporaryFolder()
             try FileText.write("0123456789abcdef\n", to: folder.file("token"))

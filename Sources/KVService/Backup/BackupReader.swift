@@ -12,6 +12,8 @@ struct BackupReader: Sendable {
         case piece([UInt8])
         /// The last one.
         case end([UInt8])
+        /// The one before has ended, but still lets go of its files.
+        case busy
         case failed(String)
     }
 
@@ -34,7 +36,7 @@ struct BackupReader: Sendable {
         let capture: LogCapture
         do throws(CaptureFailure) { capture = try self.engine.capture() } catch {
             switch error {
-            case .busy: self.send(.failed("another one is about to end"))
+            case .busy: self.send(.busy)
             case .closing: self.send(.failed("the service stops"))
             case .system(let error): self.send(.failed("the newest changes could not be synced: \(error)"))
             }
@@ -67,6 +69,8 @@ struct BackupReader: Sendable {
             if !isWhole { return }
             piece += archive.end()
         }
+        // Before the client has everything: it may begin the next backup then.
+        capture.release()
         self.send(.end(piece + archive.finish()))
     }
 

@@ -11,6 +11,9 @@ struct BackupRoute: Sendable {
         ProblemKind(409, "backup_running"), ProblemKind(503, "starting"), ProblemKind(503, "backup_failed"),
     ]
 
+    static let running = Problem(
+        .conflict, code: "backup_running", detail: "A backup is running; /admin shows its progress.")
+
     let holder: EngineHolder
     let figures: BackupFigures
     let authorization: AdminAuthorization
@@ -30,10 +33,7 @@ struct BackupRoute: Sendable {
                     .serviceUnavailable, code: "starting",
                     detail: "The store is not open yet; /readyz shows the progress.", headers: [("Retry-After", "1")])
             }
-            guard self.figures.begin() else {
-                throw Problem(
-                    .conflict, code: "backup_running", detail: "A backup is running; /admin shows its progress.")
-            }
+            guard self.figures.begin() else { throw Self.running }
             try BackupRun(responder, self.figures, onEvent: self.onEvent).start(engine)
         } catch {
             responder.fail(error)

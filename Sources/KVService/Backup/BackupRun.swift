@@ -56,6 +56,10 @@ final class BackupRun: HeldRequest {
             self.write(bytes)
             self.stream?.end()
             self.end(.sent)
+        case .busy:
+            self.hasEnded = true
+            self.figures.abandon()
+            self.responder.fail(BackupRoute.running)
         case .failed(let error):
             self.end(.failed, error: error)
             // Half of a backup must not look like one.
@@ -74,6 +78,7 @@ final class BackupRun: HeldRequest {
         self.stream = self.responder.stream(head, bodyBytes: Int(bytes))
         if self.stream == nil {
             // `HEAD`: there is nothing more to send.
+            capture.release()
             self.pace.stop()
             self.hasEnded = true
             return self.figures.abandon()
