@@ -107,7 +107,7 @@ public struct ArchiveChecker {
             return
         }
         guard let header = TarHeader(decoding: self.block) else {
-            if begin == 0 { throw .notABackup("it is not a tar archive") }
+            if begin == 0 { throw .notABackup("it does not begin as one; what tar has packed again does not either") }
             throw .damaged("the header of a file, after \(begin) bytes, is not valid")
         }
         let file = ArchivedFile(name: header.name, offset: self.bytes, bytes: header.bytes)

@@ -66,6 +66,17 @@ struct WrittenFile {
         if let code = DescriptorWriter.write(bytes, to: self.descriptor) { throw self.failure("write", code) }
     }
 
+    /// Keeps other processes from writing the file in the same way, until it is closed.
+    /// - Throws: if one writes it now, or has just given it another name.
+    func lock() throws(CommandFailure) {
+        let isLocked = flock(self.descriptor, LOCK_EX | LOCK_NB) == 0
+        if !isLocked, errno != EWOULDBLOCK { throw self.failure("flock", errno) }
+        var (opened, named) = (stat(), stat())
+        let isNamed = unsafe fstat(self.descriptor, &opened) == 0 && lstat(self.path, &named) == 0
+        if isLocked, isNamed, opened.st_ino == named.st_ino, opened.st_dev == named.st_dev { return }
+        throw CommandFailure(.failure, "another process is writing \(self.path)")
+    }
+
     /// Cuts the file after so many bytes, and continues there.
     func truncate(to bytes: UInt64) throws(CommandFailure) {
         let offset = off_t(clamping: bytes)

@@ -46,15 +46,27 @@ struct BackupCommand: ClientCommand {
             _ = try session.wait { try await Self.copy($0, token) { try Output.write($0) } }
             return
         }
-        if unsafe access(output, F_OK) == 0 { throw Input.failure("create", output, EEXIST) }
+        try Self.refuseExisting(output)
         let partial = "\(output).partial"
-        let file = try WrittenFile(partial, O_CREAT | O_TRUNC)
-        let backup = try session.wait { try await Self.copy($0, token) { try file.write($0) } }
-        try file.sync()
-        try file.close()
+        // A link would have another file overwritten.
+        let file = try WrittenFile(partial, O_CREAT | O_NOFOLLOW)
+        // Up to the end: another backup to the same file must not write between these bytes.
+        try file.lock()
+        let backup: Backup
+        do {
+            try file.truncate(to: 0)
+            backup = try session.wait { try await Self.copy($0, token) { try file.write($0) } }
+            try file.sync()
+        } catch {
+            // Half of a backup is of no use, and the disk may be full because of it.
+            if unsafe unlink(partial) != 0 { StandardStream.tell("kvctl: \(partial) remains\n") }
+            throw error
+        }
         let inspection = try BackupFile(reading: partial).inspect()
+        try Self.refuseExisting(output)
         if unsafe rename(partial, output) != 0 { throw Input.failure("rename", partial, errno) }
         try WrittenFile.syncFolder(of: output)
+        try file.close()
         if session.isJSON {
             try Output.object { object in
                 object.member("store_id", backup.storeID)
@@ -68,6 +80,12 @@ struct BackupCommand: ClientCommand {
                 "kvctl: store \(backup.storeID) at revision \(backup.revision) written to \(output) and verified, "
                     + "\(backup.bytes) bytes\n")
         }
+    }
+
+    /// Also of a link to nothing.
+    private static func refuseExisting(_ path: String) throws(CommandFailure) {
+        var status = stat()
+        if unsafe lstat(path, &status) == 0 { throw Input.failure("create", path, EEXIST) }
     }
 
     /// - Parameter write: called with each piece, one after the other.

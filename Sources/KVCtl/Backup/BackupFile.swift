@@ -16,12 +16,14 @@ struct BackupFile {
     init(reading path: String) throws {
         self.path = path
         let descriptor = try Input.open(path)
-        if descriptor != STDIN_FILENO { close(descriptor) }
-        if Input.size(descriptor) == nil, descriptor == STDIN_FILENO {
+        defer { if descriptor != STDIN_FILENO { close(descriptor) } }
+        if lseek(descriptor, 0, SEEK_CUR) < 0 {
             throw CommandFailure(.failure, "a backup is read more than once: save it to a file first")
         }
         // The log follows no links, but a person's file can be one.
-        guard let real = unsafe realpath(path, nil) else { throw Input.failure("open", path, errno) }
+        guard let real = unsafe realpath(path == "-" ? "/dev/stdin" : path, nil) else {
+            throw Input.failure("open", path, errno)
+        }
         defer { unsafe free(real) }
         do throws(SystemError) { self.file = try PosixFileSystem().open(unsafe String(cString: real), .read) } catch {
             throw Self.failure(error)
