@@ -43,7 +43,9 @@ struct TarHeader: Equatable {
         self.init(
             name: String(decoding: block[0..<Self.longestName].prefix { $0 != 0 }, as: UTF8.self), bytes: bytes,
             modifiedAt: modifiedAt)
-        guard bytes <= Self.mostBytes, self.name.utf8.count <= Self.longestName, self.encoded() == block else { return nil }
+        guard bytes <= Self.mostBytes, self.name.utf8.count <= Self.longestName, self.encoded() == block else {
+            return nil
+        }
     }
 
     init(name: String, bytes: UInt64, modifiedAt: UInt64) {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import BackupArchive
 
-@Suite("The archive of a backup")
+@Suite("The archive of a backup", .timeLimit(.minutes(1)))
 struct ArchiveTests {
     /// Some files, one of them empty, one that ends where a block ends.
     private static func files(_ generator: inout SeededGenerator) -> [(name: String, content: [UInt8])] {
@@ -56,7 +56,8 @@ struct ArchiveTests {
         var generator = SeededGenerator(printingFor: #function)
         let archive = Self.archive(Self.files(&generator))
         // The second of the two blocks of zeros at the end says nothing.
-        for count in stride(from: Int.random(in: 0..<4, using: &generator), to: archive.count - TarHeader.blockBytes, by: 4)
+        for count in stride(
+            from: Int.random(in: 0..<4, using: &generator), to: archive.count - TarHeader.blockBytes, by: 4)
         {
             #expect(throws: ArchiveError.truncated(bytes: UInt64(count))) {
                 _ = try Self.check(Array(archive[..<count]), pieces: [count + 1])
@@ -84,7 +85,8 @@ struct ArchiveTests {
         #expect(throws: ArchiveError.damaged("block does not match SHA256SUMS")) {
             _ = try Self.check(archive, pieces: [512])
         }
-        #expect(throws: ArchiveError.notABackup("it does not begin as one; what tar has packed again does not either")) {
+        #expect(throws: ArchiveError.notABackup("it does not begin as one; what tar has packed again does not either"))
+        {
             _ = try Self.check(generator.bytes(2_000), pieces: [512])
         }
         #expect(throws: ArchiveError.notABackup("it contains the file 'a/b'")) {
