@@ -263,6 +263,23 @@ extension EndToEnd {
             #expect(pipe.status == 1 && pipe.error.contains("save it to a file first"), "\(pipe.error)")
         }
 
+        @Test(.enabled(if: access("/usr/bin/strace", X_OK) == 0, "strace is not installed"))
+        func `the file is synced in small pieces, for which the log on the same disk need not wait long`() throws {
+            let services = try Services(withGateway: false)
+            let folder = services.folder
+            try Self.fill(services, megabytes: 20)
+            let trace = "set -- /usr/bin/strace -f -qq -y -e trace=fsync -o '\(folder.file("trace"))' \"$@\""
+            let backup = try ProgramRun(
+                "kvctl", under: trace, arguments: ["backup", "--output", folder.file("b.tar")],
+                environment: ["KVCTL_SERVER": "http://127.0.0.1:\(services.kvPort)"])
+            #expect(backup.status == 0, "\(backup.error)")
+            let syncs = try FileText.text(folder.file("trace")).split(separator: "\n").filter {
+                $0.contains("fsync(") && $0.contains("b.tar.partial")
+            }
+            #expect(syncs.count >= 4)
+            _ = try services.stop()
+        }
+
         @Test func `it needs the token, and no query`() throws {
             let folder = TemporaryFolder()
             try FileText.write("0123456789abcdef\n", to: folder.file("token"))

@@ -19,6 +19,10 @@ struct BackupCommand: ClientCommand {
             The server must be a kv-service, not a gateway: --server http://127.0.0.1:8081, or its --admin-listen.
             """)
 
+    /// Bytes after which the file is synced: in small pieces, because the syncs of a kv-service on the same disk wait
+    /// for these writes.
+    private static let syncBytes: UInt64 = 4 << 20
+
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
@@ -43,7 +47,7 @@ struct BackupCommand: ClientCommand {
             do { return try OperatorFile.token(path) } catch { throw CommandFailure(.failure, "\(path) \(error)") }
         }
         guard let output = self.output else {
-            _ = try session.wait { try await Self.copy($0, token) { try Output.write($0) } }
+            _ = try session.wait { try await Self.copy($0, token, write: { try Output.write($0) }, sync: {}) }
             return
         }
         try Self.refuseExisting(output)
@@ -55,8 +59,9 @@ struct BackupCommand: ClientCommand {
         let backup: Backup
         do {
             try file.truncate(to: 0)
-            backup = try session.wait { try await Self.copy($0, token) { try file.write($0) } }
-            try file.sync()
+            backup = try session.wait {
+                try await Self.copy($0, token, write: { try file.write($0) }, sync: { try file.sync() })
+            }
         } catch {
             // Half of a backup is of no use, and the disk may be full because of it.
             if unsafe unlink(partial) != 0 { StandardStream.tell("kvctl: \(partial) remains\n") }
@@ -88,24 +93,33 @@ struct BackupCommand: ClientCommand {
         if unsafe lstat(path, &status) == 0 { throw Input.failure("create", path, EEXIST) }
     }
 
-    /// - Parameter write: called with each piece, one after the other.
+    /// - Parameters:
+    ///   - write: called with each piece, one after the other.
+    ///   - sync: called at the end, and now and then before.
     private static func copy(
-        _ client: StoreClient, _ token: String?, _ write: @Sendable ([UInt8]) throws -> Void
+        _ client: StoreClient, _ token: String?, write: @Sendable ([UInt8]) throws -> Void,
+        sync: @Sendable () throws -> Void
     ) async throws -> Backup {
         let backup = try await client.backup(token: token)
         let progress = ProgressLine("backing up")
         defer { progress.end() }
         var checker = ArchiveChecker()
+        var synced: UInt64 = 0
         do {
             for try await piece in backup {
                 try checker.receive(piece)
                 try write(piece)
+                if checker.bytes - synced >= Self.syncBytes {
+                    try sync()
+                    synced = checker.bytes
+                }
                 let rate = Int(Double(checker.bytes) / max(progress.seconds, 0.001) / 1e6)
                 progress.update(
                     "\(checker.bytes * 100 / max(backup.bytes, 1)) %, \(checker.bytes) of \(backup.bytes) bytes, "
                         + "\(rate) MB/s")
             }
             _ = try checker.finish()
+            try sync()
         } catch let error as ArchiveError {
             throw CommandFailure(.damaged, "\(error)")
         }
