@@ -237,6 +237,8 @@ extension EndToEnd {
                 #expect(unlink(link) == 0)
             }
             #expect(try FileText.text(folder.file("other")) == "precious")
+            #expect(try Self.kvctl(port, "backup", "--output", "").status == 1)
+            #expect(access(".partial", F_OK) != 0)
             // Another kvctl is at it.
             try FileText.write("its first bytes", to: partial)
             let other = open(partial, O_RDONLY)

@@ -37,6 +37,7 @@ struct BackupCommand: ClientCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func validate() throws {
+        if self.output == "" { throw ValidationError("--output needs the name of a file") }
         if self.output == nil, StandardStream.output.isTerminal {
             throw ValidationError("a backup is not for a terminal: give --output, or redirect standard output")
         }
