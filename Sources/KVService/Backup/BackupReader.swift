@@ -77,15 +77,14 @@ struct BackupReader: Sendable {
     /// Waits for the client, unless the store needs the space of what a compaction has replaced meanwhile more.
     private func mayGoOn(_ capture: LogCapture) -> Bool {
         while true {
-            switch self.pace.wait() {
-            case .goOn?: return true
-            case .stop?: return false
-            case nil:
-                if capture.delaysRemoval, self.engine.statistics.diskFull != nil {
-                    self.send(.failed("the disk is full, and the backup kept space from being freed"))
-                    return false
-                }
+            let step = self.pace.wait()
+            if step == .stop { return false }
+            // Also for a client that is slow and always takes something.
+            if capture.delaysRemoval, self.engine.statistics.diskFull != nil {
+                self.send(.failed("the disk is full, and the backup kept space from being freed"))
+                return false
             }
+            if step == .goOn { return true }
         }
     }
 }
