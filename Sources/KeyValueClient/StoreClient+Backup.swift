@@ -58,7 +58,8 @@ public struct Backup: AsyncSequence, Sendable {
             do { return try await self.body.next().map { Array($0.readableBytesView) } } catch {
                 if Task.isCancelled { throw CancellationError() }
                 throw KeyValueError(
-                    code: KeyValueError.connectionLost, detail: "The backup is not complete: \(error).")
+                    code: KeyValueError.connectionLost,
+                    detail: "The backup is not complete: \(error). The service's /admin says why, if it knows.")
             }
         }
     }

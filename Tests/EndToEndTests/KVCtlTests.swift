@@ -90,6 +90,8 @@ extension EndToEnd {
                     .replacing(/store [0-9a-f-]{36}/, with: "store ID")
                     // How many heartbeats there are depends on the time.
                     .replacing(/verified, \d+ bytes/, with: "verified, 10240 bytes")
+                    // A restore chooses its revisions.
+                    .replacing(/revision \d+000004 in/, with: "revision 37413589000004 in")
                 let shown = page[(place + 1)...].prefix { !$0.hasPrefix("$ ") && $0 != "```" }
                 #expect(printed.split(separator: "\n").map(String.init) == Array(shown), "\(line)")
             }

@@ -101,11 +101,11 @@ struct RestoreTests {
         let backup = try Self.backup(&generator)
         let image = try Self.image(backup.archive)
         let fileSystem = SimulatedFileSystem()
-        var restore = StoreRestore(image)
+        var restore = try StoreRestore(image)
         var shown: UInt64 = 0
         try restore.write(to: Self.directory, owner: Self.owner, fileSystem: fileSystem) { shown = $0 }
         #expect(shown == UInt64(backup.records.count) && restore.records == shown)
-        #expect(restore.storeID != backup.storeID && restore.distance == 1_000_000_000_000)
+        #expect(restore.storeID != backup.storeID && restore.distance >= 100_000_000_000)
         for left in [fileSystem.kill(), fileSystem.crash(seed: generator.next())] {
             let engine = try Self.open(left)
             #expect(engine.report.storeID == restore.storeID && engine.report.uncleanEnd == nil)
@@ -129,23 +129,32 @@ struct RestoreTests {
 
     @Test func `no revision of the old store, now or later, is one of the new store`() throws {
         var generator = SeededGenerator(printingFor: #function)
-        let image = try Self.image(Self.backup(&generator, writes: 1).archive)
-        var last = image.inspection.lastRevision
-        for _ in 0..<20 {
-            let distance = StoreRestore.distance(behind: last)
-            #expect(distance % 1_000_000_000_000 == 0 && distance >= last + 100_000_000_000)
-            #expect(distance <= last + 1_100_000_000_000)
-            last += distance + UInt64.random(in: 0...100_000_000_000, using: &generator)
+        var (first, last): (UInt64, UInt64) = (1, 1)
+        for _ in 0..<90 {
+            last += UInt64.random(in: 0...10_000_000_000, using: &generator)
+            first = UInt64.random(in: first...last, using: &generator)
+            let distances = Set((0..<20).map { _ in StoreRestore.distance(from: first, to: last, using: &generator) })
+            // Restores of one backup differ from each other as well.
+            #expect(distances.count == 20)
+            for distance in distances {
+                #expect(distance % 1_000_000 == 0 && first + distance > last + 100_000_000_000)
+            }
+            let distance = try #require(distances.first)
+            (first, last) = (first + distance, last + distance)
         }
+        #expect(last < 1 << 53)
+        let backup = try Self.backup(&generator, writes: 3)
+        let restores = try (0..<3).map { _ in try StoreRestore(Self.image(backup.archive)) }
+        #expect(Set(restores.map(\.lastRevision)).count == 3)
     }
 
     @Test func `an empty store is restored too`() throws {
         var generator = SeededGenerator(printingFor: #function)
         let fileSystem = SimulatedFileSystem()
-        var restore = StoreRestore(try Self.image(Self.backup(&generator, writes: 0).archive))
+        var restore = try StoreRestore(Self.image(Self.backup(&generator, writes: 0).archive))
         try restore.write(to: Self.directory, owner: Self.owner, fileSystem: fileSystem)
         let engine = try Self.open(fileSystem)
-        #expect(Self.records(engine).isEmpty && engine.statistics.lastRevision == 1_000_000_000_000)
+        #expect(Self.records(engine).isEmpty && engine.statistics.lastRevision == restore.distance)
         engine.close()
     }
 
@@ -154,7 +163,7 @@ struct RestoreTests {
         let image = try Self.image(Self.backup(&generator, writes: 20).archive)
         let fileSystem = SimulatedFileSystem()
         fileSystem.install("\(Self.directory)/notes", [1, 2])
-        var restore = StoreRestore(image)
+        var restore = try StoreRestore(image)
         do {
             try restore.write(to: Self.directory, owner: Self.owner, fileSystem: fileSystem)
             Issue.record("it was restored")
@@ -171,7 +180,7 @@ struct RestoreTests {
         let backup = try Self.backup(&generator, writes: 60)
         let image = try Self.image(backup.archive)
         let whole = SimulatedFileSystem()
-        var restore = StoreRestore(image)
+        var restore = try StoreRestore(image)
         try restore.write(to: Self.directory, owner: Self.owner, fileSystem: whole)
         let counts = whole.calls.reduce(into: [SimulatedCall.Kind: Int]()) { $0[$1.kind, default: 0] += 1 }
         var failures = 0
@@ -180,7 +189,7 @@ struct RestoreTests {
                 for effect in [FaultEffect.error(EIO), .error(ENOSPC)] {
                     let fileSystem = SimulatedFileSystem()
                     fileSystem.inject(effect, on: kind, skipping: skipping)
-                    var restore = StoreRestore(image)
+                    var restore = try StoreRestore(image)
                     let place = Comment("\(kind) \(skipping) \(effect)")
                     do {
                         try restore.write(to: Self.directory, owner: Self.owner, fileSystem: fileSystem)
@@ -188,7 +197,7 @@ struct RestoreTests {
                         continue
                     } catch { failures += 1 }
                     #expect(fileSystem.files.allSatisfy { $0.hasSuffix("/LOCK") }, "\(place): \(fileSystem.files)")
-                    var next = StoreRestore(image)
+                    var next = try StoreRestore(image)
                     try next.write(to: Self.directory, owner: Self.owner, fileSystem: fileSystem)
                     let engine = try Self.open(fileSystem)
                     #expect(engine.figures.keys == backup.records.count, place)
@@ -204,13 +213,13 @@ struct RestoreTests {
         let backup = try Self.backup(&generator, writes: 60)
         let image = try Self.image(backup.archive)
         let whole = SimulatedFileSystem()
-        var restore = StoreRestore(image)
+        var restore = try StoreRestore(image)
         try restore.write(to: Self.directory, owner: Self.owner, fileSystem: whole)
         var (wholes, refused, empty) = (0, 0, 0)
         for call in 1...whole.callCount {
             let fileSystem = SimulatedFileSystem()
             fileSystem.die(atCall: call)
-            var restore = StoreRestore(image)
+            var restore = try StoreRestore(image)
             _ = try? restore.write(to: Self.directory, owner: Self.owner, fileSystem: fileSystem)
             for left in [fileSystem.kill(), fileSystem.crash(seed: UInt64(call))] {
                 let hasParts = left.files.contains { $0.hasSuffix(".snapshot") }

@@ -34,8 +34,13 @@ struct RestoreCommand: ParsableCommand {
 
     func run() throws {
         let image = try BackupFile(reading: self.backup).image()
-        var restore = StoreRestore(image)
-        if let directory = self.dataDir { try self.write(&restore, to: directory, of: image.figures.keys) }
+        var restore: StoreRestore
+        do throws(RestoreFailure) {
+            restore = try StoreRestore(image)
+            if let directory = self.dataDir { try self.write(&restore, to: directory, of: image.figures.keys) }
+        } catch {
+            throw self.failure(error)
+        }
         let inspection = image.inspection
         let from = inspection.storeID.map { "\($0)" } ?? ""
         if self.json {
@@ -60,21 +65,25 @@ struct RestoreCommand: ParsableCommand {
         }
     }
 
-    private func write(_ restore: inout StoreRestore, to directory: String, of keys: Int) throws {
+    private func write(
+        _ restore: inout StoreRestore, to directory: String, of keys: Int
+    ) throws(RestoreFailure) {
         let progress = ProgressLine("restoring")
         defer { progress.end() }
-        do throws(RestoreFailure) {
-            try restore.write(to: directory, owner: "kvctl restore, process \(getpid())") { records in
-                progress.update("\(records) of \(keys) records")
-            }
-        } catch {
-            switch error {
-            case .notEmpty(let name):
-                throw CommandFailure(
-                    .failure,
-                    "\(directory) is not empty, it contains \(name): nothing was changed. Restore to a new folder")
-            case .log(let error): throw CommandFailure(.failure, "\(error)")
-            }
+        try restore.write(to: directory, owner: "kvctl restore, process \(getpid())") { records in
+            progress.update("\(records) of \(keys) records")
+        }
+    }
+
+    private func failure(_ failure: RestoreFailure) -> CommandFailure {
+        switch failure {
+        case .notEmpty(let name):
+            CommandFailure(
+                .failure,
+                "\(self.dataDir ?? "") is not empty, it contains \(name): nothing was changed. Restore to a new folder")
+        case .noRevisionsLeft:
+            CommandFailure(.damaged, "\(self.backup): its revisions are so large that no others would be left")
+        case .log(let error): CommandFailure(.failure, "\(error)")
         }
     }
 }

@@ -7,12 +7,15 @@ import TransactionLog
 /// has no history: watches begin behind the restored state, and no idempotency key is known. Confined to one thread,
 /// which it blocks.
 ///
-/// Revisions are moved up by as much as it takes that no revision of the other store, now or later, is one of the new
-/// store: what clients remember of the other one, such as the revision of a condition, fits nothing. Two records of one
-/// transaction still have the same revision, and the order stays.
+/// Revisions are moved up behind all that the other store has or may still get, and by another distance in each restore:
+/// what clients remember of the other one, or of another restore of it, such as the revision of a condition, fits nothing.
+/// Two records of one transaction still have the same revision, and the order stays.
 public struct StoreRestore {
-    /// Distances are multiples of it, so that people recognise the old revision in the new one.
-    private static let distanceUnit: UInt64 = 1_000_000_000_000
+    /// Distances are multiples of it, so that people recognise the end of the old revision in the new one.
+    private static let distanceUnit: UInt64 = 1_000_000
+    /// How many distances there are to choose from. Some ninety restores, each of the one before, stay below the largest
+    /// number that all readers of JSON have, 2⁵³.
+    private static let distances: UInt64 = 100_000_000
     /// Changes that the other store may still make.
     private static let leeway: UInt64 = 100_000_000_000
     /// Payload after which a frame is written, and bytes after which the next part begins: as a compaction has them.
@@ -32,16 +35,30 @@ public struct StoreRestore {
     private var parts: [Manifest.Part] = []
 
     /// - Parameter image: of a log without damage.
-    public init(_ image: StoreImage) {
+    /// - Throws: ``RestoreFailure/noRevisionsLeft``.
+    public init(_ image: StoreImage) throws(RestoreFailure) {
         self.image = image
         let last = image.inspection.lastRevision
-        self.distance = Self.distance(behind: last)
-        self.lastRevision = last + self.distance
+        var first = last
+        image.forEach { record in
+            first = min(first, record.revision)
+            return true
+        }
+        var generator = SystemRandomNumberGenerator()
+        let distance = Self.distance(from: first, to: last, using: &generator)
+        let (sum, overflows) = last.addingReportingOverflow(distance)
+        // Some room for what is written then.
+        if overflows || sum > UInt64.max / 2 { throw .noRevisionsLeft }
+        self.distance = distance
+        self.lastRevision = sum
     }
 
-    /// What is added to the revisions of a store with this last one.
-    static func distance(behind last: UInt64) -> UInt64 {
-        (last + Self.leeway + Self.distanceUnit - 1) / Self.distanceUnit * Self.distanceUnit
+    /// What is added to the revisions of a store with records from `first` on, and this last revision.
+    static func distance(
+        from first: UInt64, to last: UInt64, using generator: inout some RandomNumberGenerator
+    ) -> UInt64 {
+        let least = (last - first) / Self.distanceUnit + 1 + Self.leeway / Self.distanceUnit
+        return (least + .random(in: 0..<Self.distances, using: &generator)) * Self.distanceUnit
     }
 
     /// Writes the store and makes it durable; the manifest comes last, so that no start accepts half of it.
@@ -171,5 +188,7 @@ public struct StoreRestore {
 public enum RestoreFailure: Error {
     /// The folder contains this.
     case notEmpty(String)
+    /// Those of the backup are so large that no others would be left.
+    case noRevisionsLeft
     case log(LogError)
 }
