@@ -29,6 +29,8 @@ public struct RequestMeasures: Sendable {
     public mutating func removeAll() { self.count = 0 }
 
     public func forEach(_ body: (Measure) -> Void) {
-        for index in 0..<self.count { body(self.measures[index]) }
+        // An element of the array itself would be read from a copy of all of it.
+        let measures = self.measures.span
+        for index in 0..<self.count { body(measures[index]) }
     }
 }
