@@ -311,22 +311,7 @@ extension LogWriter {
                 let since = self.unsyncedSince,
                 MonotonicClock.nanoseconds() >= since + UInt64(milliseconds) * 1_000_000
             else { return }
-            _ = self.syncAll()
-        }
-
-        /// Makes everything durable that is written.
-        /// - Returns: why the log has failed; nil on success.
-        mutating func syncAll() -> SystemError? {
-            if self.unsyncedSince == nil { return nil }
-            let began = MonotonicClock.nanoseconds()
-            do { try self.chain.sync() } catch {
-                _ = self.poison(.fsync, error)
-                return error
-            }
-            self.unsyncedSince = nil
-            self.noteSync(MonotonicClock.nanoseconds() - began)
-            self.writer.statistics.durableRevision.store(self.nextRevision - 1, ordering: .releasing)
-            return nil
+            _ = self.writeAndSync(nil)
         }
 
         /// Writes one frame of receipts and syncs the segment. They need no space behind them: what follows is that a
@@ -357,7 +342,7 @@ extension LogWriter {
         }
 
         /// Writes the frame, if there is one, and syncs the segment.
-        private mutating func writeAndSync(_ kind: FrameHeader.Kind?) -> CommitRefusal? {
+        mutating func writeAndSync(_ kind: FrameHeader.Kind?) -> CommitRefusal? {
             let offset = self.chain.offset
             if let kind {
                 do { try self.chain.append(&self.frame, kind: kind) } catch {

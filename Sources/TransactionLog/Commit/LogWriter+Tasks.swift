@@ -67,7 +67,10 @@ extension LogWriter.Loop {
 
     private mutating func capture(_ reply: WriterReply<LogCapture?>) {
         if self.writer.holds.isInUse { return reply.answer(.success(nil)) }
-        if !self.isPoisoned, let error = self.syncAll() { return reply.answer(.failure(.system(error))) }
+        if !self.isPoisoned, self.unsyncedSince != nil, self.writeAndSync(nil) != nil {
+            // What is not synced cannot be taken back: the log has failed.
+            return reply.answer(.failure(self.writer.statistics.failure.map(WriterTaskFailure.system) ?? .notWriting))
+        }
         let lastRevision = self.writer.statistics.durableRevision.load(ordering: .relaxed)
         reply.answer(
             .success(
