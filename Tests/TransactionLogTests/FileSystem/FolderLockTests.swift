@@ -114,6 +114,8 @@ struct FolderLockTests {
     @Test func `a damaged copy says whose it is, as often as it is started; a whole one is its own`() throws {
         let open = try OpenLog(self.fileSystem, self.configuration())
         for number in 1...4 { open.commit(numbered(number, valueBytes: 20_000)) }
+        // Then no file gets another name while it is copied.
+        #expect(open.waitForPrepared())
         let (whole, damaged) = ("\(self.temporary.path)/whole", "\(self.temporary.path)/damaged")
         for path in [whole, damaged] { try self.copy(to: path) }
         open.log.close()
