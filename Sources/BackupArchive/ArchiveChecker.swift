@@ -46,8 +46,6 @@ public struct ArchiveChecker {
     public private(set) var files: [ArchivedFile] = []
     /// Bytes received.
     public private(set) var bytes: UInt64 = 0
-    /// When the archive was made, in seconds since 1970.
-    public private(set) var modifiedAt: UInt64 = 0
 
     public init() {}
 
@@ -121,7 +119,6 @@ public struct ArchiveChecker {
         } else {
             self.files.append(file)
         }
-        self.modifiedAt = header.modifiedAt
         self.hash = SHA256()
         self.state = .content(file, left: file.bytes)
     }

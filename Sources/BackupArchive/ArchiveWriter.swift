@@ -4,8 +4,6 @@ import Crypto
 /// of each, as `sha256sum -c` reads it. The size is known before the first byte. Does no I/O; confined to one thread.
 public struct ArchiveWriter {
     public static let digestName = "SHA256SUMS"
-    /// The largest file that the format can hold: 8 GiB.
-    public static let largestFileBytes = TarHeader.mostBytes
 
     private let modifiedAt: UInt64
     private var hash = SHA256()
@@ -26,7 +24,7 @@ public struct ArchiveWriter {
     /// Begins a file.
     /// - Parameters:
     ///   - name: at most 100 bytes.
-    ///   - bytes: at most ``largestFileBytes``.
+    ///   - bytes: less than 8 GiB, which is what the format can hold.
     /// - Returns: what comes before its content.
     public mutating func begin(_ name: String, bytes: UInt64) -> [UInt8] {
         precondition(self.open == nil, "the last file has not ended")

@@ -31,7 +31,7 @@ final class BackupFigures: Sendable {
     private struct State {
         var run: Run?
         var last: Outcome?
-        var lastSuccess: Outcome?
+        var lastSuccessAt: UInt64?
     }
 
     private let state = Mutex(State())
@@ -82,14 +82,14 @@ final class BackupFigures: Sendable {
                 run: run, ending: ending, error: error,
                 durationNanoseconds: MonotonicClock.nanoseconds() - run.began)
             state.last = outcome
-            if ending == .sent { state.lastSuccess = outcome }
+            if ending == .sent { state.lastSuccessAt = run.startedAt }
             return outcome
         }
     }
 
     var isRunning: Bool { self.state.withLock { $0.run != nil } }
     /// When the last backup that was sent whole began, in nanoseconds since 1970.
-    var lastSuccessAt: UInt64? { self.state.withLock { $0.lastSuccess?.run.startedAt } }
+    var lastSuccessAt: UInt64? { self.state.withLock { $0.lastSuccessAt } }
 
     /// The members of `backup` in `/admin` that are not one number.
     func write(to backup: inout JSONWriter) {

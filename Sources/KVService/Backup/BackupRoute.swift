@@ -28,11 +28,7 @@ struct BackupRoute: Sendable {
             // It reads, but everything, and has the disk and the network busy.
             try self.authorization.check(request)
             _ = try QueryParameters(request.query, allowed: [])
-            guard let engine = self.holder.engine else {
-                throw Problem(
-                    .serviceUnavailable, code: "starting",
-                    detail: "The store is not open yet; /readyz shows the progress.", headers: [("Retry-After", "1")])
-            }
+            let engine = try self.holder.opened()
             guard self.figures.begin() else { throw Self.running }
             try BackupRun(responder, self.figures, onEvent: self.onEvent).start(engine)
         } catch {

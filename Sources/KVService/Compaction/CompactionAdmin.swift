@@ -25,11 +25,7 @@ struct CompactionAdmin: Sendable {
             try self.authorization.check(request)
             // A parameter that is ignored may have been important to the caller.
             _ = try QueryParameters(request.query, allowed: [])
-            guard let engine = self.holder.engine else {
-                throw Problem(
-                    .serviceUnavailable, code: "starting",
-                    detail: "The store is not open yet; /readyz shows the progress.", headers: [("Retry-After", "1")])
-            }
+            let engine = try self.holder.opened()
             if let failure = engine.statistics.failure {
                 throw Problem(
                     .serviceUnavailable, code: "store_failed",

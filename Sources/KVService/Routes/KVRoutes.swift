@@ -290,9 +290,7 @@ final class KVRoutes {
         responder.fail(problem)
     }
 
-    private static let starting = Problem(
-        .serviceUnavailable, code: "starting", detail: "The store is not open yet; /readyz shows the progress.",
-        applied: .no, headers: [("Retry-After", "1")])
+    private static let starting = Problem.starting(applied: .no)
 
     static func problem(_ refusal: CommitRefusal) -> Problem {
         switch refusal {

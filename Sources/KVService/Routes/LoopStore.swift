@@ -1,5 +1,7 @@
+import HTTP1
 import KeyValueStore
 import NIOCore
+import NIOHTTP1
 import Synchronization
 
 /// The engine. It exists only after the log has been replayed, because the service listens first.
@@ -8,6 +10,21 @@ final class EngineHolder: Sendable {
 
     var engine: EmbeddedEngine? { self.held.withLock { $0 } }
     func set(_ engine: EmbeddedEngine) { self.held.withLock { $0 = engine } }
+
+    /// - Throws: 503 `starting` before there is one.
+    func opened() throws(Problem) -> EmbeddedEngine {
+        guard let engine = self.engine else { throw .starting(applied: nil) }
+        return engine
+    }
+}
+
+extension Problem {
+    /// - Parameter applied: of a write.
+    static func starting(applied: Applied?) -> Problem {
+        Problem(
+            .serviceUnavailable, code: "starting", detail: "The store is not open yet; /readyz shows the progress.",
+            applied: applied, headers: [("Retry-After", "1")])
+    }
 }
 
 /// One event loop's session with the engine, opened at its first use. Confined to its loop.

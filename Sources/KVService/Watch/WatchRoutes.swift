@@ -38,11 +38,7 @@ final class WatchRoutes {
     }
 
     private func hub() throws(Problem) -> WatchHub {
-        guard let engine = self.holder.engine else {
-            throw Problem(
-                .serviceUnavailable, code: "starting",
-                detail: "The store is not open yet; /readyz shows the progress.", headers: [("Retry-After", "1")])
-        }
+        let engine = try self.holder.opened()
         guard let history = engine.history else { throw WatchRequest.disabled }
         if let failure = engine.statistics.failure {
             throw Problem(

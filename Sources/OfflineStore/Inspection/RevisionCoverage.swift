@@ -10,10 +10,8 @@ public struct RevisionCoverage: Sendable, Equatable {
     /// Begins after the snapshot.
     mutating func begin(at revision: UInt64) { self.next = revision }
 
-    /// Repeated revisions, or revisions out of order, change nothing; nor does 0, which receipts have that a compaction has
-    /// kept.
+    /// Repeated revisions, or revisions out of order, change nothing.
     mutating func note(_ revision: UInt64) {
-        if revision == 0 { return }
         self.noteEnd(after: revision - 1)
         self.next = max(self.next, revision + 1)
     }
