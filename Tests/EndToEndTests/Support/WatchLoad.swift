@@ -199,7 +199,10 @@ final class WatchLoad: Sendable {
             guard answer.status == 200 else { return self.checkRefusal(answer.status, answer.text) }
             if isFirst { self.noteConnection(number) }
             isFirst = false
-            for event in try answer.json.objects("events") { self.add(try WatchedTransaction(event), number) }
+            // The same answer may hold keys that expired behind the last transaction.
+            for event in try answer.json.objects("events") where !self.isOver(number) {
+                self.add(try WatchedTransaction(event), number)
+            }
         }
     }
 
