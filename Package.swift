@@ -29,6 +29,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -96,9 +97,22 @@ let package = Package(
             ],
             swiftSettings: memorySafe
         ),
+        // TLS on connections of either side.
+        .target(
+            name: "TransportSecurity",
+            dependencies: [
+                "ServiceSettings", "SystemSupport",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: memorySafe
+        ),
         .target(
             name: "HTTPClient",
             dependencies: [
+                "TransportSecurity",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -122,6 +136,7 @@ let package = Package(
             name: "HTTPServing",
             dependencies: [
                 "HTTP1", "JSON", "PrometheusMetrics", "RequestTracing", "ServiceSettings", "SystemSupport",
+                "TransportSecurity",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -133,7 +148,7 @@ let package = Package(
             name: "Telemetry",
             dependencies: [
                 "CGzip", "HTTP1", "HTTPServing", "JSON", "JSONLogging", "PrometheusMetrics", "RequestTracing",
-                "SystemSupport", "TraceExport",
+                "SystemSupport", "TraceExport", "TransportSecurity",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -175,7 +190,7 @@ let package = Package(
             dependencies: [
                 "Admin", "CAllocator", "HTTP1", "HTTPClient", "HTTPServing", "Health", "JSON", "JSONLogging",
                 "PrometheusMetrics",
-                "ServiceSettings", "SystemSupport", "Telemetry", "TraceExport",
+                "ServiceSettings", "SystemSupport", "Telemetry", "TraceExport", "TransportSecurity",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -202,7 +217,7 @@ let package = Package(
             name: "APIGateway",
             dependencies: [
                 "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP", "PrometheusMetrics",
-                "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport",
+                "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "TransportSecurity",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -373,7 +388,7 @@ let package = Package(
                 "Admin", "HTTP1", "HTTPClient", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP",
                 "PrometheusMetrics",
                 "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "Telemetry", "TestSupport",
-                "TraceExport",
+                "TraceExport", "TransportSecurity",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "InMemoryLogging", package: "swift-log"),
                 .product(name: "Logging", package: "swift-log"),

@@ -10,6 +10,7 @@ import NIOHTTP1
 import ServiceKit
 import ServiceSettings
 import Synchronization
+import TransportSecurity
 
 /// The parts of a running gateway: a pool and routes for each event loop, and the shared state of kv-service. Any
 /// thread.
@@ -41,12 +42,14 @@ final class Gateway: Sendable {
     private let monitor: UpstreamMonitor
     private let keyValueLimits: KeyValueLimits
     private let upstreamLimits: UpstreamLimits
+    private let connector: UpstreamConnector
     private let timeoutNanoseconds: UInt64
     private let watches: WatchForwarding
     let admin: GatewayAdmin
     private let pools = Mutex<[NIOLoopBound<UpstreamPool>]>([])
 
-    init(runtime: ServiceRuntime) {
+    /// - Parameter tls: of connections to kv-service; nil for plain HTTP.
+    init(runtime: ServiceRuntime, tls: TLSEndpoint?) {
         let settings = runtime.settings
         self.runtime = runtime
         self.keyValueLimits = KeyValueLimits(
@@ -73,8 +76,12 @@ final class Gateway: Sendable {
             events: runtime.events
         )
         self.monitor = monitor
+        self.connector = UpstreamConnector(
+            address: settings[GatewaySettings.upstream], tls: tls,
+            timeoutNanoseconds: upstreamLimits.connectNanoseconds)
         self.watches = WatchForwarding(
-            monitor: monitor, limits: upstreamLimits, limit: watchers, timeoutNanoseconds: self.timeoutNanoseconds)
+            monitor: monitor, connector: self.connector, limits: upstreamLimits, limit: watchers,
+            timeoutNanoseconds: self.timeoutNanoseconds)
         self.watches.register(in: runtime.registry)
         self.admin = GatewayAdmin(monitor: monitor, timeoutNanoseconds: self.timeoutNanoseconds)
         for check in monitor.checks { runtime.add(check) }
@@ -84,7 +91,7 @@ final class Gateway: Sendable {
     func routes(_ eventLoop: any EventLoop) -> [Route] {
         let pool = UpstreamPool(
             eventLoop: eventLoop,
-            address: self.monitor.address,
+            connector: self.connector,
             limits: self.upstreamLimits,
             monitor: self.monitor
         )

@@ -3,6 +3,7 @@ import KeyValueHTTP
 public import ServiceKit
 public import ServiceSettings
 public import SystemSupport
+import TransportSecurity
 
 /// api-gateway: the public API, which forwards to kv-service.
 public enum GatewayProgram: ServiceProgram {
@@ -10,12 +11,12 @@ public enum GatewayProgram: ServiceProgram {
     public static let abstract =
         "The public API of the key-value store: checks requests and forwards them to kv-service."
     public static let examples: [(command: String, does: String)] = [
-        ("api-gateway --listen 0.0.0.0:8080", "serve on all interfaces; kv-service runs on this host"),
+        ("api-gateway --listen 127.0.0.1:80", "serve on that address; kv-service runs on this host"),
         ("GATEWAY_UPSTREAM=http://kv:8081 api-gateway check-config", "show the effective settings"),
         ("api-gateway healthcheck", "exit 0 if the gateway on this host is ready"),
     ]
     public static let settings = GatewaySettings.table
-    public static let listen = GatewaySettings.common.listen
+    public static let common = GatewaySettings.common
 
     /// Files that it needs besides its clients' connections and those to kv-service: three per event loop.
     static func baseFiles(eventLoops: Int) -> Int { 17 + 3 * eventLoops }
@@ -46,12 +47,14 @@ public enum GatewayProgram: ServiceProgram {
             longestTargetBytes: KeyValueLimits.longestTargetBytes
         )
         let authorization: AdminAuthorization
+        let upstreamTLS: TLSEndpoint?
         do throws(ServiceFailure) {
             authorization = try runtime.adminAuthorization()
+            upstreamTLS = try runtime.endpoint(GatewaySettings.upstreamCertificates)
         } catch {
             return await runtime.refuse(error)
         }
-        let gateway = Gateway(runtime: runtime)
+        let gateway = Gateway(runtime: runtime, tls: upstreamTLS)
         return await runtime.run(
             routes: { gateway.routes($0) },
             admin: { _ in runtime.adminRoutes(authorization: authorization, members: gateway.admin.write) },

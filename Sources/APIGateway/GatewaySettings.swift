@@ -1,5 +1,6 @@
 public import ServiceKit
 public import ServiceSettings
+import TransportSecurity
 
 /// The settings of the gateway.
 public enum GatewaySettings {
@@ -8,8 +9,15 @@ public enum GatewaySettings {
         "upstream",
         .upstreamAddress,
         default: "http://127.0.0.1:8081",
-        help: "URL of kv-service"
+        help: "URL of kv-service: http://host:port, or https://host:port for TLS"
     )
+    static let upstreamTLSCAFile = Setting<String?>(
+        optional: "upstream-tls-ca-file", .filePath,
+        help: "PEM file with the authorities of kv-service's certificate; without it, those of the system")
+    static let upstreamTLSCertFile = Setting<String?>(
+        optional: "upstream-tls-cert-file", .filePath, help: "PEM file with the certificate to show to kv-service")
+    static let upstreamTLSKeyFile = Setting<String?>(
+        optional: "upstream-tls-key-file", .filePath, help: "PEM file with the private key of that certificate")
     public static let upstreamTimeout = Setting(
         "upstream-timeout",
         .duration(in: .milliseconds(1) ... .seconds(3600)),
@@ -37,12 +45,51 @@ public enum GatewaySettings {
 
     public static let table = SettingsTable(
         environmentPrefix: "GATEWAY_",
-        settings: Self.common.list(with: [upstream, upstreamTimeout, maxKeyBytes, maxValueBytes, maxWatchers]),
+        settings: Self.common.list(
+            with: [
+                upstream, upstreamTLSCAFile, upstreamTLSCertFile, upstreamTLSKeyFile, upstreamTimeout, maxKeyBytes,
+                maxValueBytes, maxWatchers,
+            ]),
         check: { Self.common.contradictions($0) + Self.contradictions($0) }
     )
 
-    /// A gateway with itself as upstream would forward each request to itself until its connections are used up.
+    /// The certificates for connections to kv-service.
+    static let upstreamCertificates = CertificateSource(
+        name: "upstream", settings: [upstreamTLSCAFile.name, upstreamTLSCertFile.name, upstreamTLSKeyFile.name],
+        files: { settings in
+            guard settings[Self.upstream].isSecure else { return nil }
+            return CertificateFiles(
+                certificate: settings[Self.upstreamTLSCertFile], privateKey: settings[Self.upstreamTLSKeyFile],
+                authorities: settings[Self.upstreamTLSCAFile])
+        }, load: TLSContext.client)
+
     private static func contradictions(_ settings: ResolvedSettings) -> [ConfigurationError] {
+        self.upstreamAddressErrors(settings) + self.upstreamTLSErrors(settings)
+    }
+
+    private static func upstreamTLSErrors(_ settings: ResolvedSettings) -> [ConfigurationError] {
+        let (certificate, key) = (settings[Self.upstreamTLSCertFile], settings[Self.upstreamTLSKeyFile])
+        var errors: [ConfigurationError] = []
+        if certificate != nil, key == nil {
+            errors.append(
+                settings.error(Self.upstreamTLSKeyFile, "is missing: --upstream-tls-cert-file needs the private key"))
+        }
+        if certificate == nil, key != nil {
+            errors.append(
+                settings.error(
+                    Self.upstreamTLSCertFile, "is missing: --upstream-tls-key-file is the key of a certificate"))
+        }
+        if !settings[Self.upstream].isSecure, settings[Self.upstreamTLSCAFile] ?? certificate ?? key != nil {
+            errors.append(
+                settings.error(
+                    Self.upstream,
+                    "'\(settings[Self.upstream])' is plain HTTP, and --upstream-tls-… is set: use https://"))
+        }
+        return errors
+    }
+
+    /// A gateway with itself as upstream would forward each request to itself until its connections are used up.
+    private static func upstreamAddressErrors(_ settings: ResolvedSettings) -> [ConfigurationError] {
         let upstream = settings[Self.upstream].address
         let own = [settings[Self.common.listen], settings[Self.common.adminListen]].compactMap { $0 }
         guard own.contains(where: { $0 == upstream || $0.reachableFromThisHost == upstream }) else { return [] }

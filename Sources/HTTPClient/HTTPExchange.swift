@@ -2,6 +2,7 @@ import Glibc
 public import NIOCore
 public import NIOHTTP1
 import NIOPosix
+public import TransportSecurity
 
 /// One HTTP/1.1 request over a connection of its own: for the readiness probe of the command line, and the exporter of
 /// spans. One request each, so there is no pool, and no kept connection whose end a request could meet; clients with
@@ -11,6 +12,8 @@ public struct HTTPExchange: Sendable {
     public struct Failure: Error {
         public let step: StaticString
         public let code: Int32
+        /// Why a TLS handshake failed.
+        public var handshake: HandshakeFailure?
     }
 
     public let host: String
@@ -19,10 +22,15 @@ public struct HTTPExchange: Sendable {
     public let deadlineNanoseconds: UInt64
     /// Of the head, and of the body; what is beyond it is not read.
     public let answerLimitBytes: Int
+    /// Nil for plain HTTP.
+    let tls: TLSEndpoint?
 
-    public init(host: String, port: UInt16, deadlineNanoseconds: UInt64, answerLimitBytes: Int) {
+    public init(
+        host: String, port: UInt16, tls: TLSEndpoint? = nil, deadlineNanoseconds: UInt64, answerLimitBytes: Int
+    ) {
         self.host = host
         self.port = port
+        self.tls = tls
         self.deadlineNanoseconds = deadlineNanoseconds
         self.answerLimitBytes = answerLimitBytes
     }
@@ -40,21 +48,25 @@ public struct HTTPExchange: Sendable {
         let deadline = NIODeadline.uptimeNanoseconds(self.deadlineNanoseconds)
         let left = deadline - .now()
         guard left > .zero else { return loop.makeFailedFuture(Failure(step: "connect", code: ETIMEDOUT)) }
-        return self.connect(on: loop, within: left)
-            .flatMapErrorThrowing { throw Failure(connecting: $0) }
-            .flatMap { channel in
-                let promise = loop.makePromise(of: ReceivedAnswer.self)
-                let collector = AnswerCollector(answerLimitBytes: self.answerLimitBytes, promise: promise)
-                let expiry = loop.assumeIsolated().scheduleTask(deadline: deadline) { collector.expire() }
-                promise.futureResult.whenComplete { _ in
-                    expiry.cancel()
-                    channel.close(promise: nil)
-                }
-                do { try collector.start(head, body, on: channel) } catch {
-                    promise.fail(Failure(error, step: "connect"))
-                }
-                return promise.futureResult
+        return ClientConnector(host: self.host, port: self.port, tls: self.tls).connect(
+            on: loop, timeout: left,
+            // So much at most is read beyond the limit of the answer.
+            options: { $0.channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 4_096)) }
+        )
+        .flatMapErrorThrowing { throw Failure(connecting: $0) }
+        .flatMap { channel in
+            let promise = loop.makePromise(of: ReceivedAnswer.self)
+            let collector = AnswerCollector(answerLimitBytes: self.answerLimitBytes, promise: promise)
+            let expiry = loop.assumeIsolated().scheduleTask(deadline: deadline) { collector.expire() }
+            promise.futureResult.whenComplete { _ in
+                expiry.cancel()
+                channel.close(promise: nil)
             }
+            do { try collector.start(head, body, on: channel) } catch {
+                promise.fail(Failure(error, step: "connect"))
+            }
+            return promise.futureResult
+        }
     }
 
     /// As ``run(_:body:on:)``, for threads that may block: not for event loops.
@@ -65,18 +77,6 @@ public struct HTTPExchange: Sendable {
             return .failure(error as? Failure ?? Failure(error, step: "connect"))
         }
     }
-
-    private func connect(on loop: any EventLoop, within limit: TimeAmount) -> EventLoopFuture<any Channel> {
-        let bootstrap = ClientBootstrap(group: loop)
-            .connectTimeout(limit)
-            // So much at most is read beyond the limit of the answer.
-            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 4_096))
-        // An address needs no resolver, nor the thread that it takes.
-        if let address = try? SocketAddress(ipAddress: self.host, port: Int(self.port)) {
-            return bootstrap.connect(to: address)
-        }
-        return bootstrap.connect(host: self.host, port: Int(self.port))
-    }
 }
 
 extension HTTPExchange.Failure {
@@ -85,7 +85,7 @@ extension HTTPExchange.Failure {
         case let error as IOError: self.init(step: step, code: error.errnoCode)
         case ChannelError.connectTimeout: self.init(step: step, code: ETIMEDOUT)
         // Of a channel that has been closed meanwhile.
-        default: self.init(step: step, code: EPIPE)
+        default: self.init(step: step, code: EPIPE, handshake: HandshakeFailure(error))
         }
     }
 

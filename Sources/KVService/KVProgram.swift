@@ -14,7 +14,7 @@ public enum KVProgram: ServiceProgram {
         ("kv-service healthcheck --listen 127.0.0.1:8081", "exit 0 if the service there is ready"),
     ]
     public static let settings = KVSettings.table
-    public static let listen = KVSettings.common.listen
+    public static let common = KVSettings.common
 
     public static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ProgramExit {
         // The files of the log, of a compaction, a scrub and a backup, and those that every process has: three per event loop.

@@ -41,6 +41,11 @@ public struct ListenAddress: Sendable, Hashable {
         }
     }
 
+    /// Whether only clients on this host can reach it.
+    public var isLoopback: Bool {
+        self.host == "::1" || self.host == "localhost" || (self.host.hasPrefix("127.") && Self.isIPv4(self.host))
+    }
+
     private static func port(_ digits: Substring) -> UInt16? {
         guard !digits.isEmpty, digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
             return nil
@@ -65,9 +70,12 @@ public struct ListenAddress: Sendable, Hashable {
             default: return false
             }
         }
-        guard holdsOnlyDigitsAndDots else { return true }
+        return !holdsOnlyDigitsAndDots || Self.isIPv4(String(text))
+    }
+
+    private static func isIPv4(_ text: String) -> Bool {
         var address = in_addr()
-        return unsafe inet_pton(AF_INET, String(text), &address) == 1
+        return unsafe inet_pton(AF_INET, text, &address) == 1
     }
 }
 

@@ -1,11 +1,13 @@
-import JSON
+public import JSON
 
 extension ResolvedSettings {
     /// The document of `GET /admin/config`: every setting with its effective value and its source. Secrets are
     /// redacted.
     ///
-    /// - Parameter changed: by name, the values that actions changed since the start; their source is `admin`.
-    public func document(changed: [String: String]) -> [UInt8] {
+    /// - Parameters:
+    ///   - changed: by name, the values that actions changed since the start; their source is `admin`.
+    ///   - reload: writes the member of that name.
+    public func document(changed: [String: String], reload: (inout JSONWriter) -> Void) -> [UInt8] {
         var writer = JSONWriter()
         writer.object { document in
             document.member(
@@ -23,6 +25,7 @@ extension ResolvedSettings {
                     }
                 }
             )
+            document.member("reload", object: reload)
         }
         writer.newline()
         return writer.bytes

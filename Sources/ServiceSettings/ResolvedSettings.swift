@@ -15,11 +15,34 @@ public struct ResolvedSettings: Sendable {
     /// service's prefix that is not a setting.
     public let warnings: [String]
     private let values: [String: any Sendable]
+    private let again: @Sendable () throws(ConfigurationErrors) -> ResolvedSettings
 
-    public init(entries: [Entry], warnings: [String], values: [String: any Sendable]) {
+    /// - Parameter again: finds the values again, with the same flags and environment.
+    init(
+        entries: [Entry], warnings: [String], values: [String: any Sendable],
+        again: @escaping @Sendable () throws(ConfigurationErrors) -> ResolvedSettings
+    ) {
         self.entries = entries
         self.warnings = warnings
         self.values = values
+        self.again = again
+    }
+
+    /// The values with the configuration file as it is now. Blocks while it is read.
+    public func resolvedAgain() throws(ConfigurationErrors) -> ResolvedSettings { try self.again() }
+
+    /// The names of the settings whose values or sources are others there, in the order of the table.
+    public func names(differingFrom other: ResolvedSettings) -> [String] {
+        zip(self.entries, other.entries).compactMap { $0 == $1 ? nil : $0.name }
+    }
+
+    /// These values, but those of some settings from another resolution of the same table.
+    public func taking(_ names: Set<String>, from other: ResolvedSettings) -> ResolvedSettings {
+        ResolvedSettings(
+            entries: zip(self.entries, other.entries).map { names.contains($0.name) ? $1 : $0 },
+            warnings: other.warnings,
+            values: self.values.merging(other.values.filter { names.contains($0.key) }) { $1 },
+            again: self.again)
     }
 
     /// The value of a setting.

@@ -83,7 +83,8 @@ public struct SettingsTable: Sendable {
         let resolved = ResolvedSettings(
             entries: resolution.entries,
             warnings: self.strayVariables(in: environment),
-            values: resolution.values
+            values: resolution.values,
+            again: { () throws(ConfigurationErrors) in try self.resolve(flags: flags, environment: environment) }
         )
         let contradictions = self.check(resolved)
         guard contradictions.isEmpty else { throw ConfigurationErrors(errors: contradictions) }

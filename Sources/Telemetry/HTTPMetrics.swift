@@ -2,6 +2,7 @@ import HTTP1
 public import HTTPServing
 public import PrometheusMetrics
 import Synchronization
+import TransportSecurity
 
 /// The `http_*` metrics of a service. One instance for all of its listeners; any thread may read.
 ///
@@ -27,6 +28,8 @@ public final class HTTPMetrics: Sendable {
     public let rejectedConnections: Counter
     let acceptFailures: Counter
     private let cutResponses: [Counter]
+    private let completedHandshakes: Counter
+    private let failedHandshakes: [Counter]
     private let nextRotation = Atomic<UInt64>(0)
     private let views = Mutex<[LoopCounters]>([])
 
@@ -71,6 +74,12 @@ public final class HTTPMetrics: Sendable {
                 labels: [("reason", reason.rawValue)]
             )
         }
+        let handshakes = ("http_tls_handshakes_total", "TLS handshakes of clients by result.")
+        self.completedHandshakes = registry.counter(
+            handshakes.0, help: handshakes.1, labels: [("result", "success")])
+        self.failedHandshakes = HandshakeFailure.Kind.allCases.map { kind in
+            registry.counter(handshakes.0, help: handshakes.1, labels: [("result", kind.rawValue)])
+        }
         registry.gauge("http_requests_in_flight", help: "Requests being read or answered.") { [weak self] in
             Double(self?.requestsInFlight ?? 0)
         }
@@ -87,6 +96,13 @@ public final class HTTPMetrics: Sendable {
 
     public var connections: Int {
         self.views.withLock { $0.reduce(0) { $0 + $1.connections.load(ordering: .relaxed) } }
+    }
+
+    func handshakeEnded(failure: HandshakeFailure.Kind?) {
+        guard let failure else { return self.completedHandshakes.increment() }
+        for (kind, counter) in zip(HandshakeFailure.Kind.allCases, self.failedHandshakes) where kind == failure {
+            counter.increment()
+        }
     }
 
     func responseCut(_ reason: ResponseCut) {

@@ -2,6 +2,7 @@ import HTTP1
 import HTTPServing
 import RequestTracing
 import TraceExport
+import TransportSecurity
 
 /// One event loop's part of ``RequestTelemetry``. Confined to its loop.
 final class LoopTelemetry: RequestObserver {
@@ -28,6 +29,8 @@ final class LoopTelemetry: RequestObserver {
     }
 
     func index(ofHandler handler: String) -> Int { self.metrics.metrics.handlerIndex(handler) }
+
+    func handshakeEnded(failure: HandshakeFailure.Kind?) { self.metrics.metrics.handshakeEnded(failure: failure) }
 
     func responseCut(_ reason: ResponseCut) { self.metrics.metrics.responseCut(reason) }
 

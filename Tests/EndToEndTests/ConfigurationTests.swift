@@ -146,7 +146,7 @@ extension EndToEnd {
             let folder = TemporaryFolder()
             let port = try FreePort.find()
             let file = folder.file("config.json")
-            try FileText.write(#"{"listen": "0.0.0.0:\#(port)"}"#, to: file)
+            try FileText.write(#"{"listen": "0.0.0.0:\#(port)", "insecure-remote-access": true}"#, to: file)
             for program in [ServiceProcess.Program.kvService, .apiGateway] {
                 let isStore = program == .kvService
                 let rest =

@@ -5,7 +5,7 @@ import Testing
 extension EndToEnd {
     @Suite("Signals", .timeLimit(.minutes(3)))
     struct SignalTests {
-        private static let ignored = [SIGHUP, SIGUSR1, SIGUSR2]
+        private static let ignored = [SIGUSR1, SIGUSR2]
 
         @Test func `that services do nothing about do not end them`() throws {
             let services = try Services()

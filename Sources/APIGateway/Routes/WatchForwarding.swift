@@ -7,6 +7,7 @@ import Synchronization
 /// What all event loops need to forward watches. Any thread.
 final class WatchForwarding: Sendable {
     let monitor: UpstreamMonitor
+    let connector: UpstreamConnector
     let limits: UpstreamLimits
     /// Maximum number of watches.
     let limit: Int
@@ -15,8 +16,12 @@ final class WatchForwarding: Sendable {
     private let watchers = Atomic<Int>(0)
     private let cuts = Mutex<[WatchEvents.End: Counter]>([:])
 
-    init(monitor: UpstreamMonitor, limits: UpstreamLimits, limit: Int, timeoutNanoseconds: UInt64) {
+    init(
+        monitor: UpstreamMonitor, connector: UpstreamConnector, limits: UpstreamLimits, limit: Int,
+        timeoutNanoseconds: UInt64
+    ) {
         self.monitor = monitor
+        self.connector = connector
         self.limits = limits
         self.limit = limit
         self.timeoutNanoseconds = timeoutNanoseconds

@@ -3,7 +3,6 @@ import HTTPServing
 import KeyValueHTTP
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 import RequestTracing
 import ServiceSettings
 import SystemSupport
@@ -58,21 +57,7 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
 
     func start() {
         self.responder.hold(by: self)
-        let eventLoop = self.responder.eventLoop
-        let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        let bootstrap = ClientBootstrap(group: eventLoop)
-            .connectTimeout(.nanoseconds(Int64(self.forwarding.limits.connectNanoseconds)))
-            .channelOption(.autoRead, value: false)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(bound.value) }
-            }
-        let address = self.forwarding.monitor.address
-        let connected =
-            if let socketAddress = address.socketAddress {
-                bootstrap.connect(to: socketAddress)
-            } else {
-                bootstrap.connect(host: address.address.host, port: Int(address.address.port))
-            }
+        let connected = self.forwarding.connector.connect(self, on: self.responder.eventLoop)
         connected.assumeIsolated().whenFailure { error in
             let reason = UpstreamFailure.connectReason(error)
             self.forwarding.monitor.connectFailed(reason)
@@ -102,7 +87,7 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
         var buffer = ByteBuffer()
         buffer.writeStaticString("GET /kv/watch?")
         self.watch.writeQuery(to: &buffer)
-        buffer.writeString(" HTTP/1.1\r\nHost: \(self.forwarding.monitor.address.authority)\r\n")
+        buffer.writeString(" HTTP/1.1\r\nHost: \(self.forwarding.connector.address.authority)\r\n")
         buffer.writeString("X-Request-Id: \(identity.id)\r\ntraceparent: \(identity.trace.traceparent)\r\n")
         if let state = identity.trace.state { buffer.writeString("tracestate: \(state)\r\n") }
         buffer.writeStaticString("\r\n")

@@ -1,36 +1,34 @@
-import NIOCore
 public import ServiceSettings
 
-/// The address of kv-service: `http://host:port`.
+/// The address of kv-service: `http://host:port` or `https://host:port`.
 public struct UpstreamAddress: Sendable, Equatable {
     public let address: ListenAddress
+    public let isSecure: Bool
 
-    /// Parses `http://host:port`, with or without a `/` at the end; nil for any other text. A path is refused, because
-    /// requests would not contain it; so is `https`, which the gateway does not support.
+    /// Parses `http://host:port` or `https://host:port`, with or without a `/` at the end; nil for any other text. The port
+    /// is 80 or 443 if there is none. A path is refused, because requests would not contain it.
     public init?(_ text: String) {
-        guard text.hasPrefix("http://") else { return nil }
-        var rest = text.dropFirst("http://".count)
+        self.isSecure = text.hasPrefix("https://")
+        guard self.isSecure || text.hasPrefix("http://") else { return nil }
+        var rest = text.dropFirst(self.isSecure ? "https://".count : "http://".count)
         if rest.last == "/" { rest.removeLast() }
         let hasPort = rest.last != "]" && rest.contains(":")
-        guard let address = ListenAddress(hasPort ? String(rest) : rest + ":80"), address.port != 0 else { return nil }
+        guard let address = ListenAddress(hasPort ? String(rest) : rest + (self.isSecure ? ":443" : ":80")),
+            address.port != 0
+        else { return nil }
         self.address = address
     }
 
     /// The `Host` field of requests.
     var authority: String { self.address.description }
-
-    /// The socket address, if the host is an IP address and needs no resolver.
-    var socketAddress: SocketAddress? {
-        try? SocketAddress(ipAddress: self.address.host, port: Int(self.address.port))
-    }
 }
 
 extension UpstreamAddress: CustomStringConvertible {
-    public var description: String { "http://\(self.address)" }
+    public var description: String { "\(self.isSecure ? "https" : "http")://\(self.address)" }
 }
 
 extension SettingKind where Value == UpstreamAddress {
-    /// `http://host:port`.
+    /// `http://host:port` or `https://host:port`.
     public static var upstreamAddress: SettingKind {
         SettingKind(
             placeholder: "url",

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import SystemSupport
+import TransportSecurity
 
 /// Why a request got no answer from kv-service.
 enum UpstreamFailure: Error, Equatable, Sendable {
@@ -75,7 +76,7 @@ extension UpstreamFailure {
             if let first = error.connectionErrors.first { return self.connectReason(first.error) }
             return "unknown host \(error.host)"
         default:
-            return "\(error)"
+            return HandshakeFailure(error)?.description ?? "\(error)"
         }
     }
 }

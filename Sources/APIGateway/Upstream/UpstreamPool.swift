@@ -1,5 +1,4 @@
 import NIOCore
-import NIOPosix
 import RequestTracing
 import ServiceSettings
 import SystemSupport
@@ -10,7 +9,7 @@ import SystemSupport
 /// Confined to its event loop; its connections use the same loop, so a request never changes threads.
 final class UpstreamPool {
     private let eventLoop: any EventLoop
-    private let address: UpstreamAddress
+    private let connector: UpstreamConnector
     private let limits: UpstreamLimits
     private let monitor: UpstreamMonitor
     private let counts: UpstreamPoolCounts
@@ -30,15 +29,15 @@ final class UpstreamPool {
     /// Monotonic nanoseconds.
     private var lastAnswerNanoseconds: UInt64 = 0
 
-    init(eventLoop: any EventLoop, address: UpstreamAddress, limits: UpstreamLimits, monitor: UpstreamMonitor) {
+    init(eventLoop: any EventLoop, connector: UpstreamConnector, limits: UpstreamLimits, monitor: UpstreamMonitor) {
         eventLoop.preconditionInEventLoop()
         self.eventLoop = eventLoop
-        self.address = address
+        self.connector = connector
         self.limits = limits
         self.monitor = monitor
         self.counts = monitor.addPool(maxConnections: limits.pool.maxConnections)
         self.encoder = UpstreamRequestEncoder(
-            authority: address.authority,
+            authority: connector.address.authority,
             keyPrefix: String(UInt64.random(in: .min ... .max), radix: 36) + "-")
         self.machine = UpstreamPoolStateMachine(limits: limits.pool)
         self.retryPolicy = RetryPolicy(limits: limits.retry)
@@ -157,7 +156,7 @@ final class UpstreamPool {
 
     private func endAttempt(_ exchange: UpstreamExchange, status: Int? = nil, failure: UpstreamFailure? = nil) {
         let now = MonotonicClock.nanoseconds()
-        exchange.endAttempt(status: status, failure: failure, upstream: self.address, now: now)
+        exchange.endAttempt(status: status, failure: failure, upstream: self.connector.address, now: now)
     }
 
     // MARK: Deadlines
@@ -236,30 +235,11 @@ final class UpstreamPool {
     }
 
     private func openConnection() {
-        let pool = NIOLoopBound(self, eventLoop: self.eventLoop)
-        let (encoder, limits) = (self.encoder, self.limits)
-        let bootstrap = ClientBootstrap(group: self.eventLoop)
-            .connectTimeout(.nanoseconds(Int64(self.limits.connectNanoseconds)))
-            // The connection always reads, and asks for it from its own place in the pipeline: half the way.
-            .channelOption(.autoRead, value: false)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let connection = UpstreamConnection(pool: pool.value, encoder: encoder, limits: limits)
-                    try channel.pipeline.syncOperations.addHandler(connection)
-                }
-            }
-        let connected =
-            if let socketAddress = self.address.socketAddress {
-                bootstrap.connect(to: socketAddress)
-            } else {
-                bootstrap.connect(host: self.address.address.host, port: Int(self.address.address.port))
-            }
-        connected.assumeIsolated().whenComplete { result in
-            do {
-                let pipeline = try result.get().pipeline.syncOperations
-                self.connectionOpened(try pipeline.handler(type: UpstreamConnection.self))
-            } catch {
-                self.connectFailed(error)
+        let connection = UpstreamConnection(pool: self, encoder: self.encoder, limits: self.limits)
+        self.connector.connect(connection, on: self.eventLoop).assumeIsolated().whenComplete { result in
+            switch result {
+            case .success: self.connectionOpened(connection)
+            case .failure(let error): self.connectFailed(error)
             }
         }
     }

@@ -16,20 +16,21 @@ public final class LogLevelControl: Sendable {
         var expiry: Scheduled<Void>?
         /// Counts the changes, so that an expiry that is already due does not undo a newer change.
         var changes = 0
+        /// The level that is restored when the time ends.
+        var configured: Logger.Level
     }
 
     private let level: SharedLogLevel
-    private let configured: Logger.Level
     private let eventLoop: any EventLoop
     private let events: EventJournal
-    private let guarded = Mutex(Guarded())
+    private let guarded: Mutex<Guarded>
 
-    /// - Parameter configured: the level that is restored when the time ends.
+    /// - Parameter configured: that of the settings.
     public init(
         _ level: SharedLogLevel, configured: Logger.Level, eventLoop: any EventLoop, events: EventJournal
     ) {
         self.level = level
-        self.configured = configured
+        self.guarded = Mutex(Guarded(configured: configured))
         self.eventLoop = eventLoop
         self.events = events
     }
@@ -62,26 +63,39 @@ public final class LogLevelControl: Sendable {
         self.level.value = level
     }
 
+    /// The settings have a new level: it replaces what an action has set. Reported by whoever read them.
+    public func configure(_ level: Logger.Level) {
+        self.guarded.withLock { guarded in
+            guard guarded.configured != level else { return }
+            guarded.expiry?.cancel()
+            guarded.expiry = nil
+            guarded.changes += 1
+            guarded.untilNanoseconds = nil
+            guarded.configured = level
+            self.level.value = level
+        }
+    }
+
     private func expire(_ change: Int) {
-        let from = self.guarded.withLock { guarded -> Logger.Level? in
+        let change = self.guarded.withLock { guarded -> (from: Logger.Level, to: Logger.Level)? in
             guard guarded.changes == change else { return nil }
             guarded.expiry = nil
             guarded.untilNanoseconds = nil
             let from = self.level.value
-            self.level.value = self.configured
-            return from
+            self.level.value = guarded.configured
+            return (from, guarded.configured)
         }
-        guard let from, from != self.configured else { return }
+        guard let change, change.from != change.to else { return }
         self.events.tell(
             .logLevelChanged, .notice, "temporary log level expired",
-            ["from": "\(from)", "to": "\(self.configured)"])
+            ["from": "\(change.from)", "to": "\(change.to)"])
     }
 
     /// `level`, `configured` and `until`.
     func write(to object: inout JSONWriter) {
-        let until = self.guarded.withLock { $0.untilNanoseconds }
+        let (until, configured) = self.guarded.withLock { ($0.untilNanoseconds, $0.configured) }
         object.member("level", self.level.value.rawValue)
-        object.member("configured", self.configured.rawValue)
+        object.member("configured", configured.rawValue)
         object.member("until", until.map { Timestamp.rfc3339(nanosecondsSince1970: $0) })
     }
 }

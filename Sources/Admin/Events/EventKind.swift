@@ -20,10 +20,12 @@ extension EventKind {
     public static let drainOn = EventKind("drain_on")
     public static let drainOff = EventKind("drain_off")
     public static let logLevelChanged = EventKind("log_level_changed")
+    public static let configReloaded = EventKind("config_reloaded")
+    public static let configReloadFailed = EventKind("config_reload_failed")
     public static let shutdownStarted = EventKind("shutdown_started")
 
     static let common = [
         started, listening, ready, notReady, readOnlyOn, readOnlyOff, drainOn, drainOff, logLevelChanged,
-        shutdownStarted,
+        configReloaded, configReloadFailed, shutdownStarted,
     ]
 }

@@ -1,6 +1,7 @@
 public import HTTP1
 public import NIOCore
 import SystemSupport
+import TransportSecurity
 
 /// Received bytes.
 extension HTTPConnectionHandler {
@@ -17,7 +18,9 @@ extension HTTPConnectionHandler {
             self.endOfInputSeen = true
             self.feed(now: MonotonicClock.nanoseconds())
         case .outputClosed? where self.machine.inputEnded: context.close(promise: nil)
-        default: context.fireUserInboundEventTriggered(event)
+        default:
+            if TLSSignal.isHandshakeCompleted(event) { self.loop.observer.handshakeEnded(failure: nil) }
+            context.fireUserInboundEventTriggered(event)
         }
     }
 

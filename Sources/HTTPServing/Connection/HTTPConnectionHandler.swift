@@ -2,6 +2,7 @@ import HTTP1
 import NIOCore
 import Synchronization
 import SystemSupport
+import TransportSecurity
 
 /// One connection: parses requests from its bytes, runs their actions in order, and sends the answers.
 ///
@@ -136,6 +137,9 @@ public final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // The end of input follows, as without TLS.
+        if TLSSignal.isMissingGoodbye(error) { return }
+        if let failure = HandshakeFailure(error) { self.loop.observer.handshakeEnded(failure: failure.kind) }
         switch self.machine.phase {
         case .idle, .head, .waiting, .body, .answering: context.close(promise: nil)
         case .lingering, .closed: break

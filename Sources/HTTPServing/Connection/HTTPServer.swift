@@ -5,6 +5,7 @@ public import NIOPosix
 public import ServiceSettings
 import Synchronization
 import SystemSupport
+public import TransportSecurity
 
 /// An HTTP/1.1 server on one address.
 ///
@@ -32,6 +33,7 @@ public final class HTTPServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let host: String
     private let port: Int
+    private let tls: TLSEndpoint?
     private let limits: Limits
     private let observer: any ServerObserver
     private let admission: Admission
@@ -44,6 +46,7 @@ public final class HTTPServer: Sendable {
 
     /// - Parameters:
     ///   - port: 0 takes any free port; ``start()`` returns it.
+    ///   - tls: nil for plain HTTP.
     ///   - observer: shared by all listeners of the service.
     ///   - admission: asked for each request to a data route.
     ///   - routes: called once on each event loop by ``start()``; what it returns is confined to that loop. Every
@@ -51,6 +54,7 @@ public final class HTTPServer: Sendable {
     public init(
         group: MultiThreadedEventLoopGroup,
         address: ListenAddress,
+        tls: TLSEndpoint? = nil,
         limits: Limits = Limits(),
         observer: any ServerObserver,
         admission: @escaping Admission,
@@ -59,6 +63,7 @@ public final class HTTPServer: Sendable {
         self.group = group
         self.host = address.host
         self.port = Int(address.port)
+        self.tls = tls
         self.limits = limits
         self.observer = observer
         self.admission = admission
@@ -217,12 +222,14 @@ extension HTTPServer {
         }
         let connection = HTTPConnectionHandler(loop: loop, now: NIODeadline.now().uptimeNanoseconds)
         try channel.pipeline.syncOperations.addHandler(connection)
+        try self.tls?.secure(accepted: channel.pipeline.syncOperations)
     }
 
     private func reject(_ channel: any Channel, loop: HTTPServerLoop) throws {
         self.observer.connectionRejected()
         let rejected = self.rejectedConnections.add(1, ordering: .acquiringAndReleasing).newValue
-        guard rejected <= self.limits.rejectedConnections else {
+        // A handshake would cost more than the request that is refused.
+        guard rejected <= self.limits.rejectedConnections, self.tls == nil else {
             self.rejectedConnections.subtract(1, ordering: .acquiringAndReleasing)
             throw ChannelError.ioOnClosedChannel
         }

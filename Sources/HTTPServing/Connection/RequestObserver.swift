@@ -1,5 +1,6 @@
 import Glibc
 public import RequestTracing
+public import TransportSecurity
 
 /// What watches the servers of a service: it counts, logs and traces what they do. One for all listeners; any thread.
 ///
@@ -37,6 +38,9 @@ public protocol RequestObserver: AnyObject {
 
     /// The loop has handled what was ready. Called after each turn in which requests were answered.
     func turnEnded()
+
+    /// A client's TLS handshake has ended: nil, or why there is no connection.
+    func handshakeEnded(failure: HandshakeFailure.Kind?)
 
     /// A connection was closed while bytes of its answers waited for room in the socket.
     func responseCut(_ reason: ResponseCut)

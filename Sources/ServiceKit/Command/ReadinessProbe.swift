@@ -4,6 +4,7 @@ import NIOHTTP1
 import NIOPosix
 import ServiceSettings
 import SystemSupport
+import TransportSecurity
 
 /// One `GET /readyz`, for the `healthcheck` command.
 struct ReadinessProbe {
@@ -18,6 +19,10 @@ struct ReadinessProbe {
     }
 
     let address: ListenAddress
+    /// The service's own certificate; nil for plain HTTP.
+    let certificate: CertificateFiles?
+
+    private var url: String { "\(self.certificate == nil ? "http" : "https")://\(self.address)/readyz" }
 
     /// Requests it on this thread, and hands over what came of it, after which the process must end: to stop the event
     /// loop, NIO needs a second thread, and a process that may have none can still be asked for its readiness.
@@ -28,9 +33,18 @@ struct ReadinessProbe {
                     isReady: false, line: "the listen address has port 0; give the port that the service listens on")
             )
         }
+        let tls: TLSEndpoint?
+        do throws(CertificateError) {
+            tls = try self.certificate.map { files throws(CertificateError) in
+                TLSEndpoint(name: "healthcheck", try TLSContext.toItself(files))
+            }
+        } catch {
+            end(Verdict(isReady: false, line: "not ready: the certificate cannot be read: \(error)"))
+        }
         let exchange = HTTPExchange(
             host: self.address.host,
             port: self.address.port,
+            tls: tls,
             deadlineNanoseconds: MonotonicClock.nanoseconds() + UInt64(Self.timeoutSeconds) * 1_000_000_000,
             answerLimitBytes: Self.answerLimitBytes
         )
@@ -44,7 +58,7 @@ struct ReadinessProbe {
     }
 
     private func verdict(_ result: Result<ReceivedAnswer, any Error>) -> Verdict {
-        let url = "http://\(self.address)/readyz"
+        let url = self.url
         switch result {
         case .success(let answer) where answer.status == 200:
             return Verdict(isReady: true, line: "ready: \(url) answered 200")
@@ -53,7 +67,7 @@ struct ReadinessProbe {
             let reasons = String(decoding: answer.body, as: UTF8.self).replacing("\n", with: " ")
             return Verdict(isReady: false, line: "not ready: \(url) answered \(status): \(reasons)")
         case .failure(let error as HTTPExchange.Failure):
-            let reason = "\(error.step): \(ErrorNumber.text(error.code))"
+            let reason = "\(error.step): \(error.handshake?.description ?? ErrorNumber.text(error.code))"
             return Verdict(isReady: false, line: "not ready: \(url): \(reason)")
         case .failure(let error):
             return Verdict(isReady: false, line: "not ready: \(url): \(error)")

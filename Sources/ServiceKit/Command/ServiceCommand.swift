@@ -65,7 +65,7 @@ struct ServeCommand<Program: ServiceProgram>: ParsableCommand {
     var options: SettingsOptions<Program>
 
     mutating func run() throws {
-        let settings = try self.options.resolve()
+        let settings = try self.options.resolveToServe()
         if let obstacle = ProcessSetup.obstacle {
             StandardStream.tell("\(Program.name): \(obstacle)\n")
             throw ExitCode(ProgramExit.inputOutput.rawValue)
@@ -91,7 +91,7 @@ struct CheckConfigCommand<Program: ServiceProgram>: ParsableCommand {
     var options: SettingsOptions<Program>
 
     mutating func run() throws {
-        let settings = try self.options.resolve()
+        let settings = try self.options.resolveToServe()
         for warning in settings.warnings {
             StandardStream.tell("\(Program.name): warning: \(warning)\n")
         }
@@ -127,7 +127,10 @@ struct HealthcheckCommand<Program: ServiceProgram>: ParsableCommand {
 
     mutating func run() throws {
         let settings = try self.running ? Self.settingsOfRunningService() : self.options.resolve()
-        ReadinessProbe(address: settings[Program.listen].reachableFromThisHost).run { verdict in
+        let probe = ReadinessProbe(
+            address: settings[Program.common.listen].reachableFromThisHost,
+            certificate: Program.common.certificateFiles(settings))
+        probe.run { verdict in
             let line = "\(Program.name): \(verdict.line)\n"
             if !verdict.isReady {
                 StandardStream.tell(line)

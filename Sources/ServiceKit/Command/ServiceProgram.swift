@@ -5,21 +5,20 @@ public import SystemSupport
 ///
 /// ```swift
 /// enum GatewaySettings {
-///     static let listen = Setting("listen", .listenAddress, default: "127.0.0.1:8080", help: "Address to serve on")
+///     static let common = CommonSettings(listen: "127.0.0.1:8080")
 ///     static let upstreamTimeout = Setting(
 ///         "upstream-timeout", .duration(in: .milliseconds(1) ... .seconds(60)), default: "3s",
 ///         help: "Time limit of a request")
-///     static let adminTokenFile = Setting<String?>(optional: "admin-token-file", .filePath, help: "…")
 ///     static let table = SettingsTable(
-///         environmentPrefix: "GATEWAY_", settings: [listen, upstreamTimeout, adminTokenFile])
+///         environmentPrefix: "GATEWAY_", settings: common.list(with: [upstreamTimeout]))
 /// }
 ///
 /// enum Gateway: ServiceProgram {
 ///     static let name = "api-gateway"
 ///     static let abstract = "The public API of the key-value store."
-///     static let examples = [(command: "api-gateway --listen 0.0.0.0:8080", does: "serve on all interfaces")]
+///     static let examples = [(command: "api-gateway --listen 127.0.0.1:80", does: "serve on that address")]
 ///     static let settings = GatewaySettings.table
-///     static let listen = GatewaySettings.listen
+///     static let common = GatewaySettings.common
 ///     static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ProgramExit {
 ///         let timeout: Duration = settings[GatewaySettings.upstreamTimeout]
 ///         …
@@ -37,8 +36,8 @@ public protocol ServiceProgram: Sendable {
     static var abstract: String { get }
     static var examples: [(command: String, does: String)] { get }
     static var settings: SettingsTable { get }
-    /// The setting whose address answers `/readyz`.
-    static var listen: Setting<ListenAddress> { get }
+    /// Its settings that both services have; `--listen` is the address that answers `/readyz`.
+    static var common: CommonSettings { get }
     /// Runs the service until it has stopped. The service logs failures and returns them as the exit code.
     /// - Parameter openFiles: the open files of the process and their limit, from ``ProcessSetup/prepare()``.
     static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ProgramExit

@@ -73,10 +73,20 @@ extension SettingsOptions {
         do {
             return try Program.settings.resolve(flags: self.texts, environment: environment)
         } catch {
-            for line in error.errors {
-                StandardStream.tell("\(Program.name): \(line)\n")
-            }
-            throw ExitCode(ProgramExit.configuration.rawValue)
+            throw Self.tell(error.errors)
         }
+    }
+
+    /// Likewise, for a service that is to listen with these values.
+    func resolveToServe() throws -> ResolvedSettings {
+        let settings = try self.resolve()
+        let errors = Program.common.accessErrors(settings)
+        if !errors.isEmpty { throw Self.tell(errors) }
+        return settings
+    }
+
+    private static func tell(_ errors: [ConfigurationError]) -> ExitCode {
+        for line in errors { StandardStream.tell("\(Program.name): \(line)\n") }
+        return ExitCode(ProgramExit.configuration.rawValue)
     }
 }

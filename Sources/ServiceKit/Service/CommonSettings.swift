@@ -3,6 +3,7 @@ import NIOCore
 public import ServiceSettings
 import SystemSupport
 public import TraceExport
+import TransportSecurity
 
 /// The settings that both services have, with the same names and meanings.
 public struct CommonSettings: Sendable {
@@ -13,6 +14,17 @@ public struct CommonSettings: Sendable {
     public let adminTokenFile = Setting<String?>(
         optional: "admin-token-file", .filePath,
         help: "File with the bearer token for /admin actions; without it, only loopback clients may send actions")
+    public let tlsCertFile = Setting<String?>(
+        optional: "tls-cert-file", .filePath,
+        help: "PEM file with the certificate, and those between it and its authority: serve TLS on every address")
+    public let tlsKeyFile = Setting<String?>(
+        optional: "tls-key-file", .filePath, help: "PEM file with the private key of the certificate")
+    public let tlsClientCAFile = Setting<String?>(
+        optional: "tls-client-ca-file", .filePath,
+        help: "PEM file with authorities: only clients with a certificate of one of them are served")
+    public let insecureRemoteAccess = Setting(
+        "insecure-remote-access", .boolean, default: "false",
+        help: "Serve other hosts although TLS or access control is missing: whoever reaches it can read and change all")
     public let eventLoops: Setting<Int>
     public let logLevel = Setting(
         "log-level", .logLevel, default: "info",
@@ -45,7 +57,10 @@ public struct CommonSettings: Sendable {
 
     /// All settings, in the order of the help; `others` follow the addresses.
     public func list(with others: [any SettingDefinition]) -> [any SettingDefinition] {
-        [self.listen, self.adminListen, self.adminTokenFile] + others
+        [
+            self.listen, self.adminListen, self.adminTokenFile, self.tlsCertFile, self.tlsKeyFile, self.tlsClientCAFile,
+            self.insecureRemoteAccess,
+        ] + others
             + [
                 self.maxConnections, self.eventLoops, self.logLevel, self.otlpEndpoint, self.traceSampleRatio,
                 self.shutdownTimeout,
@@ -67,6 +82,10 @@ extension CommonSettings {
 
     /// Errors in the combination of values.
     public func contradictions(_ settings: ResolvedSettings) -> [ConfigurationError] {
+        self.addressErrors(settings) + self.tlsErrors(settings)
+    }
+
+    private func addressErrors(_ settings: ResolvedSettings) -> [ConfigurationError] {
         let listen = settings[self.listen]
         guard listen.port != 0, settings[self.adminListen] == listen else { return [] }
         return [
@@ -74,6 +93,52 @@ extension CommonSettings {
                 self.adminListen,
                 "\(listen) is --listen; leave it out to serve /metrics and /admin there, or choose another address")
         ]
+    }
+
+    private func tlsErrors(_ settings: ResolvedSettings) -> [ConfigurationError] {
+        let (certificate, key) = (settings[self.tlsCertFile], settings[self.tlsKeyFile])
+        var errors: [ConfigurationError] = []
+        if certificate != nil, key == nil {
+            errors.append(settings.error(self.tlsKeyFile, "is missing: --tls-cert-file needs the private key"))
+        }
+        if certificate == nil, key != nil {
+            errors.append(settings.error(self.tlsCertFile, "is missing: --tls-key-file is the key of a certificate"))
+        }
+        if certificate == nil, settings[self.tlsClientCAFile] != nil {
+            errors.append(
+                settings.error(self.tlsClientCAFile, "needs --tls-cert-file: clients show certificates over TLS only"))
+        }
+        return errors
+    }
+
+    /// Errors of a service that would serve other hosts without TLS, or without asking who the client is, although the
+    /// operator has not said that it may.
+    func accessErrors(_ settings: ResolvedSettings) -> [ConfigurationError] {
+        if settings[self.insecureRemoteAccess] { return [] }
+        let hasTLS = settings[self.tlsCertFile] != nil
+        let asksWhoItIs = settings[self.tlsClientCAFile] != nil
+        if hasTLS && asksWhoItIs { return [] }
+        let missing = [
+            hasTLS ? nil : "TLS (--tls-cert-file, --tls-key-file)",
+            asksWhoItIs ? nil : "a check of who the client is (--tls-client-ca-file)",
+        ].compactMap { $0 }.joined(separator: " and ")
+        func error<Value>(_ setting: Setting<Value>, _ address: ListenAddress?) -> ConfigurationError? {
+            guard let address, !address.isLoopback else { return nil }
+            return settings.error(
+                setting,
+                "\(address) can be reached from other hosts, and \(missing) is not set. Set it, listen on 127.0.0.1, or, if "
+                    + "whoever reaches the address may read and change everything, say --insecure-remote-access true")
+        }
+        return [error(self.listen, settings[self.listen]), error(self.adminListen, settings[self.adminListen])]
+            .compactMap { $0 }
+    }
+
+    /// The files of the service's own certificate; nil without TLS.
+    func certificateFiles(_ settings: ResolvedSettings) -> CertificateFiles? {
+        guard let certificate = settings[self.tlsCertFile] else { return nil }
+        return CertificateFiles(
+            certificate: certificate, privateKey: settings[self.tlsKeyFile],
+            authorities: settings[self.tlsClientCAFile])
     }
 }
 

@@ -14,9 +14,14 @@ extension ServiceRuntime {
     ) -> [Route] {
         let overview = OverviewDocument(
             identity: self.identity, gate: self.gate, logLevel: self.logLevelControl, metrics: self.telemetry.metrics,
-            connectionsMax: self.connectionLimit.connections, members: members)
+            connectionsMax: self.connectionLimit.connections,
+            members: { document in
+                self.writeCertificates(to: &document)
+                members(&document)
+            })
         let configuration = ConfigurationDocument(
-            settings: self.settings, levelSetting: self.common.logLevel, level: self.logLevel)
+            settings: { [reloader] in reloader.settings }, levelSetting: self.common.logLevel, level: self.logLevel,
+            reload: self.reloader.write)
         let slow = SlowDocument(identity: self.identity, slowRequests: self.telemetry.slowRequests)
         return [
             overview.route, configuration.route,

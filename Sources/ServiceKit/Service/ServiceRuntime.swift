@@ -8,9 +8,12 @@ public import NIOCore
 public import NIOPosix
 public import PrometheusMetrics
 public import ServiceSettings
+import Synchronization
 public import SystemSupport
 import Telemetry
 import TraceExport
+import TransportSecurity
+import UnixSignals
 
 /// The parts that every service has besides its own work: log, metrics, state, listeners, and the sequence from start
 /// to exit.
@@ -35,6 +38,8 @@ public final class ServiceRuntime: Sendable {
     public let registry: MetricsRegistry
     public let gate: ServiceGate
     public let events: EventJournal
+    public let reloader: Reloader
+    let endpoints = Mutex<[TLSEndpoint]>([])
     let logLevelControl: LogLevelControl
     let telemetry: RequestTelemetry
     public let group: MultiThreadedEventLoopGroup
@@ -94,6 +99,7 @@ public final class ServiceRuntime: Sendable {
         self.logger = logger
         self.events = EventJournal(
             registry: registry, metricPrefix: metricPrefix, kinds: eventKinds, logger: logger)
+        self.reloader = Reloader(settings, events: self.events, registry: registry)
         let metrics = HTTPMetrics(
             registry: registry,
             declarations: handlers
@@ -113,6 +119,12 @@ public final class ServiceRuntime: Sendable {
             accessLog: AccessLog(output: output, service: name, level: logLevel), tracer: self.tracer)
         self.logLevelControl = LogLevelControl(
             logLevel, configured: settings[common.logLevel], eventLoop: self.group.next(), events: self.events)
+        let (control, setting) = (self.logLevelControl, common.logLevel)
+        self.reloader.add(
+            ReloadPart(settings: [setting.name]) { new in
+                let level = new[setting]
+                return { control.configure(level) }
+            })
         self.registerMetrics(prefix: metricPrefix)
         LibraryMetrics.bootstrap(registry)
         self.watchReadiness()
@@ -181,11 +193,18 @@ public final class ServiceRuntime: Sendable {
         defer { _ = self.output.flushAndStop() }
         for warning in self.settings.warnings { self.logger.warning("\(warning)") }
         let lifecycle = await Lifecycle(logger: self.logger)
+        let tls: TLSEndpoint?
+        do throws(ServiceFailure) { tls = try self.listenerEndpoint() } catch {
+            self.logger.critical("cannot start", metadata: ["error": "\(error.message)"])
+            return error.exit
+        }
         let servers: [HTTPServer]
-        do { servers = try await self.listen(routes: routes, admin: admin) } catch {
+        do { servers = try await self.listen(tls, routes: routes, admin: admin) } catch {
             self.logger.critical("cannot listen", metadata: ["error": "\(error)"])
             return .unavailable
         }
+        await self.beginReloads()
+        defer { self.reloader.stop() }
         let gate = self.gate
         let interval = TimeAmount.milliseconds(ServiceGate.lookIntervalMilliseconds)
         let watch = self.group.next().scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in gate.look() }
@@ -215,7 +234,15 @@ public final class ServiceRuntime: Sendable {
         return failure.exit
     }
 
+    /// On `SIGHUP` too.
+    private func beginReloads() async {
+        let signals = await UnixSignalsSequence(trapping: .sighup)
+        self.reloader.start()
+        Task { for await _ in signals { self.reloader.request() } }
+    }
+
     private func listen(
+        _ tls: TLSEndpoint?,
         routes: @escaping @Sendable (any EventLoop) -> [Route], admin: @escaping @Sendable (any EventLoop) -> [Route]
     ) async throws(HTTPServerError) -> [HTTPServer] {
         let gate = self.gate
@@ -223,7 +250,7 @@ public final class ServiceRuntime: Sendable {
         let adminAddress = self.settings[self.common.adminListen]
         let adminRoutes: @Sendable (any EventLoop) -> [Route] = { [scrape.route] + admin($0) }
         let name = self.identity.name
-        let main = self.server(self.settings[self.common.listen]) { loop in
+        let main = self.server(self.settings[self.common.listen], tls) { loop in
             ServiceIndex.added(
                 to: routes(loop) + HealthRoutes.routes(of: gate) + (adminAddress == nil ? adminRoutes(loop) : []),
                 of: name)
@@ -231,7 +258,7 @@ public final class ServiceRuntime: Sendable {
         var metadata: Logger.Metadata = ["address": "\(try await main.start())"]
         var servers = [main]
         if let adminAddress {
-            let server = self.server(adminAddress) { loop in
+            let server = self.server(adminAddress, tls) { loop in
                 ServiceIndex.added(to: HealthRoutes.routes(of: gate) + adminRoutes(loop), of: name)
             }
             metadata["admin_address"] = "\(try await server.start())"
@@ -253,14 +280,14 @@ public final class ServiceRuntime: Sendable {
     }
 
     private func server(
-        _ address: ListenAddress, routes: @escaping @Sendable (any EventLoop) -> [Route]
+        _ address: ListenAddress, _ tls: TLSEndpoint?, routes: @escaping @Sendable (any EventLoop) -> [Route]
     ) -> HTTPServer {
         var limits = HTTPServer.Limits()
         limits.connections = self.connectionLimit.connections
         limits.rejectedConnections = self.connectionLimit.rejectedConnections
         limits.targetBytes = self.longestTargetBytes
         return HTTPServer(
-            group: self.group, address: address, limits: limits, observer: self.telemetry,
+            group: self.group, address: address, tls: tls, limits: limits, observer: self.telemetry,
             admission: { [gate] isWrite in gate.refusal(isWrite: isWrite) }, routes: routes)
     }
 

@@ -93,7 +93,11 @@ final class ForwarderHarness: Sendable {
         let eventLoop = self.group.next()
         self.eventLoop = eventLoop
         self.parts = try await eventLoop.submit {
-            let pool = UpstreamPool(eventLoop: eventLoop, address: address, limits: limits, monitor: monitor)
+            let pool = UpstreamPool(
+                eventLoop: eventLoop,
+                connector: UpstreamConnector(
+                    address: address, tls: nil, timeoutNanoseconds: limits.connectNanoseconds),
+                limits: limits, monitor: monitor)
             let forwarder = KeyValueForwarder(
                 pool: pool,
                 monitor: monitor,

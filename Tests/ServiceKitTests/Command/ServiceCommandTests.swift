@@ -12,7 +12,7 @@ struct ServiceCommandTests {
         static let abstract = "An example."
         static let examples = [(command: "example --sync never", does: "serve fast")]
         static let settings = ExampleSettings.table
-        static let listen = ExampleSettings.listen
+        static let common = CommonSettings(listen: "127.0.0.1:8081")
         static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ProgramExit {
             .success
         }

@@ -106,7 +106,7 @@ struct SettingsTableTests {
             flags: ["sync": "never", "secret": "pa55"],
             environment: ["EX_TIMEOUT": "1m"]
         )
-        let text = String(decoding: settings.document(changed: [:]), as: UTF8.self)
+        let text = String(decoding: settings.document(changed: [:], reload: { _ in }), as: UTF8.self)
         for part in [
             #"{"name":"sync","value":"never","source":"flag","environment_variable":"EX_SYNC"}"#,
             #"{"name":"timeout","value":"1m","source":"environment","environment_variable":"EX_TIMEOUT"}"#,
@@ -115,7 +115,7 @@ struct SettingsTableTests {
         ] {
             #expect(text.contains(part), "\(part) is missing in \(text)")
         }
-        let changed = String(decoding: settings.document(changed: ["timeout": "2m"]), as: UTF8.self)
+        let changed = String(decoding: settings.document(changed: ["timeout": "2m"], reload: { _ in }), as: UTF8.self)
         #expect(
             changed == text.replacing(#""value":"1m","source":"environment""#, with: #""value":"2m","source":"admin""#))
     }

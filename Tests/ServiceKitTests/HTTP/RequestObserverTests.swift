@@ -5,6 +5,7 @@ import NIOHTTP1
 import RequestTracing
 import Synchronization
 import Testing
+import TransportSecurity
 
 @testable import HTTPServing
 
@@ -37,6 +38,7 @@ import Testing
         var recorded: [Bool] = []
 
         func index(ofHandler handler: String) -> Int { handler == "get" ? 7 : 9 }
+        func handshakeEnded(failure: HandshakeFailure.Kind?) { self.told.append(failure?.rawValue ?? "handshake") }
         func responseCut(_ reason: ResponseCut) { self.told.append(reason.rawValue) }
         func sweep(now: UInt64) {}
 

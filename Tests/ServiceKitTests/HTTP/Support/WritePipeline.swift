@@ -4,6 +4,7 @@ import NIOEmbedded
 import NIOHTTP1
 import RequestTracing
 import Synchronization
+import TransportSecurity
 
 @testable import HTTPServing
 
@@ -22,6 +23,7 @@ struct WritePipeline {
         func acceptFailed() {}
         func makeLoopObserver() -> any RequestObserver { self }
         func index(ofHandler handler: String) -> Int { 0 }
+        func handshakeEnded(failure: HandshakeFailure.Kind?) { self.told.append(failure?.rawValue ?? "handshake") }
         func responseCut(_ reason: ResponseCut) { self.told.append(reason.rawValue) }
         func sweep(now: UInt64) {}
         func turnEnded() {}
