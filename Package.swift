@@ -65,6 +65,12 @@ let package = Package(
             ],
             swiftSettings: memorySafe),
 
+        // Who may do what: the file with the access keys of clients, and what each of them permits.
+        .target(
+            name: "AccessControl",
+            dependencies: ["JSON", "SystemSupport", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: memorySafe),
+
         // Observability.
         .target(
             name: "PrometheusMetrics",
@@ -252,7 +258,8 @@ let package = Package(
         .executableTarget(
             name: "KVCtl",
             dependencies: [
-                "BackupArchive", "DurableFiles", "JSON", "KeyValueClient", "KeyValueStore", "OfflineStore",
+                "AccessControl", "BackupArchive", "DurableFiles", "JSON", "KeyValueClient", "KeyValueStore",
+                "OfflineStore",
                 "ServiceSettings", "SystemSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -332,6 +339,9 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "AccessControlTests", dependencies: ["AccessControl", "JSON", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "BackupArchiveTests", dependencies: ["BackupArchive", "TestSupport"], swiftSettings: strict),
         .testTarget(
@@ -428,7 +438,7 @@ let package = Package(
         ),
         .testTarget(
             name: "KVCtlTests",
-            dependencies: ["KeyValueClient", "KVCtl", "TestSupport"],
+            dependencies: ["AccessControl", "KeyValueClient", "KVCtl", "TestSupport"],
             swiftSettings: strict
         ),
         .testTarget(
