@@ -127,7 +127,8 @@ let package = Package(
         .target(
             name: "HTTPServing",
             dependencies: [
-                "HTTP1", "JSON", "PrometheusMetrics", "RequestTracing", "ServiceSettings", "SystemSupport",
+                "AccessControl", "HTTP1", "JSON", "PrometheusMetrics", "RequestTracing", "ServiceSettings",
+                "SystemSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -138,7 +139,8 @@ let package = Package(
         .target(
             name: "Telemetry",
             dependencies: [
-                "CGzip", "HTTP1", "HTTPServing", "JSON", "JSONLogging", "PrometheusMetrics", "RequestTracing",
+                "AccessControl", "CGzip", "HTTP1", "HTTPServing", "JSON", "JSONLogging", "PrometheusMetrics",
+                "RequestTracing",
                 "SystemSupport", "TraceExport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -157,7 +159,8 @@ let package = Package(
         .target(
             name: "Admin",
             dependencies: [
-                "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "PrometheusMetrics", "RequestTracing",
+                "AccessControl", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "PrometheusMetrics",
+                "RequestTracing",
                 "ServiceSettings", "SystemSupport", "Telemetry",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
@@ -169,7 +172,7 @@ let package = Package(
         .target(
             name: "KeyValueHTTP",
             dependencies: [
-                "HTTP1", "HTTPServing", "JSON",
+                "AccessControl", "HTTP1", "HTTPServing", "JSON",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -179,7 +182,8 @@ let package = Package(
         .target(
             name: "ServiceKit",
             dependencies: [
-                "Admin", "CAllocator", "HTTP1", "HTTPClient", "HTTPServing", "Health", "JSON", "JSONLogging",
+                "AccessControl", "Admin", "CAllocator", "HTTP1", "HTTPClient", "HTTPServing", "Health", "JSON",
+                "JSONLogging",
                 "PrometheusMetrics",
                 "ServiceSettings", "SystemSupport", "Telemetry", "TraceExport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -195,7 +199,8 @@ let package = Package(
         .target(
             name: "KVService",
             dependencies: [
-                "Admin", "BackupArchive", "DurableFiles", "Health", "HTTP1", "HTTPServing", "JSON", "JSONLogging",
+                "AccessControl", "Admin", "BackupArchive", "DurableFiles", "Health", "HTTP1", "HTTPServing", "JSON",
+                "JSONLogging",
                 "KeyValueHTTP", "KeyValueStore", "LogFormat", "PrometheusMetrics", "RequestTracing", "ServiceKit",
                 "ServiceSettings", "SystemSupport", "TransactionLog",
                 .product(name: "Logging", package: "swift-log"),
@@ -207,7 +212,8 @@ let package = Package(
         .target(
             name: "APIGateway",
             dependencies: [
-                "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP", "PrometheusMetrics",
+                "AccessControl", "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP",
+                "PrometheusMetrics",
                 "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
@@ -380,7 +386,8 @@ let package = Package(
         .testTarget(
             name: "ServiceKitTests",
             dependencies: [
-                "Admin", "HTTP1", "HTTPClient", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP",
+                "AccessControl", "Admin", "HTTP1", "HTTPClient", "HTTPServing", "Health", "JSON", "JSONLogging",
+                "KeyValueHTTP",
                 "PrometheusMetrics",
                 "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "Telemetry", "TestSupport",
                 "TraceExport",

@@ -1,3 +1,4 @@
+import AccessControl
 import Admin
 import HTTP1
 import HTTPServing
@@ -103,7 +104,7 @@ final class Gateway: Sendable {
             Route(
                 path: "/api/set",
                 handler: "api_set",
-                kind: .data(isWrite: true),
+                kind: .data(isWrite: true), access: .role(.write),
                 bodyLimitBytes: self.keyValueLimits.maxSetBodyBytes,
                 bodyRefusal: { [keyValueLimits] in SetRequest.refusal(ofBody: $1, $0, limits: keyValueLimits) },
                 takesPreconditions: true,
@@ -112,39 +113,39 @@ final class Gateway: Sendable {
             Route(
                 path: "/api/get",
                 handler: "api_get",
-                kind: .data(isWrite: false),
+                kind: .data(isWrite: false), access: .role(.read),
                 actions: [(.get, forwarder.get)]
             ),
             Route(
                 path: "/api/delete",
                 handler: "api_delete",
-                kind: .data(isWrite: true),
+                kind: .data(isWrite: true), access: .role(.write),
                 takesPreconditions: true,
                 actions: [(.delete, forwarder.delete)]
             ),
             Route(
                 path: "/api/keys",
                 handler: "api_keys",
-                kind: .data(isWrite: false),
+                kind: .data(isWrite: false), access: .role(.read),
                 actions: [(.get, forwarder.keys)]
             ),
             Route(
-                path: "/api/mget", handler: "api_mget", kind: .data(isWrite: false),
+                path: "/api/mget", handler: "api_mget", kind: .data(isWrite: false), access: .role(.read),
                 bodyLimitBytes: SeveralRequest.maximumBodyBytes, actions: [(.post, forwarder.several)]
             ),
             Route(
-                path: "/api/txn", handler: "api_txn", kind: .data(isWrite: true),
+                path: "/api/txn", handler: "api_txn", kind: .data(isWrite: true), access: .role(.write),
                 bodyLimitBytes: TransactionRequest.maximumBodyBytes, actions: [(.post, forwarder.transaction)]
             ),
             Route(
-                path: "/api/incr", handler: "api_incr", kind: .data(isWrite: true),
+                path: "/api/incr", handler: "api_incr", kind: .data(isWrite: true), access: .role(.write),
                 bodyLimitBytes: IncrementRequest.maximumBodyBytes(self.keyValueLimits), takesPreconditions: true,
                 actions: [(.post, forwarder.increment)]
             ),
             Route(
                 path: "/api/watch",
                 handler: "api_watch",
-                kind: .data(isWrite: false),
+                kind: .data(isWrite: false), access: .role(.read),
                 actions: [(.get, self.watches.watch)]
             ),
         ]

@@ -13,6 +13,9 @@ public struct CommonSettings: Sendable {
     public let adminTokenFile = Setting<String?>(
         optional: "admin-token-file", .filePath,
         help: "File with the bearer token for /admin actions; without it, only loopback clients may send actions")
+    public let accessKeysFile = Setting<String?>(
+        optional: "access-keys-file", .filePath,
+        help: "File with the access keys of clients, made by kvctl key add; without it, requests need none")
     public let eventLoops: Setting<Int>
     public let logLevel = Setting(
         "log-level", .logLevel, default: "info",
@@ -45,7 +48,7 @@ public struct CommonSettings: Sendable {
 
     /// All settings, in the order of the help; `others` follow the addresses.
     public func list(with others: [any SettingDefinition]) -> [any SettingDefinition] {
-        [self.listen, self.adminListen, self.adminTokenFile] + others
+        [self.listen, self.adminListen, self.accessKeysFile, self.adminTokenFile] + others
             + [
                 self.maxConnections, self.eventLoops, self.logLevel, self.otlpEndpoint, self.traceSampleRatio,
                 self.shutdownTimeout,
@@ -67,13 +70,22 @@ extension CommonSettings {
 
     /// Errors in the combination of values.
     public func contradictions(_ settings: ResolvedSettings) -> [ConfigurationError] {
+        var errors: [ConfigurationError] = []
         let listen = settings[self.listen]
-        guard listen.port != 0, settings[self.adminListen] == listen else { return [] }
-        return [
-            settings.error(
-                self.adminListen,
-                "\(listen) is --listen; leave it out to serve /metrics and /admin there, or choose another address")
-        ]
+        if listen.port != 0, settings[self.adminListen] == listen {
+            errors.append(
+                settings.error(
+                    self.adminListen,
+                    "\(listen) is --listen; leave it out to serve /metrics and /admin there, or choose another address")
+            )
+        }
+        if settings[self.accessKeysFile] != nil, settings[self.adminTokenFile] != nil {
+            errors.append(
+                settings.error(
+                    self.adminTokenFile,
+                    "with --access-keys-file, actions need an access key with the role admin; leave one of both out"))
+        }
+        return errors
     }
 }
 

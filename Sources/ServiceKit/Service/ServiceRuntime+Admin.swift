@@ -1,3 +1,4 @@
+public import AccessControl
 public import Admin
 public import HTTPServing
 public import JSON
@@ -25,10 +26,24 @@ extension ServiceRuntime {
         ] + SwitchActions(gate: self.gate, events: self.events).routes(authorization)
     }
 
-    /// Who may use the actions below `/admin`.
+    /// Reads the access keys, if there are any, and says who may use the actions below `/admin`. Call it before the
+    /// service listens: until then no access key is known.
     public func adminAuthorization() throws(ServiceFailure) -> AdminAuthorization {
+        if let path = self.settings[self.common.accessKeysFile] {
+            do throws(AccessKeyFileError) { self.replaceAccessKeys(by: try AccessKeyFile.load(path)) } catch {
+                throw ServiceFailure(.configuration, "--access-keys-file: \(error)")
+            }
+            return .byAccessKey
+        }
         do { return try AdminAuthorization(tokenFile: self.settings[self.common.adminTokenFile]) } catch {
             throw ServiceFailure(.configuration, "\(error)")
         }
+    }
+
+    /// When this returns, no other access keys are accepted than those of `table`, which is that of `--access-keys-file`.
+    /// Any thread.
+    public func replaceAccessKeys(by table: AccessKeyTable) {
+        self.telemetry.metrics.beginSeries(ofClients: table.entries.map(\.name))
+        self.accessKeys?.replace(table)
     }
 }

@@ -1,3 +1,4 @@
+import AccessControl
 public import Admin
 public import HTTP1
 public import HTTPServing
@@ -37,6 +38,8 @@ public final class ServiceRuntime: Sendable {
     public let events: EventJournal
     let logLevelControl: LogLevelControl
     let telemetry: RequestTelemetry
+    /// Nil without `--access-keys-file`.
+    let accessKeys: AccessKeys?
     public let group: MultiThreadedEventLoopGroup
     /// The prefix of this service's own metrics.
     let metricPrefix: String
@@ -69,6 +72,7 @@ public final class ServiceRuntime: Sendable {
         self.identity = identity
         self.metricPrefix = metricPrefix
         self.gate = ServiceGate(service: name)
+        self.accessKeys = settings[common.accessKeysFile].map { _ in AccessKeys() }
         self.settings = settings
         self.common = common
         let output = LogOutput(descriptor: 1)
@@ -261,7 +265,8 @@ public final class ServiceRuntime: Sendable {
         limits.targetBytes = self.longestTargetBytes
         return HTTPServer(
             group: self.group, address: address, limits: limits, observer: self.telemetry,
-            admission: { [gate] isWrite in gate.refusal(isWrite: isWrite) }, routes: routes)
+            admission: { [gate] isWrite in gate.refusal(isWrite: isWrite) },
+            access: self.accessKeys.map { HTTPServer.Access(keys: $0, realm: self.identity.name) }, routes: routes)
     }
 
     private func drain(
