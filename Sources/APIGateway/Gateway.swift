@@ -15,27 +15,29 @@ import Synchronization
 /// The parts of a running gateway: a pool and routes for each event loop, and the shared state of kv-service. Any
 /// thread.
 final class Gateway: Sendable {
+    private static let upstreamProblems = UpstreamFailure.problems + UpstreamAnswer.problems
     /// The handlers of the data routes with all their answers: those of kv-service, which are forwarded, and failures
     /// on the way to it.
     static let handlers = [
         HandlerDeclaration(
-            "api_set", [.post, .put], problems: ProblemKind.ofSet + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_set", [.post, .put], problems: ProblemKind.ofSet + upstreamProblems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_get", [.get, .head], statuses: [200, 304], problems: ProblemKind.ofGet + UpstreamFailure.problems,
+            "api_get", [.get, .head], statuses: [200, 304], problems: ProblemKind.ofGet + upstreamProblems,
             passesProblemsOn: true),
         HandlerDeclaration(
-            "api_delete", [.delete], problems: ProblemKind.ofDelete + UpstreamFailure.problems,
+            "api_delete", [.delete], problems: ProblemKind.ofDelete + upstreamProblems,
             passesProblemsOn: true),
         HandlerDeclaration(
-            "api_keys", [.get, .head], problems: ProblemKind.ofKeys + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_keys", [.get, .head], problems: ProblemKind.ofKeys + upstreamProblems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_mget", [.post], problems: ProblemKind.ofSeveral + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_mget", [.post], problems: ProblemKind.ofSeveral + upstreamProblems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_txn", [.post], problems: ProblemKind.ofTransaction + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_txn", [.post], problems: ProblemKind.ofTransaction + upstreamProblems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_incr", [.post], problems: ProblemKind.ofIncrement + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_incr", [.post], problems: ProblemKind.ofIncrement + upstreamProblems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_watch", [.get, .head], problems: ProblemKind.ofWatch + WatchRelay.problems, passesProblemsOn: true),
+            "api_watch", [.get, .head], problems: ProblemKind.ofWatch + WatchRelay.problems + UpstreamAnswer.problems,
+            passesProblemsOn: true),
     ]
 
     private let runtime: ServiceRuntime
@@ -44,10 +46,13 @@ final class Gateway: Sendable {
     private let upstreamLimits: UpstreamLimits
     private let timeoutNanoseconds: UInt64
     private let watches: WatchForwarding
+    private let accessKey: UpstreamAccessKey?
     let admin: GatewayAdmin
     private let pools = Mutex<[NIOLoopBound<UpstreamPool>]>([])
 
-    init(runtime: ServiceRuntime) {
+    /// - Parameter accessKey: by which kv-service knows the gateway; nil if it needs none.
+    init(runtime: ServiceRuntime, accessKey: UpstreamAccessKey?) {
+        self.accessKey = accessKey
         let settings = runtime.settings
         self.runtime = runtime
         self.keyValueLimits = KeyValueLimits(
@@ -75,7 +80,8 @@ final class Gateway: Sendable {
         )
         self.monitor = monitor
         self.watches = WatchForwarding(
-            monitor: monitor, limits: upstreamLimits, limit: watchers, timeoutNanoseconds: self.timeoutNanoseconds)
+            monitor: monitor, limits: upstreamLimits, accessKey: accessKey, limit: watchers,
+            timeoutNanoseconds: self.timeoutNanoseconds)
         self.watches.register(in: runtime.registry)
         self.admin = GatewayAdmin(monitor: monitor, timeoutNanoseconds: self.timeoutNanoseconds)
         for check in monitor.checks { runtime.add(check) }
@@ -87,7 +93,8 @@ final class Gateway: Sendable {
             eventLoop: eventLoop,
             address: self.monitor.address,
             limits: self.upstreamLimits,
-            monitor: self.monitor
+            monitor: self.monitor,
+            accessKey: self.accessKey
         )
         self.pools.withLock { $0.append(NIOLoopBound(pool, eventLoop: eventLoop)) }
         let forwarder = KeyValueForwarder(

@@ -46,12 +46,16 @@ public enum GatewayProgram: ServiceProgram {
             longestTargetBytes: KeyValueLimits.longestTargetBytes
         )
         let authorization: AdminAuthorization
+        let accessKey: UpstreamAccessKey?
         do throws(ServiceFailure) {
             authorization = try runtime.adminAuthorization()
+            accessKey = try settings[GatewaySettings.upstreamAccessKeyFile].map { (file) throws(ServiceFailure) in
+                try UpstreamAccessKey(file: file)
+            }
         } catch {
             return await runtime.refuse(error)
         }
-        let gateway = Gateway(runtime: runtime)
+        let gateway = Gateway(runtime: runtime, accessKey: accessKey)
         return await runtime.run(
             routes: { gateway.routes($0) },
             admin: { _ in runtime.adminRoutes(authorization: authorization, members: gateway.admin.write) },

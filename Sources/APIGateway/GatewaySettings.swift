@@ -10,6 +10,11 @@ public enum GatewaySettings {
         default: "http://127.0.0.1:8081",
         help: "URL of kv-service"
     )
+    public static let upstreamAccessKeyFile = Setting<String?>(
+        optional: "upstream-access-key-file",
+        .filePath,
+        help: "File with the access key by which kv-service knows the gateway, if it has --access-keys-file"
+    )
     public static let upstreamTimeout = Setting(
         "upstream-timeout",
         .duration(in: .milliseconds(1) ... .seconds(3600)),
@@ -37,7 +42,7 @@ public enum GatewaySettings {
 
     public static let table = SettingsTable(
         environmentPrefix: "GATEWAY_",
-        settings: Self.common.list(with: [upstream, upstreamTimeout, maxKeyBytes, maxValueBytes, maxWatchers]),
+        settings: Self.common.list(with: [upstream, upstreamAccessKeyFile, upstreamTimeout, maxKeyBytes, maxValueBytes, maxWatchers]),
         check: { Self.common.contradictions($0) + Self.contradictions($0) }
     )
 

@@ -8,6 +8,7 @@ import Synchronization
 final class WatchForwarding: Sendable {
     let monitor: UpstreamMonitor
     let limits: UpstreamLimits
+    let accessKey: UpstreamAccessKey?
     /// Maximum number of watches.
     let limit: Int
     /// How long kv-service may take to begin its answer.
@@ -15,9 +16,13 @@ final class WatchForwarding: Sendable {
     private let watchers = Atomic<Int>(0)
     private let cuts = Mutex<[WatchEvents.End: Counter]>([:])
 
-    init(monitor: UpstreamMonitor, limits: UpstreamLimits, limit: Int, timeoutNanoseconds: UInt64) {
+    init(
+        monitor: UpstreamMonitor, limits: UpstreamLimits, accessKey: UpstreamAccessKey? = nil, limit: Int,
+        timeoutNanoseconds: UInt64
+    ) {
         self.monitor = monitor
         self.limits = limits
+        self.accessKey = accessKey
         self.limit = limit
         self.timeoutNanoseconds = timeoutNanoseconds
     }
