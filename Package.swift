@@ -466,7 +466,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "APIGatewayMain", "HistoryChecker", "KeyValueClient", "KVCtl", "KVServiceMain", "KVTopMain",
+                "AccessControl", "APIGatewayMain", "HistoryChecker", "KeyValueClient", "KVCtl", "KVServiceMain",
+                "KVTopMain",
                 "TestSupport", "TxlogTool",
             ],
             swiftSettings: strict
