@@ -66,6 +66,12 @@ let package = Package(
             ],
             swiftSettings: memorySafe),
 
+        // Who may do what: the file with the access keys of clients, and what each of them permits.
+        .target(
+            name: "AccessControl",
+            dependencies: ["JSON", "SystemSupport", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: memorySafe),
+
         // Observability.
         .target(
             name: "PrometheusMetrics",
@@ -135,8 +141,8 @@ let package = Package(
         .target(
             name: "HTTPServing",
             dependencies: [
-                "HTTP1", "JSON", "PrometheusMetrics", "RequestTracing", "ServiceSettings", "SystemSupport",
-                "TransportSecurity",
+                "AccessControl", "HTTP1", "JSON", "PrometheusMetrics", "RequestTracing", "ServiceSettings",
+                "SystemSupport", "TransportSecurity",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -147,8 +153,8 @@ let package = Package(
         .target(
             name: "Telemetry",
             dependencies: [
-                "CGzip", "HTTP1", "HTTPServing", "JSON", "JSONLogging", "PrometheusMetrics", "RequestTracing",
-                "SystemSupport", "TraceExport", "TransportSecurity",
+                "AccessControl", "CGzip", "HTTP1", "HTTPServing", "JSON", "JSONLogging", "PrometheusMetrics",
+                "RequestTracing", "SystemSupport", "TraceExport", "TransportSecurity",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -166,7 +172,8 @@ let package = Package(
         .target(
             name: "Admin",
             dependencies: [
-                "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "PrometheusMetrics", "RequestTracing",
+                "AccessControl", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "PrometheusMetrics",
+                "RequestTracing",
                 "ServiceSettings", "SystemSupport", "Telemetry",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
@@ -178,7 +185,7 @@ let package = Package(
         .target(
             name: "KeyValueHTTP",
             dependencies: [
-                "HTTP1", "HTTPServing", "JSON",
+                "AccessControl", "HTTP1", "HTTPServing", "JSON",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -188,7 +195,8 @@ let package = Package(
         .target(
             name: "ServiceKit",
             dependencies: [
-                "Admin", "CAllocator", "HTTP1", "HTTPClient", "HTTPServing", "Health", "JSON", "JSONLogging",
+                "AccessControl", "Admin", "CAllocator", "HTTP1", "HTTPClient", "HTTPServing", "Health", "JSON",
+                "JSONLogging",
                 "PrometheusMetrics",
                 "ServiceSettings", "SystemSupport", "Telemetry", "TraceExport", "TransportSecurity",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -204,7 +212,8 @@ let package = Package(
         .target(
             name: "KVService",
             dependencies: [
-                "Admin", "BackupArchive", "DurableFiles", "Health", "HTTP1", "HTTPServing", "JSON", "JSONLogging",
+                "AccessControl", "Admin", "BackupArchive", "DurableFiles", "Health", "HTTP1", "HTTPServing", "JSON",
+                "JSONLogging",
                 "KeyValueHTTP", "KeyValueStore", "LogFormat", "PrometheusMetrics", "RequestTracing", "ServiceKit",
                 "ServiceSettings", "SystemSupport", "TransactionLog",
                 .product(name: "Logging", package: "swift-log"),
@@ -216,8 +225,9 @@ let package = Package(
         .target(
             name: "APIGateway",
             dependencies: [
-                "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP", "PrometheusMetrics",
-                "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "TransportSecurity",
+                "AccessControl", "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP",
+                "PrometheusMetrics", "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport",
+                "TransportSecurity",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -267,7 +277,8 @@ let package = Package(
         .executableTarget(
             name: "KVCtl",
             dependencies: [
-                "BackupArchive", "DurableFiles", "JSON", "KeyValueClient", "KeyValueStore", "OfflineStore",
+                "AccessControl", "BackupArchive", "DurableFiles", "JSON", "KeyValueClient", "KeyValueStore",
+                "OfflineStore",
                 "ServiceSettings", "SystemSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -348,6 +359,9 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "AccessControlTests", dependencies: ["AccessControl", "JSON", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "BackupArchiveTests", dependencies: ["BackupArchive", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "TransactionLogTests",
@@ -385,7 +399,8 @@ let package = Package(
         .testTarget(
             name: "ServiceKitTests",
             dependencies: [
-                "Admin", "HTTP1", "HTTPClient", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP",
+                "AccessControl", "Admin", "HTTP1", "HTTPClient", "HTTPServing", "Health", "JSON", "JSONLogging",
+                "KeyValueHTTP",
                 "PrometheusMetrics",
                 "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "Telemetry", "TestSupport",
                 "TraceExport", "TransportSecurity",
@@ -443,7 +458,7 @@ let package = Package(
         ),
         .testTarget(
             name: "KVCtlTests",
-            dependencies: ["KeyValueClient", "KVCtl", "TestSupport"],
+            dependencies: ["AccessControl", "KeyValueClient", "KVCtl", "TestSupport"],
             swiftSettings: strict
         ),
         .testTarget(
@@ -464,7 +479,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "APIGatewayMain", "HistoryChecker", "KeyValueClient", "KVCtl", "KVServiceMain", "KVTopMain",
+                "AccessControl", "APIGatewayMain", "HistoryChecker", "KeyValueClient", "KVCtl", "KVServiceMain",
+                "KVTopMain",
                 "TestSupport", "TxlogTool",
             ],
             swiftSettings: strict

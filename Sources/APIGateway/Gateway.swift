@@ -1,3 +1,4 @@
+import AccessControl
 import Admin
 import HTTP1
 import HTTPServing
@@ -15,27 +16,29 @@ import TransportSecurity
 /// The parts of a running gateway: a pool and routes for each event loop, and the shared state of kv-service. Any
 /// thread.
 final class Gateway: Sendable {
+    private static let upstreamProblems = UpstreamFailure.problems + UpstreamAnswer.problems
     /// The handlers of the data routes with all their answers: those of kv-service, which are forwarded, and failures
     /// on the way to it.
     static let handlers = [
         HandlerDeclaration(
-            "api_set", [.post, .put], problems: ProblemKind.ofSet + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_set", [.post, .put], problems: ProblemKind.ofSet + upstreamProblems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_get", [.get, .head], statuses: [200, 304], problems: ProblemKind.ofGet + UpstreamFailure.problems,
+            "api_get", [.get, .head], statuses: [200, 304], problems: ProblemKind.ofGet + upstreamProblems,
             passesProblemsOn: true),
         HandlerDeclaration(
-            "api_delete", [.delete], problems: ProblemKind.ofDelete + UpstreamFailure.problems,
+            "api_delete", [.delete], problems: ProblemKind.ofDelete + upstreamProblems,
             passesProblemsOn: true),
         HandlerDeclaration(
-            "api_keys", [.get, .head], problems: ProblemKind.ofKeys + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_keys", [.get, .head], problems: ProblemKind.ofKeys + upstreamProblems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_mget", [.post], problems: ProblemKind.ofSeveral + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_mget", [.post], problems: ProblemKind.ofSeveral + upstreamProblems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_txn", [.post], problems: ProblemKind.ofTransaction + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_txn", [.post], problems: ProblemKind.ofTransaction + upstreamProblems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_incr", [.post], problems: ProblemKind.ofIncrement + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_incr", [.post], problems: ProblemKind.ofIncrement + upstreamProblems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_watch", [.get, .head], problems: ProblemKind.ofWatch + WatchRelay.problems, passesProblemsOn: true),
+            "api_watch", [.get, .head], problems: ProblemKind.ofWatch + WatchRelay.problems + UpstreamAnswer.problems,
+            passesProblemsOn: true),
     ]
 
     private let runtime: ServiceRuntime
@@ -45,11 +48,15 @@ final class Gateway: Sendable {
     private let connector: UpstreamConnector
     private let timeoutNanoseconds: UInt64
     private let watches: WatchForwarding
+    private let accessKey: UpstreamAccessKey?
     let admin: GatewayAdmin
     private let pools = Mutex<[NIOLoopBound<UpstreamPool>]>([])
 
-    /// - Parameter tls: of connections to kv-service; nil for plain HTTP.
-    init(runtime: ServiceRuntime, tls: TLSEndpoint?) {
+    /// - Parameters:
+    ///   - tls: of connections to kv-service; nil for plain HTTP.
+    ///   - accessKey: by which kv-service knows the gateway; nil if it needs none.
+    init(runtime: ServiceRuntime, tls: TLSEndpoint?, accessKey: UpstreamAccessKey?) {
+        self.accessKey = accessKey
         let settings = runtime.settings
         self.runtime = runtime
         self.keyValueLimits = KeyValueLimits(
@@ -80,7 +87,7 @@ final class Gateway: Sendable {
             address: settings[GatewaySettings.upstream], tls: tls,
             timeoutNanoseconds: upstreamLimits.connectNanoseconds)
         self.watches = WatchForwarding(
-            monitor: monitor, connector: self.connector, limits: upstreamLimits, limit: watchers,
+            monitor: monitor, connector: self.connector, limits: upstreamLimits, accessKey: accessKey, limit: watchers,
             timeoutNanoseconds: self.timeoutNanoseconds)
         self.watches.register(in: runtime.registry)
         self.admin = GatewayAdmin(monitor: monitor, timeoutNanoseconds: self.timeoutNanoseconds)
@@ -93,7 +100,8 @@ final class Gateway: Sendable {
             eventLoop: eventLoop,
             connector: self.connector,
             limits: self.upstreamLimits,
-            monitor: self.monitor
+            monitor: self.monitor,
+            accessKey: self.accessKey
         )
         self.pools.withLock { $0.append(NIOLoopBound(pool, eventLoop: eventLoop)) }
         let forwarder = KeyValueForwarder(
@@ -110,7 +118,7 @@ final class Gateway: Sendable {
             Route(
                 path: "/api/set",
                 handler: "api_set",
-                kind: .data(isWrite: true),
+                kind: .data(isWrite: true), access: .role(.write),
                 bodyLimitBytes: self.keyValueLimits.maxSetBodyBytes,
                 bodyRefusal: { [keyValueLimits] in SetRequest.refusal(ofBody: $1, $0, limits: keyValueLimits) },
                 takesPreconditions: true,
@@ -119,39 +127,39 @@ final class Gateway: Sendable {
             Route(
                 path: "/api/get",
                 handler: "api_get",
-                kind: .data(isWrite: false),
+                kind: .data(isWrite: false), access: .role(.read),
                 actions: [(.get, forwarder.get)]
             ),
             Route(
                 path: "/api/delete",
                 handler: "api_delete",
-                kind: .data(isWrite: true),
+                kind: .data(isWrite: true), access: .role(.write),
                 takesPreconditions: true,
                 actions: [(.delete, forwarder.delete)]
             ),
             Route(
                 path: "/api/keys",
                 handler: "api_keys",
-                kind: .data(isWrite: false),
+                kind: .data(isWrite: false), access: .role(.read),
                 actions: [(.get, forwarder.keys)]
             ),
             Route(
-                path: "/api/mget", handler: "api_mget", kind: .data(isWrite: false),
+                path: "/api/mget", handler: "api_mget", kind: .data(isWrite: false), access: .role(.read),
                 bodyLimitBytes: SeveralRequest.maximumBodyBytes, actions: [(.post, forwarder.several)]
             ),
             Route(
-                path: "/api/txn", handler: "api_txn", kind: .data(isWrite: true),
+                path: "/api/txn", handler: "api_txn", kind: .data(isWrite: true), access: .role(.write),
                 bodyLimitBytes: TransactionRequest.maximumBodyBytes, actions: [(.post, forwarder.transaction)]
             ),
             Route(
-                path: "/api/incr", handler: "api_incr", kind: .data(isWrite: true),
+                path: "/api/incr", handler: "api_incr", kind: .data(isWrite: true), access: .role(.write),
                 bodyLimitBytes: IncrementRequest.maximumBodyBytes(self.keyValueLimits), takesPreconditions: true,
                 actions: [(.post, forwarder.increment)]
             ),
             Route(
                 path: "/api/watch",
                 handler: "api_watch",
-                kind: .data(isWrite: false),
+                kind: .data(isWrite: false), access: .role(.read),
                 actions: [(.get, self.watches.watch)]
             ),
         ]

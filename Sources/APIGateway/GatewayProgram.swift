@@ -48,13 +48,18 @@ public enum GatewayProgram: ServiceProgram {
         )
         let authorization: AdminAuthorization
         let upstreamTLS: TLSEndpoint?
+        let accessKey: UpstreamAccessKey?
         do throws(ServiceFailure) {
             authorization = try runtime.adminAuthorization()
             upstreamTLS = try runtime.endpoint(GatewaySettings.upstreamCertificates)
+            accessKey = try settings[GatewaySettings.upstreamAccessKeyFile].map { (file) throws(ServiceFailure) in
+                try UpstreamAccessKey(file: file)
+            }
         } catch {
             return await runtime.refuse(error)
         }
-        let gateway = Gateway(runtime: runtime, tls: upstreamTLS)
+        if let accessKey { runtime.reloader.add(accessKey.reloads) }
+        let gateway = Gateway(runtime: runtime, tls: upstreamTLS, accessKey: accessKey)
         return await runtime.run(
             routes: { gateway.routes($0) },
             admin: { _ in runtime.adminRoutes(authorization: authorization, members: gateway.admin.write) },

@@ -18,6 +18,11 @@ public enum GatewaySettings {
         optional: "upstream-tls-cert-file", .filePath, help: "PEM file with the certificate to show to kv-service")
     static let upstreamTLSKeyFile = Setting<String?>(
         optional: "upstream-tls-key-file", .filePath, help: "PEM file with the private key of that certificate")
+    public static let upstreamAccessKeyFile = Setting<String?>(
+        optional: "upstream-access-key-file",
+        .filePath,
+        help: "File with the access key by which kv-service knows the gateway, if it has --access-keys-file"
+    )
     public static let upstreamTimeout = Setting(
         "upstream-timeout",
         .duration(in: .milliseconds(1) ... .seconds(3600)),
@@ -47,8 +52,8 @@ public enum GatewaySettings {
         environmentPrefix: "GATEWAY_",
         settings: Self.common.list(
             with: [
-                upstream, upstreamTLSCAFile, upstreamTLSCertFile, upstreamTLSKeyFile, upstreamTimeout, maxKeyBytes,
-                maxValueBytes, maxWatchers,
+                upstream, upstreamTLSCAFile, upstreamTLSCertFile, upstreamTLSKeyFile, upstreamAccessKeyFile,
+                upstreamTimeout, maxKeyBytes, maxValueBytes, maxWatchers,
             ]),
         check: { Self.common.contradictions($0) + Self.contradictions($0) }
     )

@@ -1,3 +1,4 @@
+import AccessControl
 import HTTP1
 import HTTPServing
 import JSON
@@ -41,7 +42,8 @@ extension Route {
                 ))
         }
         return Route(
-            path: path, handler: "admin", kind: .admin, bodyLimitBytes: post == nil ? 0 : ActionBody.limitBytes,
+            path: path, handler: "admin", kind: .admin, access: .role(.monitor, acting: .admin),
+            bodyLimitBytes: post == nil ? 0 : ActionBody.limitBytes,
             actions: actions)
     }
 

@@ -28,7 +28,7 @@ public final class ServicePoller: Sendable {
     private let pauses = Mutex<[Int: Task<Void, Never>]>([:])
 
     /// - Parameters:
-    ///   - token: for actions, sent as a bearer token.
+    ///   - token: sent with all requests as a bearer token: an access key, or the token for actions.
     ///   - deliver: receives each poll, answered or not, on any thread.
     public init(
         targets: [Target], intervalSeconds: Double, token: String?, deliver: @escaping @Sendable (RawPoll) -> Void
@@ -157,13 +157,19 @@ public final class ServicePoller: Sendable {
 
     private func get(_ url: String) async -> Result<[UInt8], PollFailure> {
         do {
+            var request = HTTPClientRequest(url: url)
+            self.authorize(&request)
             let (status, body) = try await self.exchange(
-                HTTPClientRequest(url: url), seconds: self.timeoutSeconds, limitBytes: Self.bodyLimitBytes)
+                request, seconds: self.timeoutSeconds, limitBytes: Self.bodyLimitBytes)
             guard status == 200 else { return .failure(PollFailure("HTTP \(status)", isAnswer: true)) }
             return .success(body)
         } catch {
             return .failure(PollFailure(ConnectionTrouble.text(error)))
         }
+    }
+
+    private func authorize(_ request: inout HTTPClientRequest) {
+        if let token = self.token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
     }
 
     /// A request with its whole answer within this many seconds. The client's own deadline covers only the answer's
@@ -198,7 +204,7 @@ public final class ServicePoller: Sendable {
         // The connection is closed afterwards: such a request is rare.
         request.headers.add(name: "Connection", value: "close")
         request.headers.add(name: "Content-Length", value: "0")
-        if let token = self.token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        self.authorize(&request)
         do {
             let (status, body) = try await self.exchange(request, seconds: 10, limitBytes: 65_536)
             return ActionOutcome(status: status, body: body)

@@ -10,6 +10,20 @@ extension Problem {
         Problem(.notFound, code: "route_not_found", detail: "No route has this path.")
     }
 
+    /// - Parameter realm: the name of the service.
+    public static func unauthorized(_ detail: String, realm: String) -> Problem {
+        Problem(
+            .unauthorized,
+            code: "unauthorized",
+            detail: detail,
+            headers: [("WWW-Authenticate", "Bearer realm=\"\(realm)\"")]
+        )
+    }
+
+    public static func forbidden(_ detail: String, applied: Applied? = nil) -> Problem {
+        Problem(.forbidden, code: "forbidden", detail: detail, applied: applied)
+    }
+
     public static func methodNotAllowed(allow: String) -> Problem {
         Problem(
             .methodNotAllowed,

@@ -19,7 +19,8 @@ extension ProblemKind {
 
     /// Further problems without a route; also for heads that did not contain one.
     public static let ofNoRoute = [
-        Self(404, "route_not_found"), Self(414, "target_too_long"), Self(431, "headers_too_large"),
+        Self(401, "unauthorized"), Self(404, "route_not_found"), Self(414, "target_too_long"),
+        Self(431, "headers_too_large"),
         Self(431, "too_many_headers"), Self(501, "method_not_implemented"), Self(505, "http_version_not_supported"),
     ]
 
@@ -28,6 +29,9 @@ extension ProblemKind {
 
     /// Sent to a connection before it has sent a request; counted in `http_connections_rejected_total`.
     static let ofConnection = [Self(503, Problem.tooManyConnectionsCode)]
+
+    /// Of routes that are not open, if the service has access keys.
+    public static let ofAccess = [Self(401, "unauthorized"), Self(403, "forbidden")]
 
     /// While data routes accept no requests: the service starts or stops.
     public static let ofGate = [Self(503, "starting"), Self(503, "stopping")]
@@ -44,8 +48,7 @@ extension ProblemKind {
 
     /// `/admin` and the paths below it.
     public static let ofAdmin =
-        ofQuery + [
-            Self(400, "not_json"), Self(400, "bad_json"), Self(401, "unauthorized"), Self(403, "forbidden"),
-            Self(415, "unsupported_media_type"),
+        ofAccess + ofQuery + [
+            Self(400, "not_json"), Self(400, "bad_json"), Self(415, "unsupported_media_type"),
         ]
 }

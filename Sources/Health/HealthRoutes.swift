@@ -8,13 +8,14 @@ public enum HealthRoutes {
     public static func routes(of gate: ServiceGate) -> [Route] {
         let alive: Route.Action = { _, responder in responder.respond(Self.aliveDocument()) }
         return [
-            Route(path: "/health", handler: "health", kind: .probe, actions: [(.get, alive)]),
-            Route(path: "/livez", handler: "livez", kind: .probe, actions: [(.get, alive)]),
-            Route(path: "/healthz", handler: "livez", kind: .probe, actions: [(.get, alive)]),
+            Route(path: "/health", handler: "health", kind: .probe, access: .open, actions: [(.get, alive)]),
+            Route(path: "/livez", handler: "livez", kind: .probe, access: .open, actions: [(.get, alive)]),
+            Route(path: "/healthz", handler: "livez", kind: .probe, access: .open, actions: [(.get, alive)]),
             Route(
                 path: "/readyz",
                 handler: "readyz",
                 kind: .probe,
+                access: .open,
                 actions: [
                     (
                         .get,

@@ -33,12 +33,14 @@ struct KVCtl: ParsableCommand {
                   copy the whole store while it is in use, and verify the copy
               kvctl restore kv.tar --data-dir /var/lib/kv
                   make a data folder of it
+              kvctl key add orders-app --roles read,write --prefix orders/ --file access-keys
+                  make an access key for a client of the services
             """,
         version: "kvctl \(BuildInfo.version) (commit \(BuildInfo.commit))",
         subcommands: [
             GetCommand.self, SetCommand.self, DeleteCommand.self, KeysCommand.self, WatchCommand.self,
             TxnCommand.self, MGetCommand.self, IncrCommand.self, ImportCommand.self, ExportCommand.self,
-            BackupCommand.self, RestoreCommand.self, StatusCommand.self,
+            BackupCommand.self, RestoreCommand.self, StatusCommand.self, KeyCommand.self,
         ]
     )
 }

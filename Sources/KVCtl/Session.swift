@@ -8,11 +8,20 @@ import SystemSupport
 struct ConnectionOptions: ParsableArguments {
     static let defaultServer = "http://127.0.0.1:8080"
     static let serverVariable = "KVCTL_SERVER"
+    static let accessKeyVariable = "KVCTL_ACCESS_KEY_FILE"
 
     @Option(
         help: ArgumentHelp(
             "Address of a kv-service or api-gateway (default: \(defaultServer)) [\(serverVariable)]", valueName: "url"))
     var server: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "File with the access key by which the service knows its client, if it has access keys "
+                + "[\(accessKeyVariable)]",
+            valueName: "file"),
+        completion: .file())
+    var accessKeyFile: String?
 
     @Option(
         help: ArgumentHelp(
@@ -27,6 +36,12 @@ struct ConnectionOptions: ParsableArguments {
         let kind = SettingKind<Duration>.duration(in: bounds)
         guard let duration = kind.parse(text) else { throw ValidationError("'\(text)' is not \(kind.expectation)") }
         return duration
+    }
+
+    func accessKey() throws -> String? {
+        let path = self.accessKeyFile ?? ProcessEnvironment.current[Self.accessKeyVariable] ?? ""
+        if path.isEmpty { return nil }
+        do { return try OperatorFile.token(path) } catch { throw CommandFailure(.failure, "\(path) \(error)") }
     }
 
     var address: String { self.server ?? ProcessEnvironment.current[Self.serverVariable] ?? Self.defaultServer }
@@ -66,6 +81,7 @@ struct Session {
         if let obstacle = ProcessSetup.obstacle { throw CommandFailure(.failure, obstacle) }
         var configuration = StoreClient.Configuration()
         configuration.timeout = options.timeout
+        configuration.accessKey = try options.accessKey()
         configuration.maxAttempts = maxAttempts
         configuration.connections = ImportCommand.mostParallel
         self.client = try StoreClient(options.address, configuration: configuration)

@@ -15,7 +15,8 @@ enum KVTopSettings {
     static let interval = Setting(
         "interval", .duration(in: .milliseconds(250) ... .seconds(10)), default: "1s", help: "Time between two polls")
     static let adminTokenFile = Setting<String?>(
-        optional: "admin-token-file", .filePath, help: "File with the bearer token that actions are sent with")
+        optional: "admin-token-file", .filePath,
+        help: "File with the access key that all requests are sent with, or the bearer token for actions")
     static let isReadOnly = Setting(
         "read-only", .boolean, default: "false", help: "Start no compaction, whatever key is pressed")
     static let theme = Setting<ViewState.Theme>(

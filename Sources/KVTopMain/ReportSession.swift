@@ -27,7 +27,7 @@ struct ReportSession {
                 wallTime: Double(WallClock.nanoseconds()) / 1e9, thresholds: settings.thresholds))
         let shared = SharedDashboard(state)
         let poller = ServicePoller(
-            targets: settings.targets, intervalSeconds: settings.intervalSeconds, token: nil
+            targets: settings.targets, intervalSeconds: settings.intervalSeconds, token: settings.token
         ) { poll in
             if let recorder, recorder.append(poll) == .failedNow { Recorder.tell(recorder) }
             shared.apply(PollResult(reading: poll))

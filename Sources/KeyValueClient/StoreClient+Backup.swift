@@ -6,7 +6,8 @@ extension StoreClient {
     /// Begins a backup: a consistent copy of the whole store, as a tar archive with the digests of its files at its end. The
     /// client must be one of a kv-service: a gateway has no data. The timeout is for the begin, not for the copy.
     ///
-    /// - Parameter token: the service's admin token; nil if it needs none.
+    /// - Parameter token: the service's admin token; nil if it needs none, or has access keys: then the client's own must have
+    ///   the role `admin`.
     /// - Throws: ``KeyValueError``: `backup_running` if there is another one, `unauthorized` or `forbidden`,
     ///   ``KeyValueError/notAKVService`` for a gateway.
     public func backup(token: String? = nil) async throws -> Backup {

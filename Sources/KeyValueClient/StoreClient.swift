@@ -26,6 +26,8 @@ public final class StoreClient: Sendable {
         /// Whether a write without an idempotency key of the caller gets one. Without, a write whose answer was lost is
         /// not repeated.
         public var makesIdempotencyKeys = true
+        /// By which the service knows the client, if it has access keys; sent with each request.
+        public var accessKey: String?
 
         public init() {}
     }
@@ -39,7 +41,8 @@ public final class StoreClient: Sendable {
     public init(_ address: String, configuration: Configuration = Configuration()) throws(KeyValueError) {
         self.configuration = configuration
         self.transport = try Transport(
-            address: address, connections: configuration.connections, connectTimeout: configuration.connectTimeout)
+            address: address, connections: configuration.connections, connectTimeout: configuration.connectTimeout,
+            accessKey: configuration.accessKey)
     }
 
     /// Closes the connections. Operations in progress fail.

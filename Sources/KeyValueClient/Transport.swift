@@ -19,12 +19,16 @@ struct Transport: Sendable {
 
     /// Scheme, host and port, and the path before those of the service; without a slash at the end.
     let address: String
+    private let accessKey: String?
     private let requests: HTTPClient
     /// Apart, so that watches do not take the connections of other requests.
     private let streams: HTTPClient
 
     /// - Throws: ``KeyValueError/badAddress``.
-    init(address: String, connections: Int, connectTimeout: Duration) throws(KeyValueError) {
+    init(
+        address: String, connections: Int, connectTimeout: Duration, accessKey: String?
+    ) throws(KeyValueError) {
+        self.accessKey = accessKey
         let trimmed = address.hasSuffix("/") ? String(address.dropLast()) : address
         let host = ["http://", "https://"].first { trimmed.hasPrefix($0) }.map { trimmed.dropFirst($0.count) }
         guard let host, !host.isEmpty, !host.hasPrefix("/"), !host.contains(where: { "?#@ ".contains($0) }) else {
@@ -111,6 +115,10 @@ struct Transport: Sendable {
         }
         if let key = call.idempotencyKey, !key.isEmpty { request.headers.add(name: "Idempotency-Key", value: key) }
         for (name, value) in call.fields { request.headers.add(name: name, value: value) }
+        // A backup may have a token of its own.
+        if let accessKey = self.accessKey, !request.headers.contains(name: "Authorization") {
+            request.headers.add(name: "Authorization", value: "Bearer \(accessKey)")
+        }
         if let body = call.body { request.body = .bytes(ByteBuffer(bytes: body)) }
         return request
     }

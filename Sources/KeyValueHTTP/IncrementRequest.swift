@@ -14,12 +14,13 @@ public struct IncrementRequest: Sendable, Equatable {
     private static let names = ["key", "key_b64", "delta", "ttl_ms", "expires_at", "if_revision", "if_absent"]
 
     /// - Throws: 400 `not_json`, `bad_json`, `bad_expiry`, `bad_precondition`, `key_missing`, `key_empty`,
-    ///   `key_too_large`; 415 `unsupported_media_type`. Each has `applied` no.
+    ///   `key_too_large`; 403 `forbidden`; 415 `unsupported_media_type`. Each has `applied` no.
     public init(of request: HTTPRequest, limits: KeyValueLimits) throws(Problem) {
         try JSONBody.check(request, applied: .no)
         let body = request.body
         try self.init(
             body.readableBytesUInt8Span, if: try Precondition(ofWrite: request), limits: limits)
+        try request.checkAccess(to: self.key, applied: .no)
     }
 
     init(_ body: Span<UInt8>, if precondition: Precondition, limits: KeyValueLimits) throws(Problem) {

@@ -20,14 +20,17 @@ public enum KeyParameter {
     ///
     /// `key` is the only query parameter allowed.
     /// - Parameter applied: the member `applied` of the problem: `.no` for requests that write, nil for reads.
-    /// - Throws: 400 `key_missing`, `key_empty`, `key_too_large`, an error of ``QueryParameters``, or what `body` throws.
+    /// - Throws: 400 `key_missing`, `key_empty`, `key_too_large`; 403 `forbidden`; an error of ``QueryParameters``, or what `body` throws.
     public static func withKey<Result>(
         of request: HTTPRequest, _ acceptance: Acceptance, limits: KeyValueLimits, applied: Problem.Applied?,
         _ body: (UnsafeRawBufferPointer) throws(Problem) -> Result
     ) throws(Problem) -> Result {
         try request.withQuery { (query) throws(Problem) in
             let places = try Self.places(of: Self.parameters, in: query, applied: applied)
-            return try unsafe Self.withKey(places, in: query, acceptance, limits, applied, body)
+            return try unsafe Self.withKey(places, in: query, acceptance, limits, applied) { (key) throws(Problem) in
+                try unsafe request.checkAccess(to: key, applied: applied)
+                return try unsafe body(key)
+            }
         }
     }
 
@@ -46,7 +49,8 @@ public enum KeyParameter {
                 expiry = try RequestedExpiry(ttl: places[1].map(sent), time: places[2].map(sent))
             }
             return try unsafe Self.withKey(places, in: query, .withinLimits, limits, .no) { (key) throws(Problem) in
-                try unsafe body(key, expiry)
+                try unsafe request.checkAccess(to: key, applied: .no)
+                return try unsafe body(key, expiry)
             }
         }
     }

@@ -27,8 +27,11 @@ public struct KeysRequest: Sendable, Equatable {
     /// Where the page before ended; nil for the first page.
     public private(set) var cursor: KeysCursor?
 
-    /// - Throws: 400 `bad_query`, `bad_cursor`, errors of ``QueryParameters``.
-    public init(of request: HTTPRequest) throws(Problem) { try self.init(query: request.query) }
+    /// - Throws: 400 `bad_query`, `bad_cursor`, errors of ``QueryParameters``; 403 `forbidden`.
+    public init(of request: HTTPRequest) throws(Problem) {
+        try self.init(query: request.query)
+        try request.checkAccess(from: self.start, to: self.end)
+    }
 
     init(query: String?) throws(Problem) {
         let query = try QueryParameters(query, allowed: Self.parameters)
@@ -75,8 +78,15 @@ extension KeysRequest {
     public func page(ofStore store: (high: UInt64, low: UInt64)) throws(Problem) -> (start: [UInt8], end: [UInt8]?) {
         guard let cursor = self.cursor else { return (self.start, self.end) }
         guard cursor.query == self.digest(store) else { throw KeysCursor.problem }
+        // A cursor can be made up: it never leads out of the range, which is what the client's access key permits.
+        if self.isReversed { return (self.start, self.end.map { Self.earlier($0, cursor.key) } ?? cursor.key) }
         // Behind a key, there is none before that key and a zero.
-        return self.isReversed ? (self.start, cursor.key) : (cursor.key + [0], self.end)
+        let next = cursor.key + [0]
+        return (next.lexicographicallyPrecedes(self.start) ? self.start : next, self.end)
+    }
+
+    private static func earlier(_ left: [UInt8], _ right: [UInt8]) -> [UInt8] {
+        right.lexicographicallyPrecedes(left) ? right : left
     }
 
     /// The cursor of the page behind one that ended with `key`.

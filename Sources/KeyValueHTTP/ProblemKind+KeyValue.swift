@@ -2,6 +2,9 @@ public import HTTP1
 
 /// The problems of the key-value operations, in every service that has them.
 extension ProblemKind {
+    /// Of all routes of data, before the action gets the request.
+    private static let ofData = ofAccess + ofGate
+
     /// A key in a query.
     private static let ofKey =
         ofQuery + [ProblemKind(400, "key_missing"), ProblemKind(400, "key_empty"), ProblemKind(400, "key_too_large")]
@@ -26,34 +29,34 @@ extension ProblemKind {
     private static let ofAddition = [ProblemKind(400, "bad_expiry"), ProblemKind(507, "memory_limit")]
 
     public static let ofSet =
-        ofGate + ofWriteAdmission + ofPrecondition + ofKey + ofStore + ofAddition + [
+        ofData + ofWriteAdmission + ofPrecondition + ofKey + ofStore + ofAddition + [
             ProblemKind(400, "not_json"), ProblemKind(400, "bad_json"), ProblemKind(400, "value_missing"),
             ProblemKind(413, "value_too_large"), ProblemKind(415, "unsupported_media_type"),
         ]
 
     public static let ofTransaction =
-        ofGate + ofWriteAdmission + ofBody + ofStore + ofAddition + [
+        ofData + ofWriteAdmission + ofBody + ofStore + ofAddition + [
             ProblemKind(400, "bad_transaction"), ProblemKind(400, "value_missing"), ProblemKind(409, "checks_failed"),
             ProblemKind(413, "value_too_large"),
         ]
 
     public static let ofIncrement =
-        ofGate + ofWriteAdmission + ofPrecondition + ofBody + ofStore + ofAddition + [
+        ofData + ofWriteAdmission + ofPrecondition + ofBody + ofStore + ofAddition + [
             ProblemKind(409, "not_a_number"), ProblemKind(409, "overflow"),
         ]
 
-    public static let ofSeveral = ofGate + ofBody
+    public static let ofSeveral = ofData + ofBody
 
-    public static let ofGet = ofGate + ofKey + [ProblemKind(404, "key_not_found")]
+    public static let ofGet = ofData + ofKey + [ProblemKind(404, "key_not_found")]
 
-    public static let ofKeys = ofGate + ofQuery + [ProblemKind(400, "bad_cursor")]
+    public static let ofKeys = ofData + ofQuery + [ProblemKind(400, "bad_cursor")]
 
     public static let ofWatch =
-        ofGate + ofQuery + [
+        ofData + ofQuery + [
             ProblemKind(400, "bad_revision"), ProblemKind(400, "revision_in_the_future"),
             ProblemKind(410, "revision_compacted"), ProblemKind(501, "watch_disabled"),
             ProblemKind(503, "store_failed"), ProblemKind(503, "too_many_watchers"),
         ]
 
-    public static let ofDelete = ofGate + ofWriteAdmission + ofPrecondition + ofKey + ofStore
+    public static let ofDelete = ofData + ofWriteAdmission + ofPrecondition + ofKey + ofStore
 }

@@ -19,7 +19,7 @@ import NIOHTTP1
 
     /// Calls `body` with what the request sets; key and value are valid only during the call.
     /// - Throws: 400 `not_json` (the body is not one flat JSON object), `bad_json` (it is, but with wrong members),
-    ///   `key_missing`, `key_empty`, `key_too_large`, `value_missing`, `bad_precondition`, `bad_expiry`, errors of ``QueryParameters``; 413
+    ///   `key_missing`, `key_empty`, `key_too_large`, `value_missing`, `bad_precondition`, `bad_expiry`, errors of ``QueryParameters``; 403 `forbidden`; 413
     ///   `value_too_large`; 415 `unsupported_media_type`. Each has `applied` no.
     public static func read(
         _ request: HTTPRequest, limits: KeyValueLimits, _ body: (SetRequest) throws(Problem) -> Void
@@ -56,6 +56,7 @@ import NIOHTTP1
                     }
                     try limits.check(keyBytes: key.count, applied: .no)
                     try limits.check(valueBytes: value.count)
+                    try unsafe request.checkAccess(to: key, applied: .no)
                     try unsafe body(
                         SetRequest(
                             key: key, value: value, isRaw: false,

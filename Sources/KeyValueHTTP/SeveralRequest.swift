@@ -12,11 +12,12 @@ public struct SeveralRequest: Sendable, Equatable {
     /// 1 to ``maximumCount`` keys; the same one may be there twice.
     public private(set) var keys: [[UInt8]] = []
 
-    /// - Throws: 400 `not_json`, `bad_json`, `key_missing`, `key_empty`, `key_too_large`; 415 `unsupported_media_type`.
+    /// - Throws: 400 `not_json`, `bad_json`, `key_missing`, `key_empty`, `key_too_large`; 403 `forbidden`; 415 `unsupported_media_type`.
     public init(of request: HTTPRequest, limits: KeyValueLimits) throws(Problem) {
         try JSONBody.check(request, applied: nil)
         let body = request.body
         try self.init(body.readableBytesUInt8Span, limits: limits)
+        for key in self.keys { try request.checkAccess(to: key, applied: nil) }
     }
 
     init(_ body: Span<UInt8>, limits: KeyValueLimits) throws(Problem) {

@@ -1,3 +1,4 @@
+import AccessControl
 public import HTTP1
 public import HTTPServing
 import JSON
@@ -21,6 +22,14 @@ public struct TransactionRequest: Sendable, Equatable {
         case set(key: [UInt8], value: [UInt8], RequestedExpiry)
         case delete(key: [UInt8])
         case get(key: [UInt8])
+
+        var key: [UInt8] {
+            switch self {
+            case .set(let key, _, _), .delete(let key), .get(let key): key
+            }
+        }
+
+        var reads: Bool { if case .get = self { true } else { false } }
     }
 
     /// The most checks and operations together.
@@ -31,11 +40,17 @@ public struct TransactionRequest: Sendable, Equatable {
     public private(set) var operations: [Operation] = []
 
     /// - Throws: 400 `not_json`, `bad_json`, `bad_transaction`, `bad_expiry`, `key_missing`, `key_empty`, `key_too_large`,
-    ///   `value_missing`; 413 `value_too_large`; 415 `unsupported_media_type`. Each has `applied` no.
+    ///   `value_missing`; 403 `forbidden`; 413 `value_too_large`; 415 `unsupported_media_type`. Each has `applied` no.
     public init(of request: HTTPRequest, limits: KeyValueLimits) throws(Problem) {
         try JSONBody.check(request, applied: .no)
         let body = request.body
         try self.init(body.readableBytesUInt8Span, limits: limits)
+        // Whether a check holds says what is in the store.
+        if self.checks.count > 0 || self.operations.contains(where: \.reads) {
+            try request.require(.read, applied: .no)
+        }
+        for check in self.checks { try request.checkAccess(to: check.key, applied: .no) }
+        for operation in self.operations { try request.checkAccess(to: operation.key, applied: .no) }
     }
 
     init(_ body: Span<UInt8>, limits: KeyValueLimits) throws(Problem) {

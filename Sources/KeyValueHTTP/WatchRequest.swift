@@ -32,9 +32,15 @@ public struct WatchRequest: Sendable, Equatable {
     public let since: UInt64?
     public let mode: Mode
 
-    /// - Throws: 400 `bad_query`, `bad_revision`, errors of ``QueryParameters``.
+    /// - Throws: 400 `bad_query`, `bad_revision`, errors of ``QueryParameters``; 403 `forbidden`.
     public init(of request: HTTPRequest) throws(Problem) {
         try self.init(query: request.query, lastEventIDs: request.headers.values(of: "last-event-id"))
+        let bytes = self.selection.bytes
+        if self.selection.isPrefix {
+            try request.checkAccess(from: bytes, to: KeysRequest.end(ofPrefix: bytes))
+        } else {
+            try request.checkAccess(to: bytes, applied: nil)
+        }
     }
 
     /// - Parameter lastEventIDs: the values of `Last-Event-ID`, which wins over `since`.

@@ -1,3 +1,4 @@
+import AccessControl
 import HTTP1
 import HTTPServing
 import JSON
@@ -108,6 +109,10 @@ struct AccessLineEncoder {
         self.append(text: client.userAgent, to: &bytes)
         bytes.append(
             contentsOf: (client.isHTTP11 ? ",\"protocol\":\"HTTP/1.1\"" : ",\"protocol\":\"HTTP/1.0\"").utf8)
+        if let entry = client.entry {
+            bytes.append(contentsOf: ",\"client_name\":".utf8)
+            self.append(text: entry.name, to: &bytes)
+        }
         return bytes
     }
 

@@ -18,6 +18,9 @@ public final class HTTPMetrics: Sendable {
         public let durations: QuantileWindow.Quantiles
     }
 
+    /// Clients with a series of their own.
+    private static let maximumClients = 100
+
     /// Methods that a route answers with 405 if it does not accept them.
     private static let commonMethods: [RequestMethod] = [.get, .head, .post, .put, .delete, .patch]
 
@@ -30,6 +33,9 @@ public final class HTTPMetrics: Sendable {
     private let cutResponses: [Counter]
     private let completedHandshakes: Counter
     private let failedHandshakes: [Counter]
+    private let accessDenials: [Counter]
+    /// Names of clients that have a series.
+    private let clients = Mutex<Set<String>>([])
     private let nextRotation = Atomic<UInt64>(0)
     private let views = Mutex<[LoopCounters]>([])
 
@@ -80,6 +86,13 @@ public final class HTTPMetrics: Sendable {
         self.failedHandshakes = HandshakeFailure.Kind.allCases.map { kind in
             registry.counter(handshakes.0, help: handshakes.1, labels: [("result", kind.rawValue)])
         }
+        self.accessDenials = AccessDenial.allCases.map { denial in
+            registry.counter(
+                "http_access_denied_total",
+                help: "Requests answered with 401 or 403 because of their access key, by reason.",
+                labels: [("reason", denial.rawValue)]
+            )
+        }
         registry.gauge("http_requests_in_flight", help: "Requests being read or answered.") { [weak self] in
             Double(self?.requestsInFlight ?? 0)
         }
@@ -109,6 +122,28 @@ public final class HTTPMetrics: Sendable {
         for (other, counter) in zip(ResponseCut.allCases, self.cutResponses) where other == reason {
             counter.increment()
         }
+    }
+
+    func denied(_ denial: AccessDenial) {
+        for (other, counter) in zip(AccessDenial.allCases, self.accessDenials) where other == denial {
+            counter.increment()
+        }
+    }
+
+    /// Creates the series of these clients with value 0, as far as there is room.
+    public func beginSeries(ofClients names: [String]) { for name in names { _ = self.clientCounter(name) } }
+
+    /// The counter of the requests with the access key of this name; all names beyond the first hundred share one.
+    func clientCounter(_ name: String) -> Counter {
+        let isOwn = self.clients.withLock { clients in
+            if clients.count < Self.maximumClients { clients.insert(name) }
+            return clients.contains(name)
+        }
+        return self.registry.counter(
+            "http_client_requests_total",
+            help: "Requests with an access key of the table, by its name, including those that were refused.",
+            labels: [("client", isOwn ? name : "other")]
+        )
     }
 
     /// The handlers' totals and the quantiles of the last minute, in the order of registration; the last is `other`.

@@ -1,3 +1,4 @@
+import AccessControl
 import HTTP1
 public import HTTPServing
 import NIOCore
@@ -25,7 +26,8 @@ public final class MetricsScrape: Sendable {
 
     /// `GET /metrics`.
     public var route: Route {
-        Route(path: "/metrics", handler: "metrics", kind: .probe, actions: [(.get, self.answer)])
+        Route(
+            path: "/metrics", handler: "metrics", kind: .probe, access: .role(.monitor), actions: [(.get, self.answer)])
     }
 
     private func answer(_ request: HTTPRequest, _ responder: Responder) {

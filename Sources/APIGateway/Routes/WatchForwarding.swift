@@ -9,6 +9,7 @@ final class WatchForwarding: Sendable {
     let monitor: UpstreamMonitor
     let connector: UpstreamConnector
     let limits: UpstreamLimits
+    let accessKey: UpstreamAccessKey?
     /// Maximum number of watches.
     let limit: Int
     /// How long kv-service may take to begin its answer.
@@ -17,12 +18,14 @@ final class WatchForwarding: Sendable {
     private let cuts = Mutex<[WatchEvents.End: Counter]>([:])
 
     init(
-        monitor: UpstreamMonitor, connector: UpstreamConnector, limits: UpstreamLimits, limit: Int,
+        monitor: UpstreamMonitor, connector: UpstreamConnector, limits: UpstreamLimits,
+        accessKey: UpstreamAccessKey? = nil, limit: Int,
         timeoutNanoseconds: UInt64
     ) {
         self.monitor = monitor
         self.connector = connector
         self.limits = limits
+        self.accessKey = accessKey
         self.limit = limit
         self.timeoutNanoseconds = timeoutNanoseconds
     }

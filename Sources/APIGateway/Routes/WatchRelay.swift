@@ -90,6 +90,11 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
         buffer.writeString(" HTTP/1.1\r\nHost: \(self.forwarding.connector.address.authority)\r\n")
         buffer.writeString("X-Request-Id: \(identity.id)\r\ntraceparent: \(identity.trace.traceparent)\r\n")
         if let state = identity.trace.state { buffer.writeString("tracestate: \(state)\r\n") }
+        if let accessKey = self.forwarding.accessKey {
+            buffer.writeStaticString("Authorization: Bearer ")
+            buffer.writeBytes(accessKey.text)
+            buffer.writeStaticString("\r\n")
+        }
         buffer.writeStaticString("\r\n")
         return buffer
     }

@@ -22,6 +22,21 @@ enum UpstreamAnswer {
     /// Problems caused by the client's request or kv-service's state, not by the gateway.
     private static let passedOnStatuses: Set<Int> = [400, 409, 413, 414, 422, 429, 431, 500, 503, 504, 507]
 
+    /// What an answer means to the client that kv-service gave to the gateway.
+    static let problems = [ProblemKind(502, "upstream_access_denied")]
+
+    /// kv-service refuses the gateway itself, before it does anything.
+    private static func accessDenied(
+        _ response: borrowing UpstreamResponse, to operation: UpstreamOperation
+    ) throws(UpstreamFailure) -> UpstreamAnswer {
+        _ = try self.problem(response, to: operation)
+        return .refused(
+            Problem(
+                .badGateway, code: "upstream_access_denied",
+                detail: "kv-service refused the gateway's own access key; see --upstream-access-key-file.",
+                applied: operation.isWrite ? .no : nil))
+    }
+
     /// - Parameter condition: that of the request.
     /// - Throws: ``UpstreamFailure/protocolError(_:)`` for an answer that kv-service never sends to `operation`.
     init(
@@ -63,6 +78,7 @@ enum UpstreamAnswer {
             self = .keyNotFound
         case (412, .set), (412, .delete), (412, .incr):
             self = .refused(try Self.preconditionFailed(response, to: operation, condition))
+        case (401, _), (403, _): self = try Self.accessDenied(response, to: operation)
         case (let status, _) where Self.passedOnStatuses.contains(status):
             self = .refused(try Self.problem(response, to: operation))
         case (let status, _):
@@ -171,6 +187,7 @@ enum UpstreamAnswer {
             else { throw .protocolError("an answer to a poll that is not one") }
             return .document(response.body, revision: nil)
         }
+        if status == 401 || status == 403 { return try self.accessDenied(response, to: .keys) }
         guard Self.passedOnStatuses.contains(status) || status == 410 || status == 501 else {
             throw .protocolError("status \(status)")
         }

@@ -29,7 +29,10 @@ final class UpstreamPool {
     /// Monotonic nanoseconds.
     private var lastAnswerNanoseconds: UInt64 = 0
 
-    init(eventLoop: any EventLoop, connector: UpstreamConnector, limits: UpstreamLimits, monitor: UpstreamMonitor) {
+    init(
+        eventLoop: any EventLoop, connector: UpstreamConnector, limits: UpstreamLimits, monitor: UpstreamMonitor,
+        accessKey: UpstreamAccessKey? = nil
+    ) {
         eventLoop.preconditionInEventLoop()
         self.eventLoop = eventLoop
         self.connector = connector
@@ -38,7 +41,7 @@ final class UpstreamPool {
         self.counts = monitor.addPool(maxConnections: limits.pool.maxConnections)
         self.encoder = UpstreamRequestEncoder(
             authority: connector.address.authority,
-            keyPrefix: String(UInt64.random(in: .min ... .max), radix: 36) + "-")
+            keyPrefix: String(UInt64.random(in: .min ... .max), radix: 36) + "-", accessKey: accessKey)
         self.machine = UpstreamPoolStateMachine(limits: limits.pool)
         self.retryPolicy = RetryPolicy(limits: limits.retry)
         self.timer = DeadlineTimer(eventLoop: eventLoop)

@@ -23,9 +23,11 @@ struct UpstreamRequestEncoder {
     /// What the idempotency keys of writes begin with that have none of their client: random, so that no two keys are the
     /// same.
     private let keyPrefix: [UInt8]
+    private let accessKey: UpstreamAccessKey?
 
     /// - Parameter keyPrefix: letters, digits and `-`, which no other encoder has.
-    init(authority: String, keyPrefix: String) {
+    init(authority: String, keyPrefix: String, accessKey: UpstreamAccessKey? = nil) {
+        self.accessKey = accessKey
         self.keyPrefix = Array("\r\nIdempotency-Key: \(keyPrefix)".utf8)
         var bytes: [UInt8] = []
         self.constants = UpstreamOperation.allCases.map { operation in
@@ -53,6 +55,7 @@ struct UpstreamRequestEncoder {
         let size =
             constants.end - constants.begin + exchange.key.encoded.readableBytes + identity.id.utf8.count
             + (identity.trace.state?.utf8.count ?? 0) + exchange.idempotencyKey.count + Self.otherBytes
+            + UpstreamAccessKey.fieldBytes
         buffer.reserveCapacity(minimumWritableBytes: size + reservingBytes)
         buffer.writeWithOutputRawSpan(minimumWritableBytes: size) { output in
             output.append(copying: self.bytes.span.extracting(constants.begin..<constants.key))
@@ -69,6 +72,10 @@ struct UpstreamRequestEncoder {
             if let state = identity.trace.state {
                 output.append("\r\ntracestate: ")
                 output.append(copying: state.utf8.span)
+            }
+            if let accessKey = self.accessKey {
+                output.append("\r\nAuthorization: Bearer ")
+                output.append(copying: accessKey.text.span)
             }
             if exchange.operation.isWrite { self.appendIdempotencyKey(of: exchange, to: &output) }
             Self.append(exchange.condition, to: &output)

@@ -4,17 +4,29 @@ import NIOHTTP1
 import ServiceSettings
 
 /// Who may use the actions below `/admin`: clients with the bearer token of `--admin-token-file`; without such a file,
-/// clients on this host's loopback interface.
+/// clients on this host's loopback interface. If the service has access keys, clients with the role `admin`, which the
+/// routes require before any action is called.
 public struct AdminAuthorization: Sendable {
     /// The longest token, with some line ends after it.
     private static let tokenFileLimitBytes = 4_096
 
-    private let token: [UInt8]?
+    private enum Permitted {
+        case token([UInt8])
+        case loopback
+        case allThatRoutesPermit
+    }
+
+    private let permitted: Permitted
+
+    private init(_ permitted: Permitted) { self.permitted = permitted }
+
+    /// For a service with access keys.
+    public static let byAccessKey = Self(.allThatRoutesPermit)
 
     /// - Throws: if the file cannot be read or holds no usable token.
     public init(tokenFile: String?) throws(AdminTokenError) {
         guard let tokenFile else {
-            self.token = nil
+            self.permitted = .loopback
             return
         }
         var bytes: [UInt8]
@@ -26,7 +38,7 @@ public struct AdminAuthorization: Sendable {
             throw AdminTokenError(
                 "--admin-token-file: \(tokenFile): a token is one line of 16 to 1024 printable ASCII characters")
         }
-        self.token = bytes
+        self.permitted = .token(bytes)
     }
 
     /// - Throws: 401 `unauthorized` or 403 `forbidden`.
@@ -35,12 +47,18 @@ public struct AdminAuthorization: Sendable {
         if request.headers.contains("origin") {
             throw Problem(.forbidden, code: "forbidden", detail: "Actions are not accepted from web pages.")
         }
-        guard let token = self.token else {
+        switch self.permitted {
+        case .allThatRoutesPermit: return
+        case .loopback:
             if request.peerIsLoopback { return }
             throw Problem(
                 .forbidden, code: "forbidden",
                 detail: "Without --admin-token-file, actions are accepted from this host's loopback interface only.")
+        case .token(let token): try Self.check(token, of: request)
         }
+    }
+
+    private static func check(_ token: [UInt8], of request: HTTPRequest) throws(Problem) {
         let given = request.headers.elements(of: "authorization")
         guard given.count == 1, given[0].lowercased().hasPrefix("bearer "),
             Self.isEqual(Array(given[0].utf8.dropFirst(7)), token)

@@ -37,6 +37,7 @@ public final class HTTPServer: Sendable {
     private let limits: Limits
     private let observer: any ServerObserver
     private let admission: Admission
+    private let access: Access?
     private let makeRoutes: @Sendable (any EventLoop) -> [Route]
 
     private let state = Mutex(State())
@@ -49,6 +50,7 @@ public final class HTTPServer: Sendable {
     ///   - tls: nil for plain HTTP.
     ///   - observer: shared by all listeners of the service.
     ///   - admission: asked for each request to a data route.
+    ///   - access: the access keys without which nobody gets more than the open routes; nil: everybody may use all routes.
     ///   - routes: called once on each event loop by ``start()``; what it returns is confined to that loop. Every
     ///     handler in it should be known to `observer`.
     public init(
@@ -58,6 +60,7 @@ public final class HTTPServer: Sendable {
         limits: Limits = Limits(),
         observer: any ServerObserver,
         admission: @escaping Admission,
+        access: Access?,
         routes: @escaping @Sendable (any EventLoop) -> [Route]
     ) {
         self.group = group
@@ -67,6 +70,7 @@ public final class HTTPServer: Sendable {
         self.limits = limits
         self.observer = observer
         self.admission = admission
+        self.access = access
         self.makeRoutes = routes
     }
 
@@ -189,6 +193,7 @@ public final class HTTPServer: Sendable {
             limits: self.limits,
             observer: self.observer,
             admission: self.admission,
+            access: self.access,
             routes: self.makeRoutes(eventLoop)
         )
         loop.startSweeping()

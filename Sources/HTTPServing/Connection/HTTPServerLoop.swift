@@ -18,6 +18,8 @@ final class HTTPServerLoop {
     let timeouts: ConnectionMachine.Timeouts
     let writeTimeoutNanoseconds: UInt64
     let admission: HTTPServer.Admission
+    /// Nil if the service has no access keys.
+    let access: HTTPServer.Access?
     let observer: any RequestObserver
     /// The observer's.
     let counters: LoopCounters
@@ -38,13 +40,14 @@ final class HTTPServerLoop {
     private var fedAtEndOfTurn: [HTTPConnectionHandler] = []
     private var sweepTask: RepeatedTask?
     /// Wall clock minus monotonic clock, renewed by the sweep: saves a look at the clock for every request.
-    private var wallClockOffset: UInt64 = 0
+    private(set) var wallClockOffset: UInt64 = 0
 
     init(
         eventLoop: any EventLoop,
         limits: HTTPServer.Limits,
         observer: any ServerObserver,
         admission: @escaping HTTPServer.Admission,
+        access: HTTPServer.Access?,
         routes: [Route]
     ) {
         self.eventLoop = eventLoop
@@ -56,6 +59,7 @@ final class HTTPServerLoop {
         self.observer = observer
         self.counters = observer.counters
         self.admission = admission
+        self.access = access
         self.routes = RouteTable(routes, handlerIndex: { observer.index(ofHandler: $0) })
         self.refreshClocks(now: MonotonicClock.nanoseconds())
     }

@@ -1,4 +1,7 @@
+public import AccessControl
 import Glibc
+import HTTP1
+public import PrometheusMetrics
 public import RequestTracing
 public import TransportSecurity
 
@@ -81,6 +84,13 @@ public struct ConnectionClient {
     /// What the observer has made of the client, for all requests until one has another `User-Agent` or version of HTTP;
     /// empty until it is made.
     public var note: [UInt8] = []
+    /// Whose access key the current request has; nil if it has none that is known.
+    public private(set) var entry: AccessEntry?
+    /// The `Authorization` with which the entry was found, and the version of the table.
+    private var authorization: [UInt8] = []
+    private var tableVersion: UInt64 = 0
+    /// The observer's counter of the requests with this access key; nil until there is one.
+    public var counter: Counter?
 
     public init(address: String = "", isLoopback: Bool = false) {
         self.address = address
@@ -96,6 +106,42 @@ public struct ConnectionClient {
         // The pointer is used only for this copy.
         self.userAgentBytes = unsafe userAgent.withUnsafeBufferPointer { unsafe Array($0) }
         self.note = []
+    }
+
+    /// The next request has come, with this `Authorization`, or an empty one for none.
+    mutating func take(authorization: Span<UInt8>, _ keys: AccessKeys) {
+        // Nearly always that of the request before; in constant time, because that can be another client's behind a proxy.
+        if self.entry != nil, self.tableVersion == keys.version,
+            ConstantTime.isEqual(authorization, self.authorization.span)
+        {
+            return
+        }
+        let table = keys.table
+        self.tableVersion = table.version
+        let entry = Self.digest(authorization).flatMap(table.entry)
+        // The pointer is used only for this copy.
+        self.authorization = entry == nil ? [] : unsafe authorization.withUnsafeBufferPointer { unsafe Array($0) }
+        if entry === self.entry { return }
+        self.set(entry)
+    }
+
+    /// The next request has come, and cannot be read.
+    mutating func forgetAccessKey() { if self.entry != nil { self.set(nil) } }
+
+    mutating func set(_ entry: AccessEntry?) {
+        self.entry = entry
+        self.counter = nil
+        self.note = []
+    }
+
+    /// That of the access key in `Bearer <access key>`; nil if there is none.
+    private static func digest(_ authorization: Span<UInt8>) -> AccessDigest? {
+        var begin = "bearer".utf8.count
+        guard authorization.count > begin, ASCII.equal(authorization.extracting(0..<begin), "bearer"),
+            authorization[begin] == UInt8(ascii: " ")
+        else { return nil }
+        while begin < authorization.count, authorization[begin] == UInt8(ascii: " ") { begin += 1 }
+        return AccessDigest(ofKey: authorization.extracting(begin..<authorization.count))
     }
 
     private func hasUserAgent(_ userAgent: Span<UInt8>) -> Bool {

@@ -20,16 +20,16 @@ extension HTTPRequest {
     /// connection: the start of the next request is unknown.
     ///
     /// - Parameter head: its bytes.
-    func admit(_ head: Span<UInt8>, routes: RouteTable, _ admission: HTTPServer.Admission) {
+    func admit(_ head: Span<UInt8>, _ loop: HTTPServerLoop) {
         self.framing = .none
         self.keepsAlive = false
         self.expectsContinue = false
         do throws(Problem) {
-            try self.findRoute(head, routes)
+            try self.findRoute(head, loop.routes)
             if self.fields.isMalformed {
                 throw .badRequest("Each header field must be: name, colon, value, without control characters.")
             }
-            try self.decide(admission)
+            try self.decide(loop)
         } catch {
             self.framing = .none
             self.keepsAlive = false
@@ -61,13 +61,13 @@ extension HTTPRequest {
         self.route = routes.entry(for: path)
     }
 
-    private func decide(_ admission: HTTPServer.Admission) throws(Problem) {
+    private func decide(_ loop: HTTPServerLoop) throws(Problem) {
         self.framing = try RequestFraming(self.fields.bodyLength, isHTTP11: self.isHTTP11)
         try Self.checkHost(self.fields, isHTTP11: self.isHTTP11)
         self.keepsAlive =
             !self.fields.connectionHasClose && (self.isHTTP11 || self.fields.connectionHasKeepAlive)
         self.expectsContinue = try Self.expectation(self.fields, isHTTP11: self.isHTTP11) && self.framing != .none
-        self.verdict = self.verdict(admission)
+        self.verdict = self.verdict(loop)
         if self.expectsContinue, case .act = self.verdict, case .fixed(let length) = self.framing,
             let problem = self.route?.bodyRefusal?(self.headers, length)
         {
@@ -78,7 +78,13 @@ extension HTTPRequest {
             .naming(isWrite: self.route?.isWrite == true)
     }
 
-    private func verdict(_ admission: HTTPServer.Admission) -> Verdict {
+    private func verdict(_ loop: HTTPServerLoop) -> Verdict {
+        if let access = loop.access,
+            let problem = self.accessProblem(
+                access, wallClockNanoseconds: self.receivedAtNanoseconds &+ loop.wallClockOffset)
+        {
+            return .refuse(problem)
+        }
         guard let route = self.route else {
             if self.method == .options, self.isForServer {
                 return .describe(allow: "GET, HEAD, POST, PUT, DELETE, OPTIONS")
@@ -94,7 +100,7 @@ extension HTTPRequest {
             return .refuse(.preconditionNotSupported(condition))
         }
         if route.isWrite, self.fields.timeout == .invalid { return .refuse(.badTimeout()) }
-        if route.isData, let problem = admission(route.isWrite) { return .refuse(problem) }
+        if route.isData, let problem = loop.admission(route.isWrite) { return .refuse(problem) }
         return .act(limit: route.bodyLimitBytes)
     }
 

@@ -1,3 +1,4 @@
+public import AccessControl
 public import HTTP1
 public import NIOCore
 import RequestTracing
@@ -7,6 +8,7 @@ extension HTTPRequest {
     ///
     /// - Parameters:
     ///   - target: as it is in the request line.
+    ///   - access: whose access key it has.
     ///   - deliver: takes the answer.
     public convenience init(
         sample method: RequestMethod,
@@ -16,10 +18,12 @@ extension HTTPRequest {
         identity: RequestIdentity,
         isLoopback: Bool = true,
         deadlineNanoseconds: UInt64? = nil,
+        access: AccessEntry? = nil,
         eventLoop: any EventLoop,
         deliver: @escaping (HTTPResponse, HTTPRequest) -> Void = { _, _ in }
     ) {
         self.init(eventLoop: eventLoop, client: ConnectionClient(isLoopback: isLoopback))
+        if let access { self.client.set(access) }
         let lines = fields.map { "\($0.name): \($0.value)\r\n" }.joined()
         let reader = RequestReader(limits: HeadScanner.Limits())
         _ = reader.append(ByteBuffer(string: "\(method.name) \(target) HTTP/1.1\r\n\(lines)\r\n"))

@@ -53,6 +53,8 @@ public final class HTTPRequest {
     public var spans: [ChildSpan] = []
     /// Reason for `http_request_failures_total`: the problem's code; nil for a success.
     public internal(set) var failure: String?
+    /// Why its access key was refused; only if there is a ``failure``.
+    public internal(set) var denial: AccessDenial?
     var closesConnection = false
     /// The answer, while those of earlier requests of the connection are missing.
     var heldAnswer: HTTPResponse?
@@ -96,6 +98,7 @@ public final class HTTPRequest {
         self.measures.removeAll()
         if !self.spans.isEmpty { self.spans = [] }
         self.failure = nil
+        self.denial = nil
         self.closesConnection = false
     }
 
@@ -116,6 +119,7 @@ public final class HTTPRequest {
         self.target = nil
         self.framing = .none
         self.client.take(userAgent: Span(), isHTTP11: true)
+        self.client.forgetAccessKey()
     }
 }
 
@@ -187,7 +191,8 @@ extension HTTPRequest {
         self.head = head
         let span = bytes.readableBytesUInt8Span
         self.readFields(of: span)
-        self.admit(span, routes: loop.routes, loop.admission)
+        if let access = loop.access { self.takeAccessKey(span, access) }
+        self.admit(span, loop)
         loop.identify(self, head: span)
     }
 

@@ -46,6 +46,7 @@ public struct HeadFields {
     private var otherCondition: StaticString?
     /// `X-Request-Timeout-Ms`, if there is one.
     private(set) var timeout: RequestTimeout?
+    private(set) var authorization = Occurrence()
     public private(set) var idempotencyKey = Occurrence()
     public private(set) var contentType = Occurrence()
     public private(set) var accept = Occurrence()
@@ -113,6 +114,7 @@ public struct HeadFields {
             self.trace = self.traceparentCount == 1 ? TraceContext.Received(parsing: value) : nil
         case 12 where ASCII.equal(name, "x-request-id"): self.requestID.add(range)
         case 12 where ASCII.equal(name, "content-type"): self.contentType.add(range)
+        case 13 where ASCII.equal(name, "authorization"): self.authorization.add(range)
         case 13 where ASCII.equal(name, "if-none-match"): self.ifNoneMatch.add(range)
         case 13 where ASCII.equal(name, "content-range"): self.takeCondition("Content-Range")
         case 14 where ASCII.equal(name, "content-length"):

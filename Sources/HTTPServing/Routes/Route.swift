@@ -22,6 +22,8 @@ public struct Route {
     /// The value of the `handler` label in metrics and of `handler` in access lines.
     public let handler: String
     public let kind: Kind
+    /// Who may use it, if the service has access keys. Decided from the head of a request alone.
+    public let access: RouteAccess
     /// Maximum body in bytes; larger ones are answered with 413 `body_too_large` before they are read.
     public let bodyLimitBytes: Int
     /// What is wrong with a body, judged by the header fields and its length, within ``bodyLimitBytes``. Used for
@@ -40,6 +42,7 @@ public struct Route {
         path: String,
         handler: String,
         kind: Kind,
+        access: RouteAccess,
         bodyLimitBytes: Int = 0,
         bodyRefusal: BodyRefusal? = nil,
         keepsOrder: Bool = false,
@@ -49,6 +52,7 @@ public struct Route {
         self.path = path
         self.handler = handler
         self.kind = kind
+        self.access = access
         self.bodyLimitBytes = bodyLimitBytes
         self.bodyRefusal = bodyRefusal
         self.keepsOrder = keepsOrder

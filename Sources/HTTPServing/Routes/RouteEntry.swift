@@ -8,6 +8,7 @@ public final class RouteEntry {
     public let handler: String
     /// Its place among the routes of the server.
     public let position: Int
+    let access: RouteAccess
     let isData: Bool
     let isWrite: Bool
     public let isProbe: Bool
@@ -33,6 +34,7 @@ public final class RouteEntry {
         self.path = route.path
         self.pathBytes = Array(route.path.utf8)
         self.handler = route.handler
+        self.access = route.access
         self.position = position
         self.keepsOrder = route.keepsOrder
         self.takesPreconditions = route.takesPreconditions

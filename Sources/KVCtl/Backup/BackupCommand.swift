@@ -31,7 +31,9 @@ struct BackupCommand: ClientCommand {
         completion: .file())
     var output: String?
     @Option(
-        help: ArgumentHelp("File with the bearer token for actions, if the service has one.", valueName: "file"),
+        help: ArgumentHelp(
+            "File with the bearer token for actions, if the service has one in place of access keys.", valueName: "file"
+        ),
         completion: .file())
     var adminTokenFile: String?
     @OptionGroup var connection: ConnectionOptions

@@ -1,3 +1,4 @@
+import AccessControl
 import Admin
 import HTTP1
 import HTTPServing
@@ -20,7 +21,8 @@ struct BackupRoute: Sendable {
     let onEvent: BackupRun.Observer
 
     var route: Route {
-        Route(path: "/admin/backup", handler: "admin", kind: .admin, actions: [(.get, self.begin)])
+        Route(
+            path: "/admin/backup", handler: "admin", kind: .admin, access: .role(.admin), actions: [(.get, self.begin)])
     }
 
     private func begin(_ request: HTTPRequest, _ responder: Responder) {

@@ -1,3 +1,4 @@
+import AccessControl
 import Admin
 import HTTP1
 import HTTPServing
@@ -17,7 +18,9 @@ struct CompactionAdmin: Sendable {
     let authorization: AdminAuthorization
 
     var route: Route {
-        Route(path: "/admin/compact", handler: "admin", kind: .admin, actions: [(.post, self.compact)])
+        Route(
+            path: "/admin/compact", handler: "admin", kind: .admin, access: .role(.admin),
+            actions: [(.post, self.compact)])
     }
 
     private func compact(_ request: HTTPRequest, _ responder: Responder) {

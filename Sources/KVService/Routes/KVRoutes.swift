@@ -1,3 +1,4 @@
+import AccessControl
 import DurableFiles
 import HTTP1
 import HTTPServing
@@ -42,25 +43,30 @@ final class KVRoutes {
     var routes: [Route] {
         [
             Route(
-                path: "/kv/set", handler: "kv_set", kind: .data(isWrite: true),
+                path: "/kv/set", handler: "kv_set", kind: .data(isWrite: true), access: .role(.write),
                 bodyLimitBytes: self.limits.maxSetBodyBytes,
                 bodyRefusal: { [limits] in SetRequest.refusal(ofBody: $1, $0, limits: limits) },
                 keepsOrder: true, takesPreconditions: true,
                 actions: [(.post, self.set), (.put, self.set)]),
-            Route(path: "/kv/get", handler: "kv_get", kind: .data(isWrite: false), actions: [(.get, self.get)]),
             Route(
-                path: "/kv/delete", handler: "kv_delete", kind: .data(isWrite: true), keepsOrder: true,
+                path: "/kv/get", handler: "kv_get", kind: .data(isWrite: false), access: .role(.read),
+                actions: [(.get, self.get)]),
+            Route(
+                path: "/kv/delete", handler: "kv_delete", kind: .data(isWrite: true), access: .role(.write),
+                keepsOrder: true,
                 takesPreconditions: true, actions: [(.delete, self.delete)]),
-            Route(path: "/kv/keys", handler: "kv_keys", kind: .data(isWrite: false), actions: [(.get, self.keys)]),
             Route(
-                path: "/kv/mget", handler: "kv_mget", kind: .data(isWrite: false),
+                path: "/kv/keys", handler: "kv_keys", kind: .data(isWrite: false), access: .role(.read),
+                actions: [(.get, self.keys)]),
+            Route(
+                path: "/kv/mget", handler: "kv_mget", kind: .data(isWrite: false), access: .role(.read),
                 bodyLimitBytes: SeveralRequest.maximumBodyBytes, actions: [(.post, self.several)]),
             Route(
-                path: "/kv/txn", handler: "kv_txn", kind: .data(isWrite: true),
+                path: "/kv/txn", handler: "kv_txn", kind: .data(isWrite: true), access: .role(.write),
                 bodyLimitBytes: TransactionRequest.maximumBodyBytes, keepsOrder: true,
                 actions: [(.post, self.transaction)]),
             Route(
-                path: "/kv/incr", handler: "kv_incr", kind: .data(isWrite: true),
+                path: "/kv/incr", handler: "kv_incr", kind: .data(isWrite: true), access: .role(.write),
                 bodyLimitBytes: IncrementRequest.maximumBodyBytes(self.limits), keepsOrder: true,
                 takesPreconditions: true, actions: [(.post, self.increment)]),
         ]

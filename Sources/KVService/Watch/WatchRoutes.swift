@@ -1,3 +1,4 @@
+import AccessControl
 import HTTP1
 import HTTPServing
 import KeyValueHTTP
@@ -22,7 +23,11 @@ final class WatchRoutes {
     }
 
     var routes: [Route] {
-        [Route(path: "/kv/watch", handler: "kv_watch", kind: .data(isWrite: false), actions: [(.get, self.watch)])]
+        [
+            Route(
+                path: "/kv/watch", handler: "kv_watch", kind: .data(isWrite: false), access: .role(.read),
+                actions: [(.get, self.watch)])
+        ]
     }
 
     private func watch(_ request: HTTPRequest, _ responder: Responder) {

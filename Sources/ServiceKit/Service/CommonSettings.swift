@@ -14,6 +14,9 @@ public struct CommonSettings: Sendable {
     public let adminTokenFile = Setting<String?>(
         optional: "admin-token-file", .filePath,
         help: "File with the bearer token for /admin actions; without it, only loopback clients may send actions")
+    public let accessKeysFile = Setting<String?>(
+        optional: "access-keys-file", .filePath,
+        help: "File with the access keys of clients, made by kvctl key add; without it, requests need none")
     public let tlsCertFile = Setting<String?>(
         optional: "tls-cert-file", .filePath,
         help: "PEM file with the certificate, and those between it and its authority: serve TLS on every address")
@@ -58,8 +61,8 @@ public struct CommonSettings: Sendable {
     /// All settings, in the order of the help; `others` follow the addresses.
     public func list(with others: [any SettingDefinition]) -> [any SettingDefinition] {
         [
-            self.listen, self.adminListen, self.adminTokenFile, self.tlsCertFile, self.tlsKeyFile, self.tlsClientCAFile,
-            self.insecureRemoteAccess,
+            self.listen, self.adminListen, self.accessKeysFile, self.adminTokenFile, self.tlsCertFile, self.tlsKeyFile,
+            self.tlsClientCAFile, self.insecureRemoteAccess,
         ] + others
             + [
                 self.maxConnections, self.eventLoops, self.logLevel, self.otlpEndpoint, self.traceSampleRatio,
@@ -86,13 +89,22 @@ extension CommonSettings {
     }
 
     private func addressErrors(_ settings: ResolvedSettings) -> [ConfigurationError] {
+        var errors: [ConfigurationError] = []
         let listen = settings[self.listen]
-        guard listen.port != 0, settings[self.adminListen] == listen else { return [] }
-        return [
-            settings.error(
-                self.adminListen,
-                "\(listen) is --listen; leave it out to serve /metrics and /admin there, or choose another address")
-        ]
+        if listen.port != 0, settings[self.adminListen] == listen {
+            errors.append(
+                settings.error(
+                    self.adminListen,
+                    "\(listen) is --listen; leave it out to serve /metrics and /admin there, or choose another address")
+            )
+        }
+        if settings[self.accessKeysFile] != nil, settings[self.adminTokenFile] != nil {
+            errors.append(
+                settings.error(
+                    self.adminTokenFile,
+                    "with --access-keys-file, actions need an access key with the role admin; leave one of both out"))
+        }
+        return errors
     }
 
     private func tlsErrors(_ settings: ResolvedSettings) -> [ConfigurationError] {
@@ -116,11 +128,11 @@ extension CommonSettings {
     func accessErrors(_ settings: ResolvedSettings) -> [ConfigurationError] {
         if settings[self.insecureRemoteAccess] { return [] }
         let hasTLS = settings[self.tlsCertFile] != nil
-        let asksWhoItIs = settings[self.tlsClientCAFile] != nil
+        let asksWhoItIs = settings[self.tlsClientCAFile] != nil || settings[self.accessKeysFile] != nil
         if hasTLS && asksWhoItIs { return [] }
         let missing = [
             hasTLS ? nil : "TLS (--tls-cert-file, --tls-key-file)",
-            asksWhoItIs ? nil : "a check of who the client is (--tls-client-ca-file)",
+            asksWhoItIs ? nil : "a check of who the client is (--access-keys-file or --tls-client-ca-file)",
         ].compactMap { $0 }.joined(separator: " and ")
         func error<Value>(_ setting: Setting<Value>, _ address: ListenAddress?) -> ConfigurationError? {
             guard let address, !address.isLoopback else { return nil }

@@ -10,7 +10,7 @@ extension HandlerDeclaration {
     static func common(adminStatuses: [UInt] = [], adminProblems: [ProblemKind] = []) -> [HandlerDeclaration] {
         [
             Self("index", [.get], problems: ProblemKind.ofQuery), Self("health", [.get]), Self("livez", [.get]),
-            Self("readyz", [.get], statuses: [200, 503]), Self("metrics", [.get]),
+            Self("readyz", [.get], statuses: [200, 503]), Self("metrics", [.get], problems: ProblemKind.ofAccess),
             Self(
                 "admin", [.get, .post], statuses: [200] + adminStatuses,
                 problems: ProblemKind.ofAdmin + [.ofOtherMethod] + adminProblems),

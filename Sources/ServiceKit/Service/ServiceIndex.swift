@@ -17,7 +17,7 @@ enum ServiceIndex {
                 responder.fail(error)
             }
         }
-        return routes + [Route(path: "/", handler: "index", kind: .probe, actions: [(.get, index)])]
+        return routes + [Route(path: "/", handler: "index", kind: .probe, access: .open, actions: [(.get, index)])]
     }
 
     private static func document(_ service: String, _ routes: [Route]) -> [UInt8] {

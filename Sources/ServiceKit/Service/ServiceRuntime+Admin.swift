@@ -1,3 +1,4 @@
+import AccessControl
 public import Admin
 public import HTTPServing
 public import JSON
@@ -30,10 +31,36 @@ extension ServiceRuntime {
         ] + SwitchActions(gate: self.gate, events: self.events).routes(authorization)
     }
 
-    /// Who may use the actions below `/admin`.
+    /// Reads the access keys, if there are any, which are exchanged by reloads, and says who may use the actions below
+    /// `/admin`. Call it before the service listens: until then no access key is known.
     public func adminAuthorization() throws(ServiceFailure) -> AdminAuthorization {
+        if let path = self.settings[self.common.accessKeysFile] {
+            do throws(AccessKeyFileError) { self.replaceAccessKeys(by: try AccessKeyFile.load(path)) } catch {
+                throw ServiceFailure(.configuration, "--access-keys-file: \(error)")
+            }
+            let setting = self.common.accessKeysFile
+            self.reloader.add(
+                ReloadPart(settings: [setting.name], files: { [$0[setting]].compactMap { $0 } }) {
+                    (new: ResolvedSettings) throws(ReloadError) in
+                    guard let path = new[setting] else {
+                        throw ReloadError("--access-keys-file: can be taken away by a restart only")
+                    }
+                    let table: AccessKeyTable
+                    do { table = try AccessKeyFile.load(path) } catch {
+                        throw ReloadError("--access-keys-file: \(error)")
+                    }
+                    return { self.replaceAccessKeys(by: table) }
+                })
+            return .byAccessKey
+        }
         do { return try AdminAuthorization(tokenFile: self.settings[self.common.adminTokenFile]) } catch {
             throw ServiceFailure(.configuration, "\(error)")
         }
+    }
+
+    /// When this returns, no other access keys are accepted than those of `table`. Any thread.
+    private func replaceAccessKeys(by table: AccessKeyTable) {
+        self.telemetry.metrics.beginSeries(ofClients: table.entries.map(\.name))
+        self.accessKeys?.replace(table)
     }
 }

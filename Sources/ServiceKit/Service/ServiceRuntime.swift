@@ -1,3 +1,4 @@
+import AccessControl
 public import Admin
 public import HTTP1
 public import HTTPServing
@@ -42,6 +43,8 @@ public final class ServiceRuntime: Sendable {
     let endpoints = Mutex<[TLSEndpoint]>([])
     let logLevelControl: LogLevelControl
     let telemetry: RequestTelemetry
+    /// Nil without `--access-keys-file`.
+    let accessKeys: AccessKeys?
     public let group: MultiThreadedEventLoopGroup
     /// The prefix of this service's own metrics.
     let metricPrefix: String
@@ -74,6 +77,7 @@ public final class ServiceRuntime: Sendable {
         self.identity = identity
         self.metricPrefix = metricPrefix
         self.gate = ServiceGate(service: name)
+        self.accessKeys = settings[common.accessKeysFile].map { _ in AccessKeys() }
         self.settings = settings
         self.common = common
         let output = LogOutput(descriptor: 1)
@@ -288,7 +292,8 @@ public final class ServiceRuntime: Sendable {
         limits.targetBytes = self.longestTargetBytes
         return HTTPServer(
             group: self.group, address: address, tls: tls, limits: limits, observer: self.telemetry,
-            admission: { [gate] isWrite in gate.refusal(isWrite: isWrite) }, routes: routes)
+            admission: { [gate] isWrite in gate.refusal(isWrite: isWrite) },
+            access: self.accessKeys.map { HTTPServer.Access(keys: $0, realm: self.identity.name) }, routes: routes)
     }
 
     private func drain(

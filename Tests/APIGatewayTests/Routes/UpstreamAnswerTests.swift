@@ -32,6 +32,26 @@ struct UpstreamAnswerTests {
         }
     }
 
+    @Test(arguments: [("401 Unauthorized", "unauthorized"), ("403 Forbidden", "forbidden")])
+    func `that refuses the gateway itself is not the client's fault, and nothing was written`(
+        status: String, code: String
+    ) async throws {
+        let upstream = FakeHTTPServer { _ in
+            FakeAnswer.problem(
+                status, #"{"code":"\#(code)","detail":"The access key of gateway has expired.","applied":"no"}"#,
+                fields: "WWW-Authenticate: Bearer realm=\"kv-service\"\r\n")
+        }
+        try await withGateway(upstream: upstream) { gateway in
+            let write = await gateway.set("k", "v")
+            #expect(write.status == 502 && write.code == "upstream_access_denied" && write.applied == "no")
+            let read = await gateway.get("k")
+            #expect(read.status == 502 && read.code == "upstream_access_denied" && read.applied == nil)
+            #expect(!write.text.contains("expired"))
+            #expect(write.headers["WWW-Authenticate"] == nil)
+            #expect(upstream.requests.count == 2)
+        }
+    }
+
     @Test(arguments: [
         ("400 Bad Request", "key_too_large", "no"), ("413 Content Too Large", "value_too_large", "no"),
         ("414 URI Too Long", "target_too_long", "no"), ("431 Fields Too Large", "headers_too_large", "no"),

@@ -1,5 +1,7 @@
 import KeyValueHTTP
 import NIOCore
+import ServiceKit
+import ServiceSettings
 import TestSupport
 import Testing
 
@@ -99,6 +101,40 @@ struct UpstreamRequestTests {
         for operation in [UpstreamOperation.get, .keys, .mget, .probe] {
             #expect(!self.text(.sample(operation)).contains("Idempotency-Key"))
         }
+    }
+
+    @Test func `has the gateway's access key, which can be replaced`() throws {
+        let folder = TemporaryFolder()
+        let path = folder.file("key")
+        func field(_ letter: String) -> String {
+            "\r\nAuthorization: Bearer txk_\(String(repeating: letter, count: 43))\r\n"
+        }
+        func write(_ letter: String) throws {
+            try FileText.write("txk_\(String(repeating: letter, count: 43))\n", to: path)
+        }
+        try write("a")
+        let accessKey = try UpstreamAccessKey(file: path)
+        let encoder = UpstreamRequestEncoder(authority: "[::1]:8081", keyPrefix: "gw-", accessKey: accessKey)
+        func text(_ operation: UpstreamOperation) -> String {
+            var buffer = ByteBuffer()
+            encoder.encodeHead(.sample(operation), timeoutMilliseconds: 1, into: &buffer)
+            return String(buffer: buffer)
+        }
+        for operation in UpstreamOperation.allCases {
+            #expect(text(operation).ranges(of: field("a")).count == 1, "\(operation)")
+            #expect(!self.text(.sample(operation)).contains("Authorization"))
+        }
+        try write("b")
+        let settings = try GatewaySettings.table.resolve(flags: ["upstream-access-key-file": path], environment: [:])
+        let commit = try accessKey.reloads.prepare(settings)
+        #expect(text(.get).contains(field("a")))
+        commit()
+        #expect(text(.get).contains(field("b")))
+        for wrong in ["", "txk_short", String(repeating: "a", count: 47)] {
+            try FileText.write(wrong, to: path)
+            #expect(throws: ReloadError.self) { try accessKey.reloads.prepare(settings) }
+        }
+        #expect(text(.get).contains(field("b")))
     }
 
     /// Room for the head is made before its parts are written; a part without room ends the process.

@@ -86,7 +86,7 @@ extension EndToEnd {
 
         @Test(arguments: [
             ([], "TLS (--tls-cert-file, --tls-key-file) and a check of who the client is"),
-            (["tls"], "and a check of who the client is (--tls-client-ca-file)"),
+            (["tls"], "and a check of who the client is (--access-keys-file or --tls-client-ca-file)"),
         ])
         func `a service does not listen beyond this host unprotected, unless it is told to`(
             protection: [String], missing: String

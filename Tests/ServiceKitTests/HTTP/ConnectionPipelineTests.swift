@@ -45,11 +45,12 @@ struct ConnectionPipelineTests {
                     slowRequests: SlowRequests(handlers: metrics.handlerNames, nowNanoseconds: 0),
                     accessLog: AccessLog(output: output, service: "test", level: SharedLogLevel(.info))),
                 admission: { gate.refusal(isWrite: $0) },
+                access: nil,
                 routes: [
                     Route(
                         path: "/get",
                         handler: "get",
-                        kind: .data(isWrite: false),
+                        kind: .data(isWrite: false), access: .open,
                         actions: [
                             (
                                 .get,
@@ -62,13 +63,13 @@ struct ConnectionPipelineTests {
                     Route(
                         path: "/held",
                         handler: "get",
-                        kind: .data(isWrite: false),
+                        kind: .data(isWrite: false), access: .open,
                         actions: [(.get, { _, responder in held.responders.append(responder) })]
                     ),
                     Route(
                         path: "/peer",
                         handler: "get",
-                        kind: .admin,
+                        kind: .admin, access: .open,
                         actions: [
                             (
                                 .get,

@@ -61,11 +61,11 @@ import TransportSecurity
         let observer = Observer(sampler: sampler)
         let channel = EmbeddedChannel()
         let route = Route(
-            path: "/get", handler: "get", kind: .data(isWrite: false),
+            path: "/get", handler: "get", kind: .data(isWrite: false), access: .open,
             actions: [(.get, { _, responder in responder.respond(.json(.ok, Array("answer".utf8))) })])
         let loop = HTTPServerLoop(
             eventLoop: channel.embeddedEventLoop, limits: HTTPServer.Limits(), observer: observer,
-            admission: admission, routes: [route])
+            admission: admission, access: nil, routes: [route])
         try channel.pipeline.syncOperations.addHandler(HTTPConnectionHandler(loop: loop, now: 0))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         try channel.writeInbound(ByteBuffer(string: text))

@@ -52,7 +52,7 @@ struct ServerDrainTests {
         let server = try await TestServer.start { _ in
             [
                 Route(
-                    path: "/held-write", handler: "more", kind: .data(isWrite: true),
+                    path: "/held-write", handler: "more", kind: .data(isWrite: true), access: .open,
                     actions: [(.post, { _, responder in held.hold(responder) })])
             ]
         }

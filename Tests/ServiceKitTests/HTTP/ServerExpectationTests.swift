@@ -27,7 +27,7 @@ struct ServerExpectationTests {
         let server = try await TestServer.start { _ in
             [
                 Route(
-                    path: "/limited", handler: "more", kind: .data(isWrite: true), bodyLimitBytes: 100,
+                    path: "/limited", handler: "more", kind: .data(isWrite: true), access: .open, bodyLimitBytes: 100,
                     bodyRefusal: { headers, length in
                         headers.contains("x-raw") && length > 16
                             ? Problem(.payloadTooLarge, code: "value_too_large", detail: "16 at most") : nil

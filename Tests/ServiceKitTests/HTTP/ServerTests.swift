@@ -37,7 +37,7 @@ struct ServerTests {
                 Route(
                     path: "/cached",
                     handler: "more",
-                    kind: .data(isWrite: false),
+                    kind: .data(isWrite: false), access: .open,
                     actions: [
                         (
                             .get,
@@ -187,7 +187,9 @@ struct ServerTests {
     ) async throws {
         let server = try await TestServer.start { _ in
             let answer: Route.Action = { $1.respond(.json(.ok, Array("root \($0.query ?? "-") \($0.path)".utf8))) }
-            return [Route(path: "/", handler: "more", kind: .data(isWrite: false), actions: [(.get, answer)])]
+            return [
+                Route(path: "/", handler: "more", kind: .data(isWrite: false), access: .open, actions: [(.get, answer)])
+            ]
         }
         let answer = try await server.exchange(
             "\(method) http://other:80\(query) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
@@ -355,7 +357,11 @@ struct ServerTests {
 
     @Test func `a responder that is dropped answers 500`() async throws {
         let server = try await TestServer.start { _ in
-            [Route(path: "/lost", handler: "more", kind: .data(isWrite: false), actions: [(.get, { _, _ in })])]
+            [
+                Route(
+                    path: "/lost", handler: "more", kind: .data(isWrite: false), access: .open,
+                    actions: [(.get, { _, _ in })])
+            ]
         }
         let answer = try await server.exchange("GET /lost HTTP/1.1\r\nHost: a\r\n\r\n" + Self.close)
         #expect(answer.statuses == [500, 200])
@@ -379,7 +385,8 @@ struct ServerTests {
             group: TestServer.group,
             address: ListenAddress(host: "127.0.0.1", port: UInt16(first.port)),
             observer: first.telemetry,
-            admission: { _ in nil }
+            admission: { _ in nil },
+            access: nil
         ) { _ in [] }
         await #expect {
             _ = try await second.start()

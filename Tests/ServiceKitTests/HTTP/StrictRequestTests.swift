@@ -256,7 +256,7 @@ struct StrictRequestTests {
         let server = try await TestServer.start { _ in
             [
                 Route(
-                    path: "/more", handler: "more", kind: .data(isWrite: true), takesPreconditions: true,
+                    path: "/more", handler: "more", kind: .data(isWrite: true), access: .open, takesPreconditions: true,
                     actions: [(.post, { _, responder in responder.respond(.json(.ok, [])) })])
             ]
         }
@@ -287,7 +287,7 @@ struct StrictRequestTests {
         let server = try await TestServer.start { _ in
             [
                 Route(
-                    path: "/more", handler: "more", kind: .data(isWrite: true),
+                    path: "/more", handler: "more", kind: .data(isWrite: true), access: .open,
                     actions: [
                         (
                             .post,

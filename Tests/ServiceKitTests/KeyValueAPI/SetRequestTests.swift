@@ -1,3 +1,4 @@
+import AccessControl
 import HTTP1
 import HTTPServing
 import JSON
@@ -232,7 +233,8 @@ extension HTTPRequest {
         coding: String? = nil,
         accept: [String] = [],
         fields: [(name: String, value: String)] = [],
-        body: [UInt8] = []
+        body: [UInt8] = [],
+        access: AccessEntry? = nil
     ) -> HTTPRequest {
         var headers = fields + accept.map { (name: "Accept", value: $0) }
         if let coding { headers.append((name: "content-encoding", value: coding)) }
@@ -245,6 +247,7 @@ extension HTTPRequest {
             fields: headers,
             body: ByteBuffer(bytes: body),
             identity: RequestIdentity(id: "request-1", trace: trace),
+            access: access,
             eventLoop: EmbeddedEventLoop()
         )
     }

@@ -75,7 +75,7 @@ struct AccessLogTests {
                 Route(
                     path: "/staged",
                     handler: "more",
-                    kind: .data(isWrite: false),
+                    kind: .data(isWrite: false), access: .open,
                     actions: [
                         (
                             .get,

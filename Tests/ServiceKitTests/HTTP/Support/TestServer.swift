@@ -1,3 +1,4 @@
+import AccessControl
 import Glibc
 import Health
 import JSONLogging
@@ -34,6 +35,7 @@ final class TestServer: Sendable {
         limits: HTTPServer.Limits = HTTPServer.Limits(),
         state: ServiceGate.State = .ready,
         level: Logger.Level = .debug,
+        access: AccessKeys? = nil,
         moreRoutes: @escaping @Sendable (any EventLoop) -> [Route] = { _ in [] }
     ) async throws -> TestServer {
         let gate = ServiceGate(service: "test")
@@ -64,7 +66,8 @@ final class TestServer: Sendable {
             address: ListenAddress(host: "127.0.0.1", port: 0),
             limits: limits,
             observer: telemetry,
-            admission: { gate.refusal(isWrite: $0) }
+            admission: { gate.refusal(isWrite: $0) },
+            access: access.map { HTTPServer.Access(keys: $0, realm: "test") }
         ) { eventLoop in
             TestRoutes.routes(held: held) + HealthRoutes.routes(of: gate) + [scrape.route] + moreRoutes(eventLoop)
         }
@@ -164,7 +167,7 @@ enum TestRoutes {
             Route(
                 path: "/get",
                 handler: "get",
-                kind: .data(isWrite: false),
+                kind: .data(isWrite: false), access: .open,
                 actions: [
                     (
                         .get,
@@ -177,7 +180,7 @@ enum TestRoutes {
             Route(
                 path: "/body",
                 handler: "body",
-                kind: .data(isWrite: false),
+                kind: .data(isWrite: false), access: .open,
                 bodyLimitBytes: 100_000,
                 actions: [
                     (
@@ -193,20 +196,20 @@ enum TestRoutes {
             Route(
                 path: "/write",
                 handler: "write",
-                kind: .data(isWrite: true),
+                kind: .data(isWrite: true), access: .open,
                 bodyLimitBytes: 16,
                 actions: [(.post, { _, responder in responder.respond(.json(.ok, Array("wrote".utf8))) })]
             ),
             Route(
                 path: "/held",
                 handler: "held",
-                kind: .data(isWrite: false),
+                kind: .data(isWrite: false), access: .open,
                 actions: [(.get, { _, responder in held.hold(responder) })]
             ),
             Route(
                 path: "/large",
                 handler: "large",
-                kind: .data(isWrite: false),
+                kind: .data(isWrite: false), access: .open,
                 actions: [
                     (
                         .get,

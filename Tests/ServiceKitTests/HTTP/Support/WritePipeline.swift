@@ -51,9 +51,11 @@ struct WritePipeline {
         self.loop = HTTPServerLoop(
             eventLoop: self.channel.embeddedEventLoop, limits: limits, observer: self.observer,
             admission: { _ in nil },
+            access: nil,
             routes: [
                 Route(
-                    path: "/write", handler: "write", kind: .data(isWrite: true), bodyLimitBytes: 100_000,
+                    path: "/write", handler: "write", kind: .data(isWrite: true), access: .open,
+                    bodyLimitBytes: 100_000,
                     keepsOrder: true,
                     actions: [
                         (
@@ -67,7 +69,7 @@ struct WritePipeline {
                         )
                     ]),
                 Route(
-                    path: "/unordered", handler: "unordered", kind: .data(isWrite: true),
+                    path: "/unordered", handler: "unordered", kind: .data(isWrite: true), access: .open,
                     actions: [
                         (
                             .post,
@@ -78,7 +80,7 @@ struct WritePipeline {
                         )
                     ]),
                 Route(
-                    path: "/get", handler: "get", kind: .data(isWrite: false),
+                    path: "/get", handler: "get", kind: .data(isWrite: false), access: .open,
                     actions: [
                         (
                             .get,

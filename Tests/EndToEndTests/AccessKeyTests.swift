@@ -1,0 +1,439 @@
+import AccessControl
+import Glibc
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    /// Both services with `--access-keys-file`.
+    @Suite("Access keys at both services", .timeLimit(.minutes(3)))
+    struct AccessKeyTests {
+        /// Who may use a route: its decision.
+        private enum Decision: Equatable {
+            case open
+            case role(AccessRole)
+        }
+
+        /// A method of a route, with a request that succeeds or at least reaches its action.
+        private struct Row {
+            let method: String
+            let path: String
+            let decision: Decision
+            var target: String
+            var type = ""
+            var body = ""
+            /// That of the request which is permitted; nil: the same.
+            var permittedBody: String?
+            var isWrite = false
+            /// Whether only kv-service has it.
+            var isOfStore = false
+
+            init(
+                _ method: String, _ path: String, _ decision: Decision, query: String = "", type: String = "",
+                body: String = "", permittedBody: String? = nil, isWrite: Bool = false, isOfStore: Bool = false
+            ) {
+                (self.method, self.path, self.decision) = (method, path, decision)
+                self.target = query.isEmpty ? path : "\(path)?\(query)"
+                (self.type, self.body, self.permittedBody) = (type, body, permittedBody)
+                (self.isWrite, self.isOfStore) = (isWrite, isOfStore)
+            }
+        }
+
+        private static let json = "application/json"
+
+        /// Every method of every route. `DATA` stands for `/kv` or `/api`.
+        private static let rows: [Row] = [
+            Row(
+                "PUT", "DATA/set", .role(.write), query: "key=new", type: "application/octet-stream", body: "v",
+                isWrite: true),
+            Row(
+                "POST", "DATA/set", .role(.write), type: json, body: #"{"key":"new","value":"v"}"#, isWrite: true),
+            Row("GET", "DATA/get", .role(.read), query: "key=there"),
+            Row("DELETE", "DATA/delete", .role(.write), query: "key=there", isWrite: true),
+            Row("GET", "DATA/keys", .role(.read), query: "values=true"),
+            Row("POST", "DATA/mget", .role(.read), type: json, body: #"{"keys":["there"]}"#),
+            Row(
+                "POST", "DATA/txn", .role(.write), type: json,
+                body: #"{"operations":[{"op":"set","key":"new","value":"v"},{"op":"delete","key":"there"}]}"#,
+                isWrite: true),
+            Row("POST", "DATA/incr", .role(.write), type: json, body: #"{"key":"number"}"#, isWrite: true),
+            Row("GET", "DATA/watch", .role(.read), query: "mode=poll&wait_ms=0"),
+            Row("GET", "/", .open), Row("GET", "/health", .open), Row("GET", "/livez", .open),
+            Row("GET", "/healthz", .open), Row("GET", "/readyz", .open),
+            Row("GET", "/metrics", .role(.monitor)), Row("GET", "/admin", .role(.monitor)),
+            Row("GET", "/admin/config", .role(.monitor)), Row("GET", "/admin/events", .role(.monitor)),
+            Row("GET", "/admin/slow", .role(.monitor)), Row("GET", "/admin/log-level", .role(.monitor)),
+            Row("GET", "/admin/read-only", .role(.monitor)), Row("GET", "/admin/drain", .role(.monitor)),
+            Row(
+                "POST", "/admin/log-level", .role(.admin), type: json, body: #"{"level":"error"}"#,
+                permittedBody: #"{"level":"info"}"#),
+            Row(
+                "POST", "/admin/read-only", .role(.admin), type: json, body: #"{"enabled":true}"#,
+                permittedBody: #"{"enabled":false}"#),
+            Row(
+                "POST", "/admin/drain", .role(.admin), type: json, body: #"{"enabled":true}"#,
+                permittedBody: #"{"enabled":false}"#),
+            Row("POST", "/admin/compact", .role(.admin), isOfStore: true),
+            Row("GET", "/admin/backup", .role(.admin), isOfStore: true),
+        ]
+
+        private static func rows(of front: Front) -> [Row] {
+            self.rows.filter { front == .kvService || !$0.isOfStore }.map { row in
+                var row = row
+                row.target = row.target.replacing("DATA", with: "/\(front.rawValue)")
+                return row
+            }
+        }
+
+        /// Both services: the gateway with access keys of its clients, kv-service with those of the gateway and of the
+        /// others.
+        private final class Locked {
+            let folder = TemporaryFolder()
+            let clients: AccessKeysFile
+            let atStore: AccessKeysFile
+            let services: Services
+
+            static let names = ["read", "write", "monitor", "admin"]
+
+            init() throws {
+                (self.clients, self.atStore) =
+                    (AccessKeysFile(in: self.folder, "clients"), AccessKeysFile(in: self.folder, "store"))
+                for file in [self.clients, self.atStore] {
+                    for role in AccessRole.allCases { file.add(role.rawValue, AccessRoles(role)) }
+                    file.add("all", [.read, .write, .monitor, .admin])
+                    file.add("limited", [.read, .write], prefixes: ["own/", "shared/"])
+                    file.add("expired", [.read, .write, .monitor, .admin], expiresAt: 1_700_000_000)
+                }
+                self.atStore.add("gateway", [.read, .write])
+                try self.clients.write()
+                try self.atStore.write()
+                self.services = try Services(
+                    folder: self.folder, kvArguments: ["--access-keys-file", self.atStore.path],
+                    gatewayArguments: [
+                        "--access-keys-file", self.clients.path, "--upstream-access-key-file",
+                        try self.atStore.keyFile("gateway"),
+                    ])
+            }
+
+            func file(_ front: Front) -> AccessKeysFile { front == .kvService ? self.atStore : self.clients }
+
+            func connect(_ front: Front) throws -> HTTPConnection {
+                try HTTPConnection(port: front == .kvService ? self.services.kvPort : self.services.gatewayPort)
+            }
+
+            /// The state of the store and of what operators can switch.
+            func state() throws -> String {
+                let kv = try self.connect(.kvService)
+                let all = AccessKeyTests.field(self.atStore["all"])
+                var state = try kv.request("GET", "/kv/keys?values=true", headers: [all]).text
+                for front in Front.allCases {
+                    let connection = try self.connect(front)
+                    let field = AccessKeyTests.field(self.file(front)["all"])
+                    for path in ["/admin/log-level", "/admin/read-only", "/admin/drain"] {
+                        state += try connection.request("GET", path, headers: [field]).text
+                    }
+                }
+                let admin = try kv.request("GET", "/admin", headers: [all]).json
+                state += "\(admin.object("compaction").integer("runs_total") ?? -1)"
+                state += " \(admin.object("backup").integer("sent_bytes_total") ?? -1)"
+                return state
+            }
+        }
+
+        private static func field(_ key: String) -> (String, String) { ("Authorization", "Bearer \(key)") }
+
+        private static func send(
+            _ row: Row, on connection: HTTPConnection, _ headers: [(String, String)], body: String? = nil
+        ) throws -> HTTPAnswer {
+            let body = body ?? row.body
+            return try connection.request(
+                row.method, row.target, headers: headers + (row.type.isEmpty ? [] : [("Content-Type", row.type)]),
+                body: row.method == "GET" || row.method == "DELETE" ? nil : Array(body.utf8))
+        }
+
+        @Test(arguments: Front.allCases) func `every route of the service has a row here, and a decision`(
+            _ front: Front
+        ) throws {
+            let locked = try Locked()
+            let index = try locked.connect(front).request("GET", "/").json
+            var there: Set<String> = ["GET /"]
+            for endpoint in index.objects("endpoints") {
+                let path = try #require(endpoint.string("path"))
+                for method in endpoint.members["methods"] as? [String] ?? [] { there.insert("\(method) \(path)") }
+            }
+            let listed = Self.rows(of: front).map {
+                "\($0.method) \($0.target.split(separator: "?").first ?? "")"
+            }
+            #expect(there == Set(listed))
+            #expect(listed.count == Set(listed).count)
+        }
+
+        @Test(arguments: Front.allCases) func `without the role of a route nothing is done, on every route`(
+            _ front: Front
+        ) throws {
+            let locked = try Locked()
+            let file = locked.file(front)
+            let setUp = try locked.connect(front)
+            for (key, value) in [("there", "v"), ("number", "1")] {
+                let answer = try setUp.request(
+                    "PUT", "/\(front.rawValue)/set?key=\(key)",
+                    headers: [Self.field(file["all"]), ("Content-Type", "application/octet-stream")],
+                    body: Array(value.utf8))
+                #expect(answer.status == 200)
+            }
+            let before = try locked.state()
+            let random = AccessKey.random().text
+            let unauthorized: [[(String, String)]] = [
+                [], [Self.field(random)], [Self.field(file["expired"])], [Self.field("x")],
+                [("Authorization", "Bearer")],
+                [("Authorization", "Basic \(file["all"])")], [("Authorization", file["all"])],
+                [Self.field(file["all"]), Self.field(file["all"])], [Self.field(file["all"] + "a")],
+                [("X-Authorization", "Bearer \(file["all"])")],
+            ]
+            var denied = 0
+            for row in Self.rows(of: front) {
+                let connection = try locked.connect(front)
+                for headers in unauthorized {
+                    let answer = try Self.send(row, on: connection, headers)
+                    if row.decision == .open {
+                        #expect(answer.status == 200, "\(row.method) \(row.target)")
+                        continue
+                    }
+                    denied += 1
+                    #expect(answer.status == 401, "\(row.method) \(row.target) \(headers)")
+                    #expect(
+                        answer["WWW-Authenticate"]
+                            == "Bearer realm=\"\(front == .kvService ? "kv-service" : "api-gateway")\"")
+                    let problem = try answer.json
+                    #expect(problem.string("code") == "unauthorized")
+                    #expect(problem.string("applied") == (row.isWrite ? "no" : nil))
+                }
+                guard case .role(let needed) = row.decision else { continue }
+                for role in AccessRole.allCases where !AccessRoles(role).permits(needed) {
+                    let answer = try Self.send(row, on: connection, [Self.field(file[role.rawValue])])
+                    denied += 1
+                    #expect(answer.status == 403, "\(row.method) \(row.target) \(role)")
+                    let problem = try answer.json
+                    #expect(problem.string("code") == "forbidden")
+                    #expect(problem.string("applied") == (row.isWrite ? "no" : nil))
+                    // The answer to HEAD, which comes with GET, has the same status.
+                    if row.method == "GET" {
+                        let head = try connection.request(
+                            "HEAD", row.target, headers: [Self.field(file[role.rawValue])])
+                        denied += 1
+                        #expect(head.status == 403)
+                    }
+                }
+            }
+            for target in ["/nowhere", "/\(front.rawValue)", "/admin/", "//admin", "/%61dmin"] {
+                denied += 1
+                #expect(try locked.connect(front).request("GET", target).status == 401, "\(target)")
+                let known = try locked.connect(front).request("GET", target, headers: [Self.field(file["read"])])
+                #expect(known.status == 404, "\(target)")
+            }
+            #expect(try locked.state() == before)
+            let metrics = try setUp.request("GET", "/metrics", headers: [Self.field(file["monitor"])]).text
+            let counted = metrics.split(separator: "\n").filter { $0.hasPrefix("http_access_denied_total") }
+                .compactMap { $0.split(separator: " ").last.flatMap { Int($0) } }
+            #expect(counted.reduce(0, +) == denied)
+            #expect(metrics.contains("\nhttp_client_requests_total{client=\"expired\"} "))
+        }
+
+        @Test(arguments: Front.allCases) func `with the role alone each route is used`(_ front: Front) throws {
+            let locked = try Locked()
+            let file = locked.file(front)
+            for row in Self.rows(of: front) {
+                guard case .role(let needed) = row.decision else { continue }
+                for role in AccessRole.allCases where AccessRoles(role).permits(needed) {
+                    let connection = try locked.connect(front)
+                    let answer = try Self.send(
+                        row, on: connection, [Self.field(file[role.rawValue])], body: row.permittedBody)
+                    // 404: the key is not there.
+                    #expect(
+                        [200, 202].contains(answer.status) || (row.path == "DATA/get" && answer.status == 404),
+                        "\(row.method) \(row.target) \(answer.text)")
+                }
+            }
+        }
+
+        @Test(arguments: Front.allCases) func `keys outside of the prefixes are neither read nor changed`(
+            _ front: Front
+        ) throws {
+            let locked = try Locked()
+            let file = locked.file(front)
+            let (all, limited) = (Self.field(file["all"]), Self.field(file["limited"]))
+            let connection = try locked.connect(front)
+            let base = "/\(front.rawValue)"
+            func post(_ path: String, _ body: String, _ who: (String, String)) throws -> HTTPAnswer {
+                try connection.request(
+                    "POST", base + path, headers: [who, ("Content-Type", Self.json)], body: Array(body.utf8))
+            }
+            for key in ["own/1", "own/2", "own/3", "other/1", "own", "shared/1"] {
+                #expect(try post("/set", #"{"key":"\#(key)","value":"secret"}"#, all).status == 200)
+            }
+            func get(_ target: String) throws -> HTTPAnswer {
+                try connection.request("GET", base + target, headers: [limited])
+            }
+            let before = try locked.state()
+            let refused: [HTTPAnswer] = [
+                try get("/get?key=other/1"), try get("/get?key=own"), try get("/get?key=%6fther%2F1"),
+                try get("/keys"), try get("/keys?prefix=own"), try get("/keys?start=own/&end=shared/2"),
+                try get("/keys?start=own/"), try get("/watch?mode=poll&wait_ms=0"),
+                try get("/watch?mode=poll&wait_ms=0&prefix=o"), try get("/watch?mode=poll&wait_ms=0&key=other/1"),
+                try get("/watch?prefix=other/"), try post("/mget", #"{"keys":["own/1","other/1"]}"#, limited),
+            ]
+            for answer in refused {
+                #expect(answer.status == 403 && !answer.text.contains("secret"), "\(answer.text)")
+            }
+            let refusedWrites: [HTTPAnswer] = [
+                try post("/set", #"{"key":"other/1","value":"x"}"#, limited),
+                try post("/incr", #"{"key":"other/n"}"#, limited),
+                try connection.request("DELETE", "\(base)/delete?key=other/1", headers: [limited]),
+                try post(
+                    "/txn",
+                    #"{"operations":[{"op":"set","key":"own/1","value":"x"},{"op":"delete","key":"other/1"}]}"#, limited
+                ),
+                try post(
+                    "/txn",
+                    #"{"checks":[{"key":"other/1","value":"secret"}],"operations":[{"op":"delete","key":"own/1"}]}"#,
+                    limited),
+                try post("/txn", #"{"operations":[{"op":"get","key":"other/1"}]}"#, limited),
+            ]
+            for answer in refusedWrites {
+                #expect(answer.status == 403, "\(answer.text)")
+                #expect(try answer.json.string("applied") == "no")
+            }
+            #expect(try locked.state() == before)
+            let first = try get("/keys?prefix=own/&limit=2")
+            let cursor = try #require(try first.json.string("cursor"))
+            let second = try get("/keys?prefix=own/&limit=2&cursor=\(cursor)")
+            #expect(
+                try (first.json.objects("keys") + second.json.objects("keys")).map { $0.string("key") }
+                    == ["own/1", "own/2", "own/3"])
+            #expect(try post("/incr", #"{"key":"shared/n"}"#, limited).status == 200)
+            #expect(try get("/watch?mode=poll&wait_ms=0&prefix=own/").status == 200)
+        }
+
+        @Test func `kv-service knows the gateway, and the gateway its clients`() throws {
+            let locked = try Locked()
+            let stream = try WatchStream(
+                port: locked.services.gatewayPort, "/api/watch?prefix=own/",
+                headers: ["Authorization: Bearer \(locked.clients["limited"])"])
+            #expect(stream.head.hasPrefix("HTTP/1.1 200"))
+            let connection = try locked.connect(.apiGateway)
+            let set = try connection.request(
+                "PUT", "/api/set?key=own/1",
+                headers: [
+                    Self.field(locked.clients["limited"]), ("Content-Type", "application/octet-stream"),
+                    ("X-Request-Id", "by-a-client"),
+                ], body: [1])
+            #expect(set.status == 200)
+            func name(_ service: ServiceProcess?) throws -> String? {
+                try Poll.until("the request is logged") {
+                    service?.log.first { $0.string("request_id") == "by-a-client" && $0.string("message") == "request" }
+                }.string("client_name")
+            }
+            #expect(try name(locked.services.gateway) == "limited")
+            #expect(try name(locked.services.kv) == "gateway")
+            for file in [locked.clients, locked.atStore] {
+                for secret in file.secrets {
+                    for service in [locked.services.kv, locked.services.gateway] {
+                        let service = try #require(service)
+                        #expect(!service.child.output.contains(secret))
+                        for document in ["cmdline", "environ"] {
+                            #expect(!(try FileText.text("/proc/\(service.child.pid)/\(document)").contains(secret)))
+                        }
+                    }
+                }
+            }
+            let configuration = try connection.request(
+                "GET", "/admin/config", headers: [Self.field(locked.clients["monitor"])]
+            ).text
+            #expect(configuration.contains(locked.clients.path) && !configuration.contains("txk_"))
+        }
+
+        @Test func `a gateway that kv-service refuses says so, and nothing is written`() throws {
+            let folder = TemporaryFolder()
+            let store = AccessKeysFile(in: folder, "store")
+            store.add("all", [.read, .write])
+            store.add("reader", .read)
+            store.add("expired", [.read, .write], expiresAt: 1)
+            try store.write()
+            let kv = try Services.startKV(in: folder, ["--access-keys-file", store.path])
+            let port = try kv.waitForPort()
+            try kv.waitUntilReady(port: port)
+            for name in ["expired", "reader", nil] {
+                let gateway = try Services.startGateway(
+                    in: folder, upstreamPort: port,
+                    try name.map { ["--upstream-access-key-file", try store.keyFile($0)] } ?? [])
+                let client = try KeyValueClient(port: try gateway.waitForPort(), through: .apiGateway)
+                let answer = try client.set(Array("a".utf8), [1])
+                #expect(answer.status == 502)
+                #expect(try answer.json.string("code") == "upstream_access_denied")
+                #expect(try answer.json.string("applied") == "no")
+                let watch = try client.connection.request("GET", "/api/watch?mode=poll&wait_ms=0")
+                #expect(watch.status == (name == "reader" ? 200 : 502), "\(watch.text)")
+                #expect(try gateway.stop() == .exited(0))
+            }
+            let keys = try HTTPConnection(port: port).request(
+                "GET", "/kv/keys", headers: [Self.field(store["all"])]
+            ).json
+            #expect(keys.objects("keys").isEmpty && keys.integer("revision") == 0)
+        }
+
+        @Test func `kvctl and kvtop have their access keys from files`() throws {
+            let locked = try Locked()
+            let (port, file) = (locked.services.kvPort, locked.atStore)
+            func kvctl(_ arguments: String..., environment: [String: String] = [:]) throws -> ProgramRun {
+                try ProgramRun(
+                    "kvctl", arguments: arguments + ["--server", "http://127.0.0.1:\(port)"], environment: environment)
+            }
+            let refused = try kvctl("set", "a", "1")
+            #expect(refused.status == 4 && refused.error.contains("unauthorized"))
+            let path = try file.keyFile("all")
+            #expect(try kvctl("set", "a", "1", "--access-key-file", path).status == 0)
+            let variable = ["KVCTL_ACCESS_KEY_FILE": path]
+            #expect(try kvctl("get", "a", environment: variable).output == "1")
+            #expect(
+                try kvctl("get", "a", "--access-key-file", try file.keyFile("write"), environment: variable).status == 1
+            )
+            #expect(try kvctl("status").status == 0)
+            let backup = locked.folder.file("kv.tar")
+            #expect(try kvctl("backup", "--output", backup, environment: variable).status == 0)
+            let healthcheck = try ProgramRun("kv-service", arguments: ["healthcheck", "--listen", "127.0.0.1:\(port)"])
+            #expect(healthcheck.status == 0)
+            func kvtop(_ more: String...) throws -> ProgramRun {
+                try ProgramRun(
+                    "kvtop",
+                    arguments: ["--kv", "http://127.0.0.1:\(port)", "--gateway", "none", "--once", "--json"] + more)
+            }
+            #expect(try kvtop().output.contains("HTTP 401"))
+            let shown = try kvtop("--admin-token-file", try file.keyFile("monitor"))
+            #expect(shown.status == 0 && !shown.output.contains("HTTP 401"))
+        }
+
+        @Test func `a service whose access keys cannot be read does not start`() throws {
+            let folder = TemporaryFolder()
+            let file = AccessKeysFile(in: folder, "keys")
+            file.add("a", .read)
+            try file.write()
+            func start(_ arguments: String...) throws -> String {
+                let process = try Services.startKV(in: folder, arguments)
+                #expect(try process.child.waitForEnd() == .exited(78))
+                return process.child.output
+            }
+            let token = folder.file("token")
+            try FileText.write("0123456789abcdef", to: token)
+            #expect(
+                try start("--access-keys-file", file.path, "--admin-token-file", token)
+                    .contains("actions need an access key with the role admin"))
+            #expect(chmod(file.path, 0o644) == 0)
+            #expect(try start("--access-keys-file", file.path).contains("chmod 600 \(file.path)"))
+            #expect(chmod(file.path, 0o600) == 0)
+            try FileText.append(bytes: Array("b sha256:\n".utf8), to: file.path)
+            #expect(try start("--access-keys-file", file.path).contains("line 2, column 3 (b)"))
+            let gateway = try Services.startGateway(in: folder, upstreamPort: 1, ["--upstream-access-key-file", token])
+            #expect(try gateway.child.waitForEnd() == .exited(78))
+            #expect(gateway.child.output.contains("contains no access key"))
+        }
+    }
+}
