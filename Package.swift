@@ -266,7 +266,7 @@ let package = Package(
         .target(
             name: "KeyValueClient",
             dependencies: [
-                "HTTP1", "JSON", "SystemSupport",
+                "HTTP1", "JSON", "SystemSupport", "TransportSecurity",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -279,7 +279,7 @@ let package = Package(
             dependencies: [
                 "AccessControl", "BackupArchive", "DurableFiles", "JSON", "KeyValueClient", "KeyValueStore",
                 "OfflineStore",
-                "ServiceSettings", "SystemSupport",
+                "ServiceSettings", "SystemSupport", "TransportSecurity",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: memorySafe
@@ -310,7 +310,7 @@ let package = Package(
         .target(
             name: "DashboardPolling",
             dependencies: [
-                "DashboardModel", "JSON", "SystemSupport",
+                "DashboardModel", "JSON", "SystemSupport", "TransportSecurity",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -321,7 +321,7 @@ let package = Package(
             name: "KVTopMain",
             dependencies: [
                 "DashboardModel", "DashboardPolling", "DashboardRender", "DashboardTerminal", "JSON",
-                "ServiceSettings", "SystemSupport",
+                "ServiceSettings", "SystemSupport", "TransportSecurity",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: memorySafe

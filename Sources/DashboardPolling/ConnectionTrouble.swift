@@ -2,10 +2,12 @@ import AsyncHTTPClient
 import Glibc
 import NIOCore
 import NIOPosix
+import TransportSecurity
 
 /// Why a request got no answer, as a short text.
 enum ConnectionTrouble {
     static func text(_ error: any Error) -> String {
+        if let failure = HandshakeFailure(error) { return "\(failure)" }
         switch error {
         case let error as NIOConnectionError:
             if error.dnsAError != nil || error.dnsAAAAError != nil, error.connectionErrors.isEmpty {

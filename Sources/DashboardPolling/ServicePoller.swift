@@ -5,6 +5,7 @@ import NIOHTTP1
 import NIOPosix
 import Synchronization
 import SystemSupport
+public import TransportSecurity
 
 /// Polls the targets independently: a target that hangs does not delay another one.
 ///
@@ -29,13 +30,18 @@ public final class ServicePoller: Sendable {
 
     /// - Parameters:
     ///   - token: sent with all requests as a bearer token: an access key, or the token for actions.
+    ///   - certificates: for targets with `https`.
     ///   - deliver: receives each poll, answered or not, on any thread.
     public init(
-        targets: [Target], intervalSeconds: Double, token: String?, deliver: @escaping @Sendable (RawPoll) -> Void
-    ) {
+        targets: [Target], intervalSeconds: Double, token: String?, certificates: CertificateFiles = CertificateFiles(),
+        deliver: @escaping @Sendable (RawPoll) -> Void
+    ) throws(CertificateError) {
         var configuration = HTTPClient.Configuration()
         configuration.httpVersion = .http1Only
         configuration.redirectConfiguration = .disallow
+        if targets.contains(where: { $0.url.hasPrefix("https://") }) {
+            configuration.tlsConfiguration = try TLSContext.clientConfiguration(certificates)
+        }
         // The deadline of a poll also applies to its connections.
         configuration.timeout.connect = .seconds(10)
         // A refused connection is a result: it is reported immediately, and tried again with the next poll.

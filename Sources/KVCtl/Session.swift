@@ -3,12 +3,16 @@ import KeyValueClient
 import ServiceSettings
 import Synchronization
 import SystemSupport
+import TransportSecurity
 
 /// The options that all commands have.
 struct ConnectionOptions: ParsableArguments {
     static let defaultServer = "http://127.0.0.1:8080"
     static let serverVariable = "KVCTL_SERVER"
     static let accessKeyVariable = "KVCTL_ACCESS_KEY_FILE"
+    static let authoritiesVariable = "KVCTL_TLS_CA_FILE"
+    static let certificateVariable = "KVCTL_TLS_CERT_FILE"
+    static let privateKeyVariable = "KVCTL_TLS_KEY_FILE"
 
     @Option(
         help: ArgumentHelp(
@@ -17,11 +21,30 @@ struct ConnectionOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "File with the access key by which the service knows its client, if it has access keys "
-                + "[\(accessKeyVariable)]",
+            "File with the access key by which the service knows its client, if it has access keys; - asks for it "
+                + "on the terminal [\(accessKeyVariable)]",
             valueName: "file"),
         completion: .file())
     var accessKeyFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "For https: PEM file with the authorities to trust (default: those of the system) [\(authoritiesVariable)]",
+            valueName: "file"),
+        completion: .file())
+    var tlsCAFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "For https: PEM file with the certificate to show [\(certificateVariable)]", valueName: "file"),
+        completion: .file())
+    var tlsCertFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "For https: PEM file with the private key of that certificate [\(privateKeyVariable)]", valueName: "file"),
+        completion: .file())
+    var tlsKeyFile: String?
 
     @Option(
         help: ArgumentHelp(
@@ -41,7 +64,18 @@ struct ConnectionOptions: ParsableArguments {
     func accessKey() throws -> String? {
         let path = self.accessKeyFile ?? ProcessEnvironment.current[Self.accessKeyVariable] ?? ""
         if path.isEmpty { return nil }
-        do { return try OperatorFile.token(path) } catch { throw CommandFailure(.failure, "\(path) \(error)") }
+        do { return try ClientSecret.read(path) } catch { throw CommandFailure(.failure, "\(path) \(error)") }
+    }
+
+    var certificates: CertificateFiles {
+        func path(_ option: String?, _ variable: String) -> String? {
+            let path = option ?? ProcessEnvironment.current[variable] ?? ""
+            return path.isEmpty ? nil : path
+        }
+        return CertificateFiles(
+            certificate: path(self.tlsCertFile, Self.certificateVariable),
+            privateKey: path(self.tlsKeyFile, Self.privateKeyVariable),
+            authorities: path(self.tlsCAFile, Self.authoritiesVariable))
     }
 
     var address: String { self.server ?? ProcessEnvironment.current[Self.serverVariable] ?? Self.defaultServer }
@@ -82,6 +116,7 @@ struct Session {
         var configuration = StoreClient.Configuration()
         configuration.timeout = options.timeout
         configuration.accessKey = try options.accessKey()
+        configuration.certificates = options.certificates
         configuration.maxAttempts = maxAttempts
         configuration.connections = ImportCommand.mostParallel
         self.client = try StoreClient(options.address, configuration: configuration)

@@ -85,6 +85,8 @@ extension KVTop {
             (KVTopSettings.services, self.sources.kv.isEmpty ? nil : self.sources.kv.joined(separator: ",")),
             (KVTopSettings.gateway, self.sources.gateway), (KVTopSettings.interval, self.sources.interval),
             (KVTopSettings.adminTokenFile, self.sources.adminTokenFile),
+            (KVTopSettings.tlsCAFile, self.sources.tlsCAFile), (KVTopSettings.tlsCertFile, self.sources.tlsCertFile),
+            (KVTopSettings.tlsKeyFile, self.sources.tlsKeyFile),
             (KVTopSettings.isReadOnly, self.sources.readOnly ? "true" : nil),
             (KVTopSettings.theme, self.screen.theme), (SettingsTable.configFile, self.sources.config),
             (KVTopSettings.errorRatio, self.thresholds.thresholdErrorRatio),
@@ -110,6 +112,17 @@ struct SourceOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp(KVTopSettings.adminTokenFile), completion: .file())
     var adminTokenFile: String?
+
+    @Option(
+        name: .customLong(KVTopSettings.tlsCAFile.name), help: ArgumentHelp(KVTopSettings.tlsCAFile),
+        completion: .file())
+    var tlsCAFile: String?
+
+    @Option(help: ArgumentHelp(KVTopSettings.tlsCertFile), completion: .file())
+    var tlsCertFile: String?
+
+    @Option(help: ArgumentHelp(KVTopSettings.tlsKeyFile), completion: .file())
+    var tlsKeyFile: String?
 
     @Flag(help: ArgumentHelp(KVTopSettings.isReadOnly))
     var readOnly = false

@@ -16,7 +16,15 @@ enum KVTopSettings {
         "interval", .duration(in: .milliseconds(250) ... .seconds(10)), default: "1s", help: "Time between two polls")
     static let adminTokenFile = Setting<String?>(
         optional: "admin-token-file", .filePath,
-        help: "File with the access key that all requests are sent with, or the bearer token for actions")
+        help: "File with the access key that all requests are sent with, or the bearer token for actions; - asks for it"
+    )
+    static let tlsCAFile = Setting<String?>(
+        optional: "tls-ca-file", .filePath,
+        help: "For https: PEM file with the authorities to trust; without it, those of the system")
+    static let tlsCertFile = Setting<String?>(
+        optional: "tls-cert-file", .filePath, help: "For https: PEM file with the certificate to show")
+    static let tlsKeyFile = Setting<String?>(
+        optional: "tls-key-file", .filePath, help: "For https: PEM file with the private key of that certificate")
     static let isReadOnly = Setting(
         "read-only", .boolean, default: "false", help: "Start no compaction, whatever key is pressed")
     static let theme = Setting<ViewState.Theme>(
@@ -32,7 +40,8 @@ enum KVTopSettings {
     static let table = SettingsTable(
         environmentPrefix: "KVTOP_",
         settings: [
-            services, gateway, interval, adminTokenFile, isReadOnly, theme, errorRatio, p99, syncP99, garbageRatio,
+            services, gateway, interval, adminTokenFile, tlsCAFile, tlsCertFile, tlsKeyFile, isReadOnly, theme,
+            errorRatio, p99, syncP99, garbageRatio,
             diskUse, memoryUse,
         ],
         check: { settings in

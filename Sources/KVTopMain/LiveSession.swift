@@ -19,8 +19,9 @@ struct LiveSession {
             try Recorder.open(path, settings)
         }
         let mailbox = Mailbox()
-        let poller = ServicePoller(
-            targets: settings.targets, intervalSeconds: settings.intervalSeconds, token: settings.token
+        let poller = try ServicePoller(
+            targets: settings.targets, intervalSeconds: settings.intervalSeconds, token: settings.token,
+            certificates: settings.certificates
         ) { poll in
             if let recorder, recorder.append(poll) == .failedNow, let failure = recorder.failure {
                 mailbox.post(.outcome(text: "recording ended: \(failure)", level: .error, source: "kvtop"))

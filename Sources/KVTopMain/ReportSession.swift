@@ -26,8 +26,9 @@ struct ReportSession {
                 targets: settings.targets, now: Double(MonotonicClock.nanoseconds()) / 1e9,
                 wallTime: Double(WallClock.nanoseconds()) / 1e9, thresholds: settings.thresholds))
         let shared = SharedDashboard(state)
-        let poller = ServicePoller(
-            targets: settings.targets, intervalSeconds: settings.intervalSeconds, token: settings.token
+        let poller = try ServicePoller(
+            targets: settings.targets, intervalSeconds: settings.intervalSeconds, token: settings.token,
+            certificates: settings.certificates
         ) { poll in
             if let recorder, recorder.append(poll) == .failedNow { Recorder.tell(recorder) }
             shared.apply(PollResult(reading: poll))

@@ -5,12 +5,14 @@ import DashboardRender
 import Glibc
 import ServiceSettings
 import SystemSupport
+import TransportSecurity
 
 /// The settings from the command line, the environment and the configuration file.
 struct Settings {
     var targets: [Target]
     var intervalSeconds: Double
     var token: String?
+    var certificates = CertificateFiles()
     var thresholds: Thresholds
     var view = ViewState()
     var isReport: Bool
@@ -41,8 +43,11 @@ struct Settings {
         self.targets = Self.targets(resolved)
         self.intervalSeconds = resolved[KVTopSettings.interval] / .seconds(1)
         self.token = try resolved[KVTopSettings.adminTokenFile].map { path in
-            do { return try OperatorFile.token(path) } catch { throw ValidationError("\(path) \(error)") }
+            do { return try ClientSecret.read(path) } catch { throw ValidationError("\(path) \(error)") }
         }
+        self.certificates = CertificateFiles(
+            certificate: resolved[KVTopSettings.tlsCertFile], privateKey: resolved[KVTopSettings.tlsKeyFile],
+            authorities: resolved[KVTopSettings.tlsCAFile])
         self.thresholds = KVTopSettings.thresholds(resolved)
         self.isOnce = command.reports.once
         self.isReport = command.reports.once || command.reports.batch

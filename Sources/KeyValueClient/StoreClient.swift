@@ -1,6 +1,7 @@
 import JSON
 import Synchronization
 import SystemSupport
+public import TransportSecurity
 
 /// A client of one kv-service or api-gateway. Any thread, any number of operations at a time.
 ///
@@ -28,6 +29,9 @@ public final class StoreClient: Sendable {
         public var makesIdempotencyKeys = true
         /// By which the service knows the client, if it has access keys; sent with each request.
         public var accessKey: String?
+        /// For `https` addresses: the files of the certificates to trust and to show. By default the authorities of the
+        /// system are trusted, and no certificate is shown.
+        public var certificates = CertificateFiles()
 
         public init() {}
     }
@@ -37,12 +41,12 @@ public final class StoreClient: Sendable {
     private let detectedBasePath = Mutex<String?>(nil)
 
     /// - Parameter address: of the service, such as `http://127.0.0.1:8080`.
-    /// - Throws: ``KeyValueError/badAddress``.
+    /// - Throws: ``KeyValueError/badAddress``, ``KeyValueError/badCertificate``.
     public init(_ address: String, configuration: Configuration = Configuration()) throws(KeyValueError) {
         self.configuration = configuration
         self.transport = try Transport(
             address: address, connections: configuration.connections, connectTimeout: configuration.connectTimeout,
-            accessKey: configuration.accessKey)
+            accessKey: configuration.accessKey, certificates: configuration.certificates)
     }
 
     /// Closes the connections. Operations in progress fail.

@@ -5,6 +5,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import SystemSupport
+import TransportSecurity
 
 /// One attempt of a request over async-http-client. Any thread.
 struct Transport: Sendable {
@@ -24,9 +25,9 @@ struct Transport: Sendable {
     /// Apart, so that watches do not take the connections of other requests.
     private let streams: HTTPClient
 
-    /// - Throws: ``KeyValueError/badAddress``.
+    /// - Throws: ``KeyValueError/badAddress``, ``KeyValueError/badCertificate``.
     init(
-        address: String, connections: Int, connectTimeout: Duration, accessKey: String?
+        address: String, connections: Int, connectTimeout: Duration, accessKey: String?, certificates: CertificateFiles
     ) throws(KeyValueError) {
         self.accessKey = accessKey
         let trimmed = address.hasSuffix("/") ? String(address.dropLast()) : address
@@ -41,6 +42,11 @@ struct Transport: Sendable {
         configuration.httpVersion = .http1Only
         configuration.redirectConfiguration = .disallow
         configuration.timeout.connect = .nanoseconds(Int64(clamping: UInt64(connectTimeout / .nanoseconds(1))))
+        if trimmed.hasPrefix("https://") {
+            do { configuration.tlsConfiguration = try TLSContext.clientConfiguration(certificates) } catch {
+                throw KeyValueError(code: KeyValueError.badCertificate, detail: "\(error).")
+            }
+        }
         // A refused connection is a result at once; ``RetryPolicy`` decides what follows.
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.connectionPool.idleTimeout = Self.idleLimit
@@ -137,6 +143,10 @@ enum TransportFailure: Equatable {
 
     /// - Parameter isOver: whether the time of the operation is over: whatever else failed then failed because of that.
     init(_ error: any Error, isOver: Bool) {
+        if let failure = HandshakeFailure(error) {
+            self = .connect("\(failure)")
+            return
+        }
         switch error {
         case let error as NIOConnectionError: self = .connect(Self.text(error))
         // These come from `connect` and `socket` only, never from a connection that there is.
@@ -166,6 +176,7 @@ enum TransportFailure: Equatable {
     private static func text(_ error: NIOConnectionError) -> String {
         if let first = error.connectionErrors.first?.error {
             if let error = first as? IOError { return ErrorNumber.text(error.errnoCode) }
+            if let failure = HandshakeFailure(first) { return "\(failure)" }
             return first is ChannelError ? "connecting took too long" : "\(first)"
         }
         return error.dnsAError != nil || error.dnsAAAAError != nil ? "unknown host" : "no connection"

@@ -1,7 +1,8 @@
 import NIOSSL
 import NIOTLS
 
-/// Why a TLS handshake failed.
+/// Why a TLS handshake failed. With TLS 1.3 a client may learn only after its first request that its certificate was
+/// refused, or that it has to show one.
 public struct HandshakeFailure: Error, Sendable, CustomStringConvertible {
     /// What operators meet.
     public enum Kind: String, Sendable, CaseIterable {
@@ -27,6 +28,14 @@ public struct HandshakeFailure: Error, Sendable, CustomStringConvertible {
 
     /// Nil if an error of a channel is not of a handshake.
     public init?(_ error: any Error) {
+        if case .sslError(let stack)? = error as? BoringSSLError {
+            let text = stack.first.map { "\($0)" } ?? "unknown"
+            guard let known = Self.known.first(where: { text.contains($0.name) && $0.kind == .refused }) else {
+                return nil
+            }
+            (self.kind, self.description) = (known.kind, known.words)
+            return
+        }
         switch error as? NIOSSLError {
         case .handshakeFailed(.sslError(let stack))?:
             let text = stack.first.map { "\($0)" } ?? "unknown"

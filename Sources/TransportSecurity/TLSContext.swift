@@ -1,9 +1,10 @@
 import NIOCore
-import NIOSSL
+public import NIOSSL
 
 /// What connections are made with: certificates that were read and found to fit together. Immutable.
 public struct TLSContext: Sendable {
     let context: NIOSSLContext
+    private let configuration: TLSConfiguration
     /// Wall clock, seconds since 1970, when the first certificate of ours in the chain expires; nil without a certificate.
     public let expirySeconds: Int?
     /// Likewise of the authorities, the first one; nil for those of the system.
@@ -38,6 +39,11 @@ public struct TLSContext: Sendable {
         }
         configuration.applicationProtocols = ["http/1.1"]
         return try Self(configuration, chain, authorities, files)
+    }
+
+    /// What a library needs that makes the contexts of its connections itself, as for ``client(_:)``. Blocks.
+    public static func clientConfiguration(_ files: CertificateFiles) throws(CertificateError) -> TLSConfiguration {
+        try self.client(files).configuration
     }
 
     /// The side that connects. It checks that the peer's certificate is of one of the authorities and names the host.
@@ -84,6 +90,7 @@ public struct TLSContext: Sendable {
                 reason: files.certificate.map { "is not the private key of the certificate in \($0)" }
                     ?? "cannot be used: \(error)")
         }
+        self.configuration = configuration
         self.expirySeconds = chain.map { Int($0.notValidAfter) }.min()
         self.authoritiesExpirySeconds = authorities?.map { Int($0.notValidAfter) }.min()
     }

@@ -6,6 +6,7 @@ import NIOHTTP1
 import RequestTracing
 import ServiceSettings
 import SystemSupport
+import TransportSecurity
 
 /// One watch on its way through the gateway: a connection of its own to kv-service, whose answer is passed on as it comes.
 /// Confined to its event loop.
@@ -116,7 +117,9 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
 
     func channelInactive(context: ChannelHandlerContext) { self.fail(.reset(sent: true)) }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { self.fail(.reset(sent: true)) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.fail(HandshakeFailure(error).map { .connect($0.description) } ?? .reset(sent: true))
+    }
 
     private func process() throws(UpstreamFailure) {
         if self.phase == .head {

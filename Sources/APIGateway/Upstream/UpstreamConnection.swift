@@ -1,5 +1,6 @@
 import HTTPServing
 import NIOCore
+import TransportSecurity
 
 /// One connection to kv-service: the only handler of its channel, around an ``UpstreamConnectionStateMachine``.
 /// Confined to its event loop.
@@ -118,20 +119,22 @@ final class UpstreamConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // The socket failed.
-        self.ended()
+        // The socket failed; or kv-service wants another certificate, and takes no request without.
+        self.ended(HandshakeFailure(error).map { .connect($0.description) })
         context.close(promise: nil)
     }
 
     // MARK: -
 
     /// The connection is closed.
-    private func ended() {
+    ///
+    /// - Parameter reason: if it is known.
+    private func ended(_ reason: UpstreamFailure? = nil) {
         switch self.machine.closed() {
         case .none: break
         case .idleClosed: self.pool.idleConnectionClosed(self)
         case .activeClosed: self.pool.activeConnectionClosed(self)
-        case .fail(let failure): self.fail(failure)
+        case .fail(let failure): self.fail(reason ?? failure)
         }
     }
 

@@ -20,6 +20,7 @@ extension AdminSnapshot {
         self.connections = tree["http"]?["connections"]?.double
         self.connectionsLimit = tree["http"]?["connections_max"]?.double
         self.checks = (tree["checks"]?.elements ?? []).prefix(32).map(Check.init)
+        self.certificates = (tree["certificates"]?.elements ?? []).prefix(8).compactMap(Certificate.init)
         self.store = tree["store"].map(Store.init)
         self.memory = tree["memory"].map { Memory(state: $0["state"]?.string, use: $0["used_ratio"]?.double) }
         self.log = tree["log"].map(Log.init)
@@ -35,6 +36,14 @@ extension AdminSnapshot.Check {
         self.isOK = tree["status"]?.string == "ok"
         self.isWarning = tree["status"]?.string == "warning"
         self.message = tree["message"]?.string
+    }
+}
+
+extension AdminSnapshot.Certificate {
+    init?(_ tree: JSONTree) {
+        guard let name = tree["name"]?.string, let seconds = tree["expires_in_seconds"]?.double else { return nil }
+        self.name = name
+        self.expiresInSeconds = seconds
     }
 }
 

@@ -16,6 +16,7 @@ public struct AdminSnapshot: Sendable, Equatable {
     public var connections: Double?
     public var connectionsLimit: Double?
     public var checks: [Check] = []
+    public var certificates: [Certificate] = []
     public var store: Store?
     public var memory: Memory?
     public var log: Log?
@@ -29,6 +30,14 @@ public struct AdminSnapshot: Sendable, Equatable {
         /// It fails, but the service continues its work.
         public var isWarning = false
         public var message: String?
+    }
+
+    /// A certificate in use.
+    public struct Certificate: Sendable, Equatable {
+        /// `listener`, `listener_authorities`, `upstream`, `upstream_authorities`.
+        public var name: String
+        /// Below 0 if it has expired.
+        public var expiresInSeconds: Double
     }
 
     public struct Store: Sendable, Equatable {

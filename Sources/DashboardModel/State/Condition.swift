@@ -21,6 +21,7 @@ extension TargetState {
         if let log = admin.log { found += self.conditions(of: log) }
         if let compaction = admin.compaction { found += Self.conditions(of: compaction) }
         found += Self.conditions(ofUpstreamAndChecks: admin)
+        found += Self.conditions(of: admin.certificates)
         return found.filter { $0.level == .critical } + found.filter { $0.level != .critical }
     }
 
@@ -77,6 +78,20 @@ extension TargetState {
         guard failures > 0 || compaction.state == "backing_off" else { return [] }
         return [
             Condition(.warning, failures > 1 ? "\(Quantity.count(failures)) compactions failed" : "compaction failed")
+        ]
+    }
+
+    /// The first certificate to expire, if that is soon: as the alerts of Prometheus.
+    private static func conditions(of certificates: [AdminSnapshot.Certificate]) -> [Condition] {
+        let day = 86_400.0
+        guard let first = certificates.min(by: { $0.expiresInSeconds < $1.expiresInSeconds }),
+            first.expiresInSeconds < 14 * day
+        else { return [] }
+        if first.expiresInSeconds <= 0 { return [Condition(.critical, "certificate expired")] }
+        return [
+            Condition(
+                first.expiresInSeconds < 2 * day ? .critical : .warning,
+                "certificate expires in \(Quantity.age(first.expiresInSeconds))")
         ]
     }
 

@@ -21,7 +21,7 @@ public struct KeyValueError: Error, Sendable, Equatable, CustomStringConvertible
     /// Of the HTTP answer; nil if there was none.
     public let status: Int?
     /// The code of the service's problem document, or one of this library: ``cannotConnect``, ``connectionLost``,
-    /// ``timeout``, ``invalidAnswer``, ``badAddress``, ``notAKVService``.
+    /// ``timeout``, ``invalidAnswer``, ``badAddress``, ``badCertificate``, ``notAKVService``.
     public let code: String
     /// What happened and what to do, for people.
     public let detail: String
@@ -50,6 +50,8 @@ public struct KeyValueError: Error, Sendable, Equatable, CustomStringConvertible
     public static let invalidAnswer = "invalid_answer"
     /// The code when the address of the service is not a URL that can be used.
     public static let badAddress = "bad_address"
+    /// A file of certificates or a private key that the client cannot use.
+    public static let badCertificate = "bad_certificate"
     /// The code when only a kv-service has what was asked for.
     public static let notAKVService = "not_a_kv_service"
 

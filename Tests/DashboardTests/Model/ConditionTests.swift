@@ -17,6 +17,14 @@ struct ConditionTests {
     private static let spaceless = #"{"name":"disk_space","status":"warning","message":"ENOSPC"}"#
     private static let unwritable = #"{"name":"log_writable","status":"failing","message":"EIO"}"#
 
+    /// Of two certificates, one of which is good for long.
+    private static func expiry(_ seconds: Int, _ level: AlarmLevel, _ text: String) -> Case {
+        let certificates = #"{"name":"listener","expires_in_seconds":9999999},{"name":"upstream","expires_in_seconds":"#
+        return Case(
+            changes: [(#""log":{"path""#, #""certificates":[\#(certificates)\#(seconds)}],"log":{"path""#)],
+            level: level, text: text)
+    }
+
     static let cases = [
         Case(
             changes: [
@@ -44,6 +52,9 @@ struct ConditionTests {
         Case(
             changes: [(#""log":{"path""#, #""memory":{"state":"ok","used_ratio":0.85},"log":{"path""#)],
             level: .warning, text: "memory 85% used"),
+        Self.expiry(1_123_200 + 4 * 3_600, .warning, "certificate expires in 13d04h"),
+        Self.expiry(172_799, .critical, "certificate expires in 1d23h"),
+        Self.expiry(-1, .critical, "certificate expired"),
         Case(changes: [(Self.check, Self.unwritable)], level: .critical, text: "log not writable"),
         Case(
             changes: [(#""state":"ok""#, #""state":"disk_full""#), (Self.check, "\(Self.check),\(Self.spaceless)")],

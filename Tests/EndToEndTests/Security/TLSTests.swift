@@ -71,6 +71,41 @@ extension EndToEnd {
             #expect(try services.stop() == [.exited(0), .exited(0)])
         }
 
+        @Test func `kvctl and kvtop connect with certificates, and say what is wrong without`() throws {
+            let services = try SecureServices()
+            let trust = ["--tls-ca-file", services.authority.certificate]
+            let shown = [
+                "--tls-cert-file", services.kvCertificate.certificate, "--tls-key-file", services.kvCertificate.key,
+            ]
+            func kvctl(_ front: Front, _ arguments: [String]) throws -> (ending: Ending, output: String) {
+                try Tool.run(
+                    Programs.path("kvctl"),
+                    arguments.prefix(1) + ["--server", "https://localhost:\(services.port(front))"]
+                        + arguments.dropFirst(),
+                    in: services.folder)
+            }
+            #expect(try kvctl(.apiGateway, ["set"] + trust + ["a", "1"]).ending == .exited(0))
+            #expect(try kvctl(.kvService, ["get"] + trust + shown + ["a"]) == (.exited(0), "1"))
+            let untrusting = try kvctl(.apiGateway, ["get", "a"])
+            #expect(untrusting.ending == .exited(6))
+            #expect(untrusting.output.contains("not of a trusted authority"), "\(untrusting.output)")
+            let anonymous = try kvctl(.kvService, ["get"] + trust + ["a"])
+            #expect(anonymous.ending == .exited(6))
+            #expect(anonymous.output.contains("requires a certificate of its clients"), "\(anonymous.output)")
+            let missing = try kvctl(.kvService, ["get", "--tls-ca-file", services.folder.file("no"), "a"])
+            #expect(missing.ending == .exited(1))
+            #expect(missing.output.contains("cannot be opened: No such file"), "\(missing.output)")
+            let (ending, screen) = try Tool.run(
+                Programs.path("kvtop"),
+                [
+                    "--once", "--kv", "https://127.0.0.1:\(services.kvPort)", "--gateway",
+                    "https://127.0.0.1:\(services.gatewayPort)",
+                ] + trust + shown, in: services.folder)
+            #expect(ending == .exited(0))
+            #expect(screen.contains("kv UP  gw UP"), "\(screen)")
+            #expect(try services.stop() == [.exited(0), .exited(0)])
+        }
+
         @Test func `healthcheck works over TLS, also where clients need certificates`() throws {
             let services = try SecureServices()
             let (ending, output) = try Tool.run(
