@@ -91,7 +91,7 @@ extension TargetState {
         return [
             Condition(
                 first.expiresInSeconds < 2 * day ? .critical : .warning,
-                "certificate expires in \(Quantity.age(first.expiresInSeconds))")
+                "certificate \(Quantity.age(first.expiresInSeconds)) left")
         ]
     }
 
