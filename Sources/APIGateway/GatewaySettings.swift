@@ -42,7 +42,9 @@ public enum GatewaySettings {
 
     public static let table = SettingsTable(
         environmentPrefix: "GATEWAY_",
-        settings: Self.common.list(with: [upstream, upstreamAccessKeyFile, upstreamTimeout, maxKeyBytes, maxValueBytes, maxWatchers]),
+        settings: Self.common.list(with: [
+            upstream, upstreamAccessKeyFile, upstreamTimeout, maxKeyBytes, maxValueBytes, maxWatchers,
+        ]),
         check: { Self.common.contradictions($0) + Self.contradictions($0) }
     )
 

@@ -131,7 +131,8 @@ struct OpenAPITests {
         // What HTTP says of every message, the type of the answer, and access keys, which OpenAPI has elsewhere; and the
         // conditions that are refused or ignored.
         let elsewhere: Set = [
-            "accept", "authorization", "connection", "content-encoding", "content-length", "content-type", "expect", "host",
+            "accept", "authorization", "connection", "content-encoding", "content-length", "content-type", "expect",
+            "host",
             "transfer-encoding", "user-agent", "range", "if-range", "content-range", "if-modified-since",
             "if-unmodified-since",
         ]
