@@ -1,3 +1,4 @@
+import Glibc
 import JSON
 
 /// A line of the file with the access keys: whose key it is, and what it permits.
@@ -11,13 +12,17 @@ public final class AccessEntry: Sendable {
     /// Seconds since 1970; nil: never.
     public let expiresAt: UInt64?
     private let expiresAtNanoseconds: UInt64
+    /// The prefixes one after the other, each behind its length in two bytes: so that a key is compared in one array.
+    private let packed: [UInt8]
 
+    /// - Parameter prefixes: each of up to 65,535 bytes.
     public init(name: String, digest: AccessDigest, roles: AccessRoles, prefixes: [[UInt8]], expiresAt: UInt64?) {
         self.name = name
         self.digest = digest
         self.roles = roles
         self.prefixes = prefixes
         self.expiresAt = expiresAt
+        self.packed = prefixes.flatMap { [UInt8($0.count >> 8), UInt8($0.count & 0xFF)] + $0 }
         let (nanoseconds, isBeyond) = (expiresAt ?? .max).multipliedReportingOverflow(by: 1_000_000_000)
         self.expiresAtNanoseconds = isBeyond ? .max : nanoseconds
     }
@@ -27,12 +32,25 @@ public final class AccessEntry: Sendable {
     /// - Parameter nanoseconds: since 1970.
     public func isExpired(at nanoseconds: UInt64) -> Bool { nanoseconds >= self.expiresAtNanoseconds }
 
-    /// The prefix of this entry that a key, or a prefix of keys, begins with.
-    public func prefix(of key: UnsafeRawBufferPointer) -> [UInt8]? {
-        for prefix in self.prefixes where key.count >= prefix.count {
-            if unsafe key.prefix(prefix.count).elementsEqual(prefix) { return prefix }
+    /// Whether it is limited to keys that begin with one of its ``prefixes``.
+    public var isLimited: Bool { !self.packed.isEmpty }
+
+    /// Whether it may be used for a key.
+    public func permits(_ key: UnsafeRawBufferPointer) -> Bool {
+        if self.packed.isEmpty { return true }
+        guard let start = key.baseAddress else { return false }
+        // Each prefix is compared within its own length, and only if the key is as long.
+        return unsafe self.packed.withUnsafeBytes { packed in
+            guard let begin = packed.baseAddress else { return false }
+            var index = 0
+            while index < packed.count {
+                let length = unsafe Int(packed[index]) << 8 | Int(packed[index &+ 1])
+                index &+= 2
+                if length <= key.count, unsafe memcmp(start, begin + index, length) == 0 { return true }
+                index &+= length
+            }
+            return false
         }
-        return nil
     }
 
     /// Its line of the file, without a newline.

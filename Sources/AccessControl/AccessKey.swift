@@ -89,23 +89,32 @@ public enum ConstantTime {
     /// The lengths are no secret.
     public static func isEqual(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
         guard left.count == right.count else { return false }
-        // Eight bytes at a time, within both; the pointers are used only for this call.
+        // The pointers are used only for this call.
         return unsafe left.withUnsafeBytes { left in
-            unsafe right.withUnsafeBytes { right in
-                var differences: UInt64 = 0
-                var index = 0
-                while index &+ 8 <= left.count {
-                    differences |=
-                        unsafe left.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-                        ^ right.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-                    index &+= 8
-                }
-                while index < left.count {
-                    differences |= unsafe UInt64(left[index] ^ right[index])
-                    index &+= 1
-                }
-                return differences == 0
-            }
+            unsafe right.withUnsafeBytes { right in unsafe self.differences(left, right) == 0 }
         }
+    }
+
+    /// - Precondition: both have one length.
+    @inline(__always)
+    private static func differences(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> UInt64 {
+        let count = left.count
+        var differences: UInt64 = 0
+        guard count >= 8 else {
+            for index in 0..<count { differences |= unsafe UInt64(left[index] ^ right[index]) }
+            return differences
+        }
+        // Eight bytes at a time; the last eight may overlap those before.
+        var index = 0
+        while index < count &- 8 {
+            differences |= unsafe self.word(left, index) ^ self.word(right, index)
+            index &+= 8
+        }
+        return unsafe differences | (self.word(left, count &- 8) ^ self.word(right, count &- 8))
+    }
+
+    @inline(__always)
+    private static func word(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> UInt64 {
+        unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
     }
 }

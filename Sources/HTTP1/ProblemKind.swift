@@ -20,8 +20,8 @@ extension ProblemKind {
     /// Further problems without a route; also for heads that did not contain one.
     public static let ofNoRoute = [
         Self(401, "unauthorized"), Self(404, "route_not_found"), Self(414, "target_too_long"),
-        Self(431, "headers_too_large"),
-        Self(431, "too_many_headers"), Self(501, "method_not_implemented"), Self(505, "http_version_not_supported"),
+        Self(431, "headers_too_large"), Self(431, "too_many_headers"), Self(501, "method_not_implemented"),
+        Self(505, "http_version_not_supported"),
     ]
 
     /// On a route, for a method that it does not accept.

@@ -60,7 +60,13 @@ final class LoopTelemetry: RequestObserver {
             responseBytes: answer.bodyBytes,
             failure: request.failure
         )
-        if let entry = request.accessEntry { self.count(request, of: entry) }
+        if let counter = request.client.counter {
+            counter.increment()
+        } else if let entry = request.accessEntry {
+            let counter = self.metrics.metrics.clientCounter(entry.name)
+            request.client.counter = counter
+            counter.increment()
+        }
         if request.failure != nil, let denial = request.denial { self.metrics.metrics.denied(denial) }
         if request.identity.isRecorded, let tracer = self.tracer {
             tracer.record(RequestSpans(request, answer))
@@ -79,12 +85,6 @@ final class LoopTelemetry: RequestObserver {
             request, answer, trace, isProbe: isProbe, durationNanoseconds: duration,
             route: self.text(of: route, request, status: answer.status))
         if self.accessLines.bytes.count >= Self.waitingBytes { self.turnEnded() }
-    }
-
-    private func count(_ request: HTTPRequest, of entry: AccessEntry) {
-        let counter = request.client.counter ?? self.metrics.metrics.clientCounter(entry.name)
-        request.client.counter = counter
-        counter.increment()
     }
 
     func turnEnded() {

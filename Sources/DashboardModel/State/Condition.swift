@@ -88,11 +88,9 @@ extension TargetState {
             first.expiresInSeconds < 14 * day
         else { return [] }
         if first.expiresInSeconds <= 0 { return [Condition(.critical, "certificate expired")] }
-        return [
-            Condition(
-                first.expiresInSeconds < 2 * day ? .critical : .warning,
-                "certificate \(Quantity.age(first.expiresInSeconds)) left")
-        ]
+        let days = Int(first.expiresInSeconds / day)
+        let left = days > 0 ? "\(days)d" : Quantity.age(first.expiresInSeconds)
+        return [Condition(first.expiresInSeconds < 2 * day ? .critical : .warning, "certificate \(left) left")]
     }
 
     /// A failing check that only repeats the log's state is not shown again. The gateway's check passes while an

@@ -143,6 +143,7 @@ extension HTTPConnectionHandler {
         {
             return
         }
+        if self.holder != nil, self.cutWithoutAccess(now: now) { return }
         if self.isStreaming, !self.mayHaveUnsentBytes { return }
         self.failIfLost()
         guard let context = self.context else { return }
@@ -164,6 +165,16 @@ extension HTTPConnectionHandler {
         case .refuseHead?: self.expire(.headTimedOut(seconds: self.loop.timeouts.head / 1_000_000_000), now: now)
         case .refuseBody?: self.expire(.bodyTimedOut(seconds: self.loop.timeouts.body / 1_000_000_000), now: now)
         }
+    }
+
+    /// A request that waits, such as a watch, ends with its access key: its client finds out why when it connects again.
+    private func cutWithoutAccess(now: UInt64) -> Bool {
+        guard let access = self.loop.access, let context = self.context,
+            !self.request.isStillPermitted(access, wallClockNanoseconds: now &+ self.loop.wallClockOffset)
+        else { return false }
+        self.loop.observer.responseCut(.accessEnded)
+        context.close(promise: nil)
+        return true
     }
 
     /// The server stops: connections without a request close shortly, others after the answers to all requests that

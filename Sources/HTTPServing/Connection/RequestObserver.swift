@@ -125,6 +125,19 @@ public struct ConnectionClient {
         self.set(entry)
     }
 
+    /// The table has been replaced: finds the entry again.
+    ///
+    /// - Returns: false if the new table has none for the access key, or one that permits other keys.
+    mutating func findAgain(_ keys: AccessKeys) -> Bool {
+        guard let entry = self.entry else { return false }
+        if self.tableVersion == keys.version { return true }
+        let table = keys.table
+        guard let found = table.entry(for: entry.digest), found.prefixes == entry.prefixes else { return false }
+        self.tableVersion = table.version
+        self.set(found)
+        return true
+    }
+
     /// The next request has come, and cannot be read.
     mutating func forgetAccessKey() { if self.entry != nil { self.set(nil) } }
 
@@ -154,10 +167,12 @@ public struct ConnectionClient {
     }
 }
 
-/// Why a connection was closed while bytes of its answers waited for space in the socket.
+/// Why a connection was closed before its client had its answers.
 public enum ResponseCut: String, CaseIterable, Sendable {
     /// The client read nothing for too long.
     case writeTimeout = "write_timeout"
     /// The time limit of a graceful stop had passed.
     case stopping
+    /// The access key of a request that waited was removed or has expired, or permits less now.
+    case accessEnded = "access_ended"
 }

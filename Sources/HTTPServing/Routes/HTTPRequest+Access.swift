@@ -16,16 +16,17 @@ extension HTTPRequest {
         self.client.take(authorization: head.extracting(sent.count == 1 ? sent.value : 0..<0), access.keys)
     }
 
+    /// Whether its access key has the role that the route requires. Nearly all requests need no more than this.
+    func hasRole(wallClockNanoseconds: UInt64) -> Bool {
+        guard let entry = self.client.entry, let role = self.route?.access.role(for: self.method) else { return false }
+        return entry.roles.permits(role) && !entry.isExpired(at: wallClockNanoseconds)
+    }
+
     /// What its access key is refused for, by the role that the route requires; nil if it is accepted. What a request asks for
     /// is hidden from everybody without an access key, also whether there is such a path and whether the service is ready.
     func accessProblem(_ access: HTTPServer.Access, wallClockNanoseconds: UInt64) -> Problem? {
-        let role: AccessRole?
-        if let route = self.route {
-            role = route.access.role(for: self.method)
-            if role == nil { return nil }
-        } else {
-            role = nil
-        }
+        let role = self.route?.access.role(for: self.method)
+        if self.route != nil, role == nil { return nil }
         guard let entry = self.client.entry else {
             if self.fields.authorization.count == 0 {
                 return self.deny(.missing, "Send an access key as Authorization: Bearer ….", access)
@@ -37,6 +38,12 @@ extension HTTPRequest {
         }
         guard let role, !entry.roles.permits(role) else { return nil }
         return self.deny(.role, Self.lacking(role, entry))
+    }
+
+    /// Whether its access key is still accepted, for a request that waits.
+    func isStillPermitted(_ access: HTTPServer.Access, wallClockNanoseconds: UInt64) -> Bool {
+        guard self.route?.access.role(for: self.method) != nil else { return true }
+        return self.client.findAgain(access.keys) && self.hasRole(wallClockNanoseconds: wallClockNanoseconds)
     }
 
     private func deny(_ denial: AccessDenial, _ detail: String, _ access: HTTPServer.Access) -> Problem {
@@ -65,7 +72,7 @@ extension HTTPRequest {
 
 extension HTTPServer {
     /// The access keys that a service accepts.
-    public struct Access: Sendable {
+    public final class Access: Sendable {
         public let keys: AccessKeys
         /// The name of the service, for `WWW-Authenticate`.
         public let realm: String

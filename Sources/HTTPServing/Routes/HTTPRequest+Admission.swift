@@ -79,11 +79,13 @@ extension HTTPRequest {
     }
 
     private func verdict(_ loop: HTTPServerLoop) -> Verdict {
-        if let access = loop.access,
-            let problem = self.accessProblem(
-                access, wallClockNanoseconds: self.receivedAtNanoseconds &+ loop.wallClockOffset)
-        {
-            return .refuse(problem)
+        if let access = loop.access {
+            let now = self.receivedAtNanoseconds &+ loop.wallClockOffset
+            if !self.hasRole(wallClockNanoseconds: now),
+                let problem = self.accessProblem(access, wallClockNanoseconds: now)
+            {
+                return .refuse(problem)
+            }
         }
         guard let route = self.route else {
             if self.method == .options, self.isForServer {

@@ -52,8 +52,8 @@ struct ConditionTests {
         Case(
             changes: [(#""log":{"path""#, #""memory":{"state":"ok","used_ratio":0.85},"log":{"path""#)],
             level: .warning, text: "memory 85% used"),
-        Self.expiry(1_123_200 + 4 * 3_600, .warning, "certificate 13d04h left"),
-        Self.expiry(172_799, .critical, "certificate 1d23h left"),
+        Self.expiry(1_123_200 + 4 * 3_600, .warning, "certificate 13d left"),
+        Self.expiry(172_799, .critical, "certificate 1d left"),
         Self.expiry(-1, .critical, "certificate expired"),
         Case(changes: [(Self.check, Self.unwritable)], level: .critical, text: "log not writable"),
         Case(

@@ -4,6 +4,7 @@ import HTTPServing
 import Health
 import NIOCore
 import NIOHTTP1
+import Synchronization
 import SystemSupport
 import Telemetry
 import TestSupport
@@ -176,6 +177,59 @@ struct AccessTests {
         }
         #expect(statuses.first == 200 && statuses.last == 401)
         #expect(server.metric("http_access_denied_total{reason=\"expired\"}") == 1)
+        await server.stop()
+    }
+
+    private final class Waiting: HeldRequest {
+        let responder: Responder
+
+        init(_ responder: Responder) { self.responder = responder }
+
+        func hasRoom() {}
+        func clientGone() { self.responder.respond(.json(.ok, [])) }
+        func serverStops() { self.responder.respond(.json(.ok, [])) }
+    }
+
+    @Test(arguments: ["removed", "expired", "without the role", "with other prefixes", "read again"])
+    func `a request that waits is cut when its access key is accepted no longer`(_ change: String) async throws {
+        let held = Atomic(0)
+        var limits = HTTPServer.Limits()
+        limits.sweepInterval = .milliseconds(20)
+        let server = try await TestServer.start(limits: limits, access: self.keys) { _ in
+            let hold: Route.Action = { _, responder in
+                responder.hold(by: Waiting(responder))
+                held.add(1, ordering: .relaxed)
+            }
+            return [
+                Route(
+                    path: "/more", handler: "more", kind: .data(isWrite: false), access: .role(.read),
+                    actions: [(.get, hold)])
+            ]
+        }
+        let client = try await server.connect()
+        client.send(Self.request("GET", "/more", self.reader.field))
+        try await Poll.eventually("the request waits") { held.load(ordering: .relaxed) == 1 }
+        func entry(_ roles: AccessRoles, prefixes: [[UInt8]] = [], expiresAt: UInt64? = nil) -> AccessEntry {
+            AccessEntry(
+                name: "reader", digest: self.reader.key.digest, roles: roles, prefixes: prefixes, expiresAt: expiresAt)
+        }
+        let entries: [String: [AccessEntry]] = [
+            "expired": [entry(.read, expiresAt: WallClock.nanoseconds() / 1_000_000_000 + 1)],
+            "without the role": [entry([.write, .admin])], "with other prefixes": [entry(.read, prefixes: [[1]])],
+            "read again": [entry([.read, .write])],
+        ]
+        self.keys.replace(AccessKeyTable(entries[change] ?? []))
+        let cut = "http_responses_cut_total{reason=\"access_ended\"}"
+        if change == "read again" {
+            // Many sweeps later it still waits.
+            await #expect(throws: TimeoutError.self) {
+                try await client.receive(within: .milliseconds(400)) { _, ended in ended }
+            }
+            #expect(server.metric(cut) == 0)
+        } else {
+            #expect(try await client.receiveToEnd().isEmpty)
+            #expect(server.metric(cut) == 1)
+        }
         await server.stop()
     }
 
