@@ -279,7 +279,7 @@ let package = Package(
             dependencies: [
                 "AccessControl", "BackupArchive", "DurableFiles", "JSON", "KeyValueClient", "KeyValueStore",
                 "OfflineStore",
-                "ServiceSettings", "SystemSupport", "TransportSecurity",
+                "ServiceSettings", "SystemSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: memorySafe

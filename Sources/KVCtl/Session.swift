@@ -3,7 +3,6 @@ import KeyValueClient
 import ServiceSettings
 import Synchronization
 import SystemSupport
-import TransportSecurity
 
 /// The options that all commands have.
 struct ConnectionOptions: ParsableArguments {
@@ -62,20 +61,21 @@ struct ConnectionOptions: ParsableArguments {
     }
 
     func accessKey() throws -> String? {
-        let path = self.accessKeyFile ?? ProcessEnvironment.current[Self.accessKeyVariable] ?? ""
-        if path.isEmpty { return nil }
+        guard let path = Self.path(self.accessKeyFile, Self.accessKeyVariable) else { return nil }
         do { return try ClientSecret.read(path) } catch { throw CommandFailure(.failure, "\(path) \(error)") }
     }
 
-    var certificates: CertificateFiles {
-        func path(_ option: String?, _ variable: String) -> String? {
-            let path = option ?? ProcessEnvironment.current[variable] ?? ""
-            return path.isEmpty ? nil : path
-        }
-        return CertificateFiles(
-            certificate: path(self.tlsCertFile, Self.certificateVariable),
-            privateKey: path(self.tlsKeyFile, Self.privateKeyVariable),
-            authorities: path(self.tlsCAFile, Self.authoritiesVariable))
+    /// The value of an option, or of a variable in its place; nil if both are missing or empty.
+    private static func path(_ option: String?, _ variable: String) -> String? {
+        let path = option ?? ProcessEnvironment.current[variable] ?? ""
+        return path.isEmpty ? nil : path
+    }
+
+    /// What the client is to trust and to show.
+    func setCertificates(of configuration: inout StoreClient.Configuration) {
+        configuration.authoritiesFile = Self.path(self.tlsCAFile, Self.authoritiesVariable)
+        configuration.certificateFile = Self.path(self.tlsCertFile, Self.certificateVariable)
+        configuration.privateKeyFile = Self.path(self.tlsKeyFile, Self.privateKeyVariable)
     }
 
     var address: String { self.server ?? ProcessEnvironment.current[Self.serverVariable] ?? Self.defaultServer }
@@ -116,7 +116,7 @@ struct Session {
         var configuration = StoreClient.Configuration()
         configuration.timeout = options.timeout
         configuration.accessKey = try options.accessKey()
-        configuration.certificates = options.certificates
+        options.setCertificates(of: &configuration)
         configuration.maxAttempts = maxAttempts
         configuration.connections = ImportCommand.mostParallel
         self.client = try StoreClient(options.address, configuration: configuration)

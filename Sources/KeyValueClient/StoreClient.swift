@@ -1,7 +1,7 @@
 import JSON
 import Synchronization
 import SystemSupport
-public import TransportSecurity
+import TransportSecurity
 
 /// A client of one kv-service or api-gateway. Any thread, any number of operations at a time.
 ///
@@ -29,9 +29,11 @@ public final class StoreClient: Sendable {
         public var makesIdempotencyKeys = true
         /// By which the service knows the client, if it has access keys; sent with each request.
         public var accessKey: String?
-        /// For `https` addresses: the files of the certificates to trust and to show. By default the authorities of the
-        /// system are trusted, and no certificate is shown.
-        public var certificates = CertificateFiles()
+        /// For `https` addresses: PEM file with the authorities to trust; nil for those of the system.
+        public var authoritiesFile: String?
+        /// For `https` addresses: PEM files with the certificate to show, and its private key; nil for none.
+        public var certificateFile: String?
+        public var privateKeyFile: String?
 
         public init() {}
     }
@@ -46,7 +48,9 @@ public final class StoreClient: Sendable {
         self.configuration = configuration
         self.transport = try Transport(
             address: address, connections: configuration.connections, connectTimeout: configuration.connectTimeout,
-            accessKey: configuration.accessKey, certificates: configuration.certificates)
+            accessKey: configuration.accessKey, certificates: CertificateFiles(
+                certificate: configuration.certificateFile, privateKey: configuration.privateKeyFile,
+                authorities: configuration.authoritiesFile))
     }
 
     /// Closes the connections. Operations in progress fail.

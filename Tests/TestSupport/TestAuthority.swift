@@ -65,4 +65,6 @@ package final class TestAuthority: Sendable {
 
 package struct ToolFailure: Error, CustomStringConvertible {
     package let description: String
+
+    package init(description: String) { self.description = description }
 }
