@@ -59,6 +59,7 @@ extension EndToEnd {
         @Test func `fail no request, and no old access key is accepted afterwards`() async throws {
             let folder = TemporaryFolder()
             let file = folder.file("access-keys")
+            let monitor = try Self.add("monitor", roles: "monitor", to: file)
             var accessKey = try Self.add("client-0", to: file)
             let services = try SecureServices(gatewayArguments: ["--access-keys-file", file])
             let load = Load(accessKey: accessKey)
@@ -70,14 +71,14 @@ extension EndToEnd {
             for round in 1...Self.exchanges {
                 let (old, serials) = try (accessKey, Front.allCases.map { try services.serial($0) })
                 accessKey = try Self.add("client-\(round)", to: file)
-                try Self.reload(services, [.apiGateway])
+                try Self.reload(services, [.apiGateway], monitor)
                 load.state.withLock { ($0.round, $0.accessKey) = (round, accessKey) }
                 try Self.waitForAnswers(load)
 
                 _ = try services.authority.issue("kv-service")
                 _ = try services.authority.issue("api-gateway")
                 try Self.kvctl(["key", "remove", "client-\(round - 1)", "--file", file])
-                try Self.reload(services, Front.allCases)
+                try Self.reload(services, Front.allCases, monitor)
                 #expect(try Self.status(services, old) == "401")
                 #expect(try Self.status(services, accessKey) == "200")
                 for (front, serial) in zip(Front.allCases, serials) { #expect(try services.serial(front) != serial) }
@@ -92,8 +93,8 @@ extension EndToEnd {
         }
 
         /// - Returns: the access key.
-        private static func add(_ name: String, to file: String) throws -> String {
-            let key = try self.kvctl(["key", "add", name, "--roles", "read,write", "--file", file])
+        private static func add(_ name: String, roles: String = "read,write", to file: String) throws -> String {
+            let key = try self.kvctl(["key", "add", name, "--roles", roles, "--file", file])
             return key.split(separator: "\n").first.map(String.init) ?? ""
         }
 
@@ -105,16 +106,20 @@ extension EndToEnd {
         }
 
         /// `SIGHUP` to these, and the event that follows. A reload by the change of the files may have come before.
-        private static func reload(_ services: SecureServices, _ fronts: [Front]) throws {
+        private static func reload(_ services: SecureServices, _ fronts: [Front], _ monitor: String) throws {
+            let authorization = ["-H", "Authorization: Bearer \(monitor)"]
             for front in fronts {
-                func count() -> Int {
-                    services.process(front).log.count {
-                        $0.string("event") == "config_reloaded" && $0.string("trigger") == "signal"
-                    }
+                func events(after number: Int) throws -> JSONObject {
+                    try JSONObject(Array(services.curl(front, "/admin/events?after=\(number)", authorization).utf8))
                 }
-                let before = count()
+                let before = try events(after: 0).integer("last_number") ?? 0
                 services.process(front).child.signal(SIGHUP)
-                _ = try Poll.until("\(front) has reloaded") { count() > before ? true : nil }
+                _ = try Poll.until("\(front) has reloaded") {
+                    let events = try events(after: before).objects("events")
+                    return events.contains {
+                        $0.string("kind") == "config_reloaded" && $0.object("details").string("trigger") == "signal"
+                    } ? true : nil
+                }
             }
         }
 
