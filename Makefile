@@ -57,6 +57,12 @@ test-contract: toolchain ## Send requests that schemathesis makes from Docs/open
 	@for product in kv-service api-gateway; do swift build --product "$$product" || exit; done
 	@Tests/Contract/check-contract "$$(swift build --show-bin-path)" $(CONTRACT_EXAMPLES)
 
+.PHONY: test-tls
+test-tls: toolchain ## Examine the TLS of kv-service with sslyze
+	@$(TOOLS)/install-missing openssl python3 python3-venv zlib1g-dev
+	@swift build --product kv-service
+	@Tests/TLS/check-tls "$$(swift build --show-bin-path)"
+
 .PHONY: build
 build: toolchain ## Build both services, kvtop, kvctl and txlog for release
 	@$(TOOLS)/install-missing libncurses-dev zlib1g-dev
