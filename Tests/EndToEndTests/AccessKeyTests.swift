@@ -7,83 +7,6 @@ extension EndToEnd {
     /// Both services with `--access-keys-file`.
     @Suite("Access keys at both services", .timeLimit(.minutes(3)))
     struct AccessKeyTests {
-        /// Who may use a route: its decision.
-        private enum Decision: Equatable {
-            case open
-            case role(AccessRole)
-        }
-
-        /// A method of a route, with a request that succeeds or at least reaches its action.
-        private struct Row {
-            let method: String
-            let path: String
-            let decision: Decision
-            var target: String
-            var type = ""
-            var body = ""
-            /// That of the request which is permitted; nil: the same.
-            var permittedBody: String?
-            var isWrite = false
-            /// Whether only kv-service has it.
-            var isOfStore = false
-
-            init(
-                _ method: String, _ path: String, _ decision: Decision, query: String = "", type: String = "",
-                body: String = "", permittedBody: String? = nil, isWrite: Bool = false, isOfStore: Bool = false
-            ) {
-                (self.method, self.path, self.decision) = (method, path, decision)
-                self.target = query.isEmpty ? path : "\(path)?\(query)"
-                (self.type, self.body, self.permittedBody) = (type, body, permittedBody)
-                (self.isWrite, self.isOfStore) = (isWrite, isOfStore)
-            }
-        }
-
-        private static let json = "application/json"
-
-        /// Every method of every route. `DATA` stands for `/kv` or `/api`.
-        private static let rows: [Row] = [
-            Row(
-                "PUT", "DATA/set", .role(.write), query: "key=new", type: "application/octet-stream", body: "v",
-                isWrite: true),
-            Row(
-                "POST", "DATA/set", .role(.write), type: json, body: #"{"key":"new","value":"v"}"#, isWrite: true),
-            Row("GET", "DATA/get", .role(.read), query: "key=there"),
-            Row("DELETE", "DATA/delete", .role(.write), query: "key=there", isWrite: true),
-            Row("GET", "DATA/keys", .role(.read), query: "values=true"),
-            Row("POST", "DATA/mget", .role(.read), type: json, body: #"{"keys":["there"]}"#),
-            Row(
-                "POST", "DATA/txn", .role(.write), type: json,
-                body: #"{"operations":[{"op":"set","key":"new","value":"v"},{"op":"delete","key":"there"}]}"#,
-                isWrite: true),
-            Row("POST", "DATA/incr", .role(.write), type: json, body: #"{"key":"number"}"#, isWrite: true),
-            Row("GET", "DATA/watch", .role(.read), query: "mode=poll&wait_ms=0"),
-            Row("GET", "/", .open), Row("GET", "/health", .open), Row("GET", "/livez", .open),
-            Row("GET", "/healthz", .open), Row("GET", "/readyz", .open),
-            Row("GET", "/metrics", .role(.monitor)), Row("GET", "/admin", .role(.monitor)),
-            Row("GET", "/admin/config", .role(.monitor)), Row("GET", "/admin/events", .role(.monitor)),
-            Row("GET", "/admin/slow", .role(.monitor)), Row("GET", "/admin/log-level", .role(.monitor)),
-            Row("GET", "/admin/read-only", .role(.monitor)), Row("GET", "/admin/drain", .role(.monitor)),
-            Row(
-                "POST", "/admin/log-level", .role(.admin), type: json, body: #"{"level":"error"}"#,
-                permittedBody: #"{"level":"info"}"#),
-            Row(
-                "POST", "/admin/read-only", .role(.admin), type: json, body: #"{"enabled":true}"#,
-                permittedBody: #"{"enabled":false}"#),
-            Row(
-                "POST", "/admin/drain", .role(.admin), type: json, body: #"{"enabled":true}"#,
-                permittedBody: #"{"enabled":false}"#),
-            Row("POST", "/admin/compact", .role(.admin), isOfStore: true),
-            Row("GET", "/admin/backup", .role(.admin), isOfStore: true),
-        ]
-
-        private static func rows(of front: Front) -> [Row] {
-            self.rows.filter { front == .kvService || !$0.isOfStore }.map { row in
-                var row = row
-                row.target = row.target.replacing("DATA", with: "/\(front.rawValue)")
-                return row
-            }
-        }
-
         /// Both services: the gateway with access keys of its clients, kv-service with those of the gateway and of the
         /// others.
         private final class Locked {
@@ -142,7 +65,7 @@ extension EndToEnd {
         private static func field(_ key: String) -> (String, String) { ("Authorization", "Bearer \(key)") }
 
         private static func send(
-            _ row: Row, on connection: HTTPConnection, _ headers: [(String, String)], body: String? = nil
+            _ row: AccessRow, on connection: HTTPConnection, _ headers: [(String, String)], body: String? = nil
         ) throws -> HTTPAnswer {
             let body = body ?? row.body
             return try connection.request(
@@ -160,7 +83,7 @@ extension EndToEnd {
                 let path = try #require(endpoint.string("path"))
                 for method in endpoint.members["methods"] as? [String] ?? [] { there.insert("\(method) \(path)") }
             }
-            let listed = Self.rows(of: front).map {
+            let listed = AccessRow.all(of: front).map {
                 "\($0.method) \($0.target.split(separator: "?").first ?? "")"
             }
             #expect(there == Set(listed))
@@ -190,7 +113,7 @@ extension EndToEnd {
                 [("X-Authorization", "Bearer \(file["all"])")],
             ]
             var denied = 0
-            for row in Self.rows(of: front) {
+            for row in AccessRow.all(of: front) {
                 let connection = try locked.connect(front)
                 for headers in unauthorized {
                     let answer = try Self.send(row, on: connection, headers)
@@ -241,7 +164,7 @@ extension EndToEnd {
         @Test(arguments: Front.allCases) func `with the role alone each route is used`(_ front: Front) throws {
             let locked = try Locked()
             let file = locked.file(front)
-            for row in Self.rows(of: front) {
+            for row in AccessRow.all(of: front) {
                 guard case .role(let needed) = row.decision else { continue }
                 for role in AccessRole.allCases where AccessRoles(role).permits(needed) {
                     let connection = try locked.connect(front)
@@ -265,7 +188,7 @@ extension EndToEnd {
             let base = "/\(front.rawValue)"
             func post(_ path: String, _ body: String, _ who: (String, String)) throws -> HTTPAnswer {
                 try connection.request(
-                    "POST", base + path, headers: [who, ("Content-Type", Self.json)], body: Array(body.utf8))
+                    "POST", base + path, headers: [who, ("Content-Type", AccessRow.json)], body: Array(body.utf8))
             }
             for key in ["own/1", "own/2", "own/3", "other/1", "own", "shared/1"] {
                 #expect(try post("/set", #"{"key":"\#(key)","value":"secret"}"#, all).status == 200)
