@@ -33,6 +33,7 @@ public final class HTTPServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let host: String
     private let port: Int
+    private let inherited: Int32?
     private let tls: TLSEndpoint?
     private let limits: Limits
     private let observer: any ServerObserver
@@ -47,6 +48,7 @@ public final class HTTPServer: Sendable {
 
     /// - Parameters:
     ///   - port: 0 takes any free port; ``start()`` returns it.
+    ///   - inherited: descriptor of a socket that listens on `address` already; it belongs to the server.
     ///   - tls: nil for plain HTTP.
     ///   - observer: shared by all listeners of the service.
     ///   - admission: asked for each request to a data route.
@@ -56,6 +58,7 @@ public final class HTTPServer: Sendable {
     public init(
         group: MultiThreadedEventLoopGroup,
         address: ListenAddress,
+        inherited: Int32? = nil,
         tls: TLSEndpoint? = nil,
         limits: Limits = Limits(),
         observer: any ServerObserver,
@@ -66,6 +69,7 @@ public final class HTTPServer: Sendable {
         self.group = group
         self.host = address.host
         self.port = Int(address.port)
+        self.inherited = inherited
         self.tls = tls
         self.limits = limits
         self.observer = observer
@@ -110,7 +114,12 @@ public final class HTTPServer: Sendable {
             for eventLoop in self.group.makeIterator() {
                 try await eventLoop.submit { self.prepare(eventLoop) }.get()
             }
-            let channel = try await bootstrap.bind(host: self.host, port: self.port).get()
+            let channel =
+                if let inherited = self.inherited {
+                    try await bootstrap.withBoundSocket(inherited).get()
+                } else {
+                    try await bootstrap.bind(host: self.host, port: self.port).get()
+                }
             self.state.withLock { $0.channel = channel }
             return ListenAddress(host: self.host, port: UInt16(channel.localAddress?.port ?? self.port))
         } catch {

@@ -80,7 +80,11 @@ extension SettingsOptions {
     /// Likewise, for a service that is to listen with these values.
     func resolveToServe() throws -> ResolvedSettings {
         let settings = try self.resolve()
-        let errors = Program.common.accessErrors(settings)
+        let inherited: InheritedListeners
+        do throws(ConfigurationError) { inherited = try InheritedListeners.ofProcess.get() } catch {
+            throw Self.tell([error])
+        }
+        let errors = Program.common.accessErrors(settings, inherited)
         if !errors.isEmpty { throw Self.tell(errors) }
         return settings
     }

@@ -125,7 +125,9 @@ extension CommonSettings {
 
     /// Errors of a service that would serve other hosts without TLS, or without asking who the client is, although the
     /// operator has not said that it may.
-    func accessErrors(_ settings: ResolvedSettings) -> [ConfigurationError] {
+    ///
+    /// - Parameter inherited: listens in place of the addresses of the settings.
+    func accessErrors(_ settings: ResolvedSettings, _ inherited: InheritedListeners) -> [ConfigurationError] {
         if settings[self.insecureRemoteAccess] { return [] }
         let hasTLS = settings[self.tlsCertFile] != nil
         let asksWhoItIs = settings[self.tlsClientCAFile] != nil || settings[self.accessKeysFile] != nil
@@ -141,8 +143,10 @@ extension CommonSettings {
                 "\(address) can be reached from other hosts, and \(missing) is not set. Set it, listen on 127.0.0.1, or, if "
                     + "whoever reaches the address may read and change everything, say --insecure-remote-access true")
         }
-        return [error(self.listen, settings[self.listen]), error(self.adminListen, settings[self.adminListen])]
-            .compactMap { $0 }
+        return [
+            error(self.listen, inherited.main?.address ?? settings[self.listen]),
+            error(self.adminListen, inherited.admin?.address ?? settings[self.adminListen]),
+        ].compactMap { $0 }
     }
 
     /// The files of the service's own certificate; nil without TLS.

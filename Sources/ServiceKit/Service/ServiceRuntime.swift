@@ -251,10 +251,13 @@ public final class ServiceRuntime: Sendable {
     ) async throws(HTTPServerError) -> [HTTPServer] {
         let gate = self.gate
         let scrape = self.scrape
-        let adminAddress = self.settings[self.common.adminListen]
+        // Errors were reported before.
+        let inherited = try? InheritedListeners.ofProcess.get()
+        let adminAddress = inherited?.admin?.address ?? self.settings[self.common.adminListen]
         let adminRoutes: @Sendable (any EventLoop) -> [Route] = { [scrape.route] + admin($0) }
         let name = self.identity.name
-        let main = self.server(self.settings[self.common.listen], tls) { loop in
+        let main = self.server(inherited?.main?.address ?? self.settings[self.common.listen], inherited?.main, tls) {
+            loop in
             ServiceIndex.added(
                 to: routes(loop) + HealthRoutes.routes(of: gate) + (adminAddress == nil ? adminRoutes(loop) : []),
                 of: name)
@@ -262,7 +265,7 @@ public final class ServiceRuntime: Sendable {
         var metadata: Logger.Metadata = ["address": "\(try await main.start())"]
         var servers = [main]
         if let adminAddress {
-            let server = self.server(adminAddress, tls) { loop in
+            let server = self.server(adminAddress, inherited?.admin, tls) { loop in
                 ServiceIndex.added(to: HealthRoutes.routes(of: gate) + adminRoutes(loop), of: name)
             }
             metadata["admin_address"] = "\(try await server.start())"
@@ -284,14 +287,16 @@ public final class ServiceRuntime: Sendable {
     }
 
     private func server(
-        _ address: ListenAddress, _ tls: TLSEndpoint?, routes: @escaping @Sendable (any EventLoop) -> [Route]
+        _ address: ListenAddress, _ inherited: InheritedListeners.Listener?, _ tls: TLSEndpoint?,
+        routes: @escaping @Sendable (any EventLoop) -> [Route]
     ) -> HTTPServer {
         var limits = HTTPServer.Limits()
         limits.connections = self.connectionLimit.connections
         limits.rejectedConnections = self.connectionLimit.rejectedConnections
         limits.targetBytes = self.longestTargetBytes
         return HTTPServer(
-            group: self.group, address: address, tls: tls, limits: limits, observer: self.telemetry,
+            group: self.group, address: address, inherited: inherited?.descriptor, tls: tls, limits: limits,
+            observer: self.telemetry,
             admission: { [gate] isWrite in gate.refusal(isWrite: isWrite) },
             access: self.accessKeys.map { HTTPServer.Access(keys: $0, realm: self.identity.name) }, routes: routes)
     }
