@@ -56,6 +56,7 @@ final class Gateway: Sendable {
         var upstreamLimits = UpstreamLimits()
         upstreamLimits.maxBodyBytes = max(upstreamLimits.maxBodyBytes, self.keyValueLimits.maxValueBytes)
         upstreamLimits.maxPageBytes = max(self.keyValueLimits.maxPageBytes, self.keyValueLimits.maxSeveralBytes)
+        upstreamLimits.pool.queue.waitNanoseconds = settings[GatewaySettings.maxQueueTime].wholeNanoseconds
         let eventLoops = GatewaySettings.common.eventLoopCount(settings)
         let base = GatewayProgram.baseFiles(eventLoops: eventLoops)
         let files = runtime.connectionLimit.ownFiles - base
@@ -76,7 +77,9 @@ final class Gateway: Sendable {
         self.watches = WatchForwarding(
             monitor: monitor, limits: upstreamLimits, limit: watchers, timeoutNanoseconds: self.timeoutNanoseconds)
         self.watches.register(in: runtime.registry)
-        self.admin = GatewayAdmin(monitor: monitor, timeoutNanoseconds: self.timeoutNanoseconds)
+        self.admin = GatewayAdmin(
+            monitor: monitor, timeoutNanoseconds: self.timeoutNanoseconds,
+            queueNanoseconds: upstreamLimits.pool.queue.waitNanoseconds)
         for check in monitor.checks { runtime.add(check) }
     }
 
@@ -95,17 +98,24 @@ final class Gateway: Sendable {
             limits: self.keyValueLimits,
             timeoutNanoseconds: self.timeoutNanoseconds
         )
-        return self.routes(of: forwarder)
+        return self.routes(of: forwarder, pool)
     }
 
-    private func routes(of forwarder: KeyValueForwarder) -> [Route] {
-        [
+    private func routes(of forwarder: KeyValueForwarder, _ pool: UpstreamPool) -> [Route] {
+        let read: Route.Refusal = {
+            pool.refuses(isWrite: false, now: $0.receivedAtNanoseconds) ? .overloaded : nil
+        }
+        let write: Route.Refusal = {
+            pool.refuses(isWrite: true, now: $0.receivedAtNanoseconds) ? .overloaded : nil
+        }
+        return [
             Route(
                 path: "/api/set",
                 handler: "api_set",
                 kind: .data(isWrite: true),
                 bodyLimitBytes: self.keyValueLimits.maxSetBodyBytes,
                 bodyRefusal: { [keyValueLimits] in SetRequest.refusal(ofBody: $1, $0, limits: keyValueLimits) },
+                refusal: write,
                 takesPreconditions: true,
                 actions: [(.post, forwarder.set), (.put, forwarder.set)]
             ),
@@ -113,12 +123,14 @@ final class Gateway: Sendable {
                 path: "/api/get",
                 handler: "api_get",
                 kind: .data(isWrite: false),
+                refusal: read,
                 actions: [(.get, forwarder.get)]
             ),
             Route(
                 path: "/api/delete",
                 handler: "api_delete",
                 kind: .data(isWrite: true),
+                refusal: write,
                 takesPreconditions: true,
                 actions: [(.delete, forwarder.delete)]
             ),
@@ -126,19 +138,22 @@ final class Gateway: Sendable {
                 path: "/api/keys",
                 handler: "api_keys",
                 kind: .data(isWrite: false),
+                refusal: read,
                 actions: [(.get, forwarder.keys)]
             ),
             Route(
                 path: "/api/mget", handler: "api_mget", kind: .data(isWrite: false),
-                bodyLimitBytes: SeveralRequest.maximumBodyBytes, actions: [(.post, forwarder.several)]
+                bodyLimitBytes: SeveralRequest.maximumBodyBytes, refusal: read, actions: [(.post, forwarder.several)]
             ),
             Route(
                 path: "/api/txn", handler: "api_txn", kind: .data(isWrite: true),
-                bodyLimitBytes: TransactionRequest.maximumBodyBytes, actions: [(.post, forwarder.transaction)]
+                bodyLimitBytes: TransactionRequest.maximumBodyBytes, refusal: write,
+                actions: [(.post, forwarder.transaction)]
             ),
             Route(
                 path: "/api/incr", handler: "api_incr", kind: .data(isWrite: true),
-                bodyLimitBytes: IncrementRequest.maximumBodyBytes(self.keyValueLimits), takesPreconditions: true,
+                bodyLimitBytes: IncrementRequest.maximumBodyBytes(self.keyValueLimits), refusal: write,
+                takesPreconditions: true,
                 actions: [(.post, forwarder.increment)]
             ),
             Route(

@@ -7,10 +7,12 @@ import SystemSupport
 final class GatewayAdmin: Sendable {
     private let monitor: UpstreamMonitor
     private let timeoutNanoseconds: UInt64
+    private let queueNanoseconds: UInt64
     private let durations: QuantileWindow
     private let overhead: QuantileWindow
 
-    init(monitor: UpstreamMonitor, timeoutNanoseconds: UInt64) {
+    init(monitor: UpstreamMonitor, timeoutNanoseconds: UInt64, queueNanoseconds: UInt64) {
+        self.queueNanoseconds = queueNanoseconds
         self.monitor = monitor
         self.timeoutNanoseconds = timeoutNanoseconds
         let now = MonotonicClock.nanoseconds()
@@ -84,7 +86,22 @@ final class GatewayAdmin: Sendable {
             object: { $0.writeQuantiles(self.durations.quantiles(nowNanoseconds: now)) }
         )
         upstream.member("timeout_seconds", Double(self.timeoutNanoseconds) / 1e9)
+        upstream.member("queue_seconds_max", Double(self.queueNanoseconds) / 1e9)
+        upstream.member(
+            "load",
+            object: { object in
+                object.member("reads", object: { Self.write(counts.reads, to: &$0, now: now) })
+                object.member("writes", object: { Self.write(counts.writes, to: &$0, now: now) })
+            }
+        )
         upstream.member("circuit", object: self.writeCircuit)
+    }
+
+    private static func write(_ load: UpstreamPoolCounts.Load, to object: inout JSONWriter, now: UInt64) {
+        object.member("limit", load.limit)
+        object.member("in_flight", load.active)
+        object.member("waiting", load.waiting)
+        object.member("overloaded", load.overloadEnds > now)
     }
 
     /// The overall state, which is that of the worse circuit, then the state of each circuit.

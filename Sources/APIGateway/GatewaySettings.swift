@@ -16,6 +16,12 @@ public enum GatewaySettings {
         default: "3s",
         help: "Time limit of a request, including the wait for a connection, and retries"
     )
+    public static let maxQueueTime = Setting(
+        "max-queue-time",
+        .duration(in: .milliseconds(1) ... .seconds(60)),
+        default: "5ms",
+        help: "Longest wait for kv-service while it is overloaded; requests that would wait longer are refused"
+    )
     public static let maxKeyBytes = Setting(
         "max-key-bytes",
         .integer(in: 1...4096),
@@ -37,7 +43,9 @@ public enum GatewaySettings {
 
     public static let table = SettingsTable(
         environmentPrefix: "GATEWAY_",
-        settings: Self.common.list(with: [upstream, upstreamTimeout, maxKeyBytes, maxValueBytes, maxWatchers]),
+        settings: Self.common.list(with: [
+            upstream, upstreamTimeout, maxQueueTime, maxKeyBytes, maxValueBytes, maxWatchers,
+        ]),
         check: { Self.common.contradictions($0) + Self.contradictions($0) }
     )
 

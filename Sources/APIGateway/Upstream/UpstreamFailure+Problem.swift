@@ -21,11 +21,7 @@ extension UpstreamFailure {
 
     private func problem(_ upstream: UpstreamAddress) -> Problem {
         switch self {
-        case .poolExhausted:
-            Problem(
-                .serviceUnavailable, code: "overloaded",
-                detail: "No connection to kv-service became free in time; try again later.",
-                headers: [("Retry-After", "1")])
+        case .poolExhausted: .overloaded
         case .connect(let reason):
             Problem(
                 .badGateway, code: "upstream_unreachable",
@@ -62,4 +58,13 @@ extension UpstreamFailure {
                 headers: [("Retry-After", "1")])
         }
     }
+}
+
+extension Problem {
+    /// More requests come than kv-service can answer in time. A queue that is too long is gone within a second, unless the
+    /// requests go on.
+    static let overloaded = Problem(
+        .serviceUnavailable, code: "overloaded",
+        detail: "More requests come than kv-service answers in time; try again later, at a lower rate.",
+        headers: [("Retry-After", "1")])
 }

@@ -123,6 +123,9 @@ final class UpstreamMonitor: Sendable {
         if exchange.operation != .probe { self.metrics.failed(failure) }
     }
 
+    /// A request was refused because of overload, before its body was read.
+    func refused() { self.metrics.failed(.poolExhausted) }
+
     func connected() {
         self.metrics.connectSuccesses.increment()
     }
@@ -222,11 +225,7 @@ final class UpstreamMonitor: Sendable {
 
     var counts: UpstreamPoolCounts.Snapshot {
         self.pools.withLock { $0 }.reduce(into: UpstreamPoolCounts.Snapshot()) { sum, pool in
-            let counts = pool.snapshot
-            sum.idle += counts.idle
-            sum.active += counts.active
-            sum.connecting += counts.connecting
-            sum.waiting += counts.waiting
+            sum += pool.snapshot
         }
     }
 
@@ -269,6 +268,25 @@ final class UpstreamMonitor: Sendable {
             help: "Time of the last answer of the upstream, in seconds since 1970; 0 if there was none.",
             labels: labels
         ) { Double(self.lastSuccessNanoseconds ?? 0) / 1e9 }
+        let loads: [(UpstreamCircuit, @Sendable (UpstreamPoolCounts.Snapshot) -> UpstreamPoolCounts.Load)] = [
+            (.reads, \.reads), (.writes, \.writes),
+        ]
+        for (requests, load) in loads {
+            let labels = labels + [("requests", requests.label)]
+            registry.gauge(
+                "gateway_upstream_concurrency_limit",
+                help: "How many of these requests may be in flight to the upstream now.", labels: labels
+            ) { Double(load(self.counts).limit) }
+            registry.gauge(
+                "gateway_upstream_requests_waiting", help: "Requests that wait for a connection to the upstream.",
+                labels: labels
+            ) { Double(load(self.counts).waiting) }
+            registry.gauge(
+                "gateway_upstream_overloaded",
+                help: "1 while these requests are refused because more come than the upstream answers, else 0.",
+                labels: labels
+            ) { load(self.counts).overloadEnds > MonotonicClock.nanoseconds() ? 1 : 0 }
+        }
         for circuit in UpstreamCircuit.allCases {
             registry.gauge(
                 "gateway_circuit_open",

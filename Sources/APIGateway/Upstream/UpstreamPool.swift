@@ -65,6 +65,16 @@ final class UpstreamPool {
         self.counts.publish(self.machine.counts)
     }
 
+    /// Whether a request is refused now because kv-service is overloaded: before its body is read.
+    ///
+    /// - Parameter now: monotonic nanoseconds.
+    func refuses(isWrite: Bool, now: UInt64) -> Bool {
+        guard self.machine.refuses(isWrite: isWrite, now: now) else { return false }
+        self.monitor.refused()
+        self.counts.publish(self.machine.counts)
+        return true
+    }
+
     /// Closes idle connections, refuses waiting and new requests, and closes the other connections after their answers.
     func shutDown() {
         self.eventLoop.preconditionInEventLoop()
@@ -93,7 +103,9 @@ final class UpstreamPool {
 
     private func submit(_ exchange: UpstreamExchange, now: UInt64) {
         switch self.machine.submit(
-            exchange, isWrite: exchange.operation.isWrite, isRetry: exchange.attempts > 1)
+            exchange, isWrite: exchange.operation.isWrite,
+            goesFirst: exchange.attempts > 1 || exchange.operation == .probe,
+            deadline: exchange.deadlineNanoseconds, now: now)
         {
         case .send(let connection):
             self.send(exchange, on: connection, now: now)
@@ -119,7 +131,13 @@ final class UpstreamPool {
 
     /// The answer to `exchange` is complete. Its connection stays in use until it is released.
     func completed(_ exchange: UpstreamExchange, with response: UpstreamResponse) {
+        let sentAt = exchange.sentAtNanoseconds
         self.endAttempt(exchange, status: response.head.status)
+        if !exchange.operation.isWrite {
+            self.machine.readAnswered(
+                exchange.operation, nanoseconds: exchange.endedAtNanoseconds - sentAt,
+                now: exchange.endedAtNanoseconds)
+        }
         self.lastAnswerNanoseconds = exchange.endedAtNanoseconds
         self.monitor.answered(exchange, response)
         exchange.complete(with: response)
@@ -227,7 +245,20 @@ final class UpstreamPool {
         case .close:
             connection.close()
         }
+        self.sendFurther()
         self.counts.publish(self.machine.counts)
+    }
+
+    /// Sends waiting requests on idle connections, and opens connections for more, if the limit of reads has risen.
+    private func sendFurther() {
+        while let action = self.machine.further(now: self.lastAnswerNanoseconds) {
+            switch action {
+            case .send(let exchange, let connection):
+                self.waiting.remove(exchange)
+                self.send(exchange, on: connection, now: MonotonicClock.nanoseconds())
+            case .open: self.openConnection()
+            }
+        }
     }
 
     private func closeIdleConnections() {
