@@ -4,7 +4,7 @@
 /// inside kv-service, where nothing can refuse them. So the limit follows the time of the answers. The fastest answer of
 /// the last seconds shows how long an operation takes by itself. If even the luckiest answer of a round took longer than
 /// twice that and ``Limits/slackNanoseconds``, reads wait there: the limit falls in proportion. Otherwise it rises again,
-/// if it was reached.
+/// if it was reached. The time that an answer waits for a busy event loop does not count.
 ///
 /// ```
 ///   most ─┐      ┌ risen by an eighth per round, as long as an answer was in time
@@ -46,10 +46,10 @@ struct ConcurrencyLimit {
     /// Monotonic nanoseconds when the look ends at the latest; 0 outside a look.
     private var lookEnds: UInt64 = 0
     private var aloneAnswers = 0
-    // The round: its answers, whether the limit was reached, and the largest part that an answer used not of its time.
+    // The round: its answers, whether the limit was reached, and the time allowed by the time taken of the luckiest answer.
     private var roundEnds: UInt64 = 0
     private var answers = 0
-    private var wasReached = false
+    private(set) var wasReached = false
     private var luckiest = 0.0
 
     /// - Parameter most: at least 1.
@@ -72,24 +72,28 @@ struct ConcurrencyLimit {
     ///
     /// - Parameters:
     ///   - nanoseconds: from sending it to its answer.
+    ///   - atLeast: so many of them it was surely at kv-service, and not waiting here to be received.
     ///   - inFlight: the reads in flight, this one included.
-    mutating func answered(_ operation: UpstreamOperation, nanoseconds: UInt64, inFlight: Int, now: UInt64) {
+    mutating func answered(
+        _ operation: UpstreamOperation, nanoseconds: UInt64, atLeast: UInt64, inFlight: Int, now: UInt64
+    ) {
         let index = operation.rawValue
         if nanoseconds < self.fastest[index] { self.fastest[index] = nanoseconds }
         if self.lookEnds != 0 { return self.looked(inFlight: inFlight, now: now) }
         let fastest = min(self.fastest[index], self.fastestBefore[index])
         let allowed = 2 * fastest + self.limits.slackNanoseconds
-        self.luckiest = max(self.luckiest, Double(allowed) / Double(max(nanoseconds, 1)))
+        self.luckiest = max(self.luckiest, Double(allowed) / Double(max(atLeast, 1)))
         self.answers &+= 1
         if inFlight >= self.limit { self.wasReached = true }
         if now >= self.roundEnds, self.answers >= 2 * self.limit { self.endRound(now: now) }
     }
 
     private mutating func endRound(now: UInt64) {
-        if self.luckiest < 1 {
-            self.limit = max(self.least, Int(Double(self.limit) * max(self.luckiest, 0.5)))
-        } else if self.wasReached {
-            self.limit = min(self.most, self.limit + max(1, self.limit / 8))
+        if self.wasReached {
+            self.limit =
+                self.luckiest < 1
+                ? max(self.least, Int(Double(self.limit) * max(self.luckiest, 0.5)))
+                : min(self.most, self.limit + max(1, self.limit / 8))
         }
         self.reachedRounds += self.wasReached ? 1 : -1
         self.beginRound(now: now)

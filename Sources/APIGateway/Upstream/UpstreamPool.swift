@@ -29,6 +29,9 @@ final class UpstreamPool {
     private var isShutDown = false
     /// Monotonic nanoseconds.
     private var lastAnswerNanoseconds: UInt64 = 0
+    /// The ends of the last two turns of the event loop that were noted, in monotonic nanoseconds, and whether that of the
+    /// current one will be.
+    private var turns: (before: UInt64, last: UInt64, isNoted: Bool) = (0, 0, false)
 
     init(eventLoop: any EventLoop, address: UpstreamAddress, limits: UpstreamLimits, monitor: UpstreamMonitor) {
         eventLoop.preconditionInEventLoop()
@@ -134,9 +137,10 @@ final class UpstreamPool {
         let sentAt = exchange.sentAtNanoseconds
         self.endAttempt(exchange, status: response.head.status)
         if !exchange.operation.isWrite {
-            self.machine.readAnswered(
+            let matters = self.machine.readAnswered(
                 exchange.operation, nanoseconds: exchange.endedAtNanoseconds - sentAt,
-                now: exchange.endedAtNanoseconds)
+                atLeast: self.turns.before - min(sentAt, self.turns.before), now: exchange.endedAtNanoseconds)
+            if matters { self.noteTurn() }
         }
         self.lastAnswerNanoseconds = exchange.endedAtNanoseconds
         self.monitor.answered(exchange, response)
@@ -170,6 +174,16 @@ final class UpstreamPool {
         self.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(delay))) {
             self.attempt(exchange, now: MonotonicClock.nanoseconds())
             self.counts.publish(self.machine.counts)
+        }
+    }
+
+    /// Notes when this turn of the event loop ends. What is received in a turn arrived after the end of the turn before the
+    /// previous one: a busy loop finds late what was there long ago.
+    private func noteTurn() {
+        if self.turns.isNoted { return }
+        self.turns.isNoted = true
+        self.eventLoop.assumeIsolated().execute {
+            self.turns = (self.turns.last, MonotonicClock.nanoseconds(), false)
         }
     }
 

@@ -159,9 +159,16 @@ struct UpstreamPoolStateMachine<Connection: AnyObject, Request: AnyObject> {
 
     /// A read on an active connection was answered.
     ///
-    /// - Parameter nanoseconds: from sending it to its answer.
-    mutating func readAnswered(_ operation: UpstreamOperation, nanoseconds: UInt64, now: UInt64) {
-        self.readLimit.answered(operation, nanoseconds: nanoseconds, inFlight: self.activeReads, now: now)
+    /// - Parameters:
+    ///   - nanoseconds: from sending it to its answer.
+    ///   - atLeast: so many of them it was surely at kv-service.
+    /// - Returns: whether as many are in flight as may be, so that it matters where the time went.
+    mutating func readAnswered(
+        _ operation: UpstreamOperation, nanoseconds: UInt64, atLeast: UInt64, now: UInt64
+    ) -> Bool {
+        self.readLimit.answered(
+            operation, nanoseconds: nanoseconds, atLeast: atLeast, inFlight: self.activeReads, now: now)
+        return self.readLimit.wasReached
     }
 
     enum FurtherAction {

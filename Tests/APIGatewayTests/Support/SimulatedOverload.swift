@@ -140,7 +140,10 @@ struct SimulatedOverload {
         let isWrite = self.isWrite
         for (request, connection) in answered {
             self.result.times.append(self.now - request.arrivedAt)
-            if !isWrite { self.machine.readAnswered(.get, nanoseconds: self.now - request.sentAt, now: self.now) }
+            if !isWrite {
+                let time = self.now - request.sentAt
+                _ = self.machine.readAnswered(.get, nanoseconds: time, atLeast: time, now: self.now)
+            }
             self.use(connection) { $0.connectionReleased($1, carriedWrite: isWrite, now: $2) }
         }
         self.schedule()
