@@ -18,24 +18,28 @@ final class Gateway: Sendable {
     /// on the way to it.
     static let handlers = [
         HandlerDeclaration(
-            "api_set", [.post, .put], problems: ProblemKind.ofSet + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_set", [.post, .put], problems: ProblemKind.ofSet + Gateway.problems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_get", [.get, .head], statuses: [200, 304], problems: ProblemKind.ofGet + UpstreamFailure.problems,
+            "api_get", [.get, .head], statuses: [200, 304], problems: ProblemKind.ofGet + Gateway.problems,
             passesProblemsOn: true),
         HandlerDeclaration(
-            "api_delete", [.delete], problems: ProblemKind.ofDelete + UpstreamFailure.problems,
+            "api_delete", [.delete], problems: ProblemKind.ofDelete + Gateway.problems,
             passesProblemsOn: true),
         HandlerDeclaration(
-            "api_keys", [.get, .head], problems: ProblemKind.ofKeys + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_keys", [.get, .head], problems: ProblemKind.ofKeys + Gateway.problems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_mget", [.post], problems: ProblemKind.ofSeveral + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_mget", [.post], problems: ProblemKind.ofSeveral + Gateway.problems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_txn", [.post], problems: ProblemKind.ofTransaction + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_txn", [.post], problems: ProblemKind.ofTransaction + Gateway.problems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_incr", [.post], problems: ProblemKind.ofIncrement + UpstreamFailure.problems, passesProblemsOn: true),
+            "api_incr", [.post], problems: ProblemKind.ofIncrement + Gateway.problems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_watch", [.get, .head], problems: ProblemKind.ofWatch + WatchRelay.problems, passesProblemsOn: true),
+            "api_watch", [.get, .head], problems: ProblemKind.ofWatch + WatchRelay.problems + [Problem.rateLimitedKind],
+            passesProblemsOn: true),
     ]
+
+    /// Problems of the gateway's own on the routes that it forwards.
+    private static let problems = UpstreamFailure.problems + [Problem.rateLimitedKind]
 
     private let runtime: ServiceRuntime
     private let monitor: UpstreamMonitor
@@ -43,6 +47,7 @@ final class Gateway: Sendable {
     private let upstreamLimits: UpstreamLimits
     private let timeoutNanoseconds: UInt64
     private let watches: WatchForwarding
+    private let rateLimit: ClientRateLimit
     let admin: GatewayAdmin
     private let pools = Mutex<[NIOLoopBound<UpstreamPool>]>([])
 
@@ -77,8 +82,13 @@ final class Gateway: Sendable {
         self.watches = WatchForwarding(
             monitor: monitor, limits: upstreamLimits, limit: watchers, timeoutNanoseconds: self.timeoutNanoseconds)
         self.watches.register(in: runtime.registry)
+        let rateLimit = ClientRateLimit(
+            settings[GatewaySettings.rateLimit].map {
+                .init(perSecond: $0, burst: settings[GatewaySettings.rateLimitBurst] ?? $0)
+            }, registry: runtime.registry)
+        self.rateLimit = rateLimit
         self.admin = GatewayAdmin(
-            monitor: monitor, timeoutNanoseconds: self.timeoutNanoseconds,
+            monitor: monitor, rateLimit: rateLimit, timeoutNanoseconds: self.timeoutNanoseconds,
             queueNanoseconds: upstreamLimits.pool.queue.waitNanoseconds)
         for check in monitor.checks { runtime.add(check) }
     }
@@ -102,12 +112,15 @@ final class Gateway: Sendable {
     }
 
     private func routes(of forwarder: KeyValueForwarder, _ pool: UpstreamPool) -> [Route] {
-        let read: Route.Refusal = {
-            pool.refuses(isWrite: false, now: $0.receivedAtNanoseconds) ? .overloaded : nil
+        let rateLimit = self.rateLimit
+        let limit: Route.Refusal? = rateLimit.isOn ? { rateLimit.refusal(of: $0) } : nil
+        func refusal(isWrite: Bool) -> Route.Refusal {
+            { request in
+                if let problem = limit?(request) { return problem }
+                return pool.refuses(isWrite: isWrite, now: request.receivedAtNanoseconds) ? Problem.overloaded : nil
+            }
         }
-        let write: Route.Refusal = {
-            pool.refuses(isWrite: true, now: $0.receivedAtNanoseconds) ? .overloaded : nil
-        }
+        let (read, write) = (refusal(isWrite: false), refusal(isWrite: true))
         return [
             Route(
                 path: "/api/set",
@@ -160,6 +173,7 @@ final class Gateway: Sendable {
                 path: "/api/watch",
                 handler: "api_watch",
                 kind: .data(isWrite: false),
+                refusal: limit,
                 actions: [(.get, self.watches.watch)]
             ),
         ]

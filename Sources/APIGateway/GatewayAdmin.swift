@@ -3,15 +3,17 @@ import JSON
 import PrometheusMetrics
 import SystemSupport
 
-/// The members of `GET /admin` that only the gateway has: `upstreams` and `overhead_seconds`. Any thread.
+/// The members of `GET /admin` that only the gateway has: `upstreams`, `rate_limit` and `overhead_seconds`. Any thread.
 final class GatewayAdmin: Sendable {
     private let monitor: UpstreamMonitor
+    private let rateLimit: ClientRateLimit
     private let timeoutNanoseconds: UInt64
     private let queueNanoseconds: UInt64
     private let durations: QuantileWindow
     private let overhead: QuantileWindow
 
-    init(monitor: UpstreamMonitor, timeoutNanoseconds: UInt64, queueNanoseconds: UInt64) {
+    init(monitor: UpstreamMonitor, rateLimit: ClientRateLimit, timeoutNanoseconds: UInt64, queueNanoseconds: UInt64) {
+        self.rateLimit = rateLimit
         self.queueNanoseconds = queueNanoseconds
         self.monitor = monitor
         self.timeoutNanoseconds = timeoutNanoseconds
@@ -30,6 +32,7 @@ final class GatewayAdmin: Sendable {
     func write(to document: inout JSONWriter) {
         let now = MonotonicClock.nanoseconds()
         document.member("upstreams", array: { $0.element(object: { self.writeUpstream(&$0, now: now) }) })
+        self.rateLimit.write(to: &document)
         document.member(
             "overhead_seconds",
             object: { $0.writeQuantiles(self.overhead.quantiles(nowNanoseconds: now)) }

@@ -22,6 +22,16 @@ public enum GatewaySettings {
         default: "5ms",
         help: "Longest wait for kv-service while it is overloaded; requests that would wait longer are refused"
     )
+    public static let rateLimit = Setting<Int?>(
+        optional: "rate-limit",
+        .integer(in: 1...1_000_000),
+        help: "Requests that one client may send per second; further ones are refused with 429"
+    )
+    public static let rateLimitBurst = Setting<Int?>(
+        optional: "rate-limit-burst",
+        .integer(in: 1...1_000_000),
+        help: "Requests that a client may send at once after a pause; by default, those of one second"
+    )
     public static let maxKeyBytes = Setting(
         "max-key-bytes",
         .integer(in: 1...4096),
@@ -44,10 +54,15 @@ public enum GatewaySettings {
     public static let table = SettingsTable(
         environmentPrefix: "GATEWAY_",
         settings: Self.common.list(with: [
-            upstream, upstreamTimeout, maxQueueTime, maxKeyBytes, maxValueBytes, maxWatchers,
+            upstream, upstreamTimeout, maxQueueTime, rateLimit, rateLimitBurst, maxKeyBytes, maxValueBytes, maxWatchers,
         ]),
-        check: { Self.common.contradictions($0) + Self.contradictions($0) }
+        check: { Self.common.contradictions($0) + Self.contradictions($0) + Self.uselessBurst($0) }
     )
+
+    private static func uselessBurst(_ settings: ResolvedSettings) -> [ConfigurationError] {
+        guard settings[Self.rateLimit] == nil, settings[Self.rateLimitBurst] != nil else { return [] }
+        return [settings.error(Self.rateLimitBurst, "it has no effect without --rate-limit")]
+    }
 
     /// A gateway with itself as upstream would forward each request to itself until its connections are used up.
     private static func contradictions(_ settings: ResolvedSettings) -> [ConfigurationError] {

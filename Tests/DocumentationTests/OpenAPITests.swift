@@ -129,11 +129,11 @@ struct OpenAPITests {
         }
         #expect(read.count > 15, "the search found too little")
         // What HTTP says of every message, and the type of the answer, which OpenAPI has elsewhere; and the conditions
-        // that are refused or ignored.
+        // that are refused or ignored; and what proxies add.
         let elsewhere: Set = [
             "accept", "connection", "content-encoding", "content-length", "content-type", "expect", "host",
             "transfer-encoding", "user-agent", "range", "if-range", "content-range", "if-modified-since",
-            "if-unmodified-since",
+            "if-unmodified-since", "x-forwarded-for",
         ]
         let documented = Set(try OpenAPIDocument().operations.flatMap(\.headers).map { $0.lowercased() })
         #expect(documented == read.subtracting(elsewhere))

@@ -259,6 +259,7 @@ public final class ServiceRuntime: Sendable {
         limits.connections = self.connectionLimit.connections
         limits.rejectedConnections = self.connectionLimit.rejectedConnections
         limits.targetBytes = self.longestTargetBytes
+        limits.trustedProxies = self.settings[self.common.trustedProxies] ?? []
         return HTTPServer(
             group: self.group, address: address, limits: limits, observer: self.telemetry,
             admission: { [gate] isWrite in gate.refusal(isWrite: isWrite) }, routes: routes)

@@ -10,7 +10,9 @@ import Testing
 @Suite("What the gateway tells of itself", .timeLimit(.minutes(1)))
 struct GatewayDocumentsTests {
     private func document(_ monitor: UpstreamMonitor) -> String {
-        let admin = GatewayAdmin(monitor: monitor, timeoutNanoseconds: 3_000_000_000, queueNanoseconds: 5_000_000)
+        let admin = GatewayAdmin(
+            monitor: monitor, rateLimit: ClientRateLimit(nil, registry: MetricsRegistry()),
+            timeoutNanoseconds: 3_000_000_000, queueNanoseconds: 5_000_000)
         var writer = JSONWriter()
         writer.object(admin.write)
         return String(decoding: writer.bytes, as: UTF8.self)
