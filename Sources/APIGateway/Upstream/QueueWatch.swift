@@ -22,15 +22,15 @@ struct QueueWatch {
     // How fast the queue moves.
     private var measuredSince: UInt64 = 0
     private var sent: UInt64 = 0
-    /// Between two requests that leave the queue; nil before that is known.
-    private var nanosecondsPerRequest: UInt64?
+    /// Between two requests that left the queue before that; 0 if it is not known.
+    private var nanosecondsPerRequest: UInt64 = 0
 
     init(limits: Limits = Limits()) { self.limits = limits }
 
     mutating func joined(now: UInt64) {
         if self.count == 0 {
             self.waitsSince = now
-            if now >= self.overloadEnds { self.beginMeasuring(now: now, nil) }
+            if now >= self.overloadEnds { self.beginMeasuring(now: now, 0) }
         }
         self.count += 1
     }
@@ -47,7 +47,7 @@ struct QueueWatch {
     /// A request has left the queue without a connection.
     mutating func gaveUp() { self.count -= 1 }
 
-    private mutating func beginMeasuring(now: UInt64, _ nanosecondsPerRequest: UInt64?) {
+    private mutating func beginMeasuring(now: UInt64, _ nanosecondsPerRequest: UInt64) {
         self.nanosecondsPerRequest = nanosecondsPerRequest
         self.measuredSince = now
         self.sent = 0
@@ -61,11 +61,12 @@ struct QueueWatch {
     ///   - deadline: monotonic nanoseconds after which its answer is useless.
     mutating func refuses(inFlight: Int, deadline: UInt64, now: UInt64) -> Bool {
         if self.count == 0 { return false }
-        let wait = self.nanosecondsPerRequest.map { $0 * UInt64(self.count + 1) }
-        if let wait, wait > deadline - min(now, deadline) { return true }
+        // If the queue does not move any more, that counts too.
+        let pace = max(self.nanosecondsPerRequest, (now - min(now, self.measuredSince)) / (self.sent + 1))
+        let wait = pace * UInt64(self.count + 1)
+        if wait > deadline - min(now, deadline) { return true }
         guard now < self.overloadEnds || now >= self.waitsSince + self.limits.burstNanoseconds else { return false }
-        // A queue from which nothing was sent in all this time does not move.
-        guard self.count >= inFlight, wait ?? .max > self.limits.waitNanoseconds else { return false }
+        guard self.count >= inFlight, wait > self.limits.waitNanoseconds else { return false }
         self.overloadEnds = now + self.limits.burstNanoseconds
         return true
     }
