@@ -44,6 +44,7 @@ final class GatewayAdmin: Sendable {
         let metrics = self.monitor.metrics
         upstream.member("name", self.monitor.name)
         upstream.member("base_url", self.monitor.address.description)
+        upstream.member("state", self.monitor.condition.label)
         upstream.member("up", self.monitor.isServing)
         upstream.member("ready", self.monitor.isReady)
         upstream.member("reachable", self.monitor.isReachable)
@@ -90,14 +91,13 @@ final class GatewayAdmin: Sendable {
         )
         upstream.member("timeout_seconds", Double(self.timeoutNanoseconds) / 1e9)
         upstream.member("queue_seconds_max", Double(self.queueNanoseconds) / 1e9)
-        upstream.member(
-            "load",
-            object: { object in
-                object.member("reads", object: { Self.write(counts.reads, to: &$0, now: now) })
-                object.member("writes", object: { Self.write(counts.writes, to: &$0, now: now) })
-            }
-        )
+        upstream.member("load", object: { Self.write(counts, to: &$0, now: now) })
         upstream.member("circuit", object: self.writeCircuit)
+    }
+
+    private static func write(_ counts: UpstreamPoolCounts.Snapshot, to object: inout JSONWriter, now: UInt64) {
+        object.member("reads", object: { self.write(counts.reads, to: &$0, now: now) })
+        object.member("writes", object: { self.write(counts.writes, to: &$0, now: now) })
     }
 
     private static func write(_ load: UpstreamPoolCounts.Load, to object: inout JSONWriter, now: UInt64) {
@@ -120,6 +120,7 @@ final class GatewayAdmin: Sendable {
     private static func write(_ circuit: UpstreamCircuits.Status, to object: inout JSONWriter) {
         object.member("state", circuit.state.label)
         object.member("opened_at", circuit.openedAtNanoseconds.map { Timestamp.rfc3339(monotonicNanoseconds: $0) })
+        object.member("reason", circuit.failure?.label)
     }
 }
 

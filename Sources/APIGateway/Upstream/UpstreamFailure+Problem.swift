@@ -26,10 +26,13 @@ extension UpstreamFailure {
             Problem(
                 .badGateway, code: "upstream_unreachable",
                 detail: "kv-service cannot be reached at \(upstream): \(reason).")
-        case .circuitOpen(let retryAfterSeconds):
+        case .circuitOpen(let retryAfterSeconds, let because):
             Problem(
                 .serviceUnavailable, code: "circuit_open",
-                detail: "The circuit to kv-service is open after repeated failures; try again later.",
+                detail: """
+                    The circuit to kv-service is open after repeated failures\(because.isEmpty ? "" : " (\(because))"); \
+                    try again later.
+                    """,
                 headers: [("Retry-After", String(retryAfterSeconds))])
         case .timeout(let sent):
             Problem(

@@ -97,8 +97,8 @@ final class UpstreamPool {
 
     private func attempt(_ exchange: UpstreamExchange, now: UInt64) {
         exchange.beginAttempt(span: self.identities.spanID(), now: now)
-        if let retryAfterSeconds = self.monitor.refusal(of: exchange.operation, now: now) {
-            self.attemptFailed(exchange, .circuitOpen(retryAfterSeconds: retryAfterSeconds))
+        if let refusal = self.monitor.refusal(of: exchange.operation, now: now) {
+            self.attemptFailed(exchange, refusal)
             return
         }
         self.submit(exchange, now: now)

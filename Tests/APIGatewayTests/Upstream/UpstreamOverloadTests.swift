@@ -102,6 +102,12 @@ struct QueueWatchTests {
         #expect(watch.refuses(inFlight: 64, deadline: now - 1, now: now))
     }
 
+    @Test func `notices that a queue which moved fast does not move any more`() {
+        let watch = self.standing(3, until: 150)
+        #expect(!watch.refuses(inFlight: 2, deadline: .max, now: 151 * self.millisecond))
+        #expect(watch.refuses(inFlight: 2, deadline: .max, now: 250 * self.millisecond))
+    }
+
     @Test func `counts a queue that does not move as too long`() {
         let watch = Watched()
         for _ in 0..<8 { watch.joined(now: 1) }
