@@ -100,7 +100,7 @@ def filled_redis(folder, made, environment=None):
 class Nginx(Server):
     """nginx with one worker and no access log: a static answer, or a proxy that keeps its connections."""
 
-    def __init__(self, folder, name, location, upstream=None):
+    def __init__(self, folder, name, location, upstream=None, zones=""):
         port = free_port()
         home = os.path.abspath(os.path.join(folder, name))
         os.makedirs(home, exist_ok=True)
@@ -115,6 +115,7 @@ events {{ worker_connections 16384; }}
 http {{
     access_log off; {temporary}
     keepalive_requests 1000000000; client_max_body_size 8m; client_body_buffer_size 128k;{pool}
+    {zones}
     server {{
         listen 127.0.0.1:{port} backlog=4096;
         location = /readyz {{ return 204; }}
@@ -140,10 +141,20 @@ def nginx_static(folder, value_bytes, name="nginx-static"):
     return Nginx(folder, name, f"root {home}; rewrite ^ /value break; open_file_cache max=8; sendfile on;")
 
 
+PROXY = """rewrite ^/api(/.*)$ /kv$1 break; proxy_pass http://kv;
+            proxy_http_version 1.1; proxy_set_header Connection ""; """
+
+
 def nginx_proxy(folder, upstream):
     """The services' paths: `/api` is the gateway's, `/kv` kv-service's."""
-    return Nginx(folder, "nginx-proxy", """rewrite ^/api(/.*)$ /kv$1 break; proxy_pass http://kv;
-            proxy_http_version 1.1; proxy_set_header Connection ""; """, upstream)
+    return Nginx(folder, "nginx-proxy", PROXY, upstream)
+
+
+def nginx_limiting_proxy(folder, upstream, name, rate, connections):
+    """The same, with at most so many requests per second, and so many at a time; the others are answered 503."""
+    return Nginx(folder, name, f"""limit_req zone=requests burst={connections} nodelay; limit_req_log_level info;
+            limit_conn connections {connections}; limit_conn_log_level info; {PROXY}""", upstream, f"""
+    limit_req_zone $server_port zone=requests:1m rate={rate}r/s; limit_conn_zone $server_port zone=connections:1m;""")
 
 
 class Webdis(Server):

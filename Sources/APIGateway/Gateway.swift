@@ -16,7 +16,8 @@ import TransportSecurity
 /// The parts of a running gateway: a pool and routes for each event loop, and the shared state of kv-service. Any
 /// thread.
 final class Gateway: Sendable {
-    private static let upstreamProblems = UpstreamFailure.problems + UpstreamAnswer.problems
+    private static let upstreamProblems =
+        UpstreamFailure.problems + UpstreamAnswer.problems + [Problem.rateLimitedKind]
     /// The handlers of the data routes with all their answers: those of kv-service, which are forwarded, and failures
     /// on the way to it.
     static let handlers = [
@@ -37,7 +38,9 @@ final class Gateway: Sendable {
         HandlerDeclaration(
             "api_incr", [.post], problems: ProblemKind.ofIncrement + upstreamProblems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_watch", [.get, .head], problems: ProblemKind.ofWatch + WatchRelay.problems + UpstreamAnswer.problems,
+            "api_watch", [.get, .head],
+            problems: ProblemKind.ofWatch + WatchRelay.problems + UpstreamAnswer.problems
+                + [Problem.rateLimitedKind],
             passesProblemsOn: true),
     ]
 
@@ -49,6 +52,7 @@ final class Gateway: Sendable {
     private let timeoutNanoseconds: UInt64
     private let watches: WatchForwarding
     private let accessKey: UpstreamAccessKey?
+    private let rateLimit: ClientRateLimit
     let admin: GatewayAdmin
     private let pools = Mutex<[NIOLoopBound<UpstreamPool>]>([])
 
@@ -66,6 +70,7 @@ final class Gateway: Sendable {
         var upstreamLimits = UpstreamLimits()
         upstreamLimits.maxBodyBytes = max(upstreamLimits.maxBodyBytes, self.keyValueLimits.maxValueBytes)
         upstreamLimits.maxPageBytes = max(self.keyValueLimits.maxPageBytes, self.keyValueLimits.maxSeveralBytes)
+        upstreamLimits.pool.queue.waitNanoseconds = settings[GatewaySettings.maxQueueTime].wholeNanoseconds
         let eventLoops = GatewaySettings.common.eventLoopCount(settings)
         let base = GatewayProgram.baseFiles(eventLoops: eventLoops)
         let files = runtime.connectionLimit.ownFiles - base
@@ -90,7 +95,12 @@ final class Gateway: Sendable {
             monitor: monitor, connector: self.connector, limits: upstreamLimits, accessKey: accessKey, limit: watchers,
             timeoutNanoseconds: self.timeoutNanoseconds)
         self.watches.register(in: runtime.registry)
-        self.admin = GatewayAdmin(monitor: monitor, timeoutNanoseconds: self.timeoutNanoseconds)
+        let rateLimit = ClientRateLimit(ClientRateLimit.limits(settings), registry: runtime.registry)
+        runtime.reloader.add(rateLimit.reloads)
+        self.rateLimit = rateLimit
+        self.admin = GatewayAdmin(
+            monitor: monitor, rateLimit: rateLimit, timeoutNanoseconds: self.timeoutNanoseconds,
+            queueNanoseconds: upstreamLimits.pool.queue.waitNanoseconds)
         for check in monitor.checks { runtime.add(check) }
     }
 
@@ -110,17 +120,26 @@ final class Gateway: Sendable {
             limits: self.keyValueLimits,
             timeoutNanoseconds: self.timeoutNanoseconds
         )
-        return self.routes(of: forwarder)
+        return self.routes(of: forwarder, pool)
     }
 
-    private func routes(of forwarder: KeyValueForwarder) -> [Route] {
-        [
+    private func routes(of forwarder: KeyValueForwarder, _ pool: UpstreamPool) -> [Route] {
+        let rateLimit = self.rateLimit
+        func refusal(isWrite: Bool) -> Route.Refusal {
+            { request in
+                if let problem = rateLimit.refusal(of: request) { return problem }
+                return pool.refuses(isWrite: isWrite, now: request.receivedAtNanoseconds) ? Problem.overloaded : nil
+            }
+        }
+        let (read, write) = (refusal(isWrite: false), refusal(isWrite: true))
+        return [
             Route(
                 path: "/api/set",
                 handler: "api_set",
                 kind: .data(isWrite: true), access: .role(.write),
                 bodyLimitBytes: self.keyValueLimits.maxSetBodyBytes,
                 bodyRefusal: { [keyValueLimits] in SetRequest.refusal(ofBody: $1, $0, limits: keyValueLimits) },
+                refusal: write,
                 takesPreconditions: true,
                 actions: [(.post, forwarder.set), (.put, forwarder.set)]
             ),
@@ -128,12 +147,14 @@ final class Gateway: Sendable {
                 path: "/api/get",
                 handler: "api_get",
                 kind: .data(isWrite: false), access: .role(.read),
+                refusal: read,
                 actions: [(.get, forwarder.get)]
             ),
             Route(
                 path: "/api/delete",
                 handler: "api_delete",
                 kind: .data(isWrite: true), access: .role(.write),
+                refusal: write,
                 takesPreconditions: true,
                 actions: [(.delete, forwarder.delete)]
             ),
@@ -141,25 +162,29 @@ final class Gateway: Sendable {
                 path: "/api/keys",
                 handler: "api_keys",
                 kind: .data(isWrite: false), access: .role(.read),
+                refusal: read,
                 actions: [(.get, forwarder.keys)]
             ),
             Route(
                 path: "/api/mget", handler: "api_mget", kind: .data(isWrite: false), access: .role(.read),
-                bodyLimitBytes: SeveralRequest.maximumBodyBytes, actions: [(.post, forwarder.several)]
+                bodyLimitBytes: SeveralRequest.maximumBodyBytes, refusal: read, actions: [(.post, forwarder.several)]
             ),
             Route(
                 path: "/api/txn", handler: "api_txn", kind: .data(isWrite: true), access: .role(.write),
-                bodyLimitBytes: TransactionRequest.maximumBodyBytes, actions: [(.post, forwarder.transaction)]
+                bodyLimitBytes: TransactionRequest.maximumBodyBytes, refusal: write,
+                actions: [(.post, forwarder.transaction)]
             ),
             Route(
                 path: "/api/incr", handler: "api_incr", kind: .data(isWrite: true), access: .role(.write),
-                bodyLimitBytes: IncrementRequest.maximumBodyBytes(self.keyValueLimits), takesPreconditions: true,
+                bodyLimitBytes: IncrementRequest.maximumBodyBytes(self.keyValueLimits), refusal: write,
+                takesPreconditions: true,
                 actions: [(.post, forwarder.increment)]
             ),
             Route(
                 path: "/api/watch",
                 handler: "api_watch",
                 kind: .data(isWrite: false), access: .role(.read),
+                refusal: { rateLimit.refusal(of: $0) },
                 actions: [(.get, self.watches.watch)]
             ),
         ]

@@ -3,14 +3,18 @@ import JSON
 import PrometheusMetrics
 import SystemSupport
 
-/// The members of `GET /admin` that only the gateway has: `upstreams` and `overhead_seconds`. Any thread.
+/// The members of `GET /admin` that only the gateway has: `upstreams`, `rate_limit` and `overhead_seconds`. Any thread.
 final class GatewayAdmin: Sendable {
     private let monitor: UpstreamMonitor
+    private let rateLimit: ClientRateLimit
     private let timeoutNanoseconds: UInt64
+    private let queueNanoseconds: UInt64
     private let durations: QuantileWindow
     private let overhead: QuantileWindow
 
-    init(monitor: UpstreamMonitor, timeoutNanoseconds: UInt64) {
+    init(monitor: UpstreamMonitor, rateLimit: ClientRateLimit, timeoutNanoseconds: UInt64, queueNanoseconds: UInt64) {
+        self.rateLimit = rateLimit
+        self.queueNanoseconds = queueNanoseconds
         self.monitor = monitor
         self.timeoutNanoseconds = timeoutNanoseconds
         let now = MonotonicClock.nanoseconds()
@@ -28,6 +32,7 @@ final class GatewayAdmin: Sendable {
     func write(to document: inout JSONWriter) {
         let now = MonotonicClock.nanoseconds()
         document.member("upstreams", array: { $0.element(object: { self.writeUpstream(&$0, now: now) }) })
+        self.rateLimit.write(to: &document)
         document.member(
             "overhead_seconds",
             object: { $0.writeQuantiles(self.overhead.quantiles(nowNanoseconds: now)) }
@@ -39,6 +44,7 @@ final class GatewayAdmin: Sendable {
         let metrics = self.monitor.metrics
         upstream.member("name", self.monitor.name)
         upstream.member("base_url", self.monitor.address.description)
+        upstream.member("state", self.monitor.condition.label)
         upstream.member("up", self.monitor.isServing)
         upstream.member("ready", self.monitor.isReady)
         upstream.member("reachable", self.monitor.isReachable)
@@ -84,7 +90,21 @@ final class GatewayAdmin: Sendable {
             object: { $0.writeQuantiles(self.durations.quantiles(nowNanoseconds: now)) }
         )
         upstream.member("timeout_seconds", Double(self.timeoutNanoseconds) / 1e9)
+        upstream.member("queue_seconds_max", Double(self.queueNanoseconds) / 1e9)
+        upstream.member("load", object: { Self.write(counts, to: &$0, now: now) })
         upstream.member("circuit", object: self.writeCircuit)
+    }
+
+    private static func write(_ counts: UpstreamPoolCounts.Snapshot, to object: inout JSONWriter, now: UInt64) {
+        object.member("reads", object: { self.write(counts.reads, to: &$0, now: now) })
+        object.member("writes", object: { self.write(counts.writes, to: &$0, now: now) })
+    }
+
+    private static func write(_ load: UpstreamPoolCounts.Load, to object: inout JSONWriter, now: UInt64) {
+        object.member("limit", load.limit)
+        object.member("in_flight", load.active)
+        object.member("waiting", load.waiting)
+        object.member("overloaded", load.overloadEnds > now)
     }
 
     /// The overall state, which is that of the worse circuit, then the state of each circuit.
@@ -100,6 +120,7 @@ final class GatewayAdmin: Sendable {
     private static func write(_ circuit: UpstreamCircuits.Status, to object: inout JSONWriter) {
         object.member("state", circuit.state.label)
         object.member("opened_at", circuit.openedAtNanoseconds.map { Timestamp.rfc3339(monotonicNanoseconds: $0) })
+        object.member("reason", circuit.failure?.label)
     }
 }
 

@@ -29,6 +29,22 @@ public enum GatewaySettings {
         default: "3s",
         help: "Time limit of a request, including the wait for a connection, and retries"
     )
+    public static let maxQueueTime = Setting(
+        "max-queue-time",
+        .duration(in: .milliseconds(1) ... .seconds(60)),
+        default: "5ms",
+        help: "Longest wait for kv-service while it is overloaded; requests that would wait longer are refused"
+    )
+    public static let rateLimit = Setting<Int?>(
+        optional: "rate-limit",
+        .integer(in: 1...1_000_000),
+        help: "Requests that one client may send per second; further ones are refused with 429"
+    )
+    public static let rateLimitBurst = Setting<Int?>(
+        optional: "rate-limit-burst",
+        .integer(in: 1...1_000_000),
+        help: "Requests that a client may send at once after a pause; by default, those of one second"
+    )
     public static let maxKeyBytes = Setting(
         "max-key-bytes",
         .integer(in: 1...4096),
@@ -53,9 +69,9 @@ public enum GatewaySettings {
         settings: Self.common.list(
             with: [
                 upstream, upstreamTLSCAFile, upstreamTLSCertFile, upstreamTLSKeyFile, upstreamAccessKeyFile,
-                upstreamTimeout, maxKeyBytes, maxValueBytes, maxWatchers,
+                upstreamTimeout, maxQueueTime, rateLimit, rateLimitBurst, maxKeyBytes, maxValueBytes, maxWatchers,
             ]),
-        check: { Self.common.contradictions($0) + Self.contradictions($0) }
+        check: { Self.common.contradictions($0) + Self.contradictions($0) + Self.uselessBurst($0) }
     )
 
     /// The certificates for connections to kv-service.
@@ -67,6 +83,11 @@ public enum GatewaySettings {
                 certificate: settings[Self.upstreamTLSCertFile], privateKey: settings[Self.upstreamTLSKeyFile],
                 authorities: settings[Self.upstreamTLSCAFile])
         }, load: TLSContext.client)
+
+    private static func uselessBurst(_ settings: ResolvedSettings) -> [ConfigurationError] {
+        guard settings[Self.rateLimit] == nil, settings[Self.rateLimitBurst] != nil else { return [] }
+        return [settings.error(Self.rateLimitBurst, "it has no effect without --rate-limit")]
+    }
 
     private static func contradictions(_ settings: ResolvedSettings) -> [ConfigurationError] {
         self.upstreamAddressErrors(settings) + self.upstreamTLSErrors(settings)

@@ -8,8 +8,9 @@ struct RetryPolicy {
     static let longestPauseNanoseconds: UInt64 = 2_000_000_000
     /// A service keeps idempotency keys for ten minutes. Half of that is left for what is under way for long.
     static let recognisedNanoseconds: UInt64 = 300_000_000_000
-    /// Answers that a later attempt may not get: the service is starting, stopping, overloaded, or not reachable.
-    private static let passingStatuses = [502, 503, 504]
+    /// Answers that a later attempt may not get: the service is starting, stopping, overloaded, or not reachable, or this
+    /// client has sent too much.
+    private static let passingStatuses = [429, 502, 503, 504]
     /// Among them those that last until an operator acts.
     private static let lastingCodes = ["read_only", "store_failed"]
 

@@ -105,6 +105,10 @@ struct AccessLineEncoder {
     static func client(_ client: ConnectionClient) -> [UInt8] {
         var bytes = Array(",\"remote_addr\":".utf8)
         self.append(text: client.address, to: &bytes)
+        if let proxy = client.proxyAddress {
+            bytes.append(contentsOf: ",\"proxy_addr\":".utf8)
+            self.append(text: proxy, to: &bytes)
+        }
         bytes.append(contentsOf: ",\"user_agent\":".utf8)
         self.append(text: client.userAgent, to: &bytes)
         bytes.append(

@@ -128,13 +128,13 @@ struct OpenAPITests {
             read.formUnion(text.matches(of: /headers\.(?:values|elements)\(of: "([a-z-]+)"\)/).map { String($0.1) })
         }
         #expect(read.count > 15, "the search found too little")
-        // What HTTP says of every message, the type of the answer, and access keys, which OpenAPI has elsewhere; and the
-        // conditions that are refused or ignored.
+        // What HTTP says of every message, the type of the answer, and access keys, which OpenAPI has elsewhere; the
+        // conditions that are refused or ignored; and what proxies add.
         let elsewhere: Set = [
             "accept", "authorization", "connection", "content-encoding", "content-length", "content-type", "expect",
             "host",
             "transfer-encoding", "user-agent", "range", "if-range", "content-range", "if-modified-since",
-            "if-unmodified-since",
+            "if-unmodified-since", "x-forwarded-for",
         ]
         let documented = Set(try OpenAPIDocument().operations.flatMap(\.headers).map { $0.lowercased() })
         #expect(documented == read.subtracting(elsewhere))

@@ -65,7 +65,7 @@ enum UpstreamAnswer {
             self = try Self.document(response, #"{"status":"ok","value":""#)
         case (200, .probe), (503, .probe):
             if response.head.hasOtherRequestID {
-                self = .readiness(UpstreamReadiness(isReady: false, isServing: nil))
+                self = .readiness(UpstreamReadiness(isReady: false, isServing: nil, condition: .busy))
                 return
             }
             self = .readiness(try Self.readiness(response))
@@ -134,13 +134,16 @@ enum UpstreamAnswer {
             throw .protocolError("another service: \(String(decoding: service.prefix(64), as: UTF8.self))")
         }
         let isReady = response.head.status == 200
+        var state: String?
+        if case .string(let text)? = document["state"] { state = String(decoding: text, as: UTF8.self) }
+        let condition = UpstreamCondition(isReady: isReady, state: state)
         guard case .string(let serving)? = document["serving"] else {
             // An older kv-service without `serving`: it serves when it is ready.
-            return UpstreamReadiness(isReady: isReady, isServing: isReady)
+            return UpstreamReadiness(isReady: isReady, isServing: isReady, condition: condition)
         }
         return UpstreamReadiness(
             isReady: isReady, isServing: !serving.elementsEqual("none".utf8),
-            takesWrites: serving.elementsEqual("all".utf8))
+            takesWrites: serving.elementsEqual("all".utf8), condition: condition)
     }
 
     private static func revision(

@@ -34,6 +34,8 @@ final class UpstreamCircuits: Sendable {
         var state: CircuitBreaker.State
         /// Monotonic nanoseconds; nil while it is closed.
         var openedAtNanoseconds: UInt64?
+        /// The last failure that counted for it; nil while it is closed.
+        var failure: UpstreamFailure?
     }
 
     private struct Circuit {
@@ -41,6 +43,7 @@ final class UpstreamCircuits: Sendable {
         var openedAtNanoseconds: UInt64?
         /// Whether one of the consecutive failures means that kv-service is unreachable.
         var isUnreachable = false
+        var failure: UpstreamFailure?
     }
 
     private let circuits: Mutex<[Circuit]>
@@ -53,13 +56,19 @@ final class UpstreamCircuits: Sendable {
 
     func status(_ circuit: UpstreamCircuit) -> Status {
         let circuit = self.circuits.withLock { $0[circuit.rawValue] }
-        return Status(state: circuit.machine.state, openedAtNanoseconds: circuit.openedAtNanoseconds)
+        return Status(
+            state: circuit.machine.state, openedAtNanoseconds: circuit.openedAtNanoseconds,
+            failure: circuit.machine.state == .closed ? nil : circuit.failure)
     }
 
-    /// Nanoseconds until a retry; nil if the request may be sent. Probes always may.
-    func refusal(of operation: UpstreamOperation, now: UInt64) -> UInt64? {
+    /// Nanoseconds until a retry, and the last failure; nil if the request may be sent. Probes always may.
+    func refusal(
+        of operation: UpstreamOperation, now: UInt64
+    ) -> (nanoseconds: UInt64, failure: UpstreamFailure?)? {
         guard !self.areAtRest.load(ordering: .relaxed), let circuit = UpstreamCircuit(of: operation) else { return nil }
-        return self.circuits.withLock { $0[circuit.rawValue].machine.refusal(now: now) }
+        return self.circuits.withLock { circuits in
+            circuits[circuit.rawValue].machine.refusal(now: now).map { ($0, circuits[circuit.rawValue].failure) }
+        }
     }
 
     /// kv-service answered.
@@ -76,6 +85,7 @@ final class UpstreamCircuits: Sendable {
                 circuits[circuit.rawValue].machine.succeeded()
                 circuits[circuit.rawValue].openedAtNanoseconds = nil
                 circuits[circuit.rawValue].isUnreachable = false
+                circuits[circuit.rawValue].failure = nil
             }
             self.areAtRest.store(circuits.allSatisfy { $0.machine.consecutiveFailures == 0 }, ordering: .relaxed)
             return closed
@@ -98,6 +108,7 @@ final class UpstreamCircuits: Sendable {
             for circuit in UpstreamCircuit.allCases where isUnreachable || circuit == own {
                 let index = circuit.rawValue
                 if isUnreachable { circuits[index].isUnreachable = true }
+                circuits[index].failure = failure
                 circuits[index].machine.failed(
                     now: now, jitter: Double.random(in: 0...1), upstreamAnswers: !circuits[index].isUnreachable)
                 guard circuits[index].machine.state != .closed, circuits[index].openedAtNanoseconds == nil else {

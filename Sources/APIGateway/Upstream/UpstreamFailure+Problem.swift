@@ -21,19 +21,18 @@ extension UpstreamFailure {
 
     private func problem(_ upstream: UpstreamAddress) -> Problem {
         switch self {
-        case .poolExhausted:
-            Problem(
-                .serviceUnavailable, code: "overloaded",
-                detail: "No connection to kv-service became free in time; try again later.",
-                headers: [("Retry-After", "1")])
+        case .poolExhausted: .overloaded
         case .connect(let reason):
             Problem(
                 .badGateway, code: "upstream_unreachable",
                 detail: "kv-service cannot be reached at \(upstream): \(reason).")
-        case .circuitOpen(let retryAfterSeconds):
+        case .circuitOpen(let retryAfterSeconds, let because):
             Problem(
                 .serviceUnavailable, code: "circuit_open",
-                detail: "The circuit to kv-service is open after repeated failures; try again later.",
+                detail: """
+                    The circuit to kv-service is open after repeated failures\(because.isEmpty ? "" : " (\(because))"); \
+                    try again later.
+                    """,
                 headers: [("Retry-After", String(retryAfterSeconds))])
         case .timeout(let sent):
             Problem(
@@ -62,4 +61,13 @@ extension UpstreamFailure {
                 headers: [("Retry-After", "1")])
         }
     }
+}
+
+extension Problem {
+    /// More requests come than kv-service can answer in time. A queue that is too long is gone within a second, unless the
+    /// requests go on.
+    static let overloaded = Problem(
+        .serviceUnavailable, code: "overloaded",
+        detail: "More requests come than kv-service answers in time; try again later, at a lower rate.",
+        headers: [("Retry-After", "1")])
 }

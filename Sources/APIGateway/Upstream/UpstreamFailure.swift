@@ -10,7 +10,9 @@ enum UpstreamFailure: Error, Equatable, Sendable {
     /// No connection could be opened.
     case connect(String)
     /// The circuit breaker is open: kv-service failed repeatedly just now.
-    case circuitOpen(retryAfterSeconds: Int)
+    ///
+    /// `because`: how, for a person.
+    case circuitOpen(retryAfterSeconds: Int, because: String = "")
     /// The deadline of the request passed.
     case timeout(sent: Bool)
     /// The connection was closed before the answer was complete.
@@ -50,11 +52,23 @@ enum UpstreamFailure: Error, Equatable, Sendable {
         switch self {
         case .poolExhausted: "no connection became free in time"
         case .connect(let reason), .protocolError(let reason): reason
-        case .circuitOpen: "the circuit breaker is open"
+        case .circuitOpen(_, let because):
+            because.isEmpty ? "the circuit breaker is open" : "the circuit breaker is open: \(because)"
         case .timeout(let sent): sent ? "no answer before the deadline" : "no connection before the deadline"
         case .reset: "the connection was closed before the answer was complete"
         case .answerTooLarge(let bytes, let limit): "a value of \(bytes) bytes, above the gateway's limit of \(limit)"
         case .stopping: "the gateway is stopping"
+        }
+    }
+
+    /// What that says about kv-service, for a person: which of the ways to fail it is.
+    var explanation: String {
+        switch self {
+        case .connect(let reason): "no connection: \(reason)"
+        case .timeout: "too slow: \(self.message)"
+        case .reset: self.message
+        case .protocolError(let reason): "what answers is not kv-service: \(reason)"
+        case .poolExhausted, .circuitOpen, .answerTooLarge, .stopping: self.message
         }
     }
 

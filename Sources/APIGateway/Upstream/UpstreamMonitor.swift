@@ -36,6 +36,9 @@ final class UpstreamMonitor: Sendable {
     /// Result of the last probe.
     private let upstreamServes = Atomic<Bool>(false)
     private let upstreamIsReady = Atomic<Bool>(false)
+    private let upstreamCondition = Atomic<UInt8>(UpstreamCondition.unknown.rawValue)
+    /// Of the last probe; nil if it was answered.
+    private let probeFailure = Mutex<UpstreamFailure?>(nil)
     /// False only if the last probe reported that writes are refused.
     private let upstreamTakesWrites = Atomic<Bool>(true)
     /// Consecutive probes that reached a kv-service which accepts no requests.
@@ -66,9 +69,13 @@ final class UpstreamMonitor: Sendable {
         return counts
     }
 
-    /// Seconds until a retry if the circuit is open; nil otherwise, and always for probes.
-    func refusal(of operation: UpstreamOperation, now: UInt64) -> Int? {
-        self.circuits.refusal(of: operation, now: now).map { Int(($0 + 999_999_999) / 1_000_000_000) }
+    /// Why a request is not sent if the circuit is open; nil otherwise, and always for probes.
+    func refusal(of operation: UpstreamOperation, now: UInt64) -> UpstreamFailure? {
+        self.circuits.refusal(of: operation, now: now).map { nanoseconds, failure in
+            .circuitOpen(
+                retryAfterSeconds: Int((nanoseconds + 999_999_999) / 1_000_000_000),
+                because: failure?.explanation ?? "")
+        }
     }
 
     /// A complete answer arrived; it has not been validated yet.
@@ -123,6 +130,9 @@ final class UpstreamMonitor: Sendable {
         if exchange.operation != .probe { self.metrics.failed(failure) }
     }
 
+    /// A request was refused because of overload, before its body was read.
+    func refused() { self.metrics.failed(.poolExhausted) }
+
     func connected() {
         self.metrics.connectSuccesses.increment()
     }
@@ -172,12 +182,16 @@ final class UpstreamMonitor: Sendable {
             self.idleProbes.store(0, ordering: .relaxed)
         }
         self.upstreamIsReady.store(readiness.isReady, ordering: .relaxed)
+        self.upstreamCondition.store(readiness.condition.rawValue, ordering: .relaxed)
+        self.probeFailure.withLock { $0 = nil }
         self.upstreamTakesWrites.store(readiness.takesWrites != false, ordering: .relaxed)
         self.answeredAsItShould(.probe)
     }
 
     /// A probe got no answer from kv-service.
-    func probeFailed() {
+    func probeFailed(_ failure: UpstreamFailure) {
+        self.upstreamCondition.store(UpstreamCondition(failure).rawValue, ordering: .relaxed)
+        self.probeFailure.withLock { $0 = failure }
         self.upstreamServes.store(false, ordering: .relaxed)
         self.upstreamIsReady.store(false, ordering: .relaxed)
         self.failedProbes.add(1, ordering: .relaxed)
@@ -190,19 +204,31 @@ final class UpstreamMonitor: Sendable {
     var checks: [ServiceGate.Check] {
         [
             .init(name: "upstream_reachable", stops: .everything) {
-                self.isReachable ? nil : "\(self.name) cannot be reached at \(self.address)"
+                if self.isReachable { return nil }
+                let why = self.probeFailure.withLock { $0 }.map { ": \($0.explanation)" } ?? ""
+                return "\(self.name) cannot be reached at \(self.address)\(why)"
             },
             .init(name: "upstream_serving", stops: .everything) {
                 self.idleProbes.load(ordering: .relaxed) < Self.failedProbesToUnready
-                    ? nil : "\(self.name) answers but accepts no requests: it is starting or stopping"
+                    ? nil
+                    : "\(self.name) answers but accepts no requests: it is starting or stopping (\(self.condition.label))"
+            },
+            .init(name: "upstream_ready", severity: .warning) {
+                self.isServing && !self.isReady
+                    ? "\(self.name) accepts requests but is not ready (\(self.condition.label))" : nil
             },
             .init(name: "upstream_circuit", stops: .reads) {
-                self.circuit(.reads).state == .closed
-                    ? nil : "\(self.name) failed repeatedly: reads are refused until it answers again"
+                let circuit = self.circuit(.reads)
+                return circuit.state == .closed
+                    ? nil : "\(self.name) failed repeatedly\(circuit.why): reads are refused until it answers again"
             },
             .init(name: "upstream_writes", severity: .warning, stops: .writes) {
-                if self.circuit(.writes).state != .closed {
-                    return "writes to \(self.name) failed repeatedly: writes are refused until it answers one again"
+                let circuit = self.circuit(.writes)
+                if circuit.state != .closed {
+                    return """
+                        writes to \(self.name) failed repeatedly\(circuit.why): writes are refused until it answers one \
+                        again
+                        """
                 }
                 return self.upstreamTakesWrites.load(ordering: .relaxed)
                     ? nil : "\(self.name) refuses writes; its /readyz contains the reason"
@@ -214,6 +240,10 @@ final class UpstreamMonitor: Sendable {
     var isReachable: Bool { self.failedProbes.load(ordering: .relaxed) < Self.failedProbesToUnready }
     /// Whether kv-service accepted at least reads at the last probe.
     var isServing: Bool { self.upstreamServes.load(ordering: .relaxed) }
+    /// What the last probe found.
+    var condition: UpstreamCondition {
+        UpstreamCondition(rawValue: self.upstreamCondition.load(ordering: .relaxed)) ?? .unknown
+    }
     /// Whether kv-service was ready at the last probe.
     var isReady: Bool { self.upstreamIsReady.load(ordering: .relaxed) }
     var lastFailure: LastError? { self.lastError.withLock { $0 } }
@@ -222,11 +252,7 @@ final class UpstreamMonitor: Sendable {
 
     var counts: UpstreamPoolCounts.Snapshot {
         self.pools.withLock { $0 }.reduce(into: UpstreamPoolCounts.Snapshot()) { sum, pool in
-            let counts = pool.snapshot
-            sum.idle += counts.idle
-            sum.active += counts.active
-            sum.connecting += counts.connecting
-            sum.waiting += counts.waiting
+            sum += pool.snapshot
         }
     }
 
@@ -264,11 +290,18 @@ final class UpstreamMonitor: Sendable {
             help: "1 if the upstream was ready at the last probe, at most 1 s ago, else 0.",
             labels: labels
         ) { self.isReady ? 1 : 0 }
+        for condition in UpstreamCondition.allCases {
+            registry.gauge(
+                "gateway_upstream_state", help: "1 for what the last probe found of the upstream, else 0.",
+                labels: labels + [("state", condition.label)]
+            ) { self.condition == condition ? 1 : 0 }
+        }
         registry.gauge(
             "gateway_upstream_last_success_timestamp_seconds",
             help: "Time of the last answer of the upstream, in seconds since 1970; 0 if there was none.",
             labels: labels
         ) { Double(self.lastSuccessNanoseconds ?? 0) / 1e9 }
+        self.registerLoads(registry, labels)
         for circuit in UpstreamCircuit.allCases {
             registry.gauge(
                 "gateway_circuit_open",
@@ -277,4 +310,31 @@ final class UpstreamMonitor: Sendable {
             ) { self.circuit(circuit).state == .closed ? 0 : 1 }
         }
     }
+
+    private func registerLoads(_ registry: MetricsRegistry, _ labels: MetricsRegistry.Labels) {
+        let loads: [(UpstreamCircuit, @Sendable (UpstreamPoolCounts.Snapshot) -> UpstreamPoolCounts.Load)] = [
+            (.reads, \.reads), (.writes, \.writes),
+        ]
+        for (requests, load) in loads {
+            let labels = labels + [("requests", requests.label)]
+            registry.gauge(
+                "gateway_upstream_concurrency_limit",
+                help: "How many of these requests may be in flight to the upstream now.", labels: labels
+            ) { Double(load(self.counts).limit) }
+            registry.gauge(
+                "gateway_upstream_requests_waiting", help: "Requests that wait for a connection to the upstream.",
+                labels: labels
+            ) { Double(load(self.counts).waiting) }
+            registry.gauge(
+                "gateway_upstream_overloaded",
+                help: "1 while these requests are refused because more come than the upstream answers, else 0.",
+                labels: labels
+            ) { load(self.counts).overloadEnds > MonotonicClock.nanoseconds() ? 1 : 0 }
+        }
+    }
+}
+
+extension UpstreamCircuits.Status {
+    /// The last failure in brackets.
+    fileprivate var why: String { self.failure.map { " (\($0.explanation))" } ?? "" }
 }

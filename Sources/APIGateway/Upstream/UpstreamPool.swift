@@ -28,6 +28,9 @@ final class UpstreamPool {
     private var isShutDown = false
     /// Monotonic nanoseconds.
     private var lastAnswerNanoseconds: UInt64 = 0
+    /// The ends of the last two turns of the event loop that were noted, in monotonic nanoseconds, and whether that of the
+    /// current one will be.
+    private var turns: (before: UInt64, last: UInt64, isNoted: Bool) = (0, 0, false)
 
     init(
         eventLoop: any EventLoop, connector: UpstreamConnector, limits: UpstreamLimits, monitor: UpstreamMonitor,
@@ -67,6 +70,16 @@ final class UpstreamPool {
         self.counts.publish(self.machine.counts)
     }
 
+    /// Whether a request is refused now because kv-service is overloaded: before its body is read.
+    ///
+    /// - Parameter now: monotonic nanoseconds.
+    func refuses(isWrite: Bool, now: UInt64) -> Bool {
+        guard self.machine.refuses(isWrite: isWrite, now: now) else { return false }
+        self.monitor.refused()
+        self.counts.publish(self.machine.counts)
+        return true
+    }
+
     /// Closes idle connections, refuses waiting and new requests, and closes the other connections after their answers.
     func shutDown() {
         self.eventLoop.preconditionInEventLoop()
@@ -86,8 +99,8 @@ final class UpstreamPool {
 
     private func attempt(_ exchange: UpstreamExchange, now: UInt64) {
         exchange.beginAttempt(span: self.identities.spanID(), now: now)
-        if let retryAfterSeconds = self.monitor.refusal(of: exchange.operation, now: now) {
-            self.attemptFailed(exchange, .circuitOpen(retryAfterSeconds: retryAfterSeconds))
+        if let refusal = self.monitor.refusal(of: exchange.operation, now: now) {
+            self.attemptFailed(exchange, refusal)
             return
         }
         self.submit(exchange, now: now)
@@ -95,7 +108,9 @@ final class UpstreamPool {
 
     private func submit(_ exchange: UpstreamExchange, now: UInt64) {
         switch self.machine.submit(
-            exchange, isWrite: exchange.operation.isWrite, isRetry: exchange.attempts > 1)
+            exchange, isWrite: exchange.operation.isWrite,
+            goesFirst: exchange.attempts > 1 || exchange.operation == .probe,
+            deadline: exchange.deadlineNanoseconds, now: now)
         {
         case .send(let connection):
             self.send(exchange, on: connection, now: now)
@@ -121,7 +136,14 @@ final class UpstreamPool {
 
     /// The answer to `exchange` is complete. Its connection stays in use until it is released.
     func completed(_ exchange: UpstreamExchange, with response: UpstreamResponse) {
+        let sentAt = exchange.sentAtNanoseconds
         self.endAttempt(exchange, status: response.head.status)
+        if !exchange.operation.isWrite {
+            let matters = self.machine.readAnswered(
+                exchange.operation, nanoseconds: exchange.endedAtNanoseconds - sentAt,
+                atLeast: self.turns.before - min(sentAt, self.turns.before), now: exchange.endedAtNanoseconds)
+            if matters { self.noteTurn() }
+        }
         self.lastAnswerNanoseconds = exchange.endedAtNanoseconds
         self.monitor.answered(exchange, response)
         exchange.complete(with: response)
@@ -154,6 +176,16 @@ final class UpstreamPool {
         self.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(delay))) {
             self.attempt(exchange, now: MonotonicClock.nanoseconds())
             self.counts.publish(self.machine.counts)
+        }
+    }
+
+    /// Notes when this turn of the event loop ends. What is received in a turn arrived after the end of the turn before the
+    /// previous one: a busy loop finds late what was there long ago.
+    private func noteTurn() {
+        if self.turns.isNoted { return }
+        self.turns.isNoted = true
+        self.eventLoop.assumeIsolated().execute {
+            self.turns = (self.turns.last, MonotonicClock.nanoseconds(), false)
         }
     }
 
@@ -229,7 +261,20 @@ final class UpstreamPool {
         case .close:
             connection.close()
         }
+        self.sendFurther()
         self.counts.publish(self.machine.counts)
+    }
+
+    /// Sends waiting requests on idle connections, and opens connections for more, if the limit of reads has risen.
+    private func sendFurther() {
+        while let action = self.machine.further(now: self.lastAnswerNanoseconds) {
+            switch action {
+            case .send(let exchange, let connection):
+                self.waiting.remove(exchange)
+                self.send(exchange, on: connection, now: MonotonicClock.nanoseconds())
+            case .open: self.openConnection()
+            }
+        }
     }
 
     private func closeIdleConnections() {

@@ -95,7 +95,7 @@ final class UpstreamProbe {
                 .upstreamNotReady, .warning, "kv-service is reachable but not ready",
                 [
                     "upstream": "\(self.monitor.address)",
-                    "serves": .stringConvertible(readiness.isServing == true),
+                    "serves": .stringConvertible(readiness.isServing == true), "state": "\(readiness.condition.label)",
                 ]
             )
         }
@@ -109,7 +109,7 @@ final class UpstreamProbe {
         case .connect, .circuitOpen, .timeout(sent: true), .reset, .protocolError, .answerTooLarge:
             break
         }
-        self.monitor.probeFailed()
+        self.monitor.probeFailed(failure)
         self.failures += 1
         // A single failure may be transient, and both services may just have been started together.
         guard self.failures >= UpstreamMonitor.failedProbesToUnready, !self.monitor.isReachable,

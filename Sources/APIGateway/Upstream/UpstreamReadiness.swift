@@ -7,4 +7,6 @@ struct UpstreamReadiness: Equatable {
     var isServing: Bool?
     /// Whether it accepts writes too. Nil if it does not report that.
     var takesWrites: Bool?
+    /// Its state, in one word.
+    var condition: UpstreamCondition
 }

@@ -1,5 +1,6 @@
 import HTTP1
 import NIOCore
+import ServiceSettings
 import Synchronization
 import SystemSupport
 import TransportSecurity
@@ -112,9 +113,13 @@ public final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         let address = context.remoteAddress
+        let text = address.flatMap { $0.ipAddress }
+        let ipAddress = text.flatMap { IPAddress($0) }
         self.request.client = ConnectionClient(
-            address: address.flatMap { $0.ipAddress }.map { "\($0):\(address?.port ?? 0)" } ?? "",
-            isLoopback: address.map(Self.isLoopback) ?? false
+            address: text.map { "\($0):\(address?.port ?? 0)" } ?? "",
+            ipAddress: ipAddress,
+            isLoopback: ipAddress?.isLoopback ?? false,
+            isTrustedProxy: ipAddress.map(self.loop.trustedProxies.contains) ?? false
         )
         self.loop.add(self)
         if self.loop.isDraining { self.drain(now: self.now) }
@@ -162,11 +167,6 @@ public final class HTTPConnectionHandler: ChannelDuplexHandler {
         } else {
             context.read()
         }
-    }
-
-    private static func isLoopback(_ address: SocketAddress) -> Bool {
-        guard let text = address.ipAddress else { return false }
-        return text == "::1" || text.hasPrefix("127.") || text.hasPrefix("::ffff:127.")
     }
 }
 

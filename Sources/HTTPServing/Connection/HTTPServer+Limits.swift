@@ -1,4 +1,5 @@
 public import HTTP1
+public import ServiceSettings
 
 extension HTTPServer {
     /// Limits for one client. The comments say how the server answers at a limit; it also counts it.
@@ -13,6 +14,8 @@ extension HTTPServer {
         public var connections = 10_000
         /// Connections above the limit that get the 503 at the same time; further ones are closed without an answer.
         public var rejectedConnections = 64
+        /// The proxies whose `X-Forwarded-For` is believed.
+        public var trustedProxies: [AddressRange] = []
         /// From the first byte of a request to the end of its head: 408. Arriving bytes do not extend it.
         public var headerTimeout: Duration = .seconds(10)
         /// From the end of the head to the end of the body: 408. Arriving bytes do not extend it.

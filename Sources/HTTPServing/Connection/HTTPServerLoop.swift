@@ -17,6 +17,7 @@ final class HTTPServerLoop {
     let limits: HTTPServer.Limits
     let timeouts: ConnectionMachine.Timeouts
     let writeTimeoutNanoseconds: UInt64
+    let trustedProxies: TrustedProxies
     let admission: HTTPServer.Admission
     /// Nil if the service has no access keys.
     let access: HTTPServer.Access?
@@ -54,6 +55,7 @@ final class HTTPServerLoop {
         self.limits = limits
         self.timeouts = limits.timeouts
         self.writeTimeoutNanoseconds = HTTPServer.Limits.nanoseconds(limits.writeTimeout)
+        self.trustedProxies = TrustedProxies(limits.trustedProxies)
         self.sampler = observer.sampler
         let observer = observer.makeLoopObserver()
         self.observer = observer

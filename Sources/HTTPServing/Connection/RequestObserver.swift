@@ -3,6 +3,7 @@ import Glibc
 import HTTP1
 public import PrometheusMetrics
 public import RequestTracing
+public import ServiceSettings
 public import TransportSecurity
 
 /// What watches the servers of a service: it counts, logs and traces what they do. One for all listeners; any thread.
@@ -73,11 +74,25 @@ public struct AnswerFigures {
 }
 
 /// The client of a connection.
+///
+/// It is the peer, or the client whose request a trusted proxy sends on.
 public struct ConnectionClient {
-    /// Address and port; empty if they are not known.
-    public let address: String
+    /// Address and port, which is 0 for the client of a proxy; empty if they are not known.
+    public private(set) var address: String
+    /// Nil if it is not known.
+    public private(set) var ipAddress: IPAddress?
     /// Whether it is on this host's loopback interface.
-    let isLoopback: Bool
+    private(set) var isLoopback: Bool
+    /// Address and port of the proxy that has sent the current request; nil without one.
+    public private(set) var proxyAddress: String?
+    /// The peer, if it is a trusted proxy.
+    private let proxy: Peer?
+    private struct Peer {
+        let address: String
+        let ipAddress: IPAddress
+        let isLoopback: Bool
+    }
+
     /// `User-Agent` of the current request.
     private var userAgentBytes: [UInt8] = []
     public private(set) var isHTTP11 = true
@@ -92,9 +107,28 @@ public struct ConnectionClient {
     /// The observer's counter of the requests with this access key; nil until there is one.
     public var counter: Counter?
 
-    public init(address: String = "", isLoopback: Bool = false) {
+    /// - Parameter isTrustedProxy: whether it is believed for whom it sends requests on.
+    public init(
+        address: String = "", ipAddress: IPAddress? = nil, isLoopback: Bool = false, isTrustedProxy: Bool = false
+    ) {
         self.address = address
+        self.ipAddress = ipAddress
         self.isLoopback = isLoopback
+        self.proxy = ipAddress.flatMap { ipAddress in
+            isTrustedProxy ? Peer(address: address, ipAddress: ipAddress, isLoopback: isLoopback) : nil
+        }
+    }
+
+    var isTrustedProxy: Bool { self.proxy != nil }
+
+    /// The next request of a trusted proxy has come, for this client; nil if it says none.
+    mutating func take(forwardedFor client: IPAddress?) {
+        guard let proxy = self.proxy, self.ipAddress != client ?? proxy.ipAddress else { return }
+        self.ipAddress = client ?? proxy.ipAddress
+        self.address = client.map { "\($0):0" } ?? proxy.address
+        self.isLoopback = proxy.isLoopback && client?.isLoopback ?? true
+        self.proxyAddress = client == nil ? nil : proxy.address
+        self.note = []
     }
 
     public var userAgent: String { String(decoding: self.userAgentBytes, as: UTF8.self) }

@@ -103,6 +103,7 @@ extension HTTPRequest {
         }
         if route.isWrite, self.fields.timeout == .invalid { return .refuse(.badTimeout()) }
         if route.isData, let problem = loop.admission(route.isWrite) { return .refuse(problem) }
+        if let problem = route.refusal?(self) { return .refuse(problem) }
         return .act(limit: route.bodyLimitBytes)
     }
 

@@ -139,7 +139,7 @@ extension HTTPRequest {
         self.identity.trace.mark(atNanoseconds: now &+ self.wallClockOffset)
     }
 
-    /// Whether the peer is on this host's loopback interface.
+    /// Whether the client is on this host's loopback interface, and so is the trusted proxy between, if there is one.
     public var peerIsLoopback: Bool { self.client.isLoopback }
 
     /// The part of the target before `?`, as received: nothing in it is decoded. `-` without a valid target.
@@ -191,9 +191,17 @@ extension HTTPRequest {
         self.head = head
         let span = bytes.readableBytesUInt8Span
         self.readFields(of: span)
+        if self.client.isTrustedProxy { self.takeForwardedClient(loop.trustedProxies) }
         if let access = loop.access { self.takeAccessKey(span, access) }
         self.admit(span, loop)
         loop.identify(self, head: span)
+    }
+
+    /// Takes the client from what the peer, a trusted proxy, reports.
+    private func takeForwardedClient(_ proxies: TrustedProxies) {
+        let isReported = self.fields.forwardedFor.count > 0
+        self.client.take(
+            forwardedFor: isReported ? proxies.client(in: self.headers.values(of: "x-forwarded-for")) : nil)
     }
 
     /// - Parameter head: the bytes of its head.

@@ -48,6 +48,7 @@ public struct HeadFields {
     private(set) var timeout: RequestTimeout?
     private(set) var authorization = Occurrence()
     public private(set) var idempotencyKey = Occurrence()
+    private(set) var forwardedFor = Occurrence()
     public private(set) var contentType = Occurrence()
     public private(set) var accept = Occurrence()
     public private(set) var hasContentEncoding = false
@@ -121,6 +122,7 @@ public struct HeadFields {
             self.bodyLength.lengths += 1
             self.bodyLength.length = Self.number(value)
         case 15 where ASCII.equal(name, "idempotency-key"): self.idempotencyKey.add(range)
+        case 15 where ASCII.equal(name, "x-forwarded-for"): self.forwardedFor.add(range)
         default: self.takeLong(name, value)
         }
     }

@@ -6,6 +6,7 @@ public import HTTP1
 /// the event loop, must not block, and answers its ``Responder`` exactly once: immediately, or later on the same loop.
 public struct Route {
     public typealias Action = (HTTPRequest, Responder) -> Void
+    public typealias Refusal = (HTTPRequest) -> Problem?
     public typealias BodyRefusal = (_ headers: HeaderFields, _ length: Int) -> Problem?
 
     /// How a route's requests are logged, and whether they are accepted while the service starts or drains.
@@ -29,6 +30,8 @@ public struct Route {
     /// What is wrong with a body, judged by the header fields and its length, within ``bodyLimitBytes``. Used for
     /// clients that wait before they send the body; others get the problem after the body has arrived.
     public let bodyRefusal: BodyRefusal?
+    /// Asked for each request that the service takes, before its body is read: nil, or the problem that it is answered.
+    public let refusal: Refusal?
     /// Whether all that the actions of such routes do takes effect in the order in which they were called, however late
     /// they answer. Then a connection calls them for writes that a client pipelines before the earlier ones are answered;
     /// any other request waits for the answers before it.
@@ -45,6 +48,7 @@ public struct Route {
         access: RouteAccess,
         bodyLimitBytes: Int = 0,
         bodyRefusal: BodyRefusal? = nil,
+        refusal: Refusal? = nil,
         keepsOrder: Bool = false,
         takesPreconditions: Bool = false,
         actions: [(method: RequestMethod, action: Action)]
@@ -55,6 +59,7 @@ public struct Route {
         self.access = access
         self.bodyLimitBytes = bodyLimitBytes
         self.bodyRefusal = bodyRefusal
+        self.refusal = refusal
         self.keepsOrder = keepsOrder
         self.takesPreconditions = takesPreconditions
         self.actions = actions

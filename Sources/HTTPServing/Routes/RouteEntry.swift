@@ -16,6 +16,7 @@ public final class RouteEntry {
     let takesPreconditions: Bool
     let bodyLimitBytes: Int
     let bodyRefusal: Route.BodyRefusal?
+    let refusal: Route.Refusal?
     /// The value of `Allow`.
     let allow: String
     /// The number that the observer has given its handler.
@@ -40,6 +41,7 @@ public final class RouteEntry {
         self.takesPreconditions = route.takesPreconditions
         self.bodyLimitBytes = route.bodyLimitBytes
         self.bodyRefusal = route.bodyRefusal
+        self.refusal = route.refusal
         self.handlerIndex = handlerIndex
         switch route.kind {
         case .data(let isWrite): (self.isData, self.isWrite, self.isProbe) = (true, isWrite, false)

@@ -35,6 +35,9 @@ public struct CommonSettings: Sendable {
     public let maxConnections = Setting(
         "max-connections", .integer(in: 1...1_000_000), default: "10000",
         help: "Maximum number of client connections; further ones are closed, up to 64 at a time after a 503")
+    public let trustedProxies = Setting<[AddressRange]?>(
+        optional: "trusted-proxies", .addressRanges,
+        help: "Addresses of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8,2001:db8::1")
     public let shutdownTimeout = Setting(
         "shutdown-timeout", .duration(in: .milliseconds(1) ... .seconds(3600)), default: "10s",
         help: "Maximum duration of the graceful stop")
@@ -65,7 +68,8 @@ public struct CommonSettings: Sendable {
             self.tlsClientCAFile, self.insecureRemoteAccess,
         ] + others
             + [
-                self.maxConnections, self.eventLoops, self.logLevel, self.otlpEndpoint, self.traceSampleRatio,
+                self.maxConnections, self.trustedProxies, self.eventLoops, self.logLevel, self.otlpEndpoint,
+                self.traceSampleRatio,
                 self.shutdownTimeout,
             ]
     }

@@ -294,6 +294,7 @@ public final class ServiceRuntime: Sendable {
         limits.connections = self.connectionLimit.connections
         limits.rejectedConnections = self.connectionLimit.rejectedConnections
         limits.targetBytes = self.longestTargetBytes
+        limits.trustedProxies = self.settings[self.common.trustedProxies] ?? []
         return HTTPServer(
             group: self.group, address: address, inherited: inherited?.descriptor, tls: tls, limits: limits,
             observer: self.telemetry,

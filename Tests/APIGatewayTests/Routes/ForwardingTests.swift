@@ -34,6 +34,28 @@ struct ForwardingTests {
         }
     }
 
+    @Test func `nothing that a client says of itself or of other hops`() async throws {
+        let upstream = FakeHTTPServer { _ in FakeAnswer.stored(7) }
+        let names = [
+            "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "Forwarded", "X-Real-IP",
+            "X-Client-IP", "True-Client-IP", "Via", "Authorization", "Proxy-Authorization", "Cookie", "TE", "Upgrade",
+            "Keep-Alive", "Connection", "User-Agent", "X-Other",
+        ]
+        try await withGateway(upstream: upstream) { gateway in
+            #expect(await gateway.set("k", "v", headers: names.map { ($0, "evil") }).status == 200)
+            #expect(await gateway.get("k", headers: names.map { ($0, "evil") }).status == 502)
+            #expect(upstream.requests.count == 2)
+            for request in upstream.requests {
+                #expect(!request.fields.values.contains { $0.contains("evil") }, "\(request.fields)")
+                let known = [
+                    "host", "content-type", "content-length", "accept", "x-request-id", "traceparent", "tracestate",
+                    "idempotency-key", "x-request-timeout-ms",
+                ]
+                #expect(Set(request.fields.keys).subtracting(known) == [])
+            }
+        }
+    }
+
     @Test func `a set as JSON the same way`() async throws {
         let upstream = FakeHTTPServer { _ in FakeAnswer.stored(1) }
         try await withGateway(upstream: upstream) { gateway in

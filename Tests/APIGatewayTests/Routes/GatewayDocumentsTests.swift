@@ -10,7 +10,9 @@ import Testing
 @Suite("What the gateway tells of itself", .timeLimit(.minutes(1)))
 struct GatewayDocumentsTests {
     private func document(_ monitor: UpstreamMonitor) -> String {
-        let admin = GatewayAdmin(monitor: monitor, timeoutNanoseconds: 3_000_000_000)
+        let admin = GatewayAdmin(
+            monitor: monitor, rateLimit: ClientRateLimit(nil, registry: MetricsRegistry()),
+            timeoutNanoseconds: 3_000_000_000, queueNanoseconds: 5_000_000)
         var writer = JSONWriter()
         writer.object(admin.write)
         return String(decoding: writer.bytes, as: UTF8.self)
@@ -92,7 +94,7 @@ struct GatewayDocumentsTests {
         try await withGateway(breakerFailures: 1, upstream: upstream) { gateway in
             let before = self.document(gateway.monitor)
             #expect(before.contains(#""last_success_at":null,"last_error":null"#))
-            let closed = #""state":"closed","opened_at":null"#
+            let closed = #""state":"closed","opened_at":null,"reason":null"#
             #expect(before.contains(#""circuit":{\#(closed),"reads":{\#(closed)},"writes":{\#(closed)}}"#))
             #expect(await gateway.get("k").status == 200)
             #expect(await gateway.set("k", "v").status == 502)
@@ -105,6 +107,12 @@ struct GatewayDocumentsTests {
             #expect(document.contains(#""requests_total":1,"retries_total":0,"failures_total":{"#))
             #expect(document.contains(#""protocol":1"#))
             #expect(document.contains(#""timeout_seconds":3"#))
+            let load = #""in_flight":0,"waiting":0,"overloaded":false"#
+            #expect(
+                document.contains(
+                    #""queue_seconds_max":0.005,"load":{"reads":{"limit":64,\#(load)},"writes":{"limit":48,\#(load)}}"#)
+            )
+            #expect(document.contains(#""rate_limit":{"per_second":null,"burst":null,"clients":0,"#))
             #expect(document.contains(#""circuit":{"state":"open","opened_at":"20"#))
             #expect(document.contains(#""reads":{\#(closed)},"writes":{"state":"open","opened_at":"20"#))
             #expect(document.contains(#""overhead_seconds":{"p50":"#))

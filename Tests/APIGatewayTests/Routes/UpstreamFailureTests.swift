@@ -246,6 +246,40 @@ struct UpstreamFailureTests {
         }
     }
 
+    @Test func `is overloaded with reads, those are refused from their head, and writes and probes are not`()
+        async throws
+    {
+        var limits = UpstreamLimits()
+        limits.pool.maxConnections = 2
+        limits.pool.queue.burstNanoseconds = 1_000_000
+        let gate = FakeGate()
+        let upstream = FakeHTTPServer {
+            $0.path == "/readyz" ? FakeAnswer.ready : [.waitFor(gate)] + FakeAnswer.missing
+        }
+        try await withGateway(limits: limits, timeoutMilliseconds: 60_000, upstream: upstream) { gateway in
+            #expect(try await !gateway.refuses(isWrite: false))
+            let reads = Task {
+                await withTaskGroup(of: UInt.self) { group in
+                    for _ in 1...5 { group.addTask { await gateway.get("k").status } }
+                    return await group.reduce(into: [UInt]()) { $0.append($1) }
+                }
+            }
+            try await gateway.wait { $0.active == 2 && $0.waiting == 3 }
+            try await Poll.eventually { try await gateway.refuses(isWrite: false) }
+            #expect(try await !gateway.refuses(isWrite: true))
+            let refused = await gateway.get("k")
+            #expect(refused.status == 503 && refused.code == "overloaded" && refused.headers["Retry-After"] == "1")
+            #expect(gateway.monitor.metrics.failuresTotal.filter { $0.count > 0 }.map(\.reason) == ["pool_exhausted"])
+            let metrics = String(decoding: gateway.registry.render(), as: UTF8.self)
+            #expect(metrics.contains(#"gateway_upstream_requests_waiting{requests="reads",upstream="kv-service"} 3"#))
+            #expect(metrics.contains(#"gateway_upstream_concurrency_limit{requests="reads",upstream="kv-service"} 2"#))
+            gate.open()
+            #expect(await reads.value == Array(repeating: 404, count: 5))
+            try await gateway.probe()
+            #expect(gateway.monitor.isReady)
+        }
+    }
+
     @Test func `leaves no connection free before the deadline, the request was surely not applied`() async throws {
         var limits = UpstreamLimits()
         limits.pool.maxConnections = 1

@@ -118,6 +118,13 @@ final class ForwarderHarness: Sendable {
         try await self.group.shutdownGracefully()
     }
 
+    /// Whether a request would be refused from its head alone.
+    func refuses(isWrite: Bool) async throws -> Bool {
+        try await self.eventLoop.submit {
+            self.parts.value.pool.refuses(isWrite: isWrite, now: MonotonicClock.nanoseconds())
+        }.get()
+    }
+
     /// Ends the pool, but not the event loop.
     func shutDownPool() async throws {
         try await self.eventLoop.submit { self.parts.value.pool.shutDown() }.get()

@@ -13,3 +13,10 @@ extension PoolMachine.Limits {
         return limits
     }
 }
+
+extension UpstreamPoolStateMachine {
+    /// At the time 0, with a deadline that never passes.
+    mutating func submit(_ request: Request, isWrite: Bool = false, goesFirst: Bool = false) -> SubmitAction {
+        self.submit(request, isWrite: isWrite, goesFirst: goesFirst, now: 0)
+    }
+}

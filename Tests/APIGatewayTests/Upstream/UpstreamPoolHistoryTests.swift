@@ -35,7 +35,7 @@ private struct PoolHistory {
 
     private mutating func step(_ random: inout SeededGenerator) {
         switch Int.random(in: 0..<8, using: &random) {
-        case 0, 1, 2: self.submit(isRetry: Bool.random(using: &random))
+        case 0, 1, 2: self.submit(goesFirst: Bool.random(using: &random))
         case 3 where self.connecting > 0:
             self.connecting -= 1
             let connection = PoolConnection()
@@ -55,9 +55,9 @@ private struct PoolHistory {
         }
     }
 
-    private mutating func submit(isRetry: Bool) {
+    private mutating func submit(goesFirst: Bool) {
         let request = PoolRequest()
-        switch self.machine.submit(request, isRetry: isRetry) {
+        switch self.machine.submit(request, goesFirst: goesFirst) {
         case .send(let connection):
             guard let index = self.idle.firstIndex(where: { $0 === connection }) else {
                 self.violations.append("sent on a connection that is not idle")

@@ -141,7 +141,7 @@ struct UpstreamPoolStateMachineTests {
         var machine = PoolMachine(limits: .small(connections: 1))
         _ = machine.submit(PoolRequest())
         let retry = PoolRequest()
-        _ = machine.submit(retry, isRetry: true)
+        _ = machine.submit(retry, goesFirst: true)
         guard case .send(let sent) = machine.connectionOpened(PoolConnection(), now: 0) else {
             Issue.record("nothing was sent")
             return
