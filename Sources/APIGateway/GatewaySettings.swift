@@ -32,7 +32,7 @@ public enum GatewaySettings {
     public static let maxQueueTime = Setting(
         "max-queue-time",
         .duration(in: .milliseconds(1) ... .seconds(60)),
-        default: "5ms",
+        default: "100ms",
         help: "Longest wait for kv-service while it is overloaded; requests that would wait longer are refused"
     )
     public static let rateLimit = Setting<Int?>(

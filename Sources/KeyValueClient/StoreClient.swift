@@ -48,7 +48,8 @@ public final class StoreClient: Sendable {
         self.configuration = configuration
         self.transport = try Transport(
             address: address, connections: configuration.connections, connectTimeout: configuration.connectTimeout,
-            accessKey: configuration.accessKey, certificates: CertificateFiles(
+            accessKey: configuration.accessKey,
+            certificates: CertificateFiles(
                 certificate: configuration.certificateFile, privateKey: configuration.privateKeyFile,
                 authorities: configuration.authoritiesFile))
     }

