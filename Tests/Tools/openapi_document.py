@@ -247,7 +247,7 @@ def response_for(document, method, target, status, body):
         row = row["properties"]
         if row["status"]["const"] == status and (method == "HEAD" or code in row["code"]["enum"]):
             # With Retry-After, which is optional.
-            headers = components["responses"]["Stopping"]["headers"]
+            headers = components["responses"]["AdminUnauthorized" if status == 401 else "Stopping"]["headers"]
             return {"headers": headers, "content": {"application/problem+json": {"schema": general}}}
     return response
 

@@ -30,6 +30,10 @@ extension EndToEnd {
                     try services.curl(.kvService, "/kv/get?key=a", certificate: .some(certificate)).hasPrefix(
                         "exit code"))
             }
+            for certificate in ["listener", "listener_authorities"] {
+                let series = #"tls_certificate_expiry_timestamp_seconds{certificate="\#(certificate)"}"#
+                #expect(try abs(services.metric(.kvService, series) - Double(time(nil)) - 30 * 86_400) < 600)
+            }
             for (result, count) in [("no_certificate", 1.0), ("untrusted", 1)] {
                 #expect(try services.metric(.kvService, #"http_tls_handshakes_total{result="\#(result)"}"#) == count)
             }
