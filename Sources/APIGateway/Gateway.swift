@@ -123,15 +123,16 @@ final class Gateway: Sendable {
         return self.routes(of: forwarder, pool)
     }
 
-    private func routes(of forwarder: KeyValueForwarder, _ pool: UpstreamPool) -> [Route] {
-        let rateLimit = self.rateLimit
-        func refusal(isWrite: Bool) -> Route.Refusal {
-            { request in
-                if let problem = rateLimit.refusal(of: request) { return problem }
-                return pool.refuses(isWrite: isWrite, now: request.receivedAtNanoseconds) ? Problem.overloaded : nil
-            }
+    /// Too many requests of one client, or of all.
+    private func refusal(isWrite: Bool, _ pool: UpstreamPool) -> Route.Refusal {
+        { [rateLimit] request in
+            if let problem = rateLimit.refusal(of: request) { return problem }
+            return pool.refuses(isWrite: isWrite, now: request.receivedAtNanoseconds) ? Problem.overloaded : nil
         }
-        let (read, write) = (refusal(isWrite: false), refusal(isWrite: true))
+    }
+
+    private func routes(of forwarder: KeyValueForwarder, _ pool: UpstreamPool) -> [Route] {
+        let (read, write) = (self.refusal(isWrite: false, pool), self.refusal(isWrite: true, pool))
         return [
             Route(
                 path: "/api/set",
@@ -184,7 +185,7 @@ final class Gateway: Sendable {
                 path: "/api/watch",
                 handler: "api_watch",
                 kind: .data(isWrite: false), access: .role(.read),
-                refusal: { rateLimit.refusal(of: $0) },
+                refusal: { [rateLimit] in rateLimit.refusal(of: $0) },
                 actions: [(.get, self.watches.watch)]
             ),
         ]

@@ -15,7 +15,8 @@ public enum ClientSecret {
             throw OperatorFileError("cannot be asked for: there is no terminal")
         }
         let text = unsafe String(cString: answer)
-        guard !text.isEmpty, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+        if text.isEmpty { throw OperatorFileError("was not answered: give the access key, on a terminal") }
+        guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
             throw OperatorFileError("is not an access key: one line of printable ASCII characters")
         }
         return text

@@ -66,16 +66,23 @@ public final class Reloader: Sendable {
 
     /// Begins to look at the files.
     func start() {
-        self.state.withLock { state in state.watch.wereRead(Self.signatures(state)) }
+        let signatures = self.signatures(self.settings)
+        self.state.withLock { $0.watch.wereRead(signatures) }
         DedicatedThread.startOrExit(name: "config-reload") {
             while !self.state.withLock({ $0.isStopped }) {
                 if self.wanted.wait(forNanoseconds: Self.lookNanoseconds) {
                     if !self.state.withLock({ $0.isStopped }) { self.reload(.signal) }
-                } else if self.state.withLock({ $0.watch.look(Self.signatures($0)) }) {
+                } else if self.haveFilesChanged() {
                     self.reload(.files)
                 }
             }
         }
+    }
+
+    /// Not under the lock: a file system may not answer.
+    private func haveFilesChanged() -> Bool {
+        let signatures = self.signatures(self.settings)
+        return self.state.withLock { $0.watch.look(signatures) }
     }
 
     /// Reads everything again, soon.
@@ -90,9 +97,11 @@ public final class Reloader: Sendable {
     func reload(_ trigger: Trigger) {
         let (settings, parts) = self.state.withLock { ($0.settings, $0.parts) }
         // From before they are read: what changes meanwhile is read again.
-        let signatures = self.state.withLock { Self.signatures($0) }
+        var signatures = self.signatures(settings)
         do throws(ReloadError) {
             let new = try Self.resolve(settings)
+            // The new settings may name other files; the configuration file has been read already.
+            signatures = self.signatures(new).merging(Self.ofConfigFile(settings, signatures)) { $1 }
             var commits: [@Sendable () -> Void] = []
             for part in parts { commits.append(try part.prepare(new)) }
             for commit in commits { commit() }
@@ -144,9 +153,15 @@ public final class Reloader: Sendable {
         do { return try settings.resolvedAgain() } catch { throw ReloadError("\(error)".replacing("\n", with: "; ")) }
     }
 
-    private static func signatures(_ state: State) -> [String: FileSignature?] {
-        let paths = state.parts.flatMap { $0.files(state.settings) }
-        return FileSignature.all(paths + [state.settings[SettingsTable.configFile]].compactMap { $0 })
+    private func signatures(_ settings: ResolvedSettings) -> [String: FileSignature?] {
+        let paths = self.state.withLock { $0.parts }.flatMap { $0.files(settings) }
+        return FileSignature.all(paths + [settings[SettingsTable.configFile]].compactMap { $0 })
+    }
+
+    private static func ofConfigFile(
+        _ settings: ResolvedSettings, _ signatures: [String: FileSignature?]
+    ) -> [String: FileSignature?] {
+        signatures.filter { $0.key == settings[SettingsTable.configFile] }
     }
 
     /// The member `reload` of `GET /admin/config`.

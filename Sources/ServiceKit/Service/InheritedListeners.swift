@@ -4,7 +4,7 @@ import SystemSupport
 
 /// Sockets that already listen, which the process got from its parent, as systemd's socket units give them: `LISTEN_FDS`
 /// of them from descriptor 3 on, for the process `LISTEN_PID`. While such a service is restarted, clients that connect wait
-/// in the socket and are not refused; and two processes can accept from one socket.
+/// in the socket and are not refused.
 struct InheritedListeners: Sendable, Equatable {
     struct Listener: Sendable, Equatable {
         let descriptor: Int32

@@ -123,15 +123,17 @@ public final class ServiceRuntime: Sendable {
             accessLog: AccessLog(output: output, service: name, level: logLevel), tracer: self.tracer)
         self.logLevelControl = LogLevelControl(
             logLevel, configured: settings[common.logLevel], eventLoop: self.group.next(), events: self.events)
-        let (control, setting) = (self.logLevelControl, common.logLevel)
-        self.reloader.add(
-            ReloadPart(settings: [setting.name]) { new in
-                let level = new[setting]
-                return { control.configure(level) }
-            })
+        self.reloader.add(Self.reloads(of: self.logLevelControl, common.logLevel))
         self.registerMetrics(prefix: metricPrefix)
         LibraryMetrics.bootstrap(registry)
         self.watchReadiness()
+    }
+
+    private static func reloads(of control: LogLevelControl, _ setting: Setting<Logger.Level>) -> ReloadPart {
+        ReloadPart(settings: [setting.name]) { new in
+            let level = new[setting]
+            return { control.configure(level) }
+        }
     }
 
     /// Reports the start, and each change of readiness.
