@@ -80,7 +80,7 @@ struct BackupReader: Sendable {
             let step = self.pace.wait()
             if step == .stop { return false }
             // Also for a client that is slow and always takes something.
-            if capture.delaysRemoval, self.engine.statistics.diskFull != nil {
+            if capture.delaysRemoval, self.engine.statistics.missingSpace != nil {
                 self.send(.failed("the disk is full, and the backup kept space from being freed"))
                 return false
             }

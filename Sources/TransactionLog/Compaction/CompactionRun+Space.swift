@@ -7,7 +7,7 @@ extension CompactionRun {
     /// into sealed segments.
     /// - Returns: the last revision.
     mutating func takeOn() throws(CompactionFailure) -> UInt64 {
-        let isDiskFull = self.writer.statistics.diskFull != nil
+        let isDiskFull = self.writer.statistics.missingSpace != nil
         try self.fitParts()
         let plan = try self.plan(countsActive: !isDiskFull || self.needsActive)
         self.expectedBytes = plan.liveBytes
@@ -37,7 +37,7 @@ extension CompactionRun {
     private func plan(countsActive: Bool) throws(CompactionFailure) -> CompactionPlan {
         let space = self.writer.statistics.space
         var refusal: CompactionFailure?
-        if self.writer.statistics.diskFull == nil {
+        if self.writer.statistics.missingSpace == nil {
             do throws(CompactionFailure) {
                 return try .largest(
                     for: space, availableBytes: try self.availableBytes(), countsActive: countsActive, self.costs)
@@ -87,7 +87,7 @@ extension CompactionRun {
             spareBytes: self.writer.reserve.isLent ? 0 : UInt64(self.writer.configuration.segmentBytes),
             largestPartBytes: self.writer.statistics.space.parts.map(\.sizeBytes).max() ?? 0,
             // The next segment may need only little more space.
-            worthwhileSnapshotBytes: self.writer.statistics.diskFull == nil ? nil : CompactionPolicy.leastBytes)
+            worthwhileSnapshotBytes: self.writer.statistics.missingSpace == nil ? nil : CompactionPolicy.leastBytes)
     }
 
     // MARK: - Sizes

@@ -21,7 +21,8 @@ import SystemSupport
 /// 4. Commit the part: the manifest lists it, and no longer the older parts whose keys it covers. Older parts that no
 ///    manifest lists: removed.
 /// 5. Remove those older parts. As after 4. Then the next part, from 2.
-/// 6. Copy the receipts of the segments up to the revision to the end of the log, then commit the run: the manifest lists neither the segments up to the revision nor any older part. Segments before
+/// 6. Copy the receipts of the segments up to the revision to the end of the log, then commit the run: the manifest
+///    lists neither the segments up to the revision nor any older part. Segments before
 ///    the manifest's base: removed.
 /// 7. Remove them. Nothing to do.
 struct CompactionRun<Client: CommitClient> {

@@ -74,7 +74,7 @@ final class Compactor<Client: CommitClient>: Sendable {
 
     /// Whether sets wait for space that a compaction frees. While the reserve is lent, that space is not used.
     private var isOutOfSpace: Bool {
-        guard self.writer.statistics.diskFull != nil else { return false }
+        guard self.writer.statistics.missingSpace != nil else { return false }
         if !self.writer.reserve.isLent { return true }
         let wanted = self.writer.reserve.bytes + 2 * UInt64(self.writer.configuration.segmentBytes)
         do { return try self.availableBytes() < wanted } catch { return true }
@@ -82,7 +82,7 @@ final class Compactor<Client: CommitClient>: Sendable {
 
     /// What a further segment needs in addition to the free space; nil if unknown.
     private var missingBytes: UInt64? {
-        guard case .bytes(let needed, _, _)? = self.writer.statistics.diskFull?.shortage else { return nil }
+        guard case .bytes(let needed, _, _)? = self.writer.statistics.missingSpace?.shortage else { return nil }
         do {
             let available = try self.availableBytes()
             return needed - min(needed, available)

@@ -46,6 +46,9 @@ public final class LogStatistics: Sendable {
     /// Why no further segment can be created or written; nil if it can.
     public var diskFull: SystemError? { self.diskFullState.withLock { $0[.writer] ?? $0[.preparer] } }
 
+    /// That, if the reason is a lack of space: a compaction can end it, and gives up something else for that.
+    public var missingSpace: SystemError? { self.diskFull.flatMap { $0.isOutOfSpace ? $0 : nil } }
+
     /// - Returns: whether the state changed.
     func setDiskFull(_ error: SystemError?, of user: SpaceUser) -> Bool {
         self.diskFullState.withLock { state in

@@ -169,6 +169,35 @@ struct CompactionTests {
         open.log.close()
     }
 
+    /// A compaction on a full disk takes the space for the next segment, and may find none for the receipts. This disk is
+    /// not full.
+    @Test func `a segment that cannot be made costs no receipts`() throws {
+        var configuration = Self.configuration()
+        configuration.compaction.keepsReserve = true
+        let fileSystem = SimulatedFileSystem()
+        let observer = RecordingObserver()
+        let open = try OpenLog(fileSystem, configuration, observer: observer, keepsHistory: false)
+        #expect(fileSystem.wait(for: .fsync, path: "reserve", count: 1))
+        for number in 0..<300 { open.commit(numbered(number % 10).withReceipt(number)) }
+        #expect(open.waitForPrepared())
+        for _ in 0..<3 {
+            fileSystem.inject(.error(EIO), on: .open, path: ".log", times: nil)
+            // Takes one of the two segments that are prepared.
+            for number in 0..<8 where open.log.statistics.diskFull == nil {
+                open.commit(numbered(number, valueBytes: 1_000))
+            }
+            #expect(open.wait { $0.diskFull?.code == EIO })
+            _ = try Self.compact(open, observer)
+            #expect(try RecoveredState(fileSystem.kill(), configuration).contents == open.client.contents)
+            fileSystem.clearFaults()
+            #expect(open.waitForSpace() && open.waitForPrepared())
+            #expect(try Self.compact(open, observer).error == nil)
+            #expect(try RecoveredState(fileSystem.kill(), configuration).contents == open.client.contents)
+        }
+        #expect(open.client.contents.receipts.count == 300)
+        open.log.close()
+    }
+
     @Test func `on a full disk a compaction makes do with the reserve, and sets go on after it`() throws {
         var configuration = Self.configuration()
         configuration.compaction.keepsReserve = true
