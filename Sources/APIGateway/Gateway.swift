@@ -102,6 +102,9 @@ final class Gateway: Sendable {
             monitor: monitor, rateLimit: rateLimit, timeoutNanoseconds: self.timeoutNanoseconds,
             queueNanoseconds: upstreamLimits.pool.queue.waitNanoseconds)
         for check in monitor.checks { runtime.add(check) }
+        // From the first connection on, whether kv-service is reachable or not: `/readyz` reports that, and each request
+        // fails by itself.
+        runtime.gate.set(.ready)
     }
 
     /// The data routes of one event loop, and the pool behind them.
@@ -191,10 +194,8 @@ final class Gateway: Sendable {
         ]
     }
 
-    /// Accepts requests from now on, whether kv-service is reachable or not: `/readyz` reports that, and each request
-    /// fails by itself.
+    /// Watches kv-service from now on.
     func start() async {
-        self.runtime.gate.set(.ready)
         MemoryTrim(registry: self.runtime.registry, logger: self.runtime.logger).start()
         guard let pool = self.pools.withLock({ $0.first }) else { return }
         let (monitor, events, admin) = (self.monitor, self.runtime.events, self.admin)

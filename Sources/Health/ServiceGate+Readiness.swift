@@ -19,6 +19,8 @@ extension ServiceGate.Guarded {
     /// Which requests of clients are carried out, whether the service is ready or not: for programs, in `/readyz` and
     /// `/admin`. Runs the checks.
     func servingName() -> StaticString {
+        // Nothing new should be sent.
+        if self.state == .stopping { return "none" }
         var (reads, writes) = (true, true)
         switch self.serving {
         case .open: break

@@ -15,7 +15,7 @@ public final class ServiceGate: Sendable {
         case ready
         /// The service cannot work until it is restarted, for this reason. It may still serve reads.
         case failed(reason: String)
-        /// The process stops: running requests are finished, new ones are refused.
+        /// The process stops: no new connection is accepted, and what arrives on the open ones is finished.
         case stopping
         /// No request is left; the data is being closed.
         case stopped
@@ -84,9 +84,10 @@ public final class ServiceGate: Sendable {
 
         public var serving: Serving {
             switch self.state {
-            case .ready, .failed: self.readOnly == nil ? .open : .readsOnly
+            case .stopping where !self.hasServed: .noLonger
+            case .ready, .failed, .stopping: self.readOnly == nil ? .open : .readsOnly
             case .starting, .replaying: .notYet
-            case .stopping, .stopped: .noLonger
+            case .stopped: .noLonger
             }
         }
     }

@@ -4,7 +4,8 @@
 /// It is not enough that a set is idempotent: after a first attempt that was applied, another client may have written, and
 /// a second attempt would overwrite that. So each write has an idempotency key: kv-service answers the second attempt like
 /// the first one, if that was carried out. Then the second attempt is worth more than others: it tells what became of the
-/// first. Only failures of a connection are retried, never an answer: a kv-service that sheds load must not get more of it.
+/// first. Of answers only those are repeated that say that kv-service starts or stops: they cost it nothing, and a restart
+/// is over soon. A kv-service that sheds load must not get more of it.
 struct RetryPolicy {
     struct Limits: Sendable {
         /// The first attempt included.
@@ -12,6 +13,9 @@ struct RetryPolicy {
         /// Likewise for a write of which it is unknown whether it was carried out: until a kv-service that was restarted
         /// is ready.
         var maxAttemptsOfUnknown = 8
+        /// Nanoseconds for which a kv-service that starts or stops is asked again: a start that has much to read takes
+        /// longer, and then its clients are told so.
+        var restartNanoseconds: UInt64 = 3_000_000_000
         /// Retries that each request adds to the budget.
         var budgetPerRequest = 0.2
         /// Retries that can be saved up.
@@ -20,6 +24,8 @@ struct RetryPolicy {
 
     private let limits: Limits
     private var budget: Double
+    /// Monotonic nanoseconds of the first answer that kv-service starts or stops; nil after any other answer.
+    private var isRestartingSince: UInt64?
 
     init(limits: Limits = Limits()) {
         self.limits = limits
@@ -62,6 +68,24 @@ struct RetryPolicy {
         let delay = UInt64(Double(base) * (0.5 + jitter))
         guard delay < remainingNanoseconds else { return nil }
         self.budget -= 1
+        return delay
+    }
+
+    /// kv-service answered a request.
+    mutating func answered() { if self.isRestartingSince != nil { self.isRestartingSince = nil } }
+
+    /// Nanoseconds to wait before a request is sent again that kv-service has not carried out because it starts or stops;
+    /// nil if it is not. Takes nothing from the budget.
+    /// - Parameters:
+    ///   - attempts: as above.
+    ///   - now: monotonic nanoseconds.
+    mutating func delayWhileRestarting(
+        attempts: Int, remainingNanoseconds: UInt64, jitter: Double, now: UInt64
+    ) -> UInt64? {
+        let began = self.isRestartingSince ?? now
+        self.isRestartingSince = began
+        let delay = UInt64(Double(Self.base(attempts, nil)) * (0.5 + jitter))
+        guard now &- began < self.limits.restartNanoseconds, delay < remainingNanoseconds else { return nil }
         return delay
     }
 

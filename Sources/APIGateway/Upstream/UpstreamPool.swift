@@ -146,7 +146,24 @@ final class UpstreamPool {
         }
         self.lastAnswerNanoseconds = exchange.endedAtNanoseconds
         self.monitor.answered(exchange, response)
-        exchange.complete(with: response)
+        if !self.repeatsWhileRestarting(exchange, response) { exchange.complete(with: response) }
+    }
+
+    /// - Returns: whether the request is sent again, because kv-service has not carried it out.
+    private func repeatsWhileRestarting(_ exchange: UpstreamExchange, _ response: UpstreamResponse) -> Bool {
+        guard exchange.operation != .probe else { return false }
+        guard UpstreamAnswer.saysRestarting(response, to: exchange.operation) else {
+            self.retryPolicy.answered()
+            return false
+        }
+        let now = exchange.endedAtNanoseconds
+        let delay = self.retryPolicy.delayWhileRestarting(
+            attempts: exchange.attempts,
+            remainingNanoseconds: exchange.deadlineNanoseconds - min(now, exchange.deadlineNanoseconds),
+            jitter: Double.random(in: 0...1), now: now)
+        guard let delay, !self.isShutDown else { return false }
+        self.attempt(exchange, inNanoseconds: delay)
+        return true
     }
 
     /// An attempt failed: the connection of `exchange` failed, its answer is not valid, or there is no connection. No
@@ -173,6 +190,10 @@ final class UpstreamPool {
         }
         // Not immediately, even without a delay: when kv-service goes away, all its connections close in the same turn
         // of the loop, and this one may be the first.
+        self.attempt(exchange, inNanoseconds: delay)
+    }
+
+    private func attempt(_ exchange: UpstreamExchange, inNanoseconds delay: UInt64) {
         self.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(delay))) {
             self.attempt(exchange, now: MonotonicClock.nanoseconds())
             self.counts.publish(self.machine.counts)

@@ -128,6 +128,11 @@ extension HTTPConnectionHandler {
         request.heldAtNanoseconds = MonotonicClock.nanoseconds()
         self.holder = holder
         self.countInFlight(-1)
+        guard self.loop.isDraining else { return }
+        // Not before the route has done what belongs to the begin of the wait.
+        self.loop.eventLoop.assumeIsolated().execute {
+            if self.holder === holder { holder.serverStops() }
+        }
     }
 
     func beginStream(_ request: HTTPRequest, _ head: ResponseHead, bodyBytes: Int?) -> ResponseStream? {

@@ -152,4 +152,47 @@ struct UpstreamQueueTests {
             #expect(upstream.connections == 4)
         }
     }
+
+    @Test(arguments: ["starting", "stopping"])
+    func `restarts, they are carried out afterwards`(_ code: String) async throws {
+        var limits = UpstreamLimits()
+        limits.retry.restartNanoseconds = 60_000_000_000
+        let upstream = FakeHTTPServer { request in
+            if request.connection == 1, request.number < 3 {
+                return FakeAnswer.problem(
+                    "503 Service Unavailable", #"{"code":"\#(code)","detail":"x","applied":"no"}"#)
+            }
+            return request.method == "POST" ? FakeAnswer.stored(7) : FakeAnswer.value([1], revision: 1)
+        }
+        try await withGateway(limits: limits, timeoutMilliseconds: 60_000, upstream: upstream) { gateway in
+            let write = await gateway.set("k", "v")
+            #expect(write.status == 200 && write.attempts == 3)
+            #expect(Set(upstream.requests.map { $0.fields["idempotency-key"] }).count == 1)
+            #expect(await gateway.get("k").status == 200)
+            #expect(gateway.monitor.metrics.retriesTotal == 2)
+        }
+    }
+
+    @Test func `starts for longer than a restart takes, they are told so`() async throws {
+        var limits = UpstreamLimits()
+        limits.retry.restartNanoseconds = 0
+        let upstream = FakeHTTPServer { _ in
+            FakeAnswer.problem("503 Service Unavailable", #"{"code":"starting","detail":"x","applied":"no"}"#)
+        }
+        try await withGateway(limits: limits, timeoutMilliseconds: 60_000, upstream: upstream) { gateway in
+            let write = await gateway.set("k", "v")
+            #expect(write.status == 503 && write.code == "starting" && write.applied == "no" && write.attempts == 1)
+            #expect(await gateway.get("k").code == "starting")
+        }
+    }
+
+    @Test func `stops while it carries a write out, that is not repeated`() async throws {
+        let upstream = FakeHTTPServer { _ in
+            FakeAnswer.problem("503 Service Unavailable", #"{"code":"stopping","detail":"x","applied":"unknown"}"#)
+        }
+        try await withGateway(timeoutMilliseconds: 60_000, upstream: upstream) { gateway in
+            let write = await gateway.set("k", "v")
+            #expect(write.code == "stopping" && write.applied == "unknown" && write.attempts == 1)
+        }
+    }
 }

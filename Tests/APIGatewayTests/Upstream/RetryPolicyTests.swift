@@ -78,4 +78,24 @@ struct RetryPolicyTests {
         policy.requestStarted()
         #expect(retry() && !retry())
     }
+
+    @Test func `is sent again while kv-service restarts, and no longer than a restart takes`() {
+        var limits = RetryPolicy.Limits()
+        limits.restartNanoseconds = 2 * Self.second
+        // It has no budget, and needs none.
+        limits.maxBudget = 0
+        var policy = RetryPolicy(limits: limits)
+        func delay(_ attempts: Int, now: UInt64, remaining: UInt64 = 10 * Self.second) -> UInt64? {
+            policy.delayWhileRestarting(attempts: attempts, remainingNanoseconds: remaining, jitter: 0.5, now: now)
+        }
+        let began = 7 * Self.second
+        #expect(delay(1, now: began) == 50_000_000)
+        #expect(delay(2, now: began + Self.second) == 100_000_000)
+        #expect(delay(1, now: began + Self.second, remaining: 50_000_000) == nil)
+        #expect(delay(5, now: began + 2 * Self.second - 1) == 800_000_000)
+        #expect(delay(1, now: began + 2 * Self.second) == nil)
+        #expect(delay(1, now: began + 60 * Self.second) == nil)
+        policy.answered()
+        #expect(delay(1, now: began + 61 * Self.second) == 50_000_000)
+    }
 }

@@ -35,6 +35,59 @@ struct ServerDrainTests {
         #expect(server.server.connections == 0)
     }
 
+    @Test func `what arrives on open connections while the service stops is served, and ends them`() async throws {
+        var limits = HTTPServer.Limits()
+        limits.drainGrace = .seconds(60)
+        let server = try await TestServer.start(limits: limits)
+        let begun = try await server.connect()
+        begun.send("GET /get?begun HTTP/1.1\r\nHo")
+        let idle = try await server.connect()
+        idle.send("GET /get?first HTTP/1.1\r\nHost: a\r\n\r\n")
+        _ = try await idle.receiveAnswers(1)
+        server.gate.set(.stopping)
+        server.server.beginDrain()
+        await #expect(throws: (any Error).self) { try await server.connect() }
+        begun.send("st: a\r\n\r\n")
+        idle.send("POST /write HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+        for (client, statuses) in [(begun, [200]), (idle, [200, 200])] {
+            let answer = try await client.receiveToEnd()
+            #expect(answer.statuses == statuses)
+            #expect(answer.occurrences(of: "Connection: close\r\n") == 1)
+        }
+        #expect(await server.server.waitUntilDrained(timeout: .seconds(20)) == HTTPServer.Cut())
+    }
+
+    private final class Waiting: HeldRequest {
+        let responder: Responder
+
+        init(_ responder: Responder) { self.responder = responder }
+
+        func hasRoom() {}
+        func clientGone() {}
+        func serverStops() { self.responder.respond(.json(.ok, Array("stops".utf8))) }
+    }
+
+    @Test func `a request that begins to wait while the server stops is ended`() async throws {
+        var limits = HTTPServer.Limits()
+        limits.drainGrace = .seconds(60)
+        let server = try await TestServer.start(limits: limits) { _ in
+            let hold: Route.Action = { _, responder in responder.hold(by: Waiting(responder)) }
+            return [
+                Route(
+                    path: "/more", handler: "more", kind: .data(isWrite: false), access: .open,
+                    actions: [(.get, hold)])
+            ]
+        }
+        let client = try await server.connect()
+        client.send("GET /get HTTP/1.1\r\nHost: a\r\n\r\n")
+        _ = try await client.receiveAnswers(1)
+        server.server.beginDrain()
+        await #expect(throws: (any Error).self) { try await server.connect() }
+        client.send("GET /more HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(try await client.receiveToEnd().hasSuffix("stops"))
+        #expect(await server.server.waitUntilDrained(timeout: .seconds(20)) == HTTPServer.Cut())
+    }
+
     @Test func `a drain ends at its deadline and says how many requests it cut`() async throws {
         let server = try await TestServer.start()
         let held = try await server.connect()

@@ -34,6 +34,24 @@ struct ServiceGateTests {
         #expect(gate.refusal(isWrite: false)?.code == "stopping")
     }
 
+    @Test func `while it stops it does what it did before, and says that nothing should be sent`() {
+        let states: [(ServiceGate.State, read: String?, write: String?)] = [
+            (.starting, "stopping", "stopping"), (.replaying, "stopping", "stopping"), (.ready, nil, nil),
+        ]
+        for (state, read, write) in states {
+            let gate = ServiceGate(service: "test")
+            gate.set(state)
+            gate.set(.stopping)
+            #expect(gate.refusal(isWrite: false)?.code == read && gate.refusal(isWrite: true)?.code == write)
+            #expect(!gate.readiness().isReady && gate.described.serving == "none")
+        }
+        let gate = ServiceGate(service: "test")
+        gate.set(.ready)
+        _ = gate.setReadOnly(true, reason: nil)
+        gate.set(.stopping)
+        #expect(gate.refusal(isWrite: false) == nil && gate.refusal(isWrite: true)?.code == "read_only")
+    }
+
     @Test func `the document names state, reason, checks and the progress of a replay`() {
         let gate = ServiceGate(service: "test")
         gate.add(ServiceGate.Check(name: "log_writable") { "no \"space\"" })
