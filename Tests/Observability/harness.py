@@ -180,6 +180,11 @@ class Prometheus(Process):
         text = re.sub(r"(scrape|evaluation)_interval: \w+", rf"\1_interval: {interval}", text)
         text = re.sub(r"scrape_timeout: \w+", f"scrape_timeout: {interval}", text)
         text = text.replace("- prometheus.rules.yml", f"- {rules}")
+        # The services of the tests have neither TLS nor access keys.
+        secure = r"    scheme: https\n    tls_config:\n      .*\n    authorization:\n      .*\n"
+        text, count = re.subn(secure, "", text)
+        if count != 2:
+            raise Failure(f"prometheus.yml has {count} jobs with TLS and an access key")
         if job_settings:
             text = re.sub(r"(  - job_name: .*\n)", rf"\1    {job_settings}\n", text)
         for job, addresses in {**targets, "prometheus": [f"127.0.0.1:{self.port}"]}.items():
