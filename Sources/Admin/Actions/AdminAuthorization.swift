@@ -2,33 +2,40 @@ public import HTTP1
 public import HTTPServing
 import NIOHTTP1
 import ServiceSettings
+import Synchronization
 
 /// Who may use the actions below `/admin`: clients with the bearer token of `--admin-token-file`; without such a file,
 /// clients on this host's loopback interface. If the service has access keys, clients with the role `admin`, which the
-/// routes require before any action is called.
-public struct AdminAuthorization: Sendable {
+/// routes require before any action is called. Any thread.
+public final class AdminAuthorization: Sendable {
     /// The longest token, with some line ends after it.
     private static let tokenFileLimitBytes = 4_096
 
-    private enum Permitted {
+    private enum Permitted: Sendable {
         case token([UInt8])
         case loopback
         case allThatRoutesPermit
     }
 
-    private let permitted: Permitted
+    private let permitted: Mutex<Permitted>
 
-    private init(_ permitted: Permitted) { self.permitted = permitted }
+    private init(_ permitted: Permitted) { self.permitted = Mutex(permitted) }
 
     /// For a service with access keys.
-    public static let byAccessKey = Self(.allThatRoutesPermit)
+    public static let byAccessKey = AdminAuthorization(.allThatRoutesPermit)
 
     /// - Throws: if the file cannot be read or holds no usable token.
     public init(tokenFile: String?) throws(AdminTokenError) {
-        guard let tokenFile else {
-            self.permitted = .loopback
-            return
-        }
+        self.permitted = Mutex(try tokenFile.map(Self.token) ?? .loopback)
+    }
+
+    /// Reads the token that a file has now. What this returns puts it in force, in place of the old one.
+    public func reloaded(tokenFile: String) throws(AdminTokenError) -> @Sendable () -> Void {
+        let token = try Self.token(tokenFile)
+        return { self.permitted.withLock { $0 = token } }
+    }
+
+    private static func token(_ tokenFile: String) throws(AdminTokenError) -> Permitted {
         var bytes: [UInt8]
         do { bytes = try OperatorFile.read(tokenFile, limitBytes: Self.tokenFileLimitBytes) } catch {
             throw AdminTokenError("--admin-token-file: \(tokenFile) \(error)")
@@ -38,7 +45,7 @@ public struct AdminAuthorization: Sendable {
             throw AdminTokenError(
                 "--admin-token-file: \(tokenFile): a token is one line of 16 to 1024 printable ASCII characters")
         }
-        self.permitted = .token(bytes)
+        return .token(bytes)
     }
 
     /// - Throws: 401 `unauthorized` or 403 `forbidden`.
@@ -47,7 +54,7 @@ public struct AdminAuthorization: Sendable {
         if request.headers.contains("origin") {
             throw Problem(.forbidden, code: "forbidden", detail: "Actions are not accepted from web pages.")
         }
-        switch self.permitted {
+        switch self.permitted.withLock({ $0 }) {
         case .allThatRoutesPermit: return
         case .loopback:
             if request.peerIsLoopback { return }

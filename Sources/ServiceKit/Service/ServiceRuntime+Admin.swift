@@ -53,9 +53,22 @@ extension ServiceRuntime {
                 })
             return .byAccessKey
         }
-        do { return try AdminAuthorization(tokenFile: self.settings[self.common.adminTokenFile]) } catch {
+        let setting = self.common.adminTokenFile
+        let authorization: AdminAuthorization
+        do { authorization = try AdminAuthorization(tokenFile: self.settings[setting]) } catch {
             throw ServiceFailure(.configuration, "\(error)")
         }
+        if self.settings[setting] != nil {
+            self.reloader.add(
+                ReloadPart(settings: [setting.name], files: { [$0[setting]].compactMap { $0 } }) {
+                    (new: ResolvedSettings) throws(ReloadError) in
+                    guard let path = new[setting] else {
+                        throw ReloadError("--admin-token-file: can be taken away by a restart only")
+                    }
+                    do { return try authorization.reloaded(tokenFile: path) } catch { throw ReloadError("\(error)") }
+                })
+        }
+        return authorization
     }
 
     /// When this returns, no other access keys are accepted than those of `table`. Any thread.

@@ -65,5 +65,53 @@ extension EndToEnd {
             #expect(try level() == "debug")
             #expect(try kv.stop() == .exited(0))
         }
+
+        @Test func `of the token for actions when its file changes`() throws {
+            let folder = TemporaryFolder()
+            let file = folder.file("token")
+            let tokens = ["first-token-of-16", "second-token-of-16"]
+            try FileText.write(tokens[0], to: file)
+            let kv = try Services.startKV(in: folder, ["--admin-token-file", file])
+            let connection = try HTTPConnection(port: kv.waitForPort())
+            func statuses() throws -> [Int] {
+                try tokens.map {
+                    try connection.request(
+                        "POST", "/admin/read-only",
+                        headers: [("Authorization", "Bearer \($0)"), ("Content-Type", "application/json")],
+                        body: Array(#"{"enabled":false}"#.utf8)
+                    ).status
+                }
+            }
+            #expect(try statuses() == [200, 401])
+            try FileText.write(tokens[1], to: file)
+            try kv.waitForLog("configuration reloaded")
+            #expect(try statuses() == [401, 200])
+            try FileText.write("short", to: file)
+            let refusal = try kv.waitForLog("configuration not reloaded: everything stays as it was")
+            #expect(refusal.string("error")?.contains("a token is one line of 16 to 1024") == true)
+            #expect(try statuses() == [401, 200])
+            #expect(try kv.stop() == .exited(0))
+        }
+
+        @Test func `of the rate limit on SIGHUP`() throws {
+            let folder = TemporaryFolder()
+            let file = folder.file("config.json")
+            try FileText.write(#"{"rate-limit":1}"#, to: file)
+            let services = try Services(gatewayArguments: ["--config", file])
+            let gateway = try #require(services.gateway)
+            let connection = try HTTPConnection(port: services.gatewayPort)
+            func status() throws -> Int { try connection.request("GET", "/api/keys?limit=1").status }
+            _ = try Poll.until("the limit is reached") { try status() == 429 ? true : nil }
+            try FileText.write(#"{"rate-limit":1000000}"#, to: file)
+            gateway.child.signal(SIGHUP)
+            try gateway.waitForLog("configuration reloaded")
+            for _ in 0..<100 { #expect(try status() == 200) }
+            try FileText.write("{}", to: file)
+            gateway.child.signal(SIGHUP)
+            _ = try Poll.until("there is no limit") {
+                gateway.log.count { $0.string("message") == "configuration reloaded" } == 2 ? true : nil
+            }
+            for _ in 0..<100 { #expect(try status() == 200) }
+        }
     }
 }
