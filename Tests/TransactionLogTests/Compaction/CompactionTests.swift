@@ -1,3 +1,4 @@
+import Glibc
 import SimulatedStorage
 import TestSupport
 import Testing
