@@ -3,6 +3,7 @@ import SimulatedStorage
 import TestSupport
 import Testing
 
+@testable import DurableFiles
 @testable import LogFormat
 @testable import TransactionLog
 
