@@ -60,20 +60,30 @@ class Wrk:
                        f"function request() return {' .. '.join([one] * pipeline)} end\n{wrk_figures.DONE}")
         return path
 
-    def command(self, port, kind, connections, keys=KEYS, value_bytes=VALUE_BYTES, pipeline=1):
+    def command(self, port, kind, connections, keys=KEYS, value_bytes=VALUE_BYTES, pipeline=1, secure=False):
         return [*self.wrapper, "wrk", "-t1", f"-c{connections}", f"-d{self.seconds}s", "--timeout", "20s", "-s",
-                self.script(kind, keys, value_bytes, pipeline), f"http://127.0.0.1:{port}"]
+                self.script(kind, keys, value_bytes, pipeline), f"http{'s' if secure else ''}://127.0.0.1:{port}"]
 
-    def run(self, port, kind, connections, keys=KEYS, value_bytes=VALUE_BYTES, pipeline=1):
+    def new_connections(self, server, path, connections):
+        """A new connection for each request: the rate in requests per second, without latencies."""
+        text = run([*self.wrapper, "wrk", "-t1", f"-c{connections}", f"-d{self.seconds}s", "--timeout", "20s", "-H",
+                    "Connection: close", server.address + path], self.seconds + 60)
+        return self.rate(text, path)
+
+    @staticmethod
+    def rate(text, kind):
+        found = re.search(r"(\d+) requests in .*\n(?:.*\n)*Requests/sec:\s+(\S+)", text)
+        if not found or "Socket errors" in text or "Non-2xx" in text:
+            raise Failure(f"wrk met errors, or printed no figures ({kind}):\n{text}")
+        return {"requests": int(found[1]), "rate": float(found[2])}
+
+    def run(self, port, kind, connections, keys=KEYS, value_bytes=VALUE_BYTES, pipeline=1, secure=False):
         """Rate in requests per second, latencies in milliseconds (of whole pipelines there are none)."""
-        text = run(self.command(port, kind, connections, keys, value_bytes, pipeline), self.seconds + 60)
+        text = run(self.command(port, kind, connections, keys, value_bytes, pipeline, secure), self.seconds + 60)
         if "Non-2xx" in text:
             raise Failure(f"wrk met errors ({kind}):\n{text}")
         if pipeline > 1:
-            found = re.search(r"(\d+) requests in .*\n(?:.*\n)*Requests/sec:\s+(\S+)", text)
-            if not found or "Socket errors" in text:
-                raise Failure(f"wrk printed no figures ({kind}):\n{text}")
-            return {"requests": int(found[1]), "rate": float(found[2])}
+            return self.rate(text, kind)
         try:
             figures = wrk_figures.read(text, connections)
         except wrk_figures.NoFigures as error:

@@ -5,6 +5,7 @@ import json
 import os
 import pwd
 import socket
+import ssl
 import urllib.error
 import urllib.request
 
@@ -15,9 +16,14 @@ from .stores import append_only_file, import_log
 PATH = {"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
 
 
-def status_of(port, path):
-    """The status of a GET, or None while nothing listens."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+def status_of(port, path, secure=False):
+    """The status of a GET, or None while nothing listens. Over TLS any certificate is good."""
+    if secure:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", path)
         return connection.getresponse().status
@@ -30,9 +36,9 @@ def status_of(port, path):
 class Server(Process):
     """A server that is ready when its constructor returns."""
 
-    def __init__(self, name, command, folder, port, environment=None, ready_seconds=60):
+    def __init__(self, name, command, folder, port, environment=None, ready_seconds=60, secure=False):
         super().__init__(name, command, folder, {**PATH, **(environment or {})})
-        self.port = port
+        self.port, self.secure = port, secure
         try:
             self.wait_until(self.is_ready, ready_seconds)
         except BaseException:
@@ -41,10 +47,10 @@ class Server(Process):
 
     @property
     def address(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.secure else ''}://127.0.0.1:{self.port}"
 
     def is_ready(self):
-        return status_of(self.port, "/readyz") == 200
+        return status_of(self.port, "/readyz", self.secure) == 200
 
     def document(self, path, body=None):
         """The JSON document of a GET, or of a POST with a body."""
@@ -67,10 +73,10 @@ def filled_kv_service(programs, folder, made, name="kv-service", **options):
     return kv_service(programs, folder, name, data=data, **options)
 
 
-def api_gateway(programs, folder, upstream, name="api-gateway", arguments=(), wrapper=()):
+def api_gateway(programs, folder, upstream, name="api-gateway", arguments=(), wrapper=(), secure=False):
     port = free_port()
     command = [*wrapper, f"{programs}/api-gateway", "--listen", f"127.0.0.1:{port}", "--upstream", upstream.address]
-    return Server(name, [*command, *arguments], folder, port)
+    return Server(name, [*command, *arguments], folder, port, secure=secure)
 
 
 class Redis(Server):
@@ -100,13 +106,14 @@ def filled_redis(folder, made, environment=None):
 class Nginx(Server):
     """nginx with one worker and no access log: a static answer, or a proxy that keeps its connections."""
 
-    def __init__(self, folder, name, location, upstream=None, zones=""):
+    def __init__(self, folder, name, location, upstream=None, zones="", tls=None):
         port = free_port()
         home = os.path.abspath(os.path.join(folder, name))
         os.makedirs(home, exist_ok=True)
         user = f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else ""
         pool = "" if upstream is None else f"""
     upstream kv {{ server 127.0.0.1:{upstream.port}; keepalive 1024; keepalive_requests 1000000000; }}"""
+        certificate = "" if tls is None else f" ssl_certificate {tls[0]}; ssl_certificate_key {tls[1]};"
         temporary = " ".join(
             f"{kind}_temp_path {home};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         with open(f"{home}/nginx.conf", "w", encoding="utf-8") as configuration:
@@ -117,16 +124,17 @@ http {{
     keepalive_requests 1000000000; client_max_body_size 8m; client_body_buffer_size 128k;{pool}
     {zones}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} {"ssl" if tls else ""} backlog=4096;{certificate}
         location = /readyz {{ return 204; }}
         location / {{ {location} }}
     }}
 }}
 """)
-        super().__init__(name, ["nginx", "-e", "stderr", "-p", home, "-c", f"{home}/nginx.conf"], folder, port)
+        super().__init__(name, ["nginx", "-e", "stderr", "-p", home, "-c", f"{home}/nginx.conf"], folder, port,
+                         secure=tls is not None)
 
     def is_ready(self):
-        return status_of(self.port, "/readyz") == 204
+        return status_of(self.port, "/readyz", self.secure) == 204
 
 
 def nginx_static(folder, value_bytes, name="nginx-static"):
