@@ -17,15 +17,17 @@ extension EndToEnd {
             let port: UInt16
             let trust: ClientTrust?
             let stop: () throws -> [Ending]
+            /// Also those of `GET /`.
+            private static let allLines = ["--log-level", "debug"]
 
             init(_ transport: Transport) throws {
                 switch transport {
                 case .plain:
-                    let services = try Services()
+                    let services = try Services(kvArguments: Self.allLines, gatewayArguments: Self.allLines)
                     (self.kv, self.gateway) = (services.kv, try #require(services.gateway))
                     (self.port, self.trust, self.stop) = (services.gatewayPort, nil, services.stop)
                 case .tls:
-                    let services = try SecureServices()
+                    let services = try SecureServices(kvArguments: Self.allLines, gatewayArguments: Self.allLines)
                     (self.kv, self.gateway, self.port) = (services.kv, services.gateway, services.gatewayPort)
                     self.trust = try ClientTrust(authority: services.authority.certificate)
                     self.stop = services.stop

@@ -20,11 +20,12 @@ struct RawExchange {
     init(_ request: RawRequest, number: Int, isFollowed: Bool) {
         self.request = request
         self.isFollowed = isFollowed
-        self.name = "raw-\(number)"
+        // As long as `{key}`, so that lengths in the texts are right.
+        self.name = "k" + String(10_000 + number).dropFirst()
     }
 
     private func filled(_ text: String) -> String {
-        text.replacing("{id}", with: self.name).replacing("{key}", with: self.name)
+        text.replacing("{id}", with: "raw-\(self.name)").replacing("{key}", with: self.name)
     }
 
     private var bytes: [UInt8] {

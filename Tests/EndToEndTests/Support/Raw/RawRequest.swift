@@ -1,6 +1,7 @@
 /// What a client sends as bytes, how the gateway must answer, and what may reach kv-service of it.
 ///
-/// In the texts `{id}` stands for a request id and `{key}` for a key that no other exchange has. Each character is a byte.
+/// In the texts `{id}` stands for a request id and `{key}` for a key that no other exchange has and that is as long. Each character is a
+/// byte.
 struct RawRequest: Sendable {
     /// A request that kv-service gets.
     struct Reach: Sendable {
