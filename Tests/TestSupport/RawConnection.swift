@@ -23,6 +23,19 @@ package final class RawConnection: Sendable {
     private struct State {
         var received: [UInt8] = []
         var isEnded = false
+        /// Those that were read so far, and how many of the received bytes they are.
+        var answers: [HTTPAnswer] = []
+        var readBytes = 0
+        /// So many had been received when the last look was for answers.
+        var seenBytes = 0
+
+        mutating func read(withoutBody: Bool) throws {
+            guard self.received.count > self.seenBytes else { return }
+            self.seenBytes = self.received.count
+            let (answers, bytes) = try HTTPAnswer.all(in: self.received[self.readBytes...], withoutBody: withoutBody)
+            self.answers += answers
+            self.readBytes += bytes
+        }
     }
 
     private final class Held: Sendable {
@@ -69,12 +82,13 @@ package final class RawConnection: Sendable {
     /// - Parameter withoutBody: whether the answers are to `HEAD`.
     /// - Throws: ``TimeoutError``, or ``MalformedAnswer``.
     package func answers(_ count: Int, withoutBody: Bool = false, seconds: Double = 10) throws -> [HTTPAnswer] {
-        var answers: [HTTPAnswer] = []
         let isThere = try Poll.holds(seconds: seconds) {
-            let (received, isEnded) = self.held.state.withLock { ($0.received, $0.isEnded) }
-            answers = try HTTPAnswer.all(in: received, withoutBody: withoutBody)
-            return answers.count >= count || isEnded
+            try self.held.state.withLock { state in
+                try state.read(withoutBody: withoutBody)
+                return state.answers.count >= count || state.isEnded
+            }
         }
+        let answers = self.held.state.withLock { $0.answers }
         guard isThere else {
             throw TimeoutError(description: "\(answers.count) of \(count) answers; \(self.text.debugDescription)")
         }
@@ -119,26 +133,28 @@ package final class RawConnection: Sendable {
 }
 
 extension HTTPAnswer {
-    /// The complete answers in what a server has sent, without interim ones.
+    /// The complete answers in what a server has sent, without interim ones, and how many bytes they are.
     ///
     /// - Parameter withoutBody: whether they are to `HEAD`.
-    fileprivate static func all(in bytes: [UInt8], withoutBody: Bool) throws -> [HTTPAnswer] {
+    fileprivate static func all(
+        in bytes: ArraySlice<UInt8>, withoutBody: Bool
+    ) throws -> (answers: [HTTPAnswer], bytes: Int) {
         var answers: [HTTPAnswer] = []
-        var rest = bytes[...]
+        var rest = bytes
         while let end = rest.firstRange(of: Array("\r\n\r\n".utf8)) {
             var answer = try HTTPAnswer(head: String(decoding: rest[..<end.lowerBound], as: UTF8.self))
-            rest = rest[end.upperBound...]
-            if answer.status / 100 == 1 { continue }
-            if !withoutBody, answer.status != 204, answer.status != 304 {
+            var behind = rest[end.upperBound...]
+            if answer.status / 100 != 1, answer.status != 204, answer.status != 304, !withoutBody {
                 guard let length = answer["Content-Length"].flatMap({ Int($0) }) else {
                     throw MalformedAnswer(reason: "an answer without a length: \(answer)")
                 }
-                guard rest.count >= length else { break }
-                answer.body = Array(rest.prefix(length))
-                rest = rest.dropFirst(length)
+                guard behind.count >= length else { break }
+                answer.body = Array(behind.prefix(length))
+                behind = behind.dropFirst(length)
             }
-            answers.append(answer)
+            rest = behind
+            if answer.status / 100 != 1 { answers.append(answer) }
         }
-        return answers
+        return (answers, bytes.count - rest.count)
     }
 }
