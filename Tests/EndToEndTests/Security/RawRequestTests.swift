@@ -60,17 +60,9 @@ extension EndToEnd {
             transport: Transport
         ) throws {
             let target = try Target(transport)
-            var exchanges: [RawExchange] = []
-            var faults: [String] = []
-            for request in RawRequest.all {
-                for isFollowed in request.way == .ended ? [false] : [false, true] {
-                    // The answer to HEAD has a length and no body; nothing can be told behind it.
-                    if isFollowed && request.isHead { continue }
-                    var exchange = RawExchange(request, number: exchanges.count, isFollowed: isFollowed)
-                    faults += try exchange.run(port: target.port, trust: target.trust)
-                    exchanges.append(exchange)
-                }
-            }
+            let run = RawRun(port: target.port, trust: target.trust)
+            var faults = run.all()
+            let exchanges = run.exchanges
             faults += try Self.compare(target.stored(), with: exchanges)
             #expect(try target.stop() == [.exited(0), .exited(0)])
             faults += Self.compare(Self.lines(target.kv), Self.lines(target.gateway), with: exchanges)

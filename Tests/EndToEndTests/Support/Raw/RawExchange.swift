@@ -1,3 +1,4 @@
+import Synchronization
 import TestSupport
 
 /// One connection of a client that sends a ``RawRequest``, and what became of it.
@@ -84,5 +85,67 @@ struct RawExchange {
             faults.append("\(self.description): an answer without a request id")
         }
         return faults
+    }
+}
+
+/// All raw requests, each alone and with another one behind it, several connections at a time.
+final class RawRun: Sendable {
+    private struct State {
+        var next = 0
+        var exchanges: [RawExchange] = []
+        var faults: [String] = []
+    }
+
+    private static let clients = 4
+
+    private let state: Mutex<State>
+    private let port: UInt16
+    private let trust: ClientTrust?
+
+    init(port: UInt16, trust: ClientTrust?) {
+        var exchanges: [RawExchange] = []
+        for request in RawRequest.all {
+            for isFollowed in request.way == .ended ? [false] : [false, true] {
+                // The answer to HEAD has a length and no body; nothing can be told behind it.
+                if isFollowed && request.isHead { continue }
+                exchanges.append(RawExchange(request, number: exchanges.count, isFollowed: isFollowed))
+            }
+        }
+        (self.port, self.trust) = (port, trust)
+        self.state = Mutex(State(exchanges: exchanges))
+    }
+
+    var exchanges: [RawExchange] { self.state.withLock { $0.exchanges } }
+
+    /// - Returns: what was not as it should be.
+    func all() -> [String] {
+        let threads = Threads()
+        for _ in 0..<Self.clients {
+            threads.start {
+                while let (place, exchange) = self.takeNext() {
+                    var exchange = exchange
+                    let faults: [String]
+                    do {
+                        faults = try exchange.run(port: self.port, trust: self.trust)
+                    } catch {
+                        faults = ["\(exchange.description): \(error)"]
+                    }
+                    self.state.withLock { [exchange] state in
+                        state.exchanges[place] = exchange
+                        state.faults += faults
+                    }
+                }
+            }
+        }
+        threads.join()
+        return self.state.withLock { $0.faults }
+    }
+
+    private func takeNext() -> (Int, RawExchange)? {
+        self.state.withLock { state in
+            guard state.next < state.exchanges.count else { return nil }
+            defer { state.next += 1 }
+            return (state.next, state.exchanges[state.next])
+        }
     }
 }
