@@ -44,7 +44,8 @@ extension EndToEnd {
             threads.join(seconds: 60)
             let growth = try gateway.mostResidentBytes - before
             print("\(name): \(load.summary); the gateway's memory grew by \(growth >> 10) KiB")
-            #expect(try load.compare(withStoreAt: kvPort, others: others) == [])
+            let faults = try load.compare(withStoreAt: kvPort, others: others)
+            #expect(faults == [])
             #expect(growth < Self.mostGrowth)
             let recovery = try #require(load.tally.recovery)
             #expect(recovery < .seconds(5))

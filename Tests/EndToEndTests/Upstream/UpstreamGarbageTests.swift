@@ -65,15 +65,17 @@ extension EndToEnd {
                 Operation(name: "set", target: "/api/set", body: #"{"key":"\#(key)","value":"1"}"#, key: key)
             }
 
+            /// Increments first: they may be sent again before the circuit opens, and tell if that counts twice.
             static func all(_ prefix: String) -> [Operation] {
                 [
-                    Operation(name: "get", target: "/api/get?key=there", body: nil, key: nil), .set("\(prefix)/set"),
+                    Operation(name: "get", target: "/api/get?key=there", body: nil, key: nil),
                     Operation(
                         name: "incr", target: "/api/incr", body: #"{"key":"\#(prefix)/incr"}"#, key: "\(prefix)/incr"),
+                    .set("\(prefix)/set"),
                     Operation(
                         name: "txn", target: "/api/txn",
-                        body: #"{"operations":[{"op":"set","key":"\#(prefix)/txn","value":"1"}]}"#, key: "\(prefix)/txn"
-                    ),
+                        body: #"{"operations":[{"op":"set","key":"\#(prefix)/txn","value":"1"}]}"#,
+                        key: "\(prefix)/txn"),
                 ]
             }
         }
