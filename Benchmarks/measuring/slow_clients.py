@@ -72,7 +72,8 @@ class Attack:
                     poll.unregister(descriptor)
                     made.pop(descriptor).close()
                     self.ended.value += 1
-            ring = [descriptor for descriptor in ring if descriptor in made]
+            if len(ring) != len(made):
+                ring = list(made)
             time.sleep(max(0.0, now + TICK_SECONDS - time.monotonic()))
 
     def forget(self, ring, place, made, poll):
