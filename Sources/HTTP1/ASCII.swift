@@ -201,4 +201,17 @@ public enum ASCII {
         default: false
         }
     }
+
+    /// Checks the characters of `host [":" port]`; the name of the host makes no difference to this server. It may be
+    /// empty: a client sends that if its target has no authority (RFC 9112, section 3.2), such as a load balancer's
+    /// check.
+    public static func isHost(_ host: Span<UInt8>) -> Bool {
+        for index in host.indices {
+            let byte = host[index]
+            // One bit for each character of a token but `#`, `^`, `` ` `` and `|`, and for each of `:[]();=`.
+            let bits: UInt64 = byte < 64 ? 0x2FFF_6FF2_0000_0000 : 0x47FF_FFFE_AFFF_FFFE
+            guard byte < 128, bits &>> UInt64(byte & 63) & 1 == 1 else { return false }
+        }
+        return true
+    }
 }

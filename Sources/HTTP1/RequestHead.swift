@@ -34,6 +34,9 @@ public struct RequestHead: Sendable {
         self.fieldLines = 0..<0
     }
 
+    /// Frees the rest of the buffer in which the bytes were received. Call it if they are kept for long.
+    public mutating func compact() { self.received = self.received?.compacted }
+
     /// Lets go of the bytes; all else stays.
     public mutating func releaseBytes() {
         self.received = nil

@@ -64,8 +64,7 @@ public final class RequestReader {
 
     /// Frees a receive buffer of which only a part is needed. Call it when the rest may wait for a long time.
     public func compact() {
-        guard let held = self.held, held.storageCapacity > 4_096 + 2 * held.readableBytes else { return }
-        self.held = ByteBuffer(bytes: held.readableBytesView)
+        self.held = self.held?.compacted
     }
 
     public func dropAll() {
@@ -79,6 +78,8 @@ public final class RequestReader {
         switch self.scanner.scan(held.readableBytesUInt8Span) {
         case .incomplete:
             self.needsMore = true
+            // The rest may take its time.
+            self.compact()
             return .incomplete
         case .refused(let refusal): return .refused(refusal)
         case .complete(let length):
@@ -126,3 +127,11 @@ public final class RequestReader {
 
 @available(*, unavailable)
 extension RequestReader: Sendable {}
+
+extension ByteBuffer {
+    /// The same bytes in memory of their own, if this has far more than they need. What a channel has received may be a
+    /// few bytes in a buffer of 32 or 64 KiB.
+    public var compacted: ByteBuffer {
+        self.storageCapacity > 4_096 + 2 * self.readableBytes ? ByteBuffer(bytes: self.readableBytesView) : self
+    }
+}

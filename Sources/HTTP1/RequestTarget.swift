@@ -35,6 +35,10 @@ public struct RequestTarget: Equatable {
         var index = begin + length
         while index < target.upperBound, !Self.endsAuthority(bytes[index]) { index += 1 }
         guard index > begin + length else { throw .badRequest("The request target has no host.") }
+        // As of the Host field: no user, and nothing that another server might take for the end of the host.
+        guard ASCII.isHost(bytes.extracting(begin + length..<index)) else {
+            throw .badRequest("The host in the request target is not a host name.")
+        }
         return index
     }
 

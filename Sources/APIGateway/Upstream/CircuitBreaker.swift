@@ -11,10 +11,12 @@
 struct CircuitBreaker {
     struct Limits: Sendable {
         var failuresToOpen = 5
-        var firstOpenNanoseconds: UInt64 = 1_000_000_000
+        /// With the most jitter a second.
+        var firstOpenNanoseconds: UInt64 = 800_000_000
         var longestOpenNanoseconds: UInt64 = 30_000_000_000
-        /// The limit while kv-service answers other requests: then a retry can come sooner.
-        var longestOpenWhileAnsweringNanoseconds: UInt64 = 5_000_000_000
+        /// The limit while kv-service answers other requests. Nothing but a request of their own closes such a circuit, so
+        /// this is how long requests are refused that would be answered again.
+        var longestOpenWhileAnsweringNanoseconds: UInt64 = 800_000_000
     }
 
     enum State: Equatable, Sendable {

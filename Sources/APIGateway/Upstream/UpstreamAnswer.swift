@@ -94,12 +94,15 @@ enum UpstreamAnswer {
         }
     }
 
-    /// - Parameter beginning: of the document; the rest is passed on as it is.
+    /// - Parameter beginning: of the document. It must also have its end; the rest is passed on as it is.
     private static func document(
         _ response: borrowing UpstreamResponse, _ beginning: StaticString
     ) throws(UpstreamFailure) -> UpstreamAnswer {
         guard response.head.mediaType == .json, ASCII.begins(response.body.readableBytesUInt8Span, with: beginning)
         else { throw .protocolError("another document") }
+        guard response.body.readableBytesView.suffix(2).elementsEqual("}\n".utf8) else {
+            throw .protocolError("a document without its end")
+        }
         return .document(response.body, revision: response.head.revision)
     }
 
@@ -193,10 +196,10 @@ enum UpstreamAnswer {
     static func ofWatch(_ response: UpstreamResponse, isPoll: Bool) throws(UpstreamFailure) -> UpstreamAnswer {
         let status = response.head.status
         if status == 200 {
-            guard isPoll, !response.head.hasOtherRequestID, response.head.mediaType == .json,
-                ASCII.begins(response.body.readableBytesUInt8Span, with: #"{"status":"ok","events":["#)
-            else { throw .protocolError("an answer to a poll that is not one") }
-            return .document(response.body, revision: nil)
+            guard isPoll, !response.head.hasOtherRequestID else {
+                throw .protocolError("an answer to a poll that is not one")
+            }
+            return try self.document(response, #"{"status":"ok","events":["#)
         }
         if status == 401 || status == 403 { return try self.accessDenied(response, to: .keys) }
         guard Self.passedOnStatuses.contains(status) || status == 410 || status == 501 else {

@@ -77,9 +77,10 @@ extension HTTPConnectionHandler {
         self.inBurst = true
     }
 
-    /// After a burst: resumes reading if it was suspended and the reason is gone.
+    /// After a burst: resumes reading if it was suspended and the reason is gone. A body may take long to come.
     func endBurst() {
         self.inBurst = false
+        if self.machine.phase == .body { self.request.compactHead() }
         if self.readIsDue, self.demand != .nothing, let context = self.context {
             self.readIsDue = false
             context.read()

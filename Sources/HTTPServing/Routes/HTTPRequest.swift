@@ -230,14 +230,23 @@ extension HTTPRequest {
     /// Every refusal of a write happens before anything is written.
     var appliedByRefusal: Problem.Applied? { self.route?.isWrite == true ? .no : nil }
 
+    /// So many bytes of a body must be there before memory is reserved for all of it: a client that sends less, and then
+    /// nothing for long, has none.
+    private static let reservingBytes = 4_096
+
     /// Keeps a piece of the body that was counted. A piece that is the whole body, or the first of unknown length, is
     /// kept without a copy.
     func append(_ piece: ByteBuffer) {
         if self.body.readableBytes == 0, self.remainingBytes <= 0 {
-            self.body = piece
+            self.body = self.framing == .chunked ? piece.compacted : piece
         } else {
-            if self.body.readableBytes == 0 { self.body.reserveCapacity(self.bodyBytes + self.remainingBytes) }
+            if self.body.readableBytes < Self.reservingBytes, self.bodyBytes >= Self.reservingBytes {
+                self.body.reserveCapacity(self.bodyBytes + self.remainingBytes)
+            }
             self.body.writeImmutableBuffer(piece)
         }
     }
+
+    /// Frees memory that its head does not need, while its body is on its way.
+    func compactHead() { self.head.compact() }
 }

@@ -97,7 +97,7 @@ public struct HeadFields {
         switch name.count {
         case 4 where ASCII.equal(name, "host"):
             self.hostCount += 1
-            self.isHostValid = Self.isHost(value)
+            self.isHostValid = ASCII.isHost(value)
         case 5 where ASCII.equal(name, "range"): self.takeCondition("Range")
         case 6 where ASCII.equal(name, "accept"): self.accept.add(range)
         case 6 where ASCII.equal(name, "expect"):
@@ -177,18 +177,5 @@ public struct HeadFields {
             number = number * 10 + Int(digit)
         }
         return number
-    }
-
-    /// Checks the characters of `host [":" port]`; the name of the host makes no difference to this server. It may be
-    /// empty: a client sends that if its target has no authority (RFC 9112, section 3.2), such as a load balancer's
-    /// check.
-    private static func isHost(_ host: Span<UInt8>) -> Bool {
-        for index in host.indices {
-            let byte = host[index]
-            // One bit for each character of a token but `#`, `^`, `` ` `` and `|`, and for each of `:[]();=`.
-            let bits: UInt64 = byte < 64 ? 0x2FFF_6FF2_0000_0000 : 0x47FF_FFFE_AFFF_FFFE
-            guard byte < 128, bits &>> UInt64(byte & 63) & 1 == 1 else { return false }
-        }
-        return true
     }
 }

@@ -47,6 +47,8 @@ struct ForwardedKeysTests {
 
     @Test(arguments: [
         FakeAnswer.json(#"{"status":"ok","revision":1}"#), FakeAnswer.json(#"["keys"]"#), FakeAnswer.json(""),
+        FakeAnswer.json(#"{"status":"ok","keys":[{"key":"a","revision":1}],"revision":3}"#),
+        FakeAnswer.json(#"{"status":"ok","keys":[{"key":"a","revision":1}],"rev"# + "\n"),
         FakeAnswer.value(Array(Self.page.utf8), revision: 1), FakeAnswer.stored(1),
     ])
     func `takes nothing else for a page`(steps: [FakeStep]) async throws {
@@ -59,10 +61,10 @@ struct ForwardedKeysTests {
     @Test func `of any size that kv-service sends, while a value keeps its own limit`() async throws {
         let limits = UpstreamLimits()
         #expect(limits.maxPageBytes > 6 * KeysPage.maxBytes)
-        let begin = #"{"status":"ok","keys":["#
+        let (begin, end) = (#"{"status":"ok","keys":["#, "]}\n")
         let sizes = [limits.maxBodyBytes + 1, limits.maxPageBytes, limits.maxPageBytes + 1]
         for size in sizes {
-            let page = begin + String(repeating: " ", count: size - begin.utf8.count)
+            let page = begin + String(repeating: " ", count: size - begin.utf8.count - end.utf8.count) + end
             let upstream = FakeHTTPServer { request in
                 request.path == "/kv/keys"
                     ? FakeAnswer.json(page) : FakeAnswer.value(Array(page.utf8), revision: 1)

@@ -137,6 +137,7 @@ struct StrictRequestTests {
         Case(name: "a relative target", request: "GET get HTTP/1.1\r\nHost: a\r\n\r\n"),
         Case(name: "an absolute form of another scheme", request: "GET ftp://a/get HTTP/1.1\r\nHost: a\r\n\r\n"),
         Case(name: "an absolute form without a host", request: "GET http:///get HTTP/1.1\r\nHost: a\r\n\r\n"),
+        Case(name: "an absolute form with a user", request: "GET http://u@a/get HTTP/1.1\r\nHost: a\r\n\r\n"),
         Case(name: "a lower-case protocol", request: "GET /get http/1.1\r\nHost: a\r\n\r\n"),
         Case(name: "another protocol", request: "GET /get RTSP/1.0\r\nHost: a\r\n\r\n"),
         Case(name: "a version with more digits", request: "GET /get HTTP/1.10\r\nHost: a\r\n\r\n"),
