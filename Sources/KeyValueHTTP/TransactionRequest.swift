@@ -52,7 +52,8 @@ public struct TransactionRequest: Sendable, Equatable {
         if self.checks.count > 0 || self.operations.contains(where: \.reads) {
             try request.require(.read, applied: .no)
         }
-        for key in self.keys { try request.checkAccess(to: key, applied: .no) }
+        for check in self.checks { try request.checkAccess(to: check.key, applied: .no) }
+        for operation in self.operations { try request.checkAccess(to: operation.key, applied: .no) }
     }
 
     init(_ body: Span<UInt8>, limits: KeyValueLimits) throws(Problem) {
