@@ -430,7 +430,8 @@ let package = Package(
         .testTarget(
             name: "APIGatewayTests",
             dependencies: [
-                "APIGateway", "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging", "KeyValueHTTP",
+                "AccessControl", "APIGateway", "Admin", "HTTP1", "HTTPServing", "Health", "JSON", "JSONLogging",
+                "KeyValueHTTP",
                 "PrometheusMetrics",
                 "RequestTracing", "ServiceKit", "ServiceSettings", "SystemSupport", "TestSupport", "TraceExport",
                 .product(name: "InMemoryLogging", package: "swift-log"),

@@ -10,14 +10,14 @@ import NIOCore
 import NIOHTTP1
 import ServiceKit
 import ServiceSettings
-import Synchronization
 import TransportSecurity
 
-/// The parts of a running gateway: a pool and routes for each event loop, and the shared state of kv-service. Any
-/// thread.
+/// The parts of a running gateway: its upstreams, and for each event loop its routes. Any thread.
 final class Gateway: Sendable {
     private static let upstreamProblems =
-        UpstreamFailure.problems + UpstreamAnswer.problems + [Problem.rateLimitedKind]
+        UpstreamFailure.problems + UpstreamAnswer.problems + [Problem.rateLimitedKind, UpstreamTable.noUpstream]
+    /// Of requests that name several keys.
+    private static let severalProblems = upstreamProblems + [UpstreamTable.spansUpstreams]
     /// The handlers of the data routes with all their answers: those of kv-service, which are forwarded, and failures
     /// on the way to it.
     static let handlers = [
@@ -30,37 +30,33 @@ final class Gateway: Sendable {
             "api_delete", [.delete], problems: ProblemKind.ofDelete + upstreamProblems,
             passesProblemsOn: true),
         HandlerDeclaration(
-            "api_keys", [.get, .head], problems: ProblemKind.ofKeys + upstreamProblems, passesProblemsOn: true),
+            "api_keys", [.get, .head], problems: ProblemKind.ofKeys + severalProblems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_mget", [.post], problems: ProblemKind.ofSeveral + upstreamProblems, passesProblemsOn: true),
+            "api_mget", [.post], problems: ProblemKind.ofSeveral + severalProblems, passesProblemsOn: true),
         HandlerDeclaration(
-            "api_txn", [.post], problems: ProblemKind.ofTransaction + upstreamProblems, passesProblemsOn: true),
+            "api_txn", [.post], problems: ProblemKind.ofTransaction + severalProblems, passesProblemsOn: true),
         HandlerDeclaration(
             "api_incr", [.post], problems: ProblemKind.ofIncrement + upstreamProblems, passesProblemsOn: true),
         HandlerDeclaration(
             "api_watch", [.get, .head],
             problems: ProblemKind.ofWatch + WatchRelay.problems + UpstreamAnswer.problems
-                + [Problem.rateLimitedKind],
+                + [Problem.rateLimitedKind, UpstreamTable.noUpstream, UpstreamTable.spansUpstreams],
             passesProblemsOn: true),
     ]
 
     private let runtime: ServiceRuntime
-    private let monitor: UpstreamMonitor
+    private let upstreams: Upstreams
     private let keyValueLimits: KeyValueLimits
-    private let upstreamLimits: UpstreamLimits
-    private let connector: UpstreamConnector
     private let timeoutNanoseconds: UInt64
     private let watches: WatchForwarding
-    private let accessKey: UpstreamAccessKey?
     private let rateLimit: ClientRateLimit
     let admin: GatewayAdmin
-    private let pools = Mutex<[NIOLoopBound<UpstreamPool>]>([])
 
     /// - Parameters:
+    ///   - routes: which upstreams there are at first.
     ///   - tls: of connections to kv-service; nil for plain HTTP.
     ///   - accessKey: by which kv-service knows the gateway; nil if it needs none.
-    init(runtime: ServiceRuntime, tls: TLSEndpoint?, accessKey: UpstreamAccessKey?) {
-        self.accessKey = accessKey
+    init(runtime: ServiceRuntime, routes: [UpstreamRoute], tls: TLSEndpoint?, accessKey: UpstreamAccessKey?) {
         let settings = runtime.settings
         self.runtime = runtime
         self.keyValueLimits = KeyValueLimits(
@@ -75,67 +71,52 @@ final class Gateway: Sendable {
         let base = GatewayProgram.baseFiles(eventLoops: eventLoops)
         let files = runtime.connectionLimit.ownFiles - base
         // If files are few, half of them are for watchers.
+        let hasRoutes = settings[GatewaySettings.routesFile] != nil
+        let most = upstreamLimits.pool.maxConnections
         let watchers = min(
             settings[GatewaySettings.maxWatchers],
-            max(files - eventLoops * upstreamLimits.pool.maxConnections, files / 2))
-        upstreamLimits.fit(files: files - watchers, eventLoops: eventLoops)
-        self.upstreamLimits = upstreamLimits
+            max(files - eventLoops * most * GatewayProgram.mostUpstreams(hasRoutes: hasRoutes), files / 2))
         self.timeoutNanoseconds = settings[GatewaySettings.upstreamTimeout].wholeNanoseconds
-        let monitor = UpstreamMonitor(
-            name: "kv-service",
-            address: settings[GatewaySettings.upstream],
-            registry: runtime.registry,
-            events: runtime.events
-        )
-        self.monitor = monitor
-        self.connector = UpstreamConnector(
-            address: settings[GatewaySettings.upstream], tls: tls,
-            timeoutNanoseconds: upstreamLimits.connectNanoseconds)
+        self.upstreams = Upstreams(
+            routes,
+            Upstreams.Common(
+                registry: runtime.registry, events: runtime.events, tls: tls, accessKey: accessKey,
+                limits: upstreamLimits, timeoutNanoseconds: self.timeoutNanoseconds,
+                budget: ConnectionBudget(connections: (files - watchers) / eventLoops, most: most),
+                hasRoutes: hasRoutes))
+        if hasRoutes { runtime.reloader.add(self.upstreams.reloads) }
         self.watches = WatchForwarding(
-            monitor: monitor, connector: self.connector, limits: upstreamLimits, accessKey: accessKey, limit: watchers,
-            timeoutNanoseconds: self.timeoutNanoseconds)
+            limits: upstreamLimits, accessKey: accessKey, limit: watchers, timeoutNanoseconds: self.timeoutNanoseconds)
         self.watches.register(in: runtime.registry)
         let rateLimit = ClientRateLimit(ClientRateLimit.limits(settings), registry: runtime.registry)
         runtime.reloader.add(rateLimit.reloads)
         self.rateLimit = rateLimit
         self.admin = GatewayAdmin(
-            monitor: monitor, rateLimit: rateLimit, timeoutNanoseconds: self.timeoutNanoseconds,
+            table: { [upstreams] in upstreams.table }, rateLimit: rateLimit,
+            timeoutNanoseconds: self.timeoutNanoseconds,
             queueNanoseconds: upstreamLimits.pool.queue.waitNanoseconds)
-        for check in monitor.checks { runtime.add(check) }
+        for check in self.upstreams.checks { runtime.add(check) }
         // From the first connection on, whether kv-service is reachable or not: `/readyz` reports that, and each request
         // fails by itself.
         runtime.gate.set(.ready)
     }
 
-    /// The data routes of one event loop, and the pool behind them.
+    /// The data routes of one event loop.
     func routes(_ eventLoop: any EventLoop) -> [Route] {
-        let pool = UpstreamPool(
-            eventLoop: eventLoop,
-            connector: self.connector,
-            limits: self.upstreamLimits,
-            monitor: self.monitor,
-            accessKey: self.accessKey
-        )
-        self.pools.withLock { $0.append(NIOLoopBound(pool, eventLoop: eventLoop)) }
-        let forwarder = KeyValueForwarder(
-            pool: pool,
-            monitor: self.monitor,
-            limits: self.keyValueLimits,
-            timeoutNanoseconds: self.timeoutNanoseconds
-        )
-        return self.routes(of: forwarder, pool)
+        let upstreams = self.upstreams.add(eventLoop)
+        return self.routes(of: KeyValueRoutes(upstreams: upstreams, limits: self.keyValueLimits), upstreams)
     }
 
     /// Too many requests of one client, or of all.
-    private func refusal(isWrite: Bool, _ pool: UpstreamPool) -> Route.Refusal {
+    private func refusal(isWrite: Bool, _ upstreams: LoopUpstreams) -> Route.Refusal {
         { [rateLimit] request in
             if let problem = rateLimit.refusal(of: request) { return problem }
-            return pool.refuses(isWrite: isWrite, now: request.receivedAtNanoseconds) ? Problem.overloaded : nil
+            return upstreams.refuses(request, isWrite: isWrite) ? Problem.overloaded : nil
         }
     }
 
-    private func routes(of forwarder: KeyValueForwarder, _ pool: UpstreamPool) -> [Route] {
-        let (read, write) = (self.refusal(isWrite: false, pool), self.refusal(isWrite: true, pool))
+    private func routes(of actions: KeyValueRoutes, _ upstreams: LoopUpstreams) -> [Route] {
+        let (read, write) = (self.refusal(isWrite: false, upstreams), self.refusal(isWrite: true, upstreams))
         return [
             Route(
                 path: "/api/set",
@@ -145,14 +126,14 @@ final class Gateway: Sendable {
                 bodyRefusal: { [keyValueLimits] in SetRequest.refusal(ofBody: $1, $0, limits: keyValueLimits) },
                 refusal: write,
                 takesPreconditions: true,
-                actions: [(.post, forwarder.set), (.put, forwarder.set)]
+                actions: [(.post, actions.set), (.put, actions.set)]
             ),
             Route(
                 path: "/api/get",
                 handler: "api_get",
                 kind: .data(isWrite: false), access: .role(.read),
                 refusal: read,
-                actions: [(.get, forwarder.get)]
+                actions: [(.get, actions.get)]
             ),
             Route(
                 path: "/api/delete",
@@ -160,36 +141,36 @@ final class Gateway: Sendable {
                 kind: .data(isWrite: true), access: .role(.write),
                 refusal: write,
                 takesPreconditions: true,
-                actions: [(.delete, forwarder.delete)]
+                actions: [(.delete, actions.delete)]
             ),
             Route(
                 path: "/api/keys",
                 handler: "api_keys",
                 kind: .data(isWrite: false), access: .role(.read),
                 refusal: read,
-                actions: [(.get, forwarder.keys)]
+                actions: [(.get, actions.keys)]
             ),
             Route(
                 path: "/api/mget", handler: "api_mget", kind: .data(isWrite: false), access: .role(.read),
-                bodyLimitBytes: SeveralRequest.maximumBodyBytes, refusal: read, actions: [(.post, forwarder.several)]
+                bodyLimitBytes: SeveralRequest.maximumBodyBytes, refusal: read, actions: [(.post, actions.several)]
             ),
             Route(
                 path: "/api/txn", handler: "api_txn", kind: .data(isWrite: true), access: .role(.write),
                 bodyLimitBytes: TransactionRequest.maximumBodyBytes, refusal: write,
-                actions: [(.post, forwarder.transaction)]
+                actions: [(.post, actions.transaction)]
             ),
             Route(
                 path: "/api/incr", handler: "api_incr", kind: .data(isWrite: true), access: .role(.write),
                 bodyLimitBytes: IncrementRequest.maximumBodyBytes(self.keyValueLimits), refusal: write,
                 takesPreconditions: true,
-                actions: [(.post, forwarder.increment)]
+                actions: [(.post, actions.increment)]
             ),
             Route(
                 path: "/api/watch",
                 handler: "api_watch",
                 kind: .data(isWrite: false), access: .role(.read),
                 refusal: { [rateLimit] in rateLimit.refusal(of: $0) },
-                actions: [(.get, self.watches.watch)]
+                actions: [(.get, { [watches] in watches.watch($0, $1, upstreams) })]
             ),
         ]
     }
@@ -197,27 +178,23 @@ final class Gateway: Sendable {
     /// Watches kv-service from now on.
     func start() async {
         MemoryTrim(registry: self.runtime.registry, logger: self.runtime.logger).start()
-        guard let pool = self.pools.withLock({ $0.first }) else { return }
-        let (monitor, events, admin) = (self.monitor, self.runtime.events, self.admin)
-        pool.eventLoop.execute {
-            let probe = UpstreamProbe(pool: pool.value, monitor: monitor, events: events)
-            probe.start(on: pool.eventLoop)
-            pool.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(10), delay: .seconds(10)) { _ in
-                admin.rotateWindows()
-            }
+        let admin = self.admin
+        self.upstreams.startProbes()?.scheduleRepeatedTask(initialDelay: .seconds(10), delay: .seconds(10)) { _ in
+            admin.rotateWindows()
         }
-        self.runtime.logger.notice(
-            "forwarding",
-            metadata: ["upstream": "\(monitor.address)", "timeout_ms": .number(self.timeoutNanoseconds / 1_000_000)]
-        )
+        for entry in self.upstreams.table.entries {
+            self.runtime.logger.notice(
+                "forwarding",
+                metadata: [
+                    "upstream": "\(entry.route.name)", "url": "\(entry.route.address)",
+                    "prefixes": "\(entry.route.prefixTexts.joined(separator: ","))",
+                    "timeout_ms": .number(self.timeoutNanoseconds / 1_000_000),
+                ])
+        }
     }
 
     /// Closes the connections to kv-service. No request is in flight any more.
-    func stop() async {
-        for pool in self.pools.withLock({ $0 }) {
-            try? await pool.eventLoop.submit { pool.value.shutDown() }.get()
-        }
-    }
+    func stop() async { await self.upstreams.stop() }
 }
 
 extension Duration {

@@ -5,33 +5,42 @@ import SystemSupport
 
 /// The members of `GET /admin` that only the gateway has: `upstreams`, `rate_limit` and `overhead_seconds`. Any thread.
 final class GatewayAdmin: Sendable {
-    private let monitor: UpstreamMonitor
+    private let table: @Sendable () -> UpstreamTable
     private let rateLimit: ClientRateLimit
     private let timeoutNanoseconds: UInt64
     private let queueNanoseconds: UInt64
-    private let durations: QuantileWindow
     private let overhead: QuantileWindow
 
-    init(monitor: UpstreamMonitor, rateLimit: ClientRateLimit, timeoutNanoseconds: UInt64, queueNanoseconds: UInt64) {
+    /// - Parameter table: the upstreams of the moment.
+    init(
+        table: @escaping @Sendable () -> UpstreamTable, rateLimit: ClientRateLimit, timeoutNanoseconds: UInt64,
+        queueNanoseconds: UInt64
+    ) {
+        self.table = table
         self.rateLimit = rateLimit
         self.queueNanoseconds = queueNanoseconds
-        self.monitor = monitor
         self.timeoutNanoseconds = timeoutNanoseconds
-        let now = MonotonicClock.nanoseconds()
-        self.durations = QuantileWindow(monitor.metrics.allDurations, nowNanoseconds: now)
-        self.overhead = QuantileWindow(monitor.metrics.overhead, nowNanoseconds: now)
+        // All upstreams count in the same one.
+        self.overhead = QuantileWindow(
+            table().entries[0].upstream.monitor.metrics.overhead, nowNanoseconds: MonotonicClock.nanoseconds())
     }
 
     /// Call it every ten seconds, so that the quantiles always cover about the last minute.
     func rotateWindows() {
         let now = MonotonicClock.nanoseconds()
-        self.durations.rotate(nowNanoseconds: now)
+        for entry in self.table().entries { entry.upstream.monitor.durations.rotate(nowNanoseconds: now) }
         self.overhead.rotate(nowNanoseconds: now)
     }
 
     func write(to document: inout JSONWriter) {
         let now = MonotonicClock.nanoseconds()
-        document.member("upstreams", array: { $0.element(object: { self.writeUpstream(&$0, now: now) }) })
+        document.member(
+            "upstreams",
+            array: { upstreams in
+                for entry in self.table().entries {
+                    upstreams.element(object: { self.write(entry, to: &$0, now: now) })
+                }
+            })
         self.rateLimit.write(to: &document)
         document.member(
             "overhead_seconds",
@@ -39,20 +48,22 @@ final class GatewayAdmin: Sendable {
         )
     }
 
-    private func writeUpstream(_ upstream: inout JSONWriter, now: UInt64) {
-        let counts = self.monitor.counts
-        let metrics = self.monitor.metrics
-        upstream.member("name", self.monitor.name)
-        upstream.member("base_url", self.monitor.address.description)
-        upstream.member("state", self.monitor.condition.label)
-        upstream.member("up", self.monitor.isServing)
-        upstream.member("ready", self.monitor.isReady)
-        upstream.member("reachable", self.monitor.isReachable)
+    private func write(_ entry: UpstreamTable.Entry, to upstream: inout JSONWriter, now: UInt64) {
+        let monitor = entry.upstream.monitor
+        let (counts, metrics) = (monitor.counts, monitor.metrics)
+        upstream.member("name", monitor.name)
+        upstream.member("base_url", monitor.address.description)
+        upstream.member(
+            "prefixes", array: { prefixes in for text in entry.route.prefixTexts { prefixes.element(text) } })
+        upstream.member("state", monitor.condition.label)
+        upstream.member("up", monitor.isServing)
+        upstream.member("ready", monitor.isReady)
+        upstream.member("reachable", monitor.isReachable)
         upstream.member(
             "last_success_at",
-            self.monitor.lastSuccessNanoseconds.map { Timestamp.rfc3339(nanosecondsSince1970: $0) }
+            monitor.lastSuccessNanoseconds.map { Timestamp.rfc3339(nanosecondsSince1970: $0) }
         )
-        if let error = self.monitor.lastFailure {
+        if let error = monitor.lastFailure {
             upstream.member(
                 "last_error",
                 object: { object in
@@ -70,7 +81,7 @@ final class GatewayAdmin: Sendable {
                 object.member("idle", counts.idle)
                 object.member("active", counts.active)
                 object.member("connecting", counts.connecting)
-                object.member("max", self.monitor.maxConnections)
+                object.member("max", monitor.maxConnections)
                 object.member("connects_total", metrics.connectSuccesses.value)
                 object.member("connect_failures_total", metrics.connectFailures.value)
             }
@@ -87,12 +98,12 @@ final class GatewayAdmin: Sendable {
         )
         upstream.member(
             "duration_seconds",
-            object: { $0.writeQuantiles(self.durations.quantiles(nowNanoseconds: now)) }
+            object: { $0.writeQuantiles(monitor.durations.quantiles(nowNanoseconds: now)) }
         )
         upstream.member("timeout_seconds", Double(self.timeoutNanoseconds) / 1e9)
         upstream.member("queue_seconds_max", Double(self.queueNanoseconds) / 1e9)
         upstream.member("load", object: { Self.write(counts, to: &$0, now: now) })
-        upstream.member("circuit", object: self.writeCircuit)
+        upstream.member("circuit", object: { Self.writeCircuit(of: monitor, to: &$0) })
     }
 
     private static func write(_ counts: UpstreamPoolCounts.Snapshot, to object: inout JSONWriter, now: UInt64) {
@@ -108,8 +119,8 @@ final class GatewayAdmin: Sendable {
     }
 
     /// The overall state, which is that of the worse circuit, then the state of each circuit.
-    private func writeCircuit(_ object: inout JSONWriter) {
-        let circuits = UpstreamCircuit.allCases.map { ($0, self.monitor.circuit($0)) }
+    private static func writeCircuit(of monitor: UpstreamMonitor, to object: inout JSONWriter) {
+        let circuits = UpstreamCircuit.allCases.map { ($0, monitor.circuit($0)) }
         let worst = circuits.map(\.1).max { $0.state.severity < $1.state.severity }
         if let worst { Self.write(worst, to: &object) }
         for (circuit, status) in circuits {

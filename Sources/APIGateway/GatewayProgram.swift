@@ -21,7 +21,17 @@ public enum GatewayProgram: ServiceProgram {
     /// Files that it needs besides its clients' connections and those to kv-service: three per event loop.
     static func baseFiles(eventLoops: Int) -> Int { 17 + 3 * eventLoops }
 
+    /// For as many upstreams there must be room: with a routes file, a reload may add some.
+    static func mostUpstreams(hasRoutes: Bool) -> Int { hasRoutes ? RoutesParser.maximumRoutes : 1 }
+
+    public static func report(_ settings: ResolvedSettings) throws(ServiceFailure) -> String {
+        let routes = try RoutesFile.routes(settings)
+        return settings[GatewaySettings.routesFile] == nil ? "" : "\n" + RoutesFile.table(routes)
+    }
+
     public static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ProgramExit {
+        let loaded = Result { () throws(ServiceFailure) in try RoutesFile.routes(settings) }
+        let hasRoutes = settings[GatewaySettings.routesFile] != nil
         let limit = ServiceRuntime.connectionLimit(
             name: Self.name,
             settings: settings,
@@ -30,8 +40,9 @@ public enum GatewayProgram: ServiceProgram {
             own: { loops in
                 let base = Self.baseFiles(eventLoops: loops)
                 return .init(
-                    least: base + loops * UpstreamLimits.leastConnections,
-                    most: base + loops * UpstreamLimits().pool.maxConnections + settings[GatewaySettings.maxWatchers]
+                    least: base + loops * UpstreamLimits.leastConnections * ((try? loaded.get().count) ?? 1),
+                    most: base + loops * UpstreamLimits().pool.maxConnections * Self.mostUpstreams(hasRoutes: hasRoutes)
+                        + settings[GatewaySettings.maxWatchers]
                 )
             }
         )
@@ -47,11 +58,13 @@ public enum GatewayProgram: ServiceProgram {
             longestTargetBytes: KeyValueLimits.longestTargetBytes
         )
         let authorization: AdminAuthorization
+        let routes: [UpstreamRoute]
         let upstreamTLS: TLSEndpoint?
         let accessKey: UpstreamAccessKey?
         do throws(ServiceFailure) {
             authorization = try runtime.adminAuthorization()
-            upstreamTLS = try runtime.endpoint(GatewaySettings.upstreamCertificates)
+            routes = try loaded.get()
+            upstreamTLS = try runtime.endpoint(GatewaySettings.upstreamCertificates(routes))
             accessKey = try settings[GatewaySettings.upstreamAccessKeyFile].map { (file) throws(ServiceFailure) in
                 try UpstreamAccessKey(file: file)
             }
@@ -59,7 +72,7 @@ public enum GatewayProgram: ServiceProgram {
             return await runtime.refuse(error)
         }
         if let accessKey { runtime.reloader.add(accessKey.reloads) }
-        let gateway = Gateway(runtime: runtime, tls: upstreamTLS, accessKey: accessKey)
+        let gateway = Gateway(runtime: runtime, routes: routes, tls: upstreamTLS, accessKey: accessKey)
         return await runtime.run(
             routes: { gateway.routes($0) },
             admin: { _ in runtime.adminRoutes(authorization: authorization, members: gateway.admin.write) },

@@ -11,6 +11,10 @@ public enum GatewaySettings {
         default: "http://127.0.0.1:8081",
         help: "URL of kv-service: http://host:port, or https://host:port for TLS"
     )
+    public static let routesFile = Setting<String?>(
+        optional: "routes-file", .filePath,
+        help: "File with several kv-services in place of --upstream, each with the prefixes of its keys"
+    )
     static let upstreamTLSCAFile = Setting<String?>(
         optional: "upstream-tls-ca-file", .filePath,
         help: "PEM file with the authorities of kv-service's certificate; without it, those of the system")
@@ -68,21 +72,25 @@ public enum GatewaySettings {
         environmentPrefix: "GATEWAY_",
         settings: Self.common.list(
             with: [
-                upstream, upstreamTLSCAFile, upstreamTLSCertFile, upstreamTLSKeyFile, upstreamAccessKeyFile,
+                upstream, routesFile, upstreamTLSCAFile, upstreamTLSCertFile, upstreamTLSKeyFile, upstreamAccessKeyFile,
                 upstreamTimeout, maxQueueTime, rateLimit, rateLimitBurst, maxKeyBytes, maxValueBytes, maxWatchers,
             ]),
         check: { Self.common.contradictions($0) + Self.contradictions($0) + Self.uselessBurst($0) }
     )
 
-    /// The certificates for connections to kv-service.
-    static let upstreamCertificates = CertificateSource(
-        name: "upstream", settings: [upstreamTLSCAFile.name, upstreamTLSCertFile.name, upstreamTLSKeyFile.name],
-        files: { settings in
-            guard settings[Self.upstream].isSecure else { return nil }
-            return CertificateFiles(
-                certificate: settings[Self.upstreamTLSCertFile], privateKey: settings[Self.upstreamTLSKeyFile],
-                authorities: settings[Self.upstreamTLSCAFile])
-        }, load: TLSContext.client)
+    /// The certificates for connections to the upstreams.
+    static func upstreamCertificates(_ routes: [UpstreamRoute]) -> CertificateSource {
+        // With a routes file, a reload may change which upstreams have TLS.
+        let hasTLS = routes.contains(where: \.address.isSecure)
+        return CertificateSource(
+            name: "upstream", settings: [upstreamTLSCAFile.name, upstreamTLSCertFile.name, upstreamTLSKeyFile.name],
+            files: { settings in
+                guard settings[Self.routesFile] == nil ? settings[Self.upstream].isSecure : hasTLS else { return nil }
+                return CertificateFiles(
+                    certificate: settings[Self.upstreamTLSCertFile], privateKey: settings[Self.upstreamTLSKeyFile],
+                    authorities: settings[Self.upstreamTLSCAFile])
+            }, load: TLSContext.client)
+    }
 
     private static func uselessBurst(_ settings: ResolvedSettings) -> [ConfigurationError] {
         guard settings[Self.rateLimit] == nil, settings[Self.rateLimitBurst] != nil else { return [] }
@@ -90,7 +98,16 @@ public enum GatewaySettings {
     }
 
     private static func contradictions(_ settings: ResolvedSettings) -> [ConfigurationError] {
-        self.upstreamAddressErrors(settings) + self.upstreamTLSErrors(settings)
+        self.upstreamErrors(settings) + self.upstreamTLSErrors(settings)
+    }
+
+    /// The upstreams of a routes file are judged when it is read.
+    private static func upstreamErrors(_ settings: ResolvedSettings) -> [ConfigurationError] {
+        guard settings[Self.routesFile] == nil else {
+            if settings.isDefault(Self.upstream) { return [] }
+            return [settings.error(Self.routesFile, "names the upstreams, and --upstream is set too: leave one out")]
+        }
+        return self.refusal(of: settings[Self.upstream], settings).map { [settings.error(Self.upstream, $0)] } ?? []
     }
 
     private static func upstreamTLSErrors(_ settings: ResolvedSettings) -> [ConfigurationError] {
@@ -105,24 +122,20 @@ public enum GatewaySettings {
                 settings.error(
                     Self.upstreamTLSCertFile, "is missing: --upstream-tls-key-file is the key of a certificate"))
         }
-        if !settings[Self.upstream].isSecure, settings[Self.upstreamTLSCAFile] ?? certificate ?? key != nil {
-            errors.append(
-                settings.error(
-                    Self.upstream,
-                    "'\(settings[Self.upstream])' is plain HTTP, and --upstream-tls-… is set: use https://"))
-        }
         return errors
     }
 
-    /// A gateway with itself as upstream would forward each request to itself until its connections are used up.
-    private static func upstreamAddressErrors(_ settings: ResolvedSettings) -> [ConfigurationError] {
-        let upstream = settings[Self.upstream].address
+    /// What is wrong with an address of kv-service; nil if nothing is.
+    static func refusal(of upstream: UpstreamAddress, _ settings: ResolvedSettings) -> String? {
         let own = [settings[Self.common.listen], settings[Self.common.adminListen]].compactMap { $0 }
-        guard own.contains(where: { $0 == upstream || $0.reachableFromThisHost == upstream }) else { return [] }
-        return [
-            settings.error(
-                Self.upstream,
-                "'\(settings[Self.upstream])' is the gateway's own listen address; give the URL of kv-service")
-        ]
+        // A gateway with itself as upstream would forward each request to itself until its connections are used up.
+        if own.contains(where: { $0 == upstream.address || $0.reachableFromThisHost == upstream.address }) {
+            return "'\(upstream)' is the gateway's own listen address; give the URL of kv-service"
+        }
+        let tls = [Self.upstreamTLSCAFile, Self.upstreamTLSCertFile, Self.upstreamTLSKeyFile]
+        if !upstream.isSecure, tls.contains(where: { settings[$0] != nil }) {
+            return "'\(upstream)' is plain HTTP, and --upstream-tls-… is set: use https://"
+        }
+        return nil
     }
 }

@@ -57,45 +57,10 @@ public final class AccessEntry: Sendable {
     public var line: String {
         var line = "\(self.name) sha256:\(self.digest.digits) roles=\(self.roles.text)"
         if !self.prefixes.isEmpty {
-            line += " prefixes=" + self.prefixes.map(AccessPrefix.text).joined(separator: ",")
+            line += " prefixes=" + self.prefixes.map(KeyPrefix.text).joined(separator: ",")
         }
         if let expiresAt = self.expiresAt { line += " expires=\(AccessExpiry.text(expiresAt))" }
         return line
-    }
-}
-
-/// A prefix in the file: percent-encoded.
-public enum AccessPrefix {
-    /// All but `[A-Za-z0-9._~/:@-]` is percent-encoded.
-    public static func text(_ prefix: [UInt8]) -> String {
-        let bytes = prefix.flatMap { byte -> [UInt8] in
-            switch byte {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"):
-                return [byte]
-            default:
-                if "._~/:@-".utf8.contains(byte) { return [byte] }
-                return [UInt8(ascii: "%"), HexDigits.digit(byte >> 4), HexDigits.digit(byte & 15)]
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    /// - Returns: nil if a `%` is not followed by two hexadecimal digits.
-    static func bytes(_ text: ArraySlice<UInt8>) -> [UInt8]? {
-        var bytes: [UInt8] = []
-        var rest = text
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard let high = rest.popFirst().flatMap({ HexDigits.value(ofDigit: $0) }),
-                let low = rest.popFirst().flatMap({ HexDigits.value(ofDigit: $0) })
-            else { return nil }
-            bytes.append(high << 4 | low)
-        }
-        return bytes
     }
 }
 

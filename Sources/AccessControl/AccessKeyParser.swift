@@ -4,45 +4,11 @@
 ///
 ///     orders-app sha256:<64 hexadecimal digits> roles=read,write prefixes=orders/,users/ expires=2027-01-01T00:00:00Z
 public struct AccessKeyParser {
-    /// What is wrong with a line. Contains no more of it than the name of its entry.
-    public struct Failure: Error, Equatable, CustomStringConvertible {
-        /// From 1.
-        public let line: Int
-        /// In bytes, from 1.
-        public let column: Int
-        /// Nil if the name is not known, or is none.
-        public let name: String?
-        public let reason: String
+    public typealias Failure = EntryFailure
+    private typealias Word = EntryWord
 
-        public var description: String {
-            "line \(self.line), column \(self.column)\(self.name.map { " (\($0))" } ?? ""): \(self.reason)"
-        }
-    }
-
-    public static let maximumPrefixes = 64
-    public static let maximumPrefixBytes = 1_024
-
-    /// A part of a line without blanks, and its column.
-    private struct Word {
-        let column: Int
-        let bytes: ArraySlice<UInt8>
-
-        /// What follows `beginning`; nil if it begins otherwise.
-        func rest(after beginning: String) -> Word? {
-            guard self.bytes.starts(with: beginning.utf8) else { return nil }
-            let count = beginning.utf8.count
-            return Word(column: self.column + count, bytes: self.bytes.dropFirst(count))
-        }
-
-        /// The parts between commas.
-        var parts: [Word] {
-            var column = self.column
-            return self.bytes.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).map { part in
-                defer { column += part.count + 1 }
-                return Word(column: column, bytes: part)
-            }
-        }
-    }
+    public static let maximumPrefixes = KeyPrefix.maximumCount
+    public static let maximumPrefixBytes = KeyPrefix.maximumBytes
 
     private var entries: [AccessEntry] = []
     private var lines: [String: Int] = [:]
@@ -63,42 +29,27 @@ public struct AccessKeyParser {
 
     /// Whether a line has the entry of this name.
     public static func isEntry(_ line: ArraySlice<UInt8>, named name: String) -> Bool {
-        self.words(line).first.map { $0.bytes.elementsEqual(name.utf8) } ?? false
+        EntryWord.words(line).first.map { $0.bytes.elementsEqual(name.utf8) } ?? false
     }
 
     /// Whether a text may be the name of an entry: 1 to 64 of `[A-Za-z0-9._-]`, and no access key.
     public static func isName(_ text: some Collection<UInt8>) -> Bool {
-        (1...64).contains(text.count) && !text.starts(with: AccessKey.prefix.utf8)
-            && text.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"):
-                    true
-                default: "._-".utf8.contains(byte)
-                }
-            }
-    }
-
-    private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
-
-    private static func words(_ line: ArraySlice<UInt8>) -> [Word] {
-        line.split(whereSeparator: self.isBlank).map { Word(column: $0.startIndex - line.startIndex + 1, bytes: $0) }
+        EntryWord.isName(text) && !text.starts(with: AccessKey.prefix.utf8)
     }
 
     private mutating func take(_ line: ArraySlice<UInt8>) throws(Failure) {
         self.line += 1
         self.name = nil
-        let words = Self.words(line)
-        guard let first = words.first, first.bytes.first != UInt8(ascii: "#") else { return }
+        let words = EntryWord.words(line)
+        guard let first = words.first else { return }
         guard Self.isName(first.bytes) else {
             throw self.failure(
                 first, "a name has 1 to 64 of the characters A-Z a-z 0-9 . _ - and does not begin with txk_")
         }
         let name = String(decoding: first.bytes, as: UTF8.self)
         self.name = name
-        if let odd = line.firstIndex(where: { !Self.isBlank($0) && !(0x21...0x7E).contains($0) }) {
-            let word = Word(column: odd - line.startIndex + 1, bytes: [])
-            throw self.failure(word, "there is a byte that is no printable ASCII character")
+        if let odd = EntryWord.unprintable(in: line) {
+            throw self.failure(odd, "there is a byte that is no printable ASCII character")
         }
         if let other = self.lines[name] { throw self.failure(first, "line \(other) has the same name") }
         guard self.entries.count < AccessKeyTable.maximumEntries else {
@@ -159,14 +110,10 @@ public struct AccessKeyParser {
     private func prefixes(_ word: Word) throws(Failure) -> [[UInt8]] {
         var prefixes: [[UInt8]] = []
         for part in word.parts {
-            guard let prefix = AccessPrefix.bytes(part.bytes) else {
-                throw self.failure(part, "a % of a prefix is not followed by two hexadecimal digits")
+            switch part.prefix(inPlaceOfEmpty: "leave prefixes= out to permit all keys") {
+            case .success(let prefix): prefixes.append(prefix)
+            case .failure(let failure): throw self.failure(part, failure.reason)
             }
-            guard (1...Self.maximumPrefixBytes).contains(prefix.count) else {
-                throw self.failure(
-                    part, "a prefix has 1 to \(Self.maximumPrefixBytes) bytes; leave prefixes= out to permit all keys")
-            }
-            prefixes.append(prefix)
         }
         guard prefixes.count <= Self.maximumPrefixes else {
             throw self.failure(word, "there are more than \(Self.maximumPrefixes) prefixes")

@@ -55,6 +55,15 @@ public enum KeyParameter {
         }
     }
 
+    /// The key in the query of a request that was not checked; nil if there is none, or the query is not valid.
+    public static func key(of request: HTTPRequest) -> [UInt8]? {
+        request.withQuery { query in
+            guard let places = try? QueryParameters.places(of: Self.parametersOfSet, in: query), let place = places[0]
+            else { return nil }
+            return PercentEncoding.decodeQueryComponent(query.extracting(place))
+        }
+    }
+
     private static func withKey<Result>(
         _ places: QueryParameters.Places, in query: Span<UInt8>, _ acceptance: Acceptance, _ limits: KeyValueLimits,
         _ applied: Problem.Applied?, _ body: (UnsafeRawBufferPointer) throws(Problem) -> Result

@@ -61,7 +61,7 @@ public struct KeysRequest: Sendable, Equatable {
     }
 
     /// The first key behind all keys that begin with `prefix`; nil if there is none.
-    static func end(ofPrefix prefix: [UInt8]) -> [UInt8]? {
+    public static func end(ofPrefix prefix: [UInt8]) -> [UInt8]? {
         guard let last = prefix.lastIndex(where: { $0 != 0xFF }) else { return nil }
         return prefix[..<last] + [prefix[last] + 1]
     }

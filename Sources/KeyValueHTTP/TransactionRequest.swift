@@ -39,6 +39,9 @@ public struct TransactionRequest: Sendable, Equatable {
     public private(set) var checks: [Check] = []
     public private(set) var operations: [Operation] = []
 
+    /// Those of the checks and the operations; one may be there several times.
+    public var keys: [[UInt8]] { self.checks.map(\.key) + self.operations.map(\.key) }
+
     /// - Throws: 400 `not_json`, `bad_json`, `bad_transaction`, `bad_expiry`, `key_missing`, `key_empty`, `key_too_large`,
     ///   `value_missing`; 403 `forbidden`; 413 `value_too_large`; 415 `unsupported_media_type`. Each has `applied` no.
     public init(of request: HTTPRequest, limits: KeyValueLimits) throws(Problem) {

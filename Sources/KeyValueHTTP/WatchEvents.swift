@@ -13,6 +13,8 @@ public enum WatchEvents {
         case storeFailed = "store_failed"
         /// The gateway has lost kv-service.
         case upstreamLost = "upstream_lost"
+        /// The gateway's routes have changed: another kv-service has the keys now.
+        case moved
 
         var detail: StaticString {
             switch self {
@@ -24,6 +26,11 @@ public enum WatchEvents {
                 """
             case .storeFailed: "The log of kv-service cannot be written; there are no changes until it is restarted."
             case .upstreamLost: "The connection to kv-service was lost; connect again, with the id of the last event."
+            case .moved:
+                """
+                Another kv-service has the keys now, with revisions of its own. Read the keys again, and watch from the \
+                revision of that answer.
+                """
             }
         }
     }

@@ -41,6 +41,14 @@ struct Family {
         return .made(instrument)
     }
 
+    mutating func removeSeries(withLabel name: [UInt8], _ value: [UInt8]) {
+        guard let place = self.labelNames.firstIndex(of: name) else { return }
+        for series in self.series where series.labels.values[place] == value {
+            self.instruments[series.labels.text] = nil
+        }
+        self.series.removeAll { $0.labels.values[place] == value }
+    }
+
     func render(_ format: ExpositionFormat, into bytes: inout [UInt8]) {
         switch format {
         case .text:

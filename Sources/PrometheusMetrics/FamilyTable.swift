@@ -31,6 +31,11 @@ struct FamilyTable {
         return registration
     }
 
+    mutating func removeSeries(withLabel label: (name: String, value: String)) {
+        let (name, value) = (Array(label.name.utf8), Array(label.value.utf8))
+        for index in self.sorted.indices { self.sorted[index].removeSeries(withLabel: name, value) }
+    }
+
     private func insertionIndex(_ name: [UInt8]) -> Int {
         var low = 0
         var high = self.sorted.count

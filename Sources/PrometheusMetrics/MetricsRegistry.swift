@@ -23,7 +23,7 @@ public final class MetricsRegistry: Sendable {
     public typealias Labels = [(name: String, value: String)]
 
     /// Maximum number of series of one family. Label values are few and known; an unbounded one is a bug.
-    static let seriesLimit = 1_000
+    static let seriesLimit = 2_000
 
     private struct State {
         var families = FamilyTable()
@@ -119,6 +119,12 @@ public final class MetricsRegistry: Sendable {
         read: @escaping @Sendable () -> Double
     ) {
         self.register(name, help: help, labels: labels, kind: .gauge, read: read)
+    }
+
+    /// Forgets all series with this label: of something that is not there any more. Their handles work on, but are not
+    /// exposed; a later registration begins anew.
+    public func removeSeries(withLabel label: (name: String, value: String)) {
+        self.state.withLock { $0.families.removeSeries(withLabel: label) }
     }
 
     /// Calls `hook` at the beginning of each rendering, in the order of registration: for values that should be read

@@ -54,6 +54,11 @@ public struct ResolvedSettings: Sendable {
         return value
     }
 
+    /// Whether nobody has given a value for a setting.
+    public func isDefault<Value>(_ setting: Setting<Value>) -> Bool {
+        self.entries.first { $0.name == setting.name }?.source == .default
+    }
+
     /// An error about a setting whose value parses but cannot be used, such as one that contradicts another.
     ///
     /// - Parameter reason: completes "--name: ".

@@ -53,7 +53,7 @@ struct AccessLineEncoder {
         let code = request.failure.map(Self.code) ?? []
         let most =
             Self.mostOwnBytes + self.infoBegin.count + self.service.count + request.id.utf8.count + route.count
-            + request.client.note.count + code.count + Self.measureBytes(request.measures)
+            + request.client.note.count + request.accessNote.count + code.count + Self.measureBytes(request.measures)
         let (begin, service) = (self.infoBegin, self.service)
         self.count += 1
         self.bytes.append(atMost: most) { line in
@@ -73,6 +73,7 @@ struct AccessLineEncoder {
             line.append(decimal: UInt64(request.bodyBytes))
             line.append(",\"response_bytes\":")
             line.append(decimal: UInt64(answer.bodyBytes))
+            line.append(request.accessNote)
             line.append(request.client.note)
             line.append(code)
             line.append("}\n")

@@ -81,6 +81,21 @@ struct WatchTests {
         #expect(service.requests.count == 2)
     }
 
+    @Test func `keys that another kv-service has now end the watch, behind its last event`() async throws {
+        let moved = #"event: end\#ndata: {"code":"moved","detail":"Read the keys again."}\#n\#n"#
+        let service = try await FakeService { _, _ in Self.stream([Self.event(1), moved], then: []) }
+        let (revisions, error) = try await service.with { client in
+            var revisions: [UInt64] = []
+            let error = await failure {
+                for try await event in client.watch() { revisions.append(event.revision) }
+            }
+            return (revisions, error)
+        }
+        #expect(revisions == [1])
+        #expect(error?.code == "moved" && error?.detail == "Read the keys again.")
+        #expect(service.requests.count == 1)
+    }
+
     @Test func `a watch that cannot begin ends with the reason`() async throws {
         var configuration = StoreClient.Configuration()
         configuration.maxAttempts = 2

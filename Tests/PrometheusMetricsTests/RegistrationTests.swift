@@ -147,6 +147,34 @@ struct RegistrationTests {
         #expect(text.contains("metrics_series_overflow_total 5\n"))
     }
 
+    @Test func `can be taken back by a label, and then begins anew`() throws {
+        func counter(_ upstream: String) -> Counter {
+            self.registry.counter("c_total", help: "c", labels: [("upstream", upstream), ("op", "get")])
+        }
+        func lines() throws -> [String] {
+            let text = self.registry.render()
+            _ = try Exposition(text)
+            return String(decoding: text, as: UTF8.self).split(separator: "\n").map(String.init).filter {
+                $0.contains("{")
+            }
+        }
+        let other = self.registry.counter("d_total", help: "d", labels: [("name", "a")])
+        let (first, kept) = (counter("a"), counter("b"))
+        for counter in [other, first, kept] { counter.increment(by: 3) }
+        self.registry.gauge("g", help: "g", labels: [("upstream", "a")], read: { 1 })
+        self.registry.removeSeries(withLabel: ("upstream", "a"))
+        first.increment()
+        #expect(try lines() == [#"c_total{op="get",upstream="b"} 3"#, #"d_total{name="a"} 3"#])
+        counter("a").increment()
+        self.registry.gauge("g", help: "g", labels: [("upstream", "a")], read: { 2 })
+        #expect(
+            try lines() == [
+                #"c_total{op="get",upstream="a"} 1"#, #"c_total{op="get",upstream="b"} 3"#, #"d_total{name="a"} 3"#,
+                #"g{upstream="a"} 2"#,
+            ])
+        #expect(try self.conflicts == 0)
+    }
+
     @Test func `may happen on many threads while others render and record`() async throws {
         await withTaskGroup { group in
             for task in 0..<8 {

@@ -70,6 +70,30 @@ package enum FakeAdmin {
         }.joined(separator: ",")
     }
 
+    /// A gateway with three upstreams, one of which is lost.
+    package static func severalUpstreams(_ second: Int) -> String {
+        func upstream(_ name: String, _ state: String, isUp: Bool, circuit: String, busy: Int) -> String {
+            """
+            {"name":"\(name)","base_url":"http://127.0.0.1:8081","prefixes":["\(name)/"],"state":"\(state)","up":\(isUp),
+             "ready":\(state == "ready"),"last_error":null,
+             "connections":{"idle":12,"active":\(busy),"connecting":0,"max":128},"requests_waiting":0,
+             "requests_in_flight":\(busy),"circuit":{"state":"\(circuit)","opened_at":null}}
+            """
+        }
+        let upstreams = [
+            upstream("orders", "ready", isUp: true, circuit: "closed", busy: 8),
+            upstream("customers-eu", "unreachable", isUp: false, circuit: "open", busy: 0),
+            upstream("main", "draining", isUp: true, circuit: "closed", busy: 31),
+        ]
+        return """
+            {"schema_version":1,"service":"api-gateway","version":"0.1.0","state":"ready","state_reason":null,
+             "uptime_seconds":\(270_000 - 600 + second),"http":{"connections":64,"connections_max":10000},
+             "upstreams":[\(upstreams.joined(separator: ","))],
+             "checks":[{"name":"any_upstream","status":"ok","message":null},
+              {"name":"every_upstream","status":"warning","message":"customers-eu cannot be reached"}]}
+            """
+    }
+
     package static func gateway(_ second: Int) -> String {
         """
         {"schema_version":1,"service":"api-gateway","version":"0.1.0","state":"ready","state_reason":null,

@@ -6,127 +6,39 @@ import NIOHTTP1
 import PrometheusMetrics
 import SystemSupport
 
-/// The gateway's data routes: validates the client's request, sends it to kv-service, and answers.
-/// Confined to its event loop.
+/// Sends requests of clients that were checked to one kv-service, and answers them. Confined to its event loop.
 final class KeyValueForwarder {
-    private let pool: UpstreamPool
-    private let monitor: UpstreamMonitor
-    private let limits: KeyValueLimits
+    let pool: UpstreamPool
+    let monitor: UpstreamMonitor
+    /// Of access lines, see ``Upstream/accessNote``.
+    private let accessNote: [UInt8]
     private let timeoutNanoseconds: UInt64
+    /// Requests that are not answered yet.
+    private var underWay = 0
     /// Those of a burst beyond this number are not kept.
     private static let keptExchanges = 64
     /// Exchanges that have ended, for the next requests.
     private var unused: [ForwardedRequest] = []
 
-    init(pool: UpstreamPool, monitor: UpstreamMonitor, limits: KeyValueLimits, timeoutNanoseconds: UInt64) {
+    init(pool: UpstreamPool, upstream: Upstream, timeoutNanoseconds: UInt64) {
         self.pool = pool
-        self.monitor = monitor
-        self.limits = limits
+        self.monitor = upstream.monitor
+        self.accessNote = upstream.accessNote
         self.timeoutNanoseconds = timeoutNanoseconds
     }
 
-    func set(_ request: HTTPRequest, _ responder: Responder) {
-        do throws(Problem) {
-            try SetRequest.read(request, limits: self.limits) { (set) throws(Problem) in
-                let value = unsafe set.isRaw ? ForwardedValue.body(request.body) : .bytes(set.value)
-                try self.forward(.set, value: value, if: set.precondition, responder) { forwarded in
-                    unsafe forwarded.key.replace(with: set.key)
-                    forwarded.key.append(set.expiry)
-                }
-            }
-        } catch {
-            responder.fail(error)
-        }
-    }
-
-    func get(_ request: HTTPRequest, _ responder: Responder) {
-        do throws(Problem) {
-            try unsafe KeyParameter.withKey(of: request, .withinLimits, limits: self.limits, applied: nil) {
-                (key) throws(Problem) in
-                try unsafe self.forward(
-                    .get, key: key, value: .none, responder, representation: ValueRepresentation(of: request),
-                    cached: CachedRevisions(of: request))
-            }
-        } catch {
-            responder.fail(error)
-        }
-    }
-
-    func delete(_ request: HTTPRequest, _ responder: Responder) {
-        do throws(Problem) {
-            let precondition = try Precondition(ofWrite: request)
-            try unsafe KeyParameter.withKey(of: request, .withinLimits, limits: self.limits, applied: .no) {
-                (key) throws(Problem) in
-                try unsafe self.forward(.delete, key: key, value: .none, if: precondition, responder)
-            }
-        } catch {
-            responder.fail(error)
-        }
-    }
-
-    func keys(_ request: HTTPRequest, _ responder: Responder) {
-        do throws(Problem) {
-            _ = try KeysRequest(of: request)
-            try self.forward(.keys, value: .none, responder) { forwarded in
-                request.withQuery { forwarded.key.replace(withQuery: $0) }
-            }
-        } catch {
-            responder.fail(error)
-        }
-    }
-
-    func several(_ request: HTTPRequest, _ responder: Responder) {
-        do throws(Problem) {
-            _ = try SeveralRequest(of: request, limits: self.limits)
-            try self.forward(.mget, body: request.body, responder)
-        } catch {
-            responder.fail(error)
-        }
-    }
-
-    func transaction(_ request: HTTPRequest, _ responder: Responder) {
-        do throws(Problem) {
-            _ = try TransactionRequest(of: request, limits: self.limits)
-            try self.forward(.txn, body: request.body, responder)
-        } catch {
-            responder.fail(error)
-        }
-    }
-
-    func increment(_ request: HTTPRequest, _ responder: Responder) {
-        do throws(Problem) {
-            _ = try IncrementRequest(of: request, limits: self.limits)
-            try self.forward(.incr, body: request.body, if: try Precondition(ofWrite: request), responder)
-        } catch {
-            responder.fail(error)
-        }
-    }
-
-    /// Sends a body that was checked on as it is.
-    private func forward(
-        _ operation: UpstreamOperation, body: ByteBuffer, if precondition: Precondition = .none, _ responder: Responder
-    ) throws(Problem) {
-        try self.forward(operation, value: .body(body), if: precondition, responder) { $0.key.clear() }
-    }
-
-    private func forward(
-        _ operation: UpstreamOperation,
-        key: UnsafeRawBufferPointer,
-        value: ForwardedValue,
-        if precondition: Precondition = .none,
-        _ responder: Responder,
-        representation: ValueRepresentation = .json,
-        cached: CachedRevisions = .none
-    ) throws(Problem) {
-        try self.forward(
-            operation, value: value, if: precondition, responder, representation: representation, cached: cached
-        ) { forwarded in
-            unsafe forwarded.key.replace(with: key)
+    /// Closes the pool once all requests are answered. No further request may come.
+    func retire() {
+        let (eventLoop, bound) = (self.pool.eventLoop, NIOLoopBound(self, eventLoop: self.pool.eventLoop))
+        eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(50)) { task in
+            guard bound.value.underWay == 0, bound.value.pool.isUnused else { return }
+            task.cancel()
+            bound.value.pool.shutDown()
         }
     }
 
     /// - Parameter takeKey: gives the request its key.
-    private func forward(
+    func forward(
         _ operation: UpstreamOperation,
         value: ForwardedValue,
         if precondition: Precondition = .none,
@@ -153,6 +65,7 @@ final class KeyValueForwarder {
             operation, if: precondition, idempotencyKey: idempotencyKey ?? [], identity: request.identity,
             wantsTiming: request.fields.wantsTiming,
             deadlineNanoseconds: min(own, clients), isClientsDeadline: clients < own)
+        self.underWay += 1
         self.pool.perform(forwarded, now: started)
     }
 
@@ -188,6 +101,7 @@ final class KeyValueForwarder {
         guard let responder = forwarded.responder.take() else {
             preconditionFailure("a request was forwarded for nobody")
         }
+        self.underWay -= 1
         let totalNanoseconds = MonotonicClock.nanoseconds() - forwarded.startedAtNanoseconds
         let overheadNanoseconds = totalNanoseconds - min(totalNanoseconds, forwarded.upstreamNanoseconds)
         self.monitor.metrics.overhead.observe(nanoseconds: overheadNanoseconds)
@@ -197,6 +111,7 @@ final class KeyValueForwarder {
         request.measures.add("overhead_ms", .nanoseconds(overheadNanoseconds))
         request.measures.add("attempts", .count(forwarded.attempts))
         if let status = forwarded.upstreamStatus { request.measures.add("upstream_status", .count(status)) }
+        if !self.accessNote.isEmpty { request.accessNote = self.accessNote }
         if !forwarded.spans.isEmpty { request.spans = forwarded.spans }
         var headers: [(name: StaticString, value: String)] = []
         if forwarded.wantsTiming {
@@ -261,7 +176,7 @@ extension Problem {
     }
 }
 
-@safe private enum ForwardedValue {
+@safe enum ForwardedValue {
     case none
     /// The body of the client's request.
     case body(ByteBuffer)
@@ -269,7 +184,7 @@ extension Problem {
 }
 
 /// A client's request that was sent on. Used again for later requests, with the memory of its key and its value.
-private final class ForwardedRequest: UpstreamExchange {
+final class ForwardedRequest: UpstreamExchange {
     /// Nil between two requests.
     var responder: Responder?
     var startedAtNanoseconds: UInt64 = 0

@@ -6,8 +6,6 @@ import Synchronization
 
 /// What all event loops need to forward watches. Any thread.
 final class WatchForwarding: Sendable {
-    let monitor: UpstreamMonitor
-    let connector: UpstreamConnector
     let limits: UpstreamLimits
     let accessKey: UpstreamAccessKey?
     /// Maximum number of watches.
@@ -17,13 +15,7 @@ final class WatchForwarding: Sendable {
     private let watchers = Atomic<Int>(0)
     private let cuts = Mutex<[WatchEvents.End: Counter]>([:])
 
-    init(
-        monitor: UpstreamMonitor, connector: UpstreamConnector, limits: UpstreamLimits,
-        accessKey: UpstreamAccessKey? = nil, limit: Int,
-        timeoutNanoseconds: UInt64
-    ) {
-        self.monitor = monitor
-        self.connector = connector
+    init(limits: UpstreamLimits, accessKey: UpstreamAccessKey? = nil, limit: Int, timeoutNanoseconds: UInt64) {
         self.limits = limits
         self.accessKey = accessKey
         self.limit = limit
@@ -34,7 +26,7 @@ final class WatchForwarding: Sendable {
         registry.gauge("gateway_watchers", help: "Clients that watch the store through this gateway.") {
             Double(self.watchers.load(ordering: .relaxed))
         }
-        for reason in [WatchEvents.End.draining, .upstreamLost] {
+        for reason in [WatchEvents.End.draining, .upstreamLost, .moved] {
             let counter = registry.counter(
                 "gateway_watch_cut_total", help: "Watches that the gateway ended, by reason.",
                 labels: [("reason", reason.rawValue)])
@@ -46,15 +38,16 @@ final class WatchForwarding: Sendable {
 
     func release() { self.watchers.subtract(1, ordering: .relaxed) }
 
-    /// The action of the route; on the event loop of the request.
-    func watch(_ request: HTTPRequest, _ responder: Responder) {
+    /// The action of the route; on the event loop of the request, which is that of `upstreams`.
+    func watch(_ request: HTTPRequest, _ responder: Responder, _ upstreams: LoopUpstreams) {
         do throws(Problem) {
             let watch = try WatchRequest(of: request)
+            let upstream = try upstreams.upstream(of: watch.selection)
             guard self.watchers.add(1, ordering: .relaxed).newValue <= self.limit else {
                 self.release()
                 throw WatchRequest.tooMany(limit: self.limit)
             }
-            WatchRelay(self, watch, responder).start()
+            WatchRelay(self, watch, responder, upstream, upstreams).start()
         } catch {
             responder.fail(error)
         }

@@ -38,6 +38,9 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
     private static let silenceNanoseconds: UInt64 = 45_000_000_000
 
     private let forwarding: WatchForwarding
+    let upstream: Upstream
+    /// Those of the event loop.
+    private let upstreams: LoopUpstreams
     private let watch: WatchRequest
     private let responder: Responder
     private var phase = Phase.connecting
@@ -47,21 +50,33 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
     /// The last two bytes that were passed on; an event ends with two line feeds.
     private var lastBytes: (UInt8, UInt8) = (10, 10)
     private var readIsDue = false
+    /// Since before the stream began.
+    private var haveKeysMoved = false
     private var silence = SilenceLimit(nanoseconds: WatchRelay.silenceNanoseconds, heardAt: 0)
     private var timer: Scheduled<Void>?
 
-    init(_ forwarding: WatchForwarding, _ watch: WatchRequest, _ responder: Responder) {
+    init(
+        _ forwarding: WatchForwarding, _ watch: WatchRequest, _ responder: Responder, _ upstream: Upstream,
+        _ upstreams: LoopUpstreams
+    ) {
         self.forwarding = forwarding
+        self.upstream = upstream
+        self.upstreams = upstreams
         self.watch = watch
         self.responder = responder
     }
 
+    /// The changes of which keys.
+    var selection: WatchRequest.Selection { self.watch.selection }
+
     func start() {
+        if !self.upstream.accessNote.isEmpty { self.responder.request.accessNote = self.upstream.accessNote }
+        self.upstreams.began(self)
         self.responder.hold(by: self)
-        let connected = self.forwarding.connector.connect(self, on: self.responder.eventLoop)
+        let connected = self.upstream.connector.connect(self, on: self.responder.eventLoop)
         connected.assumeIsolated().whenFailure { error in
             let reason = UpstreamFailure.connectReason(error)
-            self.forwarding.monitor.connectFailed(reason)
+            self.upstream.monitor.connectFailed(reason)
             self.fail(.connect(reason))
         }
     }
@@ -74,7 +89,7 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
 
     func channelActive(context: ChannelHandlerContext) {
         guard self.phase == .connecting else { return context.close(promise: nil) }
-        self.forwarding.monitor.connected()
+        self.upstream.monitor.connected()
         self.phase = .head
         context.writeAndFlush(NIOAny(self.request()), promise: nil)
         context.read()
@@ -88,7 +103,7 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
         var buffer = ByteBuffer()
         buffer.writeStaticString("GET /kv/watch?")
         self.watch.writeQuery(to: &buffer)
-        buffer.writeString(" HTTP/1.1\r\nHost: \(self.forwarding.connector.address.authority)\r\n")
+        buffer.writeString(" HTTP/1.1\r\nHost: \(self.upstream.connector.address.authority)\r\n")
         buffer.writeString("X-Request-Id: \(identity.id)\r\ntraceparent: \(identity.trace.traceparent)\r\n")
         if let state = identity.trace.state { buffer.writeString("tracestate: \(state)\r\n") }
         if let accessKey = self.forwarding.accessKey {
@@ -154,6 +169,7 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
         self.stream = self.responder.stream(ResponseHead(status: .ok, contentType: WatchEvents.contentType))
         if self.stream == nil { return self.close() }
         self.phase = .stream
+        if self.haveKeysMoved { return self.end(.moved) }
         self.limitSilence(Self.silenceNanoseconds)
     }
 
@@ -184,7 +200,7 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
         case .ended: return
         case .connecting, .head, .document:
             self.close()
-            self.responder.fail(failure.problem(for: .keys, upstream: self.forwarding.monitor.address))
+            self.responder.fail(failure.problem(for: .keys, upstream: self.upstream.monitor.address))
         case .stream: self.end(.upstreamLost)
         }
     }
@@ -203,6 +219,7 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
         if self.phase == .ended { return }
         self.phase = .ended
         self.timer?.cancel()
+        self.upstreams.ended(self)
         self.forwarding.release()
         self.context?.close(promise: nil)
     }
@@ -221,6 +238,13 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
 
     func serverStops() {
         if self.phase == .stream { self.end(.draining) } else { self.fail(.stopping) }
+    }
+
+    // MARK: - Changes of the routes
+
+    /// Another upstream has the keys now. A stream ends; a poll ends by itself.
+    func keysMoved() {
+        if self.phase == .stream { self.end(.moved) } else { self.haveKeysMoved = true }
     }
 
     // MARK: - Time

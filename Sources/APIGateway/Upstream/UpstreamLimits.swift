@@ -20,9 +20,4 @@ struct UpstreamLimits: Sendable {
     var maxPageBytes = KeyValueLimits().maxPageBytes
     /// The largest answer to a poll for changes, in bytes.
     var maxWatchBytes = 64 << 20
-
-    /// Reduces the number of connections to what the limit `files` allows.
-    mutating func fit(files: Int, eventLoops: Int) {
-        self.pool.maxConnections = min(self.pool.maxConnections, max(files / eventLoops, Self.leastConnections))
-    }
 }

@@ -24,6 +24,8 @@ final class UpstreamMonitor: Sendable {
     let name: String
     let address: UpstreamAddress
     let metrics: UpstreamMetrics
+    /// From writing a request to its whole answer, for `/admin`.
+    let durations: QuantileWindow
     private let pools = Mutex<[UpstreamPoolCounts]>([])
     private let poolConnections = Atomic<Int>(0)
     private let lastError = Mutex<LastError?>(nil)
@@ -54,6 +56,8 @@ final class UpstreamMonitor: Sendable {
         self.name = name
         self.address = address
         self.metrics = UpstreamMetrics(registry: registry, upstream: name)
+        self.durations = QuantileWindow(
+            self.metrics.allDurations, nowNanoseconds: MonotonicClock.nanoseconds())
         self.events = events
         self.circuits = UpstreamCircuits(limits: breakerLimits)
         self.registerGauges(registry)

@@ -8,7 +8,7 @@ import SystemSupport
 ///
 /// Confined to its event loop; its connections use the same loop, so a request never changes threads.
 final class UpstreamPool {
-    private let eventLoop: any EventLoop
+    let eventLoop: any EventLoop
     private let connector: UpstreamConnector
     private let limits: UpstreamLimits
     private let monitor: UpstreamMonitor
@@ -80,12 +80,23 @@ final class UpstreamPool {
         return true
     }
 
+    /// As ``refuses(isWrite:now:)``, without counting it as refused.
+    func wouldRefuse(isWrite: Bool, now: UInt64) -> Bool {
+        var machine = self.machine
+        return machine.refuses(isWrite: isWrite, now: now)
+    }
+
+    /// Whether it carries no request, and none waits for a connection.
+    var isUnused: Bool { self.machine.activeCount == 0 && self.machine.waitingCount == 0 }
+
     /// Closes idle connections, refuses waiting and new requests, and closes the other connections after their answers.
     func shutDown() {
         self.eventLoop.preconditionInEventLoop()
         self.isShutDown = true
         self.idleSweep?.cancel()
         self.idleSweep = nil
+        // The timer may outlive the pool.
+        defer { if self.isUnused { self.timer.expire = { _ in nil } } }
         let (connections, requests) = self.machine.shutDown()
         for connection in connections { connection.close() }
         for exchange in requests {

@@ -6,11 +6,11 @@ import RequestTracing
 import SystemSupport
 
 /// Probes `/readyz` of kv-service every second, so that the gateway's `/readyz`, the metrics and the circuit breakers
-/// are current without a client's request. Confined to its event loop; one per process is enough.
+/// are current without a client's request. Confined to its event loop; one for each upstream is enough.
 final class UpstreamProbe {
     static let periodNanoseconds: UInt64 = 1_000_000_000
 
-    private let pool: UpstreamPool
+    let pool: UpstreamPool
     private let monitor: UpstreamMonitor
     private let events: EventJournal
     private var number: UInt64 = 0
@@ -87,14 +87,14 @@ final class UpstreamProbe {
         self.told = .answered(readiness)
         if readiness.isReady {
             self.events.tell(
-                .upstreamBack, .notice, "kv-service is reachable",
-                ["upstream": "\(self.monitor.address)"]
+                .upstreamBack, .notice, "\(self.monitor.name) is reachable",
+                ["upstream": "\(self.monitor.name)", "url": "\(self.monitor.address)"]
             )
         } else {
             self.events.tell(
-                .upstreamNotReady, .warning, "kv-service is reachable but not ready",
+                .upstreamNotReady, .warning, "\(self.monitor.name) is reachable but not ready",
                 [
-                    "upstream": "\(self.monitor.address)",
+                    "upstream": "\(self.monitor.name)", "url": "\(self.monitor.address)",
                     "serves": .stringConvertible(readiness.isServing == true), "state": "\(readiness.condition.label)",
                 ]
             )
@@ -117,9 +117,10 @@ final class UpstreamProbe {
         else { return }
         self.told = .lost
         self.events.tell(
-            .upstreamLost, .warning, "kv-service is unreachable",
+            .upstreamLost, .warning, "\(self.monitor.name) is unreachable",
             [
-                "upstream": "\(self.monitor.address)", "reason": "\(failure.label)", "detail": "\(failure.message)",
+                "upstream": "\(self.monitor.name)", "url": "\(self.monitor.address)", "reason": "\(failure.label)",
+                "detail": "\(failure.message)",
             ]
         )
     }

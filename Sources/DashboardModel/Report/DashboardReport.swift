@@ -168,6 +168,7 @@ public enum DashboardReport {
                 for upstream in target.admin?.upstreams ?? [] {
                     array.element(object: { object in
                         object.member("name", upstream.name)
+                        object.member("state", upstream.state)
                         object.member("up", upstream.isUp)
                         object.member("circuit", upstream.circuit)
                         object.member("connections_active", upstream.connectionsActive)

@@ -119,7 +119,9 @@ extension AdminSnapshot.Replay {
 extension AdminSnapshot.Upstream {
     init(_ tree: JSONTree) {
         self.name = tree["name"]?.string ?? "unnamed"
+        self.state = tree["state"]?.string
         self.isUp = tree["up"]?.bool
+        self.isReady = tree["ready"]?.bool
         self.lastSuccessAt = tree["last_success_at"]?.string
         self.lastErrorAt = tree["last_error"]?["at"]?.string
         self.lastErrorReason = tree["last_error"]?["reason"]?.string

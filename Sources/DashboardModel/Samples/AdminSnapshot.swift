@@ -108,7 +108,10 @@ public struct AdminSnapshot: Sendable, Equatable {
 
     public struct Upstream: Sendable, Equatable {
         public var name: String
+        /// What the last probe found: `ready`, `starting`, `unreachable` and others.
+        public var state: String?
         public var isUp: Bool?
+        public var isReady: Bool?
         public var lastSuccessAt: String?
         public var lastErrorAt: String?
         public var lastErrorReason: String?
@@ -120,6 +123,9 @@ public struct AdminSnapshot: Sendable, Equatable {
         public var requestsInFlight: Double?
         /// `closed`, `open`, `half_open`, or the state of one circuit: `writes open`.
         public var circuit: String?
+
+        /// In a word or two, for a line or a condition.
+        public var shownState: String? { self.state?.replacing("_", with: " ") }
     }
 
     public init() {}

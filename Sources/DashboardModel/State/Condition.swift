@@ -106,8 +106,13 @@ extension TargetState {
             case "upstream_reachable": return Condition(.critical, "upstream not ready")
             case "upstream_circuit": return Condition(.critical, "circuit open")
             case "upstream_writes": return Condition(.warning, "no writes")
+            // Told by name, below.
+            case "any_upstream", "every_upstream": return nil
             default: return Condition(check.isWarning ? .warning : .critical, "\(check.name) fails")
             }
+        }
+        if admin.checks.contains(where: { $0.name == "any_upstream" }) {
+            return found + self.conditions(ofSeveral: admin)
         }
         if admin.upstreams.contains(where: { $0.isUp == false }),
             !admin.checks.contains(where: { $0.name == "upstream_reachable" && !$0.isOK })
@@ -115,5 +120,24 @@ extension TargetState {
             found.append(Condition(.warning, "upstream not ready"))
         }
         return found
+    }
+
+    /// Those of a gateway with several upstreams, by their names. That one is lost is a warning to the gateway, but all
+    /// requests for its keys fail.
+    private static func conditions(ofSeveral admin: AdminSnapshot) -> [Condition] {
+        let found = admin.upstreams.compactMap { upstream -> Condition? in
+            let circuit = upstream.circuit ?? "closed"
+            if upstream.isUp == false {
+                return Condition(.critical, "\(upstream.name) \(upstream.shownState ?? "not ready")")
+            }
+            if circuit == "writes open" || circuit == "writes half_open" {
+                return Condition(.warning, "\(upstream.name) no writes")
+            }
+            if circuit != "closed" { return Condition(.critical, "\(upstream.name) circuit open") }
+            return upstream.isReady == false
+                ? Condition(.warning, "\(upstream.name) \(upstream.shownState ?? "not ready")") : nil
+        }
+        let warns = admin.checks.contains { $0.name == "every_upstream" && !$0.isOK }
+        return found.isEmpty && warns ? [Condition(.warning, "an upstream not ready")] : found
     }
 }

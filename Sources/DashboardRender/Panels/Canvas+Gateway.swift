@@ -1,18 +1,19 @@
 import DashboardModel
 
 extension Canvas {
-    /// The gateway's requests to kv-service: one line if there is space only for that, else a panel.
+    /// The gateway's requests to kv-service: one line if there is space only for that, else a panel. With several upstreams
+    /// a line for each.
     mutating func drawUpstream(in area: Area) {
         guard let gateway = self.gateway else {
             if area.height > 2 { self.rule([Piece("UPSTREAM", .title)], in: area) }
             return
         }
+        let upstreams = gateway.admin?.upstreams ?? []
+        if upstreams.count > 1 { return self.draw(upstreams, of: gateway, in: area) }
         var line = 0
-        let upstream = gateway.admin?.upstreams.first
+        let upstream = upstreams.first
         if area.height > 2 {
-            let others = max(0, (gateway.admin?.upstreams.count ?? 0) - 1)
-            let notes = others > 0 ? [Piece("+\(others) more not shown", .dim)] : []
-            self.rule([Piece("UPSTREAM", .title), Piece(" \(upstream?.name ?? "")")], notes: notes, in: area)
+            self.rule([Piece("UPSTREAM", .title), Piece(" \(upstream?.name ?? "")")], in: area)
             line = 1
         }
         let begin = line
@@ -22,9 +23,57 @@ extension Canvas {
         }
         self.drawUpstreamState(upstream, gateway.figures, in: area, line: line)
         self.drawUpstreamPool(upstream, gateway.figures, in: area, line: line + 1)
-        self.drawUpstreamTimes(upstream, gateway, in: area, line: line + 2)
+        self.drawUpstreamTimes(gateway, in: area, line: line + 2)
+        self.drawLastError(of: upstream, in: area, line: line + 3)
         if gateway.isAdminStale { self.dim(area, from: begin) }
     }
+
+    // MARK: Several
+
+    /// In the order of the gateway; if there is no space for all, those that are lost come first.
+    private mutating func draw(_ upstreams: [AdminSnapshot.Upstream], of gateway: TargetState, in area: Area) {
+        let begin = area.height > 2 ? 1 : 0
+        let space = area.height - begin
+        let lost = upstreams.filter { $0.isUp == false }
+        if begin > 0 {
+            let up = " \(upstreams.count - lost.count) of \(upstreams.count) up"
+            self.rule([Piece("UPSTREAMS", .title), Piece(up, lost.isEmpty ? .normal : .critical)], in: area)
+        }
+        let fits = upstreams.count <= space
+        let shown = fits ? upstreams : Array((lost + upstreams.filter { $0.isUp != false }).prefix(max(1, space)))
+        let width = min(24, upstreams.map(\.name.count).max() ?? 0)
+        for (line, upstream) in shown.enumerated() {
+            var pieces = self.pieces(of: upstream, nameWidth: width)
+            let hidden = upstreams.count - shown.count
+            if hidden > 0, line == shown.count - 1 { pieces.append(Piece("  +\(hidden) more", .dim)) }
+            self.put(pieces, in: area, line: begin + line)
+        }
+        if fits { self.drawUpstreamTimes(gateway, in: area, line: begin + shown.count) }
+        if gateway.isAdminStale { self.dim(area, from: begin) }
+    }
+
+    private func pieces(of upstream: AdminSnapshot.Upstream, nameWidth: Int) -> [Piece] {
+        func padded(_ text: String, _ width: Int) -> String {
+            String(text.prefix(width)) + String(repeating: " ", count: max(0, width - text.count))
+        }
+        let circuit = upstream.circuit.map { $0.replacing("_", with: "-") }
+        let state: Piece =
+            switch upstream.isUp {
+            case true?: Piece(padded(upstream.isReady == false ? upstream.shownState ?? "up" : "up", 11), .good)
+            case false?: Piece(padded(upstream.shownState ?? "DOWN", 11), .critical)
+            case nil: Piece(padded("--", 11), .dim)
+            }
+        return [
+            Piece(" \(padded(upstream.name, nameWidth))  "), state, Piece("  circuit "),
+            Piece(
+                padded(circuit ?? "--", 9), circuit == "closed" ? .normal : circuit == nil ? .dim : .warning),
+            Piece(
+                "  busy \(self.count(upstream.connectionsActive)) of \(self.count(upstream.connectionsLimit))"
+                    + "  waiting \(self.count(upstream.requestsWaiting))"),
+        ]
+    }
+
+    // MARK: One
 
     private mutating func drawUpstreamState(
         _ upstream: AdminSnapshot.Upstream, _ figures: Figures?, in area: Area, line: Int
@@ -57,9 +106,7 @@ extension Canvas {
             in: area, line: line)
     }
 
-    private mutating func drawUpstreamTimes(
-        _ upstream: AdminSnapshot.Upstream, _ gateway: TargetState, in area: Area, line: Int
-    ) {
+    private mutating func drawUpstreamTimes(_ gateway: TargetState, in area: Area, line: Int) {
         if let figures = gateway.figures {
             let lost = gateway.metrics?.lostWatches ?? 0
             self.put(
@@ -71,52 +118,14 @@ extension Canvas {
         } else {
             self.put(" overhead --", .dim, in: area, line: line)
         }
+    }
+
+    private mutating func drawLastError(of upstream: AdminSnapshot.Upstream, in area: Area, line: Int) {
         guard let reason = upstream.lastErrorMessage ?? upstream.lastErrorReason else {
-            self.put(" last error none", .dim, in: area, line: line + 1)
+            self.put(" last error none", .dim, in: area, line: line)
             return
         }
         let at = upstream.lastErrorAt.flatMap(InstantText.seconds).map { "\(self.time($0)) " } ?? ""
-        self.put(" last error \(at)\(reason)", in: area, line: line + 1)
-    }
-
-    // MARK: Processes
-
-    /// A line for each process, and one for kvtop itself.
-    mutating func drawProcesses(in area: Area) {
-        self.rule([Piece("PROCESS", .title)], in: area)
-        for (index, target) in self.dashboard.targets.enumerated() {
-            self.drawProcess(target, in: area, line: index + 1)
-        }
-        let polls = self.dashboard.targets.reduce(0) { $0 + $1.session.polls }
-        let missed = self.dashboard.targets.reduce(0) { $0 + $1.session.missedPolls }
-        let since = self.dashboard.targets.map(\.session.since).min() ?? self.dashboard.now
-        self.put(
-            " kvtop  watching \(Quantity.age(self.dashboard.now - since))"
-                + "  polls \(Quantity.count(Double(polls)))  missed \(Quantity.count(Double(missed)))"
-                + "  events \(Quantity.count(Double(self.dashboard.eventCount)))",
-            .dim, in: area, line: self.dashboard.targets.count + 1)
-    }
-
-    private mutating func drawProcess(_ target: TargetState, in area: Area, line: Int) {
-        let name = target.target.name
-        self.put(" \(name)", in: area, line: line)
-        guard let metrics = target.metrics, target.availability != .down else {
-            self.put("--", .dim, in: area, line: line, at: 8)
-            return
-        }
-        func field(_ label: String, _ value: String, _ width: Int) -> String {
-            let padding = String(repeating: " ", count: max(0, width - value.count))
-            return "\(label) \(padding)\(value)"
-        }
-        let cpu = target.figures?.cpu.map { "\(Quantity.count(($0 * 100).rounded()))%" } ?? "--"
-        let descriptors = "\(self.count(metrics["process_open_fds"]))/\(self.count(metrics["process_max_fds"]))"
-        let parts = [
-            field("rss", self.bytes(metrics["process_resident_memory_bytes"]), 5), field("cpu", cpu, 4),
-            field("threads", self.count(metrics["process_threads"]), 2),
-            field("conns", self.count(metrics["http_connections"]), 4),
-            field("peak", "\(self.rate(target.session.peakRate))/s", 7), field("fds", descriptors, 9),
-        ]
-        self.put(
-            parts.joined(separator: "  "), target.areFiguresStale ? .dim : .normal, in: area, line: line, at: 8)
+        self.put(" last error \(at)\(reason)", in: area, line: line)
     }
 }

@@ -32,6 +32,8 @@ public struct Layout: Sendable, Equatable {
         var gatewayRows = 5
         /// Lines below the rows of kv-service.
         var storeLines = 0
+        /// Upstreams of the gateway.
+        var upstreams = 1
         /// Lines of the panel of processes: one for each target, and one for kvtop.
         var processLines = 3
     }
@@ -91,7 +93,7 @@ public struct Layout: Sendable, Equatable {
         }
         if content.hasKV { log += take(3, all: true) }
         if content.hasKV { kv += take(content.storeLines - 1) }
-        if content.hasGateway { upstream += take(1) }
+        if content.hasGateway { upstream += take(content.upstreams) }
         process += take(1 + content.processLines, all: true)
         events += take(2)
         if content.hasKV { kv += take(content.kvRows - 5) }
@@ -124,7 +126,7 @@ public struct Layout: Sendable, Equatable {
         let all = max(
             content.hasKV ? content.kvRows + content.storeLines : 0, content.hasGateway ? content.gatewayRows : 0)
         var table = 2 + min(all, 5)
-        let log = 6
+        var log = 6
         let compaction = max(4, 1 + content.processLines)
         var events = 3
         var graph = 0
@@ -132,6 +134,10 @@ public struct Layout: Sendable, Equatable {
         let more = min(max(0, all - 5), max(0, spare))
         table += more
         spare -= more
+        // One line for each upstream if there are several, and a line of figures.
+        let moreLog = min(max(0, content.upstreams > 1 ? content.upstreams + 2 - log : 0), max(0, spare))
+        log += moreLog
+        spare -= moreLog
         let graphs = spare >= 14 ? 2 : spare >= 7 ? 1 : 0
         // With an even height there is a row in the middle for half of the scale.
         if graphs > 0 { graph = min(spare / graphs, 16) / 2 * 2 }
@@ -163,7 +169,8 @@ public struct Layout: Sendable, Equatable {
             self.layGraphs(.rateGraph(isGateway: false), .latencyGraph(isGateway: false), &stack)
         case .gateway:
             self.panels.append(stack.take(.gatewayTable, 2 + content.gatewayRows))
-            self.panels.append(stack.take(.upstream, min(5, stack.left)))
+            self.panels.append(
+                stack.take(.upstream, min(content.upstreams > 1 ? content.upstreams + 2 : 5, stack.left)))
             self.layGraphs(.rateGraph(isGateway: true), .latencyGraph(isGateway: true), &stack)
         case .log:
             self.panels.append(stack.take(.log, 6))

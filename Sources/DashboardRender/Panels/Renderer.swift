@@ -31,6 +31,7 @@ public enum Renderer {
         content.kvRows = TableRows.count(kvService, view)
         content.storeLines = kvService?.storeUse.lines ?? 0
         content.gatewayRows = TableRows.count(shown.gateways.first, view)
+        content.upstreams = max(1, shown.gateways.first?.admin?.upstreams.count ?? 1)
         content.processLines = shown.targets.count + 1
         return Layout(columns: columns, rows: rows, view: view.view, content)
     }

@@ -49,6 +49,9 @@ public final class HTTPRequest {
     /// Further members of the access line, in order, such as `queue_ms`, `upstream_ms`, `attempts`. Its action adds them
     /// before it answers.
     public var measures = RequestMeasures()
+    /// Further members of the access line, as JSON text with a comma before each; empty for none. Its action sets them
+    /// before it answers.
+    public var accessNote: [UInt8] = []
     /// The steps of the request, for its trace; empty if the request is not recorded.
     public var spans: [ChildSpan] = []
     /// Reason for `http_request_failures_total`: the problem's code; nil for a success.
@@ -96,6 +99,7 @@ public final class HTTPRequest {
         self.bodyBytes = 0
         self.chunkedBytes = 0
         self.measures.removeAll()
+        if !self.accessNote.isEmpty { self.accessNote = [] }
         if !self.spans.isEmpty { self.spans = [] }
         self.failure = nil
         self.denial = nil

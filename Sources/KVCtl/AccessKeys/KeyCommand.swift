@@ -151,7 +151,7 @@ struct KeyListCommand: ParsableCommand {
             var line = entry.name + String(repeating: " ", count: width - entry.name.utf8.count)
             line += "  roles=\(entry.roles.text)"
             if !entry.prefixes.isEmpty {
-                line += " prefixes=\(entry.prefixes.map(AccessPrefix.text).joined(separator: ","))"
+                line += " prefixes=\(entry.prefixes.map(KeyPrefix.text).joined(separator: ","))"
             }
             if let expiresAt = entry.expiresAt { line += " expires=\(AccessExpiry.text(expiresAt))" }
             if entry.isExpired(at: now) { line += " (expired)" }
@@ -170,7 +170,7 @@ struct KeyListCommand: ParsableCommand {
             })
         object.member(
             "prefixes",
-            array: { prefixes in for prefix in entry.prefixes { prefixes.element(AccessPrefix.text(prefix)) } })
+            array: { prefixes in for prefix in entry.prefixes { prefixes.element(KeyPrefix.text(prefix)) } })
         object.member("expires_at", entry.expiresAt.map(AccessExpiry.text))
         object.member("expired", isExpired)
     }

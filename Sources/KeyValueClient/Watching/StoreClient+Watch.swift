@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import JSON
 import NIOCore
 import NIOHTTP1
 
@@ -8,8 +9,8 @@ extension StoreClient {
     ///
     /// A connection that breaks is made again, behind the last event. The iteration ends only with an error: when the
     /// first connection cannot be made within the timeout; with the code `revision_compacted` when the service no longer
-    /// has the changes that come next (read the keys anew then, and watch from the revision of that page); with any
-    /// other refusal of the request; or when the task is cancelled.
+    /// has the changes that come next, and with `moved` when another kv-service has the keys since a change of the
+    /// gateway's routes (read the keys anew then, and watch from the revision of that page); with any other refusal of the request; or when the task is cancelled.
     ///
     /// - Parameters:
     ///   - since: changes after this revision; nil: from now on.
@@ -49,6 +50,8 @@ public struct Changes: AsyncSequence, Sendable {
         private var hasConnected = false
         /// Connections in a row on which nothing was received.
         private var failures = 0
+        /// Why it ends, once all events are given.
+        private var ending: KeyValueError?
         /// As the service wishes.
         private var retryMilliseconds: UInt64 = 1_000
 
@@ -60,6 +63,7 @@ public struct Changes: AsyncSequence, Sendable {
         public mutating func next() async throws -> ChangeEvent? {
             while true {
                 if let event = self.events.popFirst() { return event }
+                if let ending = self.ending { throw ending }
                 if self.body == nil { try await self.connect() }
                 do {
                     if let bytes = try await self.body?.next() {
@@ -92,7 +96,11 @@ public struct Changes: AsyncSequence, Sendable {
                     }
                     self.events.append(event)
                     self.reached(event.revision)
-                case .event(_, "end", _): self.body = nil
+                case .event(_, "end", let data):
+                    self.body = nil
+                    // The revision that was reached means nothing to the kv-service that has the keys now.
+                    guard let end = try? JSONTree(parsing: data), end["code"]?.string == "moved" else { continue }
+                    self.ending = KeyValueError(code: "moved", detail: end["detail"]?.string ?? "The keys have moved.")
                 case .event: break
                 }
             }

@@ -95,7 +95,12 @@ struct CheckConfigCommand<Program: ServiceProgram>: ParsableCommand {
         for warning in settings.warnings {
             StandardStream.tell("\(Program.name): warning: \(warning)\n")
         }
-        try StandardStream.output.write(SettingsReport.table(settings.entries))
+        let report: String
+        do throws(ServiceFailure) { report = try Program.report(settings) } catch {
+            StandardStream.tell("\(Program.name): \(error)\n")
+            throw ExitCode(error.exit.rawValue)
+        }
+        try StandardStream.output.write(SettingsReport.table(settings.entries) + report)
     }
 }
 

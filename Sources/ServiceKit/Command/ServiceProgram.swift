@@ -38,7 +38,14 @@ public protocol ServiceProgram: Sendable {
     static var settings: SettingsTable { get }
     /// Its settings that both services have; `--listen` is the address that answers `/readyz`.
     static var common: CommonSettings { get }
+    /// What `check-config` prints behind the settings: files that they name, which are read for it. Empty for nothing.
+    /// - Throws: what is wrong with them.
+    static func report(_ settings: ResolvedSettings) throws(ServiceFailure) -> String
     /// Runs the service until it has stopped. The service logs failures and returns them as the exit code.
     /// - Parameter openFiles: the open files of the process and their limit, from ``ProcessSetup/prepare()``.
     static func serve(_ settings: ResolvedSettings, _ openFiles: ProcessSetup.OpenFiles) async -> ProgramExit
+}
+
+extension ServiceProgram {
+    public static func report(_ settings: ResolvedSettings) throws(ServiceFailure) -> String { "" }
 }

@@ -9,9 +9,9 @@ import Testing
 
 @Suite("What the gateway tells of itself", .timeLimit(.minutes(1)))
 struct GatewayDocumentsTests {
-    private func document(_ monitor: UpstreamMonitor) -> String {
+    private func document(_ table: UpstreamTable) -> String {
         let admin = GatewayAdmin(
-            monitor: monitor, rateLimit: ClientRateLimit(nil, registry: MetricsRegistry()),
+            table: { table }, rateLimit: ClientRateLimit(nil, registry: MetricsRegistry()),
             timeoutNanoseconds: 3_000_000_000, queueNanoseconds: 5_000_000)
         var writer = JSONWriter()
         writer.object(admin.write)
@@ -92,14 +92,15 @@ struct GatewayDocumentsTests {
             request.method == "GET" ? FakeAnswer.value([1], revision: 1) : [.text("nonsense\r\n\r\n")]
         }
         try await withGateway(breakerFailures: 1, upstream: upstream) { gateway in
-            let before = self.document(gateway.monitor)
+            let before = self.document(gateway.table)
             #expect(before.contains(#""last_success_at":null,"last_error":null"#))
+            #expect(before.contains(#","prefixes":["*"],"state":"unknown""#))
             let closed = #""state":"closed","opened_at":null,"reason":null"#
             #expect(before.contains(#""circuit":{\#(closed),"reads":{\#(closed)},"writes":{\#(closed)}}"#))
             #expect(await gateway.get("k").status == 200)
             #expect(await gateway.set("k", "v").status == 502)
             try await gateway.wait { $0.active == 0 }
-            let document = self.document(gateway.monitor)
+            let document = self.document(gateway.table)
             #expect(document.hasPrefix(#"{"upstreams":[{"name":"kv-service","base_url":"http://127.0.0.1:"#))
             #expect(document.contains(#""reason":"protocol","message":""#))
             #expect(

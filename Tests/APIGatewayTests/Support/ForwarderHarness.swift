@@ -25,6 +25,8 @@ struct GatewayAnswer: Sendable {
     let body: [UInt8]
     let measures: [String: RequestMeasures.Value]
     let spans: [ChildSpan]
+    /// Further members of the access line.
+    var accessNote = ""
 
     var text: String { String(decoding: self.body, as: UTF8.self) }
     var code: String? { self.string("code") }
@@ -57,9 +59,10 @@ final class ForwarderHarness: Sendable {
     let log = InMemoryLogHandler()
     let events: EventJournal
     let monitor: UpstreamMonitor
+    let table: UpstreamTable
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let eventLoop: any EventLoop
-    private let parts: NIOLoopBound<(pool: UpstreamPool, forwarder: KeyValueForwarder, probe: UpstreamProbe)>
+    private let parts: NIOLoopBound<(pool: UpstreamPool, routes: KeyValueRoutes, probe: UpstreamProbe)>
 
     init(
         port: Int,
@@ -90,26 +93,28 @@ final class ForwarderHarness: Sendable {
         self.monitor = monitor
         for check in monitor.checks { self.gate.add(check) }
         self.gate.set(.ready)
+        let upstream = Upstream(
+            monitor: monitor,
+            connector: UpstreamConnector(address: address, tls: nil, timeoutNanoseconds: limits.connectNanoseconds),
+            maxConnections: limits.pool.maxConnections)
+        let table = UpstreamTable([.init(route: .only(address), upstream: upstream)])
+        self.table = table
         let eventLoop = self.group.next()
         self.eventLoop = eventLoop
         self.parts = try await eventLoop.submit {
             let pool = UpstreamPool(
-                eventLoop: eventLoop,
-                connector: UpstreamConnector(
-                    address: address, tls: nil, timeoutNanoseconds: limits.connectNanoseconds),
-                limits: limits, monitor: monitor)
-            let forwarder = KeyValueForwarder(
-                pool: pool,
-                monitor: monitor,
-                limits: KeyValueLimits(),
-                timeoutNanoseconds: timeoutMilliseconds * 1_000_000
-            )
+                eventLoop: eventLoop, connector: upstream.connector, limits: limits, monitor: monitor)
+            let upstreams = LoopUpstreams(table) { upstream in
+                KeyValueForwarder(
+                    pool: pool, upstream: upstream, timeoutNanoseconds: timeoutMilliseconds * 1_000_000)
+            }
             let probe = UpstreamProbe(
                 pool: pool,
                 monitor: monitor,
                 events: events
             )
-            return NIOLoopBound((pool, forwarder, probe), eventLoop: eventLoop)
+            let routes = KeyValueRoutes(upstreams: upstreams, limits: KeyValueLimits())
+            return NIOLoopBound((pool, routes, probe), eventLoop: eventLoop)
         }.get()
     }
 
@@ -211,12 +216,28 @@ final class ForwarderHarness: Sendable {
         headers: [(String, String)] = [],
         body: [UInt8] = [],
         timeoutMilliseconds: UInt64? = nil,
-        _ action: @escaping @Sendable (KeyValueForwarder, HTTPRequest, Responder) -> Void
+        _ action: @escaping @Sendable (KeyValueRoutes, HTTPRequest, Responder) -> Void
+    ) async -> GatewayAnswer {
+        await Self.perform(
+            method, query: query, headers: headers, body: body, timeoutMilliseconds: timeoutMilliseconds,
+            on: self.eventLoop
+        ) { action(self.parts.value.routes, $0, $1) }
+    }
+
+    /// Has a request answered by an action on an event loop.
+    static func perform(
+        _ method: RequestMethod,
+        query: String?,
+        headers: [(String, String)] = [],
+        body: [UInt8] = [],
+        timeoutMilliseconds: UInt64? = nil,
+        on eventLoop: any EventLoop,
+        _ action: @escaping @Sendable (HTTPRequest, Responder) -> Void
     ) async -> GatewayAnswer {
         await withCheckedContinuation { continuation in
-            self.eventLoop.execute {
-                let pending = NIOLoopBound(PendingAnswer(continuation), eventLoop: self.eventLoop)
-                let limit = self.eventLoop.scheduleTask(in: .seconds(60)) { pending.value.giveUp() }
+            eventLoop.execute {
+                let pending = NIOLoopBound(PendingAnswer(continuation), eventLoop: eventLoop)
+                let limit = eventLoop.scheduleTask(in: .seconds(60)) { pending.value.giveUp() }
                 let request = HTTPRequest(
                     sample: method,
                     target: "/api/any" + (query.map { "?" + $0 } ?? ""),
@@ -226,12 +247,12 @@ final class ForwarderHarness: Sendable {
                     deadlineNanoseconds: timeoutMilliseconds.map {
                         MonotonicClock.nanoseconds() + $0 * 1_000_000
                     },
-                    eventLoop: self.eventLoop
+                    eventLoop: eventLoop
                 ) { response, request in
                     limit.cancel()
                     pending.value.resume(GatewayAnswer(response, request))
                 }
-                action(self.parts.value.forwarder, request, Responder(request))
+                action(request, Responder(request))
             }
         }
     }
@@ -268,6 +289,7 @@ extension GatewayAnswer {
         request.measures.forEach { measures[$0.name.description] = $0.value }
         self.measures = measures
         self.spans = request.spans
+        self.accessNote = String(decoding: request.accessNote, as: UTF8.self)
     }
 }
 

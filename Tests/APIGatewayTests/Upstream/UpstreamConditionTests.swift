@@ -80,7 +80,7 @@ struct UpstreamConditionTests {
         let states = metrics.matches(of: /gateway_upstream_state\{state="([a-z_]+)",upstream="kv-service"\} 1/)
         #expect(states.map { String($0.1) } == [state])
         let admin = GatewayAdmin(
-            monitor: gateway.monitor, rateLimit: ClientRateLimit(nil, registry: MetricsRegistry()),
+            table: { gateway.table }, rateLimit: ClientRateLimit(nil, registry: MetricsRegistry()),
             timeoutNanoseconds: 1, queueNanoseconds: 1)
         var writer = JSONWriter()
         writer.object(admin.write)

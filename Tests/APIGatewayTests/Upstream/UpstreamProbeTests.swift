@@ -140,7 +140,8 @@ struct UpstreamProbeTests {
         for _ in 1...4 { try await gateway.probe() }
         #expect(told() == ["warning kv-service is unreachable"])
         #expect(gateway.log.entries.first?.metadata["reason"] == "connect")
-        #expect(gateway.log.entries.first?.metadata["upstream"] == "http://127.0.0.1:\(port)")
+        #expect(gateway.log.entries.first?.metadata["upstream"] == "kv-service")
+        #expect(gateway.log.entries.first?.metadata["url"] == "http://127.0.0.1:\(port)")
         for round in 1...2 {
             let upstream = FakeHTTPServer { _ in FakeAnswer.ready }
             _ = try await upstream.start(port: port)

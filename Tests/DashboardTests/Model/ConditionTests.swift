@@ -157,6 +157,31 @@ struct ConditionTests {
         #expect(levels == ["kv_get critical", "readyz none"])
     }
 
+    @Test func `an upstream of several is told by its name`() {
+        var dashboard = Scenario.idle()
+        func conditions(_ change: (String) -> String) -> [String] {
+            dashboard.apply(
+                Scenario.poll(1, at: dashboard.now + 1, [:], admin: change(FakeAdmin.severalUpstreams(31))))
+            return dashboard.conditions.map { "\($0.condition.level) \($0.service) \($0.condition.text)" }
+        }
+        #expect(conditions { $0 } == ["critical gw customers-eu unreachable", "warning gw main draining"])
+        func withWritesOpen(_ text: String) -> String {
+            text.replacing(
+                #""circuit":{"state":"closed","opened_at":null}"#,
+                with: #""circuit":{"state":"open","reads":{"state":"closed"},"writes":{"state":"open"}}"#)
+        }
+        #expect(
+            conditions { withWritesOpen($0.replacing(#""up":false"#, with: #""up":true"#)) } == [
+                "critical gw customers-eu circuit open", "warning gw orders no writes", "warning gw main no writes",
+            ])
+        // What only the check tells.
+        #expect(
+            conditions {
+                $0.replacing(#""up":false"#, with: #""up":true"#).replacing(#""ready":false"#, with: #""ready":true"#)
+                    .replacing(#""state":"open""#, with: #""state":"closed""#)
+            } == ["warning gw an upstream not ready"])
+    }
+
     @Test func `a service that is down has none of them`() {
         var dashboard = Scenario.incident([(#""drain":{"enabled":false}"#, #""drain":{"enabled":true}"#)])
         for poll in 1...3 {

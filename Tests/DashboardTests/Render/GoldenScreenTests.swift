@@ -84,6 +84,19 @@ struct GoldenScreenTests {
             "compaction-idle-80x24-utf8")
     }
 
+    @Test(arguments: [Size(columns: 80, rows: 24), Size(columns: 100, rows: 30), Size(columns: 160, rows: 45)])
+    func `of a gateway with several upstreams`(_ size: Size) throws {
+        let dashboard = Incident.dashboard(seconds: 60, gatewayAdmin: FakeAdmin.severalUpstreams)
+        try Golden.check(self.screen(dashboard, size), "upstreams-\(size.testDescription)-utf8")
+    }
+
+    @Test func `of several upstreams alone`() throws {
+        let dashboard = Incident.dashboard(seconds: 60, gatewayAdmin: FakeAdmin.severalUpstreams)
+        try Golden.check(
+            self.screen(dashboard, Size(columns: 100, rows: 30)) { $0.view = .gateway },
+            "upstreams-view-gateway-100x30-utf8")
+    }
+
     /// Conditions that need an operator are named in the first line; details are where they belong.
     @Test(arguments: [Size(columns: 80, rows: 24), Size(columns: 160, rows: 45), Size(columns: 40, rows: 10)])
     func `of a kv-service that is read-only, cannot compact and has no space`(_ size: Size) throws {

@@ -22,7 +22,7 @@ enum Incident {
     /// A dashboard after the seconds from `first` on, polled each second. The polls of the seconds 420 to 424 are missed.
     static func dashboard(
         from first: Int = 0, seconds: Int = 600, compaction: FakeAdmin.Compaction = .running,
-        kvAdmin change: (String) -> String = { $0 }
+        kvAdmin change: (String) -> String = { $0 }, gatewayAdmin: (Int) -> String = FakeAdmin.gateway
     ) -> Dashboard {
         let start = self.end - Double(seconds)
         var dashboard = Dashboard(targets: self.targets, now: 1_000 + Double(first), wallTime: start + Double(first))
@@ -36,7 +36,7 @@ enum Incident {
                 dashboard.apply(
                     self.poll(
                         target, second, at: at, wallTime: start + Double(second), sets: sets, gets: gets,
-                        compaction: compaction, change))
+                        compaction: compaction, gatewayAdmin, change))
             }
         }
         dashboard.advance(now: 1_000 + Double(seconds) + 0.4, wallTime: self.end)
@@ -48,7 +48,7 @@ enum Incident {
 
     private static func poll(
         _ target: Int, _ second: Int, at: Double, wallTime: Double, sets: Int, gets: Int,
-        compaction: FakeAdmin.Compaction, _ change: (String) -> String
+        compaction: FakeAdmin.Compaction, _ gatewayAdmin: (Int) -> String, _ change: (String) -> String
     ) -> PollResult {
         if (420..<425).contains(second), target == 0 {
             let failure = PollFailure("connection refused")
@@ -63,7 +63,7 @@ enum Incident {
             text =
                 target == 0 ? self.kvMetrics(second, sets, gets).text : self.gatewayMetrics(second, sets, gets).text
         }
-        let admin = target == 0 ? change(FakeAdmin.kv(second, compaction)) : FakeAdmin.gateway(second)
+        let admin = target == 0 ? change(FakeAdmin.kv(second, compaction)) : gatewayAdmin(second)
         var result = PollResult(
             reading: RawPoll(
                 target: target, receivedAt: at, wallTime: wallTime, roundTripSeconds: target == 0 ? 0.002 : 0.0031,
