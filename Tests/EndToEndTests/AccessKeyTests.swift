@@ -225,6 +225,8 @@ extension EndToEnd {
                 #expect(try answer.json.string("applied") == "no")
                 let watch = try client.connection.request("GET", "/api/watch?mode=poll&wait_ms=0")
                 #expect(watch.status == (name == "reader" ? 200 : 502), "\(watch.text)")
+                let readiness = try client.connection.request("GET", "/readyz")
+                #expect(readiness.text.contains(#""name":"upstream_access","status":"warning""#), "\(readiness.text)")
                 #expect(try gateway.stop() == .exited(0))
             }
             let keys = try HTTPConnection(port: port).request(

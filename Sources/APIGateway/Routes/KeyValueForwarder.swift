@@ -78,6 +78,7 @@ final class KeyValueForwarder {
                 answer = .refused(problem)
             }
             self.monitor.answeredAsItShould(forwarded.operation, atNanoseconds: forwarded.endedAtNanoseconds)
+            self.monitor.answered(isDenied: UpstreamAnswer.deniesAccess(response.head.status))
             self.answer(
                 forwarded, answer, upstreamEntries: response.serverTiming, isReplayed: response.head.isReplayed)
         } catch {

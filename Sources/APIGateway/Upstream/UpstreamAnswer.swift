@@ -25,6 +25,9 @@ enum UpstreamAnswer {
     /// What an answer means to the client that kv-service gave to the gateway.
     static let problems = [ProblemKind(502, "upstream_access_denied")]
 
+    /// Whether kv-service refuses the gateway itself.
+    static func deniesAccess(_ status: Int) -> Bool { status == 401 || status == 403 }
+
     /// kv-service refuses the gateway itself, before it does anything.
     private static func accessDenied(
         _ response: borrowing UpstreamResponse, to operation: UpstreamOperation
@@ -86,7 +89,7 @@ enum UpstreamAnswer {
             self = .keyNotFound
         case (412, .set), (412, .delete), (412, .incr):
             self = .refused(try Self.preconditionFailed(response, to: operation, condition))
-        case (401, _), (403, _): self = try Self.accessDenied(response, to: operation)
+        case (let status, _) where Self.deniesAccess(status): self = try Self.accessDenied(response, to: operation)
         case (let status, _) where Self.passedOnStatuses.contains(status):
             self = .refused(try Self.problem(response, to: operation))
         case (let status, _):
@@ -201,7 +204,7 @@ enum UpstreamAnswer {
             }
             return try self.document(response, #"{"status":"ok","events":["#)
         }
-        if status == 401 || status == 403 { return try self.accessDenied(response, to: .keys) }
+        if self.deniesAccess(status) { return try self.accessDenied(response, to: .keys) }
         guard Self.passedOnStatuses.contains(status) || status == 410 || status == 501 else {
             throw .protocolError("status \(status)")
         }

@@ -43,6 +43,8 @@ final class UpstreamMonitor: Sendable {
     private let probeFailure = Mutex<UpstreamFailure?>(nil)
     /// False only if the last probe reported that writes are refused.
     private let upstreamTakesWrites = Atomic<Bool>(true)
+    /// Whether kv-service refused the gateway itself when it answered the last request; probes need no access key.
+    private let refusesGateway = Atomic<Bool>(false)
     /// Consecutive probes that reached a kv-service which accepts no requests.
     private let idleProbes = Atomic<Int>(0)
 
@@ -114,6 +116,15 @@ final class UpstreamMonitor: Sendable {
                     "open_seconds": .seconds(nanoseconds: now - min(openedAt, now)),
                 ]
             )
+        }
+    }
+
+    /// A client's request was answered.
+    ///
+    /// - Parameter isDenied: whether kv-service refuses the gateway's own access key.
+    func answered(isDenied: Bool) {
+        if self.refusesGateway.load(ordering: .relaxed) != isDenied {
+            self.refusesGateway.store(isDenied, ordering: .relaxed)
         }
     }
 
@@ -220,6 +231,10 @@ final class UpstreamMonitor: Sendable {
             .init(name: "upstream_ready", severity: .warning) {
                 self.isServing && !self.isReady
                     ? "\(self.name) accepts requests but is not ready (\(self.condition.label))" : nil
+            },
+            .init(name: "upstream_access", severity: .warning) {
+                self.refusesGateway.load(ordering: .relaxed)
+                    ? "\(self.name) refuses the gateway's own access key; see --upstream-access-key-file" : nil
             },
             .init(name: "upstream_circuit", stops: .reads) {
                 let circuit = self.circuit(.reads)

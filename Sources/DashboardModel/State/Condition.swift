@@ -106,6 +106,7 @@ extension TargetState {
             case "upstream_reachable": return Condition(.critical, "upstream not ready")
             case "upstream_circuit": return Condition(.critical, "circuit open")
             case "upstream_writes": return Condition(.warning, "no writes")
+            case "upstream_access": return Condition(.warning, "access key refused")
             // Told by name, below.
             case "any_upstream", "every_upstream": return nil
             default: return Condition(check.isWarning ? .warning : .critical, "\(check.name) fails")

@@ -52,6 +52,9 @@ struct ConditionTests {
         Case(
             changes: [(#""log":{"path""#, #""memory":{"state":"ok","used_ratio":0.85},"log":{"path""#)],
             level: .warning, text: "memory 85% used"),
+        Case(
+            changes: [(Self.check, #"{"name":"upstream_access","status":"warning","message":"refused"}"#)],
+            level: .warning, text: "access key refused"),
         Self.expiry(1_123_200 + 4 * 3_600, .warning, "certificate 13d left"),
         Self.expiry(172_799, .critical, "certificate 1d left"),
         Self.expiry(-1, .critical, "certificate expired"),
