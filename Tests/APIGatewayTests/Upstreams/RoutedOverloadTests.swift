@@ -2,6 +2,7 @@ import TestSupport
 import Testing
 
 @testable import APIGateway
+@testable import HTTP1
 
 @Suite("Overload of one of several upstreams", .timeLimit(.minutes(1)))
 struct RoutedOverloadTests {
