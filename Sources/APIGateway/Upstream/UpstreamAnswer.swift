@@ -43,7 +43,9 @@ enum UpstreamAnswer {
     /// Whether kv-service has not carried out the request because it starts or stops.
     static func saysRestarting(_ response: borrowing UpstreamResponse, to operation: UpstreamOperation) -> Bool {
         // Nonsense is no such answer, and is found when the answer is taken.
-        guard response.head.status == 503, let problem = try? self.problem(response, to: operation) else { return false }
+        guard response.head.status == 503, let problem = try? self.problem(response, to: operation) else {
+            return false
+        }
         return (problem.code == "starting" || problem.code == "stopping")
             && (!operation.isWrite || problem.applied == .no)
     }
