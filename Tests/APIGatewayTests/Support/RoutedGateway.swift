@@ -71,17 +71,6 @@ final class RoutedGateway: Sendable {
     ) async -> GatewayAnswer {
         await self.perform(.post, headers: [("Content-Type", "application/json")], body: body, action)
     }
-
-    /// Whether a request is refused from its head alone.
-    func refuses(_ method: RequestMethod, query: String?) async throws -> Bool {
-        try await self.eventLoop.submit {
-            let request = HTTPRequest(
-                sample: method, target: "/api/any" + (query.map { "?" + $0 } ?? ""), fields: [], body: ByteBuffer(),
-                identity: .none, deadlineNanoseconds: nil, eventLoop: self.eventLoop
-            ) { _, _ in }
-            return self.loop.value.upstreams.refuses(request, isWrite: method != .get)
-        }.get()
-    }
 }
 
 extension UpstreamTable {
