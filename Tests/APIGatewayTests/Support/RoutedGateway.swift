@@ -6,6 +6,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import PrometheusMetrics
+import SystemSupport
 import TestSupport
 import Testing
 
@@ -79,6 +80,7 @@ final class RoutedGateway: Sendable {
                 sample: method, target: "/api/any" + (query.map { "?" + $0 } ?? ""), fields: [], body: ByteBuffer(),
                 identity: .none, deadlineNanoseconds: nil, eventLoop: self.eventLoop
             ) { _, _ in }
+            request.receivedAtNanoseconds = MonotonicClock.nanoseconds()
             return self.loop.value.upstreams.refuses(request, isWrite: method != .get)
         }.get()
     }
