@@ -6,6 +6,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import PrometheusMetrics
+import SystemSupport
 import TestSupport
 import Testing
 
@@ -70,6 +71,18 @@ final class RoutedGateway: Sendable {
         _ body: String, _ action: @escaping @Sendable (KeyValueRoutes, HTTPRequest, Responder) -> Void
     ) async -> GatewayAnswer {
         await self.perform(.post, headers: [("Content-Type", "application/json")], body: body, action)
+    }
+
+    /// Whether a request is refused from its head alone.
+    func refuses(_ method: RequestMethod, query: String?) async throws -> Bool {
+        try await self.eventLoop.submit {
+            let request = HTTPRequest(
+                sample: method, target: "/api/any" + (query.map { "?" + $0 } ?? ""), fields: [], body: ByteBuffer(),
+                identity: .none, deadlineNanoseconds: nil, eventLoop: self.eventLoop
+            ) { _, _ in }
+            request.receivedAtNanoseconds = MonotonicClock.nanoseconds()
+            return self.loop.value.upstreams.refuses(request, isWrite: method != .get)
+        }.get()
     }
 }
 
