@@ -30,4 +30,41 @@ struct RequestReaderTests {
             Array(reader.nextPiece(limit: 65_536).readableBytesView)
                 == (65_000..<65_536).map { UInt8(truncatingIfNeeded: $0) })
     }
+
+    /// As over TLS, where each record arrives in a buffer of 32 KiB.
+    private func received(_ text: String) -> ByteBuffer {
+        var buffer = ByteBufferAllocator().buffer(capacity: 32_768)
+        buffer.writeString(text)
+        return buffer
+    }
+
+    @Test func `a head that arrives slowly holds no receive buffer, and is the same head`() {
+        let reader = RequestReader(limits: HeadScanner.Limits())
+        let text = "GET /get?key=a HTTP/1.1\r\nHost: a\r\n\r\n"
+        var head: RequestHead?
+        for character in text.unicodeScalars {
+            _ = reader.append(self.received(String(character)))
+            switch reader.nextHead() {
+            case .incomplete: #expect(reader.storageBytes <= 4_096)
+            case .complete(let complete): head = complete
+            case .refused(let refusal): Issue.record("refused: \(refusal)")
+            }
+        }
+        #expect(head.map { String(buffer: $0.bytes) } == text)
+        #expect(head.map { Array(text.utf8)[$0.target] }.map { String(decoding: $0, as: UTF8.self) } == "/get?key=a")
+    }
+
+    @Test func `a head whose body is on its way can let go of its receive buffer`() {
+        let reader = RequestReader(limits: HeadScanner.Limits())
+        _ = reader.append(self.received("PUT /set HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"))
+        guard case .complete(var head) = reader.nextHead() else {
+            Issue.record("the head is complete")
+            return
+        }
+        let text = String(buffer: head.bytes)
+        #expect(head.bytes.storageCapacity >= 32_768)
+        head.compact()
+        #expect(head.bytes.storageCapacity <= 1_024)
+        #expect(String(buffer: head.bytes) == text)
+    }
 }
