@@ -27,6 +27,8 @@ final class HTTPServerLoop {
     let routes: RouteTable
     let encoder = ResponseEncoder()
     private(set) var isDraining = false
+    /// Whether a sweep has not come to its end.
+    private var isSweeping = false
 
     let eventLoop: any EventLoop
     private let sampler: TraceSampler?
@@ -102,12 +104,28 @@ final class HTTPServerLoop {
     private func sweep(now: UInt64) {
         self.refreshClocks(now: now)
         self.observer.sweep(now: now)
-        // From the end, because the last connection takes the place of one that closes.
-        var index = self.connections.count - 1
+        if !self.isSweeping { self.sweep(now: now, from: self.connections.count - 1) }
+    }
+
+    /// Thousands of connections may end at a time: after a millisecond the requests on others come first.
+    ///
+    /// - Parameter last: the index of the connection to begin with. From the end, because the last connection takes the place
+    ///   of one that closes.
+    private func sweep(now: UInt64, from last: Int) {
+        let pause = MonotonicClock.nanoseconds() &+ 1_000_000
+        var index = min(last, self.connections.count - 1)
         while index >= 0 {
             if index < self.connections.count { self.connections[index].sweep(now: now) }
             index -= 1
+            guard index & 15 == 0, MonotonicClock.nanoseconds() > pause else { continue }
+            self.isSweeping = true
+            // What is executed now comes before anything is read.
+            self.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(1)) { [index] in
+                self.sweep(now: MonotonicClock.nanoseconds(), from: index)
+            }
+            return
         }
+        self.isSweeping = false
     }
 
     func drain() {
