@@ -35,7 +35,7 @@ extension EndToEnd {
             let listening = try JSONObject(before.utf8.split(separator: UInt8(ascii: "\n"))[0])
             let address = try #require(listening.string("address"))
             let gateway = try FileText.text(folder.file("data/logs/api-gateway.log"))
-            #expect(gateway.contains(#""upstream":"http://\#(address)""#), "\(gateway)")
+            #expect(gateway.contains(#""url":"http://\#(address)""#), "\(gateway)")
 
             // A gateway with another upstream would show an unexpected store.
             let foreign = try Services(withGateway: false)
