@@ -5,7 +5,7 @@ import Testing
 
 extension EndToEnd {
     /// Both services with `--access-keys-file`.
-    @Suite("Access keys at both services", .timeLimit(.minutes(3)))
+    @Suite("Access keys at both services", .timeLimit(.minutes(10)))
     struct AccessKeyTests {
         static func field(_ key: String) -> (String, String) { ("Authorization", "Bearer \(key)") }
 

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Backup and restore", .timeLimit(.minutes(3)))
+    @Suite("Backup and restore", .timeLimit(.minutes(10)))
     struct BackupTests {
         private static func kvctl(_ port: UInt16, _ arguments: String...) throws -> ProgramRun {
             try ProgramRun(

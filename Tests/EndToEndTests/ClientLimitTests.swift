@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Each client of the gateway", .timeLimit(.minutes(2)))
+    @Suite("Each client of the gateway", .timeLimit(.minutes(10)))
     struct ClientLimitTests {
         private func get(_ port: UInt16, for client: String?) throws -> HTTPAnswer {
             let headers = client.map { [("X-Forwarded-For", $0)] } ?? []

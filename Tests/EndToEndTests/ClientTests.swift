@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("The client library and the services", .timeLimit(.minutes(3)))
+    @Suite("The client library and the services", .timeLimit(.minutes(10)))
     struct ClientTests {
         private static func with<Result: Sendable>(
             _ services: Services, _ front: Front, _ body: (StoreClient) async throws -> Result

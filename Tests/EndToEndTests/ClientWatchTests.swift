@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("The client library and kvctl watch the services", .timeLimit(.minutes(4)))
+    @Suite("The client library and kvctl watch the services", .timeLimit(.minutes(10)))
     struct ClientWatchTests {
         /// Watches in a task until it is cancelled, and keeps what it gets.
         private final class Watcher: Sendable {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Writes with a condition", .timeLimit(.minutes(3)))
+    @Suite("Writes with a condition", .timeLimit(.minutes(10)))
     struct ConditionalWriteTests {
         private static let key = Array("contested".utf8)
         private static let rounds = 200

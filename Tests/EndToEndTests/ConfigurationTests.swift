@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Programs say what is wrong before they start", .timeLimit(.minutes(3)))
+    @Suite("Programs say what is wrong before they start", .timeLimit(.minutes(10)))
     struct ConfigurationTests {
         private func run(
             _ program: ServiceProcess.Program,

@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     /// `Docs/openapi.json` and the examples of `Docs/API.md` against the programs.
     @Suite(
-        "The contract", .enabled(if: AdminDocuments.canValidate, "python3 has no jsonschema"), .timeLimit(.minutes(2)))
+        "The contract", .enabled(if: AdminDocuments.canValidate, "python3 has no jsonschema"), .timeLimit(.minutes(10)))
     struct ContractTests {
         /// What the tool finds; nothing when all is well.
         private func findings(_ arguments: [String], in folder: TemporaryFolder) throws -> String {

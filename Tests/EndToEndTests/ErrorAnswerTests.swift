@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Errors say what happened", .timeLimit(.minutes(3)))
+    @Suite("Errors say what happened", .timeLimit(.minutes(10)))
     struct ErrorAnswerTests {
         /// Checks that an answer is a problem document and returns its members.
         @discardableResult

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("The gateway without kv-service", .timeLimit(.minutes(3)))
+    @Suite("The gateway without kv-service", .timeLimit(.minutes(10)))
     struct GatewayFailureTests {
         @Test func `an upstream that is down is 502 with applied no, and the gateway recovers by itself`() throws {
             let services = try Services()

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Writes that are repeated", .timeLimit(.minutes(3)))
+    @Suite("Writes that are repeated", .timeLimit(.minutes(10)))
     struct IdempotencyTests {
         private func post(
             _ front: Front, _ services: Services, _ path: String, _ body: String, key: String

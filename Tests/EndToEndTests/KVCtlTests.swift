@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("kvctl and the services", .timeLimit(.minutes(3)))
+    @Suite("kvctl and the services", .timeLimit(.minutes(10)))
     struct KVCtlTests {
         private static func run(
             _ port: UInt16, _ arguments: String..., input: [UInt8] = [], under setting: String = ":"

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Keys in order", .timeLimit(.minutes(3)))
+    @Suite("Keys in order", .timeLimit(.minutes(10)))
     struct KeysTests {
         /// All pages of a query.
         private func all(_ client: KeyValueClient, _ query: String) throws -> [String] {

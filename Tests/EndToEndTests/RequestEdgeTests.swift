@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("What both services make of a request's edges", .timeLimit(.minutes(3)))
+    @Suite("What both services make of a request's edges", .timeLimit(.minutes(10)))
     struct RequestEdgeTests {
         /// Requests to the server as a whole have a series from the start too.
         @Test func `OPTIONS of no path is answered by both services`() throws {

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("One request has one name in both services", .timeLimit(.minutes(3)))
+    @Suite("One request has one name in both services", .timeLimit(.minutes(10)))
     struct RequestIdentityTests {
         @Test func `a client's request id is in both answers' logs, and a bad one is replaced`() throws {
             let services = try Services()

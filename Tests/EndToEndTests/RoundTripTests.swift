@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Values come back as they went in", .timeLimit(.minutes(3)))
+    @Suite("Values come back as they went in", .timeLimit(.minutes(10)))
     struct RoundTripTests {
         /// Keys that a careless encoder confuses, or that a careless store cuts.
         static let keys: [[UInt8]] =

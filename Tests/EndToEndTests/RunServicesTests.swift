@@ -5,7 +5,7 @@ import Testing
 
 extension EndToEnd {
     /// The script that `make run` calls.
-    @Suite("run-services", .timeLimit(.minutes(3)))
+    @Suite("run-services", .timeLimit(.minutes(10)))
     struct RunServicesTests {
         private static var programs: String {
             Programs.folder

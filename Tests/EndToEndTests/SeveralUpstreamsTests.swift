@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("A gateway in front of several kv-services", .timeLimit(.minutes(3)))
+    @Suite("A gateway in front of several kv-services", .timeLimit(.minutes(10)))
     struct SeveralUpstreamsTests {
         // MARK: Requests
 

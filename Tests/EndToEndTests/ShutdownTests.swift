@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Stopping", .timeLimit(.minutes(3)))
+    @Suite("Stopping", .timeLimit(.minutes(10)))
     struct ShutdownTests {
         /// The answers that the writers of a test received.
         private final class Journal: Sendable {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Signals", .timeLimit(.minutes(3)))
+    @Suite("Signals", .timeLimit(.minutes(10)))
     struct SignalTests {
         private static let ignored = [SIGUSR1, SIGUSR2]
 

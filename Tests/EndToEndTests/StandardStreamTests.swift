@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Standard streams that are closed, or take nothing", .timeLimit(.minutes(3)))
+    @Suite("Standard streams that are closed, or take nothing", .timeLimit(.minutes(10)))
     struct StandardStreamTests {
         private static let programs = [ServiceProcess.Program.kvService, .apiGateway, .kvtop, .txlog, .kvctl]
         private static let smallSegments = ["--segment-bytes", "64KiB"]

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Transactions, several keys and counters", .timeLimit(.minutes(3)))
+    @Suite("Transactions, several keys and counters", .timeLimit(.minutes(10)))
     struct TransactionTests {
         private func post(_ port: UInt16, _ path: String, _ body: String) throws -> HTTPAnswer {
             try HTTPConnection(port: port).request(

@@ -5,7 +5,7 @@ import Testing
 
 extension EndToEnd {
     /// The gateway with a kv-service that does what a test wants.
-    @Suite("Watching through the gateway", .timeLimit(.minutes(3)))
+    @Suite("Watching through the gateway", .timeLimit(.minutes(10)))
     struct WatchRelayTests {
         private let folder = TemporaryFolder()
 

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Watching", .timeLimit(.minutes(5)))
+    @Suite("Watching", .timeLimit(.minutes(10)))
     struct WatchTests {
         private static func port(_ services: Services, _ front: Front) -> UInt16 {
             front == .kvService ? services.kvPort : services.gatewayPort

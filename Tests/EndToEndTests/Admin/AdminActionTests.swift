@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("What operators switch", .timeLimit(.minutes(3)))
+    @Suite("What operators switch", .timeLimit(.minutes(10)))
     struct AdminActionTests {
         private func metric(_ port: UInt16, _ line: String) throws -> Bool {
             try HTTPConnection(port: port).request("GET", "/metrics").text.contains("\n\(line)\n")

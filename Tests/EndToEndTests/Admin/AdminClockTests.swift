@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     @Suite(
         "/admin and the wall clock", .enabled(if: FakedClock.library != nil, "libfaketime is not installed"),
-        .timeLimit(.minutes(3)))
+        .timeLimit(.minutes(10)))
     struct AdminClockTests {
         @Test(arguments: ["+5h", "-3h"]) func `the uptime is not changed by setting the clock`(_ step: String) throws {
             let folder = TemporaryFolder()

@@ -5,7 +5,7 @@ import Testing
 extension EndToEnd {
     @Suite(
         "The documents of /admin fit their schemas",
-        .enabled(if: AdminDocuments.canValidate, "python3 has no jsonschema"), .timeLimit(.minutes(3)))
+        .enabled(if: AdminDocuments.canValidate, "python3 has no jsonschema"), .timeLimit(.minutes(10)))
     struct AdminDocumentTests {
         @Test func `the schemas are valid and closed, and Docs/Admin.md describes every property`() throws {
             let folder = TemporaryFolder()

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("What a service tells of what has happened", .timeLimit(.minutes(3)))
+    @Suite("What a service tells of what has happened", .timeLimit(.minutes(10)))
     struct AdminEventTests {
         @Test func `a start is told in order, by increasing numbers, and counted`() throws {
             let services = try Services()

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("What is so already", .timeLimit(.minutes(3)))
+    @Suite("What is so already", .timeLimit(.minutes(10)))
     struct AdminNoChangeTests {
         /// The kinds of all changes that operators make.
         private func changes(_ port: UInt16) throws -> [String] {

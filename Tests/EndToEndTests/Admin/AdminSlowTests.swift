@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("The slowest requests", .timeLimit(.minutes(3)))
+    @Suite("The slowest requests", .timeLimit(.minutes(10)))
     struct AdminSlowTests {
         private func slowest(_ port: UInt16, _ handler: String) throws -> JSONObject {
             try #require(

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("kvtop and compaction", .enabled(if: Tmux.path != nil, "tmux is not installed"), .timeLimit(.minutes(3)))
+    @Suite("kvtop and compaction", .enabled(if: Tmux.path != nil, "tmux is not installed"), .timeLimit(.minutes(10)))
     struct DashboardCompactionTests {
         @Test func `c and y start one compaction, whose progress and result are shown`() throws {
             let service = try FakeKVService()

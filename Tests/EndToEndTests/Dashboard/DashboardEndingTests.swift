@@ -6,7 +6,7 @@ import Testing
 extension EndToEnd {
     @Suite(
         "kvtop gives the terminal back", .enabled(if: Tmux.path != nil, "tmux is not installed"),
-        .timeLimit(.minutes(3)))
+        .timeLimit(.minutes(10)))
     struct DashboardEndingTests {
         /// The flags of ``Tmux/flags()`` while kvtop owns the terminal, and while the shell does.
         private static let taken = "101"

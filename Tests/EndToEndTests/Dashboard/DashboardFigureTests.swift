@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     /// Computes kvtop's figures without any code of kvtop: rates, ratios and quantiles over restarts, decreasing
     /// counters, missed polls, and observations above the highest bound.
-    @Suite("kvtop's figures", .timeLimit(.minutes(3)))
+    @Suite("kvtop's figures", .timeLimit(.minutes(10)))
     struct DashboardFigureTests {
         @Test(arguments: 1...2) func `are those of a reference computation on the same scrapes`(_ seed: Int) throws {
             let agreement = try DashboardReference.compare(["--make", "\(seed)"], in: TemporaryFolder())

@@ -6,7 +6,7 @@ import Testing
 extension EndToEnd {
     @Suite(
         "kvtop while services come and go", .enabled(if: Tmux.path != nil, "tmux is not installed"),
-        .timeLimit(.minutes(3)))
+        .timeLimit(.minutes(10)))
     struct DashboardOutageTests {
         @Test func `starts within a second with both services down, says why, and turns up by itself`() throws {
             let folder = TemporaryFolder()

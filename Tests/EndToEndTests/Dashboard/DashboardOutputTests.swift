@@ -5,7 +5,7 @@ import Testing
 
 extension EndToEnd {
     /// The destination of kvtop's output, the source of its input, and its clock, in unusual cases.
-    @Suite("kvtop, pipes, full disks and clocks", .timeLimit(.minutes(3)))
+    @Suite("kvtop, pipes, full disks and clocks", .timeLimit(.minutes(10)))
     struct DashboardOutputTests {
         private func shell(_ script: String, _ folder: TemporaryFolder) throws -> (ending: Ending, output: String) {
             let child = try ChildProcess(

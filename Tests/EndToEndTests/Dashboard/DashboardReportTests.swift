@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEnd {
     /// The output of kvtop without a screen.
-    @Suite("kvtop's reports", .timeLimit(.minutes(3)))
+    @Suite("kvtop's reports", .timeLimit(.minutes(10)))
     struct DashboardReportTests {
         @Test func `without a terminal says what to use instead`() throws {
             let folder = TemporaryFolder()

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("kvtop on a terminal", .enabled(if: Tmux.path != nil, "tmux is not installed"), .timeLimit(.minutes(3)))
+    @Suite("kvtop on a terminal", .enabled(if: Tmux.path != nil, "tmux is not installed"), .timeLimit(.minutes(10)))
     struct DashboardScreenTests {
         @Test func `shows both services, answers keys and quits`() throws {
             let services = try Services()

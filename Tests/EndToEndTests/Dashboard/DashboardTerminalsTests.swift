@@ -3,7 +3,7 @@ import Testing
 
 extension EndToEnd {
     /// Terminals, locales and options with which kvtop can show less.
-    @Suite("kvtop on poor terminals", .enabled(if: Tmux.path != nil, "tmux is not installed"), .timeLimit(.minutes(3)))
+    @Suite("kvtop on poor terminals", .enabled(if: Tmux.path != nil, "tmux is not installed"), .timeLimit(.minutes(10)))
     struct DashboardTerminalsTests {
         @Test func `without UTF-8 the screen is ASCII, and NO_COLOR leaves out all colours`() throws {
             let service = try FakeKVService()

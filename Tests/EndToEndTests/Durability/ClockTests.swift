@@ -15,7 +15,7 @@ extension EndToEnd {
     /// The wall clock jumps while the monotonic one continues, with libfaketime.
     @Suite(
         "Wall clock that steps",
-        .enabled(if: WallClock.library != nil, "libfaketime is not installed"), .timeLimit(.minutes(3)))
+        .enabled(if: WallClock.library != nil, "libfaketime is not installed"), .timeLimit(.minutes(10)))
     struct ClockTests {
         /// Seconds since 1970 of a member such as `now`.
         private static func time(_ document: JSONObject, _ name: String) -> Double? {

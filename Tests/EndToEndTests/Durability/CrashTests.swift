@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Crashes", .timeLimit(.minutes(3)))
+    @Suite("Crashes", .timeLimit(.minutes(10)))
     struct CrashTests {
         /// How often kv-service is killed: `TXLOG_KV_CRASH_CYCLES`, else 100.
         private static var cycles: Int { Cycles.count("TXLOG_KV_CRASH_CYCLES", else: 100) }

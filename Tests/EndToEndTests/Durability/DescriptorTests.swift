@@ -5,7 +5,7 @@ import Testing
 
 extension EndToEnd {
     /// A process with a low limit of open files, and clients that use as many as they can.
-    @Suite("Descriptors", .timeLimit(.minutes(3)))
+    @Suite("Descriptors", .timeLimit(.minutes(10)))
     struct DescriptorTests {
         private static let openFiles = 64
         private static let strangers = 150

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("A write is answered after it is on the disk", .timeLimit(.minutes(3)))
+    @Suite("A write is answered after it is on the disk", .timeLimit(.minutes(10)))
     struct DurabilityOrderTests {
         private static let writers = 8
         private static let writesPerWriter = 40

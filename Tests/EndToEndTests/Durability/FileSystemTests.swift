@@ -6,7 +6,7 @@ import Testing
 extension EndToEnd {
     /// A disk that other programs fill as well, on each kind of file system: the guarantees on a full disk, over a
     /// restart.
-    @Suite("Full disks of each file system", .timeLimit(.minutes(3)))
+    @Suite("Full disks of each file system", .timeLimit(.minutes(10)))
     struct FileSystemTests {
         private static let keys = 600
         private static let value = [UInt8](repeating: 0x76, count: 4_000)

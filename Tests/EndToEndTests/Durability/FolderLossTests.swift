@@ -5,7 +5,7 @@ import Testing
 
 extension EndToEnd {
     /// The data folder of a running kv-service is removed, or a second kv-service uses it.
-    @Suite("Data folder taken away", .timeLimit(.minutes(3)))
+    @Suite("Data folder taken away", .timeLimit(.minutes(10)))
     struct FolderLossTests {
         /// Removes the folder of a service and returns everything that must live until the test ends.
         private typealias Removal = (TemporaryFolder) throws -> Void

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Full disks", .timeLimit(.minutes(3)))
+    @Suite("Full disks", .timeLimit(.minutes(10)))
     struct FullDiskTests {
         /// How often the disk is filled: `TXLOG_KV_FULL_DISKS`, else 20.
         private static var cycles: Int { Cycles.count("TXLOG_KV_FULL_DISKS", else: 20) }

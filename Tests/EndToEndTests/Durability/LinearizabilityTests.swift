@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Linearizability", .timeLimit(.minutes(2)))
+    @Suite("Linearizability", .timeLimit(.minutes(10)))
     struct LinearizabilityTests {
         /// `TXLOG_KV_HISTORIES`, else 3. Each is a test of its own.
         private static var histories: Int { Cycles.count("TXLOG_KV_HISTORIES", else: 3) }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Little memory", .timeLimit(.minutes(3)))
+    @Suite("Little memory", .timeLimit(.minutes(10)))
     struct MemoryLimitTests {
         private static let value = [UInt8](repeating: 7, count: 65_536)
 

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Power cuts", .timeLimit(.minutes(3)))
+    @Suite("Power cuts", .timeLimit(.minutes(10)))
     struct PowerCutTests {
         /// How often the power fails: `TXLOG_KV_POWER_CUTS`, else 15.
         private static var cycles: Int { Cycles.count("TXLOG_KV_POWER_CUTS", else: 15) }

@@ -7,7 +7,7 @@ extension EndToEnd {
     @Suite(
         "Crashes at each step of compaction and rotation",
         .enabled(if: getenv("TXLOG_KV_PROGRAMS") == nil, "only the debug build beside the tests has fail points"),
-        .timeLimit(.minutes(3)))
+        .timeLimit(.minutes(10)))
     struct StepCrashTests {
         private static let steps = (1...7).map { "compaction:\($0)" } + (1...3).map { "rotation:\($0)" }
         private static let small = ["--segment-bytes", "1MiB"]

@@ -9,7 +9,7 @@ extension EndToEnd {
     /// strace counts the calls of each thread separately, so it is attached to one thread at a time: to each of the
     /// log's three threads during writes, a move to the next segment and a compaction, and to the whole process for the
     /// calls of a start. A call whose thread is killed at its entry is not carried out.
-    @Suite("Crashes at system calls", .timeLimit(.minutes(3)))
+    @Suite("Crashes at system calls", .timeLimit(.minutes(10)))
     struct SystemCallCrashTests {
         private static let strace = "/usr/bin/strace"
         private static let kinds: [(name: String, calls: String)] = [

@@ -6,7 +6,7 @@ extension EndToEnd {
     @Suite(
         "The formats of the metrics",
         .enabled(if: Tool.canReadMetrics, "python3-prometheus-client or python3-protobuf is not installed"),
-        .timeLimit(.minutes(3)))
+        .timeLimit(.minutes(10)))
     struct MetricsFormatTests {
         static let traceID = "0af7651916cd43dd8448eb211c80319c"
         static let traceparent = [("traceparent", "00-\(Self.traceID)-b7ad6b7169203331-01")]

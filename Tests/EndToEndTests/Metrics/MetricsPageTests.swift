@@ -5,7 +5,7 @@ extension EndToEnd {
     @Suite(
         "Docs/Metrics.md",
         .enabled(if: Tool.canReadMetrics, "python3-prometheus-client or python3-protobuf is not installed"),
-        .timeLimit(.minutes(3)))
+        .timeLimit(.minutes(10)))
     struct MetricsPageTests {
         private struct Row: Hashable, CustomStringConvertible {
             var name: String

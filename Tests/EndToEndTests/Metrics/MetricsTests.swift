@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Prometheus reads both services", .timeLimit(.minutes(3)))
+    @Suite("Prometheus reads both services", .timeLimit(.minutes(10)))
     struct MetricsTests {
         private func useEachOperation(_ services: Services) throws {
             for front in Front.allCases {

@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     @Suite(
         "A real Prometheus", .enabled(if: Programs.installed("prometheus") != nil, "prometheus is not installed"),
-        .timeLimit(.minutes(3)))
+        .timeLimit(.minutes(10)))
     struct PrometheusTests {
         @Test func `sees both services as up`() throws {
             let services = try Services()

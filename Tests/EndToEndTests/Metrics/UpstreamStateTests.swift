@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEnd {
     /// UpstreamDown, which wakes an operator at night, depends on `gateway_upstream_up`.
-    @Suite("kv-service, as the gateway tells of it", .timeLimit(.minutes(3)))
+    @Suite("kv-service, as the gateway tells of it", .timeLimit(.minutes(10)))
     struct UpstreamStateTests {
         private struct Told: Equatable, CustomStringConvertible {
             var up: Int

@@ -5,7 +5,7 @@ import Testing
 extension EndToEnd {
     /// No client controls the content of the log: every line is one line of strict JSON and describes its own request,
     /// and there is one line for each answer.
-    @Suite("The log under hostile clients", .timeLimit(.minutes(3)))
+    @Suite("The log under hostile clients", .timeLimit(.minutes(10)))
     struct HostileLogTests {
         private struct Sent {
             let request: [UInt8]

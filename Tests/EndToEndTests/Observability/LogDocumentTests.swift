@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Docs/Logs.md", .timeLimit(.minutes(3)))
+    @Suite("Docs/Logs.md", .timeLimit(.minutes(10)))
     struct LogDocumentTests {
         @Test func `has every message and every member that both services wrote`() throws {
             let document = try Repository.text("Docs/Logs.md")

@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEnd {
     /// The checks of Tests/Observability, which run the programs, a real Prometheus and faults.
-    @Suite("Rules, boards and alerts", .timeLimit(.minutes(3)))
+    @Suite("Rules, boards and alerts", .timeLimit(.minutes(10)))
     struct ObservabilityTests {
         private func run(_ check: String, _ arguments: [String], seconds: Double) throws {
             let folder = TemporaryFolder()

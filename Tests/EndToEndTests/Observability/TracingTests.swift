@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Spans reach a collector", .timeLimit(.minutes(3)))
+    @Suite("Spans reach a collector", .timeLimit(.minutes(10)))
     struct TracingTests {
         private static let trace = "4bf92f3577b34da6a3ce929d0e0e4736"
         private static let caller = "00f067aa0ba902b7"

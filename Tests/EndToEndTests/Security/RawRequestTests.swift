@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     /// Requests that are malformed, or that two parsers could read differently. Those that the gateway takes reach
     /// kv-service as what they are, the others not at all, and nothing else does.
-    @Suite("Malformed and ambiguous requests through the gateway", .timeLimit(.minutes(5)))
+    @Suite("Malformed and ambiguous requests through the gateway", .timeLimit(.minutes(10)))
     struct RawRequestTests {
         enum Transport: CaseIterable, Sendable {
             case plain, tls

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Reloads", .timeLimit(.minutes(5)))
+    @Suite("Reloads", .timeLimit(.minutes(10)))
     struct ReloadTests {
         @Test(arguments: Front.allCases)
         func `of a certificate when its files change, or not at all`(front: Front) throws {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("Access keys and their hashes", .timeLimit(.minutes(2)))
+    @Suite("Access keys and their hashes", .timeLimit(.minutes(10)))
     struct SecretTests {
         private static let documents = [
             "/", "/metrics", "/admin", "/admin/config", "/admin/events", "/admin/slow", "/admin/log-level",

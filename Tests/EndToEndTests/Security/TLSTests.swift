@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    @Suite("TLS", .timeLimit(.minutes(3)))
+    @Suite("TLS", .timeLimit(.minutes(10)))
     struct TLSTests {
         @Test func `the gateway serves over TLS, and it alone reaches kv-service`() throws {
             let services = try SecureServices()

@@ -5,7 +5,7 @@ import Testing
 extension EndToEnd {
     /// Clients read and write all the time. Whatever happens to kv-service, each request ends in time, with a status and
     /// an `applied` that the store confirms afterwards.
-    @Suite("A kv-service that is stopped, killed, full or slow", .timeLimit(.minutes(5)))
+    @Suite("A kv-service that is stopped, killed, full or slow", .timeLimit(.minutes(10)))
     struct UpstreamFaultTests {
         private static let clients = 6
         private static let timeout = ["--upstream-timeout", "1s"]

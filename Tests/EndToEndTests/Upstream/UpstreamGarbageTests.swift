@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEnd {
     /// Whatever answers in kv-service's place, the gateway does not take it for kv-service.
-    @Suite("Garbage in place of kv-service's answers", .timeLimit(.minutes(5)))
+    @Suite("Garbage in place of kv-service's answers", .timeLimit(.minutes(10)))
     struct UpstreamGarbageTests {
         /// With these limits the largest answer that the gateway reads, to a transaction of 128 gets, is 3.2 MB. Its buffer
         /// grows to 4 MiB, and the one before that is there while it is copied; the allocator keeps as much again. What is
