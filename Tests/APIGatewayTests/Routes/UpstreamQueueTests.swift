@@ -59,7 +59,9 @@ struct UpstreamQueueTests {
     {
         var limits = UpstreamLimits()
         limits.pool.maxConnections = 2
-        limits.pool.queue.burstNanoseconds = 1_000_000
+        // Longer than it takes until all five reads have come, also on a slow machine.
+        limits.pool.queue.burstNanoseconds = 1_000_000_000
+        limits.waitNanoseconds = 60_000_000_000
         let gate = FakeGate()
         let upstream = FakeHTTPServer {
             $0.path == "/readyz" ? FakeAnswer.ready : [.waitFor(gate)] + FakeAnswer.missing

@@ -16,11 +16,11 @@ struct RoutingTests {
             case "/kv/get": FakeAnswer.value(Array("v".utf8), revision: 1)
             case "/kv/set": FakeAnswer.stored(1)
             case "/kv/delete": FakeAnswer.deleted
-            case "/kv/keys": FakeAnswer.json(#"{"status":"ok","keys":[],"revision":1}"#)
-            case "/kv/mget": FakeAnswer.json(#"{"status":"ok","values":[],"revision":1}"#)
-            case "/kv/txn": FakeAnswer.json(#"{"status":"ok","revision":2,"results":[]}"#)
+            case "/kv/keys": FakeAnswer.json(#"{"status":"ok","keys":[],"revision":1}"# + "\n")
+            case "/kv/mget": FakeAnswer.json(#"{"status":"ok","values":[],"revision":1}"# + "\n")
+            case "/kv/txn": FakeAnswer.json(#"{"status":"ok","revision":2,"results":[]}"# + "\n")
             case "/kv/incr":
-                FakeAnswer.json(#"{"status":"ok","value":"1","revision":2}"#, fields: "ETag: \"2\"\r\n")
+                FakeAnswer.json(#"{"status":"ok","value":"1","revision":2}"# + "\n", fields: "ETag: \"2\"\r\n")
             default: FakeAnswer.ready
             }
         }
