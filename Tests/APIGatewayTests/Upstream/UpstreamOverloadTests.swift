@@ -37,9 +37,8 @@ struct UpstreamOverloadTests {
         let after = simulation.run(rate: 0.8 * capacity, seconds: seconds)
         #expect(after.refused <= after.times.count / 500, "seed \(seed)")
         #expect(after.quantile(0.5) < usual.quantile(0.5) * 3 / 2, "seed \(seed)")
-        // A look at the fastest time, with one read in flight, delays one request in a hundred. One may be due in each of the
-        // two periods of this time.
-        #expect(after.quantile(0.96) < usual.quantile(0.96) * 3 / 2, "seed \(seed)")
+        // A look at the fastest time, with one read in flight, may be due once more: it delays one request in a hundred.
+        #expect(after.quantile(0.98) < usual.quantile(0.98) * 3 / 2, "seed \(seed)")
     }
 
     @Test func `lets a burst wait that is soon over`() {
