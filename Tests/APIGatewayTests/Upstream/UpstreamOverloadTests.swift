@@ -23,7 +23,7 @@ struct UpstreamOverloadTests {
         let seed = UInt64.random(in: 0 ... .max)
         var simulation = SimulatedOverload(service, seed: seed)
         // Requests that wait behind each other are late together: the percentiles of few of them differ by chance.
-        let seconds = max(4, 60_000 / capacity)
+        let seconds = max(5, 60_000 / capacity)
         let usual = simulation.run(rate: 0.8 * capacity, seconds: seconds)
         #expect(usual.refused == 0, "seed \(seed)")
         // A queue counts as a burst for 100 ms.
@@ -37,8 +37,10 @@ struct UpstreamOverloadTests {
         let after = simulation.run(rate: 0.8 * capacity, seconds: seconds)
         #expect(after.refused <= after.times.count / 500, "seed \(seed)")
         #expect(after.quantile(0.5) < usual.quantile(0.5) * 3 / 2, "seed \(seed)")
-        // A look at the fastest time, with one read in flight, may be due once more: it delays one request in a hundred.
-        #expect(after.quantile(0.98) < usual.quantile(0.98) * 3 / 2, "seed \(seed)")
+        // Until the period that began under the load has ended, a look at the fastest time may be due: for 50 ms only one
+        // read is in flight, and what has come by then takes 200 ms to catch up with, two to three of a hundred requests.
+        let settled = simulation.run(rate: 0.8 * capacity, seconds: seconds)
+        #expect(settled.quantile(0.98) < usual.quantile(0.98) * 3 / 2, "seed \(seed)")
     }
 
     @Test func `lets a burst wait that is soon over`() {

@@ -104,6 +104,15 @@ final class TestServer: Sendable {
         try await RawClient.connect(port: self.port, group: Self.group)
     }
 
+    /// Waits until a client that connects is refused: the listener closes soon after the drain has begun.
+    func refusesConnections() async throws {
+        try await Poll.eventually("the listener is closed") {
+            guard let client = try? await self.connect() else { return true }
+            client.close()
+            return false
+        }
+    }
+
     /// Sends bytes on a new connection and returns everything that comes until the server closes it.
     func exchange(_ text: String) async throws -> String {
         let client = try await self.connect()
