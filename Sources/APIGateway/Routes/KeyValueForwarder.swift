@@ -10,8 +10,7 @@ import SystemSupport
 final class KeyValueForwarder {
     let pool: UpstreamPool
     let monitor: UpstreamMonitor
-    /// Of access lines, see ``Upstream/accessNote``.
-    private let accessNote: [UInt8]
+    private let upstream: Upstream
     private let timeoutNanoseconds: UInt64
     /// Requests that are not answered yet.
     private var underWay = 0
@@ -23,7 +22,7 @@ final class KeyValueForwarder {
     init(pool: UpstreamPool, upstream: Upstream, timeoutNanoseconds: UInt64) {
         self.pool = pool
         self.monitor = upstream.monitor
-        self.accessNote = upstream.accessNote
+        self.upstream = upstream
         self.timeoutNanoseconds = timeoutNanoseconds
     }
 
@@ -88,7 +87,7 @@ final class KeyValueForwarder {
     }
 
     fileprivate func fail(_ forwarded: ForwardedRequest, _ failure: UpstreamFailure, upstreamEntries: String? = nil) {
-        var problem = failure.problem(for: forwarded.operation, upstream: self.monitor.address)
+        var problem = failure.problem(for: forwarded.operation, upstream: self.upstream)
         problem.weigh(forwarded)
         self.answer(forwarded, .refused(problem), upstreamEntries: upstreamEntries)
     }
@@ -112,7 +111,7 @@ final class KeyValueForwarder {
         request.measures.add("overhead_ms", .nanoseconds(overheadNanoseconds))
         request.measures.add("attempts", .count(forwarded.attempts))
         if let status = forwarded.upstreamStatus { request.measures.add("upstream_status", .count(status)) }
-        if !self.accessNote.isEmpty { request.accessNote = self.accessNote }
+        if !self.upstream.accessNote.isEmpty { request.accessNote = self.upstream.accessNote }
         if !forwarded.spans.isEmpty { request.spans = forwarded.spans }
         var headers: [(name: StaticString, value: String)] = []
         if forwarded.wantsTiming {

@@ -200,7 +200,7 @@ final class WatchRelay: ChannelInboundHandler, HeldRequest {
         case .ended: return
         case .connecting, .head, .document:
             self.close()
-            self.responder.fail(failure.problem(for: .keys, upstream: self.upstream.monitor.address))
+            self.responder.fail(failure.problem(for: .keys, upstream: self.upstream))
         case .stream: self.end(.upstreamLost)
         }
     }

@@ -10,7 +10,7 @@ extension UpstreamFailure {
     ]
 
     /// The answer to the client.
-    func problem(for operation: UpstreamOperation, upstream: UpstreamAddress) -> Problem {
+    func problem(for operation: UpstreamOperation, upstream: Upstream) -> Problem {
         var problem = self.problem(upstream)
         if operation.isWrite {
             problem.applied = self.mayHaveReachedUpstream ? .unknown : .no
@@ -19,35 +19,35 @@ extension UpstreamFailure {
         return problem
     }
 
-    private func problem(_ upstream: UpstreamAddress) -> Problem {
+    private func problem(_ upstream: Upstream) -> Problem {
         switch self {
         case .poolExhausted: .overloaded
         case .connect(let reason):
             Problem(
                 .badGateway, code: "upstream_unreachable",
-                detail: "kv-service cannot be reached at \(upstream): \(reason).")
+                detail: "\(upstream.title) cannot be reached at \(upstream.address): \(reason).")
         case .circuitOpen(let retryAfterSeconds, let because):
             Problem(
                 .serviceUnavailable, code: "circuit_open",
                 detail: """
-                    The circuit to kv-service is open after repeated failures\(because.isEmpty ? "" : " (\(because))"); \
-                    try again later.
+                    The circuit to \(upstream.title) is open after repeated \
+                    failures\(because.isEmpty ? "" : " (\(because))"); try again later.
                     """,
                 headers: [("Retry-After", String(retryAfterSeconds))])
         case .timeout(let sent):
             Problem(
                 .gatewayTimeout, code: "upstream_timeout",
                 detail: sent
-                    ? "The deadline passed: kv-service did not answer in time."
-                    : "The deadline passed: no connection to kv-service became free in time.")
+                    ? "The deadline passed: \(upstream.title) did not answer in time."
+                    : "The deadline passed: no connection to \(upstream.title) became free in time.")
         case .reset:
             Problem(
                 .badGateway, code: "upstream_reset",
-                detail: "kv-service closed the connection before its answer was complete.")
+                detail: "\(upstream.title) closed the connection before its answer was complete.")
         case .protocolError(let reason):
             Problem(
                 .badGateway, code: "upstream_invalid",
-                detail: "\(upstream) sent an answer that is not from kv-service: \(reason).")
+                detail: "\(upstream.address) sent an answer that is not from kv-service: \(reason).")
         case .answerTooLarge(let bytes, let limit):
             Problem(
                 .badGateway, code: "value_too_large",

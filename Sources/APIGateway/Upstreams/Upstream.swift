@@ -10,17 +10,20 @@ final class Upstream: Sendable {
     let connector: UpstreamConnector
     /// Of the pool of each event loop.
     let maxConnections: Int
+    /// What answers call it: by its name, if it was given one.
+    let title: String
     /// The member `upstream` of access lines, with a comma before it; empty without a routes file.
     let accessNote: [UInt8]
 
     var name: String { self.monitor.name }
     var address: UpstreamAddress { self.monitor.address }
 
-    /// - Parameter isNamed: whether access lines name it.
+    /// - Parameter isNamed: whether access lines and answers name it.
     init(monitor: UpstreamMonitor, connector: UpstreamConnector, maxConnections: Int, isNamed: Bool = false) {
         self.monitor = monitor
         self.connector = connector
         self.maxConnections = maxConnections
+        self.title = isNamed ? "kv-service \(monitor.name)" : "kv-service"
         // The characters of a name need no escape.
         self.accessNote = isNamed ? Array(",\"upstream\":\"\(monitor.name)\"".utf8) : []
     }

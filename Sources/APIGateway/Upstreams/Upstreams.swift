@@ -93,6 +93,7 @@ final class Upstreams: Sendable {
     /// Closes all connections. No request is in flight any more.
     func stop() async {
         for loop in self.held.withLock({ $0.loops }) {
+            // Fails if the event loop has ended; its connections have ended with it.
             try? await loop.eventLoop.submit { loop.value.shutDown() }.get()
         }
     }

@@ -88,7 +88,9 @@ final class RoutedGateway: Sendable {
 
 extension UpstreamTable {
     /// A table of upstreams that nobody connects to.
-    static func sample(_ routes: [UpstreamRoute]) -> UpstreamTable {
+    ///
+    /// - Parameter areNamed: as those of a routes file.
+    static func sample(_ routes: [UpstreamRoute], areNamed: Bool = false) -> UpstreamTable {
         let registry = MetricsRegistry()
         let events = EventJournal(
             registry: registry, metricPrefix: "gateway", kinds: EventKind.ofGateway,
@@ -99,7 +101,7 @@ extension UpstreamTable {
                     monitor: UpstreamMonitor(
                         name: route.name, address: route.address, registry: registry, events: events),
                     connector: UpstreamConnector(address: route.address, tls: nil, timeoutNanoseconds: 1),
-                    maxConnections: 2)
+                    maxConnections: 2, isNamed: areNamed)
                 return .init(route: route, upstream: upstream)
             })
     }

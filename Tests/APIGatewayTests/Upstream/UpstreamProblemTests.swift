@@ -15,12 +15,31 @@ struct UpstreamProblemTests {
         .answerTooLarge(bytes: 2, limit: 1), .stopping,
     ]
 
-    @Test func `is declared, so that its series begin at 0`() throws {
+    private static func upstream(_ name: String? = nil) throws -> Upstream {
         let address = try #require(UpstreamAddress("http://127.0.0.1:8081"))
+        let route = UpstreamRoute(
+            name: name ?? UpstreamRoute.onlyName, address: address, prefixes: [], takesOthers: true)
+        return UpstreamTable.sample([route], areNamed: name != nil).entries[0].upstream
+    }
+
+    @Test(arguments: Self.failures)
+    func `names the kv-service of a routes file, if it has to do with one of several`(failure: UpstreamFailure) throws {
+        let named = failure.problem(for: .get, upstream: try Self.upstream("orders")).detail
+        let only = failure.problem(for: .get, upstream: try Self.upstream()).detail
+        switch failure {
+        case .connect, .circuitOpen, .timeout, .reset:
+            #expect(named.contains("kv-service orders"))
+            #expect(only == named.replacing("kv-service orders", with: "kv-service"))
+        case .poolExhausted, .protocolError, .answerTooLarge, .stopping: #expect(named == only)
+        }
+    }
+
+    @Test func `is declared, so that its series begin at 0`() throws {
+        let upstream = try Self.upstream()
         var said: Set<ProblemKind> = []
         for operation in [UpstreamOperation.get, .set, .delete] {
             for failure in Self.failures {
-                let problem = failure.problem(for: operation, upstream: address)
+                let problem = failure.problem(for: operation, upstream: upstream)
                 let kind = ProblemKind(problem.status.code, problem.code)
                 said.insert(kind)
                 for handler in Gateway.handlers where handler.handler != "api_watch" {
@@ -37,11 +56,11 @@ struct UpstreamProblemTests {
 
     /// A watch is in no pool and heeds no circuit.
     @Test func `is declared of a watch, if it can happen to one`() throws {
-        let address = try #require(UpstreamAddress("http://127.0.0.1:8081"))
+        let upstream = try Self.upstream()
         let failures: [UpstreamFailure] = [
             .connect("refused"), .timeout(sent: true), .reset(sent: true), .protocolError("x"), .stopping,
         ]
-        let said = failures.map { $0.problem(for: .keys, upstream: address) }
+        let said = failures.map { $0.problem(for: .keys, upstream: upstream) }
         let kinds = Set(said.map { ProblemKind($0.status.code, $0.code) })
         let handler = try #require(Gateway.handlers.first { $0.handler == "api_watch" })
         #expect(kinds.subtracting(handler.problems) == [])
