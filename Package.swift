@@ -32,6 +32,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
     ],
     targets: [
         // Clocks, threads and what else the operating system has, for all that is below.
@@ -53,6 +57,24 @@ let package = Package(
         .target(
             name: "KeyValueStore",
             dependencies: ["CSystemSupport", "DurableFiles", "LogFormat", "SystemSupport", "TransactionLog"],
+            swiftSettings: memorySafe),
+        // The way to the second engine: etcd's API as protoc generated it, and the members of a cluster.
+        .target(
+            name: "EtcdAPI",
+            dependencies: [
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            exclude: ["Protos"],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
+        .target(
+            name: "EtcdEngine",
+            dependencies: [
+                "EtcdAPI",
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+            ],
             swiftSettings: memorySafe),
         // The form of a backup.
         .target(
@@ -382,6 +404,14 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "EtcdEngineTests",
+            dependencies: [
+                "EtcdEngine",
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "PrometheusMetricsTests",
             dependencies: [
                 "PrometheusMetrics", "SystemSupport", "TestSupport",
@@ -481,7 +511,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "AccessControl", "APIGatewayMain", "HistoryChecker", "KeyValueClient", "KVCtl", "KVServiceMain",
+                "AccessControl", "APIGatewayMain", "EtcdAPI", "EtcdEngine", "HistoryChecker", "KeyValueClient", "KVCtl", "KVServiceMain",
                 "KVTopMain",
                 "TestSupport", "TxlogTool",
             ],

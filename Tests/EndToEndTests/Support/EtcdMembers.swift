@@ -1,0 +1,82 @@
+import EtcdAPI
+import EtcdEngine
+import Foundation
+import Glibc
+import TestSupport
+
+/// Members of an etcd cluster in a temporary folder, on loopback.
+final class EtcdMembers: Sendable {
+    struct Member: Sendable {
+        let name: String
+        let clientPort: Int
+        let peerPort: Int
+        let process: ChildProcess
+    }
+
+    private let folder: TemporaryFolder
+    let members: [Member]
+    let endpoints: [EtcdEndpoint]
+
+    /// - Parameter arguments: further ones of each member.
+    init(_ count: Int, _ arguments: [String] = []) throws {
+        let folder = try TemporaryFolder()
+        self.folder = folder
+        let ports = try (0..<2 * count).map { _ in Int(try FreePort.find()) }
+        let names = (0..<count).map { "m\($0)" }
+        let peers = names.indices.map { "\(names[$0])=http://127.0.0.1:\(ports[2 * $0 + 1])" }.joined(separator: ",")
+        self.members = try names.indices.map { place in
+            let (client, peer) = ("http://127.0.0.1:\(ports[2 * place])", "http://127.0.0.1:\(ports[2 * place + 1])")
+            let own = [
+                "--name", names[place], "--data-dir", "\(folder.path)/\(names[place])", "--listen-client-urls", client,
+                "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+                "--initial-cluster", peers, "--initial-cluster-state", "new", "--pre-vote=true", "--logger", "zap",
+            ]
+            let process = try ChildProcess(
+                "/usr/bin/etcd", own + arguments, output: "\(folder.path)/\(names[place]).log")
+            return Member(
+                name: names[place], clientPort: ports[2 * place], peerPort: ports[2 * place + 1], process: process)
+        }
+        self.endpoints = self.members.compactMap { EtcdEndpoint("127.0.0.1:\($0.clientPort)") }
+    }
+
+    /// Calls `body` with a client of these members once they answer; stops them at the end.
+    static func with<Result: Sendable>(
+        _ count: Int, _ arguments: [String] = [], limits: EtcdCluster.Limits = .init(),
+        _ body: @Sendable (EtcdMembers, EtcdCluster) async throws -> Result
+    ) async throws -> Result {
+        let members = try EtcdMembers(count, arguments)
+        let cluster = try EtcdCluster(members.endpoints, limits: limits)
+        return try await withThrowingTaskGroup { group in
+            group.addTask { () -> Result? in
+                await cluster.run()
+                return nil
+            }
+            group.addTask { () -> Result? in
+                for member in cluster.members { try await members.waitUntilAnswering(member) }
+                let result = try await body(members, cluster)
+                cluster.stop()
+                return result
+            }
+            var found: Result?
+            for try await result in group { found = result ?? found }
+            guard let found else { throw TimeoutError(description: "the client of etcd ended first") }
+            return found
+        }
+    }
+
+    private func waitUntilAnswering(_ member: EtcdMember) async throws {
+        try await Poll.eventually("\(member.endpoint) of etcd answers", seconds: 60) {
+            guard let status = try? await member.maintenance.status(.init()) else { return false }
+            return status.leader != 0
+        }
+    }
+
+    /// The place of the member that leads.
+    func leader(_ cluster: EtcdCluster) async throws -> Int {
+        for (place, member) in cluster.members.enumerated() {
+            guard let status = try? await member.maintenance.status(.init()) else { continue }
+            if status.leader == status.header.memberID { return place }
+        }
+        throw TimeoutError(description: "no member of etcd leads")
+    }
+}

@@ -1,0 +1,61 @@
+import GRPCCore
+import Testing
+
+@testable import EtcdEngine
+
+/// The texts are those of etcd 3.4.23 and grpc-swift-nio-transport 2.9.2; EndToEnd/EtcdFactsTests sees the ones that can
+/// be brought about.
+struct EtcdFailureTests {
+    static let refusals: [(RPCError.Code, String, EtcdFailure.Refusal)] = [
+        (.outOfRange, "etcdserver: mvcc: required revision has been compacted", .compacted),
+        (.outOfRange, "etcdserver: mvcc: required revision is a future revision", .futureRevision),
+        (.resourceExhausted, "etcdserver: mvcc: database space exceeded", .noSpace),
+        (.resourceExhausted, "etcdserver: too many requests", .tooManyRequests),
+        (.unavailable, "etcdserver: no leader", .noLeader),
+        (.notFound, "etcdserver: requested lease not found", .leaseNotFound),
+        (.failedPrecondition, "etcdserver: lease already exists", .leaseExists),
+        (.unauthenticated, "etcdserver: invalid auth token", .unauthenticated),
+        (.invalidArgument, "etcdserver: authentication failed, invalid user ID or password", .unauthenticated),
+        (.permissionDenied, "etcdserver: permission denied", .permissionDenied),
+        (.invalidArgument, "etcdserver: request is too large", .tooLarge),
+        (.invalidArgument, "etcdserver: duplicate key given in txn request", .invalid),
+    ]
+
+    @Test(arguments: Self.refusals)
+    func `that etcd explains is a refusal`(_ code: RPCError.Code, _ text: String, _ refusal: EtcdFailure.Refusal) {
+        #expect(EtcdFailure(RPCError(code: code, message: text)) == .refused(refusal, text))
+    }
+
+    @Test func `of each kind of refusal is known`() {
+        #expect(EtcdFailure.Refusal.allCases.allSatisfy { one in Self.refusals.contains { $0.2 == one } })
+    }
+
+    /// The same codes with other texts, among them those of requests that etcd gave up and may carry out later.
+    @Test(arguments: [
+        (RPCError.Code.unavailable, "etcdserver: request timed out"),
+        (.unavailable, "etcdserver: request timed out, possibly due to previous leader failure"),
+        (.unavailable, "etcdserver: server stopped"), (.unavailable, "connection closed"),
+        (.resourceExhausted, "grpc: received message larger than max"), (.outOfRange, "something else"),
+        (.deadlineExceeded, "context deadline exceeded"), (.cancelled, ""), (.unknown, ""), (.internalError, ""),
+        (.dataLoss, "etcdserver: corrupt cluster"),
+    ])
+    func `that nobody explains leaves the outcome unknown`(_ code: RPCError.Code, _ text: String) {
+        guard case .unknown = EtcdFailure(RPCError(code: code, message: text)) else {
+            Issue.record("\(code) \(text) is not unknown")
+            return
+        }
+    }
+
+    @Test func `to connect is no unknown outcome`() {
+        let text = "Channel is in a transient failure state and 'wait for ready' isn't enabled."
+        #expect(EtcdFailure(RPCError(code: .unavailable, message: text)) == .notSent(text))
+        // Only if it is the channel that is not available.
+        #expect(EtcdFailure(RPCError(code: .internalError, message: text)) != .notSent(text))
+    }
+
+    @Test func `of the network may pass, a mistake does not`() {
+        #expect(EtcdFailure.notSent("").mayPass && EtcdFailure.unknown("").mayPass)
+        let passing = EtcdFailure.Refusal.allCases.filter { EtcdFailure.refused($0, "").mayPass }
+        #expect(passing == [.tooManyRequests, .noLeader])
+    }
+}
