@@ -28,7 +28,7 @@ run: build ## Build for release, start both services with data under ./data, wat
 .PHONY: test
 test: lint ## Set up what tests need, check the format, build, and pass every test
 	@$(TOOLS)/install-missing curl openssl python3 python3-jsonschema python3-prometheus-client python3-protobuf strace prometheus tmux \
-	    faketime mkfs.btrfs mkfs.xfs \
+	    faketime mkfs.btrfs mkfs.xfs etcd \
 	    wrk libncurses-dev zlib1g-dev
 	@Benchmarks/measuring/test_measuring.py
 	swift build --build-tests

@@ -1,6 +1,6 @@
-import EtcdAPI
+public import EtcdAPI
 import GRPCCore
-import GRPCNIOTransportHTTP2Posix
+public import GRPCNIOTransportHTTP2Posix
 
 /// A member of an etcd cluster, and the connection to it. Any thread.
 public final class EtcdMember: Sendable {
