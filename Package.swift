@@ -514,6 +514,8 @@ let package = Package(
                 "AccessControl", "APIGatewayMain", "EtcdAPI", "EtcdEngine", "HistoryChecker", "KeyValueClient", "KVCtl", "KVServiceMain",
                 "KVTopMain",
                 "TestSupport", "TxlogTool",
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: strict
         ),

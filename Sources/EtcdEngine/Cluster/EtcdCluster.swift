@@ -1,4 +1,3 @@
-public import EtcdAPI
 public import GRPCCore
 import Synchronization
 

@@ -1,7 +1,9 @@
 import EtcdAPI
 import EtcdEngine
 import Foundation
+import GRPCCore
 import Glibc
+import SwiftProtobuf
 import TestSupport
 import Testing
 

@@ -1,6 +1,8 @@
 import EtcdAPI
 import EtcdEngine
 import Foundation
+import GRPCCore
+import SwiftProtobuf
 import TestSupport
 import Testing
 

@@ -2,6 +2,7 @@ import EtcdAPI
 import EtcdEngine
 import Foundation
 import Glibc
+import SwiftProtobuf
 import TestSupport
 
 /// Members of an etcd cluster in a temporary folder, on loopback.
@@ -22,7 +23,7 @@ final class EtcdMembers: Sendable {
         let folder = try TemporaryFolder()
         self.folder = folder
         // All at the same time, so that they differ.
-        let sockets = try (0..<2 * count).map { _ in try LoopbackSocket(.stream) }
+        let sockets: [LoopbackSocket] = try (0..<2 * count).map { _ in try LoopbackSocket(.stream) }
         let ports = sockets.map { Int($0.port) }
         withExtendedLifetime(sockets) {}
         let names = (0..<count).map { "m\($0)" }
