@@ -53,4 +53,12 @@ package struct LoopbackSocket: ~Copyable {
 package enum FreePort {
     /// A port that was free a moment ago.
     package static func find() throws -> UInt16 { try LoopbackSocket(.stream).port }
+
+    /// Several at the same time, so that they differ.
+    package static func find(_ count: Int) throws -> [UInt16] {
+        if count == 0 { return [] }
+        let socket = try LoopbackSocket(.stream)
+        let others = try self.find(count - 1)
+        return others + [socket.port]
+    }
 }

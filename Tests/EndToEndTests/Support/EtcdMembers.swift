@@ -22,10 +22,7 @@ final class EtcdMembers: Sendable {
     init(_ count: Int, _ arguments: [String] = []) throws {
         let folder = try TemporaryFolder()
         self.folder = folder
-        // All at the same time, so that they differ.
-        let sockets: [LoopbackSocket] = try (0..<2 * count).map { _ in try LoopbackSocket(.stream) }
-        let ports = sockets.map { Int($0.port) }
-        withExtendedLifetime(sockets) {}
+        let ports = try FreePort.find(2 * count).map { Int($0) }
         let names = (0..<count).map { "m\($0)" }
         let peers = names.indices.map { "\(names[$0])=http://127.0.0.1:\(ports[2 * $0 + 1])" }.joined(separator: ",")
         self.members = try names.indices.map { place in
