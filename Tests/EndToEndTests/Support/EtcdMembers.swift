@@ -20,7 +20,7 @@ final class EtcdMembers: Sendable {
 
     /// - Parameter arguments: further ones of each member.
     init(_ count: Int, _ arguments: [String] = []) throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         self.folder = folder
         let ports = try FreePort.find(2 * count).map { Int($0) }
         let names = (0..<count).map { "m\($0)" }
@@ -41,28 +41,22 @@ final class EtcdMembers: Sendable {
     }
 
     /// Calls `body` with a client of these members once they answer; stops them at the end.
-    static func with<Result: Sendable>(
+    static func with<Result>(
         _ count: Int, _ arguments: [String] = [], limits: EtcdCluster.Limits = .init(),
-        _ body: @Sendable (EtcdMembers, EtcdCluster) async throws -> Result
+        _ body: (EtcdMembers, EtcdCluster) async throws -> Result
     ) async throws -> Result {
         let members = try EtcdMembers(count, arguments)
         let cluster = try EtcdCluster(members.endpoints, limits: limits)
-        return try await withThrowingTaskGroup { group in
-            group.addTask { () -> Result? in
-                await cluster.run()
-                return nil
-            }
-            group.addTask { () -> Result? in
-                for member in cluster.members { try await members.waitUntilAnswering(member) }
-                let result = try await body(members, cluster)
-                cluster.stop()
-                return result
-            }
-            var found: Result?
-            for try await result in group { found = result ?? found }
-            guard let found else { throw TimeoutError(description: "the client of etcd ended first") }
-            return found
-        }
+        let running = Task { await cluster.run() }
+        let result: Swift.Result<Result, any Error>
+        do {
+            for member in cluster.members { try await members.waitUntilAnswering(member) }
+            result = .success(try await body(members, cluster))
+        } catch { result = .failure(error) }
+        cluster.stop()
+        running.cancel()
+        await running.value
+        return try result.get()
     }
 
     private func waitUntilAnswering(_ member: EtcdMember) async throws {
