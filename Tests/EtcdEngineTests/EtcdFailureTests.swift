@@ -3,8 +3,8 @@ import Testing
 
 @testable import EtcdEngine
 
-/// The texts are those of etcd 3.4.23 and grpc-swift-nio-transport 2.9.2; EndToEnd/EtcdFactsTests sees the ones that can
-/// be brought about.
+/// The texts are those of etcd 3.4.23 and grpc-swift-nio-transport 2.9.2; EndToEnd/EtcdFactsTests sees those that can be
+/// brought about.
 struct EtcdFailureTests {
     static let refusals: [(RPCError.Code, String, EtcdFailure.Refusal)] = [
         (.outOfRange, "etcdserver: mvcc: required revision has been compacted", .compacted),
@@ -46,8 +46,8 @@ struct EtcdFailureTests {
         }
     }
 
-    @Test func `to connect is no unknown outcome`() {
-        let text = "Channel is in a transient failure state and 'wait for ready' isn't enabled."
+    @Test(arguments: EtcdFailure.textsOfUnsent)
+    func `to connect is no unknown outcome`(_ text: String) {
         #expect(EtcdFailure(RPCError(code: .unavailable, message: text)) == .notSent(text))
         // Only if it is the channel that is not available.
         #expect(EtcdFailure(RPCError(code: .internalError, message: text)) != .notSent(text))

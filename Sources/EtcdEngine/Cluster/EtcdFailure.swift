@@ -52,11 +52,16 @@ public enum EtcdFailure: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// grpc-swift-nio-transport 2.9: the texts of errors that come before a stream is opened.
-    private static func wasNotSent(_ text: String) -> Bool {
-        text.hasPrefix("Channel is in a transient failure state") || text.hasPrefix("Channel isn't ready")
-            || text.hasPrefix("Channel is shutting down") || text == "channel is shutdown"
-    }
+    /// The beginnings of the texts of errors that come before a stream is opened, in grpc-swift-nio-transport 2.9.
+    static let textsOfUnsent = [
+        "Could not establish a connection to ",
+        "The server accepted the TCP connection but closed the connection before",
+        "Channel is in a transient failure state", "Channel isn't ready", "Channel is shutting down",
+        "channel is shutdown",
+        "subchannel isn't ready", "subchannel is unavailable",
+    ]
+
+    private static func wasNotSent(_ text: String) -> Bool { self.textsOfUnsent.contains { text.hasPrefix($0) } }
 
     private static func refusal(_ code: RPCError.Code, _ text: String) -> Refusal? {
         switch (code, text) {
@@ -67,7 +72,8 @@ public enum EtcdFailure: Error, Equatable, Sendable, CustomStringConvertible {
         case (.unavailable, "etcdserver: no leader"): .noLeader
         case (.notFound, "etcdserver: requested lease not found"): .leaseNotFound
         case (.failedPrecondition, "etcdserver: lease already exists"): .leaseExists
-        case (.unauthenticated, _), (.invalidArgument, "etcdserver: authentication failed, invalid user ID or password"):
+        case (.unauthenticated, _),
+            (.invalidArgument, "etcdserver: authentication failed, invalid user ID or password"):
             .unauthenticated
         case (.permissionDenied, _): .permissionDenied
         case (.invalidArgument, "etcdserver: request is too large"): .tooLarge

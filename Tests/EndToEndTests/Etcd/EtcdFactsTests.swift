@@ -50,7 +50,9 @@ extension EndToEnd {
             try await EtcdMembers.with(1) { _, cluster in
                 for result in [Compare.CompareResult.equal, .greater, .less, .notEqual] {
                     let compare = Compare.with {
-                        ($0.result, $0.target, $0.key, $0.value) = (result, .value, Self.bytes("missing"), Self.bytes("a"))
+                        ($0.result, $0.target, $0.key, $0.value) = (
+                            result, .value, Self.bytes("missing"), Self.bytes("a")
+                        )
                     }
                     let answer = try await Self.transact(cluster, if: [compare], [Self.put("met")])
                     #expect(!answer.succeeded, "\(result)")
@@ -63,12 +65,17 @@ extension EndToEnd {
             }
         }
 
-        @Test func `carries out a transaction inside another one, and compares with what was before both`() async throws {
+        @Test func `carries out a transaction inside another one, and compares with what was before both`() async throws
+        {
             try await EtcdMembers.with(1) { _, cluster in
                 try await Self.transact(cluster, [Self.put("a", "1")])
                 let inner = Etcdserverpb_TxnRequest.with {
                     $0.compare = [
-                        .with { ($0.result, $0.target, $0.key, $0.value) = (.equal, .value, Self.bytes("a"), Self.bytes("1")) }
+                        .with {
+                            ($0.result, $0.target, $0.key, $0.value) = (
+                                .equal, .value, Self.bytes("a"), Self.bytes("1")
+                            )
+                        }
                     ]
                     $0.success = [Self.put("b")]
                     $0.failure = [Self.put("c")]
@@ -98,9 +105,13 @@ extension EndToEnd {
             }
         }
 
-        @Test func `takes 128 operations at most, of a transaction inside another one as many as that leaves`() async throws {
+        @Test func `takes 128 operations at most, of a transaction inside another one as many as that leaves`()
+            async throws
+        {
             try await EtcdMembers.with(1) { _, cluster in
-                func puts(_ count: Int, _ prefix: String) -> [Operation] { (0..<count).map { Self.put("\(prefix)\($0)") } }
+                func puts(_ count: Int, _ prefix: String) -> [Operation] {
+                    (0..<count).map { Self.put("\(prefix)\($0)") }
+                }
                 func nested(_ outer: Int, _ inner: Int) -> [Operation] {
                     puts(outer - 1, "o") + [.with { $0.requestTxn = .with { $0.success = puts(inner, "i") } }]
                 }
@@ -108,7 +119,9 @@ extension EndToEnd {
                 try await Self.transact(cluster, puts(128, "k"))
                 try await Self.transact(cluster, nested(100, 28))
                 for tooMany in [puts(129, "k"), nested(100, 29)] {
-                    await #expect(throws: EtcdFailure.refused(.invalid, text)) { try await Self.transact(cluster, tooMany) }
+                    await #expect(throws: EtcdFailure.refused(.invalid, text)) {
+                        try await Self.transact(cluster, tooMany)
+                    }
                 }
             }
         }
@@ -158,7 +171,8 @@ extension EndToEnd {
                 let whole = try await Self.events(cluster, from: deleted, count: 2) {}
                 #expect(whole.map(\.type) == [.delete, .put])
                 _ = try await cluster.write(until: Self.soon) {
-                    try await $0.member.keys.compact(.with { ($0.revision, $0.physical) = (deleted, true) }, options: $0.options)
+                    try await $0.member.keys.compact(
+                        .with { ($0.revision, $0.physical) = (deleted, true) }, options: $0.options)
                 }
                 let rest = try await Self.events(cluster, from: deleted, count: 1) {}
                 #expect(rest.map(\.type) == [.put] && rest[0].kv.modRevision == after)
