@@ -511,7 +511,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "AccessControl", "APIGatewayMain", "EtcdAPI", "EtcdEngine", "HistoryChecker", "KeyValueClient", "KVCtl", "KVServiceMain",
+                "AccessControl", "APIGatewayMain", "EtcdAPI", "EtcdEngine", "HistoryChecker", "KeyValueClient", "KVCtl",
+                "KVServiceMain",
                 "KVTopMain",
                 "TestSupport", "TxlogTool",
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
