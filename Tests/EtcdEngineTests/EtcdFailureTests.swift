@@ -9,7 +9,7 @@ struct EtcdFailureTests {
     static let refusals: [(RPCError.Code, String, EtcdFailure.Refusal)] = [
         (.outOfRange, "etcdserver: mvcc: required revision has been compacted", .compacted),
         (.outOfRange, "etcdserver: mvcc: required revision is a future revision", .futureRevision),
-        (.resourceExhausted, "etcdserver: mvcc: database space exceeded", .noSpace),
+        (.resourceExhausted, "etcdserver: mvcc: database space exceeded", .quotaExceeded),
         (.resourceExhausted, "etcdserver: too many requests", .tooManyRequests),
         (.unavailable, "etcdserver: no leader", .noLeader),
         (.notFound, "etcdserver: requested lease not found", .leaseNotFound),

@@ -15,7 +15,7 @@ public enum EtcdFailure: Error, Equatable, Sendable, CustomStringConvertible {
         case compacted
         case futureRevision
         /// The database is as large as its quota.
-        case noSpace
+        case quotaExceeded
         case tooManyRequests
         /// The member has no leader, and would not get an answer.
         case noLeader
@@ -67,7 +67,7 @@ public enum EtcdFailure: Error, Equatable, Sendable, CustomStringConvertible {
         switch (code, text) {
         case (.outOfRange, "etcdserver: mvcc: required revision has been compacted"): .compacted
         case (.outOfRange, "etcdserver: mvcc: required revision is a future revision"): .futureRevision
-        case (.resourceExhausted, "etcdserver: mvcc: database space exceeded"): .noSpace
+        case (.resourceExhausted, "etcdserver: mvcc: database space exceeded"): .quotaExceeded
         case (.resourceExhausted, "etcdserver: too many requests"): .tooManyRequests
         case (.unavailable, "etcdserver: no leader"): .noLeader
         case (.notFound, "etcdserver: requested lease not found"): .leaseNotFound

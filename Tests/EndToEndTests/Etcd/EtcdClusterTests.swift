@@ -106,7 +106,7 @@ extension EndToEnd {
                 for member in members.members[1...] { member.process.signal(SIGKILL) }
                 // It notices after an election timeout.
                 try await Poll.eventually("the last member has no leader", seconds: 60) {
-                    (try? await cluster.members[0].maintenance.status(.init()).leader) == 0
+                    members.figure("etcd_server_has_leader", of: 0) == 0
                 }
                 let failure = await #expect(throws: EtcdFailure.self) { try await Self.put(cluster, 2, seconds: 2) }
                 switch failure {
