@@ -1,7 +1,7 @@
 import EtcdEngine
 import Testing
 
-@Suite("An endpoint of etcd")
+@Suite("An endpoint of etcd", .timeLimit(.minutes(1)))
 struct EtcdEndpointTests {
     @Test(arguments: [
         ("127.0.0.1:2379", "127.0.0.1", 2_379, "127.0.0.1:2379"),

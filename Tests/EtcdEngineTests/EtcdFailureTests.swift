@@ -5,7 +5,7 @@ import Testing
 
 /// The texts are those of etcd 3.4.23 and grpc-swift-nio-transport 2.9.2; EndToEnd/EtcdFactsTests sees those that can be
 /// brought about.
-@Suite("A failure of etcd")
+@Suite("A failure of etcd", .timeLimit(.minutes(1)))
 struct EtcdFailureTests {
     static let refusals: [(RPCError.Code, String, EtcdFailure.Refusal)] = [
         (.outOfRange, "etcdserver: mvcc: required revision has been compacted", .compacted),
