@@ -65,9 +65,10 @@ final class WatchStream {
         }
     }
 
-    /// The next event.
+    /// The next event, however many comments come before it.
     func nextEvent(seconds: Double = 20) throws -> (name: String, id: UInt64?, data: String)? {
-        while let item = try self.next(seconds: seconds) {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        while let item = try self.next(seconds: max(0, (deadline - .now) / .seconds(1))) {
             if case .event(let name, let id, let data) = item { return (name, id, data) }
         }
         return nil
