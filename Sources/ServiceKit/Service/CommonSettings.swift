@@ -138,14 +138,15 @@ extension CommonSettings {
         if hasTLS && asksWhoItIs { return [] }
         let missing = [
             hasTLS ? nil : "TLS (--tls-cert-file, --tls-key-file)",
-            asksWhoItIs ? nil : "a check of who the client is (--access-keys-file or --tls-client-ca-file)",
-        ].compactMap { $0 }.joined(separator: " and ")
+            asksWhoItIs ? nil : "check of who the client is (--access-keys-file or --tls-client-ca-file)",
+        ].compactMap { $0 }.joined(separator: " and no ")
         func error<Value>(_ setting: Setting<Value>, _ address: ListenAddress?) -> ConfigurationError? {
             guard let address, !address.isLoopback else { return nil }
             return settings.error(
                 setting,
-                "\(address) can be reached from other hosts, and \(missing) is not set. Set it, listen on 127.0.0.1, or, if "
-                    + "whoever reaches the address may read and change everything, say --insecure-remote-access true")
+                "\(address) can be reached from other hosts, but there is no \(missing). Set what is missing, listen on "
+                    + "127.0.0.1, or, if whoever reaches the address may read and change everything, say "
+                    + "--insecure-remote-access true")
         }
         return [
             error(self.listen, inherited.main?.address ?? settings[self.listen]),

@@ -124,8 +124,8 @@ extension EndToEnd {
         }
 
         @Test(arguments: [
-            ([], "TLS (--tls-cert-file, --tls-key-file) and a check of who the client is"),
-            (["tls"], "and a check of who the client is (--access-keys-file or --tls-client-ca-file)"),
+            ([], "there is no TLS (--tls-cert-file, --tls-key-file) and no check of who the client is"),
+            (["tls"], "there is no check of who the client is (--access-keys-file or --tls-client-ca-file)"),
         ])
         func `a service does not listen beyond this host unprotected, unless it is told to`(
             protection: [String], missing: String
