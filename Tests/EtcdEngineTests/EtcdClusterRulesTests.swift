@@ -82,18 +82,32 @@ struct EtcdClusterRulesTests {
         #expect(asked.all == [1, 2, 3])
     }
 
-    @Test(arguments: [true, false])
-    func `ends with its deadline`(isRead: Bool) async throws {
+    @Test func `to read ends with its deadline`() async throws {
         let (cluster, asked) = (try self.cluster(), Asked())
         let deadline = ContinuousClock.now + .milliseconds(50)
         await #expect(throws: EtcdFailure(Self.unsent)) {
-            if isRead {
-                try await cluster.read(until: deadline) { try asked.answer($0, [Self.unsent]) }
-            } else {
-                try await cluster.write(until: deadline) { try asked.answer($0, [Self.unsent]) }
-            }
+            try await cluster.read(until: deadline) { try asked.answer($0, [Self.unsent]) }
         }
         #expect(ContinuousClock.now >= deadline && asked.all.count > 3)
+    }
+
+    /// An attempt that ends before it can be answered would make an unknown outcome of a definite one.
+    @Test func `to write is not sent again without time for an answer`() async throws {
+        let (cluster, asked) = (try self.cluster(), Asked())
+        let least = EtcdCluster.Limits().leastWriteAttempt
+        await #expect(throws: EtcdFailure(Self.unsent)) {
+            try await cluster.write(until: .now + least) { try asked.answer($0, [Self.unsent]) }
+        }
+        #expect(asked.all == [1])
+        let lefts = Mutex<[Duration]>([])
+        await #expect(throws: EtcdFailure(Self.noLeader)) {
+            try await cluster.write(until: .now + least + .milliseconds(50)) { call in
+                lefts.withLock { $0.append(call.options.timeout ?? .zero) }
+                throw Self.noLeader
+            }
+        }
+        // A moment passes between the decision and the attempt.
+        #expect(lefts.withLock { $0.count > 1 && $0.allSatisfy { $0 > least / 2 } })
     }
 
     @Test func `is refused by a member without a leader, and has a time limit`() async throws {

@@ -9,6 +9,9 @@ public final class EtcdCluster: Sendable {
     public struct Limits: Sendable {
         /// Of an attempt to read. Longer than a slow member needs, and shorter than clients wait.
         public var readAttempt = Duration.seconds(1)
+        /// A write that was not carried out is not sent again with less time than this left: without time for an answer its
+        /// outcome would be unknown.
+        public var leastWriteAttempt = Duration.milliseconds(500)
         /// Between attempts after all members have failed.
         public var pause = Duration.milliseconds(50)
 
@@ -72,7 +75,7 @@ public final class EtcdCluster: Sendable {
                 guard failure.mayPass else { throw failure }
                 self.leave(place)
                 attempts += 1
-                guard await self.mayTryAgain(after: attempts, deadline) else { throw failure }
+                guard await self.mayTryAgain(after: attempts, until: deadline) else { throw failure }
             }
         }
     }
@@ -95,7 +98,8 @@ public final class EtcdCluster: Sendable {
                 case .unknown: throw failure
                 case .notSent, .refused:
                     attempts += 1
-                    guard failure.mayPass, await self.mayTryAgain(after: attempts, deadline) else { throw failure }
+                    let latest = deadline - self.limits.leastWriteAttempt
+                    guard failure.mayPass, await self.mayTryAgain(after: attempts, until: latest) else { throw failure }
                 }
             }
         }
@@ -117,12 +121,12 @@ public final class EtcdCluster: Sendable {
             expected: place, desired: (place + 1) % self.members.count, ordering: .relaxed)
     }
 
-    /// - Returns: false if the deadline has passed.
-    private func mayTryAgain(after attempts: Int, _ deadline: ContinuousClock.Instant) async -> Bool {
+    /// - Returns: false if it is too late.
+    private func mayTryAgain(after attempts: Int, until latest: ContinuousClock.Instant) async -> Bool {
         if attempts.isMultiple(of: self.members.count) {
             // Ends early if the task is cancelled, and so does the next attempt.
             try? await Task.sleep(for: self.limits.pause)
         }
-        return ContinuousClock.now < deadline && !Task.isCancelled
+        return ContinuousClock.now < latest && !Task.isCancelled
     }
 }

@@ -108,7 +108,7 @@ extension EndToEnd {
                 try await Poll.eventually("the last member has no leader", seconds: 60) {
                     members.figure("etcd_server_has_leader", of: 0) == 0
                 }
-                let failure = await #expect(throws: EtcdFailure.self) { try await Self.put(cluster, 2, seconds: 2) }
+                let failure = await #expect(throws: EtcdFailure.self) { try await Self.put(cluster, 2, seconds: 5) }
                 switch failure {
                 case .refused(.noLeader, _)?, .notSent?: break
                 default: Issue.record("\(String(describing: failure)) is not definite")
