@@ -125,20 +125,26 @@ extension EndToEnd {
             try terminal.enter(Dashboard.command(kv: service.port))
             try terminal.wait("figures") { $0.contains("kv UP") && $0.contains("figures 1s") }
             try terminal.type("p")
+            // The first line reaches the terminal before the others do.
             try terminal.wait("paused") { $0.contains("PAUSED") }
+            try Self.waitForRequests(5, service)
             let frozen = try terminal.screen().split(separator: "\n").dropFirst().joined()
-            let requests = service.state.withLock { $0.requests }
-            _ = try Poll.until("polling goes on") {
-                service.state.withLock { $0.requests } > requests + 20 ? true : nil
-            }
+            try Self.waitForRequests(20, service)
             #expect(try terminal.screen().split(separator: "\n").dropFirst().joined() == frozen)
             try terminal.type("p")
-            let live = try terminal.wait("live") { $0.contains("LIVE") }
+            func row(_ screen: String) -> Substring? { screen.split(separator: "\n").first { $0.contains("kv_get") } }
+            let live = try terminal.wait("live") { $0.contains("LIVE") && row($0).map { !frozen.contains($0) } == true }
             // A sparkline without a gap: it contains the polls from during the pause.
-            let row = try #require(live.split(separator: "\n").first { $0.contains("kv_get") })
-            let graph = row.suffix(22).drop { $0 == " " }
-            #expect(graph.count >= 5 && !graph.contains(" "), "\(row)")
+            let graph = try #require(row(live)).suffix(22).drop { $0 == " " }
+            #expect(graph.count >= 5 && !graph.contains(" "), "\(live)")
             try terminal.type("q")
+        }
+
+        private static func waitForRequests(_ count: Int, _ service: FakeKVService) throws {
+            let before = service.state.withLock { $0.requests }
+            _ = try Poll.until("\(count) requests more") {
+                service.state.withLock { $0.requests } > before + count ? true : nil
+            }
         }
     }
 }
