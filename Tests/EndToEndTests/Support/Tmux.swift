@@ -30,6 +30,7 @@ final class Tmux: Sendable {
             [
                 "-S", self.socket, "-f", folder.file("tmux.conf"), "-u", "new-session", "-d", "-x", "\(columns)", "-y",
                 "\(rows)", "env", "-i", "PATH=\(String(cString: getenv("PATH")))", "TERM=\(term)", "PS1=ready> ",
+                "HISTFILE=",
             ] + assignments + ["bash", "--norc", "--noprofile", "-i"])
         let pid = try Self.run(folder, ["-S", self.socket, "display-message", "-p", "#{pid}"])
         self.serverPID = pid_t(pid.filter(\.isNumber)) ?? 0
