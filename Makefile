@@ -8,8 +8,15 @@ MAKEFLAGS += --no-print-directory
 # Flags of the product build. Exclusive access to variables is proven at compile time if possible, and checked at run
 # time in debug builds, which the tests use; the release build omits the run-time checks. Public functions are inlined
 # across modules, and the linker optimises the whole program: Docs/Performance.md says what each flag gives.
+# Each object of the optimised link names the static libraries that it needs, and the linker would open all of them for each
+# one: too often for the kernel's limit of mappings. They are named here once instead.
+STATIC_LIBRARIES := $(foreach flag,--no-dependent-libraries --start-group \
+    $(addprefix -l,FoundationEssentials _FoundationCShims _FoundationCollections swiftCore swift_Concurrency \
+    swift_StringProcessing swift_RegexParser swiftSynchronization swiftDispatch swiftGlibc swift_Builtin_float swiftRuntime \
+    dispatch BlocksRuntime FoundationInternationalization _FoundationICU Foundation CoreFoundation) --end-group,\
+    -Xlinker $(flag))
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc -enforce-exclusivity=unchecked \
-    -Xswiftc -cross-module-optimization --experimental-lto-mode thin
+    -Xswiftc -cross-module-optimization --experimental-lto-mode thin $(STATIC_LIBRARIES)
 PRODUCTS := kv-service api-gateway kvtop kvctl txlog
 SWIFT_SOURCES := Package.swift Sources Tests
 TOOLS := Tests/Tools

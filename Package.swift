@@ -71,9 +71,12 @@ let package = Package(
         .target(
             name: "EtcdEngine",
             dependencies: [
-                "EtcdAPI",
+                "EtcdAPI", "KeyValueStore", "LogFormat", "SystemSupport", "TransactionLog",
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: memorySafe),
         // The form of a backup.
@@ -234,9 +237,10 @@ let package = Package(
         .target(
             name: "KVService",
             dependencies: [
-                "AccessControl", "Admin", "BackupArchive", "DurableFiles", "Health", "HTTP1", "HTTPServing", "JSON",
-                "JSONLogging",
-                "KeyValueHTTP", "KeyValueStore", "LogFormat", "PrometheusMetrics", "RequestTracing", "ServiceKit",
+                "AccessControl", "Admin", "BackupArchive", "DurableFiles", "EtcdEngine", "Health", "HTTP1",
+                "HTTPServing",
+                "JSON", "JSONLogging", "KeyValueHTTP", "KeyValueStore", "LogFormat", "PrometheusMetrics",
+                "RequestTracing", "ServiceKit",
                 "ServiceSettings", "SystemSupport", "TransactionLog",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -406,8 +410,11 @@ let package = Package(
         .testTarget(
             name: "EtcdEngineTests",
             dependencies: [
-                "EtcdEngine",
+                "EtcdAPI", "EtcdEngine", "KeyValueStore", "LogFormat", "TestSupport", "TransactionLog",
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: strict
         ),

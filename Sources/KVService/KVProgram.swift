@@ -33,8 +33,8 @@ public enum KVProgram: ServiceProgram {
         return await runtime.run(
             routes: { service.routes($0) },
             admin: { _ in
-                runtime.adminRoutes(authorization: authorization, members: service.admin.write)
-                    + service.adminRoutes(authorization)
+                runtime.adminRoutes(authorization: authorization, members: service.backend.writeAdmin(to:))
+                    + service.backend.adminRoutes(authorization)
             },
             start: { () async throws(ServiceFailure) in try await service.start() },
             stop: { try await service.stop() })

@@ -1,3 +1,4 @@
+import EtcdEngine
 import LogFormat
 public import ServiceKit
 public import ServiceSettings
@@ -6,6 +7,16 @@ import TransactionLog
 /// The settings of kv-service.
 public enum KVSettings {
     public static let common = CommonSettings(listen: "127.0.0.1:8081")
+    public enum Engine: String, CaseIterable, Sendable { case embedded, etcd }
+
+    static let engine = Setting<Engine>(
+        "engine", .word(placeholder: "engine"), default: "embedded",
+        help: "What keeps the data: embedded (the log in --data-dir), or etcd; see Docs/Scaling.md")
+    static let etcdEndpoints = Setting(
+        "etcd-endpoints", .etcdEndpoints, default: "127.0.0.1:2379",
+        help: "Members of the etcd cluster, separated by commas")
+    static let etcdPrefix = Setting(
+        "etcd-prefix", .etcdPrefix, default: "txlog-kv/", help: "What all keys of the store in etcd begin with")
     public static let dataDirectory = Setting(
         "data-dir", .directoryPath, default: "./data/kv",
         help: "Data folder with the log; only one process can use it at a time")
@@ -53,7 +64,8 @@ public enum KVSettings {
         environmentPrefix: "KV_",
         settings: Self.common.list(
             with: [
-                dataDirectory, sync, segmentBytes, compactGarbageRatio, compactMinBytes, compactMaxBytes, compactRate,
+                engine, etcdEndpoints, etcdPrefix, dataDirectory, sync, segmentBytes, compactGarbageRatio,
+                compactMinBytes, compactMaxBytes, compactRate,
                 scrubInterval, scrubRate, maxKeyBytes, maxValueBytes, watchHistoryBytes, maxWatchers, maxMemory,
             ]),
         check: Self.common.contradictions)
@@ -65,6 +77,29 @@ public enum KVSettings {
         policy.maxBytes = UInt64(settings[Self.compactMaxBytes])
         policy.bytesPerSecond = UInt64(settings[Self.compactRate])
         return policy
+    }
+}
+
+extension SettingKind where Value == [EtcdEndpoint] {
+    fileprivate static var etcdEndpoints: SettingKind {
+        SettingKind(
+            placeholder: "host:port,…", expectation: "addresses such as 10.0.0.1:2379,10.0.0.2:2379",
+            parse: { text in
+                let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+                let endpoints = parts.compactMap { EtcdEndpoint(String($0)) }
+                return endpoints.count == parts.count && Set(endpoints).count == parts.count ? endpoints : nil
+            })
+    }
+}
+
+extension SettingKind where Value == EtcdKeyspace {
+    fileprivate static var etcdPrefix: SettingKind {
+        SettingKind(
+            placeholder: "prefix", expectation: "1 to 128 printable ASCII characters, without blanks",
+            parse: { text in
+                let isPlain = text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+                return isPlain && (1...128).contains(text.utf8.count) ? EtcdKeyspace(prefix: text) : nil
+            })
     }
 }
 

@@ -2,9 +2,6 @@ import JSON
 
 /// The elements of a page of keys, as they are written, and when the page is full.
 struct KeysPage {
-    /// A page ends with the record that reaches it, so that no page with values is much larger.
-    static let maxBytes = 1 << 18
-
     private let limit: Int
     private let withValues: Bool
     private var count = 0
@@ -16,7 +13,7 @@ struct KeysPage {
         self.withValues = request.wantsValues
     }
 
-    var isFull: Bool { self.count == self.limit || self.bytes >= Self.maxBytes }
+    var isFull: Bool { self.count == self.limit || self.bytes >= KeysRequest.maximumPageBytes }
 
     mutating func append(
         _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, revision: UInt64, expiresAt: UInt64,
@@ -50,7 +47,8 @@ extension KeyValueLimits {
     /// Bytes of the largest document of a page of keys: each byte may be an escape of six, and stored keys may be longer
     /// than the limit is now.
     public var maxPageBytes: Int {
-        6 * (KeysPage.maxBytes + Self.longestStoredKeyBytes + self.maxValueBytes) + 2 * Self.longestStoredKeyBytes
+        6 * (KeysRequest.maximumPageBytes + Self.longestStoredKeyBytes + self.maxValueBytes) + 2
+            * Self.longestStoredKeyBytes
             + 160 * (KeysRequest.maxLimit + 1)
     }
 }

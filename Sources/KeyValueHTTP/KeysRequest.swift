@@ -8,6 +8,8 @@ import NIOHTTP1
 public struct KeysRequest: Sendable, Equatable {
     public static let maxLimit = 1_000
     public static let defaultLimit = 100
+    /// A page ends with the record that reaches it, so that no page with values is much larger.
+    public static let maximumPageBytes = 1 << 18
     private static let parameters: [StaticString] = [
         "prefix", "start", "end", "limit", "reverse", "values", "count", "cursor",
     ]

@@ -5,16 +5,21 @@ extension ProblemKind {
     /// Of all routes of data, before the action gets the request.
     private static let ofData = ofAccess + ofGate
 
+    /// What a store beyond this process may fail with, without a change.
+    private static let ofEngine = [ProblemKind(503, "engine_unavailable")]
+
     /// A key in a query.
     private static let ofKey =
         ofQuery + [ProblemKind(400, "key_missing"), ProblemKind(400, "key_empty"), ProblemKind(400, "key_too_large")]
 
     /// Refusals of a write by the store, and because of its idempotency key.
-    private static let ofStore = [
-        ProblemKind(503, "overloaded"), ProblemKind(503, "store_failed"), ProblemKind(503, "segment_unavailable"),
-        ProblemKind(504, "deadline_exceeded"), ProblemKind(507, "disk_full"),
-        ProblemKind(400, "bad_idempotency_key"), ProblemKind(422, "idempotency_key_reused"),
-    ]
+    private static let ofStore =
+        ofEngine + [
+            ProblemKind(503, "overloaded"), ProblemKind(503, "store_failed"), ProblemKind(503, "segment_unavailable"),
+            ProblemKind(504, "deadline_exceeded"), ProblemKind(504, "outcome_unknown"), ProblemKind(507, "disk_full"),
+            ProblemKind(507, "engine_full"),
+            ProblemKind(400, "bad_idempotency_key"), ProblemKind(422, "idempotency_key_reused"),
+        ]
 
     private static let ofPrecondition = [ProblemKind(400, "bad_precondition"), ProblemKind(412, "precondition_failed")]
 
@@ -45,14 +50,14 @@ extension ProblemKind {
             ProblemKind(409, "not_a_number"), ProblemKind(409, "overflow"),
         ]
 
-    public static let ofSeveral = ofData + ofBody
+    public static let ofSeveral = ofData + ofBody + ofEngine
 
-    public static let ofGet = ofData + ofKey + [ProblemKind(404, "key_not_found")]
+    public static let ofGet = ofData + ofKey + ofEngine + [ProblemKind(404, "key_not_found")]
 
-    public static let ofKeys = ofData + ofQuery + [ProblemKind(400, "bad_cursor")]
+    public static let ofKeys = ofData + ofQuery + ofEngine + [ProblemKind(400, "bad_cursor")]
 
     public static let ofWatch =
-        ofData + ofQuery + [
+        ofData + ofQuery + ofEngine + [
             ProblemKind(400, "bad_revision"), ProblemKind(400, "revision_in_the_future"),
             ProblemKind(410, "revision_compacted"), ProblemKind(501, "watch_disabled"),
             ProblemKind(503, "store_failed"), ProblemKind(503, "too_many_watchers"),

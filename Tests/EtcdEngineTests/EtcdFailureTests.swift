@@ -19,6 +19,8 @@ struct EtcdFailureTests {
         (.invalidArgument, "etcdserver: authentication failed, invalid user ID or password", .unauthenticated),
         (.permissionDenied, "etcdserver: permission denied", .permissionDenied),
         (.invalidArgument, "etcdserver: request is too large", .tooLarge),
+        (.resourceExhausted, "grpc: received message larger than max (2200000 vs. 2097152)", .tooLarge),
+        (.outOfRange, "too large lease TTL", .invalid),
         (.invalidArgument, "etcdserver: duplicate key given in txn request", .invalid),
     ]
 
@@ -36,7 +38,7 @@ struct EtcdFailureTests {
         (RPCError.Code.unavailable, "etcdserver: request timed out"),
         (.unavailable, "etcdserver: request timed out, possibly due to previous leader failure"),
         (.unavailable, "etcdserver: server stopped"), (.unavailable, "connection closed"),
-        (.resourceExhausted, "grpc: received message larger than max"), (.outOfRange, "something else"),
+        (.resourceExhausted, "grpc: something else"), (.outOfRange, "something else"),
         (.deadlineExceeded, "context deadline exceeded"), (.cancelled, ""), (.unknown, ""), (.internalError, ""),
         (.dataLoss, "etcdserver: corrupt cluster"),
     ])

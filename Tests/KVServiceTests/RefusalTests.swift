@@ -28,7 +28,7 @@ struct RefusalTests {
             (.failed(Self.broken, written: true), 503, "store_failed", "unknown"),
         ]
         for (refusal, status, code, applied) in rows {
-            let problem = KVRoutes.problem(refusal)
+            let problem = Problem.refusal(refusal)
             #expect(problem.status.code == status)
             #expect(problem.code == code)
             #expect(problem.applied?.rawValue == applied)
@@ -42,8 +42,8 @@ struct RefusalTests {
     @Test("when to come back, unless only a restart helps")
     func retryAfter() {
         for refusal in [CommitRefusal.overloaded, .closed, .outOfSpace(Self.full)] {
-            #expect(KVRoutes.problem(refusal).headers.contains { $0.name.description == "Retry-After" })
+            #expect(Problem.refusal(refusal).headers.contains { $0.name.description == "Retry-After" })
         }
-        #expect(KVRoutes.problem(.failed(Self.broken, written: true)).headers.isEmpty)
+        #expect(Problem.refusal(.failed(Self.broken, written: true)).headers.isEmpty)
     }
 }

@@ -71,12 +71,19 @@ final class TestSession {
     /// The keys that a scan finds; it counts as many.
     func keys() -> [String] {
         var keys: [String] = []
-        let everything = KeyRange(start: [], end: nil)
-        let state = self.session.scan(everything, isReversed: false, counting: everything) {
-            keys.append(String(decoding: $0.key, as: UTF8.self))
-            return true
+        var scan = Scan(KeyRange())
+        scan.counted = scan.range
+        self.session.scan(scan) { result in
+            guard case .success(let read) = result else {
+                Issue.record("\(result)")
+                return
+            }
+            let state = read { record in
+                keys.append(String(decoding: record.key, as: UTF8.self))
+                return true
+            }
+            #expect(state.count == keys.count)
         }
-        #expect(state.count == keys.count)
         return keys
     }
 

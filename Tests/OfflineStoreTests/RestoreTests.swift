@@ -31,11 +31,18 @@ struct RestoreTests {
     private static func records(_ engine: EmbeddedEngine) -> [Record] {
         var records: [Record] = []
         let session = engine.makeSession(wake: {}, endOfTurn: {})
-        _ = session.scan(KeyRange(start: [], end: nil), isReversed: false, counting: nil) { item in
-            unsafe records.append(
-                Record(
-                    key: Array(item.key), value: Array(item.value), expiresAt: item.expiresAt, revision: item.revision))
-            return true
+        session.scan(Scan(KeyRange())) { result in
+            guard case .success(let read) = result else {
+                Issue.record("\(result)")
+                return
+            }
+            _ = read { item in
+                unsafe records.append(
+                    Record(
+                        key: Array(item.key), value: Array(item.value), expiresAt: item.expiresAt,
+                        revision: item.revision))
+                return true
+            }
         }
         return records
     }

@@ -23,6 +23,8 @@ public final class EtcdCluster: Sendable {
         public let member: EtcdMember
         public let metadata: Metadata
         public let options: CallOptions
+        /// The transport takes 4 MiB for the longest answer; that to 128 reads, or to one watch, can be longer.
+        private static let longestMessage = 1 << 30
 
         /// `hasleader`: a member without a leader refuses at once, before it proposes anything.
         fileprivate init(_ member: EtcdMember, timeout: Duration?) {
@@ -30,6 +32,8 @@ public final class EtcdCluster: Sendable {
             self.metadata = ["hasleader": "true"]
             var options = CallOptions.defaults
             options.timeout = timeout
+            options.maxRequestMessageBytes = Self.longestMessage
+            options.maxResponseMessageBytes = Self.longestMessage
             options.waitForReady = false
             self.options = options
         }

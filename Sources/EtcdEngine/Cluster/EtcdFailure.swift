@@ -77,6 +77,9 @@ public enum EtcdFailure: Error, Equatable, Sendable, CustomStringConvertible {
             .unauthenticated
         case (.permissionDenied, _): .permissionDenied
         case (.invalidArgument, "etcdserver: request is too large"): .tooLarge
+        // Of etcd's gRPC, before anything else sees it.
+        case (.resourceExhausted, _) where text.hasPrefix("grpc: received message larger than max"): .tooLarge
+        case (.outOfRange, "too large lease TTL"), (.outOfRange, "etcdserver: too large lease TTL"): .invalid
         case (.invalidArgument, _): .invalid
         default: nil
         }

@@ -31,9 +31,10 @@ public final class EtcdMember: Sendable {
                     config.backoff.initial = .milliseconds(100)
                     config.backoff.max = Self.longestBackoff
                     config.connection.keepalive = .init(
-                        time: Self.keepalive.time, timeout: Self.keepalive.timeout, allowWithoutCalls: true)
+                        time: Self.keepalive.time, timeout: Self.keepalive.timeout, allowWithoutCalls: false)
                     // The connection is kept, however seldom it is used.
                     config.connection.maxIdleTime = nil
+                    config.channelDebuggingCallbacks.onCreateTCPConnection = HTTP2PingResponder.add(to:)
                 })
         } catch { throw EtcdFailure.notSent("\(error)") }
         let client = GRPCClient(transport: transport)

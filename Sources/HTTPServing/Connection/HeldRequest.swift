@@ -128,6 +128,11 @@ extension HTTPConnectionHandler {
         request.heldAtNanoseconds = MonotonicClock.nanoseconds()
         self.holder = holder
         self.countInFlight(-1)
+        if self.machine.phase == .closed {
+            // It went while the route looked whether the request could be answered.
+            self.loop.eventLoop.assumeIsolated().execute { self.releaseHolder() }
+            return
+        }
         guard self.loop.isDraining else { return }
         // Not before the route has done what belongs to the begin of the wait.
         self.loop.eventLoop.assumeIsolated().execute {

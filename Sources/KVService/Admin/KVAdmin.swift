@@ -13,12 +13,12 @@ import TransactionLog
 /// `backup`.
 final class KVAdmin: Sendable {
     private let sources: StoreSources
-    private let metrics: StoreMetrics
+    private let metrics: LogMetrics
     private let settings: ResolvedSettings
     private let writeWindow: QuantileWindow
     private let syncWindow: QuantileWindow
 
-    init(sources: StoreSources, metrics: StoreMetrics, settings: ResolvedSettings) {
+    init(sources: StoreSources, metrics: LogMetrics, settings: ResolvedSettings) {
         self.sources = sources
         self.metrics = metrics
         self.settings = settings
@@ -45,8 +45,9 @@ final class KVAdmin: Sendable {
             object: { backup in
                 self.sources.writeFigures(of: "backup", to: &backup)
                 backup.member(
-                    "last_success_at", self.sources.backups.lastSuccessAt.map(Timestamp.rfc3339(nanosecondsSince1970:)))
-                self.sources.backups.write(to: &backup)
+                    "last_success_at", self.sources.backups?.lastSuccessAt.map(Timestamp.rfc3339(nanosecondsSince1970:))
+                )
+                self.sources.backups?.write(to: &backup)
             })
     }
 

@@ -30,7 +30,7 @@ struct BackupRoute: Sendable {
             // It reads, but everything, and has the disk and the network busy.
             try self.authorization.check(request)
             _ = try QueryParameters(request.query, allowed: [])
-            let engine = try self.holder.opened()
+            let engine = try self.holder.openedLog()
             guard self.figures.begin() else { throw Self.running }
             try BackupRun(responder, self.figures, onEvent: self.onEvent).start(engine)
         } catch {

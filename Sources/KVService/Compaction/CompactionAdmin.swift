@@ -28,7 +28,7 @@ struct CompactionAdmin: Sendable {
             try self.authorization.check(request)
             // A parameter that is ignored may have been important to the caller.
             _ = try QueryParameters(request.query, allowed: [])
-            let engine = try self.holder.opened()
+            let engine = try self.holder.openedLog()
             if let failure = engine.statistics.failure {
                 throw Problem(
                     .serviceUnavailable, code: "store_failed",

@@ -29,7 +29,7 @@ final class CompactionMetrics: Sendable {
                 return (trigger, (counter("ok"), counter("error")))
             })
         func counter(_ name: String, _ help: String, _ read: @escaping @Sendable (CompactionStatus) -> Double) {
-            registry.counter(name, help: help, labels: []) { holder.engine.map { read($0.compaction) } ?? 0 }
+            registry.counter(name, help: help, labels: []) { holder.embedded.map { read($0.compaction) } ?? 0 }
         }
         counter("kv_compaction_reclaimed_bytes_total", "Bytes by which compactions reduced the log.") {
             Double($0.reclaimedBytes)
@@ -41,7 +41,7 @@ final class CompactionMetrics: Sendable {
             Double($0.throttledNanoseconds) / 1e9
         }
         func gauge(_ name: String, _ help: String, _ read: @escaping @Sendable (CompactionStatus) -> Double) {
-            registry.gauge(name, help: help) { holder.engine.map { read($0.compaction) } ?? 0 }
+            registry.gauge(name, help: help) { holder.embedded.map { read($0.compaction) } ?? 0 }
         }
         gauge("kv_compaction_running", "1 while a compaction is running, else 0.") { $0.run == nil ? 0 : 1 }
         gauge("kv_compaction_progress_ratio", "Progress of the running compaction, 0 to 1; 0 while none is running.") {

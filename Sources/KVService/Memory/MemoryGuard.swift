@@ -51,8 +51,8 @@ final class MemoryGuard: Sendable {
     /// Whether sets that add data are refused.
     var isFull: Bool { self.guarded.withLock { $0.isFull } }
     /// Sets that were refused for lack of memory.
-    var refusals: UInt64 { self.holder.engine?.memory.refusals.load(ordering: .relaxed) ?? 0 }
-    var indexBytes: Int { self.holder.engine?.memory.bytes.load(ordering: .relaxed) ?? 0 }
+    var refusals: UInt64 { self.holder.embedded?.memory.refusals.load(ordering: .relaxed) ?? 0 }
+    var indexBytes: Int { self.holder.embedded?.memory.bytes.load(ordering: .relaxed) ?? 0 }
 
     /// The smallest limit, in bytes.
     var smallestLimit: UInt64? { self.setting.uses.map(\.limitBytes).min() }
@@ -61,7 +61,7 @@ final class MemoryGuard: Sendable {
 
     /// Starts the checks, on an own thread, for as long as the process runs.
     func start() throws(ThreadError) {
-        guard self.setting != .none, let memory = self.holder.engine?.memory else { return }
+        guard self.setting != .none, let memory = self.holder.embedded?.memory else { return }
         self.update(memory)
         try DedicatedThread.start(name: "memory-watch") {
             var (lastBytes, skipped) = (0, 0)

@@ -67,9 +67,9 @@ struct StoreFigure: Sendable {
 }
 
 extension StoreSources {
-    /// Adds the metrics of all figures.
-    func register(in registry: MetricsRegistry) {
-        for figure in StoreFigure.all {
+    /// Adds the metrics of figures.
+    func register(_ figures: [StoreFigure], in registry: MetricsRegistry) {
+        for figure in figures {
             guard let metric = figure.metric else { continue }
             let read: @Sendable () -> Double = { figure.read(self)?.number ?? metric.unknown }
             switch metric.kind {

@@ -9,6 +9,8 @@ import TransactionLog
 /// it, a row in Docs/Admin.md and a property in Docs/Schemas/kv-service-admin.json as well.
 extension StoreFigure {
     static let all = store + watch + memory + log + fileSystem + scrub + backup + replay
+    /// Those that do not depend on the log.
+    static let ofEveryEngine = watch
 
     private static let store = [
         StoreFigure("store.keys", gauge: "kv_keys", help: "Keys in the store.") {
@@ -59,11 +61,11 @@ extension StoreFigure {
         StoreFigure(
             "store.watch.history_bytes", gauge: "kv_watch_history_bytes",
             help: "Memory used by the newest changes, from which watchers read and resume."
-        ) { Value($0.engine?.history?.bytes ?? 0) },
+        ) { Value($0.history?.bytes ?? 0) },
         StoreFigure(
             "store.watch.oldest_revision", gauge: "kv_watch_oldest_revision",
             help: "The oldest revision from which a watcher can resume."
-        ) { $0.engine?.history.map { Value($0.oldestRevision) } },
+        ) { $0.history.map { Value($0.oldestRevision) } },
     ]
 
     private static let memory = [
@@ -204,15 +206,15 @@ extension StoreFigure {
 
     private static let backup = [
         StoreFigure("backup.running", gauge: "kv_backup_running", help: "1 while a backup is sent, else 0.") {
-            .flag($0.backups.isRunning)
+            .flag($0.backups?.isRunning == true)
         },
         StoreFigure(
             "backup.sent_bytes_total", counter: "kv_backup_sent_bytes_total", help: "Bytes of backups that were sent."
-        ) { Value($0.backups.sentBytes.load(ordering: .relaxed)) },
+        ) { Value($0.backups?.sentBytes.load(ordering: .relaxed) ?? 0) },
         StoreFigure(
             gauge: "kv_backup_last_success_timestamp_seconds",
             help: "Time when the last backup that was sent whole began, in seconds since 1970; 0 if there was none."
-        ) { $0.backups.lastSuccessAt.map { .measure(Double($0) / 1e9) } },
+        ) { $0.backups?.lastSuccessAt.map { .measure(Double($0) / 1e9) } },
     ]
 
     private static let replay = [

@@ -9,11 +9,12 @@ final class StoreSources: Sendable {
     let holder: EngineHolder
     let memory: MemoryGuard
     let watches: WatchFigures
-    let backups: BackupFigures
+    /// Nil if the engine makes none.
+    let backups: BackupFigures?
     let replay = ReplayState()
     private let capacityState = Mutex<FileSystemCapacity?>(nil)
 
-    init(holder: EngineHolder, memory: MemoryGuard, watches: WatchFigures, backups: BackupFigures) {
+    init(holder: EngineHolder, memory: MemoryGuard, watches: WatchFigures, backups: BackupFigures? = nil) {
         self.backups = backups
         self.watches = watches
         self.holder = holder
@@ -21,7 +22,9 @@ final class StoreSources: Sendable {
     }
 
     /// Nil until the log has been replayed.
-    var engine: EmbeddedEngine? { self.holder.engine }
+    var engine: EmbeddedEngine? { self.holder.embedded }
+    /// The newest changes; nil before there is an engine, and if none are kept.
+    var history: ChangeHistory? { self.holder.engine?.history }
     /// That of an empty log until the log has been replayed.
     var space: LogSpace { self.engine?.statistics.space ?? LogSpace() }
 
@@ -30,7 +33,7 @@ final class StoreSources: Sendable {
 
     /// Asks the file system. Blocks.
     func refreshCapacity() throws(SystemError) {
-        guard let engine = self.holder.engine else { return }
+        guard let engine = self.holder.embedded else { return }
         let capacity = try engine.capacity()
         self.capacityState.withLock { $0 = capacity }
     }

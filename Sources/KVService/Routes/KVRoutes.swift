@@ -27,13 +27,17 @@ final class KVRoutes {
     private let store: LoopStore
     private let limits: KeyValueLimits
     private let metrics: StoreMetrics
+    private let log: LogMetrics?
     private let memory: MemoryGuard
     /// Answered writes, to be used again.
     private var freeWrites: [KeyValueWrite] = []
+    /// Answered reads, to be used again.
+    private var freeReads: [KeyValueRead] = []
     /// When the last batch was applied, of which one write is enough as an example: monotonic nanoseconds.
     private var exemplifiedAt: UInt64 = 0
 
-    init(store: LoopStore, limits: KeyValueLimits, metrics: StoreMetrics, memory: MemoryGuard) {
+    init(store: LoopStore, limits: KeyValueLimits, metrics: StoreMetrics, log: LogMetrics?, memory: MemoryGuard) {
+        self.log = log
         self.store = store
         self.limits = limits
         self.metrics = metrics
@@ -77,7 +81,7 @@ final class KVRoutes {
     private func set(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
             try SetRequest.read(request, limits: self.limits) { (set) throws(Problem) in
-                guard let session = self.store.session else { throw Self.starting }
+                guard let session = self.store.session else { throw .starting(applied: .no) }
                 let key = try Self.idempotencyKey(request) { .set(set) }
                 let write = self.makeWrite(.set, responder)
                 if key == nil, Self.isLate(request) { return write.writeCompleted(.late) }
@@ -96,7 +100,7 @@ final class KVRoutes {
             try unsafe KeyParameter.withKey(
                 of: request, .stored, limits: self.limits, applied: .no
             ) { (key) throws(Problem) in
-                guard let session = self.store.session else { throw Self.starting }
+                guard let session = self.store.session else { throw .starting(applied: .no) }
                 let idempotencyKey = try Self.idempotencyKey(request) { unsafe .delete(key, if: precondition) }
                 let write = self.makeWrite(.delete, responder)
                 write.keyBytes = key.count
@@ -115,75 +119,108 @@ final class KVRoutes {
             try unsafe KeyParameter.withKey(
                 of: request, .stored, limits: self.limits, applied: nil
             ) { (key) throws(Problem) in
-                guard let session = self.store.session else { throw Self.starting }
-                let cached = CachedRevisions(of: request)
-                unsafe session.get(key) { outcome in
-                    switch outcome {
-                    case .value(_, let revision, _) where cached.contains(revision):
-                        self.metrics.record(.get, .ok, of: request)
-                        KeyValueAnswer.notModified(responder, revision: revision)
-                    case .value(let value, let revision, let expiresAt):
-                        self.metrics.record(.get, .ok, of: request)
-                        unsafe KeyValueAnswer.value(
-                            responder, value, revision: revision, expiresAt: expiresAt,
-                            as: ValueRepresentation(of: request))
-                    case .missing:
-                        self.metrics.record(.get, .missing, of: request)
-                        responder.fail(
-                            self.limits.keyTooLarge(bytes: key.count, applied: nil) ?? KeyValueAnswer.keyNotFound)
-                    }
-                }
+                guard let session = self.store.session else { throw .starting(applied: .no) }
+                let read = self.freeReads.popLast() ?? KeyValueRead()
+                read.keyBytes = key.count
+                // The bytes of the request may be gone when the answer comes.
+                read.cached = CachedRevisions(of: request)
+                read.representation = ValueRepresentation(of: request)
+                read.waiting = (self, responder)
+                unsafe session.get(key, for: read)
             }
         } catch {
             responder.fail(error)
+        }
+    }
+
+    fileprivate func answer(_ read: KeyValueRead, _ responder: Responder, _ outcome: ReadOutcome) {
+        self.freeReads.append(read)
+        let request = responder.request
+        switch outcome {
+        case .value(_, let revision, _) where read.cached.contains(revision):
+            self.metrics.record(.get, .ok, of: request)
+            KeyValueAnswer.notModified(responder, revision: revision)
+        case .value(let value, let revision, let expiresAt):
+            self.metrics.record(.get, .ok, of: request)
+            unsafe KeyValueAnswer.value(
+                responder, value, revision: revision, expiresAt: expiresAt, as: read.representation)
+        case .missing:
+            self.metrics.record(.get, .missing, of: request)
+            responder.fail(self.limits.keyTooLarge(bytes: read.keyBytes, applied: nil) ?? KeyValueAnswer.keyNotFound)
+        case .failed(let failure): self.refuse(.get, responder, .failure(failure, applied: nil))
         }
     }
 
     private func keys(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
             let keys = try KeysRequest(of: request)
-            guard let session = self.store.session else { throw Self.starting }
+            guard let session = self.store.session else { throw .starting(applied: .no) }
             let store = (session.storeID.high, session.storeID.low)
             let (start, end) = try keys.page(ofStore: store)
-            unsafe KeyValueAnswer.keys(responder, keys, ofStore: store) { take in
-                var count = 0
-                let counted = keys.wantsCount ? KeyRange(start: keys.start, end: keys.end) : nil
-                let state = session.scan(
-                    KeyRange(start: start, end: end), isReversed: keys.isReversed, counting: counted
-                ) { record in
-                    guard unsafe take(record.key, record.value, record.revision, record.expiresAt) else { return false }
-                    count += 1
-                    return true
+            var scan = Scan(KeyRange(start: start, end: end))
+            scan.isReversed = keys.isReversed
+            scan.counted = keys.wantsCount ? KeyRange(start: keys.start, end: keys.end) : nil
+            scan.limit = keys.limit
+            scan.limitBytes = KeysRequest.maximumPageBytes
+            scan.wantsValues = keys.wantsValues
+            session.scan(scan) { result in
+                switch result {
+                case .success(let read): self.answer(keys, ofStore: store, responder, read)
+                case .failure(let failure): self.refuse(.keys, responder, .failure(failure, applied: nil))
                 }
-                request.measures.add("keys", .count(count))
-                self.metrics.record(.keys, .ok, of: request)
-                return state
             }
         } catch {
             responder.fail(error)
         }
     }
 
+    private func answer(
+        _ keys: KeysRequest, ofStore store: (high: UInt64, low: UInt64), _ responder: Responder,
+        _ read: @escaping ScanReader
+    ) {
+        unsafe KeyValueAnswer.keys(responder, keys, ofStore: store) { take in
+            var count = 0
+            let state = read { record in
+                guard unsafe take(record.key, record.value, record.revision, record.expiresAt) else { return false }
+                count += 1
+                return true
+            }
+            responder.request.measures.add("keys", .count(count))
+            self.metrics.record(.keys, .ok, of: responder.request)
+            return state
+        }
+    }
+
     private func several(_ request: HTTPRequest, _ responder: Responder) {
         do throws(Problem) {
             let keys = try SeveralRequest(of: request, limits: self.limits).keys
-            guard let session = self.store.session else { throw Self.starting }
+            guard let session = self.store.session else { throw .starting(applied: .no) }
             request.measures.add("keys", .count(keys.count))
-            KeyValueAnswer.several(responder) { values in
-                var rest = keys[...]
-                let revision = session.get(keys) { outcome in
-                    let key = rest.removeFirst()
-                    switch outcome {
-                    case .value(let value, let revision, let expiresAt):
-                        unsafe values.elementValue(key, value, revision: revision, expiresAt: expiresAt)
-                    case .missing: values.elementMissing(key)
-                    }
+            session.get(keys) { result in
+                switch result {
+                case .success(let read): self.answer(keys, responder, read)
+                case .failure(let failure): self.refuse(.mget, responder, .failure(failure, applied: nil))
                 }
-                self.metrics.record(.mget, .ok, of: request)
-                return revision
             }
         } catch {
             responder.fail(error)
+        }
+    }
+
+    private func answer(_ keys: [[UInt8]], _ responder: Responder, _ read: @escaping SeveralReader) {
+        KeyValueAnswer.several(responder) { values in
+            var rest = keys[...]
+            let revision = read { outcome in
+                let key = rest.removeFirst()
+                switch outcome {
+                case .value(let value, let revision, let expiresAt):
+                    unsafe values.elementValue(key, value, revision: revision, expiresAt: expiresAt)
+                case .missing: values.elementMissing(key)
+                case .failed: preconditionFailure("keys of one state cannot fail one by one")
+                }
+            }
+            self.metrics.record(.mget, .ok, of: responder.request)
+            return revision
         }
     }
 
@@ -209,7 +246,7 @@ final class KVRoutes {
     private func perform(
         _ transaction: Transaction, _ operation: StoreMetrics.Operation, _ request: HTTPRequest, _ responder: Responder
     ) throws(Problem) {
-        guard let session = self.store.session else { throw Self.starting }
+        guard let session = self.store.session else { throw .starting(applied: .no) }
         let key = try Self.idempotencyKey(request) { transaction.fingerprint }
         let write = self.makeWrite(operation, responder)
         if key == nil, Self.isLate(request) { return write.writeCompleted(.late) }
@@ -258,16 +295,17 @@ final class KVRoutes {
             }
             self.metrics.record(operation, .unmet, of: request)
         case .decided: self.metrics.record(operation, transaction?.isCommitted == true ? .ok : .unmet, of: request)
-        case .refused(let refusal): return self.refuse(operation, responder, Self.problem(refusal))
+        case .refused(let refusal): return self.refuse(operation, responder, .refusal(refusal))
         case .late: return self.refuse(operation, responder, KeyValueAnswer.deadlineExceeded)
         case .outOfMemory: return self.refuse(operation, responder, self.memory.problem)
         case .idempotencyKeyReused:
             return self.refuse(operation, responder, KeyValueAnswer.idempotencyKeyReused)
+        case .failed(let failure): return self.refuse(operation, responder, .failure(failure, applied: .no))
         }
         let timings = result.timings
         if timings.applyBeganAt != self.exemplifiedAt {
             self.exemplifiedAt = timings.applyBeganAt
-            self.metrics.exemplify(timings, of: request)
+            self.log?.exemplify(timings, of: request)
         }
         request.measures.add("queue_ms", .nanoseconds(timings.queue))
         request.measures.add("write_ms", .nanoseconds(timings.write))
@@ -287,7 +325,7 @@ final class KVRoutes {
         case .conditionUnmet(let current):
             responder.fail(KeyValueAnswer.preconditionFailed(current: current, headers: headers))
         case .decided: transaction?.answer(responder, as: operation, headers)
-        case .refused, .late, .outOfMemory, .idempotencyKeyReused: break
+        case .refused, .late, .outOfMemory, .idempotencyKeyReused, .failed: break
         }
     }
 
@@ -295,41 +333,24 @@ final class KVRoutes {
         self.metrics.record(operation, .refused, of: responder.request)
         responder.fail(problem)
     }
-
-    private static let starting = Problem.starting(applied: .no)
-
-    static func problem(_ refusal: CommitRefusal) -> Problem {
-        switch refusal {
-        case .overloaded:
-            Problem(
-                .serviceUnavailable, code: "overloaded", detail: "Too many writes wait for the log; try again shortly.",
-                applied: .no, headers: [("Retry-After", "1")])
-        case .closed:
-            Problem(
-                .serviceUnavailable, code: "stopping", detail: "The service is stopping and accepts no new requests.",
-                applied: .no, headers: [("Retry-After", "1")])
-        case .outOfSpace(let error) where error.isOutOfSpace:
-            Problem(
-                .insufficientStorage, code: "disk_full",
-                detail:
-                    "There is no space for the log's next segment; writes resume automatically once there is. \(error)",
-                applied: .no, headers: [("Retry-After", "5")])
-        case .outOfSpace(let error):
-            Problem(
-                .serviceUnavailable, code: "segment_unavailable",
-                detail: "The log's next segment could not be prepared; kv-service retries. \(error)", applied: .no,
-                headers: [("Retry-After", "5")])
-        case .failed(let error, let written):
-            Problem(
-                .serviceUnavailable, code: "store_failed",
-                detail: "The log cannot be written and accepts no writes until kv-service is restarted: \(error)",
-                applied: written ? .unknown : .no)
-        }
-    }
 }
 
 @available(*, unavailable)
 extension KVRoutes: Sendable {}
+
+/// A read of a request that waits for its outcome. Used again for another one after that.
+private final class KeyValueRead: PendingRead {
+    var keyBytes = 0
+    var cached = CachedRevisions.none
+    var representation = ValueRepresentation.json
+    /// Who waits; nil after the outcome.
+    var waiting: (routes: KVRoutes, responder: Responder)?
+
+    func readCompleted(_ outcome: ReadOutcome) {
+        guard let (routes, responder) = self.waiting.take() else { preconditionFailure("a read was completed twice") }
+        routes.answer(self, responder, outcome)
+    }
+}
 
 /// A write of a request that waits for its result. Used again for another one after that.
 private final class KeyValueWrite: PendingWrite {

@@ -6,24 +6,23 @@ import Synchronization
 
 /// The engine. It exists only after the log has been replayed, because the service listens first.
 final class EngineHolder: Sendable {
-    private let held = Mutex<EmbeddedEngine?>(nil)
+    private let held = Mutex<(any StorageEngine)?>(nil)
 
-    var engine: EmbeddedEngine? { self.held.withLock { $0 } }
-    func set(_ engine: EmbeddedEngine) { self.held.withLock { $0 = engine } }
+    var engine: (any StorageEngine)? { self.held.withLock { $0 } }
+    /// The one in this process; nil if there is another one.
+    var embedded: EmbeddedEngine? { self.engine as? EmbeddedEngine }
+    func set(_ engine: any StorageEngine) { self.held.withLock { $0 = engine } }
 
     /// - Throws: 503 `starting` before there is one.
-    func opened() throws(Problem) -> EmbeddedEngine {
+    func opened() throws(Problem) -> any StorageEngine {
         guard let engine = self.engine else { throw .starting(applied: nil) }
         return engine
     }
-}
 
-extension Problem {
-    /// - Parameter applied: of a write.
-    static func starting(applied: Applied?) -> Problem {
-        Problem(
-            .serviceUnavailable, code: "starting", detail: "The store is not open yet; /readyz shows the progress.",
-            applied: applied, headers: [("Retry-After", "1")])
+    /// - Throws: 503 `starting` before there is one.
+    func openedLog() throws(Problem) -> EmbeddedEngine {
+        guard let engine = self.embedded else { throw .starting(applied: nil) }
+        return engine
     }
 }
 

@@ -34,18 +34,38 @@ final class WatchRoutes {
         do throws(Problem) {
             let watch = try WatchRequest(of: request)
             let hub = try self.hub()
-            let start = try Self.start(of: watch, hub.history)
-            guard self.figures.take() else { throw WatchRequest.tooMany(limit: self.figures.limit) }
-            self.begin(watch, from: start, hub, responder)
+            guard let since = watch.since, since > hub.history.newestRevision else {
+                return try self.begin(watch, hub, responder)
+            }
+            // Somebody may have been told of it before this service.
+            let engine = try self.holder.opened()
+            let waiting = NIOLoopBound((self, hub, responder), eventLoop: self.eventLoop)
+            engine.catchUp(to: since) { [eventLoop] outcome in
+                eventLoop.execute {
+                    let (routes, hub, responder) = waiting.value
+                    do throws(Problem) {
+                        if outcome == .failed {
+                            throw .failure(.unavailable("it does not send its changes"), applied: nil)
+                        }
+                        try routes.begin(watch, hub, responder)
+                    } catch { responder.fail(error) }
+                }
+            }
         } catch {
             responder.fail(error)
         }
     }
 
+    private func begin(_ watch: WatchRequest, _ hub: WatchHub, _ responder: Responder) throws(Problem) {
+        let start = try Self.start(of: watch, hub.history)
+        guard self.figures.take() else { throw WatchRequest.tooMany(limit: self.figures.limit) }
+        self.begin(watch, from: start, hub, responder)
+    }
+
     private func hub() throws(Problem) -> WatchHub {
         let engine = try self.holder.opened()
         guard let history = engine.history else { throw WatchRequest.disabled }
-        if let failure = engine.statistics.failure {
+        if let failure = (engine as? EmbeddedEngine)?.statistics.failure {
             throw Problem(
                 .serviceUnavailable, code: "store_failed",
                 detail: "There are no changes until kv-service is restarted, because the log has failed: \(failure)")

@@ -118,11 +118,18 @@ extension Committer {
 
 extension Transaction.Check.Condition {
     fileprivate func isMet(by entry: Entry?) -> Bool {
+        self.isMet(revision: entry?.revision) { value in entry.map { unsafe $0.value.elementsEqual(value) } ?? false }
+    }
+
+    /// - Parameters:
+    ///   - revision: that of the key; nil if it does not exist.
+    ///   - hasValue: whether the key has this value.
+    public func isMet(revision: UInt64?, hasValue: ([UInt8]) -> Bool) -> Bool {
         switch self {
-        case .absent: entry == nil
-        case .present: entry != nil
-        case .revision(let revision): entry?.revision == revision
-        case .value(let value): entry.map { unsafe $0.value.elementsEqual(value) } ?? false
+        case .absent: revision == nil
+        case .present: revision != nil
+        case .revision(let wanted): revision == wanted
+        case .value(let value): hasValue(value)
         }
     }
 }
@@ -130,7 +137,7 @@ extension Transaction.Check.Condition {
 extension Int64 {
     /// From decimal digits, with a `-` before a negative one, as ``Swift/Int64`` is written: no `+`, no blanks, no
     /// leading zeros.
-    init?(decimal bytes: UnsafeRawBufferPointer) {
+    public init?(decimal bytes: UnsafeRawBufferPointer) {
         let text = unsafe String(decoding: bytes, as: UTF8.self)
         guard let number = Int64(text), String(number) == text else { return nil }
         self = number

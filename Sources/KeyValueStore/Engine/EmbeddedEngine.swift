@@ -4,7 +4,7 @@ import Synchronization
 public import TransactionLog
 
 /// The store in this process: the index in memory, every change in the transaction log.
-public final class EmbeddedEngine: Sendable {
+public final class EmbeddedEngine: StorageEngine {
     private let log: TransactionLog<Committer>
     private let committer: Committer
     /// The newest changes; nil if none are kept.
@@ -72,13 +72,7 @@ public final class EmbeddedEngine: Sendable {
     /// Keys and bytes of the visible state.
     public var figures: Index.Figures { self.index.figures }
 
-    /// Makes one event loop's access to the store.
-    ///
-    /// - Parameters:
-    ///   - wake: called on the writer thread when completions wait; the owner then calls
-    ///     ``StorageSession/deliverCompletions()`` on its loop.
-    ///   - endOfTurn: called on the loop with the first write of a turn; the owner then calls
-    ///     ``StorageSession/flush()`` after all available requests have been read, so that their writes share a batch.
+    /// - Parameter wake: called on the writer thread.
     public func makeSession(
         wake: @escaping @Sendable () -> Void, endOfTurn: @escaping () -> Void
     ) -> any StorageSession {
@@ -86,6 +80,11 @@ public final class EmbeddedEngine: Sendable {
         return EmbeddedSession(
             log: self.log, reader: self.index.makeReader(), clock: self.clock, mailbox: mailbox,
             mailboxNumber: self.committer.register(mailbox), endOfTurn: endOfTurn)
+    }
+
+    /// What is committed is in the history before anybody learns of it.
+    public func catchUp(to revision: UInt64, _ completion: @escaping @Sendable (CatchUp) -> Void) {
+        completion(revision <= self.history?.newestRevision ?? 0 ? .reached : .future)
     }
 
     /// Completes what was flushed, makes it durable and releases the folder. Blocks; not for event loops.

@@ -33,12 +33,12 @@ final class EmbeddedSession: StorageSession {
         self.endOfTurn = endOfTurn
     }
 
-    func get(_ key: UnsafeRawBufferPointer, _ body: (ReadOutcome) -> Void) {
-        unsafe self.reader.withEntry(key) { body(self.outcome($0)) }
+    func get(_ key: UnsafeRawBufferPointer, for read: any PendingRead) {
+        unsafe self.reader.withEntry(key) { read.readCompleted(self.outcome($0)) }
     }
 
-    func get(_ keys: [[UInt8]], _ body: (ReadOutcome) -> Void) -> UInt64 {
-        self.reader.withEntries(keys) { body(self.outcome($0)) }
+    func get(_ keys: [[UInt8]], _ completion: @escaping (Result<SeveralReader, StoreFailure>) -> Void) {
+        completion(.success { body in self.reader.withEntries(keys) { body(self.outcome($0)) } })
     }
 
     @inline(__always)
@@ -47,12 +47,13 @@ final class EmbeddedSession: StorageSession {
         return unsafe .value(entry.value, revision: entry.revision, expiresAt: entry.expiresAt)
     }
 
-    func scan(
-        _ range: KeyRange, isReversed: Bool, counting counted: KeyRange?, _ body: (LiveRecord) -> Bool
-    ) -> (revision: UInt64, count: Int?) {
-        self.reader.scan(range, isReversed: isReversed, at: self.clock.milliseconds(), counting: counted) {
-            body(LiveRecord($0))
-        }
+    func scan(_ scan: Scan, _ completion: @escaping (Result<ScanReader, StoreFailure>) -> Void) {
+        completion(
+            .success { body in
+                self.reader.scan(
+                    scan.range, isReversed: scan.isReversed, at: self.clock.milliseconds(), counting: scan.counted
+                ) { body(LiveRecord($0)) }
+            })
     }
 
     var storeID: StoreID { self.log.report.storeID }

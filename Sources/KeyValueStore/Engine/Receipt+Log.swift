@@ -10,7 +10,7 @@ extension Receipt {
     private static let hasRevision: UInt8 = 0x80
 
     /// - Parameter inTransaction: whether it is in the transaction whose receipt it is.
-    func encoded(inTransaction: Bool) -> [UInt8] {
+    public func encoded(inTransaction: Bool) -> [UInt8] {
         var bytes: [UInt8] = [self.answer.kind | (inTransaction ? 0 : Self.hasRevision)]
         bytes.appendLittleEndian(self.fingerprint)
         bytes.appendLittleEndian(self.time)
@@ -21,7 +21,7 @@ extension Receipt {
 
     /// - Parameter revision: of the transaction that it is in.
     /// - Returns: nil if the bytes are not those of a receipt, which only a bug of the writer can bring about.
-    init?(decoding content: UnsafeRawBufferPointer, revision: UInt64) {
+    public init?(decoding content: UnsafeRawBufferPointer, revision: UInt64) {
         var reader = unsafe Reader(Array(content))
         guard let kind = reader.byte(), let fingerprint = reader.number(), let time = reader.number() else {
             return nil

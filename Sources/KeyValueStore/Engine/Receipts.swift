@@ -5,11 +5,11 @@ public final class IdempotencyKey: Sendable {
     /// Limits of its length in bytes.
     public static let byteRange = 1...128
 
-    let bytes: [UInt8]
+    public let bytes: [UInt8]
     /// Of the key, different in each process.
     let hash: UInt64
     /// Of the request, the same in each process: tells another request under the same key.
-    let fingerprint: UInt64
+    public let fingerprint: UInt64
 
     /// - Parameter fingerprint: of everything that the write asks for.
     public init(_ bytes: [UInt8], fingerprint: Fingerprint) {
@@ -64,18 +64,28 @@ public final class IdempotencyKey: Sendable {
 }
 
 /// What became of a write with an idempotency key, as the log keeps it.
-struct Receipt: Sendable, Equatable {
-    enum Answer: Sendable, Equatable {
+public struct Receipt: Sendable, Equatable {
+    public enum Answer: Sendable, Equatable {
         case set
         case deleted
         case transaction([Transaction.Result])
     }
 
-    let fingerprint: UInt64
-    let revision: UInt64
+    public let fingerprint: UInt64
+    public let revision: UInt64
     /// Milliseconds since 1970.
-    let time: UInt64
-    let answer: Answer
+    public let time: UInt64
+    public let answer: Answer
+
+    /// So long it is kept.
+    public static let windowMilliseconds: UInt64 = 600_000
+
+    public init(fingerprint: UInt64, revision: UInt64, time: UInt64, answer: Answer) {
+        self.fingerprint = fingerprint
+        self.revision = revision
+        self.time = time
+        self.answer = answer
+    }
 }
 
 /// The receipts of the last ten minutes, at most the newest 100,000, by idempotency key: with them a request that is
@@ -83,7 +93,7 @@ struct Receipt: Sendable, Equatable {
 ///
 /// Confined to the thread of the start during replay, then to the writer thread.
 struct Receipts {
-    static let windowMilliseconds: UInt64 = 600_000
+    static let windowMilliseconds = Receipt.windowMilliseconds
     static let maximumCount = 100_000
     /// Of all keys and answers together: the oldest are dropped beyond it.
     static let maximumBytes = 32 << 20

@@ -1,20 +1,17 @@
 public import LogFormat
 
 /// One event loop's access to a store. Confined to that loop; results are passed on there. A store that has to wait for
-/// the disk or a network answers later, which is why every result of a write goes to a ``PendingWrite``.
+/// the disk or a network answers later, which is why no result is returned.
 public protocol StorageSession: AnyObject {
-    /// Reads `key`. A store in memory calls `body` before it returns.
-    func get(_ key: UnsafeRawBufferPointer, _ body: (ReadOutcome) -> Void)
-    /// Reads several keys from one state, in the order in which they are asked for.
-    /// - Returns: the newest revision of that state.
-    func get(_ keys: [[UInt8]], _ body: (ReadOutcome) -> Void) -> UInt64
-    /// Reads the records of a range in the order of their keys, or from the last one backwards, all from one state at one
-    /// time, until `body` returns false. To be used in pages: what is replaced meanwhile is kept in memory.
-    /// - Parameter counted: a range whose keys are counted in the same state at the same time.
-    /// - Returns: the newest revision of that state, and the number of keys in `counted`.
-    func scan(
-        _ range: KeyRange, isReversed: Bool, counting counted: KeyRange?, _ body: (LiveRecord) -> Bool
-    ) -> (revision: UInt64, count: Int?)
+    /// Reads `key`, which is copied if the answer comes later.
+    /// - Parameter read: gets the outcome, once, possibly before the call returns. Held until then.
+    func get(_ key: UnsafeRawBufferPointer, for read: any PendingRead)
+    /// Reads several keys from one state.
+    /// - Parameter completion: called once, possibly before the call returns.
+    func get(_ keys: [[UInt8]], _ completion: @escaping (Result<SeveralReader, StoreFailure>) -> Void)
+    /// Reads records of one state at one time.
+    /// - Parameter completion: called once, possibly before the call returns.
+    func scan(_ scan: Scan, _ completion: @escaping (Result<ScanReader, StoreFailure>) -> Void)
     /// The store whose records these are; another one has other revisions.
     var storeID: StoreID { get }
     /// Copies key and value.
@@ -45,6 +42,37 @@ public protocol StorageSession: AnyObject {
     func deliverCompletions()
 }
 
+/// Gives the outcome for each key to `body`, in the order in which they were asked for, and returns the newest revision of
+/// their state. To be called at once and on the session's event loop.
+public typealias SeveralReader = (_ body: (ReadOutcome) -> Void) -> UInt64
+
+/// Gives records to `body` until that returns false, and returns the newest revision of their state, and the number of keys
+/// that were to be counted. To be called at once and on the session's event loop.
+public typealias ScanReader = (_ body: (LiveRecord) -> Bool) -> (revision: UInt64, count: Int?)
+
+/// Which records are read, from one state at one time. To be used in pages: what is replaced meanwhile is kept.
+public struct Scan: Sendable, Equatable {
+    public var range: KeyRange
+    /// From the last key backwards.
+    public var isReversed = false
+    /// A range whose keys are counted in the same state.
+    public var counted: KeyRange?
+    /// The reader stops after one record more than this, at the latest.
+    public var limit = Int.max
+    /// The reader stops at the first record behind so many bytes, of keys, and of values if it uses them.
+    public var limitBytes = Int.max
+    /// Whether the reader uses the values.
+    public var wantsValues = true
+
+    public init(_ range: KeyRange) { self.range = range }
+}
+
+/// Waits for the outcome of a read: what a request needs to be answered.
+public protocol PendingRead: AnyObject {
+    /// On the session's event loop.
+    func readCompleted(_ outcome: ReadOutcome)
+}
+
 /// Waits for the result of a write: what a request needs to be answered.
 public protocol PendingWrite: AnyObject {
     /// On the session's event loop.
@@ -56,12 +84,14 @@ public protocol PendingWrite: AnyObject {
     /// `expiresAt`: milliseconds since 1970; 0 for never.
     case value(UnsafeRawBufferPointer, revision: UInt64, expiresAt: UInt64)
     case missing
+    /// There is no answer from the store.
+    case failed(StoreFailure)
 }
 
 /// The same with closures.
 extension StorageSession {
-    public func get(_ key: [UInt8], _ body: (ReadOutcome) -> Void) {
-        unsafe key.withUnsafeBytes { unsafe self.get($0, body) }
+    public func get(_ key: [UInt8], _ body: @escaping (ReadOutcome) -> Void) {
+        unsafe key.withUnsafeBytes { unsafe self.get($0, for: ReadClosure(body)) }
     }
 
     public func set(
@@ -93,6 +123,14 @@ extension StorageSession {
                 $0, if: condition, deadline: deadline, once: idempotencyKey, for: WriteClosure(completion))
         }
     }
+}
+
+private final class ReadClosure: PendingRead {
+    private let body: (ReadOutcome) -> Void
+
+    init(_ body: @escaping (ReadOutcome) -> Void) { self.body = body }
+
+    func readCompleted(_ outcome: ReadOutcome) { self.body(outcome) }
 }
 
 private final class WriteClosure: PendingWrite {

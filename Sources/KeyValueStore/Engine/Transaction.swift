@@ -50,7 +50,7 @@ public final class Transaction: @unchecked Sendable {
         case number(Int64, expiresAt: UInt64)
 
         /// What is kept of it for a repeated transaction.
-        var withoutValue: Result {
+        public var withoutValue: Result {
             guard case .value(_, let revision, let expiresAt) = self else { return self }
             return .found(revision: revision, expiresAt: expiresAt)
         }
@@ -118,7 +118,8 @@ public final class Transaction: @unchecked Sendable {
 
     public let checks: [Check]
     public let operations: [Operation]
-    public internal(set) var outcome = Outcome.none
+    /// Set by the engine.
+    public var outcome = Outcome.none
 
     /// - Precondition: at most ``maximumCount`` checks and operations, at least one operation; an increment is alone.
     public init(checks: [Check] = [], _ operations: [Operation]) {

@@ -8,7 +8,7 @@ public enum WriteCondition: BitwiseCopyable, Sendable, Equatable {
     case revision(UInt64)
 
     /// - Parameter revision: that of the key; nil if it does not exist.
-    func isMet(by revision: UInt64?) -> Bool {
+    public func isMet(by revision: UInt64?) -> Bool {
         switch self {
         case .none: true
         case .exists: revision != nil

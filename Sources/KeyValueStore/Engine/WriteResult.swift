@@ -16,6 +16,8 @@ public enum WriteOutcome: Sendable, Equatable {
     case outOfMemory
     /// Its idempotency key is that of another request. Nothing was written.
     case idempotencyKeyReused
+    /// A store beyond this process has not carried it out, or nobody knows.
+    case failed(StoreFailure)
 }
 
 /// The outcome of a write, and the time of its stages.
@@ -24,6 +26,12 @@ public struct WriteResult: Sendable, Equatable {
     public var timings: WriteTimings
     /// Whether this is the outcome of an earlier write with the same idempotency key.
     public var isReplayed = false
+
+    public init(outcome: WriteOutcome, timings: WriteTimings = WriteTimings(), isReplayed: Bool = false) {
+        self.outcome = outcome
+        self.timings = timings
+        self.isReplayed = isReplayed
+    }
 
     /// For a write whose deadline had passed before it was passed on.
     public static let late = WriteResult(outcome: .late, timings: WriteTimings())
@@ -43,4 +51,6 @@ public struct WriteTimings: Sendable, Equatable {
     public var applyBeganAt: UInt64 = 0
     /// Writes in the group commit, including this one; 0 if there was none.
     public var batchWrites = 0
+
+    public init() {}
 }

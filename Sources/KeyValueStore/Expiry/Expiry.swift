@@ -22,4 +22,7 @@ public enum Expiry: BitwiseCopyable, Sendable, Equatable {
     static func time(_ encoded: UInt64, now: UInt64) -> UInt64 {
         encoded & Self.relative == 0 ? encoded : now + (encoded & ~Self.relative)
     }
+
+    /// The time that it means for a write at `now`, milliseconds since 1970; 0 for never.
+    public func time(now: UInt64) -> UInt64 { Self.time(self.encoded, now: now) }
 }

@@ -55,7 +55,7 @@ public final class StoreClock: Sendable {
     /// Follows the wall clock if that is ahead. One thread at a time.
     /// - Returns: how many milliseconds it was ahead, if that was a step and no correction; 0 otherwise.
     @discardableResult
-    func follow() -> UInt64 {
+    public func follow() -> UInt64 {
         let (store, wall) = (self.milliseconds(), self.wallMilliseconds())
         if wall <= store { return 0 }
         self.offset.add(Int64(wall - store), ordering: .relaxed)

@@ -60,9 +60,13 @@ extension ChangeHistory {
         _ position: inout Position, upTo last: UInt64 = .max, _ body: (CommittedTransaction) -> Bool
     ) -> Progress {
         while true {
+            // Read first: what is published with it is in the blocks.
+            let newest = self.newestRevision
             switch self.block(at: &position) {
             case .lost: return .lost
-            case .missing: return .end
+            case .missing:
+                position.revision = max(position.revision, min(newest, last))
+                return .end
             case .found(let block, let isLast):
                 let end = block.published.load(ordering: .acquiring)
                 while position.offset < end {
@@ -72,7 +76,11 @@ extension ChangeHistory {
                     position.revision = transaction.revision
                     if !body(transaction) { return .more }
                 }
-                if isLast { return .end }
+                if isLast {
+                    // Not every revision has changes here.
+                    position.revision = max(position.revision, min(newest, last))
+                    return .end
+                }
                 position.block += 1
                 position.offset = 0
             }

@@ -49,13 +49,17 @@ extension ChangeHistory {
 
     /// The open change replaces or removes this entry. Nothing happens without one.
     func replaces(_ old: Entry) {
+        unsafe self.replaces(old.value, revision: old.revision)
+    }
+
+    /// The open change replaces or removes this value, of this revision.
+    func replaces(_ value: UnsafeRawBufferPointer, revision: UInt64) {
         guard self.recording.change != nil else { return }
-        let value = unsafe old.value
         // There is room for all of it.
         guard let base = unsafe self.base(withRoomFor: value.count + 8), let change = self.recording.change else {
             return
         }
-        unsafe base.storeBytes(of: old.revision, toByteOffset: change + 16, as: UInt64.self)
+        unsafe base.storeBytes(of: revision, toByteOffset: change + 16, as: UInt64.self)
         unsafe base.storeBytes(of: UInt32(value.count), toByteOffset: change + 28, as: UInt32.self)
         if let bytes = value.baseAddress { unsafe memcpy(base + self.recording.tail, bytes, value.count) }
         self.recording.tail += value.count
@@ -126,7 +130,7 @@ extension ChangeHistory {
 
     // MARK: -
 
-    private func append(
+    func append(
         _ kind: CommittedChange.Kind, key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, revision: UInt64,
         expiresAt: UInt64
     ) {
@@ -238,7 +242,7 @@ extension ChangeHistory {
         self.recording.blocks.removeFirst(self.recording.blocks.count - 1)
     }
 
-    private func forget(upTo revision: UInt64) {
+    func forget(upTo revision: UInt64) {
         self.shared.withLock { shared in
             if let last = self.recording.blocks.last { shared.nextNumber = last.number + 1 }
             shared.blocks = []

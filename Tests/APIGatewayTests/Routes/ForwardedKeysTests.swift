@@ -60,7 +60,7 @@ struct ForwardedKeysTests {
 
     @Test func `of any size that kv-service sends, while a value keeps its own limit`() async throws {
         let limits = UpstreamLimits()
-        #expect(limits.maxPageBytes > 6 * KeysPage.maxBytes)
+        #expect(limits.maxPageBytes > 6 * KeysRequest.maximumPageBytes)
         let (begin, end) = (#"{"status":"ok","keys":["#, "]}\n")
         let sizes = [limits.maxBodyBytes + 1, limits.maxPageBytes, limits.maxPageBytes + 1]
         for size in sizes {

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import TestSupport
 
@@ -63,11 +64,20 @@ final class Services: Sendable {
     ) throws -> ServiceProcess {
         try ServiceProcess(
             .kvService,
-            ["--listen", listen, "--data-dir", folder.file("kv"), "--segment-bytes", "4MiB"] + arguments,
+            ["--listen", listen, "--data-dir", folder.file("kv"), "--segment-bytes", "4MiB"]
+                + Self.engineArguments(in: folder) + arguments,
             output: folder.file("kv-service-\(Self.nextNumber()).log"),
             environment: environment,
             wrapper: wrapper
         )
+    }
+
+    /// With `TEST_ETCD_ENDPOINTS` in the environment, the services of a folder have a store of their own in that cluster.
+    private static func engineArguments(in folder: TemporaryFolder) -> [String] {
+        guard let endpoints = getenv("TEST_ETCD_ENDPOINTS") else { return [] }
+        return [
+            "--engine", "etcd", "--etcd-endpoints", String(cString: endpoints), "--etcd-prefix", "test\(folder.path)/",
+        ]
     }
 
     static func startGateway(
