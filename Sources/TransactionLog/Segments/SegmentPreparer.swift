@@ -189,13 +189,24 @@ final class SegmentPreparer: Sendable {
         if awaiting.compactor { self.idle.signal() }
     }
 
-    /// A file of an earlier process already shows where overwrites go.
+    /// A file of an earlier process already shows where overwrites go. Nobody gets it, or one behind it, before that is
+    /// known: the probe writes zeros over its beginning, where the writer writes the header.
     private func probeFound() {
-        let first = self.state.withLock { $0.ready.first }
-        guard let first else { return }
-        do throws(SystemError) { try self.probe(first) } catch {
-            // The file is unchanged; the next file will show it.
+        // ``start()`` has set that this is an attempt, for whose end the writer waits.
+        let found = self.state.withLock { state -> [PreparedSegment] in
+            defer { state.ready = [] }
+            return state.ready
         }
+        if let first = found.first {
+            do throws(SystemError) { try self.probe(first) } catch {
+                // The file is unchanged; the next file will show it.
+            }
+        }
+        let awaiting = self.state.withLock { state in
+            state.ready = found
+            return state.rest()
+        }
+        self.wake(awaiting)
     }
 
     private func probe(_ prepared: PreparedSegment) throws(SystemError) {

@@ -28,6 +28,44 @@ struct SegmentPreparerTests {
 
     private var names: [String] { self.fileSystem.files.map { String($0.split(separator: "/").last!) } }
 
+    /// The probe writes zeros where the header of a segment is: one that was begun meanwhile would be damaged for ever.
+    @Test func `a file of an earlier process cannot be taken while it is probed`() throws {
+        let configuration = testConfiguration(segmentBytes: 8192)
+        try self.fileSystem.createDirectories(configuration.directory)
+        let paths = LogPaths(directory: configuration.directory)
+        let found = try [2, 3].map { sequence in
+            try PreparedSegment.make(
+                SegmentFileName(sequence: sequence), sizeBytes: 8192, paths: paths, fileSystem: self.fileSystem)
+        }
+        let (isProbing, goOn) = (MonotonicSemaphore(), MonotonicSemaphore())
+        let reserve = CompactionReserve(fileSystem: self.fileSystem, paths: paths, bytes: 8192, isWanted: false)
+        let preparer = SegmentPreparer(
+            fileSystem: self.fileSystem, configuration: configuration, reserve: reserve, prepared: found, after: 1,
+            onPlacement: { _ in
+                isProbing.signal()
+                goOn.wait()
+            }, onChange: { _ in })
+        try preparer.start()
+        isProbing.wait()
+        #expect(preparer.readyCount == 0)
+        let fileSystem = self.fileSystem
+        let taker = try DedicatedThread.start(name: "taker") {
+            do {
+                for sequence in [2, 3] as [UInt64] {
+                    let taken = try preparer.take(leaving: 0)
+                    fileSystem.mark("taken")
+                    #expect(taken.name.sequence == sequence)
+                    taken.file.close()
+                }
+            } catch { Issue.record("\(error)") }
+        }
+        #expect(!fileSystem.calls.contains { $0.kind == .mark })
+        // This one, and those of the next files.
+        for _ in 0..<8 { goOn.signal() }
+        taker.join()
+        preparer.stop()
+    }
+
     @Test func `what is given up is gone but for one file, until files are made again`() throws {
         let preparer = try self.preparer()
         defer { preparer.stop() }
