@@ -39,7 +39,10 @@ struct ServerDrainTests {
         var limits = HTTPServer.Limits()
         limits.drainGrace = .seconds(60)
         let server = try await TestServer.start(limits: limits)
+        // Both are answered once: a connection that is being set up ends with its listener.
         let begun = try await server.connect()
+        begun.send("GET /get?first HTTP/1.1\r\nHost: a\r\n\r\n")
+        _ = try await begun.receiveAnswers(1)
         begun.send("GET /get?begun HTTP/1.1\r\nHo")
         let idle = try await server.connect()
         idle.send("GET /get?first HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -49,9 +52,9 @@ struct ServerDrainTests {
         try await server.refusesConnections()
         begun.send("st: a\r\n\r\n")
         idle.send("POST /write HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
-        for (client, statuses) in [(begun, [200]), (idle, [200, 200])] {
+        for client in [begun, idle] {
             let answer = try await client.receiveToEnd()
-            #expect(answer.statuses == statuses)
+            #expect(answer.statuses == [200, 200])
             #expect(answer.occurrences(of: "Connection: close\r\n") == 1)
         }
         #expect(await server.server.waitUntilDrained(timeout: .seconds(20)) == HTTPServer.Cut())
