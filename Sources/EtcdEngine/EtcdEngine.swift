@@ -9,6 +9,7 @@ import SystemSupport
 /// A store that an etcd cluster keeps. Any number of services can have the same one. Any thread.
 public final class EtcdEngine: StorageEngine {
     public struct Configuration: Sendable {
+        /// At least one.
         public var endpoints: [EtcdEndpoint]
         public var keyspace: EtcdKeyspace
         /// How much memory the newest changes may take, for ``EtcdEngine/history``; 0 for none.
@@ -20,7 +21,7 @@ public final class EtcdEngine: StorageEngine {
         }
     }
 
-    public let cluster: EtcdCluster
+    private let cluster: EtcdCluster
     public let storeID: StoreID
     public let figures = EtcdFigures()
     private let writer: EtcdWriter
@@ -30,7 +31,7 @@ public final class EtcdEngine: StorageEngine {
 
     /// Connects, and finds the store or makes it. Tries until the task is cancelled.
     /// - Parameter onFailure: called after each attempt that has failed.
-    /// - Throws: if an endpoint cannot be used, or the task was cancelled.
+    /// - Throws: if an endpoint cannot be used, the store's key has another meaning, or the task was cancelled.
     public static func open(
         _ configuration: Configuration, onFailure: @Sendable (EtcdFailure) -> Void
     ) async throws(EtcdFailure) -> EtcdEngine {
@@ -46,7 +47,7 @@ public final class EtcdEngine: StorageEngine {
                 onFailure(error)
                 // Ends early if the task is cancelled.
                 try? await Task.sleep(for: .seconds(1))
-                guard !Task.isCancelled, !error.isTooLarge else {
+                guard !Task.isCancelled, !error.blamesRequest else {
                     connections.cancel()
                     throw error
                 }
@@ -65,9 +66,7 @@ public final class EtcdEngine: StorageEngine {
             $0.failure = [.with { $0.requestRange = .with { $0.key = keyspace.store } }]
         }
         // Sending it twice does no harm.
-        let answer = try await cluster.read(until: .now + .seconds(5)) {
-            try await $0.member.keys.txn(request, metadata: $0.metadata, options: $0.options)
-        }
+        let answer = try await cluster.read(request, until: .now + .seconds(5))
         let stored = answer.succeeded ? text : answer.responses.first?.responseRange.kvs.first?.value ?? Data()
         guard let id = StoreID(String(decoding: stored, as: UTF8.self)) else {
             throw .refused(.invalid, "the key \(keyspace.prefix)store has a value that is not the identity of a store")
@@ -107,13 +106,14 @@ public final class EtcdEngine: StorageEngine {
     /// - Returns: why it does not answer; nil if it does.
     public func check() async -> EtcdFailure? {
         do throws(EtcdFailure) {
-            _ = try await self.cluster.read(until: .now + .seconds(2)) {
-                try await $0.member.keys.range(
-                    .with { ($0.key, $0.countOnly) = (Data([0]), true) }, metadata: $0.metadata, options: $0.options)
-            }
+            let range = Etcdserverpb_RangeRequest.with { ($0.key, $0.countOnly) = (Data([0]), true) }
+            _ = try await self.cluster.read(range, until: .now + .seconds(2))
             return nil
         } catch { return error }
     }
+
+    /// Why changes do not reach ``history`` now; nil if they do, or if there is none.
+    public var watchFailure: String? { self.feed?.failure.withLock { $0 } }
 
     public var history: ChangeHistory? { self.feed?.feed.history }
 

@@ -7,6 +7,7 @@ public final class EtcdFigures: Sendable {
     public let conflicts = Atomic<UInt64>(0)
     /// Writes of which nobody knows whether they were carried out.
     public let unknownOutcomes = Atomic<UInt64>(0)
+    /// Writes that were answered like an earlier one with the same idempotency key.
     public let replays = Atomic<UInt64>(0)
 
     public init() {}

@@ -7,6 +7,7 @@ import TransactionLog
 /// The settings of kv-service.
 public enum KVSettings {
     public static let common = CommonSettings(listen: "127.0.0.1:8081")
+    /// What keeps the data.
     public enum Engine: String, CaseIterable, Sendable { case embedded, etcd }
 
     static let engine = Setting<Engine>(

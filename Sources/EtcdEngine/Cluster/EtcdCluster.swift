@@ -40,7 +40,7 @@ public final class EtcdCluster: Sendable {
     }
 
     public let members: [EtcdMember]
-    private let limits: Limits
+    let limits: Limits
     /// The place of the member that gets the next request.
     private let current = Atomic<Int>(0)
 

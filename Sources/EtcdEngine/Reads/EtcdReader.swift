@@ -45,7 +45,9 @@ final class EtcdReader: Sendable {
 
     private func carryOut(_ requests: [ReadRequest], _ longer: inout DiscardingTaskGroup) async {
         var single: [(key: [UInt8], request: ReadRequest)] = []
-        let oldest = MonotonicClock.nanoseconds() - Self.longestWait
+        // The machine may have started a moment ago.
+        let now = MonotonicClock.nanoseconds()
+        let oldest = now - min(now, Self.longestWait)
         for request in requests {
             guard request.submittedAt >= oldest else {
                 request.mailbox.deliver([(request.ticket, request.refusal(.unavailable("too many reads wait for it")))])
@@ -105,14 +107,8 @@ final class EtcdReader: Sendable {
         while values.count < keys.count {
             let part = keys[values.count..<min(keys.count, values.count + WriteBatch.maximumPlaces)]
             let pinned = revision
-            let request = Etcdserverpb_TxnRequest.with {
-                $0.success = part.map { key in
-                    .with { $0.requestRange = .with { ($0.key, $0.revision) = (self.keyspace.key(of: key), pinned) } }
-                }
-            }
-            let answer = try await self.cluster.read(until: deadline) {
-                try await $0.member.keys.txn(request, metadata: $0.metadata, options: $0.options)
-            }
+            let request = WriteBatch.reads(of: part.map { self.keyspace.key(of: $0) }, at: pinned)
+            let answer = try await self.cluster.read(request, until: deadline)
             if revision == 0 { revision = answer.header.revision }
             let now = self.clock.milliseconds()
             for response in answer.responses {
@@ -144,7 +140,7 @@ final class EtcdReader: Sendable {
                 $0.keysOnly = !scan.wantsValues
                 if scan.isReversed { ($0.sortOrder, $0.sortTarget) = (.descend, .key) }
             }
-            let answer = try await self.range(request, until: deadline)
+            let answer = try await self.cluster.read(request, until: deadline)
             if page.revision == 0 { page.revision = UInt64(answer.header.revision) }
             let found = try await self.records(answer.kvs, scan, at: Int64(page.revision), until: deadline)
             for record in found {
@@ -161,14 +157,6 @@ final class EtcdReader: Sendable {
         return page
     }
 
-    private func range(
-        _ request: Etcdserverpb_RangeRequest, until deadline: ContinuousClock.Instant
-    ) async throws(EtcdFailure) -> Etcdserverpb_RangeResponse {
-        try await self.cluster.read(until: deadline) {
-            try await $0.member.keys.range(request, metadata: $0.metadata, options: $0.options)
-        }
-    }
-
     /// Those that exist. Without values etcd says which have a lease, and those are read once more, for the time.
     private func records(
         _ pairs: [Mvccpb_KeyValue], _ scan: Scan, at revision: Int64, until deadline: ContinuousClock.Instant
@@ -179,14 +167,8 @@ final class EtcdReader: Sendable {
             while !leased.isEmpty {
                 let part = leased.prefix(WriteBatch.maximumPlaces)
                 leased = leased.dropFirst(part.count)
-                let request = Etcdserverpb_TxnRequest.with {
-                    $0.success = part.map { key in
-                        .with { $0.requestRange = .with { ($0.key, $0.revision) = (key, revision) } }
-                    }
-                }
-                let answer = try await self.cluster.read(until: deadline) {
-                    try await $0.member.keys.txn(request, metadata: $0.metadata, options: $0.options)
-                }
+                let request = WriteBatch.reads(of: Array(part), at: revision)
+                let answer = try await self.cluster.read(request, until: deadline)
                 values.merge(WriteBatch.found(answer.responses)) { $1 }
             }
         }
@@ -208,7 +190,7 @@ final class EtcdReader: Sendable {
             return
         }
         let pinned = Int64(page.revision)
-        let answer = try await self.range(
+        let answer = try await self.cluster.read(
             .with { ($0.key, $0.rangeEnd, $0.revision, $0.countOnly) = (start, end, pinned, true) }, until: deadline)
         if page.revision == 0 { page.revision = UInt64(answer.header.revision) }
         if range != nil { page.count = Int(answer.count) }

@@ -20,11 +20,8 @@ final class EtcdFeed: Sendable {
     private static let limit = Duration.seconds(2)
 
     let feed: ChangeFeed
-    /// Watches that were begun again since the start, and states that were lost to a compaction.
-    let restarts = Atomic<UInt64>(0)
-    let losses = Atomic<UInt64>(0)
-    /// Whether the watch is established now.
-    let isWatching = Atomic<Bool>(false)
+    /// Why there is no watch now; nil while there is one.
+    let failure = Mutex<String?>("it has not begun yet")
     private let cluster: EtcdCluster
     private let keyspace: EtcdKeyspace
     private let clock: StoreClock
@@ -57,10 +54,8 @@ final class EtcdFeed: Sendable {
     /// Until the task is cancelled.
     func run() async {
         while !Task.isCancelled {
-            do throws(EtcdFailure) { try await self.watch() } catch {}
-            self.isWatching.store(false, ordering: .relaxed)
+            do throws(EtcdFailure) { try await self.watch() } catch { self.failure.withLock { $0 = "\(error)" } }
             self.feed.rollBack()
-            self.restarts.add(1, ordering: .relaxed)
             // Ends early if the task is cancelled.
             try? await Task.sleep(for: Self.pause)
         }
@@ -98,12 +93,14 @@ final class EtcdFeed: Sendable {
             // Behind the compacted revision: a watch that begins at it can miss a delete which was made there.
             if message.compactRevision > 0 {
                 self.feed.lose(upTo: UInt64(message.compactRevision))
-                self.losses.add(1, ordering: .relaxed)
                 self.wake()
+            }
+            self.failure.withLock {
+                $0 = "etcd has ended it: \(message.cancelReason), compacted revision \(message.compactRevision)"
             }
             return false
         }
-        if message.created { self.isWatching.store(true, ordering: .relaxed) }
+        if message.created { self.failure.withLock { $0 = nil } }
         for event in message.events {
             let revision = UInt64(event.kv.modRevision)
             if revision != open.revision {
@@ -180,10 +177,9 @@ final class EtcdFeed: Sendable {
         let marker = Etcdserverpb_TxnRequest.with {
             $0.success = [.with { $0.requestPut = .with { $0.key = self.keyspace.marker } }]
         }
-        let answer = try? await self.cluster.write(until: .now + Self.limit) {
-            try await $0.member.keys.txn(marker, metadata: $0.metadata, options: $0.options)
-        }
-        return answer.map { UInt64($0.header.revision) }
+        do throws(EtcdFailure) {
+            return UInt64(try await self.cluster.write(marker, until: .now + Self.limit).header.revision)
+        } catch { return nil }
     }
 
     private func wake() {

@@ -20,9 +20,6 @@ final class EtcdLeases: Sendable {
 
     private let granted = Mutex<Set<Int64>>([])
 
-    /// How many this service has asked for, or found, and not seen end.
-    var count: Int { self.granted.withLock { $0.count } }
-
     /// The lease of something that expires at a time.
     /// - Parameters:
     ///   - expiresAt: milliseconds since 1970.

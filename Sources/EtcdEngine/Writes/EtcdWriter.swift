@@ -12,8 +12,6 @@ final class EtcdWriter: Sendable {
     private static let limit = Duration.seconds(4)
     /// What has waited for longer in the queue is not sent. Nanoseconds.
     private static let longestWait: UInt64 = 4_000_000_000
-    /// Nothing is sent with less time than this for an answer: its outcome would be unknown.
-    private static let shortestAttempt = Duration.milliseconds(500)
     /// How many batches in a row may find their leases gone.
     private static let leaseAttempts = 3
 
@@ -63,13 +61,13 @@ final class EtcdWriter: Sendable {
         do throws(EtcdFailure) {
             try await self.read(batch.unplannedKeys, &batch, attempt)
             while !batch.isEmpty {
-                self.answerDecided(&batch, attempt)
+                self.answer(batch.takeOutcomesWithoutChanges(), attempt)
                 if batch.isEmpty { return }
                 if try await self.commit(&batch, &attempt) { return }
             }
         } catch {
             // One of them is too much for etcd: the others need not suffer.
-            if batch.members.count > 1, error.isTooLarge {
+            if batch.members.count > 1, error.blamesRequest {
                 for member in batch.members { await self.carryOut([member.request], &attempt) }
                 return
             }
@@ -82,11 +80,9 @@ final class EtcdWriter: Sendable {
         if keys.isEmpty { return }
         let request = WriteBatch.reads(of: keys)
         let answer: Etcdserverpb_TxnResponse
-        do {
-            answer = try await self.cluster.read(until: attempt.deadline) {
-                try await $0.member.keys.txn(request, metadata: $0.metadata, options: $0.options)
-            }
-        } catch { throw error.beforeWriting }
+        do { answer = try await self.cluster.read(request, until: attempt.deadline) } catch {
+            throw error.beforeWriting
+        }
         batch.decideUnplanned(
             from: WriteBatch.found(answer.responses), revision: UInt64(answer.header.revision),
             now: self.clock.milliseconds())
@@ -104,18 +100,14 @@ final class EtcdWriter: Sendable {
         }
         self.refuseLate(&batch, attempt)
         if batch.isEmpty { return true }
-        guard ContinuousClock.now < attempt.deadline - Self.shortestAttempt else {
+        guard ContinuousClock.now < attempt.deadline - self.cluster.limits.leastWriteAttempt else {
             throw .notSent("etcd was slow, or others have changed the same keys again and again")
         }
         let request = batch.transaction { EtcdLeases.number(of: $0, now: now) }
         let began = MonotonicClock.nanoseconds()
         if attempt.writeBeganAt == 0 { attempt.writeBeganAt = began }
         let answer: Etcdserverpb_TxnResponse
-        do throws(EtcdFailure) {
-            answer = try await self.cluster.write(until: attempt.deadline) {
-                try await $0.member.keys.txn(request, metadata: $0.metadata, options: $0.options)
-            }
-        } catch {
+        do throws(EtcdFailure) { answer = try await self.cluster.write(request, until: attempt.deadline) } catch {
             // A lease that etcd has forgotten is asked for again.
             guard case .refused(.leaseNotFound, _) = error, attempt.lostLeases < Self.leaseAttempts else { throw error }
             attempt.lostLeases += 1
@@ -136,11 +128,6 @@ final class EtcdWriter: Sendable {
     }
 
     // MARK: - Answers
-
-    /// Answers those for which nothing has to be written.
-    private func answerDecided(_ batch: inout WriteBatch, _ attempt: Attempt) {
-        self.answer(batch.takeOutcomesWithoutChanges(), attempt)
-    }
 
     private func refuseLate(_ batch: inout WriteBatch, _ attempt: Attempt) {
         let now = MonotonicClock.nanoseconds()
@@ -203,7 +190,8 @@ extension Array {
 }
 
 extension EtcdFailure {
-    var isTooLarge: Bool {
+    /// Whether it will be the same whenever and wherever the request is sent.
+    var blamesRequest: Bool {
         switch self {
         case .refused(.tooLarge, _), .refused(.invalid, _): true
         default: false

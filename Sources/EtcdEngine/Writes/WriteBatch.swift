@@ -149,8 +149,13 @@ struct WriteBatch {
     }
 
     /// A transaction that only reads these keys.
-    static func reads(of keys: [Data]) -> Etcdserverpb_TxnRequest {
-        .with { $0.success = keys.map { key in .with { $0.requestRange = .with { $0.key = key } } } }
+    /// - Parameter revision: that of the state from which they are read; 0 for the newest.
+    static func reads(of keys: [Data], at revision: Int64 = 0) -> Etcdserverpb_TxnRequest {
+        .with {
+            $0.success = keys.map { key in
+                .with { $0.requestRange = .with { ($0.key, $0.revision) = (key, revision) } }
+            }
+        }
     }
 
     /// What a transaction of reads has found.

@@ -9,7 +9,7 @@ import Synchronization
 import SystemSupport
 import TransactionLog
 
-/// The members of `GET /admin` that only kv-service has: `store`, `memory`, `log`, `replay`, `compaction` and
+/// The members of `GET /admin` of a kv-service with the engine in its process: `store`, `memory`, `log`, `replay`, `compaction` and
 /// `backup`.
 final class KVAdmin: Sendable {
     private let sources: StoreSources
@@ -28,7 +28,7 @@ final class KVAdmin: Sendable {
     }
 
     func write(to document: inout JSONWriter) {
-        let engine = self.sources.engine
+        let engine = self.sources.embedded
         document.member("store", object: self.writeStore)
         document.member("memory", object: self.writeMemory)
         document.member("log", object: { self.writeLog(&$0, engine) })

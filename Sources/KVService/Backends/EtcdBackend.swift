@@ -19,7 +19,7 @@ final class EtcdBackend: StoreBackend {
     private let runtime: ServiceRuntime
     private let holder: EngineHolder
     private let sources: StoreSources
-    private let failure = Mutex<String?>(nil)
+    private let failure = Mutex<String?>("it has not answered yet")
     private let looking = Mutex<Task<Void, Never>?>(nil)
     var log: LogMetrics? { nil }
 
@@ -81,6 +81,7 @@ final class EtcdBackend: StoreBackend {
                 etcd.member("prefix", settings[KVSettings.etcdPrefix].prefix)
                 etcd.member("store_id", engine?.storeID.description)
                 etcd.member("error", self.failure.withLock { $0 })
+                etcd.member("watch_error", engine?.watchFailure)
                 etcd.member("conflicts_total", engine?.figures.conflicts.load(ordering: .relaxed) ?? 0)
                 etcd.member("unknown_outcomes_total", engine?.figures.unknownOutcomes.load(ordering: .relaxed) ?? 0)
                 etcd.member("idempotent_replays_total", engine?.figures.replays.load(ordering: .relaxed) ?? 0)

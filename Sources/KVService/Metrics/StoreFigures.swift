@@ -14,39 +14,39 @@ extension StoreFigure {
 
     private static let store = [
         StoreFigure("store.keys", gauge: "kv_keys", help: "Keys in the store.") {
-            Value($0.engine?.figures.keys ?? 0)
+            Value($0.embedded?.figures.keys ?? 0)
         },
         StoreFigure(
             "store.key_bytes", gauge: "kv_live_bytes", help: "Bytes of the keys and values in the store.",
             labels: [("kind", "key")]
-        ) { Value($0.engine?.figures.keyBytes ?? 0) },
+        ) { Value($0.embedded?.figures.keyBytes ?? 0) },
         StoreFigure(
             "store.value_bytes", gauge: "kv_live_bytes", help: "Bytes of the keys and values in the store.",
             labels: [("kind", "value")]
-        ) { Value($0.engine?.figures.valueBytes ?? 0) },
+        ) { Value($0.embedded?.figures.valueBytes ?? 0) },
         StoreFigure(
             "store.expiring_keys", gauge: "kv_expiring_keys", help: "Keys in the store that have an expiry time."
-        ) { Value($0.engine?.figures.expiringKeys ?? 0) },
+        ) { Value($0.embedded?.figures.expiringKeys ?? 0) },
         StoreFigure(
             "store.expired_keys_total", counter: "kv_expired_keys_total",
             help: "Keys that were removed because they had expired."
-        ) { Value($0.engine?.expiredKeys ?? 0) },
+        ) { Value($0.embedded?.expiredKeys ?? 0) },
         StoreFigure(
             "store.idempotency_keys", gauge: "kv_idempotency_keys",
             help: "Idempotency keys of writes whose answers are kept."
-        ) { Value($0.engine?.idempotencyKeys ?? 0) },
+        ) { Value($0.embedded?.idempotencyKeys ?? 0) },
         StoreFigure(
             "store.idempotent_replays_total", counter: "kv_idempotent_replays_total",
             help: "Writes that were answered like an earlier one with the same idempotency key."
-        ) { Value($0.engine?.idempotentReplays ?? 0) },
+        ) { Value($0.embedded?.idempotentReplays ?? 0) },
         StoreFigure(
             "store.clock_steps_total", counter: "kv_clock_steps_total",
             help: "How often the wall clock was found set forward by more than a second."
-        ) { Value($0.engine?.clock.steps ?? 0) },
+        ) { Value($0.embedded?.clock.steps ?? 0) },
         StoreFigure(
             "store.clock_ahead_seconds", gauge: "kv_clock_ahead_seconds",
             help: "By how much the time by which keys expire is ahead of the wall clock, which was set back."
-        ) { .measure(Double($0.engine?.clock.aheadMilliseconds ?? 0) / 1000) },
+        ) { .measure(Double($0.embedded?.clock.aheadMilliseconds ?? 0) / 1000) },
     ]
 
     private static let watch = [
@@ -114,35 +114,35 @@ extension StoreFigure {
             StoreFigure(
                 "log.records", gauge: "kv_log_records",
                 help: "Records in the log's files: transactions in its segments, and entries of its snapshot."
-            ) { $0.engine.map { Value($0.statistics.space.records) } },
+            ) { $0.embedded.map { Value($0.statistics.space.records) } },
         ] + states + positions + ends
 
     private static let states = LogState.allCases.map { state in
         StoreFigure(
             gauge: "kv_log_state", help: "1 for the current state of the log, 0 for the others.",
             labels: [("state", state.rawValue)]
-        ) { .flag($0.engine?.statistics.state == state) }
+        ) { .flag($0.embedded?.statistics.state == state) }
     }
 
     private static let positions = [
         StoreFigure(
             "log.last_revision", gauge: "kv_log_last_revision", help: "Revision of the newest visible change."
-        ) { $0.engine.map { Value($0.statistics.lastRevision) } },
+        ) { $0.embedded.map { Value($0.statistics.lastRevision) } },
         StoreFigure(
             "log.durable_revision", gauge: "kv_log_durable_revision",
             help: "Revision of the newest durable change."
-        ) { $0.engine.map { Value($0.statistics.durableRevision.load(ordering: .relaxed)) } },
+        ) { $0.embedded.map { Value($0.statistics.durableRevision.load(ordering: .relaxed)) } },
         StoreFigure(
             "log.pending_appends", gauge: "kv_log_pending_appends", help: "Writes that wait for the log's writer."
-        ) { $0.engine.map { Value($0.pendingWrites) } },
+        ) { $0.embedded.map { Value($0.pendingWrites) } },
         StoreFigure(
             "log.appended_bytes_total", counter: "kv_log_appended_bytes_total", help: "Bytes appended to the log."
-        ) { $0.engine.map { Value($0.statistics.appendedBytes.load(ordering: .relaxed)) } },
+        ) { $0.embedded.map { Value($0.statistics.appendedBytes.load(ordering: .relaxed)) } },
         StoreFigure(
             gauge: "kv_log_last_fsync_timestamp_seconds",
             help: "Time of the last sync of the log, in seconds since 1970; 0 if there was none."
         ) {
-            let lastSync = $0.engine?.statistics.lastSyncNanoseconds.load(ordering: .relaxed) ?? 0
+            let lastSync = $0.embedded?.statistics.lastSyncNanoseconds.load(ordering: .relaxed) ?? 0
             return lastSync == 0
                 ? nil : .measure(Double(WallClock.nanoseconds(ofMonotonic: lastSync)) / 1e9)
         },
@@ -153,15 +153,15 @@ extension StoreFigure {
         StoreFigure(
             "log.truncated_bytes", counter: "kv_log_truncated_bytes_total",
             help: "Bytes of a torn tail that the start cut off and kept in a file."
-        ) { $0.engine.map { Value($0.report.tornTail?.bytes ?? 0) } },
+        ) { $0.embedded.map { Value($0.report.tornTail?.bytes ?? 0) } },
         StoreFigure(
             "log.lost_revisions", gauge: "kv_log_lost_revisions",
             help: "Acknowledged changes that were in the log at the last clean stop and are missing."
-        ) { $0.engine.map { Value($0.report.lostEnd?.revisions ?? 0) } },
+        ) { $0.embedded.map { Value($0.report.lostEnd?.revisions ?? 0) } },
         StoreFigure(
             "replay.clean_shutdown", gauge: "kv_log_clean_shutdown",
             help: "1 if the log was closed cleanly or is new, else 0."
-        ) { $0.engine.map { .flag($0.report.uncleanEnd == nil) } },
+        ) { $0.embedded.map { .flag($0.report.uncleanEnd == nil) } },
     ]
 
     private static let fileSystem = [
@@ -181,26 +181,26 @@ extension StoreFigure {
             "log.scrub.progress_ratio", gauge: "kv_scrub_progress_ratio",
             help: "Progress of the running scrub, 0 to 1."
         ) {
-            guard let scrub = $0.engine?.scrub, scrub.running != nil else { return nil }
+            guard let scrub = $0.embedded?.scrub, scrub.running != nil else { return nil }
             return .measure(scrub.progress)
         },
         StoreFigure(
             "log.scrub.passes_total", counter: "kv_scrub_passes_total",
             help: "Scrubs of all sealed files of the log that ended."
-        ) { Value($0.engine?.scrub.passes ?? 0) },
+        ) { Value($0.embedded?.scrub.passes ?? 0) },
         StoreFigure(
             "log.scrub.findings_total", counter: "kv_scrub_findings_total",
             help: "Damaged files found by scrubs."
-        ) { Value($0.engine?.scrub.findings ?? 0) },
+        ) { Value($0.embedded?.scrub.findings ?? 0) },
         StoreFigure(counter: "kv_scrub_read_bytes_total", help: "Bytes read by scrubs.") {
-            Value($0.engine?.scrub.bytes ?? 0)
+            Value($0.embedded?.scrub.bytes ?? 0)
         },
         StoreFigure(
             gauge: "kv_scrub_last_pass_timestamp_seconds",
             help: "Time when the last finished scrub started, in seconds since 1970; 0 if there was none."
-        ) { $0.engine?.scrub.last.map { .measure(Double($0.startedAt) / 1e9) } },
+        ) { $0.embedded?.scrub.last.map { .measure(Double($0.startedAt) / 1e9) } },
         StoreFigure(gauge: "kv_scrub_last_findings", help: "Damaged files found by the last finished scrub.") {
-            Value($0.engine?.scrub.last?.findings.count ?? 0)
+            Value($0.embedded?.scrub.last?.findings.count ?? 0)
         },
     ]
 

@@ -22,11 +22,11 @@ final class StoreSources: Sendable {
     }
 
     /// Nil until the log has been replayed.
-    var engine: EmbeddedEngine? { self.holder.embedded }
+    var embedded: EmbeddedEngine? { self.holder.embedded }
     /// The newest changes; nil before there is an engine, and if none are kept.
     var history: ChangeHistory? { self.holder.engine?.history }
     /// That of an empty log until the log has been replayed.
-    var space: LogSpace { self.engine?.statistics.space ?? LogSpace() }
+    var space: LogSpace { self.embedded?.statistics.space ?? LogSpace() }
 
     /// Size and free bytes of the log's file system as last read; nil before the first time.
     var capacity: FileSystemCapacity? { self.capacityState.withLock { $0 } }

@@ -76,6 +76,4 @@ final class WaitingQueue<Element: Sendable>: Sendable {
         }
         for taker in takers { taker.resume() }
     }
-
-    var count: Int { self.state.withLock { $0.count } }
 }
